@@ -1,0 +1,102 @@
+"""What a worker and its supervisor say to each other over an inherited socket pair.
+
+A frame is a 4-byte big-endian length and msgpack bytes. End of file is a message too: a worker whose
+supervisor is gone commits its generation and exits.
+"""
+
+import socket
+import struct
+
+import msgspec
+
+from hades_protocol import codec
+from hades_protocol.messages import DatasetSnapshot, GenerationMetrics, GenerationTiming
+
+FD_VARIABLE = "HADES_WORKER_FD"
+"""Environment variable that names the worker's end of the socket pair."""
+
+HEARTBEAT_SECONDS = 2.0
+
+
+class Beat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="beat"):
+    """Every HEARTBEAT_SECONDS, from a thread of the worker."""
+
+    phase: str  # importing, waiting for lock, compiling, evaluating, finishing
+    generation: int  # being computed
+    phase_seconds: float
+
+
+class Resumed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="resumed"):
+    """The worker stands ready after generation `generation`; later metrics lines were cut off."""
+
+    generation: int
+    warnings: tuple[str, ...] = ()  # fallbacks to an older checkpoint, a changed device count
+
+
+class Committed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="committed"):
+    """Generation on disk: metrics line, then checkpoint. May come again after a crash: idempotent."""
+
+    metrics: GenerationMetrics
+    timing: GenerationTiming
+    dataset: DatasetSnapshot | None = None  # at most once a second; None for method es
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="note"):
+    """A log line that people should see."""
+
+    level: str  # warning, error
+    text: str
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ended"):
+    """Last word before the worker exits; the exit status says the same."""
+
+    outcome: str  # finished, checkpointed, failed
+    generation: int
+    reason: str = ""
+
+
+FromWorker = Beat | Resumed | Committed | Note | Ended
+
+
+class Halt(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="halt"):
+    """Finish the generation, commit, exit with status 75."""
+
+
+ToWorker = Halt
+
+
+def pack(message: msgspec.Struct) -> bytes:
+    """One frame."""
+    body = codec.encode(message)
+    return struct.pack(">I", len(body)) + body
+
+
+class Unpacker:
+    """Frames out of a stream of bytes, cut anywhere."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Add bytes and return the bodies of the frames that are complete."""
+        self._buffer += data
+        bodies = []
+        while len(self._buffer) >= 4:
+            (length,) = struct.unpack_from(">I", self._buffer)
+            if length > codec.MAX_MESSAGE:
+                raise ValueError(f"a frame of {length} bytes is over the limit")
+            if len(self._buffer) < 4 + length:
+                break
+            bodies.append(bytes(self._buffer[4 : 4 + length]))
+            del self._buffer[: 4 + length]
+        return bodies
+
+
+def send(sock: socket.socket, message: msgspec.Struct) -> None:
+    """Send one frame, blocking.
+
+    Raises:
+        OSError: the other side is gone.
+    """
+    sock.sendall(pack(message))

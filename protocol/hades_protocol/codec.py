@@ -1,0 +1,72 @@
+"""Typed message <-> msgpack bytes, and arrays as (dtype, shape, bytes).
+
+Nothing is ever unpickled. A message of more than MAX_MESSAGE bytes is neither sent nor read.
+"""
+
+from array import array
+from typing import Any, TypeVar
+
+import msgpack
+import msgspec
+
+from hades_protocol.errors import ProtocolMismatchError
+
+MAX_MESSAGE = 64 * 2**20
+"""Largest message in bytes: a dataset of a thousand MinAtar observations takes 2 MB."""
+
+DTYPES = {"float32": ("f", 4), "float64": ("d", 8), "int32": ("i", 4), "int64": ("q", 8), "uint8": ("B", 1)}
+"""Array dtypes on the wire, with their struct/array code and item size."""
+
+T = TypeVar("T")
+
+
+class Array(msgspec.Struct, frozen=True):
+    """An n-dimensional array: C order, little-endian bytes."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise ValueError(f"dtype {self.dtype!r} is not one of {', '.join(DTYPES)}")
+        size = DTYPES[self.dtype][1]
+        for n in self.shape:
+            if n < 0:
+                raise ValueError(f"negative dimension in shape {self.shape}")
+            size *= n
+        if size != len(self.data):
+            raise ValueError(f"shape {self.shape} of {self.dtype} needs {size} bytes, got {len(self.data)}")
+
+    def values(self) -> "array[Any]":
+        """The elements, flat, without numpy."""
+        out: array[Any] = array(DTYPES[self.dtype][0])
+        out.frombytes(self.data)
+        return out
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """msgpack bytes of a typed message.
+
+    Raises:
+        ProtocolMismatchError: it would be larger than MAX_MESSAGE.
+    """
+    data: bytes = msgpack.packb(msgspec.to_builtins(message, builtin_types=(bytes,)), use_bin_type=True)
+    if len(data) > MAX_MESSAGE:
+        raise ProtocolMismatchError(f"a message of {len(data)} bytes exceeds the limit of {MAX_MESSAGE}")
+    return data
+
+
+def decode(data: "bytes | memoryview[int]", kind: type[T]) -> T:
+    """The typed message in msgpack bytes; unknown fields are ignored.
+
+    Raises:
+        ProtocolMismatchError: too large, not msgpack, or not a message of that kind.
+    """
+    if len(data) > MAX_MESSAGE:
+        raise ProtocolMismatchError(f"a message of {len(data)} bytes exceeds the limit of {MAX_MESSAGE}")
+    try:
+        raw = msgpack.unpackb(data, raw=False, strict_map_key=True, max_buffer_size=MAX_MESSAGE)
+        return msgspec.convert(raw, kind, builtin_types=(bytes,))
+    except (msgspec.ValidationError, ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise ProtocolMismatchError(f"not a valid message: {error}") from None

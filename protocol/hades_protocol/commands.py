@@ -1,0 +1,153 @@
+"""Client -> daemon: one request, one reply, on the control socket (docs/protocol.md).
+
+A request is [one frame of msgpack]: a map with `verb`, `request_id` and the verb's own fields. The reply
+is a map with the same `request_id` and either `result` or `error`.
+"""
+
+from typing import Any
+
+import msgspec
+
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GenerationMetrics, RunSummary
+from hades_protocol.run_state import RunState
+from hades_protocol.version import MAJOR
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="verb"):
+    """Fields that every request has.
+
+    protocol_major: refused with error `protocol` where it is not the daemon's.
+    expires_at: Unix time after which nobody waits for the reply: the daemon then does nothing. A request
+        that was queued while no daemon ran is so never carried out by a later one.
+    session: where given, refused with `wrong_state` unless it is the daemon's session.
+    """
+
+    request_id: str
+    protocol_major: int = MAJOR
+    expires_at: float | None = None
+    session: str | None = None
+
+
+class Hello(Request, frozen=True, tag="hello"):
+    """Who is there? Result: DaemonInfo."""
+
+
+class Start(Request, frozen=True, tag="start"):
+    """Queue a new run. `spec`: nested settings as in run.json. Result: RunSummary."""
+
+    spec: dict[str, Any]
+
+
+class Snapshot(Request, frozen=True, tag="snapshot"):
+    """Everything at one moment, with the number of the last event before it. Result: SnapshotResult."""
+
+
+class RunRequest(Request, frozen=True, kw_only=True):
+    """A request about one run. `run`: id, unique prefix, or @ for the newest."""
+
+    run: str
+
+
+class Show(RunRequest, frozen=True, tag="show"):
+    """Everything about one run. Result: ShowResult."""
+
+
+class Mutation(RunRequest, frozen=True, kw_only=True):
+    """A request that changes a run.
+
+    expected_state: where given and the run is in another state by now: refused with `wrong_state`.
+    """
+
+    expected_state: RunState | None = None
+
+
+class Pause(Mutation, frozen=True, tag="pause"):
+    """Finish the generation, commit, exit the worker. Result: RunSummary (usually still pausing)."""
+
+
+class Resume(Mutation, frozen=True, tag="resume"):
+    """Queue a paused, failed or cancelled run again. Result: RunSummary."""
+
+
+class Cancel(Mutation, frozen=True, tag="cancel"):
+    """End a run: commit, exit the worker. Result: RunSummary."""
+
+
+class History(RunRequest, frozen=True, tag="history"):
+    """Metrics of a run after generation `after`, at most `points` of them. Result: HistoryResult."""
+
+    after: int = 0
+    points: int = 2000
+
+
+class GetDataset(RunRequest, frozen=True, tag="dataset"):
+    """The newest committed mean dataset. Result: DatasetSnapshot; error not_found before the first."""
+
+
+class Shutdown(Request, frozen=True, tag="shutdown"):
+    """Stop the daemon: its workers commit and exit first. Result: DaemonInfo, before it goes."""
+
+
+AnyRequest = Hello | Start | Snapshot | Show | Pause | Resume | Cancel | History | GetDataset | Shutdown
+
+
+class SnapshotResult(msgspec.Struct, frozen=True, kw_only=True):
+    """`seq`: number of the last event that this snapshot already contains."""
+
+    daemon: DaemonInfo
+    seq: int
+    runs: tuple[RunSummary, ...]
+
+
+class ShowResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One run with its settings and its recorded history of seams and restarts."""
+
+    run: RunSummary
+    spec: dict[str, Any]
+    seams: tuple[dict[str, Any], ...] = ()
+
+
+class HistoryResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Metrics in ascending order of generation.
+
+    Where there are more generations than asked for, they are thinned such that in every bucket the lowest
+    and the highest of `fitness_mean` and `fitness_best` stay: no spike is lost.
+
+    seq: number of the last event that is already contained (as in SnapshotResult).
+    """
+
+    run: str
+    seq: int
+    generations_total: int
+    metrics: tuple[GenerationMetrics, ...]
+
+
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
+    """`code`: usage, not_found, wrong_state, protocol, internal (hades_protocol.errors)."""
+
+    code: str
+    message: str
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to one request; exactly one of `result` and `error` is set."""
+
+    request_id: str
+    protocol_major: int = MAJOR
+    result: Any = None
+    error: ErrorBody | None = None
+
+
+RESULTS: dict[type[Request], Any] = {
+    Hello: DaemonInfo,
+    Start: RunSummary,
+    Snapshot: SnapshotResult,
+    Show: ShowResult,
+    Pause: RunSummary,
+    Resume: RunSummary,
+    Cancel: RunSummary,
+    History: HistoryResult,
+    GetDataset: DatasetSnapshot,
+    Shutdown: DaemonInfo,
+}
+"""The type of `result` for each verb."""

@@ -1,0 +1,81 @@
+"""Errors that a person may see, each with the exit code a script may rely on.
+
+An error's text is one line that says what happened, why, and what to do next.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of `hadesd` and `hades-tui` (documented in the README; they never change meaning)."""
+
+    OK = 0
+    RUN_FAILED = 1
+    USAGE = 2
+    NOT_FOUND_OR_STATE = 3
+    UNREACHABLE = 4
+    PROTOCOL = 5
+    CHECKPOINTED = 75
+    INTERRUPTED = 130
+
+
+class HadesError(Exception):
+    """Base of every error that is shown as one line instead of a traceback."""
+
+    exit_code: ExitCode = ExitCode.RUN_FAILED
+    code: str = "error"
+
+
+class UsageError(HadesError):
+    """The request itself is off: an unknown key, a value out of range, a file that does not parse."""
+
+    exit_code = ExitCode.USAGE
+    code = "usage"
+
+
+class NotFoundError(HadesError):
+    """No such run, generation or file."""
+
+    exit_code = ExitCode.NOT_FOUND_OR_STATE
+    code = "not_found"
+
+
+class WrongStateError(HadesError):
+    """The run is not in a state in which the verb means anything."""
+
+    exit_code = ExitCode.NOT_FOUND_OR_STATE
+    code = "wrong_state"
+
+
+class UnreachableError(HadesError):
+    """No daemon answers."""
+
+    exit_code = ExitCode.UNREACHABLE
+    code = "unreachable"
+
+
+class ProtocolMismatchError(HadesError):
+    """The other side speaks another major version, or bytes that are no message."""
+
+    exit_code = ExitCode.PROTOCOL
+    code = "protocol"
+
+
+class InternalError(HadesError):
+    """The daemon failed while answering; its log has the details."""
+
+    code = "internal"
+
+
+BY_CODE: dict[str, type[HadesError]] = {
+    cls.code: cls
+    for cls in (
+        HadesError,
+        UsageError,
+        NotFoundError,
+        WrongStateError,
+        UnreachableError,
+        ProtocolMismatchError,
+        InternalError,
+    )
+}

@@ -1,0 +1,82 @@
+"""Daemon -> clients, on the event socket (docs/protocol.md).
+
+A message is two frames: topic, msgpack map. Topic `events` carries the gap-free stream: every message but
+the heartbeat has the next `seq` of the daemon's session. Topic `dataset/<run id>` carries the newest dataset
+of a run, a latest-value stream outside that numbering (its `seq` is 0): subscribe to the run on screen only.
+"""
+
+import msgspec
+
+from hades_protocol.messages import DatasetSnapshot, GenerationMetrics, GenerationTiming, RunSummary
+from hades_protocol.version import MAJOR
+
+TOPIC_EVENTS = b"events"
+TOPIC_DATASET = b"dataset/"
+
+WELCOME = b"welcome"
+"""Topic of the one-frame message a new subscriber gets (XPUB_WELCOME_MSG): the subscription stands."""
+
+HEARTBEAT_SECONDS = 1.0
+
+
+def dataset_topic(run: str) -> bytes:
+    """Topic of one run's datasets."""
+    return TOPIC_DATASET + run.encode() + b"/"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Fields that every event has."""
+
+    session: str
+    seq: int
+    time: float  # Unix time
+    protocol_major: int = MAJOR
+
+
+class RunChanged(Event, frozen=True, tag="run"):
+    """A run is new or its summary changed (not sent for each generation)."""
+
+    run: RunSummary
+
+
+class GenerationCommitted(Event, frozen=True, tag="generation"):
+    """A generation is on disk. `run_id` with its metrics, and the fields of the summary that follow from it."""
+
+    run_id: str
+    metrics: GenerationMetrics
+    timing: GenerationTiming
+    seconds_per_generation: float | None = None
+    seconds_left: float | None = None
+
+
+class HistoryCut(Event, frozen=True, tag="cut"):
+    """A resume went back: metrics after `generation` of that run are void and will come again."""
+
+    run_id: str
+    generation: int
+
+
+class RunLog(Event, frozen=True, tag="log"):
+    """A line of a run's log, warnings and above."""
+
+    run_id: str
+    level: str
+    text: str
+
+
+class Heartbeat(Event, frozen=True, tag="heartbeat"):
+    """Every HEARTBEAT_SECONDS; `seq` is the newest number, so that a lost tail is noticed."""
+
+
+class DatasetPublished(Event, frozen=True, tag="dataset"):
+    """The newest committed mean dataset of a run; at most once a second for each run."""
+
+    run_id: str
+    dataset: DatasetSnapshot
+
+
+class Goodbye(Event, frozen=True, tag="goodbye"):
+    """The daemon stops in good order. Workers commit and exit; the next daemon goes on."""
+
+
+AnyEvent = RunChanged | GenerationCommitted | HistoryCut | RunLog | Heartbeat | DatasetPublished | Goodbye

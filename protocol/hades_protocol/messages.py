@@ -1,0 +1,99 @@
+"""What both sides say about a run: the summary, a generation's metrics, a dataset."""
+
+import msgspec
+
+from hades_protocol.codec import Array
+from hades_protocol.run_state import RunState
+
+
+class GenerationMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of metrics.jsonl: what generation `generation` (from 1) came to.
+
+    Holds only what the computation determines, so that an interrupted run writes the same bytes as an
+    uninterrupted one. Fitness is the mean episodic return (paper, section 4); null where every candidate was NaN.
+    """
+
+    generation: int
+    fitness_mean: float | None
+    fitness_best: float | None
+    fitness_worst: float | None
+    fitness_std: float | None
+    best_so_far: float | None
+    sigma: float
+    episodes: int  # completed, over the whole population
+    unfinished: int  # environments in which no episode completed: their partial return was counted
+    nan: int  # candidates whose fitness was not finite: they rank worst
+    env_steps: int  # environment steps of this generation
+
+
+class GenerationTiming(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of timings.jsonl: what the clock said. Differs from run to run."""
+
+    generation: int
+    seconds: float  # from the commit of the generation before to the commit of this one
+    committed_at: float  # Unix time
+
+
+class Lineage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a fork came from."""
+
+    run: str
+    generation: int
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A run on one line: what `status` lists and the screen's overview shows."""
+
+    id: str
+    state: RunState
+    env: str
+    method: str
+    preset: str = ""
+    seed: int = 0
+    pairs: int = 0
+    population: int = 0
+    generation: int = 0  # newest committed; 0 before the first
+    generations: int = 0
+    fitness_mean: float | None = None
+    fitness_best: float | None = None
+    best_so_far: float | None = None
+    seconds_per_generation: float | None = None  # median of the newest ones
+    seconds_left: float | None = None
+    phase: str = ""  # what the worker does: importing, compiling, evaluating
+    reason: str = ""  # why it waits, failed, fell back
+    restarts: int = 0  # crashes that were survived
+    created_at: float = 0.0  # Unix time
+    changed_at: float = 0.0  # Unix time of the last change of state
+    worker_pid: int | None = None
+    parent: Lineage | None = None
+    directory: str = ""
+
+
+class DaemonInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Who answers."""
+
+    session: str  # new at every start of the daemon
+    pid: int
+    version: str  # of the package
+    protocol_major: int
+    protocol_minor: int
+    started_at: float
+    state_directory: str
+    slots: int  # runs that may have a worker at the same time
+    gpus: int
+
+
+class DatasetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The pairs of a committed mean dataset.
+
+    states: float32 [D, *obs], in normalised units where `normalisation` is not none.
+    actions: float32 [D, A]; actions for continuous spaces, label probabilities for discrete ones.
+    """
+
+    generation: int
+    states: Array
+    actions: Array
+    discrete: bool
+    normalisation: str
+    observation_names: tuple[str, ...] = ()  # empty: show indices
+    action_names: tuple[str, ...] = ()

@@ -1,0 +1,47 @@
+"""The states of a run and the transitions that are allowed between them."""
+
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """What a run is doing. The value is the word on the wire, on disk and on the screen."""
+
+    QUEUED = "queued"  # waits for a slot; `reason` says which
+    STARTING = "starting"  # a worker process exists and has not reported its first generation yet
+    RUNNING = "running"  # generations are being committed
+    PAUSING = "pausing"  # the worker finishes its generation, commits and exits
+    PAUSED = "paused"  # no process of the run exists
+    STOPPING = "stopping"  # the daemon is going down; the worker commits and exits
+    BACKOFF = "backoff"  # the worker crashed; a new one starts at a known time
+    CANCELLING = "cancelling"  # the worker commits and exits, for good
+    FINISHED = "finished"  # every generation is committed
+    FAILED = "failed"  # `reason` says why; resume tries again
+    CANCELLED = "cancelled"  # ended by request; resume goes on from the last commit
+
+
+S = RunState
+
+TRANSITIONS: dict[RunState, frozenset[RunState]] = {
+    S.QUEUED: frozenset({S.STARTING, S.PAUSED, S.CANCELLED, S.FAILED}),
+    S.STARTING: frozenset({S.RUNNING, S.PAUSING, S.STOPPING, S.CANCELLING, S.BACKOFF, S.FAILED, S.FINISHED, S.QUEUED}),
+    S.RUNNING: frozenset({S.PAUSING, S.STOPPING, S.CANCELLING, S.BACKOFF, S.FAILED, S.FINISHED, S.QUEUED}),
+    S.PAUSING: frozenset({S.PAUSED, S.CANCELLING, S.STOPPING, S.FINISHED, S.FAILED}),
+    S.PAUSED: frozenset({S.QUEUED, S.CANCELLED}),
+    S.STOPPING: frozenset({S.QUEUED, S.PAUSED, S.CANCELLED, S.FINISHED, S.FAILED}),
+    S.BACKOFF: frozenset({S.QUEUED, S.STARTING, S.PAUSED, S.CANCELLED, S.FAILED}),
+    S.CANCELLING: frozenset({S.CANCELLED, S.FINISHED, S.STOPPING}),
+    S.FINISHED: frozenset(),
+    S.FAILED: frozenset({S.QUEUED, S.CANCELLED}),
+    S.CANCELLED: frozenset({S.QUEUED}),
+}
+
+WITH_WORKER = frozenset({S.STARTING, S.RUNNING, S.PAUSING, S.STOPPING, S.CANCELLING})
+"""States in which a worker process exists."""
+
+ENDED = frozenset({S.FINISHED, S.FAILED, S.CANCELLED})
+"""States that `wait` ends on."""
+
+
+def may(before: RunState, after: RunState) -> bool:
+    """Whether a run may go from one state to the other in one step."""
+    return after in TRANSITIONS[before]

@@ -1,0 +1,136 @@
+"""Dotted setting names: listing them, reading `a.b=value`, and saying what is wrong with one."""
+
+import difflib
+import json
+import re
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Meta
+
+from hades_protocol.errors import UsageError
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """One setting: dotted name, what it accepts in words, its default and its meaning."""
+
+    name: str
+    accepts: str
+    default: Any
+    description: str
+
+
+def leaves(struct: type[msgspec.Struct], prefix: str = "") -> dict[str, Leaf]:
+    """Every setting below a Struct type by its dotted name, in the order of definition."""
+    out: dict[str, Leaf] = {}
+    hints = typing.get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        hint = hints[field.name]
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            out.update(leaves(hint, f"{prefix}{field.name}."))
+            continue
+        accepts, description = _describe(hint)
+        default = None if field.default is msgspec.NODEFAULT else field.default
+        name = f"{prefix}{field.name}"
+        out[name] = Leaf(name, accepts, default, description)
+    return out
+
+
+def _describe(hint: Any) -> tuple[str, str]:
+    """What a type hint accepts, in words, and its description."""
+    origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        base, *extras = typing.get_args(hint)
+        words, description = _describe(base)
+        for meta in extras:
+            if isinstance(meta, Meta):
+                words += _bounds(meta)
+                description = meta.description or description
+        return words, description
+    if origin is typing.Literal:
+        return "one of " + ", ".join(map(str, typing.get_args(hint))), ""
+    if origin in (typing.Union, types.UnionType):
+        parts = [_describe(a) for a in typing.get_args(hint) if a is not type(None)]
+        return " or ".join(p[0] for p in parts) + " or null", next((p[1] for p in parts if p[1]), "")
+    names = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
+    return names.get(hint, str(hint)), ""
+
+
+def _bounds(meta: Meta) -> str:
+    low = f"at least {meta.ge}" if meta.ge is not None else f"above {meta.gt}" if meta.gt is not None else ""
+    high = f"at most {meta.le}" if meta.le is not None else f"below {meta.lt}" if meta.lt is not None else ""
+    both = " and ".join(part for part in (low, high) if part)
+    return f", {both}" if both else ""
+
+
+def nearest(key: str, known: Iterable[str]) -> str:
+    """A phrase that names the known keys nearest to a wrong one."""
+    known = list(known)
+    last = key.rsplit(".", 1)[-1]
+    close = difflib.get_close_matches(key, known, n=3, cutoff=0.6)
+    close += [k for k in known if k.rsplit(".", 1)[-1] == last and k not in close]
+    if not close:
+        by_last = {k.rsplit(".", 1)[-1]: k for k in known}
+        close = [by_last[m] for m in difflib.get_close_matches(last, by_last, n=3, cutoff=0.5)]
+    if close:
+        return "did you mean " + " or ".join(f"'{k}'" for k in close[:3]) + "?"
+    return "see 'hadesd settings' for all of them"
+
+
+def explain(error: msgspec.ValidationError, known: Mapping[str, Leaf], values: Mapping[str, Any]) -> str:
+    """One line for a validation error: the setting, the value it got and what it accepts."""
+    match = re.search(r"at `\$\.([\w.]+)`", str(error))
+    name = match.group(1) if match else ""
+    if name not in known:
+        return f"the settings do not fit: {error}"
+    value: Any = values
+    for part in name.split("."):
+        value = value[part]
+    return f"{name} = {json.dumps(value)} is not accepted: it takes {known[name].accepts}"
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Read `a.b=value`; the value is read as JSON where it is JSON, else as text.
+
+    Raises:
+        UsageError: there is no '=' or no name before it.
+    """
+    key, sep, raw = text.partition("=")
+    key = key.strip()
+    if not sep or not key:
+        raise UsageError(f"--set takes name=value, not '{text}' (e.g. --set evolution.population=256)")
+    try:
+        return key, json.loads(raw)
+    except json.JSONDecodeError:
+        return key, raw.strip()
+
+
+def set_dotted(values: dict[str, Any], key: str, value: Any) -> None:
+    """Put a value at a dotted name of a nested dict, in place.
+
+    Raises:
+        UsageError: the name goes through something that is a value, not a section.
+    """
+    *sections, last = key.split(".")
+    at = values
+    for section in sections:
+        at = at.setdefault(section, {})
+        if not isinstance(at, dict):
+            raise UsageError(f"unknown setting '{key}': '{section}' is a value, not a section")
+    if isinstance(at.get(last), dict):
+        raise UsageError(
+            f"'{key}' is a section, not a value: set one of its settings, e.g. {key}.{next(iter(at[last]))}=…"
+        )
+    at[last] = value
+
+
+def merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested dicts, the second laid over the first; neither is changed."""
+    out = dict(base)
+    for key, value in over.items():
+        old = out.get(key)
+        out[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return out
