@@ -66,7 +66,7 @@ def decode(data: "bytes | memoryview[int]", kind: type[T]) -> T:
     if len(data) > MAX_MESSAGE:
         raise ProtocolMismatchError(f"a message of {len(data)} bytes exceeds the limit of {MAX_MESSAGE}")
     try:
-        raw = msgpack.unpackb(data, raw=False, strict_map_key=True, max_buffer_size=MAX_MESSAGE)
+        raw = msgpack.unpackb(data, raw=False, strict_map_key=True)
         return msgspec.convert(raw, kind, builtin_types=(bytes,))
     except (msgspec.ValidationError, ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
         raise ProtocolMismatchError(f"not a valid message: {error}") from None
