@@ -1,0 +1,141 @@
+"""The environments by name, with what can be said of them without jax.
+
+The command line validates names and completes them from here, presets are chosen by family, and the pairs are
+labelled with the observation and action names. A test compares this table with the environments themselves.
+"""
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal
+
+from hades_protocol.errors import UsageError
+
+Family = Literal["brax", "minatar", "classic", "misc"]
+
+BRAX_EPISODE_STEPS = 1000
+"""Time limit of every Brax environment, in environment steps."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One environment.
+
+    actions: number of actions (discrete) or of action dimensions (continuous).
+    observation_names: one for each entry of a flat observation, or one for each channel of a grid;
+        empty where indices say as much.
+    episode_steps: time limit in environment steps.
+    """
+
+    name: str
+    family: Family
+    discrete: bool
+    actions: int
+    observation: tuple[int, ...]
+    episode_steps: int
+    observation_names: tuple[str, ...] = ()
+    action_names: tuple[str, ...] = ()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_WALKER = "z pitch thigh leg foot thigh_left leg_left foot_left vx vz w_pitch w_thigh w_leg w_foot"
+_ANT_JOINTS = "hip_1 ankle_1 hip_2 ankle_2 hip_3 ankle_3 hip_4 ankle_4"
+
+
+def _brax(name: str, actions: int, size: int, observations: str = "", action_names: str = "") -> Entry:
+    return Entry(
+        name, "brax", False, actions, (size,), BRAX_EPISODE_STEPS, _words(observations), _words(action_names)
+    )
+
+
+def _minatar(game: str, steps: int, action_names: str, channels: str) -> Entry:
+    names, actions = _words(channels), _words(action_names)
+    return Entry(f"{game}-MinAtar", "minatar", True, len(actions), (10, 10, len(names)), steps, names, actions)
+
+
+_ENTRIES = (
+    _brax(
+        "ant",
+        8,
+        27,
+        "z quat_w quat_x quat_y quat_z "
+        + _ANT_JOINTS
+        + " vx vy vz wx wy wz "
+        + " ".join(f"w_{j}" for j in _ANT_JOINTS.split()),
+        _ANT_JOINTS,
+    ),
+    _brax(
+        "halfcheetah",
+        6,
+        17,
+        "z pitch bthigh bshin bfoot fthigh fshin ffoot vx vz w_pitch "
+        "w_bthigh w_bshin w_bfoot w_fthigh w_fshin w_ffoot",
+        "bthigh bshin bfoot fthigh fshin ffoot",
+    ),
+    _brax("hopper", 3, 11, "z pitch thigh leg foot vx vz w_pitch w_thigh w_leg w_foot", "thigh leg foot"),
+    _brax("humanoid", 17, 244),
+    _brax("humanoidstandup", 17, 244),
+    _brax("inverted_double_pendulum", 1, 8, "x sin_1 sin_2 cos_1 cos_2 vx w_1 w_2", "push"),
+    _brax("inverted_pendulum", 1, 4, "x angle vx w", "push"),
+    _brax("pusher", 7, 23),
+    _brax("reacher", 2, 11, "cos_1 cos_2 sin_1 sin_2 target_x target_y w_1 w_2 dx dy dz", "joint_1 joint_2"),
+    _brax("swimmer", 2, 8, "angle joint_1 joint_2 vx vy w w_1 w_2", "joint_1 joint_2"),
+    _brax("walker2d", 6, 17, _WALKER + " w_thigh_left w_leg_left w_foot_left", "thigh leg foot thigh_l leg_l foot_l"),
+    Entry("CartPole-v1", "classic", True, 2, (4,), 500, _words("x vx angle w"), _words("left right")),
+    Entry("Pendulum-v1", "classic", False, 1, (3,), 200, _words("cos sin w"), _words("torque")),
+    Entry("Acrobot-v1", "classic", True, 3, (6,), 500, _words("cos_1 sin_1 cos_2 sin_2 w_1 w_2"), _words("-1 0 +1")),
+    Entry("MountainCarContinuous-v0", "classic", False, 1, (2,), 999, _words("x vx"), _words("push")),
+    _minatar("Asterix", 1000, "no-op left up right down", "player enemy trail gold"),
+    _minatar("Breakout", 1000, "no-op left right", "paddle ball trail brick"),
+    _minatar("Freeway", 2500, "no-op up down", "chicken car speed1 speed2 speed3 speed4 speed5"),
+    _minatar(
+        "Seaquest",
+        1000,
+        "no-op left up right down fire",
+        "sub_front sub_back friend_bullet trail enemy_bullet fish enemy_sub oxygen diver_gauge diver",
+    ),
+    _minatar("SpaceInvaders", 1000, "no-op left right fire", "cannon alien alien_left alien_right friend_bullet enemy_bullet"),
+    Entry("Pong-misc", "misc", True, 3, (30, 40, 3), 1000, _words("paddles ball last_ball"), _words("no-op up down")),
+)
+
+ENVIRONMENTS: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+
+_GENERALIZED_ONLY = frozenset({"swimmer"})
+
+
+def find(name: str) -> Entry:
+    """The environment of that name; case does not matter.
+
+    Raises:
+        UsageError: there is none; the nearest names are given.
+    """
+    by_lower = {known.lower(): known for known in ENVIRONMENTS}
+    if name.lower() in by_lower:
+        return ENVIRONMENTS[by_lower[name.lower()]]
+    close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)
+    close += [low for low in by_lower if low.startswith(name.lower()) and low not in close]
+    hint = (
+        "did you mean " + " or ".join(f"'{by_lower[c]}'" for c in close[:3]) + "?"
+        if close
+        else "known: " + ", ".join(ENVIRONMENTS)
+    )
+    raise UsageError(f"unknown environment '{name}'; {hint}")
+
+
+def backend_for(entry: Entry, wanted: str) -> str:
+    """The Brax backend: positional unless the environment lacks it (then generalized).
+
+    Raises:
+        UsageError: the environment does not run on the backend that was asked for, or has no backends.
+    """
+    if entry.family != "brax":
+        if wanted != "auto":
+            raise UsageError(f"backend is a setting of Brax environments; {entry.name} has none: leave it 'auto'")
+        return "auto"
+    if entry.name in _GENERALIZED_ONLY and wanted not in ("auto", "generalized"):
+        raise UsageError(f"{entry.name} runs on the generalized backend only, not on {wanted}")
+    if wanted == "auto":
+        return "generalized" if entry.name in _GENERALIZED_ONLY else "positional"
+    return wanted

@@ -1,0 +1,41 @@
+"""The inner loop: behaviour cloning with full-batch gradient descent (paper, section 4.1)."""
+
+import jax
+import optax
+
+from hadesd.distill import policies
+from hadesd.distill.policies import MLP, Params
+
+ADAM_EPSILON = 1e-5
+
+
+def make_optimizer(name: str, learning_rate: float, clip_norm: float | None) -> optax.GradientTransformation:
+    """Adam (eps 1e-5) or plain SGD at a constant learning rate, after clipping to a global norm if given."""
+    step = optax.adam(learning_rate, eps=ADAM_EPSILON) if name == "adam" else optax.sgd(learning_rate)
+    return step if clip_norm is None else optax.chain(optax.clip_by_global_norm(clip_norm), step)
+
+
+def clone(
+    policy: MLP,
+    params: Params,
+    states: jax.Array,
+    targets: jax.Array,
+    optimizer: optax.GradientTransformation,
+    epochs: int,
+) -> tuple[Params, jax.Array]:
+    """Train a policy on the pairs: `epochs` steps on the whole dataset.
+
+    states [D, *obs], targets [D, A]. Returns the parameters and the loss before the last step, float32 [].
+    """
+
+    def loss(p: Params) -> jax.Array:
+        return -policies.log_likelihood(policy, p, states, targets)
+
+    def epoch(carry: tuple[Params, optax.OptState], _: None) -> tuple[tuple[Params, optax.OptState], jax.Array]:
+        p, opt_state = carry
+        value, gradient = jax.value_and_grad(loss)(p)
+        updates, opt_state = optimizer.update(gradient, opt_state, p)
+        return (optax.apply_updates(p, updates), opt_state), value
+
+    (params, _), losses = jax.lax.scan(epoch, (params, optimizer.init(params)), None, length=epochs)
+    return params, losses[-1]

@@ -1,0 +1,56 @@
+"""The pairs as the evolution strategy sees them: one flat vector."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+class Pairs(NamedTuple):
+    """states float32 [D, *obs]; targets float32 [D, A]: actions, or label probabilities (rows sum to 1)."""
+
+    states: jax.Array
+    targets: jax.Array
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a dataset lies in a vector: all states, then what evolves of the targets.
+
+    labels: "fixed" (one-hot labels in action order, nothing evolves) or "learned" (softmax of evolved logits);
+        continuous actions always evolve.
+    """
+
+    pairs: int
+    observation: tuple[int, ...]
+    actions: int
+    discrete: bool
+    labels: str
+
+    @property
+    def fixed_labels(self) -> bool:
+        """Whether the targets are constants."""
+        return self.discrete and self.labels == "fixed"
+
+    @property
+    def size(self) -> int:
+        """Dimensions of the vector."""
+        return self.pairs * (prod(self.observation) + (0 if self.fixed_labels else self.actions))
+
+    def unflatten(self, vector: jax.Array) -> Pairs:
+        """The pairs in a vector float32 [size]."""
+        cut = self.pairs * prod(self.observation)
+        states = vector[:cut].reshape(self.pairs, *self.observation)
+        if self.fixed_labels:
+            return Pairs(states, one_hot_labels(self.pairs, self.actions))
+        rest = vector[cut:].reshape(self.pairs, self.actions)
+        return Pairs(states, jax.nn.softmax(rest) if self.discrete else rest)
+
+
+def one_hot_labels(pairs: int, actions: int) -> jax.Array:
+    """float32 [D, A]: D // A one-hots for each action, in action order; a remainder goes to the first actions."""
+    counts = jnp.full(actions, pairs // actions) + (jnp.arange(actions) < pairs % actions)
+    label = jnp.repeat(jnp.arange(actions), counts, total_repeat_length=pairs)
+    return jax.nn.one_hot(label, actions)

@@ -1,0 +1,65 @@
+"""Brax: continuous control, with the time limit and the auto-reset that Brax's own training wrappers apply."""
+
+import logging
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+EPISODE_STEPS = 1000
+
+
+def _quiet_import() -> Any:
+    """Import brax.envs without its notices (a missing optional `warp`, a note on maintenance).
+
+    They concern Brax's developers, and would land on a user's screen.
+    """
+    import contextlib
+    import io
+
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        level = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            from brax import envs
+        finally:
+            logging.disable(level)
+    return envs
+
+
+class BraxEnvironment:
+    """A Brax environment on a physics backend.
+
+    An episode ends where Brax says so or after 1000 steps. The next one starts, as in Brax's AutoResetWrapper,
+    from the first state of this rollout: a full reset inside the step would cost as much as the step.
+    """
+
+    discrete = False
+
+    def __init__(self, name: str, backend: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._env = _quiet_import().get_environment(name, backend=backend)
+        self.name = name
+        self.backend = backend
+        self.observation: tuple[int, ...] = (int(self._env.observation_size),)
+        self.actions = int(self._env.action_size)
+
+    def reset(self, key: jax.Array) -> tuple[Any, jax.Array]:
+        state = self._env.reset(key)
+        first = (state.pipeline_state, state.obs)
+        return (state, first, jnp.zeros((), jnp.int32)), state.obs
+
+    def step(self, key: jax.Array, state: Any, action: jax.Array) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
+        del key  # Brax steps are deterministic
+        before, first, steps = state
+        after = self._env.step(before, action)
+        steps = steps + 1
+        done = (after.done > 0) | (steps >= EPISODE_STEPS)
+        physics, observation = jax.tree.map(
+            lambda start, now: jnp.where(done, start, now), first, (after.pipeline_state, after.obs)
+        )
+        following = after.replace(pipeline_state=physics, obs=observation, done=jnp.zeros_like(after.done))
+        return (following, first, jnp.where(done, 0, steps)), observation, after.reward, done

@@ -1,0 +1,228 @@
+"""One generation of HaDES: ask, evaluate the population over a device mesh, tell (paper, algorithm 1).
+
+`generation_step` is a pure function of (state, generation). Its random numbers come from
+fold_in(root key, generation) and nothing else, so that a run that was interrupted ends like one that was not.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import AxisType, Mesh, PartitionSpec
+
+from hadesd.distill import cloning, normalise, policies, rollout
+from hadesd.distill.dataset import Layout
+from hadesd.distill.environments.base import Environment
+from hadesd.distill.normalise import Statistics
+from hadesd.distill.policies import MLP, Params
+from hadesd.distill.rollout import Evaluation, Outcome
+from hadesd.distill.strategies import Strategy
+
+AXIS = "population"
+
+CONSTANTS_STREAM = 2**32 - 1
+START_STREAM = 2**32 - 2
+"""Generations that no run reaches: their keys serve what is drawn once a run."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that does not change from generation to generation.
+
+    layout: None for direct neuroevolution, where a candidate is the policy's flat parameters.
+    fixed_init: the one initialisation of HaDES-F, stacked [1, ...]; None: k fresh ones every generation.
+    unflatten: flat vector -> parameters, for direct neuroevolution.
+    """
+
+    env: Environment
+    policy: MLP
+    evaluation: Evaluation
+    strategy: Strategy
+    population: int
+    inits: int
+    seed: int
+    layout: Layout | None
+    optimizer: optax.GradientTransformation | None
+    epochs: int
+    fixed_init: Params | None
+    unflatten: Callable[[jax.Array], Params] | None
+
+
+class EvolutionState(NamedTuple):
+    """What a checkpoint holds.
+
+    generation: int32 [], generations done. best: float32 [dim], the best candidate so far, with its fitness
+    float32 [] (-inf before the first). constants: normalisation of mode "fixed", measured once.
+    """
+
+    strategy: Any
+    generation: jax.Array
+    best: jax.Array
+    best_fitness: jax.Array
+    constants: Statistics
+
+
+class Metrics(NamedTuple):
+    """Of one generation. fitness_*: float32 [], over finite candidates; NaN where there is none."""
+
+    fitness_mean: jax.Array
+    fitness_best: jax.Array
+    fitness_worst: jax.Array
+    fitness_std: jax.Array
+    best_so_far: jax.Array
+    sigma: jax.Array
+    episodes: jax.Array
+    unfinished: jax.Array
+    nan: jax.Array
+
+
+def generation_key(seed: int, generation: Any) -> jax.Array:
+    """Key of a generation (the first is 0)."""
+    return jax.random.fold_in(jax.random.key(seed), generation)
+
+
+def init_state(problem: Problem, mean: jax.Array) -> EvolutionState:
+    """The state before the first generation, around a mean float32 [dim]."""
+    key_start, _ = jax.random.split(generation_key(problem.seed, START_STREAM))
+    if problem.evaluation.normalisation == "fixed":
+        measure = jax.jit(lambda key: normalise.measure(problem.env, key))
+        constants = measure(generation_key(problem.seed, CONSTANTS_STREAM))
+    else:
+        constants = normalise.unit(problem.env.observation)
+    return EvolutionState(
+        strategy=problem.strategy.init(key_start, mean),
+        generation=jnp.int32(0),
+        best=jnp.asarray(mean, jnp.float32),
+        best_fitness=jnp.float32(-jnp.inf),
+        constants=constants,
+    )
+
+
+def evaluate_candidate(
+    problem: Problem, inits: Params, constants: Statistics, key: jax.Array, candidate: jax.Array
+) -> Outcome:
+    """Fitness of one candidate float32 [dim]: clone k policies (inits: stacked [k, ...]) and roll them out."""
+    keys = jax.random.split(key, problem.inits)
+    if problem.layout is None:
+        assert problem.unflatten is not None
+        return rollout.evaluate(
+            problem.env, problem.policy, problem.unflatten(candidate), constants, keys[0], problem.evaluation
+        )
+    states, targets = problem.layout.unflatten(candidate)
+    optimizer = problem.optimizer
+    assert optimizer is not None
+
+    def one(params: Params, key: jax.Array) -> Outcome:
+        trained, _ = cloning.clone(problem.policy, params, states, targets, optimizer, problem.epochs)
+        return rollout.evaluate(problem.env, problem.policy, trained, constants, key, problem.evaluation)
+
+    fitness, episodes, unfinished = jax.vmap(one)(inits, keys)
+    return Outcome(jnp.mean(fitness), jnp.sum(episodes), jnp.sum(unfinished))
+
+
+def evaluate_population(
+    problem: Problem,
+    mesh: Mesh,
+    chunk: int,
+    inits: Params,
+    constants: Statistics,
+    key: jax.Array,
+    population: jax.Array,
+) -> Outcome:
+    """Outcomes [P] of a population float32 [P, dim], sharded over the mesh, `chunk` at a time per device.
+
+    Initialisations, resets and action noise are common to all candidates. The population is padded with copies
+    of its last candidate to a multiple of devices x chunk, so that there is one shape to compile.
+    """
+    devices = mesh.shape[AXIS]
+    padded = -(-problem.population // (devices * chunk)) * devices * chunk
+    padding = jnp.broadcast_to(population[-1:], (padded - problem.population, population.shape[1]))
+
+    def local(inits: Params, constants: Statistics, key: jax.Array, share: jax.Array) -> Outcome:
+        return jax.lax.map(
+            lambda candidate: evaluate_candidate(problem, inits, constants, key, candidate), share, batch_size=chunk
+        )
+
+    common = PartitionSpec()
+    sharded = jax.shard_map(
+        local,
+        mesh=mesh,
+        in_specs=(common, common, common, PartitionSpec(AXIS)),
+        out_specs=PartitionSpec(AXIS),
+        check_vma=False,
+    )
+    outcome = sharded(inits, constants, key, jnp.concatenate([population, padding]))
+    return jax.tree.map(lambda leaf: leaf[: problem.population], outcome)
+
+
+def generation_step(
+    problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState, fixed_init: Params | None
+) -> tuple[EvolutionState, Metrics]:
+    """Advance by one generation.
+
+    `fixed_init` is problem.fixed_init, handed in as an argument so that it is no constant of the program.
+    """
+    key_ask, key_init, key_evaluate, key_tell = jax.random.split(generation_key(problem.seed, state.generation), 4)
+    population, asked = problem.strategy.ask(key_ask, state.strategy)
+    inits = fixed_init
+    if problem.layout is not None and inits is None:
+        inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.inits)
+    outcome = evaluate_population(problem, mesh, chunk, inits, state.constants, key_evaluate, population)
+    fitness = jnp.where(jnp.isfinite(outcome.fitness), outcome.fitness, jnp.nan)
+    told = problem.strategy.tell(key_tell, population, fitness, asked)
+    best = jnp.argmax(jnp.where(jnp.isnan(fitness), -jnp.inf, fitness))
+    better = fitness[best] > state.best_fitness
+    after = EvolutionState(
+        strategy=told,
+        generation=state.generation + 1,
+        best=jnp.where(better, population[best], state.best),
+        best_fitness=jnp.where(better, fitness[best], state.best_fitness),
+        constants=state.constants,
+    )
+    return after, _metrics(problem, outcome, fitness, after, state)
+
+
+def _metrics(
+    problem: Problem, outcome: Outcome, fitness: jax.Array, after: EvolutionState, before: EvolutionState
+) -> Metrics:
+    return Metrics(
+        fitness_mean=jnp.nanmean(fitness),
+        fitness_best=jnp.nanmax(fitness),
+        fitness_worst=jnp.nanmin(fitness),
+        fitness_std=jnp.nanstd(fitness),
+        best_so_far=after.best_fitness,
+        sigma=problem.strategy.sigma(before.strategy),
+        episodes=jnp.sum(outcome.episodes),
+        unfinished=jnp.sum(outcome.unfinished),
+        nan=jnp.sum(jnp.isnan(fitness)).astype(jnp.int32),
+    )
+
+
+def make_mesh(devices: int) -> Mesh:
+    """A mesh over the first `devices` local devices (0: all of them).
+
+    Raises:
+        ValueError: there are fewer.
+    """
+    present = jax.local_devices()
+    if devices > len(present):
+        raise ValueError(f"{devices} devices are asked for and {len(present)} are present")
+    count = devices or len(present)
+    return jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=present[:count])
+
+
+def compile_step(
+    problem: Problem, mesh: Mesh, chunk: int
+) -> Callable[[EvolutionState], tuple[EvolutionState, Metrics]]:
+    """`generation_step`, jitted for a mesh and a chunk; every output is replicated on all devices."""
+    everywhere = jax.sharding.NamedSharding(mesh, PartitionSpec())
+
+    def step(state: EvolutionState, fixed_init: Params | None) -> tuple[EvolutionState, Metrics]:
+        return generation_step(problem, mesh, chunk, state, fixed_init)
+
+    jitted = jax.jit(step, in_shardings=everywhere, out_shardings=everywhere)
+    fixed_init = jax.device_put(problem.fixed_init, everywhere)
+    return lambda state: jitted(state, fixed_init)

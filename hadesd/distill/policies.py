@@ -1,0 +1,91 @@
+"""The policies: a diagonal Gaussian over actions, and a categorical over action indices.
+
+Source: Lupu et al. 2024, appendix "Policy networks": orthogonal kernels of gain sqrt(2), 0.01 on the output,
+zero biases; for continuous actions a state-independent trainable log standard deviation, initially 0.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+Params = Any
+
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+
+
+class MLP(nn.Module):
+    """Observation [*obs] -> (head [actions], log_std [actions] or None).
+
+    The layers keep flax's automatic names: the published HaDES-F datasets need the very weights that those
+    names and a seed lead to.
+    """
+
+    actions: int
+    discrete: bool
+    width: int
+    depth: int
+    activation: str
+
+    @nn.compact
+    def __call__(self, observation: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+        """Head: logits (discrete) or mean (continuous)."""
+        x = observation.reshape(-1)
+        hidden = nn.initializers.orthogonal(2.0**0.5)
+        for _ in range(self.depth):
+            x = ACTIVATIONS[self.activation](nn.Dense(self.width, kernel_init=hidden)(x))
+        head = nn.Dense(self.actions, kernel_init=nn.initializers.orthogonal(0.01))(x)
+        if self.discrete:
+            return head, None
+        return head, self.param("log_std", nn.initializers.zeros, (self.actions,))
+
+
+def init(policy: MLP, key: jax.Array, observation: tuple[int, ...]) -> Params:
+    """Fresh parameters of a policy."""
+    return policy.init(key, jnp.zeros(observation, jnp.float32))
+
+
+def init_many(policy: MLP, key: jax.Array, observation: tuple[int, ...], count: int) -> Params:
+    """`count` fresh initialisations, stacked on axis 0.
+
+    One after the other (`lax.map`): a *batched* QR inside a jitted program can deadlock in jaxlib before
+    0.11.1 on machines with few cores.
+    """
+    return jax.lax.map(lambda k: init(policy, k, observation), jax.random.split(key, count))
+
+
+def init_fixed(policy: MLP, seed: int, observation: tuple[int, ...]) -> Params:
+    """The one initialisation of HaDES-F, stacked to [1, ...].
+
+    Always drawn with the original, non-partitionable threefry from PRNGKey(seed), whatever jax's default is:
+    datasets that others published (and our own, in later years) train only from these weights.
+    """
+    with jax.threefry_partitionable(False):
+        params = init(policy, jax.random.PRNGKey(seed), observation)
+    return jax.tree.map(lambda leaf: leaf[None], params)
+
+
+def log_likelihood(policy: MLP, params: Params, observations: jax.Array, targets: jax.Array) -> jax.Array:
+    """Mean log-likelihood of the targets, float32 [].
+
+    observations [D, *obs]; targets [D, A]: actions (continuous) or label probabilities (discrete).
+    Continuous: mean over D of log N(action | mean, exp(log_std)), summed over dimensions. Discrete: the
+    cross-entropy's negative averaged over all D x A entries, which scales the gradient by 1/A as published.
+    """
+    head, log_std = jax.vmap(lambda o: policy.apply(params, o))(observations)
+    if policy.discrete:
+        return jnp.mean(targets * jax.nn.log_softmax(head))
+    z = (targets - head) * jnp.exp(-log_std)
+    density = -0.5 * jnp.square(z) - log_std - 0.5 * jnp.log(2.0 * jnp.pi)
+    return jnp.mean(jnp.sum(density, axis=-1))
+
+
+def act(policy: MLP, params: Params, observation: jax.Array, key: jax.Array, greedy: bool) -> jax.Array:
+    """One action: int32 [] (discrete) or float32 [A] clipped to [-1, 1] (continuous)."""
+    head, log_std = policy.apply(params, observation)
+    if policy.discrete:
+        choice = jnp.argmax(head) if greedy else jax.random.categorical(key, head)
+        return choice.astype(jnp.int32)
+    noise = 0.0 if greedy else jnp.exp(log_std) * jax.random.normal(key, head.shape)
+    return jnp.clip(head + noise, -1.0, 1.0)
