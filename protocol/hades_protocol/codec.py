@@ -49,11 +49,13 @@ def encode(message: msgspec.Struct) -> bytes:
     """msgpack bytes of a typed message.
 
     Raises:
-        ProtocolMismatchError: it would be larger than MAX_MESSAGE.
+        ProtocolMismatchError: it would be larger than MAX_MESSAGE, or holds what msgpack cannot say.
     """
-    data: bytes = msgpack.packb(msgspec.to_builtins(message, builtin_types=(bytes,)), use_bin_type=True)
-    if len(data) > MAX_MESSAGE:
-        raise ProtocolMismatchError(f"a message of {len(data)} bytes exceeds the limit of {MAX_MESSAGE}")
+    try:
+        data: bytes = msgpack.packb(msgspec.to_builtins(message, builtin_types=(bytes,)), use_bin_type=True)
+    except (OverflowError, ValueError) as error:  # an integer beyond 64 bits; nesting beyond 512
+        raise ProtocolMismatchError(f"a message that cannot be encoded: {error}") from None
+    _check_size(data)
     return data
 
 
@@ -63,10 +65,35 @@ def decode(data: "bytes | memoryview[int]", kind: type[T]) -> T:
     Raises:
         ProtocolMismatchError: too large, not msgpack, or not a message of that kind.
     """
+    message: T = convert(unpack(data), kind)
+    return message
+
+
+def unpack(data: "bytes | memoryview[int]") -> Any:
+    """The plain values in msgpack bytes.
+
+    Raises:
+        ProtocolMismatchError: too large, or not msgpack.
+    """
+    _check_size(data)
+    try:
+        return msgpack.unpackb(data, raw=False, strict_map_key=True)
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
+        raise ProtocolMismatchError(f"not a valid message: {error}") from None
+
+
+def convert(raw: Any, kind: Any) -> Any:
+    """The typed message in plain values (`kind`: a Struct type or a union of them).
+
+    Raises:
+        ProtocolMismatchError: they are not such a message.
+    """
+    try:
+        return msgspec.convert(raw, kind, builtin_types=(bytes,))
+    except (msgspec.ValidationError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ProtocolMismatchError(f"not a valid message: {error}") from None
+
+
+def _check_size(data: "bytes | memoryview[int]") -> None:
     if len(data) > MAX_MESSAGE:
         raise ProtocolMismatchError(f"a message of {len(data)} bytes exceeds the limit of {MAX_MESSAGE}")
-    try:
-        raw = msgpack.unpackb(data, raw=False, strict_map_key=True)
-        return msgspec.convert(raw, kind, builtin_types=(bytes,))
-    except (msgspec.ValidationError, ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        raise ProtocolMismatchError(f"not a valid message: {error}") from None

@@ -5,8 +5,11 @@ the heartbeat has the next `seq` of the daemon's session. Topic `dataset/<run id
 of a run, a latest-value stream outside that numbering (its `seq` is 0): subscribe to the run on screen only.
 """
 
+from typing import Any, cast, get_args
+
 import msgspec
 
+from hades_protocol.codec import convert, unpack
 from hades_protocol.messages import DatasetSnapshot, GenerationMetrics, GenerationTiming, RunSummary
 from hades_protocol.version import MAJOR
 
@@ -80,3 +83,28 @@ class Goodbye(Event, frozen=True, tag="goodbye"):
 
 
 AnyEvent = RunChanged | GenerationCommitted | HistoryCut | RunLog | Heartbeat | DatasetPublished | Goodbye
+
+
+class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of a type that a newer daemon knows: its number counts, its content is ignored."""
+
+    type: str
+    session: str
+    seq: int
+    protocol_major: int = MAJOR
+
+
+_KNOWN = frozenset(kind.__struct_config__.tag for kind in get_args(AnyEvent))
+
+
+def decode_event(data: "bytes | memoryview[int]") -> AnyEvent | UnknownEvent:
+    """The event in msgpack bytes; a type we do not know, or another major version, is an UnknownEvent.
+
+    Raises:
+        ProtocolMismatchError: too large, not msgpack, or not an event.
+    """
+    raw: Any = unpack(data)
+    envelope: UnknownEvent = convert(raw, UnknownEvent)
+    if envelope.type not in _KNOWN or envelope.protocol_major != MAJOR:
+        return envelope
+    return cast(AnyEvent, convert(raw, AnyEvent))

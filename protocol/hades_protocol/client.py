@@ -1,0 +1,218 @@
+"""The asyncio client of the daemon: request() for one answer, attach() for a gap-free stream.
+
+Every request has a socket of its own that queues nothing: without a daemon it fails within CONNECT_SECONDS,
+and no later daemon will find it. attach() reconnects by itself for as long as it is iterated.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, TypeVar
+
+import msgspec
+import zmq
+import zmq.asyncio
+
+from hades_protocol import commands
+from hades_protocol.codec import MAX_MESSAGE, convert, decode, encode
+from hades_protocol.commands import HistoryResult, Reply, Request, ShowResult, SnapshotResult
+from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError
+from hades_protocol.events import TOPIC_EVENTS, WELCOME, dataset_topic, decode_event
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, RunSummary
+from hades_protocol.run_state import RunState
+from hades_protocol.sync import Action, AskSnapshot, Item, Sync
+from hades_protocol.version import MAJOR, is_compatible
+
+CONNECT_SECONDS = 1.5
+REPLY_SECONDS = 10.0
+TICK_SECONDS = 0.5
+
+T = TypeVar("T")
+
+
+def fresh_id() -> str:
+    """An id for a request."""
+    return uuid.uuid4().hex
+
+
+class Client:
+    """Speaks with the daemon behind two endpoints (Paths.control_endpoint, Paths.events_endpoint)."""
+
+    def __init__(self, control: str, events: str, *, reply_seconds: float = REPLY_SECONDS) -> None:
+        self.control = control
+        self.events = events
+        self._reply_seconds = reply_seconds
+        self._context: zmq.asyncio.Context = zmq.asyncio.Context()
+        self._subscriber: zmq.asyncio.Socket | None = None
+        self._watched: str | None = None
+
+    def close(self) -> None:
+        """Close every socket; nothing that was not sent is sent any more."""
+        self._context.destroy(linger=0)
+
+    async def request(self, request: Request, kind: type[T]) -> T:
+        """Send one request and return its result, of the type that RESULTS has for the verb.
+
+        Raises:
+            UnreachableError: no daemon, or no reply before the deadline.
+            HadesError: the daemon refused; the class follows from the error's code.
+        """
+        expires = time.time() + CONNECT_SECONDS + self._reply_seconds
+        data = encode(msgspec.structs.replace(request, expires_at=expires))
+        with self._context.socket(zmq.DEALER) as socket:
+            socket.set(zmq.LINGER, 0)
+            socket.set(zmq.IMMEDIATE, 1)  # no queue without a peer
+            socket.set(zmq.MAXMSGSIZE, MAX_MESSAGE)
+            socket.connect(self.control)
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await socket.send(data)
+            except TimeoutError:
+                raise UnreachableError(
+                    f"no daemon answers at {self.control}: start one with 'hadesd serve' or 'hadesd start'"
+                ) from None
+            try:
+                async with asyncio.timeout(self._reply_seconds):
+                    return await self._result(socket, request.request_id, kind)
+            except TimeoutError:
+                raise UnreachableError(
+                    f"the daemon at {self.control} did not answer within {self._reply_seconds:g} s: "
+                    "it is stopped or overloaded, see 'hadesd doctor'"
+                ) from None
+
+    async def _result(self, socket: zmq.asyncio.Socket, request_id: str, kind: type[T]) -> T:
+        while True:
+            frames = await socket.recv_multipart()
+            reply = decode(frames[-1], Reply)
+            if not is_compatible(reply.protocol_major):
+                raise ProtocolMismatchError(
+                    f"the daemon speaks protocol {reply.protocol_major}, this program {MAJOR}: "
+                    "upgrade the older of them"
+                )
+            if reply.request_id != request_id:
+                continue
+            if reply.error is not None:
+                raise BY_CODE.get(reply.error.code, HadesError)(reply.error.message)
+            result: T = convert(reply.result, kind)
+            return result
+
+    async def hello(self) -> DaemonInfo:
+        """Who answers."""
+        return await self.request(commands.Hello(request_id=fresh_id()), DaemonInfo)
+
+    async def snapshot(self) -> SnapshotResult:
+        """Everything at one moment."""
+        return await self.request(commands.Snapshot(request_id=fresh_id()), SnapshotResult)
+
+    async def show(self, run: str) -> ShowResult:
+        """One run with its settings."""
+        return await self.request(commands.Show(request_id=fresh_id(), run=run), ShowResult)
+
+    async def history(self, run: str, points: int = 2000) -> HistoryResult:
+        """Metrics of a run, thinned to at most so many."""
+        return await self.request(commands.History(request_id=fresh_id(), run=run, points=points), HistoryResult)
+
+    async def dataset(self, run: str) -> DatasetSnapshot:
+        """The newest committed mean dataset of a run."""
+        return await self.request(commands.GetDataset(request_id=fresh_id(), run=run), DatasetSnapshot)
+
+    async def pause(self, run: str, expected: RunState | None = None) -> RunSummary:
+        """Finish the generation, commit, exit the worker."""
+        return await self.request(commands.Pause(request_id=fresh_id(), run=run, expected_state=expected), RunSummary)
+
+    async def resume(self, run: str, expected: RunState | None = None) -> RunSummary:
+        """Queue the run again."""
+        return await self.request(commands.Resume(request_id=fresh_id(), run=run, expected_state=expected), RunSummary)
+
+    async def cancel(self, run: str, expected: RunState | None = None) -> RunSummary:
+        """End the run."""
+        return await self.request(commands.Cancel(request_id=fresh_id(), run=run, expected_state=expected), RunSummary)
+
+    def watch(self, run: str | None) -> None:
+        """Which run's datasets attach() shall yield from now on (one at most: they are large)."""
+        if self._subscriber is not None:
+            if self._watched is not None:
+                self._subscriber.unsubscribe(dataset_topic(self._watched))
+            if run is not None:
+                self._subscriber.subscribe(dataset_topic(run))
+        self._watched = run
+
+    async def attach(self) -> AsyncIterator[Item]:
+        """Snapshots, events and changes of the link, for ever; it never raises for a daemon that is away.
+
+        Times in LinkStatus are of time.monotonic().
+        """
+        sync = Sync(time.monotonic())
+        yield sync.status
+        attempt = 0
+        asking: asyncio.Task[SnapshotResult | HadesError] | None = None
+        socket = self._subscribe()
+        receiving = asyncio.ensure_future(socket.recv_multipart())
+        try:
+            while True:
+                waiting: set[asyncio.Future[Any]] = {task for task in (receiving, asking) if task is not None}
+                await asyncio.wait(waiting, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                actions: list[Action] = []
+                if receiving.done():
+                    actions += _feed(sync, receiving.result())
+                    receiving = asyncio.ensure_future(socket.recv_multipart())
+                if asking is not None and asking.done():
+                    actions += _answer(sync, attempt, asking.result())
+                    asking = None
+                for action in actions + sync.tick(time.monotonic()):
+                    if not isinstance(action, AskSnapshot):
+                        yield action
+                        continue
+                    if asking is not None:
+                        asking.cancel()
+                    attempt, asking = action.attempt, asyncio.create_task(self._ask())
+        finally:
+            receiving.cancel()
+            if asking is not None:
+                asking.cancel()
+            self._subscriber = None
+            socket.close(linger=0)
+
+    def _subscribe(self) -> zmq.asyncio.Socket:
+        socket: zmq.asyncio.Socket = self._context.socket(zmq.SUB)
+        socket.set(zmq.LINGER, 0)
+        socket.set(zmq.MAXMSGSIZE, MAX_MESSAGE)
+        socket.set(zmq.RECONNECT_IVL, 100)
+        socket.set(zmq.RECONNECT_IVL_MAX, 1000)
+        socket.set(zmq.HEARTBEAT_IVL, 500)
+        socket.set(zmq.HEARTBEAT_TIMEOUT, 1500)
+        socket.subscribe(WELCOME)  # before connecting: it is sent when the connection stands
+        socket.subscribe(TOPIC_EVENTS)
+        if self._watched is not None:
+            socket.subscribe(dataset_topic(self._watched))
+        socket.connect(self.events)
+        self._subscriber = socket
+        return socket
+
+    async def _ask(self) -> SnapshotResult | HadesError:
+        try:
+            return await self.snapshot()
+        except HadesError as error:
+            return error
+
+
+def _answer(sync: Sync, attempt: int, answer: SnapshotResult | HadesError) -> list[Action]:
+    """Hand the answer to a snapshot request to the sync state."""
+    if isinstance(answer, HadesError):
+        return sync.snapshot_failed(attempt, answer, time.monotonic())
+    return sync.snapshot(attempt, answer, time.monotonic())
+
+
+def _feed(sync: Sync, frames: Iterable[bytes]) -> list[Action]:
+    """Hand one message of the event socket to the sync state."""
+    topic, *rest = frames
+    now = time.monotonic()
+    if topic == WELCOME:
+        return sync.welcome(now)
+    try:
+        if len(rest) != 1:
+            raise ProtocolMismatchError(f"an event has 2 frames, not {1 + len(rest)}")
+        return sync.event(decode_event(rest[0]), now)
+    except ProtocolMismatchError:
+        return sync.malformed(now)
