@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 class Pairs(NamedTuple):
@@ -40,17 +41,20 @@ class Layout:
         return self.pairs * (prod(self.observation) + (0 if self.fixed_labels else self.actions))
 
     def unflatten(self, vector: jax.Array) -> Pairs:
-        """The pairs in a vector float32 [size]."""
+        """The pairs in a vector float32 [size]; on a numpy vector it computes with numpy."""
+        xp: Any = np if isinstance(vector, np.ndarray) else jnp
         cut = self.pairs * prod(self.observation)
         states = vector[:cut].reshape(self.pairs, *self.observation)
         if self.fixed_labels:
-            return Pairs(states, one_hot_labels(self.pairs, self.actions))
+            return Pairs(states, xp.asarray(one_hot_labels(self.pairs, self.actions)))
         rest = vector[cut:].reshape(self.pairs, self.actions)
-        return Pairs(states, jax.nn.softmax(rest) if self.discrete else rest)
+        if not self.discrete:
+            return Pairs(states, rest)
+        weights = xp.exp(rest - xp.max(rest, axis=1, keepdims=True))
+        return Pairs(states, weights / xp.sum(weights, axis=1, keepdims=True))
 
 
-def one_hot_labels(pairs: int, actions: int) -> jax.Array:
+def one_hot_labels(pairs: int, actions: int) -> np.ndarray:
     """float32 [D, A]: D // A one-hots for each action, in action order; a remainder goes to the first actions."""
-    counts = jnp.full(actions, pairs // actions) + (jnp.arange(actions) < pairs % actions)
-    label = jnp.repeat(jnp.arange(actions), counts, total_repeat_length=pairs)
-    return jax.nn.one_hot(label, actions)
+    counts = [pairs // actions + (action < pairs % actions) for action in range(actions)]
+    return np.eye(actions, dtype=np.float32)[np.repeat(np.arange(actions), counts)]

@@ -16,11 +16,11 @@ MEASURE_STEPS = 512
 
 
 class Statistics(NamedTuple):
-    """Running mean and (population) variance of observations; count is a weight, float32 []."""
+    """Running mean and (population) variance of observations; weight (how many, from 1e-4) float32 []."""
 
     mean: jax.Array
     variance: jax.Array
-    count: jax.Array
+    weight: jax.Array
 
 
 def unit(observation: tuple[int, ...]) -> Statistics:
@@ -31,12 +31,12 @@ def unit(observation: tuple[int, ...]) -> Statistics:
 def update(statistics: Statistics, batch: jax.Array) -> Statistics:
     """Merge a batch of observations [E, *obs] (Chan et al. 1979, parallel variance)."""
     count = jnp.float32(batch.shape[0])
-    total = statistics.count + count
+    total = statistics.weight + count
     delta = jnp.mean(batch, axis=0) - statistics.mean
     spread = (
-        statistics.variance * statistics.count
+        statistics.variance * statistics.weight
         + jnp.var(batch, axis=0) * count
-        + jnp.square(delta) * statistics.count * count / total
+        + jnp.square(delta) * statistics.weight * count / total
     )
     return Statistics(statistics.mean + delta * count / total, spread / total, total)
 

@@ -76,8 +76,16 @@ class Policy(_Section, frozen=True):
     width: Annotated[int, Meta(ge=1, le=65_536, description="units of a hidden layer")] = 512
     depth: Annotated[int, Meta(ge=1, le=16, description="hidden layers")] = 2
     activation: Annotated[Literal["tanh", "relu"], Meta(description="activation of the hidden layers")] = "tanh"
-    init_seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] | None = None
-    inits: Annotated[int, Meta(ge=1, le=4096)] | None = None
+    init_seed: (
+        Annotated[int, Meta(ge=0, le=2**32 - 1, description="hades-f: seed of its initialisation (null: the seed)")]
+        | None
+    ) = None
+    inits: (
+        Annotated[
+            int, Meta(ge=1, le=4096, description="initialisations per candidate, k (null: 2 for hades-r, else 1)")
+        ]
+        | None
+    ) = None
 
 
 class Evaluation(_Section, frozen=True):

@@ -1,0 +1,97 @@
+"""`python -m hadesd.worker RUN_DIR`: compute one run until it is finished or asked to halt.
+
+Exit status: 0 finished, 75 committed and to be started again, 1 failed for good. Anything else is a crash.
+"""
+
+import fcntl
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import structlog
+
+from hades_protocol.errors import ExitCode, HadesError
+from hades_protocol.run_spec import build_spec
+from hadesd.worker import records
+from hadesd.worker.channel import Channel
+from hadesd.worker_messages import Ended
+
+NICENESS = 10
+"""Below everybody else's: a shared box stays pleasant for the people at its terminals."""
+
+log = structlog.get_logger()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the worker; the exit status."""
+    _configure_log()
+    directory = Path(arguments[0])
+    channel = Channel.from_environment()
+    channel.open()
+    os.nice(NICENESS)
+    try:
+        lock = _take_lock(directory, channel)
+        if lock is None:
+            return _end(channel, "checkpointed", 0, ExitCode.CHECKPOINTED)
+        spec = build_spec(dict(records.read_spec_values(directory)))
+        from hadesd.worker.platform import prepare
+
+        prepare()
+        from hadesd.worker.runner import Runner
+
+        generation = Runner(directory, spec, channel).run()
+    except HadesError as error:
+        log.error("failed", reason=str(error))
+        return _end(channel, "failed", 0, ExitCode.RUN_FAILED, str(error))
+    except Exception as error:
+        # Not a settings error: the supervisor counts it as a crash and tries again.
+        log.error("crashed", error=repr(error), traceback=traceback.format_exc())
+        raise
+    if generation >= spec.evolution.generations:
+        return _end(channel, "finished", generation, ExitCode.OK)
+    log.info("halted", reason=channel.halt_reason, generation=generation)
+    return _end(channel, "checkpointed", generation, ExitCode.CHECKPOINTED, channel.halt_reason)
+
+
+def _end(channel: Channel, outcome: str, generation: int, status: ExitCode, reason: str = "") -> int:
+    channel.report(Ended(outcome=outcome, generation=generation, reason=reason))
+    return int(status)
+
+
+def _take_lock(directory: Path, channel: Channel) -> int | None:
+    """The run's lock, held until this process ends; None when asked to halt while waiting.
+
+    An earlier worker that outlived its supervisor holds it until it has committed its generation.
+    """
+    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            channel.phase("waiting for the worker before", 0)
+            if channel.wait(0.1):
+                return None
+        else:
+            return fd
+
+
+def _configure_log() -> None:
+    """JSON lines on stderr, which the supervisor appends to worker.log."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+if __name__ == "__main__":
+    # os._exit, because XLA's threads and orbax's executors can hold up an interpreter's way out by seconds.
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,239 @@
+"""Orbax checkpoints of the evolution state: one a generation, verified before they are believed.
+
+The only module that imports orbax. A step is a directory `checkpoints/<generation>` with the Orbax checkpoint
+`state` (every leaf of the state, packed into one byte array: one file to write instead of twenty) and
+`hades.json`, which says what it is without jax: generation, leaves with dtype and shape, the SHA-256 of the
+packed bytes, versions. Both are written to a partial directory that is then renamed, so a step is there whole
+or not at all.
+
+What is promised: no SIGKILL loses a committed step. Against a power cut one step in DURABLE_SECONDS is also
+flushed to the disk, and kept until the next one is.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from hades_protocol.errors import HadesError
+from hades_protocol.run_spec import Checkpoints
+
+SCHEMA = 1
+MANIFEST = "hades.json"
+PARTIAL = "partial-"
+BAD = "bad-"
+DURABLE_SECONDS = 30.0
+
+
+class CheckpointError(HadesError):
+    """No checkpoint can be restored, or one does not fit the settings."""
+
+    code = "checkpoint"
+
+
+class CheckpointStore:
+    """The checkpoints of one run. One writer at a time (the worker holds the run's lock)."""
+
+    def __init__(self, directory: Path, retention: Checkpoints) -> None:
+        self.directory = directory
+        self.retention = retention
+        self._orbax = _orbax()
+        self._durable: int | None = None
+        self._flushed_at = time.monotonic()
+        directory.mkdir(parents=True, exist_ok=True)
+        for partial in directory.glob(f"{PARTIAL}*"):
+            shutil.rmtree(partial)
+        self._fitness = {g: read_manifest(directory / str(g)).get("fitness_mean") for g in self.generations()}
+
+    def generations(self) -> list[int]:
+        """Generations of the steps that are there, ascending."""
+        return generations(self.directory)
+
+    def save(self, state: Any, generation: int, description: dict[str, Any]) -> None:
+        """Commit a state (a pytree of host arrays) as the step of a generation.
+
+        description: further entries of the manifest; `fitness_mean` (float or None) decides which is the best.
+
+        Raises:
+            OSError, ValueError: the disk is full or not writable; earlier steps are untouched.
+        """
+        leaves, packed = _pack(state)
+        partial = self.directory / f"{PARTIAL}{generation}"
+        if partial.exists():
+            shutil.rmtree(partial)
+        partial.mkdir()
+        self._orbax.save(partial / "state", args=ocp.args.ArraySave(packed))
+        manifest = {
+            "schema": SCHEMA,
+            "generation": generation,
+            "sha256": hashlib.sha256(packed.tobytes()).hexdigest(),
+            "leaves": leaves,
+            **description,
+        }
+        (partial / MANIFEST).write_text(json.dumps(manifest, sort_keys=True))
+        durable = time.monotonic() - self._flushed_at >= DURABLE_SECONDS
+        if durable:
+            _flush(partial)
+        final = self.directory / str(generation)
+        if final.exists():  # a step that was set aside as unreadable has left; anything else is written once
+            shutil.rmtree(final)
+        partial.rename(final)
+        if durable:
+            _flush_directory(self.directory)
+            self._durable, self._flushed_at = generation, time.monotonic()
+        self._fitness[generation] = description.get("fitness_mean")
+        self._retain()
+
+    def restore_newest(self, like: Any) -> tuple[Any, dict[str, Any], list[str]] | None:
+        """The newest step that verifies: (state, manifest, what had to be passed over). None: there is no step.
+
+        `like`: a pytree of the same structure; its leaves give dtypes and shapes. A step that does not verify
+        is moved aside to `bad-<generation>-<n>`, never deleted.
+
+        Raises:
+            CheckpointError: there are steps, and none can be used; or the state has another form.
+        """
+        passed_over: list[str] = []
+        steps = self.generations()
+        for generation in reversed(steps):
+            try:
+                state, manifest = load(self.directory / str(generation), like)
+            except CheckpointMismatch:
+                raise
+            except CheckpointError as error:
+                aside = self._set_aside(generation)
+                passed_over.append(f"checkpoint {generation} is unreadable ({error}); kept as {aside.name}")
+                continue
+            return state, manifest, passed_over
+        if steps:
+            raise CheckpointError(
+                f"none of the {len(steps)} checkpoints in {self.directory} can be read; the newest: {passed_over[0]}"
+            )
+        return None
+
+    def _set_aside(self, generation: int) -> Path:
+        n = 0
+        while (aside := self.directory / f"{BAD}{generation}-{n}").exists():
+            n += 1
+        (self.directory / str(generation)).rename(aside)
+        self._fitness.pop(generation, None)
+        return aside
+
+    def _retain(self) -> None:
+        """Remove the steps that the retention rule does not keep: newest N, every K-th, the best, a durable one."""
+        steps = self.generations()
+        keep = set(steps[-self.retention.keep_newest :])
+        if every := self.retention.keep_every:
+            keep |= {g for g in steps if g % every == 0}
+        if self._durable is not None:
+            keep.add(self._durable)
+        scored = [(fitness, g) for g in steps if (fitness := self._fitness.get(g)) is not None]
+        if self.retention.keep_best and scored:
+            keep.add(max(scored)[1])
+        for generation in set(steps) - keep:
+            # Renamed first: a removal that is cut short must not leave something that looks like a step.
+            doomed = self.directory / f"{PARTIAL}old-{generation}"
+            (self.directory / str(generation)).rename(doomed)
+            shutil.rmtree(doomed)
+            self._fitness.pop(generation, None)
+
+
+class CheckpointMismatch(CheckpointError):
+    """A checkpoint is sound, and its state has another form than the settings lead to."""
+
+
+def _orbax() -> ocp.Checkpointer:
+    # A plain array needs no OCDBT; orbax warns at every save that there is none to merge.
+    logging.getLogger("absl").addFilter(_not_about_ocdbt)
+    return ocp.Checkpointer(ocp.ArrayCheckpointHandler())
+
+
+def generations(directory: Path) -> list[int]:
+    """Generations of the steps in a checkpoint directory, ascending."""
+    return sorted(int(entry.name) for entry in directory.iterdir() if entry.name.isdigit())
+
+
+def read_manifest(step: Path) -> dict[str, Any]:
+    """What a step says of itself; empty where it says nothing that can be read."""
+    try:
+        manifest = json.loads((step / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def load(step: Path, like: Any) -> tuple[Any, dict[str, Any]]:
+    """The state and the manifest of one step, verified.
+
+    Raises:
+        CheckpointError: it cannot be read, or its bytes are not the ones that were written.
+        CheckpointMismatch: its leaves have other names, dtypes or shapes than those of `like`.
+    """
+    manifest = read_manifest(step)
+    if not manifest:
+        raise CheckpointError(f"no readable {MANIFEST}")
+    if manifest.get("schema") != SCHEMA:
+        raise CheckpointError(f"schema {manifest.get('schema')}, not {SCHEMA}")
+    expected = _leaves(like)
+    if manifest["leaves"] != expected:
+        differing = next((f"{a} / {b}" for a, b in zip(manifest["leaves"], expected, strict=False) if a != b), "count")
+        raise CheckpointMismatch(f"{step} holds another kind of state than these settings have: {differing}")
+    try:
+        packed = np.asarray(_orbax().restore(step / "state", args=ocp.args.ArrayRestore()), np.uint8)
+    except Exception as error:
+        raise CheckpointError(f"{type(error).__name__}: {str(error).splitlines()[0][:200]}") from error
+    if hashlib.sha256(packed.tobytes()).hexdigest() != manifest["sha256"]:
+        raise CheckpointError("its bytes do not match their SHA-256")
+    return _unpack(packed, like), manifest
+
+
+def _not_about_ocdbt(record: logging.LogRecord) -> bool:
+    return "Skipping merge of OCDBT" not in record.getMessage()
+
+
+def _leaves(tree: Any) -> list[list[Any]]:
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return [[jax.tree_util.keystr(path), str(np.dtype(leaf.dtype)), list(leaf.shape)] for path, leaf in flat]
+
+
+def _pack(tree: Any) -> tuple[list[list[Any]], np.ndarray]:
+    arrays = [np.ascontiguousarray(leaf) for leaf in jax.tree.leaves(tree)]
+    return _leaves(tree), np.frombuffer(b"".join(a.tobytes() for a in arrays), np.uint8)
+
+
+def _unpack(packed: np.ndarray, like: Any) -> Any:
+    leaves, structure = jax.tree.flatten(like)
+    out, at = [], 0
+    for leaf in leaves:
+        dtype = np.dtype(leaf.dtype)
+        size = int(np.prod(leaf.shape, dtype=np.int64)) * dtype.itemsize
+        out.append(np.frombuffer(packed[at : at + size].tobytes(), dtype).reshape(leaf.shape))
+        at += size
+    return jax.tree.unflatten(structure, out)
+
+
+def _flush(directory: Path) -> None:
+    for root, _, files in os.walk(directory):
+        for name in files:
+            fd = os.open(os.path.join(root, name), os.O_RDONLY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        _flush_directory(Path(root))
+
+
+def _flush_directory(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,76 @@
+"""The line files of a run: metrics.jsonl, timings.jsonl and seams.jsonl. The worker is their only writer."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import msgspec
+
+from hades_protocol.messages import GenerationMetrics, GenerationTiming
+
+
+def append(path: Path, line: msgspec.Struct) -> None:
+    """Add one line in one write, so that it is there whole or not at all after a SIGKILL."""
+    data = msgspec.json.encode(line) + b"\n"
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        size = os.fstat(fd).st_size
+        if os.write(fd, data) != len(data):
+            os.ftruncate(fd, size)
+            raise OSError(28, "No space left on device", str(path))
+    finally:
+        os.close(fd)
+
+
+def cut(path: Path, kind: type[GenerationMetrics] | type[GenerationTiming], generation: int) -> int:
+    """Keep the whole lines up to a generation and drop the rest; returns the last generation that is there."""
+    if not path.exists():
+        return 0
+    data = path.read_bytes()
+    keep, last = 0, 0
+    for line in data.splitlines(keepends=True):
+        try:
+            found = msgspec.json.decode(line, type=kind).generation
+        except msgspec.DecodeError:
+            break
+        if not line.endswith(b"\n") or found > generation:
+            break
+        keep, last = keep + len(line), found
+    if keep != len(data):
+        os.truncate(path, keep)
+    return last
+
+
+class Seam(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a run was joined together again.
+
+    kind: resume, fallback (to an older checkpoint), devices, threads, versions (no longer bit-exact), chunk.
+    """
+
+    generation: int
+    kind: str
+    text: str
+    time: float
+    bit_exact: bool
+
+
+def record_seam(directory: Path, generation: int, kind: str, text: str, bit_exact: bool) -> None:
+    """Add a line to seams.jsonl."""
+    append(
+        directory / "seams.jsonl",
+        Seam(generation=generation, kind=kind, text=text, time=time.time(), bit_exact=bit_exact),
+    )
+
+
+def read_spec_values(directory: Path) -> dict[str, object]:
+    """The settings in run.json.
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    content = json.loads((directory / "run.json").read_text())
+    spec = content["spec"]
+    if not isinstance(spec, dict):
+        raise ValueError("run.json holds no settings")
+    return spec

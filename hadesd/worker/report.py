@@ -1,0 +1,122 @@
+"""Device arrays -> plain numbers, lines and files: the one place where they meet."""
+
+import functools
+import json
+import math
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from hades_protocol.codec import Array
+from hades_protocol.messages import DatasetSnapshot, GenerationMetrics
+from hades_protocol.run_spec import RunSpec, spec_to_dict
+from hadesd import catalogue
+from hadesd.distill.generation import EvolutionState, Metrics, Problem
+
+PACKAGES = ("hades-distil", "jax", "jaxlib", "evosax", "brax", "gymnax", "flax", "optax", "orbax-checkpoint")
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of the packages that decide what a run computes."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def plain(value: Any) -> float | None:
+    """A float of nine digits (exact for float32), or None for NaN and infinity, which JSON does not know."""
+    number = float(value)
+    return float(f"{number:.9g}") if math.isfinite(number) else None
+
+
+def metrics_of(spec: RunSpec, generation: int, metrics: Metrics) -> GenerationMetrics:
+    """The metrics line of a generation (from 1)."""
+    m = jax.tree.map(np.asarray, metrics)
+    inits = spec.inits if spec.method != "es" else 1
+    return GenerationMetrics(
+        generation=generation,
+        fitness_mean=plain(m.fitness_mean),
+        fitness_best=plain(m.fitness_best),
+        fitness_worst=plain(m.fitness_worst),
+        fitness_std=plain(m.fitness_std),
+        best_so_far=plain(m.best_so_far),
+        sigma=float(f"{float(m.sigma):.9g}"),
+        episodes=int(m.episodes),
+        unfinished=int(m.unfinished),
+        nan=int(m.nan),
+        env_steps=spec.evolution.population * inits * spec.evaluation.environments * spec.evaluation.steps,
+    )
+
+
+def mean_pairs(problem: Problem, state: EvolutionState) -> dict[str, np.ndarray]:
+    """The mean dataset: states float32 [D, *obs], actions float32 [D, A]; and obs_mean, obs_var where fixed.
+
+    Empty for direct neuroevolution, which has no dataset.
+    """
+    if problem.layout is None:
+        return {}
+    mean: Any = np.asarray(problem.strategy.mean(state.strategy))
+    pairs = problem.layout.unflatten(mean)
+    out = {"states": np.asarray(pairs.states, np.float32), "actions": np.asarray(pairs.targets, np.float32)}
+    if problem.evaluation.normalisation == "fixed":
+        out["obs_mean"] = np.asarray(state.constants.mean, np.float32)
+        out["obs_var"] = np.asarray(state.constants.variance, np.float32)
+    return out
+
+
+def dataset_meta(spec: RunSpec, generation: int) -> str:
+    """The `meta` of an exported dataset: JSON that says how it was made and how to use it."""
+    entry = catalogue.find(spec.env)
+    settings = spec_to_dict(spec)
+    meta = {
+        "schema": 1,
+        "environment": entry.name,
+        "backend": catalogue.backend_for(entry, spec.backend),
+        "method": spec.method,
+        "generation": generation,
+        "generations": spec.evolution.generations,
+        "normalisation": spec.evaluation.normalisation,
+        "units": "natural" if spec.evaluation.normalisation == "none" else "normalised",
+        "discrete": entry.discrete,
+        "observation_names": entry.observation_names,
+        "action_names": entry.action_names,
+        "policy": {
+            **settings["policy"],
+            "inits": spec.inits,
+            "init_seed": spec.init_seed if spec.method == "hades-f" else None,
+        },
+        "cloning": settings["cloning"],
+        "evaluation": settings["evaluation"],
+        "seed": spec.seed,
+        "versions": versions(),
+    }
+    return json.dumps(meta)
+
+
+def write_dataset(path: Path, arrays: dict[str, np.ndarray], meta: str) -> None:
+    """Replace an npz atomically. The same arrays give the same bytes."""
+    partial = path.with_name(f".{path.name}.partial")
+    with open(partial, "wb") as file:
+        np.savez(file, **arrays, meta=np.array(meta))  # type: ignore[arg-type]
+    os.replace(partial, path)
+
+
+def snapshot_of(spec: RunSpec, generation: int, arrays: dict[str, np.ndarray]) -> DatasetSnapshot:
+    """The pairs as clients get them."""
+    entry = catalogue.find(spec.env)
+    return DatasetSnapshot(
+        generation=generation,
+        states=_wire(arrays["states"]),
+        actions=_wire(arrays["actions"]),
+        discrete=entry.discrete,
+        normalisation=spec.evaluation.normalisation,
+        observation_names=entry.observation_names,
+        action_names=entry.action_names,
+    )
+
+
+def _wire(array: np.ndarray) -> Array:
+    return Array(dtype="float32", shape=tuple(array.shape), data=np.ascontiguousarray(array, "<f4").tobytes())

@@ -1,0 +1,165 @@
+"""The loop of a worker: step -> metrics line -> checkpoint -> dataset -> report, commands at generation boundaries.
+
+While generation g + 1 computes, a thread commits generation g. A generation is reported only once it is
+committed, so whatever a client has seen is on disk.
+"""
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import structlog
+from jax.sharding import NamedSharding, PartitionSpec
+
+from hades_protocol.messages import GenerationMetrics, GenerationTiming
+from hades_protocol.run_spec import RunSpec
+from hadesd.distill.generation import EvolutionState, compile_step, init_state, make_mesh
+from hadesd.worker import build, records, report
+from hadesd.worker.channel import Channel
+from hadesd.worker.checkpoints import CheckpointStore
+from hadesd.worker.execution import Execution, spec_digest, version_differences
+from hadesd.worker_messages import Committed, Note, Resumed
+
+log = structlog.get_logger()
+
+DATASET_SECONDS = 1.0
+"""Datasets are sent to the supervisor no more often than this."""
+
+
+class Runner:
+    """One run, from its newest checkpoint to its last generation or to a halt."""
+
+    def __init__(self, directory: Path, spec: RunSpec, channel: Channel) -> None:
+        self.directory, self.spec, self.channel = directory, spec, channel
+        self.problem, self.mean = build.build(spec)
+        self.mesh = make_mesh(spec.resources.devices)
+        self.store = CheckpointStore(directory / "checkpoints", spec.checkpoints)
+        devices = self.mesh.devices.size
+        chunk = build.initial_chunk(spec, devices, self.mesh.devices.flat[0].platform)
+        self.execution = Execution.current(devices, self.mesh.devices.flat[0].platform, chunk)
+        self._digest = spec_digest(spec)
+        self._sent_dataset_at = 0.0
+        self._committed_at = time.monotonic()
+
+    def run(self) -> int:
+        """Compute until the last generation is committed, or until a halt; the generation that is committed."""
+        state, generation = self._restore()
+        total = self.spec.evolution.generations
+        pending: Future[None] | None = None
+        self.channel.phase("compiling", generation + 1)
+        step = compile_step(self.problem, self.mesh, self.execution.chunk)
+        self._committed_at = time.monotonic()
+        with ThreadPoolExecutor(1, "commit") as committer:
+            while generation < total and not self.channel.halting:
+                try:
+                    state, host, metrics = self._advance(step, state)
+                except jax.errors.JaxRuntimeError as error:
+                    step = self._smaller_chunk(error, generation)
+                    continue
+                generation += 1
+                if pending is not None:
+                    pending.result()
+                line = report.metrics_of(self.spec, generation, metrics)
+                pending = committer.submit(self._commit, generation, host, line)
+                self.channel.phase("evaluating", generation + 1)
+            self.channel.phase("finishing", generation)
+            if pending is not None:
+                pending.result()
+        return generation
+
+    def _advance(self, step: Any, state: EvolutionState) -> tuple[EvolutionState, EvolutionState, Any]:
+        """One generation: the state on the devices, the same on the host, and the metrics."""
+        after, metrics = step(state)
+        host, metrics = jax.device_get((after, metrics))
+        return after, host, metrics
+
+    def _restore(self) -> tuple[EvolutionState, int]:
+        """The state to go on from, on the devices, with the line files cut to it."""
+        self.channel.phase("restoring", 0)
+        initial = jax.eval_shape(lambda: init_state(self.problem, self.mean))
+        found = self.store.restore_newest(initial)
+        warnings: list[str] = []
+        if found is None:
+            state, generation = init_state(self.problem, self.mean), 0
+        else:
+            state, manifest, warnings = found
+            generation = int(manifest["generation"])
+            for text in warnings:
+                records.record_seam(self.directory, generation, "fallback", text, bit_exact=True)
+            warnings += self._join(manifest, generation)
+        last = records.cut(self.directory / "metrics.jsonl", GenerationMetrics, generation)
+        records.cut(self.directory / "timings.jsonl", GenerationTiming, generation)
+        if last < generation:
+            warnings.append(f"metrics.jsonl ends at generation {last}, the checkpoint is of generation {generation}")
+        if generation:
+            self._write_dataset(generation, jax.device_get(state))
+        for text in warnings:
+            log.warning("resume", detail=text)
+            self.channel.report(Note(level="warning", text=text))
+        log.info("ready", generation=generation, **self.execution.describe())
+        self.channel.report(Resumed(generation=generation, warnings=tuple(warnings)))
+        return jax.device_put(state, NamedSharding(self.mesh, PartitionSpec())), generation
+
+    def _join(self, manifest: dict[str, Any], generation: int) -> list[str]:
+        """Compare this process with the one that wrote the checkpoint; the differences that end bit-exactness."""
+        # The chunk that fitted the memory before is the one to go on with: another one may round differently.
+        written = Execution.of_manifest(manifest, self.execution)
+        self.execution = replace(self.execution, chunk=written.chunk)
+        differences = self.execution.differences(written) + version_differences(manifest)
+        text = "; ".join(differences) or f"resumed after generation {generation}"
+        records.record_seam(self.directory, generation, "resume", text, bit_exact=not differences)
+        return [f"not bit-exact from generation {generation} on: {text}"] if differences else []
+
+    def _smaller_chunk(self, error: jax.errors.JaxRuntimeError, generation: int) -> Any:
+        """Halve the chunk after an exhausted memory and return the step for it.
+
+        Raises:
+            JaxRuntimeError: it is another error, or one candidate at a time is already too much.
+        """
+        chunk = self.execution.chunk
+        if "RESOURCE_EXHAUSTED" not in str(error) or chunk == 1:
+            raise error
+        self.execution = replace(self.execution, chunk=chunk // 2)
+        text = f"out of memory with {chunk} candidates at a time per device: going on with {chunk // 2}"
+        log.warning("chunk", detail=text)
+        records.record_seam(self.directory, generation, "chunk", text, bit_exact=False)
+        self.channel.report(Note(level="warning", text=text))
+        self.channel.phase("compiling", generation + 1)
+        return compile_step(self.problem, self.mesh, self.execution.chunk)
+
+    def _commit(self, generation: int, state: EvolutionState, line: GenerationMetrics) -> None:
+        """Metrics line, checkpoint, dataset, timing, report: in this order, on the commit thread."""
+        records.append(self.directory / "metrics.jsonl", line)
+        description = {
+            **self.execution.describe(),
+            "spec_sha256": self._digest,
+            "env": self.spec.env,
+            "method": self.spec.method,
+            "fitness_mean": line.fitness_mean,
+            "versions": report.versions(),
+        }
+        self.store.save(state, generation, description)
+        arrays = self._write_dataset(generation, state)
+        now = time.monotonic()
+        timing = GenerationTiming(
+            generation=generation, seconds=round(now - self._committed_at, 6), committed_at=round(time.time(), 3)
+        )
+        self._committed_at = now
+        records.append(self.directory / "timings.jsonl", timing)
+        dataset = None
+        last = generation == self.spec.evolution.generations
+        if arrays and (last or now - self._sent_dataset_at >= DATASET_SECONDS):
+            dataset = report.snapshot_of(self.spec, generation, arrays)
+            self._sent_dataset_at = now
+        self.channel.report(Committed(metrics=line, timing=timing, dataset=dataset))
+
+    def _write_dataset(self, generation: int, state: EvolutionState) -> dict[str, np.ndarray]:
+        arrays = report.mean_pairs(self.problem, state)
+        if arrays:
+            meta = report.dataset_meta(self.spec, generation)
+            report.write_dataset(self.directory / "dataset.npz", arrays, meta)
+        return arrays
