@@ -45,9 +45,7 @@ _ANT_JOINTS = "hip_1 ankle_1 hip_2 ankle_2 hip_3 ankle_3 hip_4 ankle_4"
 
 
 def _brax(name: str, actions: int, size: int, observations: str = "", action_names: str = "") -> Entry:
-    return Entry(
-        name, "brax", False, actions, (size,), BRAX_EPISODE_STEPS, _words(observations), _words(action_names)
-    )
+    return Entry(name, "brax", False, actions, (size,), BRAX_EPISODE_STEPS, _words(observations), _words(action_names))
 
 
 def _minatar(game: str, steps: int, action_names: str, channels: str) -> Entry:
@@ -70,8 +68,7 @@ _ENTRIES = (
         "halfcheetah",
         6,
         17,
-        "z pitch bthigh bshin bfoot fthigh fshin ffoot vx vz w_pitch "
-        "w_bthigh w_bshin w_bfoot w_fthigh w_fshin w_ffoot",
+        "z pitch bthigh bshin bfoot fthigh fshin ffoot vx vz w_pitch w_bthigh w_bshin w_bfoot w_fthigh w_fshin w_ffoot",
         "bthigh bshin bfoot fthigh fshin ffoot",
     ),
     _brax("hopper", 3, 11, "z pitch thigh leg foot vx vz w_pitch w_thigh w_leg w_foot", "thigh leg foot"),
@@ -96,7 +93,9 @@ _ENTRIES = (
         "no-op left up right down fire",
         "sub_front sub_back friend_bullet trail enemy_bullet fish enemy_sub oxygen diver_gauge diver",
     ),
-    _minatar("SpaceInvaders", 1000, "no-op left right fire", "cannon alien alien_left alien_right friend_bullet enemy_bullet"),
+    _minatar(
+        "SpaceInvaders", 1000, "no-op left right fire", "cannon alien alien_left alien_right friend_bullet enemy_bullet"
+    ),
     Entry("Pong-misc", "misc", True, 3, (30, 40, 3), 1000, _words("paddles ball last_ball"), _words("no-op up down")),
 )
 

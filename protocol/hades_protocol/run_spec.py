@@ -66,7 +66,12 @@ class Cloning(_Section, frozen=True):
 
     epochs: Annotated[int, Meta(ge=1, le=1_000_000, description="gradient steps of behaviour cloning")] = 400
     learning_rate: Annotated[float, Meta(gt=0.0, le=100.0, description="step size of behaviour cloning")] = 5e-3
-    clip_norm: Annotated[float, Meta(gt=0.0, le=1e6)] | None = 0.5
+    clip_norm: (
+        Annotated[
+            float, Meta(ge=0.0, le=1e6, description="clip the gradient to this global norm (0 or null: no clipping)")
+        ]
+        | None
+    ) = 0.5
     optimizer: Annotated[Literal["adam", "sgd"], Meta(description="Adam (eps 1e-5) or plain SGD")] = "adam"
 
 
