@@ -1,0 +1,58 @@
+"""A daemon in the background, for verbs that need one."""
+
+import os
+import subprocess
+import sys
+import time
+
+from hades_protocol import commands
+from hades_protocol.control import ControlClient, listens
+from hades_protocol.errors import ExitCode, UnreachableError, UsageError
+from hades_protocol.messages import DaemonInfo
+from hades_protocol.paths import Paths
+from hadesd.supervisor.files import tail_lines
+
+START_SECONDS = 30.0
+POLL_SECONDS = 0.05
+
+
+def ensure_daemon(paths: Paths) -> tuple[DaemonInfo, bool]:
+    """Who serves, starting a daemon where none does; and whether it was started.
+
+    Raises:
+        UsageError: a daemon cannot start here; the text says why.
+        UnreachableError: it does not answer.
+    """
+    if listens(paths):
+        return _hello(paths), False
+    paths.make_private()
+    stderr_file = paths.state / "daemon.stderr"
+    with open(stderr_file, "wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hadesd.cli.main", "serve"],
+            stdin=subprocess.DEVNULL,
+            stdout=stderr,
+            stderr=stderr,
+            start_new_session=True,  # it outlives this command and its terminal
+            cwd="/",  # and keeps no directory busy
+            env={**os.environ, **({"HADES_HOME": str(paths.state)} if os.environ.get("HADES_HOME") else {})},
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if listens(paths):
+            info = _hello(paths)
+            process.returncode = process.returncode or 0  # not ours to wait for: no ResourceWarning at exit
+            return info, info.pid == process.pid
+        code = process.poll()
+        # Status 3: another daemon took the lock a moment earlier, and will answer.
+        if code not in (None, ExitCode.NOT_FOUND_OR_STATE):
+            reason = " ".join(tail_lines(stderr_file, 1)).removeprefix("hadesd: ")
+            raise UsageError(reason or f"the daemon ended with status {code} at once; see {paths.daemon_log}")
+        time.sleep(POLL_SECONDS)
+    raise UnreachableError(f"the daemon did not answer within {START_SECONDS:g} s; see {paths.daemon_log}")
+
+
+def _hello(paths: Paths) -> DaemonInfo:
+    with ControlClient(paths) as client:
+        info: DaemonInfo = client.request(commands.Hello)
+    return info

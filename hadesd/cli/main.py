@@ -1,0 +1,125 @@
+"""`hadesd`: finds the verb and imports its module alone, so that `hadesd status` starts fast."""
+
+import argparse
+import importlib
+import sys
+import time
+
+from hades_protocol.errors import ExitCode, HadesError
+from hadesd.cli.parsing import Parser
+
+VERBS = {
+    "start": "start a distillation (and a daemon, if none runs)",
+    "status": "list the runs, or show one",
+    "pause": "commit the generation and end the worker; resume goes on from there",
+    "resume": "queue a paused, failed or cancelled run again",
+    "cancel": "end a run for good; its last commit stays",
+    "wait": "wait for the end of a run; the exit code is its outcome",
+    "logs": "show what a run's worker wrote",
+    "export": "copy a run's dataset into a file",
+    "evaluate": "train fresh policies on a dataset and report their return",
+    "serve": "run the daemon in the foreground",
+    "stop": "stop the daemon; its workers commit first",
+    "doctor": "check the installation, the directories, the daemon and the devices",
+    "settings": "list every setting of a run with its range, default and meaning",
+}
+
+EPILOG = """\
+exit codes:
+  0 ok   1 run failed   2 usage   3 not found or wrong state   4 no daemon answers
+  5 protocol mismatch   75 checkpointed, please restart   130 Ctrl-C
+
+begin with:
+  hadesd start --env CartPole-v1
+  hadesd status
+  hades-tui attach"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code. An error that a person may see is one line on stderr."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _dispatch(arguments)
+    except HadesError as error:
+        print(f"hadesd: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output is gone: nothing more to say, and nowhere to say it
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001 — the last resort: a line instead of a traceback
+        print(f"hadesd: internal error: {type(error).__name__}: {_note(error)}", file=sys.stderr)
+        return ExitCode.RUN_FAILED
+
+
+def _dispatch(arguments: list[str]) -> int:
+    parser = _parser()
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return ExitCode.USAGE
+    verb = arguments[0]
+    if verb not in VERBS:
+        if not verb.startswith("-"):
+            parser.error(f"there is no verb '{verb}'{_nearest(verb)}")
+        parser.parse_args(arguments)  # --help and --version end here
+        parser.error(f"a verb comes first, not {verb}")
+    module = importlib.import_module(f"hadesd.cli.{verb}")
+    subparsers = parser.add_subparsers(dest="verb", parser_class=Parser)
+    module.add_parser(subparsers)
+    code: int = module.run(parser.parse_args(arguments))
+    return code
+
+
+def _parser() -> Parser:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {verb:{width}}  {summary}" for verb, summary in VERBS.items())
+    parser = Parser(
+        prog="hadesd",
+        usage="hadesd VERB [...]",
+        description="Distils reinforcement-learning behaviour into a handful of state-action pairs.",
+        epilog=f"verbs (each has --help):\n{verbs}\n\n{EPILOG}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked for: reading package metadata takes its time."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib import metadata
+
+        print(f"hadesd {metadata.version('hades-distil')}")
+        parser.exit()
+
+
+def _nearest(verb: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(verb, VERBS, n=2)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def _note(error: Exception) -> str:
+    """Write the traceback where it can be found and return the message with that place."""
+    import traceback
+
+    from hades_protocol.paths import Paths
+
+    text = " ".join(str(error).splitlines()) or "no message"
+    try:
+        path = Paths().state / "cli-error.log"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} hadesd {' '.join(sys.argv[1:])}\n")
+            traceback.print_exception(error, file=file)
+    except (OSError, HadesError) as problem:
+        return f"{text} (the details could not be written: {problem})"
+    return f"{text} (a bug, please report it; details in {path})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Text for people and JSON for scripts."""
+
+import json
+import os
+import sys
+from typing import Any, TextIO
+
+import msgspec
+
+from hades_protocol.messages import RunSummary
+from hades_protocol.run_state import RunState
+
+COLOURS = {
+    RunState.RUNNING: "32",
+    RunState.STARTING: "36",
+    RunState.QUEUED: "36",
+    RunState.FINISHED: "1;32",
+    RunState.FAILED: "31",
+    RunState.BACKOFF: "33",
+    RunState.PAUSED: "33",
+}
+
+HEADINGS = ("RUN", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT", "")
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout."""
+    print(json.dumps(msgspec.to_builtins(value), ensure_ascii=False), flush=True)
+
+
+def use_colour(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that wants colour (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def number(value: float | None) -> str:
+    """A fitness in five significant digits; a dash for none."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 10_000 else f"{value:.5g}"
+
+
+def duration(seconds: float | None) -> str:
+    """12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def state_words(run: RunSummary) -> str:
+    """The state, with what the worker does while it starts."""
+    if run.state == RunState.STARTING and run.phase not in ("", "starting"):
+        return f"{run.state} ({run.phase})"
+    return str(run.state)
+
+
+def table(runs: "list[RunSummary] | tuple[RunSummary, ...]", colour: bool) -> str:
+    """The runs as a table; the last column says why a run is not running."""
+    rows = [HEADINGS, *map(_row, runs)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS) - 1)]
+    lines = []
+    for index, row in enumerate(rows):
+        cells = [_cell(text, width, i) for i, (text, width) in enumerate(zip(row, widths, strict=False))]
+        if colour and index:
+            code = COLOURS.get(runs[index - 1].state)
+            cells[1] = f"\x1b[{code}m{cells[1]}\x1b[0m" if code else cells[1]
+        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    return "\n".join(lines)
+
+
+def _row(run: RunSummary) -> tuple[str, ...]:
+    return (
+        run.id,
+        state_words(run),
+        f"{run.generation}/{run.generations}",
+        number(run.fitness_mean),
+        number(run.fitness_best),
+        number(run.seconds_per_generation),
+        duration(run.seconds_left),
+        run.reason,
+    )
+
+
+def _cell(text: str, width: int, column: int) -> str:
+    return text.ljust(width) if column < 2 else text.rjust(width)

@@ -1,0 +1,55 @@
+"""argparse with the manners of this program: one line for an error, an example in every help text."""
+
+import argparse
+import sys
+from typing import NoReturn
+
+from hades_protocol.errors import ExitCode
+
+RUN_HELP = "run: its id, a unique prefix of it, or @ for the newest"
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line instead of repeating the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line on stderr, exit code 2."""
+        print(f"{self.prog}: {message}; see '{self.prog} --help'", file=sys.stderr)
+        sys.exit(ExitCode.USAGE)
+
+
+Subparsers = argparse._SubParsersAction
+"""What add_parser of a verb's module gets. (argparse has no public name for it.)"""
+
+
+def add_verb(subparsers: "Subparsers[Parser]", name: str, summary: str, examples: str) -> Parser:
+    """A verb's parser: its description is the summary, its help ends with examples that run as printed."""
+    return subparsers.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples.strip().splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def add_run(parser: Parser) -> None:
+    """The positional argument that names a run."""
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+
+
+def add_json(parser: Parser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+
+
+def positive_seconds(text: str) -> float:
+    """A --timeout."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds") from None
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value

@@ -1,0 +1,48 @@
+"""hadesd serve: the daemon in the foreground."""
+
+import argparse
+import os
+import sys
+
+from hades_protocol.paths import Paths
+from hadesd.cli.extras import require_daemon_extra
+from hadesd.cli.output import say
+from hadesd.cli.parsing import Parser, Subparsers, add_verb
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "serve",
+        "run the daemon in the foreground; Ctrl-C stops it after its workers have committed",
+        "hadesd serve\nhadesd serve --slots 1 --grace 120",
+    )
+    parser.add_argument(
+        "--slots", type=int, metavar="N", help="runs that compute at the same time (default: one a GPU, 2 on a CPU)"
+    )
+    parser.add_argument(
+        "--grace", type=float, metavar="S", help="seconds that workers get to commit when the daemon stops (60)"
+    )
+    parser.add_argument(
+        "--silence", type=float, metavar="S", help="seconds without a heartbeat before a worker is restarted (60)"
+    )
+    parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (info)")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM, Ctrl-C or `hadesd stop`."""
+    from hadesd.settings import load_settings
+    from hadesd.supervisor.serve import serve
+
+    require_daemon_extra("serve")
+    paths = Paths()
+    flags = {name: getattr(args, name) for name in ("slots", "grace", "silence", "log_level")}
+    settings = load_settings(paths.config_file, flags)
+
+    def ready() -> None:
+        if sys.stderr.isatty():
+            say(f"hadesd serves {paths.state} (pid {os.getpid()}); log: {paths.daemon_log}; Ctrl-C stops it")
+
+    return serve(paths, settings, ready)

@@ -1,0 +1,67 @@
+"""hadesd status: the runs, or one of them."""
+
+import argparse
+import sys
+from typing import Any
+
+from hades_protocol import commands
+from hades_protocol.control import ControlClient
+from hades_protocol.messages import DaemonInfo, RunSummary
+from hades_protocol.paths import Paths
+from hadesd.cli.output import print_json, say, table, use_colour
+from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
+
+SCHEMA = 1
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "status",
+        "list the runs, or show one",
+        "hadesd status\nhadesd status @\nhadesd status --json",
+    )
+    parser.add_argument("run", metavar="RUN", nargs="?", help=RUN_HELP)
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table or the JSON."""
+    with ControlClient(Paths()) as client:
+        if args.run is not None:
+            shown: commands.ShowResult = client.request(commands.Show, run=args.run)
+            info: DaemonInfo = client.request(commands.Hello)
+            if args.json:
+                print_json(_document(info, (shown.run,)) | {"spec": shown.spec, "history": shown.seams})
+            else:
+                print(_details(shown))
+            return 0
+        snapshot: commands.SnapshotResult = client.request(commands.Snapshot)
+    if args.json:
+        print_json(_document(snapshot.daemon, snapshot.runs))
+    elif snapshot.runs:
+        print(table(snapshot.runs, use_colour(sys.stdout)))
+    else:
+        say("no runs yet: begin with 'hadesd start --env CartPole-v1'")
+    return 0
+
+
+def _document(daemon: DaemonInfo, runs: tuple[RunSummary, ...]) -> dict[str, Any]:
+    return {"schema": SCHEMA, "daemon": daemon, "runs": runs}
+
+
+def _details(shown: commands.ShowResult) -> str:
+    lines = [table([shown.run], use_colour(sys.stdout)), ""]
+    lines += [f"environment  {shown.run.env}, {shown.run.method}, seed {shown.run.seed}"]
+    lines += [f"preset       {shown.run.preset}"] if shown.run.preset else []
+    lines += [f"directory    {shown.run.directory}"]
+    lines += [f"worker       {shown.run.worker_pid}, {shown.run.phase}"] if shown.run.worker_pid else []
+    lines += [f"restarts     {shown.run.restarts}"] if shown.run.restarts else []
+    for seam in shown.seams[-10:]:
+        reason = f": {seam['reason']}" if seam.get("reason") else ""
+        lines.append(f"history      generation {seam.get('generation', 0)}, {seam.get('what', '')}{reason}")
+    tail = shown.seams[-1].get("log_tail", ()) if shown.seams else ()
+    lines += ["", "end of the worker's log:", *(f"  {line}" for line in tail)] if tail else []
+    return "\n".join(lines)

@@ -1,0 +1,118 @@
+"""One request in, one reply out. Whatever arrives, the daemon goes on."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from hades_protocol import codec, version
+from hades_protocol import commands as c
+from hades_protocol.errors import HadesError, InternalError, ProtocolMismatchError, UsageError, WrongStateError
+from hadesd.supervisor import machine_words as w
+from hadesd.supervisor.supervisor import Supervisor
+from hadesd.supervisor.thinning import MIN_POINTS
+
+MAX_REQUEST = 2**20
+"""Bytes; the largest request is a spec of a few kilobytes."""
+
+MAX_POINTS = 100_000
+
+log = structlog.get_logger()
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    """What is read of a request before anything else, so that even a wrong one can be answered."""
+
+    request_id: str = ""
+    verb: str = ""
+    protocol_major: int = version.MAJOR
+
+
+class Control:
+    """Checks requests and has the supervisor carry them out.
+
+    stop: called for a Shutdown request.
+    """
+
+    def __init__(self, supervisor: Supervisor, stop: Callable[[], None]) -> None:
+        self._supervisor = supervisor
+        self._stop = stop
+        self.refused = 0
+        self.expired = 0
+
+    def answer(self, frames: list[bytes]) -> bytes | None:
+        """The reply to the frames after the sender's identity; None where nobody waits for one any more."""
+        envelope = _Envelope()
+        try:
+            if len(frames) != 1:
+                raise ProtocolMismatchError(f"a request is one frame, not {len(frames)}")
+            if len(frames[0]) > MAX_REQUEST:
+                raise ProtocolMismatchError(f"a request of {len(frames[0])} bytes exceeds the limit of {MAX_REQUEST}")
+            envelope = codec.decode(frames[0], _Envelope)
+            request = _read(frames[0], envelope)
+            if request.expires_at is not None and request.expires_at < time.time():
+                self.expired += 1
+                log.info("request expired before it was read", verb=envelope.verb)
+                return None
+            if request.session not in (None, self._supervisor.info.session):
+                raise WrongStateError("the daemon was restarted since: look again, then repeat the request")
+            return _reply(envelope, self._carry_out(request))
+        except HadesError as error:
+            self.refused += isinstance(error, ProtocolMismatchError)
+            log.info("request refused", verb=envelope.verb[:40], code=error.code, why=str(error))
+            return _failure(envelope, error)
+        except Exception as error:  # a bug in one verb must not end the daemon and its runs
+            log.error("request failed", verb=envelope.verb, exc_info=True)
+            return _failure(envelope, InternalError(f"the daemon failed on it ({error!r}); daemon.log has the details"))
+
+    def _carry_out(self, request: c.Request) -> Any:
+        daemon = self._supervisor
+        match request:
+            case c.Hello():
+                return daemon.info
+            case c.Snapshot():
+                return c.SnapshotResult(daemon=daemon.info, seq=daemon.seq, runs=daemon.summaries())
+            case c.Start():
+                return daemon.submit(request.spec)
+            case c.Pause():
+                return daemon.ask(request.run, w.PauseAsked(), request.expected_state)
+            case c.Resume():
+                return daemon.ask(request.run, w.ResumeAsked(), request.expected_state)
+            case c.Cancel():
+                return daemon.ask(request.run, w.CancelAsked(), request.expected_state)
+            case c.Show():
+                return daemon.show(request.run)
+            case c.History():
+                if not MIN_POINTS <= request.points <= MAX_POINTS:
+                    raise UsageError(f"points = {request.points} is not accepted: {MIN_POINTS} to {MAX_POINTS}")
+                return daemon.history(request.run, request.after, request.points)
+            case c.GetDataset():
+                return daemon.dataset(request.run)
+            case c.Shutdown():
+                log.info("shutdown requested")
+                self._stop()
+                return daemon.info
+        raise ProtocolMismatchError(f"this daemon does not know the verb of {type(request).__name__}")
+
+
+def _read(data: bytes, envelope: _Envelope) -> c.Request:
+    if not version.is_compatible(envelope.protocol_major):
+        raise ProtocolMismatchError(
+            f"the daemon speaks protocol {version.MAJOR}, the client {envelope.protocol_major}: "
+            "install the same version of hades on both sides, then restart the daemon"
+        )
+    request: c.Request = codec.decode(data, c.AnyRequest)  # type: ignore[arg-type]
+    return request
+
+
+def _reply(envelope: _Envelope, result: Any) -> bytes:
+    return codec.encode(
+        c.Reply(request_id=envelope.request_id, result=msgspec.to_builtins(result, builtin_types=(bytes,)))
+    )
+
+
+def _failure(envelope: _Envelope, error: HadesError) -> bytes:
+    body = c.ErrorBody(code=error.code, message=str(error))
+    return codec.encode(c.Reply(request_id=envelope.request_id, error=body))

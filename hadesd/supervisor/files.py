@@ -1,0 +1,61 @@
+"""Small files that must be whole after a SIGKILL at any moment."""
+
+import fcntl
+import os
+from pathlib import Path
+
+TAIL_BYTES = 64 * 1024
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file: after a crash it holds the old content or the new one, never a part.
+
+    Raises:
+        OSError: it could not be written; the old content stands.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames in a directory durable."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def tail_lines(path: Path, count: int) -> list[str]:
+    """The last lines of a text file, of at most its last 64 KiB; none where there is no file."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            data = file.read()
+    except FileNotFoundError:
+        return []
+    if size > TAIL_BYTES:
+        data = data.partition(b"\n")[2]
+    return data.decode(errors="replace").splitlines()[-count:] if count > 0 else []
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the flock on a file; no where there is no such file."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(fd)

@@ -1,0 +1,129 @@
+"""The metrics of a run in memory, read from metrics.jsonl and fed by what its worker commits."""
+
+import bisect
+import math
+import statistics
+from array import array
+from collections import deque
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from hades_protocol.messages import GenerationMetrics, GenerationTiming
+from hadesd.supervisor.files import tail_lines
+from hadesd.supervisor.thinning import thin
+
+METRICS_FILE = "metrics.jsonl"
+TIMINGS_FILE = "timings.jsonl"
+T = TypeVar("T", bound=msgspec.Struct)
+
+NEWEST_SECONDS = 20
+"""Generations whose median duration is shown as seconds a generation."""
+
+INT_FIELDS = ("generation", "episodes", "unfinished", "nan", "env_steps")
+FLOAT_FIELDS = ("fitness_mean", "fitness_best", "fitness_worst", "fitness_std", "best_so_far", "sigma")
+
+
+class History:
+    """One column per metric: 88 bytes a generation. NaN in a column stands for null.
+
+    Only the newest generation is read at first; the rest when somebody asks for it or a worker adds to it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._loaded = False
+        self._seconds: deque[float] = deque(maxlen=NEWEST_SECONDS)
+        self._columns: dict[str, array[Any]] = _empty()
+        self.last: GenerationMetrics | None = None
+        for line in tail_lines(directory / METRICS_FILE, 3):
+            if metrics := _parse(line, GenerationMetrics):
+                self.last = metrics
+        for line in tail_lines(directory / TIMINGS_FILE, NEWEST_SECONDS):
+            if timing := _parse(line, GenerationTiming):
+                self._seconds.append(timing.seconds)
+
+    @property
+    def generation(self) -> int:
+        """Newest generation that is known; 0 before the first."""
+        return self.last.generation if self.last else 0
+
+    @property
+    def seconds_per_generation(self) -> float | None:
+        """Median of the newest generations' durations: a compilation among them does not count."""
+        return statistics.median(self._seconds) if self._seconds else None
+
+    def add(self, metrics: GenerationMetrics, timing: GenerationTiming) -> bool:
+        """Take in a committed generation; False where it was there already."""
+        if metrics.generation <= self.generation:
+            return False
+        self._load()
+        self._append(metrics)
+        self._seconds.append(timing.seconds)
+        return True
+
+    def resync(self, generation: int) -> tuple[bool, list[GenerationMetrics]]:
+        """Hold exactly what is on disk up to a generation: where a worker stands after it started.
+
+        Returns whether metrics beyond it were known and are void now, and the metrics up to it that were not
+        known: a worker that died between its commit and its message left them.
+        """
+        known = self.generation
+        self._loaded = True
+        self._read(generation)
+        first = bisect.bisect_right(self._columns["generation"], known)
+        return known > generation, [self._at(i) for i in range(first, len(self._columns["generation"]))]
+
+    def select(self, after: int, points: int) -> tuple[int, tuple[GenerationMetrics, ...]]:
+        """The number of generations known, and those after `after`, thinned to `points`."""
+        self._load()
+        start = bisect.bisect_right(self._columns["generation"], after)
+        curves = [self._columns["fitness_mean"], self._columns["fitness_best"]]
+        return len(curves[0]), tuple(self._at(i) for i in thin(curves, start, points))
+
+    def _load(self) -> None:
+        if not self._loaded:
+            self._loaded = True
+            self._read(self.generation)
+
+    def _read(self, upto: int) -> None:
+        self._columns = _empty()
+        self.last = None
+        try:
+            with open(self._directory / METRICS_FILE, "rb") as file:
+                for line in file:
+                    metrics = _parse(line, GenerationMetrics)
+                    if metrics and self.generation < metrics.generation <= upto:
+                        self._append(metrics)
+        except FileNotFoundError:
+            return  # no generation was committed yet
+
+    def _append(self, metrics: GenerationMetrics) -> None:
+        for name in INT_FIELDS:
+            self._columns[name].append(getattr(metrics, name))
+        for name in FLOAT_FIELDS:
+            value = getattr(metrics, name)
+            self._columns[name].append(math.nan if value is None else value)
+        self.last = metrics
+
+    def _at(self, index: int) -> GenerationMetrics:
+        values: dict[str, Any] = {name: column[index] for name, column in self._columns.items()}
+        for name in FLOAT_FIELDS:
+            if math.isnan(values[name]):
+                values[name] = None
+        return GenerationMetrics(**values)
+
+
+def _empty() -> "dict[str, array[Any]]":
+    columns: dict[str, array[Any]] = {name: array("q") for name in INT_FIELDS}
+    columns.update({name: array("d") for name in FLOAT_FIELDS})
+    return columns
+
+
+def _parse(line: "str | bytes", kind: type[T]) -> T | None:
+    """A line of a file that may end in the middle of one."""
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

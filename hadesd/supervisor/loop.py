@@ -1,0 +1,197 @@
+"""The event loop: the only place of the daemon that knows asyncio and ZeroMQ."""
+
+import asyncio
+import functools
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from importlib.metadata import version as package_version
+from typing import Any
+
+import structlog
+import zmq
+import zmq.asyncio
+
+from hades_protocol import codec, events, version
+from hades_protocol.messages import DaemonInfo
+from hades_protocol.paths import Paths
+from hadesd.settings import Settings
+from hadesd.supervisor import gpus
+from hadesd.supervisor.control import Control
+from hadesd.supervisor.managed import StartWorker
+from hadesd.supervisor.publisher import Publisher
+from hadesd.supervisor.supervisor import Supervisor
+
+CPU_SLOTS = 2
+SEND_QUEUE = 10_000
+"""Events that are kept for a subscriber that does not keep up; then it loses some, and notices by their numbers."""
+
+LINGER_MS = 1000
+AFTER_KILL = 10.0
+"""Seconds that killed workers get to be reaped before the daemon exits without them."""
+
+log = structlog.get_logger()
+
+
+class Daemon:
+    """Sockets, signals and timers around a Supervisor.
+
+    start_worker: how a worker is started; tests give another program.
+    """
+
+    def __init__(self, paths: Paths, settings: Settings, start_worker: StartWorker) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._start_worker = start_worker
+        self._failed = False
+
+    async def run(self) -> int:
+        """Serve until asked to stop; returns the exit code."""
+        self._loop = asyncio.get_running_loop()
+        self._stop_asked = asyncio.Event()
+        context = zmq.asyncio.Context()
+        try:
+            self._open(context)
+            await self._serve()
+        finally:
+            context.destroy(linger=LINGER_MS)
+        return 1 if self._failed else 0
+
+    def _open(self, context: zmq.asyncio.Context) -> None:
+        self._events = context.socket(zmq.XPUB)
+        self._events.setsockopt(zmq.XPUB_VERBOSE, 1)
+        self._events.setsockopt(zmq.XPUB_WELCOME_MSG, events.WELCOME)
+        self._events.setsockopt(zmq.SNDHWM, SEND_QUEUE)
+        self._control = context.socket(zmq.ROUTER)
+        for socket in (self._events, self._control):
+            socket.setsockopt(zmq.MAXMSGSIZE, codec.MAX_MESSAGE)
+            socket.setsockopt(zmq.HEARTBEAT_IVL, 500)
+            socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 1500)
+        found = gpus.usable(gpus.list_gpus(), os.environ, gpus.jax_can_use_gpus())
+        session = secrets.token_hex(8)
+        publisher = Publisher(session, self._send_event, time.time)
+        self._publisher = publisher
+        self._supervisor = Supervisor(
+            info=self._describe(session, len(found)),
+            paths=self._paths,
+            settings=self._settings,
+            publisher=publisher,
+            start_worker=self._start_worker,
+            call_later=self._loop.call_later,
+            gpus=found,
+            environ=dict(os.environ),
+        )
+        self._requests = Control(self._supervisor, self._ask_to_stop)
+        # The runs are known before anybody can ask for them.
+        self._supervisor.load()
+        self._events.bind(self._paths.events_endpoint)
+        self._control.bind(self._paths.control_endpoint)
+
+    def _describe(self, session: str, found: int) -> DaemonInfo:
+        return DaemonInfo(
+            session=session,
+            pid=os.getpid(),
+            version=package_version("hades-distil"),
+            protocol_major=version.MAJOR,
+            protocol_minor=version.MINOR,
+            started_at=time.time(),
+            state_directory=str(self._paths.state),
+            slots=self._settings.slots or found or CPU_SLOTS,
+            gpus=found,
+        )
+
+    def _send_event(self, topic: bytes, body: bytes) -> None:
+        sent = asyncio.ensure_future(self._events.send_multipart([topic, body]))
+        sent.add_done_callback(_log_failure)  # an XPUB never blocks: it is done already
+
+    async def _serve(self) -> None:
+        self._loop.set_exception_handler(self._on_bug)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            self._loop.add_signal_handler(number, functools.partial(self._on_signal, number))
+        log.info("daemon ready", **_plain(self._supervisor.info))
+        tasks = [asyncio.create_task(job()) for job in (self._answer, self._watch_subscribers, self._tick)]
+        for task in tasks:
+            task.add_done_callback(self._on_task_done)
+        try:
+            await self._stop_asked.wait()
+            await self._drain()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        log.info("daemon stopped", session=self._supervisor.info.session)
+
+    async def _drain(self) -> None:
+        """Workers commit and exit; requests are still answered meanwhile."""
+        self._supervisor.stop()
+        grace = self._settings.grace
+        log.info("waiting for workers", runs=self._supervisor.working, grace=grace)
+        if await self._wait_for_workers(grace):
+            return
+        log.warning("grace is over", runs=self._supervisor.working)
+        self._supervisor.grace_over()
+        if not await self._wait_for_workers(AFTER_KILL):
+            log.error("workers could not be reaped", runs=self._supervisor.working)
+
+    async def _wait_for_workers(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self._supervisor.working:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.02)
+        return True
+
+    async def _answer(self) -> None:
+        while True:
+            sender, *frames = await self._control.recv_multipart()
+            reply = self._requests.answer(frames)
+            if reply is not None:
+                await self._control.send_multipart([sender, reply])
+
+    async def _watch_subscribers(self) -> None:
+        # Reading the XPUB is also what makes it send its welcome.
+        while True:
+            frames = await self._events.recv_multipart()
+            self._publisher.subscription(frames[0])
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(events.HEARTBEAT_SECONDS)
+            self._supervisor.tick()
+
+    def _ask_to_stop(self) -> None:
+        self._stop_asked.set()
+
+    def _on_signal(self, number: int) -> None:
+        again = self._stop_asked.is_set()
+        log.info("signal", name=signal.Signals(number).name, again=again, waiting_for=self._supervisor.working)
+        self._ask_to_stop()  # a second one changes nothing: the workers get their grace
+
+    def _on_task_done(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+
+    def _on_bug(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self._fail(context.get("exception") or RuntimeError(context.get("message", "unknown")))
+
+    def _fail(self, error: BaseException) -> None:
+        """A bug of ours: workers commit and exit, so nothing is lost, and the exit code says so."""
+        log.error("internal error, stopping", exc_info=error)
+        self._failed = True
+        self._ask_to_stop()
+
+
+def _log_failure(sent: "asyncio.Future[Any]") -> None:
+    if (error := sent.exception()) is not None:
+        log.warning("event not sent", why=str(error))
+
+
+def _plain(info: DaemonInfo) -> dict[str, Any]:
+    return {name: getattr(info, name) for name in info.__struct_fields__}
+
+
+def run_daemon(paths: Paths, settings: Settings, start_worker: Callable[..., Any]) -> int:
+    """Serve until SIGTERM, SIGINT or a Shutdown request; returns the exit code."""
+    return asyncio.run(Daemon(paths, settings, start_worker).run())

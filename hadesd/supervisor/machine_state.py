@@ -1,0 +1,70 @@
+"""What the state machine knows about a run, and how it treats crashes."""
+
+from typing import Literal
+
+import msgspec
+
+from hades_protocol.run_state import RunState
+from hadesd.supervisor.machine_words import Event, LastWord
+
+Desired = Literal["run", "pause", "cancel"]
+
+
+class CrashPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """When a crashed worker is started again.
+
+    A run fails at the `limit`-th crash within `window` seconds without a new generation in between. After
+    the n-th crash in a row its worker waits `backoff[n - 1]` seconds.
+    """
+
+    limit: int = 3
+    window: float = 600.0
+    backoff: tuple[float, ...] = (1.0, 5.0)
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended. `kind`: finished, failed, cancelled."""
+
+    kind: str
+    at: float
+    reason: str = ""
+    log_tail: tuple[str, ...] = ()
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides what happens to a run next.
+
+    queued_at: when a person last asked for it to run: the order of the queue.
+    high_water: highest generation ever committed; only one beyond it makes earlier crashes forgiven, so that
+        a generation that crashes again and again after a fallback ends in FAILED.
+    progressed: this worker committed such a generation.
+    kill_reason: why the worker was killed by us; empty where it was not.
+    """
+
+    id: str
+    generations: int
+    queued_at: float
+    changed_at: float
+    state: RunState = RunState.QUEUED
+    desired: Desired = "run"
+    outcome: Outcome | None = None
+    generation: int = 0
+    high_water: int = 0
+    crashes: tuple[float, ...] = ()
+    restarts: int = 0
+    restart_at: float | None = None
+    worker_pid: int | None = None
+    progressed: bool = False
+    kill_reason: str = ""
+    last_word: LastWord | None = None
+    phase: str = ""
+    reason: str = ""
+    trail: tuple[str, ...] = ()
+
+
+class InvalidTransition(Exception):
+    """An event that cannot happen now. Its text lists what happened to the run before."""
+
+    def __init__(self, run: Run, event: Event, why: str) -> None:
+        story = "\n  ".join(run.trail) or "(nothing)"
+        super().__init__(f"run {run.id} is {run.state} and got {event}: {why}; before that:\n  {story}")

@@ -1,0 +1,156 @@
+"""What the state machine is told (events) and what it answers (instructions). Plain frozen records."""
+
+import msgspec
+
+
+class Word(msgspec.Struct, frozen=True):
+    """An event or an instruction; its text is what the trail of a run shows."""
+
+    def __str__(self) -> str:
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__)
+        return f"{type(self).__name__}({fields})"
+
+
+# Events ------------------------------------------------------------------------------------------------------
+
+
+class Granted(Word, frozen=True):
+    """The scheduler gave the run a slot."""
+
+
+class Spawned(Word, frozen=True):
+    """A worker process of that id exists."""
+
+    pid: int
+
+
+class SpawnFailed(Word, frozen=True):
+    """The operating system refused to start a worker."""
+
+    reason: str
+
+
+class Phase(Word, frozen=True):
+    """The worker's heartbeat names what it does."""
+
+    phase: str
+
+
+class Ready(Word, frozen=True):
+    """The worker stands after `generation` and is about to compute the next one."""
+
+    generation: int
+    warnings: tuple[str, ...] = ()
+
+
+class Committed(Word, frozen=True):
+    """A generation is on disk. May come again after a crash."""
+
+    generation: int
+
+
+class LastWord(Word, frozen=True):
+    """What the worker says about its end before it exits."""
+
+    outcome: str
+    reason: str = ""
+
+
+class Exited(Word, frozen=True):
+    """The worker process was reaped. `code`: exit status, or minus the number of the signal that killed it."""
+
+    code: int
+    log_tail: tuple[str, ...] = ()
+
+
+class Faulty(Word, frozen=True):
+    """The worker must go: it gave no sign of life, or said what makes no sense."""
+
+    reason: str
+
+
+class BackoffOver(Word, frozen=True):
+    """The time to wait after a crash has passed."""
+
+
+class PauseAsked(Word, frozen=True):
+    """A person wants the run paused."""
+
+
+class ResumeAsked(Word, frozen=True):
+    """A person wants the run to go on."""
+
+
+class CancelAsked(Word, frozen=True):
+    """A person wants the run to end."""
+
+
+class DaemonStops(Word, frozen=True):
+    """The daemon is going down in good order."""
+
+
+class GraceOver(Word, frozen=True):
+    """The daemon has waited long enough for the worker to commit."""
+
+
+Event = (
+    Granted
+    | Spawned
+    | SpawnFailed
+    | Phase
+    | Ready
+    | Committed
+    | LastWord
+    | Exited
+    | Faulty
+    | BackoffOver
+    | PauseAsked
+    | ResumeAsked
+    | CancelAsked
+    | DaemonStops
+    | GraceOver
+)
+
+
+# Instructions ------------------------------------------------------------------------------------------------
+
+
+class Persist(Word, frozen=True):
+    """Write run.json, with one more entry in its history. Always before the acts that follow from it."""
+
+    what: str
+    reason: str = ""
+    log_tail: tuple[str, ...] = ()
+
+
+class StartWorker(Word, frozen=True):
+    """Start a worker process."""
+
+
+class HaltWorker(Word, frozen=True):
+    """Ask the worker to commit its generation and to exit."""
+
+
+class KillWorker(Word, frozen=True):
+    """SIGKILL the worker."""
+
+    reason: str
+
+
+class RestartAt(Word, frozen=True):
+    """Say BackoffOver at that Unix time."""
+
+    at: float
+
+
+class CutHistory(Word, frozen=True):
+    """Forget metrics after that generation."""
+
+    generation: int
+
+
+class Publish(Word, frozen=True):
+    """Tell the clients what the run looks like now."""
+
+
+Instruction = Persist | StartWorker | HaltWorker | KillWorker | RestartAt | CutHistory | Publish

@@ -1,0 +1,98 @@
+"""A run as the daemon holds it: the record on disk, the machine's state, its metrics and its worker."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from hades_protocol.messages import DatasetSnapshot, RunSummary
+from hades_protocol.run_spec import RunSpec
+from hades_protocol.run_state import WITH_WORKER
+from hadesd.supervisor.gpus import Gpu
+from hadesd.supervisor.history import History
+from hadesd.supervisor.machine_state import Run
+from hadesd.supervisor.runs import RunRecord
+
+
+class WorkerHandle(Protocol):
+    """What the supervisor does with a worker process."""
+
+    @property
+    def pid(self) -> int:
+        """Id of the process."""
+
+    def halt(self) -> None:
+        """Ask it to commit its generation and to exit."""
+
+    def kill(self) -> None:
+        """SIGKILL."""
+
+
+StartWorker = Callable[[Path, Mapping[str, str], Callable[[bytes], None], Callable[[int], None]], WorkerHandle]
+"""Run directory, environment, on_message, on_exit -> the worker. Raises OSError."""
+
+
+class Managed:
+    """The one mutable thing about a run. Only the supervisor changes it."""
+
+    def __init__(self, directory: Path, record: RunRecord, spec: RunSpec, run: Run, history: History) -> None:
+        self.directory = directory
+        self.record = record
+        self.spec = spec
+        self.run = run
+        self.history = history
+        self.worker: WorkerHandle | None = None
+        self.gpu: Gpu | None = None
+        self.heard_at = 0.0  # monotonic time of the worker's last sign of life
+        self.dataset: DatasetSnapshot | None = None
+        self.waits_for = ""
+        self.shown: RunSummary | None = None  # as last published
+        self.unsaved = False  # run.json is older than `record`: the disk refused it
+
+
+def summarise(managed: Managed) -> RunSummary:
+    """The run on one line."""
+    run, spec, last = managed.run, managed.spec, managed.history.last
+    seconds = managed.history.seconds_per_generation
+    left = None
+    if seconds is not None and run.state in WITH_WORKER:
+        left = seconds * max(0, run.generations - run.generation)
+    return RunSummary(
+        id=run.id,
+        state=run.state,
+        env=spec.env,
+        method=spec.method,
+        preset=managed.record.preset,
+        seed=spec.seed,
+        pairs=spec.dataset.pairs,
+        population=spec.evolution.population,
+        generation=run.generation,
+        generations=run.generations,
+        fitness_mean=last.fitness_mean if last else None,
+        fitness_best=last.fitness_best if last else None,
+        best_so_far=last.best_so_far if last else None,
+        seconds_per_generation=seconds,
+        seconds_left=left,
+        phase=run.phase,
+        reason="; ".join(text for text in (managed.waits_for, run.reason) if text),
+        restarts=run.restarts,
+        created_at=managed.record.created_at,
+        changed_at=run.changed_at,
+        worker_pid=run.worker_pid,
+        parent=managed.record.parent,
+        directory=str(managed.directory),
+    )
+
+
+def without_progress(summary: RunSummary) -> RunSummary:
+    """The summary less what changes with every generation: what RunChanged is sent for."""
+    return replace(
+        summary,
+        generation=0,
+        fitness_mean=None,
+        fitness_best=None,
+        best_so_far=None,
+        seconds_per_generation=None,
+        seconds_left=None,
+    )

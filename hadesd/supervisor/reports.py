@@ -1,0 +1,100 @@
+"""What workers say, turned into events of the state machine, metrics and publications."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from hades_protocol import codec, events
+from hades_protocol.errors import ProtocolMismatchError
+from hades_protocol.messages import GenerationMetrics, GenerationTiming
+from hadesd import worker_messages as wm
+from hadesd.supervisor import machine_words as w
+from hadesd.supervisor.files import tail_lines
+from hadesd.supervisor.machine_state import InvalidTransition
+from hadesd.supervisor.managed import Managed, summarise
+from hadesd.supervisor.processes import LOG_FILE
+from hadesd.supervisor.publisher import Publisher
+
+TAIL_LINES = 20
+
+log = structlog.get_logger()
+
+
+class Reports:
+    """Takes in messages and exits of workers.
+
+    apply: hands an event to the state machine and performs what it answers.
+    """
+
+    def __init__(self, publisher: Publisher, apply: Callable[[Managed, w.Event], None]) -> None:
+        self._publisher = publisher
+        self._apply = apply
+
+    def on_message(self, managed: Managed, body: bytes) -> None:
+        """One frame of a worker. A frame that makes no sense costs the worker its life, not the daemon's."""
+        try:
+            message: wm.FromWorker = codec.decode(body, wm.FromWorker)  # type: ignore[arg-type]
+            self._take_in(managed, message)
+        except (ProtocolMismatchError, InvalidTransition) as error:
+            log.error("worker makes no sense", run=managed.run.id, why=str(error))
+            self._apply(managed, w.Faulty(f"the worker said what makes no sense ({str(error).partition(chr(10))[0]})"))
+
+    def on_exit(self, managed: Managed, code: int) -> None:
+        """The worker was reaped."""
+        log.info("worker exited", run=managed.run.id, pid=managed.run.worker_pid, code=code)
+        managed.worker = None
+        managed.gpu = None
+        managed.dataset = None  # dataset.npz has it
+        tail = tuple(tail_lines(managed.directory / LOG_FILE, TAIL_LINES))
+        self._apply(managed, w.Exited(code, tail))
+
+    def cut_history(self, managed: Managed, generation: int) -> None:
+        """A worker stands after `generation`: memory and clients follow what is on disk."""
+        void, missed = managed.history.resync(generation)
+        if void:
+            self._publisher.publish(events.HistoryCut, run_id=managed.run.id, generation=generation)
+        for metrics in missed:
+            # Committed by a worker that died before it could say so.
+            timing = GenerationTiming(generation=metrics.generation, seconds=0.0, committed_at=time.time())
+            self._publish_generation(managed, metrics, timing)
+
+    def _take_in(self, managed: Managed, message: wm.FromWorker) -> None:
+        managed.heard_at = time.monotonic()
+        match message:
+            case wm.Beat():
+                self._apply(managed, w.Phase(message.phase))
+            case wm.Committed():
+                self._committed(managed, message)
+            case wm.Resumed():
+                for warning in message.warnings:
+                    self._say(managed, "warning", warning)
+                self._apply(managed, w.Ready(message.generation, message.warnings))
+            case wm.Note():
+                self._say(managed, message.level, message.text)
+            case wm.Ended():
+                self._apply(managed, w.LastWord(message.outcome, message.reason))
+
+    def _committed(self, managed: Managed, message: wm.Committed) -> None:
+        # The machine first: it refuses a generation out of order.
+        self._apply(managed, w.Committed(message.metrics.generation))
+        if managed.history.add(message.metrics, message.timing):
+            self._publish_generation(managed, message.metrics, message.timing)
+        if message.dataset is not None:
+            managed.dataset = message.dataset
+            self._publisher.offer_dataset(managed.run.id, message.dataset)
+
+    def _publish_generation(self, managed: Managed, metrics: GenerationMetrics, timing: GenerationTiming) -> None:
+        summary = summarise(managed)
+        self._publisher.publish(
+            events.GenerationCommitted,
+            run_id=managed.run.id,
+            metrics=metrics,
+            timing=timing,
+            seconds_per_generation=summary.seconds_per_generation,
+            seconds_left=summary.seconds_left,
+        )
+
+    def _say(self, managed: Managed, level: str, text: str) -> None:
+        log.warning("worker says", run=managed.run.id, level_of_worker=level, text=text)
+        self._publisher.publish(events.RunLog, run_id=managed.run.id, level=level, text=text)

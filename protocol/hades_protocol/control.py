@@ -1,0 +1,99 @@
+"""A small synchronous client of the daemon's control socket, for commands that ask once and leave."""
+
+import contextlib
+import os
+import secrets
+import socket
+import time
+from types import TracebackType
+from typing import Any
+
+import msgspec
+import zmq
+
+from hades_protocol import codec, commands, version
+from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError
+from hades_protocol.paths import Paths
+
+TIMEOUT = 10.0
+"""Seconds to wait for a reply; a healthy daemon answers within milliseconds."""
+
+
+class ControlClient:
+    """Asks the daemon of one installation. Use as a context manager."""
+
+    def __init__(self, paths: Paths, timeout: float = TIMEOUT) -> None:
+        """Connect.
+
+        Raises:
+            UnreachableError: no daemon listens.
+        """
+        self._timeout = timeout
+        self._endpoint = paths.control_endpoint
+        if not listens(paths):
+            raise UnreachableError(
+                f"no daemon runs for {paths.state}: 'hadesd start' starts one with a run, 'hadesd serve' one alone"
+            )
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, codec.MAX_MESSAGE)
+        self._socket.connect(self._endpoint)
+
+    def request(self, kind: type[commands.Request], **fields: Any) -> Any:
+        """Ask one thing and return the verb's result (commands.RESULTS).
+
+        Raises:
+            UnreachableError: no reply in time. The daemon ignores the request if it reads it later.
+            ProtocolMismatchError: the other side speaks another protocol.
+            HadesError: the daemon refused; its text says why.
+        """
+        request = kind(request_id=secrets.token_hex(8), expires_at=time.time() + self._timeout, **fields)
+        self._socket.send(codec.encode(request))
+        deadline = time.monotonic() + self._timeout
+        while (left := deadline - time.monotonic()) > 0:
+            if not self._socket.poll(int(left * 1000) + 1):
+                break
+            reply = codec.decode(self._socket.recv(), commands.Reply)
+            if reply.request_id in (request.request_id, ""):
+                return _result(kind, reply)
+        raise UnreachableError(
+            f"the daemon at {self._endpoint} did not answer within {self._timeout:g} s: "
+            "is it stopped or overloaded? 'hadesd doctor' tells more"
+        )
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._context.destroy()
+
+    def __enter__(self) -> "ControlClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _result(kind: type[commands.Request], reply: commands.Reply) -> Any:
+    if reply.error is not None:
+        raise BY_CODE.get(reply.error.code, HadesError)(reply.error.message)
+    if not version.is_compatible(reply.protocol_major):
+        raise ProtocolMismatchError(
+            f"the daemon speaks protocol {reply.protocol_major}, this command {version.MAJOR}: "
+            "install the same version on both sides and restart the daemon"
+        )
+    try:
+        return msgspec.convert(reply.result, commands.RESULTS[kind], builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        raise ProtocolMismatchError(f"the daemon's reply is not understood: {error}") from None
+
+
+def listens(paths: Paths) -> bool:
+    """Whether a process listens on the control socket; the file alone says nothing, a killed daemon leaves it."""
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
+        try:
+            probe.connect(os.fsencode(paths.control_socket))
+        except OSError:
+            return False
+        return True

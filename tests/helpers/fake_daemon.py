@@ -1,0 +1,28 @@
+"""A real daemon whose workers are tests/helpers/fake_worker.py. Arguments: settings as JSON."""
+
+import functools
+import json
+import sys
+from pathlib import Path
+
+from hades_protocol.errors import HadesError
+from hades_protocol.paths import Paths
+from hadesd.settings import Settings
+from hadesd.supervisor.processes import Worker
+from hadesd.supervisor.serve import serve
+
+FAKE_WORKER = Path(__file__).with_name("fake_worker.py")
+
+
+def main() -> int:
+    """Serve as `hadesd serve` does."""
+    start = functools.partial(Worker, command=(sys.executable, str(FAKE_WORKER)))
+    try:
+        return serve(Paths(), Settings(**json.loads(sys.argv[1])), start_worker=start)
+    except HadesError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
