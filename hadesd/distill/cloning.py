@@ -10,7 +10,7 @@ ADAM_EPSILON = 1e-5
 
 
 def make_optimizer(name: str, learning_rate: float, clip_norm: float | None) -> optax.GradientTransformation:
-    """Adam (eps 1e-5) or plain SGD at a constant learning rate, after clipping to a global norm (None or 0: no clipping)."""
+    """Adam (eps 1e-5) or plain SGD, constant rate, after clipping to a global norm (None or 0: no clipping)."""
     step = optax.adam(learning_rate, eps=ADAM_EPSILON) if name == "adam" else optax.sgd(learning_rate)
     return step if not clip_norm else optax.chain(optax.clip_by_global_norm(clip_norm), step)
 

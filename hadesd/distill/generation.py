@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import AxisType, Mesh, PartitionSpec
+from jax.sharding import Mesh, PartitionSpec
 
 from hadesd.distill import cloning, normalise, policies, rollout
 from hadesd.distill.dataset import Layout
@@ -19,9 +19,8 @@ from hadesd.distill.environments.base import Environment
 from hadesd.distill.normalise import Statistics
 from hadesd.distill.policies import MLP, Params
 from hadesd.distill.rollout import Evaluation, Outcome
+from hadesd.distill.sharding import map_over_mesh
 from hadesd.distill.strategies import Strategy
-
-AXIS = "population"
 
 CONSTANTS_STREAM = 2**32 - 1
 START_STREAM = 2**32 - 2
@@ -123,41 +122,6 @@ def evaluate_candidate(
     return Outcome(jnp.mean(fitness), jnp.sum(episodes), jnp.sum(unfinished))
 
 
-def evaluate_population(
-    problem: Problem,
-    mesh: Mesh,
-    chunk: int,
-    inits: Params,
-    constants: Statistics,
-    key: jax.Array,
-    population: jax.Array,
-) -> Outcome:
-    """Outcomes [P] of a population float32 [P, dim], sharded over the mesh, `chunk` at a time per device.
-
-    Initialisations, resets and action noise are common to all candidates. The population is padded with copies
-    of its last candidate to a multiple of devices x chunk, so that there is one shape to compile.
-    """
-    devices = mesh.shape[AXIS]
-    padded = -(-problem.population // (devices * chunk)) * devices * chunk
-    padding = jnp.broadcast_to(population[-1:], (padded - problem.population, population.shape[1]))
-
-    def local(inits: Params, constants: Statistics, key: jax.Array, share: jax.Array) -> Outcome:
-        return jax.lax.map(
-            lambda candidate: evaluate_candidate(problem, inits, constants, key, candidate), share, batch_size=chunk
-        )
-
-    common = PartitionSpec()
-    sharded = jax.shard_map(
-        local,
-        mesh=mesh,
-        in_specs=(common, common, common, PartitionSpec(AXIS)),
-        out_specs=PartitionSpec(AXIS),
-        check_vma=False,
-    )
-    outcome = sharded(inits, constants, key, jnp.concatenate([population, padding]))
-    return jax.tree.map(lambda leaf: leaf[: problem.population], outcome)
-
-
 def generation_step(
     problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState, fixed_init: Params | None
 ) -> tuple[EvolutionState, Metrics]:
@@ -170,7 +134,13 @@ def generation_step(
     inits = fixed_init
     if problem.layout is not None and inits is None:
         inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.inits)
-    outcome = evaluate_population(problem, mesh, chunk, inits, state.constants, key_evaluate, population)
+    # Initialisations, resets and action noise are common to all candidates: what is compared are the datasets.
+    common = (inits, state.constants, key_evaluate)
+
+    def judge(common: tuple[Params, Statistics, jax.Array], candidate: jax.Array) -> Outcome:
+        return evaluate_candidate(problem, *common, candidate)
+
+    outcome: Outcome = map_over_mesh(mesh, chunk, judge, common, population)
     fitness = jnp.where(jnp.isfinite(outcome.fitness), outcome.fitness, jnp.nan)
     told = problem.strategy.tell(key_tell, population, fitness, asked)
     best = jnp.argmax(jnp.where(jnp.isnan(fitness), -jnp.inf, fitness))
@@ -199,19 +169,6 @@ def _metrics(
         unfinished=jnp.sum(outcome.unfinished),
         nan=jnp.sum(jnp.isnan(fitness)).astype(jnp.int32),
     )
-
-
-def make_mesh(devices: int) -> Mesh:
-    """A mesh over the first `devices` local devices (0: all of them).
-
-    Raises:
-        ValueError: there are fewer.
-    """
-    present = jax.local_devices()
-    if devices > len(present):
-        raise ValueError(f"{devices} devices are asked for and {len(present)} are present")
-    count = devices or len(present)
-    return jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=present[:count])
 
 
 def compile_step(

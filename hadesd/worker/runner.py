@@ -17,7 +17,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_spec import RunSpec
-from hadesd.distill.generation import EvolutionState, compile_step, init_state, make_mesh
+from hadesd.distill.generation import EvolutionState, compile_step, init_state
+from hadesd.distill.sharding import make_mesh
 from hadesd.worker import build, records, report
 from hadesd.worker.channel import Channel
 from hadesd.worker.checkpoints import CheckpointStore

@@ -1,0 +1,107 @@
+"""Reading an exported dataset, ours or anybody's, and the settings that go with it."""
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hades_protocol.errors import NotFoundError, UsageError
+from hades_protocol.run_spec import RunSpec
+from hades_protocol.settings import leaves
+
+
+@dataclass(frozen=True)
+class DatasetFile:
+    """The content of an npz.
+
+    states float32 [D, ...]; actions float32 [D, A]; obs_mean and obs_var where the normalisation is fixed;
+    meta: what the file says of itself ({} for a plain npz).
+    """
+
+    path: Path
+    states: np.ndarray
+    actions: np.ndarray
+    obs_mean: np.ndarray | None = None
+    obs_var: np.ndarray | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+def load(path: Path) -> DatasetFile:
+    """Read an npz with `states` and `actions`. Nothing in it is unpickled.
+
+    Raises:
+        NotFoundError: there is no such file.
+        UsageError: it is no npz, is damaged, or its arrays do not fit together.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"there is no file {path}: make one with 'hadesd export RUN -o {path.name}'")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            content = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, AttributeError, NotImplementedError) as error:
+        raise UsageError(f"{path} is not a readable npz file ({_first_line(error)}): export it again") from None
+    except zipfile.LargeZipFile as error:
+        raise UsageError(f"{path} is too large ({_first_line(error)})") from None
+    for name in ("states", "actions"):
+        if name not in content:
+            raise UsageError(f"{path} has no array '{name}': a dataset has 'states' [D, *obs] and 'actions' [D, A]")
+    states, actions = _numbers(path, "states", content), _numbers(path, "actions", content)
+    if states.ndim < 2 or actions.ndim != 2 or states.shape[0] != actions.shape[0] or states.shape[0] == 0:
+        raise UsageError(
+            f"{path}: states {list(states.shape)} and actions {list(actions.shape)} do not fit: "
+            "they must be [D, *obs] and [D, A] with the same D"
+        )
+    return DatasetFile(
+        path=path,
+        states=states,
+        actions=actions,
+        obs_mean=_numbers(path, "obs_mean", content) if "obs_mean" in content else None,
+        obs_var=_numbers(path, "obs_var", content) if "obs_var" in content else None,
+        meta=_meta(path, content),
+    )
+
+
+def settings_from_meta(meta: dict[str, Any]) -> dict[str, Any]:
+    """The settings that a file's meta holds, as nested RunSpec values; what is not known is left out."""
+    known = leaves(RunSpec)
+    values: dict[str, Any] = {}
+    if "environment" in meta:
+        values["env"] = meta["environment"]
+    for key in ("backend", "method", "seed"):
+        if key in meta:
+            values[key] = meta[key]
+    for section in ("policy", "cloning", "evaluation"):
+        entries = meta.get(section)
+        if isinstance(entries, dict):
+            values[section] = {key: value for key, value in entries.items() if f"{section}.{key}" in known}
+    if "normalisation" in meta:
+        values.setdefault("evaluation", {})["normalisation"] = meta["normalisation"]
+    return values
+
+
+def _numbers(path: Path, name: str, content: dict[str, np.ndarray]) -> np.ndarray:
+    array = content[name]
+    if array.dtype.kind not in "fiub":
+        raise UsageError(f"{path}: '{name}' holds {array.dtype}, not numbers")
+    if not np.all(np.isfinite(array)):
+        raise UsageError(f"{path}: '{name}' holds NaN or infinity")
+    return np.asarray(array, np.float32)
+
+
+def _meta(path: Path, content: dict[str, np.ndarray]) -> dict[str, Any]:
+    if "meta" not in content:
+        return {}
+    try:
+        meta = json.loads(str(content["meta"]))
+    except ValueError as error:
+        raise UsageError(f"{path}: its 'meta' is no JSON ({_first_line(error)})") from None
+    if not isinstance(meta, dict):
+        raise UsageError(f"{path}: its 'meta' is no JSON object")
+    return meta
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]

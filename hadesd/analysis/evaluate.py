@@ -1,0 +1,125 @@
+"""Train fresh policies on a finished dataset and measure their return (paper, section 5.1)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hades_protocol.errors import UsageError
+from hades_protocol.run_spec import RunSpec
+from hadesd.analysis.datasets import DatasetFile
+from hadesd.distill import cloning, normalise, policies, rollout
+from hadesd.distill.environments.base import Environment
+from hadesd.distill.normalise import Statistics
+from hadesd.distill.sharding import make_mesh, map_over_mesh
+from hadesd.worker import build
+
+CHUNK_CPU = 4
+CHUNK_GPU = 64
+INIT_STREAM, EVALUATION_STREAM = 0, 1
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Returns of policies trained on a dataset.
+
+    returns: float32 [N, G], for each of N policies its mean return over G independent groups of E environments.
+    """
+
+    returns: np.ndarray
+    episodes: int
+    unfinished: int
+
+    def summary(self) -> dict[str, Any]:
+        """What `hadesd evaluate --json` prints; return_std is the spread over policies, _sem that of their mean."""
+        per_init = self.returns.mean(axis=1)
+        std = float(per_init.std(ddof=1)) if len(per_init) > 1 else 0.0
+        return {
+            "return_mean": float(per_init.mean()),
+            "return_std": std,
+            "return_sem": std / float(np.sqrt(len(per_init))),
+            "return_per_init": [float(value) for value in per_init],
+            "inits": len(per_init),
+            "episodes_completed": self.episodes,
+            "environments_without_a_completed_episode": self.unfinished,
+        }
+
+
+def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, seed: int) -> Evaluated:
+    """Train `inits` policies on the dataset and roll each out in groups of E environments.
+
+    episodes: environments for each policy, rounded up to whole groups of spec.evaluation.environments: running
+        statistics are kept by a group, so the group has to have the size that the dataset was evolved with.
+    A spec with policy.init_seed set trains every policy from that one initialisation (HaDES-F).
+
+    Raises:
+        UsageError: the arrays do not fit the environment, or constants for fixed normalisation are missing.
+    """
+    env = build.environment_of(spec)
+    states, actions = _fit(dataset, env)
+    constants = _constants(dataset, spec, env)
+    policy, setting = build.policy_of(spec, env), build.evaluation_of(spec)
+    c = spec.cloning
+    optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
+    groups = -(-episodes // setting.environments)
+    root = jax.random.key(seed)
+    mesh = make_mesh(0)
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+
+    def one(common: Any, item: tuple[policies.Params, jax.Array]) -> rollout.Outcome:
+        states, actions, constants = common
+        params, key = item
+        trained, _ = cloning.clone(policy, params, states, actions, optimizer, c.epochs)
+        return jax.vmap(lambda k: rollout.evaluate(env, policy, trained, constants, k, setting))(
+            jax.random.split(key, groups)
+        )
+
+    @jax.jit
+    def run(fixed: policies.Params | None, states: jax.Array, actions: jax.Array, constants: Statistics) -> Any:
+        key_init, key_evaluate = (jax.random.fold_in(root, stream) for stream in (INIT_STREAM, EVALUATION_STREAM))
+        params = policies.init_many(policy, key_init, env.observation, inits) if fixed is None else fixed
+        keys = jax.random.split(key_evaluate, inits)
+        chunk = min(-(-inits // mesh.devices.size), CHUNK_CPU if on_cpu else CHUNK_GPU)
+        return map_over_mesh(mesh, chunk, one, (states, actions, constants), (params, keys))
+
+    fixed = None
+    if spec.policy.init_seed is not None:
+        single = policies.init_fixed(policy, spec.policy.init_seed, env.observation)
+        fixed = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (inits, *leaf.shape[1:])), single)
+    outcome = jax.device_get(run(fixed, jnp.asarray(states), jnp.asarray(actions), constants))
+    return Evaluated(
+        returns=np.asarray(outcome.fitness),
+        episodes=int(np.sum(outcome.episodes)),
+        unfinished=int(np.sum(outcome.unfinished)),
+    )
+
+
+def _fit(dataset: DatasetFile, env: Environment) -> tuple[np.ndarray, np.ndarray]:
+    size, wanted = int(np.prod(dataset.states.shape[1:])), int(np.prod(env.observation))
+    if size != wanted:
+        raise UsageError(
+            f"{dataset.path}: its observations have {size} entries, those of {env.name} have {wanted}: "
+            "is --env the environment it was made for?"
+        )
+    if dataset.actions.shape[1] != env.actions:
+        raise UsageError(
+            f"{dataset.path}: its actions have {dataset.actions.shape[1]} entries, those of {env.name} {env.actions}"
+        )
+    return dataset.states.reshape(-1, *env.observation), dataset.actions
+
+
+def _constants(dataset: DatasetFile, spec: RunSpec, env: Environment) -> Statistics:
+    if spec.evaluation.normalisation != "fixed":
+        return normalise.unit(env.observation)
+    if dataset.obs_mean is None or dataset.obs_var is None:
+        raise UsageError(
+            f"{dataset.path} has no obs_mean and obs_var, which fixed normalisation needs: "
+            "add them, or use --set evaluation.normalisation=running or none"
+        )
+    for name, array in (("obs_mean", dataset.obs_mean), ("obs_var", dataset.obs_var)):
+        if array.size != int(np.prod(env.observation)):
+            raise UsageError(f"{dataset.path}: {name} has {array.size} entries, not {int(np.prod(env.observation))}")
+    mean, variance = (jnp.asarray(a.reshape(env.observation)) for a in (dataset.obs_mean, dataset.obs_var))
+    return Statistics(mean, variance, jnp.float32(1.0))

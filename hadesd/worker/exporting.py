@@ -1,0 +1,30 @@
+"""The mean dataset of a kept generation, out of its checkpoint."""
+
+from pathlib import Path
+
+import jax
+
+from hades_protocol.errors import NotFoundError, UsageError
+from hades_protocol.run_spec import RunSpec
+from hadesd.distill.generation import init_state
+from hadesd.worker import build, checkpoints, report
+
+
+def export_generation(directory: Path, spec: RunSpec, generation: int, output: Path) -> None:
+    """Write the mean dataset after a generation.
+
+    Raises:
+        NotFoundError: that generation is not kept; the kept ones are named.
+        UsageError: the run has no dataset (method es).
+        CheckpointError: the checkpoint is damaged.
+    """
+    kept = checkpoints.generations(directory / "checkpoints") if (directory / "checkpoints").is_dir() else []
+    if generation not in kept:
+        listed = ", ".join(map(str, kept[-12:])) or "none yet"
+        raise NotFoundError(f"run {directory.name} keeps no checkpoint of generation {generation}; kept: {listed}")
+    problem, mean = build.build(spec)
+    if problem.layout is None:
+        raise UsageError(f"run {directory.name} is direct neuroevolution (es): it evolves a policy and has no dataset")
+    like = jax.eval_shape(lambda: init_state(problem, mean))
+    state, _ = checkpoints.load(directory / "checkpoints" / str(generation), like)
+    report.write_dataset(output, report.mean_pairs(problem, state), report.dataset_meta(spec, generation))
