@@ -65,9 +65,9 @@ def _dispatch(arguments: list[str]) -> int:
         parser.parse_args(arguments)  # --help and --version end here
         parser.error(f"a verb comes first, not {verb}")
     module = importlib.import_module(f"hadesd.cli.{verb}")
-    subparsers = parser.add_subparsers(dest="verb", parser_class=Parser)
+    subparsers = parser.add_subparsers(prog="hadesd", parser_class=Parser)
     module.add_parser(subparsers)
-    code: int = module.run(parser.parse_args(arguments))
+    code: int = module.run(subparsers.choices[verb].parse_args(arguments[1:]))
     return code
 
 

@@ -14,7 +14,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One line on stderr, exit code 2."""
-        print(f"{self.prog}: {message}; see '{self.prog} --help'", file=sys.stderr)
+        more = "" if message.endswith("?") else f"; see '{self.prog} --help'"
+        print(f"{self.prog}: {message}{more}", file=sys.stderr)
         sys.exit(ExitCode.USAGE)
 
 

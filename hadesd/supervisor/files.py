@@ -31,16 +31,16 @@ def sync_directory(directory: Path) -> None:
         os.close(fd)
 
 
-def tail_lines(path: Path, count: int) -> list[str]:
-    """The last lines of a text file, of at most its last 64 KiB; none where there is no file."""
+def tail_lines(path: Path, count: int, limit: int = TAIL_BYTES) -> list[str]:
+    """The last lines of a text file, of at most its last `limit` bytes; none where there is no file."""
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - TAIL_BYTES))
+            file.seek(max(0, size - limit))
             data = file.read()
     except FileNotFoundError:
         return []
-    if size > TAIL_BYTES:
+    if size > limit:
         data = data.partition(b"\n")[2]
     return data.decode(errors="replace").splitlines()[-count:] if count > 0 else []
 

@@ -156,8 +156,7 @@ def _ready(run: Run, event: w.Ready) -> Step:
         raise InvalidTransition(run, event, "this worker already committed generations")
     after = replace(run, generation=event.generation, reason="; ".join(event.warnings))
     after = replace(after, high_water=max(run.high_water, event.generation))
-    seam = w.Persist("started", reason=after.reason)
-    return after, [w.CutHistory(event.generation), seam, w.Publish()]
+    return after, [w.CutHistory(event.generation), w.Publish()]  # the worker writes the seam itself
 
 
 def _committed(run: Run, event: Event, generation: int) -> Step:

@@ -67,8 +67,6 @@ class Reports:
             case wm.Committed():
                 self._committed(managed, message)
             case wm.Resumed():
-                for warning in message.warnings:
-                    self._say(managed, "warning", warning)
                 self._apply(managed, w.Ready(message.generation, message.warnings))
             case wm.Note():
                 self._say(managed, message.level, message.text)

@@ -14,11 +14,12 @@ import msgspec
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
 from hades_protocol.messages import Lineage
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
-from hadesd.supervisor.files import sync_directory, write_atomically
+from hadesd.supervisor.files import sync_directory, tail_lines, write_atomically
 from hadesd.supervisor.machine_state import Desired, Outcome, Run
 
 SCHEMA = 1
 RUN_FILE = "run.json"
+SEAMS_FILE = "seams.jsonl"
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no i, l, o, 0, 1: ids are read aloud and typed
 MAX_CHANGES = 2000
@@ -50,6 +51,16 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     crashes: tuple[float, ...] = ()
     history: tuple[Change, ...] = ()
     unknown: dict[str, Any] = {}
+
+
+class _Seam(msgspec.Struct, frozen=True):
+    """A line of seams.jsonl, which only workers write."""
+
+    generation: int
+    kind: str
+    text: str
+    time: float
+    bit_exact: bool = True
 
 
 class Damaged(Exception):
@@ -225,3 +236,16 @@ def with_change(record: RunRecord, run: Run, change: Change) -> RunRecord:
         crashes=run.crashes,
         history=(*record.history, change)[-MAX_CHANGES:],
     )
+
+
+def story(record: RunRecord, directory: Path) -> tuple[dict[str, Any], ...]:
+    """What happened to a run, in order: the changes in run.json and the seams that its workers noted."""
+    entries: list[dict[str, Any]] = [msgspec.to_builtins(change) for change in record.history]
+    for line in tail_lines(directory / SEAMS_FILE, MAX_CHANGES):
+        try:
+            seam = msgspec.json.decode(line, type=_Seam)
+        except msgspec.DecodeError:
+            continue  # the last line of a file that is being written
+        entry = {"at": seam.time, "what": seam.kind, "generation": seam.generation, "reason": seam.text}
+        entries.append(entry | {"bit_exact": seam.bit_exact})
+    return tuple(sorted(entries, key=lambda entry: float(entry["at"])))

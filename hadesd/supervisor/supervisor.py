@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import structlog
 
 from hades_protocol import events
@@ -19,6 +18,7 @@ from hades_protocol.messages import DaemonInfo, DatasetSnapshot, RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.run_state import RunState
+from hadesd import catalogue
 from hadesd.settings import Settings
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor import runs, scheduler
@@ -86,8 +86,9 @@ class Supervisor:
     def show(self, name: str) -> ShowResult:
         """One run with its settings and history."""
         managed = self._find(name)
-        seams = tuple(msgspec.to_builtins(change) for change in managed.record.history)
-        return ShowResult(run=summarise(managed), spec=managed.record.spec, seams=seams)
+        return ShowResult(
+            run=summarise(managed), spec=managed.record.spec, seams=runs.story(managed.record, managed.directory)
+        )
 
     def history(self, name: str, after: int, points: int) -> HistoryResult:
         """Metrics of a run."""
@@ -104,6 +105,7 @@ class Supervisor:
         """Make a new run and queue it."""
         self._refuse_when_stopping()
         spec = build_spec(values)
+        catalogue.find(spec.env)
         record = runs.create(self._paths.runs, spec, time.time())
         managed = self._add(record, spec)
         log.info("run submitted", run=record.id, env=spec.env, method=spec.method)

@@ -1,0 +1,88 @@
+"""hadesd logs: what a run's worker wrote, readable."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from hades_protocol.errors import NotFoundError
+from hades_protocol.paths import Paths
+from hadesd.cli.output import use_colour
+from hadesd.cli.parsing import Parser, Subparsers, add_run, add_verb
+from hadesd.supervisor.files import tail_lines
+
+POLL_SECONDS = 0.2
+MAX_BYTES = 64 * 2**20
+COLOURS = {"warning": "33", "error": "31", "critical": "31"}
+HIDDEN = ("timestamp", "level", "event", "traceback", "exception")
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "logs",
+        "show what a run's worker wrote; no daemon is needed",
+        "hadesd logs @\nhadesd logs @ -n 100\nhadesd logs @ -f",
+    )
+    add_run(parser)
+    parser.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="the last N lines (50)")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="lines as they are in the file, JSON for the most part")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the end of the log, then what is added."""
+    from hadesd.supervisor.runs import find_directory
+
+    path = find_directory(Paths().runs, args.run) / "worker.log"
+    if not path.exists() and not args.follow:
+        raise NotFoundError(f"run {path.parent.name} has no log yet: its worker has not started")
+    colour = use_colour(sys.stdout)
+    position = path.stat().st_size if path.exists() else 0
+    for line in tail_lines(path, args.lines, MAX_BYTES):
+        print(line if args.json else readable(line, colour))
+    sys.stdout.flush()
+    if args.follow:
+        _follow(path, position, args.json, colour)
+    return 0
+
+
+def _follow(path: Path, position: int, as_json: bool, colour: bool) -> None:
+    rest = b""
+    while True:
+        if path.exists():
+            with open(path, "rb") as file:
+                file.seek(position)
+                data = file.read()
+            position += len(data)
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                text = line.decode(errors="replace")
+                print(text if as_json else readable(text, colour), flush=True)
+        time.sleep(POLL_SECONDS)
+
+
+def readable(line: str, colour: bool) -> str:
+    """A structlog line as `time level event name=value …`; any other line as it is."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(entry, dict) or "event" not in entry:
+        return line
+    level = str(entry.get("level", ""))
+    moment = str(entry.get("timestamp", ""))[:19].replace("T", " ")
+    fields = "  ".join(f"{name}={_value(value)}" for name, value in entry.items() if name not in HIDDEN)
+    code = COLOURS.get(level) if colour else None
+    shown = f"\x1b[{code}m{level:7}\x1b[0m" if code else f"{level:7}"
+    text = f"{moment}  {shown}  {entry['event']}" + (f"  {fields}" if fields else "")
+    trace = entry.get("traceback") or entry.get("exception")
+    return f"{text}\n{str(trace).rstrip()}" if trace else text
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

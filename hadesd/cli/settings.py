@@ -1,0 +1,54 @@
+"""hadesd settings: every setting of a run."""
+
+import argparse
+import sys
+import textwrap
+from typing import Any
+
+from hadesd.cli.output import print_json, use_colour
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "settings",
+        "list every setting of a run with its range, default and meaning",
+        "hadesd settings\nhadesd settings evolution\nhadesd settings --json",
+    )
+    parser.add_argument("part", nargs="?", default="", metavar="PART", help="only names that contain this")
+    parser.add_argument("--daemon", action="store_true", help="the daemon's settings, for config.toml, instead")
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print them."""
+    from hades_protocol.errors import NotFoundError
+    from hades_protocol.run_spec import RunSpec
+    from hades_protocol.settings import leaves
+    from hadesd.settings import Settings
+
+    found = [leaf for leaf in leaves(Settings if args.daemon else RunSpec).values() if args.part in leaf.name]
+    if not found:
+        raise NotFoundError(f"no setting's name contains '{args.part}'")
+    if args.json:
+        print_json(found)
+        return 0
+    colour = use_colour(sys.stdout)
+    for leaf in found:
+        default = "" if leaf.name == "env" else f"; default {_shown(leaf.default)}"
+        name = f"\x1b[1m{leaf.name}\x1b[0m" if colour else leaf.name
+        print(f"{name}\n    {leaf.accepts}{default}")
+        if leaf.description:
+            print(textwrap.fill(leaf.description, 100, initial_indent="    ", subsequent_indent="    "))
+    return 0
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if value == "" else str(value)

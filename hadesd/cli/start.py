@@ -1,0 +1,120 @@
+"""hadesd start: submit a run, with a daemon started where none runs."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from hades_protocol import commands
+from hades_protocol.control import ControlClient
+from hades_protocol.errors import UsageError
+from hades_protocol.messages import RunSummary
+from hades_protocol.paths import Paths
+from hadesd.cli.background import ensure_daemon
+from hadesd.cli.extras import require_daemon_extra
+from hadesd.cli.output import print_json, say
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+
+EXAMPLES = """\
+hadesd start --env CartPole-v1
+hadesd start --env hopper --method hades-r --set evolution.population=128 --set dataset.pairs=8
+hadesd start --env CartPole-v1 --seed 1 --follow"""
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers, "start", "start a distillation; 'hadesd settings' lists what --set and --spec take", EXAMPLES
+    )
+    parser.add_argument("--env", metavar="ENV", help="environment, e.g. CartPole-v1, hopper, SpaceInvaders-MinAtar")
+    parser.add_argument("--method", metavar="M", help="hades-r (default), hades-f, or es (direct neuroevolution)")
+    parser.add_argument("--preset", metavar="P", help="published or cpu (default: published with a GPU, else cpu)")
+    parser.add_argument("--spec", metavar="FILE", type=Path, help="settings from a .toml or .json file")
+    parser.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], dest="assignments", help="one setting; repeatable"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="root of all random numbers of the run (default 0)")
+    parser.add_argument("--follow", action="store_true", help="show progress until the run ends; Ctrl-C detaches")
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check the settings, submit the run, say what it will do."""
+    require_daemon_extra("start")
+    from hades_protocol.run_spec import spec_to_dict
+    from hades_protocol.settings import parse_assignment
+    from hadesd.presets import resolve
+
+    assignments = [parse_assignment(text) for text in args.assignments]
+    if args.seed is not None:
+        assignments.append(("seed", args.seed))
+    spec, notes = resolve(
+        env=args.env,
+        method=args.method,
+        preset=args.preset,
+        file_values=None if args.spec is None else read_spec_file(args.spec),
+        assignments=assignments,
+        has_gpu=has_gpu(),
+    )
+    for note in notes:
+        say(note)
+    paths = Paths()
+    info, started = ensure_daemon(paths)
+    if started:
+        say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
+    with ControlClient(paths) as client:
+        summary: RunSummary = client.request(commands.Start, spec=spec_to_dict(spec))
+    _announce(args, summary, evaluations=spec.inits * spec.evaluation.environments)
+    if args.follow:
+        from hadesd.cli.follow import follow
+
+        return follow(paths, summary.id)
+    return 0
+
+
+def _announce(args: argparse.Namespace, summary: RunSummary, evaluations: int) -> None:
+    if args.json:
+        print_json(summary)
+    else:
+        print(summary.id, flush=True)
+    dataset = "policies directly" if summary.method == "es" else f"{summary.pairs} pairs"
+    say(
+        f"{summary.id}: {summary.env} with {summary.method}, {dataset}, population {summary.population} x "
+        f"{evaluations} environments, {summary.generations} generations, seed {summary.seed}"
+    )
+    if summary.reason:
+        say(f"{summary.id} {summary.reason}")
+    if not args.follow:
+        say(f"watch it: hades-tui attach    progress: hadesd status    end it: hadesd cancel {summary.id}")
+
+
+def has_gpu() -> bool:
+    """Whether a run started here would compute on a GPU; found out without jax."""
+    import os
+
+    from hadesd.supervisor import gpus
+
+    return bool(gpus.usable(gpus.list_gpus(), os.environ, gpus.jax_can_use_gpus()))
+
+
+def read_spec_file(path: Path) -> dict[str, Any]:
+    """Nested settings from a TOML or JSON file.
+
+    Raises:
+        UsageError: it cannot be read or does not parse.
+    """
+    import tomllib
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(f"cannot read the spec file {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise UsageError(
+            f"the spec file {path} is not valid {'JSON' if path.suffix == '.json' else 'TOML'}: {error}"
+        ) from None
+    if not isinstance(values, dict):
+        raise UsageError(f"the spec file {path} must hold settings by name, not a {type(values).__name__}")
+    return values

@@ -1,0 +1,52 @@
+"""hadesd wait: the end of a run as an exit code."""
+
+import argparse
+import time
+
+from hades_protocol.errors import WrongStateError
+from hades_protocol.messages import RunSummary
+from hades_protocol.paths import Paths
+from hades_protocol.run_state import RunState
+from hadesd.cli.output import print_json, say
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb, positive_seconds
+from hadesd.cli.watching import OUTCOMES, watch
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "wait",
+        "wait for the end of a run; exit code 0 finished, 1 failed, 3 cancelled or not ended within --timeout",
+        "hadesd wait @\nhadesd wait @ --timeout 600",
+    )
+    add_run(parser)
+    parser.add_argument("--timeout", type=positive_seconds, metavar="S", help="wait no longer than S seconds")
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Wait; a restart of the daemon in between does not matter."""
+    deadline = None if args.timeout is None else time.monotonic() + args.timeout
+    said_paused = False
+    for summary in watch(Paths(), args.run):
+        if summary.state in OUTCOMES:
+            return _report(summary, args.json)
+        if deadline is not None and time.monotonic() > deadline:
+            raise WrongStateError(
+                f"run {summary.id} has not ended within {args.timeout:g} s: it is {summary.state} "
+                f"after generation {summary.generation} of {summary.generations}"
+            )
+        if summary.state == RunState.PAUSED and not said_paused:
+            said_paused = True
+            say(f"{summary.id} is paused: it goes on with 'hadesd resume {summary.id}'")
+    raise AssertionError("watch() has no end")
+
+
+def _report(summary: RunSummary, as_json: bool) -> int:
+    reason = f": {summary.reason}" if summary.reason else ""
+    say(f"{summary.id} {summary.state} after generation {summary.generation}{reason}")
+    if as_json:
+        print_json(summary)
+    return OUTCOMES[summary.state]
