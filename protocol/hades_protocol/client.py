@@ -7,7 +7,7 @@ and no later daemon will find it. attach() reconnects by itself for as long as i
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -138,7 +138,7 @@ class Client:
                 self._subscriber.subscribe(dataset_topic(run))
         self._watched = run
 
-    async def attach(self) -> AsyncIterator[Item]:
+    async def attach(self) -> AsyncGenerator[Item, None]:
         """Snapshots, events and changes of the link, for ever; it never raises for a daemon that is away.
 
         Times in LinkStatus are of time.monotonic().

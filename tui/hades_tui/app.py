@@ -1,0 +1,131 @@
+"""The application: pumps what the daemon says into the model and paints it, a few times a second at most."""
+
+import os
+from contextlib import aclosing
+from pathlib import Path
+
+from textual.app import App
+from textual.timer import Timer
+
+from hades_protocol.commands import SnapshotResult
+from hades_protocol.errors import HadesError, NotFoundError
+from hades_protocol.messages import RunSummary
+from hades_tui import model as models
+from hades_tui.connection import Connection
+from hades_tui.history import RunHistory
+from hades_tui.model import Model
+from hades_tui.palette import THEME
+from hades_tui.screens.confirm import ConfirmScreen
+from hades_tui.screens.help import HelpScreen
+from hades_tui.screens.main import MainScreen
+from hades_tui.verbs import CANCEL, PAUSE, RESUME, Verb, done_text
+from hades_tui.widgets.run_list import RunList
+
+PAINT_SECONDS = 0.2
+RETRY_SECONDS = 2.0
+
+VERBS = {verb.name: verb for verb in (PAUSE, RESUME, CANCEL)}
+
+
+class HadesApp(App[None]):
+    """Shows a daemon's runs. It changes a run only after a confirmation, and never by being closed."""
+
+    TITLE = "hades"
+    CSS_PATH = Path(__file__).parent / "styles" / "hades.tcss"
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, connection: Connection, *, run: str | None = None, readonly: bool = False) -> None:
+        colours = not os.environ.get("NO_COLOR")
+        super().__init__(ansi_color=not colours)
+        self.model = Model(selected=run)
+        self.readonly = readonly
+        self._connection = connection
+        self._main = MainScreen(readonly=readonly, colours=colours)
+        self._painted: Model | None = None
+        self._retry: Timer | None = None
+
+    def on_mount(self) -> None:
+        """Open the screen and begin to listen."""
+        self.register_theme(THEME)
+        if not os.environ.get("NO_COLOR"):
+            self.theme = THEME.name
+        self.push_screen(self._main)
+        self.run_worker(self._pump(), group="pump")
+        self.set_interval(PAINT_SECONDS, self._paint)
+
+    async def _pump(self) -> None:
+        async with aclosing(self._connection.attach()) as items:
+            async for item in items:
+                before = self.model.selected
+                self.model = models.apply(self.model, item)
+                if isinstance(item, SnapshotResult) or self.model.selected != before:
+                    self._load()
+
+    def _paint(self) -> None:
+        """Everything that happened since the last time, in one go; the link's age moves on its own."""
+        if self._main.is_mounted:
+            self._main.update_model(self.model)
+
+    def _load(self) -> None:
+        """Ask for what the stream does not carry: the past of the selected run, and its pairs."""
+        run = self.model.selected
+        self._connection.watch(run)
+        if run is not None:
+            self.run_worker(self._load_run(run), group="load", exclusive=True)
+
+    async def _load_run(self, run: str) -> None:
+        if not self.model.histories.get(run, RunHistory()).loaded:
+            self.model = models.requesting_history(self.model, run)
+            try:
+                self.model = models.with_history(self.model, await self._connection.history(run))
+            except HadesError as error:
+                self.notify(str(error), title="Its history could not be read", severity="warning", markup=False)
+                self.set_timer(RETRY_SECONDS, self._load)
+                return
+        try:
+            dataset = await self._connection.dataset(run)
+        except NotFoundError:
+            return  # nothing committed yet, or method es: the panel says so
+        except HadesError as error:
+            self.notify(str(error), title="Its pairs could not be read", severity="warning", markup=False)
+            return
+        self.model = models.with_dataset(self.model, run, dataset)
+
+    def on_run_list_moved(self, message: RunList.Moved) -> None:
+        """Another run is selected: at once, without waiting for the next painting."""
+        before = self.model.selected
+        self.model = models.move(self.model, message.by)
+        if self.model.selected != before:
+            self._load()
+            self._paint()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A read-only screen has no keys that change a run."""
+        return not (action == "mutate" and self.readonly)
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        self.push_screen(HelpScreen(self.readonly))
+
+    def action_mutate(self, name: str) -> None:
+        """Ask, then do it to the run that is selected now, if it is still in this state by then."""
+        verb, run = VERBS[name], self.model.run
+        if run is None:
+            self.notify("There is no run.", severity="warning")
+        elif refusal := verb.refusal(run):
+            self.notify(refusal, severity="warning", markup=False)
+        else:
+            self.push_screen(ConfirmScreen(verb, run), lambda yes: self._confirmed(verb, run, yes))
+
+    def _confirmed(self, verb: Verb, run: RunSummary, yes: bool | None) -> None:
+        if yes:
+            self.run_worker(self._mutate(verb, run), group="mutate")
+
+    async def _mutate(self, verb: Verb, run: RunSummary) -> None:
+        send = {PAUSE: self._connection.pause, RESUME: self._connection.resume, CANCEL: self._connection.cancel}[verb]
+        try:
+            after = await send(run.id, run.state)
+        except HadesError as error:
+            self.notify(str(error), title=f"Could not {verb.name}", severity="error", markup=False)
+            return
+        self.notify(done_text(verb, after), markup=False)

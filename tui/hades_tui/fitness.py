@@ -1,0 +1,99 @@
+"""The panel of the selected run: its state, its numbers, its curve. Pure."""
+
+from hades_protocol.run_state import RunState
+from hades_tui.curve import draw
+from hades_tui.digits import big
+from hades_tui.model import Model
+from hades_tui.view import BEGIN, Line, number, status_line, trouble_line
+
+BIG_FROM = (44, 17)
+"""Least width and height of a panel that shows its numbers large."""
+
+
+def fitness_lines(
+    model: Model, width: int, height: int, *, logarithmic: bool = False, colours: bool = True
+) -> list[Line]:
+    """The whole panel, at most `height` lines."""
+    run = model.run
+    if run is None:
+        return centred([[span] for span in BEGIN], width, height) if model.daemon is not None else []
+    lines: list[Line] = [status_line(run)]
+    if trouble := trouble_line(model):
+        lines.append(trouble)
+    numbers = _numbers(model)
+    large = width >= BIG_FROM[0] and height >= BIG_FROM[1]
+    lines += ([[], *_large(numbers, width), []]) if large else [_small(numbers)]
+    room = height - len(lines)
+    picture = draw(model.history.metrics, width, room, logarithmic=logarithmic, colours=colours)
+    return (lines + (picture or centred([[(_absence(model), "dim")]], width, room)))[:height]
+
+
+def legend(logarithmic: bool) -> list[tuple[str, str]]:
+    """What the hues of the curve mean."""
+    return [
+        ("━ mean ", "mean"),
+        ("━ best of generation ", "best"),
+        ("▒ mean ± std", "dim"),
+        (" log", "gold") if logarithmic else ("", "dim"),
+    ]
+
+
+def centred(lines: list[Line], width: int, height: int) -> list[Line]:
+    """Lines in the middle of a panel."""
+    above = max(0, (height - len(lines)) // 2)
+    out: list[Line] = [[] for _ in range(above)]
+    for line in lines:
+        length = sum(len(text) for text, _ in line)
+        out.append([(" " * max(0, (width - length) // 2), "text"), *line])
+    return out[: max(0, height)]
+
+
+def _numbers(model: Model) -> list[tuple[str, str, str]]:
+    """Label, number and hue of what stands large."""
+    run = model.run
+    assert run is not None
+    metrics = model.history.metrics
+    spread = metrics[-1].fitness_std if metrics and metrics[-1].generation == run.generation else None
+    return [
+        ("mean", number(run.fitness_mean), "mean"),
+        ("best", number(run.fitness_best), "best"),
+        ("best so far", number(run.best_so_far), "ever"),
+        ("± std", number(spread), "dim"),
+    ]
+
+
+def _large(numbers: list[tuple[str, str, str]], width: int) -> list[Line]:
+    rows: list[Line] = [[], [], [], []]
+    used = 0
+    for label, text, hue in numbers:
+        picture = big(text)
+        cell = max(len(label), len(picture[0])) + 3
+        if used + cell > width:
+            break
+        used += cell
+        rows[0].append((f"{label:<{cell}}", "dim"))
+        for i in range(3):
+            rows[i + 1].append((f"{picture[i]:<{cell}}", hue))
+    return rows
+
+
+def _small(numbers: list[tuple[str, str, str]]) -> Line:
+    line: Line = []
+    for label, text, hue in numbers:
+        line += [(f"{label} ", "dim"), (text, hue), ("   ", "text")]
+    return line
+
+
+def _absence(model: Model) -> str:
+    """Why there is no curve."""
+    run = model.run
+    assert run is not None
+    if run.generation and not model.history.loaded:
+        return "reading its history…"
+    if run.generation:
+        return "Its metrics are gone from the disk."
+    return {
+        RunState.QUEUED: "It waits for its turn.",
+        RunState.STARTING: "The curve begins with the first committed generation.",
+        RunState.RUNNING: "The curve begins with the first committed generation.",
+    }.get(run.state, "No generation was committed.")

@@ -1,0 +1,167 @@
+"""What the screen shows, as a value: (model, what happened) -> model. Pure; knows no Textual."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from hades_protocol.commands import HistoryResult, SnapshotResult
+from hades_protocol.events import DatasetPublished, Event, GenerationCommitted, HistoryCut, RunChanged, RunLog
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, RunSummary
+from hades_protocol.run_state import RunState
+from hades_protocol.sync import Item, LinkPhase, LinkStatus
+from hades_tui.history import RunHistory, follow, load, request, unload
+
+LOG_LINES = 20
+"""Warnings kept for a run."""
+
+
+class Model(msgspec.Struct, frozen=True):
+    """Everything the screen is drawn from.
+
+    `runs`: newest first. `selected`: the run whose curve and pairs are shown; None only without runs.
+    """
+
+    link: LinkStatus = LinkStatus(LinkPhase.CONNECTING, 0.0)
+    daemon: DaemonInfo | None = None
+    runs: tuple[RunSummary, ...] = ()
+    selected: str | None = None
+    histories: Mapping[str, RunHistory] = {}
+    datasets: Mapping[str, DatasetSnapshot] = {}
+    logs: Mapping[str, tuple[RunLog, ...]] = {}
+
+    @property
+    def run(self) -> RunSummary | None:
+        """The selected run."""
+        return next((run for run in self.runs if run.id == self.selected), None)
+
+    @property
+    def index(self) -> int:
+        """Position of the selected run in `runs` (0 without one)."""
+        return next((i for i, run in enumerate(self.runs) if run.id == self.selected), 0)
+
+    @property
+    def history(self) -> RunHistory:
+        """Metrics of the selected run."""
+        return self.histories.get(self.selected or "", RunHistory())
+
+    @property
+    def dataset(self) -> DatasetSnapshot | None:
+        """Newest known pairs of the selected run."""
+        return self.datasets.get(self.selected or "")
+
+    @property
+    def working(self) -> int:
+        """Number of runs that compute right now."""
+        return sum(run.state in (RunState.RUNNING, RunState.STARTING) for run in self.runs)
+
+
+def apply(model: Model, item: Item) -> Model:
+    """The model after something that attach() yielded."""
+    match item:
+        case LinkStatus():
+            return msgspec.structs.replace(model, link=item)
+        case SnapshotResult():
+            return _with_snapshot(model, item)
+        case RunChanged(run=run):
+            return _with_runs(model, {**{r.id: r for r in model.runs}, run.id: run})
+        case GenerationCommitted():
+            return _with_generation(model, item)
+        case HistoryCut():
+            return _with_cut(model, item)
+        case RunLog(run_id=run_id):
+            lines = (*model.logs.get(run_id, ()), item)[-LOG_LINES:]
+            return msgspec.structs.replace(model, logs={**model.logs, run_id: lines})
+        case DatasetPublished(run_id=run_id, dataset=dataset):
+            return msgspec.structs.replace(model, datasets={**model.datasets, run_id: dataset})
+        case Event():  # a heartbeat or a goodbye: the link's status says all there is
+            return model
+
+
+def select(model: Model, run_id: str) -> Model:
+    """Another run on screen; one that does not exist is ignored."""
+    if all(run.id != run_id for run in model.runs):
+        return model
+    return msgspec.structs.replace(model, selected=run_id)
+
+
+def move(model: Model, by: int) -> Model:
+    """Select the run so many places further down, stopping at the ends."""
+    if not model.runs:
+        return model
+    index = min(len(model.runs) - 1, max(0, model.index + by))
+    return msgspec.structs.replace(model, selected=model.runs[index].id)
+
+
+def requesting_history(model: Model, run_id: str) -> Model:
+    """The daemon is about to be asked for the history of a run: keep the events from here on."""
+    history = request(model.histories.get(run_id, RunHistory()))
+    return msgspec.structs.replace(model, histories={**model.histories, run_id: history})
+
+
+def with_history(model: Model, result: HistoryResult) -> Model:
+    """The daemon's answer to History is in."""
+    history = load(model.histories.get(result.run, RunHistory()), result)
+    return msgspec.structs.replace(model, histories={**model.histories, result.run: history})
+
+
+def with_dataset(model: Model, run_id: str, dataset: DatasetSnapshot) -> Model:
+    """The daemon's answer to GetDataset is in; a newer one that was published meanwhile stays."""
+    known = model.datasets.get(run_id)
+    if known is not None and known.generation > dataset.generation:
+        return model
+    return msgspec.structs.replace(model, datasets={**model.datasets, run_id: dataset})
+
+
+def _with_snapshot(model: Model, snapshot: SnapshotResult) -> Model:
+    ids = {run.id for run in snapshot.runs}
+    model = msgspec.structs.replace(
+        model,
+        daemon=snapshot.daemon,
+        histories={run: unload(history) for run, history in model.histories.items() if run in ids},
+        datasets={run: dataset for run, dataset in model.datasets.items() if run in ids},
+        logs={run: lines for run, lines in model.logs.items() if run in ids},
+    )
+    return _with_runs(model, {run.id: run for run in snapshot.runs})
+
+
+def _with_runs(model: Model, runs: Mapping[str, RunSummary]) -> Model:
+    """Other runs, in their order; the selection stays where it can."""
+    ordered = tuple(sorted(runs.values(), key=lambda run: (-run.created_at, run.id)))
+    selected = model.selected if model.selected in runs else ordered[0].id if ordered else None
+    return msgspec.structs.replace(model, runs=ordered, selected=selected)
+
+
+def _with_generation(model: Model, event: GenerationCommitted) -> Model:
+    metrics = event.metrics
+    history = follow(model.histories.get(event.run_id, RunHistory()), event)
+    return msgspec.structs.replace(
+        model,
+        histories={**model.histories, event.run_id: history},
+        runs=_updated(
+            model.runs,
+            event.run_id,
+            generation=metrics.generation,
+            fitness_mean=metrics.fitness_mean,
+            fitness_best=metrics.fitness_best,
+            best_so_far=metrics.best_so_far,
+            seconds_per_generation=event.seconds_per_generation,
+            seconds_left=event.seconds_left,
+        ),
+    )
+
+
+def _with_cut(model: Model, event: HistoryCut) -> Model:
+    history = follow(model.histories.get(event.run_id, RunHistory()), event)
+    datasets = dict(model.datasets)
+    if event.run_id in datasets and datasets[event.run_id].generation > event.generation:
+        del datasets[event.run_id]
+    return msgspec.structs.replace(
+        model,
+        histories={**model.histories, event.run_id: history},
+        datasets=datasets,
+        runs=_updated(model.runs, event.run_id, generation=event.generation),
+    )
+
+
+def _updated(runs: tuple[RunSummary, ...], run_id: str, **fields: float | None) -> tuple[RunSummary, ...]:
+    return tuple(msgspec.structs.replace(run, **fields) if run.id == run_id else run for run in runs)

@@ -1,0 +1,79 @@
+"""One look at the daemon as text, for a pipe or a terminal that shall not be taken over."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from hades_protocol.client import Client
+from hades_protocol.errors import NotFoundError
+from hades_tui import model as models
+from hades_tui.fitness import fitness_lines
+from hades_tui.model import Model
+from hades_tui.pairs import PairTable
+from hades_tui.palette import style
+from hades_tui.runs_table import heading, layout, row
+from hades_tui.view import BEGIN, Line, identity_line
+
+CURVE_ROWS = 16
+PAIR_ROWS = 8
+
+
+async def look(client: Client, run: str | None) -> Model:
+    """The daemon's runs now, with the history and pairs of one.
+
+    Raises:
+        HadesError: no daemon, or no such run.
+    """
+    model = models.apply(Model(), await client.snapshot())
+    if run is not None:
+        model = models.select(model, (await client.show(run)).run.id)
+    selected = model.selected
+    if selected is None:
+        return model
+    model = models.with_history(models.requesting_history(model, selected), await client.history(selected))
+    try:
+        return models.with_dataset(model, selected, await client.dataset(selected))
+    except NotFoundError:  # nothing is committed yet
+        return model
+
+
+def page(model: Model, width: int) -> list[Line]:
+    """The look as lines."""
+    run = model.run
+    if run is None:
+        return [[span] for span in BEGIN]
+    shape = layout(model.runs, width)
+    lines = [heading(shape), *(row(r, shape, r.id == run.id) for r in model.runs), []]
+    lines.append([(identity_line(run), "title")])
+    lines += fitness_lines(model, width, CURVE_ROWS, colours=False)
+    if model.dataset is not None and run.method != "es":
+        lines += [[], *_pairs(PairTable(model.dataset), width)]
+    return lines
+
+
+def _pairs(table: PairTable, width: int) -> Iterable[Line]:
+    """The first pairs, as many columns as fit."""
+    columns, used = [], 0
+    for column in table.columns:
+        used += column.width + 1
+        if used > width:
+            break
+        columns.append(column)
+    yield [(" ".join(f"{c.title:>{c.width}}" for c in columns), "heading")]
+    for i in range(min(PAIR_ROWS, table.count)):
+        line: Line = []
+        for column in columns:
+            text, hue = table.cell(i, column)
+            line += [(text.rjust(column.width), hue), (" ", "text")]
+        yield line
+    if table.count > PAIR_ROWS:
+        yield [(f"… and {table.count - PAIR_ROWS} more pairs", "dim")]
+
+
+def write(model: Model, console: Console) -> None:
+    """Print the look; the console knows whether colours are wanted."""
+    for line in page(model, console.width):
+        text = Text.assemble(*((piece, style(hue)) for piece, hue in line))
+        text.rstrip()
+        console.print(text, no_wrap=True, crop=True, overflow="ignore")

@@ -1,0 +1,42 @@
+"""The line at the top: the link, the runs, and what to know about this screen."""
+
+import time
+
+from textual.geometry import Size
+
+from hades_protocol.sync import LinkPhase
+from hades_tui.model import Model
+from hades_tui.view import Line, fleet_line, link_explanation, link_line
+from hades_tui.widgets.lines import LinesPanel
+
+
+class TopLine(LinesPanel):
+    """Always visible; the link comes first."""
+
+    def __init__(self, readonly: bool, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._readonly = readonly
+        self.model = Model()
+
+    def update_model(self, model: Model) -> None:
+        """Draw another model, or the same one a second later."""
+        self.model = model
+        self.show()
+
+    def key(self) -> object:
+        """The words themselves: they change with the clock."""
+        return tuple(self._words())
+
+    def build(self, size: Size) -> list[Line]:
+        """One line."""
+        return [self._words()]
+
+    def _words(self) -> Line:
+        link = self.model.link
+        line: Line = [(" hades ", "badge"), ("  ", "text"), (f" {link_line(link, time.monotonic())[0]} ", "")]
+        line[-1] = (line[-1][0], f"link.{link.phase.value}")
+        if self._readonly:
+            line += [("  ", "text"), (" read-only ", "badge.readonly")]
+        if link.phase is not LinkPhase.LIVE and (why := link_explanation(link)):
+            return [*line, (f"  {why}", "warn")]
+        return [*line, (f"  {fleet_line(self.model)}", "dim")]
