@@ -1,0 +1,68 @@
+"""The environment a worker starts in."""
+
+from pathlib import Path
+
+import pytest
+
+from hades_protocol.run_spec import build_spec
+from hadesd.supervisor.environment import worker_environment
+from hadesd.supervisor.gpus import Gpu
+
+CACHE = Path("/cache")
+GPU = Gpu(index=1, uuid="GPU-abc", name="H200", memory_total=1, memory_used=0)
+
+
+def environment(base: dict[str, str] | None = None, gpu: Gpu | None = None, cores: int = 6, devices: int = 0):
+    spec = build_spec({"env": "ant", "resources": {"devices": devices}})
+    return worker_environment(spec, gpu, cores, CACHE, base or {})
+
+
+def test_on_the_cpu_every_core_is_a_device() -> None:
+    env = environment()
+    assert env["JAX_PLATFORMS"] == "cpu"
+    assert env["XLA_FLAGS"] == "--xla_force_host_platform_device_count=6"
+    assert env["PJRT_NPROC"] == "6"
+    assert env["JAX_COMPILATION_CACHE_DIR"] == "/cache/jax"
+    assert "CUDA_VISIBLE_DEVICES" not in env
+
+
+def test_the_number_of_devices_may_be_set() -> None:
+    assert environment(devices=3)["XLA_FLAGS"] == "--xla_force_host_platform_device_count=3"
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, "4"), (2, "4"), (4, "4"), (64, "64")])
+def test_xla_never_gets_fewer_than_four_threads(cores: int, threads: str) -> None:
+    assert environment(cores=cores)["PJRT_NPROC"] == threads
+
+
+def test_on_a_gpu_the_run_sees_one_gpu_and_resumes_bit_exactly() -> None:
+    env = environment(gpu=GPU)
+    assert env["CUDA_VISIBLE_DEVICES"] == "GPU-abc"
+    assert env["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    assert env["XLA_FLAGS"] == "--xla_gpu_deterministic_ops=true"
+    assert "JAX_PLATFORMS" not in env
+
+
+def test_what_the_user_set_stays() -> None:
+    base = {
+        "HOME": "/home/me",
+        "JAX_PLATFORMS": "tpu",
+        "JAX_COMPILATION_CACHE_DIR": "/mine",
+        "PJRT_NPROC": "5",
+        "XLA_FLAGS": "--xla_dump_to=/tmp/x --xla_force_host_platform_device_count=1",
+    }
+    env = environment(base)
+    assert env.items() >= base.items()
+    assert base.keys() <= env.keys()
+
+
+def test_flags_are_added_to_the_users_own() -> None:
+    env = environment({"XLA_FLAGS": "--xla_dump_to=/tmp/x"}, gpu=GPU)
+    assert env["XLA_FLAGS"] == "--xla_dump_to=/tmp/x --xla_gpu_deterministic_ops=true"
+    assert environment({"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.3"}, gpu=GPU)["XLA_PYTHON_CLIENT_MEM_FRACTION"] == "0.3"
+
+
+def test_the_daemons_own_environment_is_not_changed() -> None:
+    base = {"A": "1"}
+    environment(base)
+    assert base == {"A": "1"}
