@@ -33,7 +33,8 @@ def legend(logarithmic: bool) -> list[tuple[str, str]]:
     return [
         ("━ mean ", "mean"),
         ("━ best of generation ", "best"),
-        ("▒ mean ± std", "dim"),
+        ("█", "band"),
+        (" mean ± std", "dim"),
         (" log", "gold") if logarithmic else ("", "dim"),
     ]
 

@@ -22,7 +22,10 @@ class PairColumn(msgspec.Struct, frozen=True):
 
 
 class PairTable:
-    """A dataset, arranged: the pair's number, what is done, then what is seen."""
+    """A dataset, arranged: the pair's number, what is done, then what is seen.
+
+    Where actions are discrete, the likeliest stands first; the probabilities of all of them come last.
+    """
 
     def __init__(self, dataset: DatasetSnapshot) -> None:
         self.dataset = dataset
@@ -45,12 +48,13 @@ class PairTable:
         if self.dataset.discrete:
             width = max([6, *(len(name) for name in actions)])
             columns.append(PairColumn("label", "action", min(18, width) + 5))
-            if self._action_size > 1:
-                columns += [PairColumn("probability", f"p {n}", max(5, len(n) + 2), i) for i, n in enumerate(actions)]
         else:
             columns += [PairColumn("action", n, max(MIN_CELL, len(n)), i) for i, n in enumerate(actions)]
         names = _names(self.dataset.observation_names, self._observation_size, "obs ", self.dataset.states.shape[1:])
-        return columns + [PairColumn("observation", n, max(MIN_CELL, len(n)), i) for i, n in enumerate(names)]
+        columns += [PairColumn("observation", n, max(MIN_CELL, len(n)), i) for i, n in enumerate(names)]
+        if self.dataset.discrete and self._action_size > 1:
+            columns += [PairColumn("probability", f"p {n}", max(5, len(n) + 2), i) for i, n in enumerate(actions)]
+        return columns
 
     def cell(self, row: int, column: PairColumn) -> Span:
         """Text (not padded) and hue of one cell."""

@@ -1,4 +1,4 @@
-"""Names of hues -> colours. Every colour is one of xterm's 256, so that tmux and old terminals show it unchanged."""
+"""Names of hues -> colours. All but one are of xterm's 256, so that tmux and old terminals show them unchanged."""
 
 from functools import cache
 
@@ -20,7 +20,7 @@ GRID = "#303030"  # 236
 TEXT = "#dadada"  # 253
 GROUND = "#121212"  # 233
 SELECTED = "#303030"  # 236
-BAND = "#5f0000"  # 52
+BAND = "#3d2a20"  # where there are only 256 colours: a dark grey
 
 _STYLES: dict[str, Style] = {
     "text": Style(color=TEXT),

@@ -26,7 +26,7 @@ KEYS = (
 
 MEANING = (
     ("● live", "link.live", "everything up to this second is shown"),
-    ("↻ resyncing", "link.resyncing", "something was missed; all of it is asked for again"),
+    ("↻ resyncing", "link.resyncing", "something was missed and is asked for again"),
     ("▲ stale for 5s", "link.stale", "no word from the daemon; reconnects by itself"),
     ("mean", "mean", "mean fitness of the population, with its spread"),
     ("best", "best", "best candidate of the generation"),

@@ -86,5 +86,5 @@ class RunList(ScrollView, can_focus=True):
     def _layout(self, width: int) -> Layout:
         key = (self.model.runs, width)
         if self._shape is None or key != self._shaped_for:
-            self._shape, self._shaped_for = layout(self.model.runs, width), key
+            self._shape, self._shaped_for = layout(self.model.runs, width - 1), key
         return self._shape

@@ -16,6 +16,8 @@ def title_of(line: Line) -> str:
     out = []
     for text, hue in line:
         look = style(hue)
-        colour = look.color.name if look.color else ""
+        colour = " ".join(
+            part for part in (look.color and look.color.name, look.bgcolor and f"on {look.bgcolor.name}") if part
+        )
         out.append(f"[{colour}]{escape(text)}[/]" if colour else escape(text))
     return "".join(out)
