@@ -53,14 +53,12 @@ class Problem:
 class EvolutionState(NamedTuple):
     """What a checkpoint holds.
 
-    generation: int32 [], generations done. best: float32 [dim], the best candidate so far, with its fitness
-    float32 [] (-inf before the first). constants: normalisation of mode "fixed", measured once.
+    strategy: evosax's state, which also holds the best candidate so far and its fitness. generation: int32 [],
+    generations done. constants: normalisation of mode "fixed", measured once.
     """
 
     strategy: Any
     generation: jax.Array
-    best: jax.Array
-    best_fitness: jax.Array
     constants: Statistics
 
 
@@ -94,8 +92,6 @@ def init_state(problem: Problem, mean: jax.Array) -> EvolutionState:
     return EvolutionState(
         strategy=problem.strategy.init(key_start, mean),
         generation=jnp.int32(0),
-        best=jnp.asarray(mean, jnp.float32),
-        best_fitness=jnp.float32(-jnp.inf),
         constants=constants,
     )
 
@@ -143,15 +139,7 @@ def generation_step(
     outcome: Outcome = map_over_mesh(mesh, chunk, judge, common, population)
     fitness = jnp.where(jnp.isfinite(outcome.fitness), outcome.fitness, jnp.nan)
     told = problem.strategy.tell(key_tell, population, fitness, asked)
-    best = jnp.argmax(jnp.where(jnp.isnan(fitness), -jnp.inf, fitness))
-    better = fitness[best] > state.best_fitness
-    after = EvolutionState(
-        strategy=told,
-        generation=state.generation + 1,
-        best=jnp.where(better, population[best], state.best),
-        best_fitness=jnp.where(better, fitness[best], state.best_fitness),
-        constants=state.constants,
-    )
+    after = EvolutionState(strategy=told, generation=state.generation + 1, constants=state.constants)
     return after, _metrics(problem, outcome, fitness, after, state)
 
 
@@ -163,7 +151,7 @@ def _metrics(
         fitness_best=jnp.nanmax(fitness),
         fitness_worst=jnp.nanmin(fitness),
         fitness_std=jnp.nanstd(fitness),
-        best_so_far=after.best_fitness,
+        best_so_far=problem.strategy.best_fitness(after.strategy),
         sigma=problem.strategy.sigma(before.strategy),
         episodes=jnp.sum(outcome.episodes),
         unfinished=jnp.sum(outcome.unfinished),

@@ -62,10 +62,12 @@ def evaluate(
     def step(carry: tuple[Any, ...], t: jax.Array) -> tuple[tuple[Any, ...], None]:
         states, observations, statistics, tally = carry
         key_action, key_env = jax.random.split(jax.random.fold_in(key_steps, t))
-        seen = observations if setting.normalisation == "none" else normalise.apply(statistics, observations)
-        actions = jax.vmap(lambda o, k: policies.act(policy, params, o, k, setting.greedy))(
-            seen, jax.random.split(key_action, setting.environments)
-        )
+
+        def decide(observation: jax.Array, key: jax.Array, statistics: Statistics = statistics) -> jax.Array:
+            seen = observation if setting.normalisation == "none" else normalise.apply(statistics, observation)
+            return policies.act(policy, params, seen, key, setting.greedy)
+
+        actions = jax.vmap(decide)(observations, jax.random.split(key_action, setting.environments))
         keys = jax.random.split(key_env, setting.environments)
         states, observations, rewards, done = jax.vmap(env.step)(keys, states, actions)
         if setting.normalisation == "running":
@@ -74,7 +76,7 @@ def evaluate(
         tally = _Tally(
             running=jnp.where(done, 0.0, total),
             completed=tally.completed + jnp.where(done, total, 0.0),
-            episodes=tally.episodes + done,
+            episodes=tally.episodes + done.astype(jnp.int32),
         )
         return (states, observations, statistics, tally), None
 
@@ -90,4 +92,4 @@ def _score(tally: _Tally) -> Outcome:
     episodes = jnp.sum(tally.episodes)
     # A NaN anywhere must not hide in an episode that was left out.
     total = jnp.where(jnp.all(jnp.isfinite(tally.running)), total, jnp.nan)
-    return Outcome(total / (episodes + unfinished), episodes, unfinished)
+    return Outcome(total / (episodes + unfinished).astype(total.dtype), episodes, unfinished)

@@ -42,6 +42,10 @@ class Strategy:
         """float32 [dim]."""
         return state.mean
 
+    def best_fitness(self, state: State) -> jax.Array:
+        """Fitness of the best candidate so far, float32 []; -inf before the first."""
+        return -state.best_fitness
+
     def sigma(self, state: State) -> jax.Array:
         """Mean standard deviation of the search, float32 []."""
         return jnp.mean(state.std)

@@ -1,7 +1,10 @@
 """Brax: continuous control, with the time limit and the auto-reset that Brax's own training wrappers apply."""
 
-import logging
+import contextlib
+import os
+import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -10,27 +13,30 @@ import jax.numpy as jnp
 EPISODE_STEPS = 1000
 
 
-def _quiet_import() -> Any:
-    """Import brax.envs without its notices (a missing optional `warp`, a note on maintenance).
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Silence standard output and error, also of C code, for the time of an import or a model's compilation.
 
-    They concern Brax's developers, and would land on a user's screen.
+    What Brax and MuJoCo say then (a missing optional `warp`, a note on maintenance, deprecated attributes in
+    Brax's own models) concerns their developers, and would land on a user's screen. Exceptions still pass.
     """
-    import contextlib
-    import io
-
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
-        level = logging.root.manager.disable
-        logging.disable(logging.WARNING)
-        try:
-            from brax import envs
-        finally:
-            logging.disable(level)
-    return envs
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os.dup2(saved[0], 1)
+        os.dup2(saved[1], 2)
+        for fd in (*saved, nowhere):
+            os.close(fd)
 
 
 class BraxEnvironment:
@@ -43,9 +49,10 @@ class BraxEnvironment:
     discrete = False
 
     def __init__(self, name: str, backend: str) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self._env = _quiet_import().get_environment(name, backend=backend)
+        with _quietly():
+            from brax import envs
+
+            self._env = envs.get_environment(name, backend=backend)
         self.name = name
         self.backend = backend
         self.observation: tuple[int, ...] = (int(self._env.observation_size),)

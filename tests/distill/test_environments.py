@@ -1,0 +1,73 @@
+"""The catalogue, which the command line believes without jax, against the environments themselves."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hadesd import catalogue
+from hadesd.distill.environments.make import make_environment
+
+GYMNAX = [name for name, entry in catalogue.ENVIRONMENTS.items() if entry.family != "brax"]
+BRAX = [name for name, entry in catalogue.ENVIRONMENTS.items() if entry.family == "brax"]
+
+
+def check(entry, env):
+    assert env.observation == entry.observation
+    assert env.discrete == entry.discrete
+    assert env.actions == entry.actions
+    channels = entry.observation[-1]
+    assert len(entry.observation_names) in (0, channels), "one name for each entry (flat) or channel (grid)"
+    assert len(entry.action_names) in (0, entry.actions)
+
+
+@pytest.mark.parametrize("name", GYMNAX)
+def test_gymnax_entries_say_what_the_environment_is(name):
+    entry = catalogue.find(name)
+    env = make_environment(name, "auto")
+    check(entry, env)
+    assert env._params.max_steps_in_episode == entry.episode_steps
+
+
+@pytest.mark.parametrize("name", BRAX)
+def test_brax_entries_say_what_the_environment_is(name):
+    entry = catalogue.find(name)
+    check(entry, make_environment(name, catalogue.backend_for(entry, "auto")))
+
+
+def test_time_limits_end_an_episode_and_the_next_one_starts_at_once():
+    env = make_environment("Pendulum-v1", "auto")
+
+    def step(state, key):
+        state, observation, _reward, done = env.step(key, state, jnp.zeros(1))
+        return state, (observation, done)
+
+    state, _ = env.reset(jax.random.key(0))
+    _, (observations, done) = jax.lax.scan(step, state, jax.random.split(jax.random.key(1), 401))
+    assert list(np.flatnonzero(done)) == [199, 399]
+    assert observations.dtype == jnp.float32
+
+
+def test_brax_resets_to_the_first_state_after_its_time_limit():
+    env = make_environment("inverted_pendulum", "positional")
+
+    @jax.jit
+    def last(key):
+        state, first = env.reset(key)
+        inner, start, _ = state
+        state, observation, _, done = env.step(key, (inner, start, jnp.int32(999)), jnp.zeros(1))
+        return first, observation, done, state[2]
+
+    first, observation, done, steps = last(jax.random.key(0))
+    assert bool(done)
+    assert int(steps) == 0
+    assert np.allclose(first, observation)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("hoper", "'hopper'"), ("cartpole", "'CartPole-v1'"), ("zzzz", "known: ant")]
+)
+def test_an_unknown_environment_names_the_nearest(text, hint):
+    with pytest.raises(Exception, match="unknown environment") as caught:
+        catalogue.find(text)
+    assert hint in str(caught.value)

@@ -1,0 +1,76 @@
+import jax
+import numpy as np
+import pytest
+
+from hadesd.distill.generation import compile_step, generation_key, init_state
+from hadesd.distill.sharding import make_mesh
+from hadesd.worker.build import build
+from tests.helpers.specs import tiny
+
+
+def run(spec, devices=2, chunk=2, generations=3):
+    problem, mean = build(spec)
+    step = compile_step(problem, make_mesh(devices), chunk)
+    state, lines = init_state(problem, mean), []
+    for _ in range(generations):
+        state, metrics = step(state)
+        lines.append(jax.device_get(metrics))
+    return jax.device_get(state), lines
+
+
+def same(a, b):
+    return all(
+        np.array_equal(x, y, equal_nan=True) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    )
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
+    first = run(tiny())
+    assert same(first, run(tiny()))
+    assert not same(first[0], run(tiny(seed=4))[0])
+
+
+def test_results_do_not_depend_on_the_number_of_devices():
+    two, one = run(tiny(), devices=2), run(tiny(), devices=1)
+    for a, b in zip(jax.tree.leaves(two), jax.tree.leaves(one), strict=True):
+        assert np.allclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True)
+
+
+def test_a_population_that_does_not_divide_is_padded_and_the_padding_does_not_count():
+    even = run(tiny(evolution={"population": 6}), devices=2, chunk=3)
+    odd = run(tiny(evolution={"population": 6}), devices=2, chunk=2)
+    for a, b in zip(jax.tree.leaves(even), jax.tree.leaves(odd), strict=True):
+        assert np.allclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True)
+
+
+@pytest.mark.parametrize("method", ["hades-f", "hades-r", "es"])
+def test_every_method_advances_and_reports_finite_numbers(method):
+    spec = tiny(method=method, policy={"inits": 2 if method == "hades-r" else 1})
+    state, lines = run(spec)
+    assert int(state.generation) == 3
+    for line in lines:
+        assert all(np.all(np.isfinite(value)) for value in line)
+        assert line.fitness_worst <= line.fitness_mean <= line.fitness_best <= line.best_so_far
+
+
+@pytest.mark.parametrize("normalisation", ["running", "fixed", "none"])
+def test_every_normalisation_runs_for_continuous_actions(normalisation):
+    spec = tiny(env="Pendulum-v1", evaluation={"normalisation": normalisation}, dataset={"pairs": 3})
+    state, lines = run(spec, generations=2)
+    assert np.isfinite(lines[-1].fitness_mean)
+    measured = not np.all(state.constants.mean == 0)
+    assert measured == (normalisation == "fixed")
+
+
+def test_snes_runs_on_a_grid_with_learned_labels():
+    spec = tiny(
+        env="Breakout-MinAtar", dataset={"pairs": 4, "labels": "learned"}, evolution={"strategy": "snes", "sigma": 0.5}
+    )
+    state, lines = run(spec, generations=2)
+    assert state.strategy.mean.shape == (4 * (400 + 3),)
+    assert np.isfinite(lines[-1].fitness_mean)
+
+
+def test_keys_of_generations_differ():
+    keys = {tuple(jax.random.key_data(generation_key(0, g)).tolist()) for g in range(100)}
+    assert len(keys) == 100

@@ -1,0 +1,63 @@
+"""Environments whose returns can be worked out by hand. They are real environments of the Environment protocol."""
+
+import jax
+import jax.numpy as jnp
+
+
+class Counter:
+    """Reward 1 a step; an episode lasts `length` steps; the observation is [steps, 1 - steps]."""
+
+    name = "counter"
+    observation = (2,)
+    discrete = True
+    actions = 2
+
+    def __init__(self, length: int, nan_at: int = -1) -> None:
+        self.length, self.nan_at = length, nan_at
+
+    def reset(self, key):
+        return jnp.int32(0), self._observe(jnp.int32(0))
+
+    def step(self, key, state, action):
+        steps = state + 1
+        done = steps >= self.length
+        following = jnp.where(done, 0, steps)
+        reward = jnp.where(steps == self.nan_at, jnp.nan, 1.0)
+        return following, self._observe(following), reward, done
+
+    def _observe(self, steps: jax.Array) -> jax.Array:
+        return jnp.stack([steps, 1 - steps]).astype(jnp.float32)
+
+
+class Uneven:
+    """Environments whose reset key is odd never finish; the others finish every 5 steps. Reward 1 a step."""
+
+    name = "uneven"
+    observation = (1,)
+    discrete = True
+    actions = 2
+
+    def reset(self, key):
+        endless = jax.random.key_data(key)[-1] % 2 == 1
+        return (endless, jnp.int32(0)), jnp.zeros(1)
+
+    def step(self, key, state, action):
+        endless, steps = state
+        done = ~endless & (steps + 1 >= 5)
+        return (endless, jnp.where(done, 0, steps + 1)), jnp.zeros(1), jnp.float32(1.0), done
+
+
+class Echo:
+    """Continuous: reward is the action's first entry, episodes of 4 steps."""
+
+    name = "echo"
+    observation = (1,)
+    discrete = False
+    actions = 2
+
+    def reset(self, key):
+        return jnp.int32(0), jnp.ones(1)
+
+    def step(self, key, state, action):
+        done = state + 1 >= 4
+        return jnp.where(done, 0, state + 1), jnp.ones(1), action[0], done
