@@ -1,6 +1,7 @@
 """Brax: continuous control, with the time limit and the auto-reset that Brax's own training wrappers apply."""
 
 import contextlib
+import logging
 import os
 import sys
 import warnings
@@ -9,6 +10,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+log = logging.getLogger(__name__)
 
 EPISODE_STEPS = 1000
 
@@ -50,8 +53,11 @@ class BraxEnvironment:
 
     def __init__(self, name: str, backend: str) -> None:
         with _quietly():
+            import mujoco
             from brax import envs
 
+            # Without a handler MuJoCo writes its warnings to MUJOCO_LOG.TXT in the current directory.
+            mujoco.set_mju_user_warning(log.info)
             self._env = envs.get_environment(name, backend=backend)
         self.name = name
         self.backend = backend
