@@ -1,0 +1,68 @@
+"""The layers: contracts on the sources, and what a process really has loaded."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMPUTING = {"jax", "jaxlib", "numpy", "orbax", "optax", "flax", "evosax", "brax", "gymnax", "mujoco"}
+
+
+def loaded(code: str, *arguments: str) -> set[str]:
+    """Top-level and dotted names in sys.modules after running some code in a fresh interpreter."""
+    program = f"import sys, json\n{code}\nsys.stderr.write('\\n' + json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HADES_HOME": "/tmp/hades-none"},
+        cwd="/",
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def test_import_contracts() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports"))], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_supervisor_loads_no_jax() -> None:
+    names = [f"hadesd.supervisor.{path.stem}" for path in (ROOT / "hadesd/supervisor").glob("[a-z]*.py")]
+    assert len(names) > 10
+    modules = loaded(f"import {', '.join(names)}")
+    assert not modules & (COMPUTING | {"textual"})
+
+
+@pytest.mark.parametrize("verb", ["status", "pause", "resume", "cancel", "stop", "wait"])
+def test_a_verb_that_asks_the_daemon_loads_only_what_it_needs(verb: str) -> None:
+    code = f"from hadesd.cli.main import main\nassert main(['{verb}'] + ['@'] * ('{verb}' != 'stop')) == 4"
+    modules = loaded(code)
+    assert not modules & (COMPUTING | {"textual", "asyncio", "structlog", "hades_protocol.run_spec"})
+    verbs = {name for name in modules if name.startswith("hadesd.cli.")}
+    assert verbs <= {f"hadesd.cli.{name}" for name in (verb, "main", "parsing", "output", "change", "watching")}, (
+        "another verb's module was imported"
+    )
+
+
+def test_starting_a_run_loads_no_jax() -> None:
+    code = "from hadesd.cli.main import main\nassert main(['start', '--env', 'no-such-environment']) == 2"
+    assert not loaded(code) & (COMPUTING | {"textual", "asyncio"})
+
+
+def test_the_screen_loads_no_jax_and_nothing_of_the_daemon() -> None:
+    modules = loaded("import hades_tui.app")
+    assert not modules & COMPUTING
+    assert not {name for name in modules if name.partition(".")[0] == "hadesd"}
+
+
+def test_the_protocol_loads_neither_side() -> None:
+    names = [f"hades_protocol.{path.stem}" for path in (ROOT / "protocol/hades_protocol").glob("[a-z]*.py")]
+    modules = loaded(f"import {', '.join(names)}")
+    assert not {name.partition(".")[0] for name in modules} & (COMPUTING | {"textual", "hadesd", "hades_tui"})

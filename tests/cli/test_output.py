@@ -1,0 +1,88 @@
+"""Numbers and tables for people."""
+
+import pytest
+
+from hades_protocol.messages import RunSummary
+from hades_protocol.run_state import RunState
+from hadesd.cli.follow import progress
+from hadesd.cli.logs import readable
+from hadesd.cli.output import duration, number, table
+
+RUN = RunSummary(
+    id="hopper-0101-abcd",
+    state=RunState.RUNNING,
+    env="hopper",
+    method="hades-r",
+    generation=12,
+    generations=2000,
+    fitness_mean=123.456,
+    fitness_best=98765.4,
+    seconds_per_generation=2.5,
+    seconds_left=4970.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"),
+        (0.0213, "0.021 s"),
+        (9.6, "9.6 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 0 s"),
+        (3599.6, "1 h 0 min"),
+        (90_000, "1 d 1 h"),
+    ],
+)
+def test_duration(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, "–"), (0.0, "0"), (123.456, "123.46"), (98765.4, "98765")])
+def test_number(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+def test_a_table_is_aligned_and_ends_with_the_reason() -> None:
+    waiting = RunSummary(
+        id="ant-0101-b", state=RunState.QUEUED, env="ant", method="es", generations=5, reason="waits for x"
+    )
+    lines = table([RUN, waiting], colour=False).splitlines()
+    assert lines[0].split() == ["RUN", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT"]
+    assert lines[1].split() == [
+        "hopper-0101-abcd",
+        "running",
+        "12/2000",
+        "123.46",
+        "98765",
+        "2.5",
+        "1",
+        "h",
+        "22",
+        "min",
+    ]
+    assert lines[2].endswith("waits for x")
+    assert lines[1].index("12/2000") + len("12/2000") == lines[2].index("0/5") + len("0/5")
+
+
+def test_colour_changes_no_width() -> None:
+    import re
+
+    plain, coloured = table([RUN], colour=False), table([RUN], colour=True)
+    assert "\x1b[32mrunning" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+
+def test_progress_in_one_line() -> None:
+    assert progress(RUN) == (
+        "hopper-0101-abcd  generation 12/2000  mean 123.46  best 98765  2.5 s a generation  1 h 22 min left"
+    )
+
+
+def test_log_lines_are_readable() -> None:
+    line = '{"event": "ready", "level": "info", "timestamp": "2026-01-02T03:04:05.6Z", "generation": 3}'
+    assert readable(line, colour=False) == "2026-01-02 03:04:05  info     ready  generation=3"
+    assert readable("Segmentation fault", colour=False) == "Segmentation fault"
+    assert readable("[1, 2]", colour=False) == "[1, 2]"
+    crashed = '{"event": "crashed", "level": "error", "timestamp": "", "traceback": "Traceback\\n  x\\n"}'
+    assert readable(crashed, colour=True).splitlines()[1:] == ["Traceback", "  x"]

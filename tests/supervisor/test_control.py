@@ -1,0 +1,96 @@
+"""Whatever arrives on the control socket, the daemon answers or drops it, and goes on."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgpack
+import pytest
+import zmq
+
+from hades_protocol import codec, commands
+from hadesd.supervisor.control import MAX_REQUEST
+from tests.helpers.daemon import Home, a_home
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Home]:
+    with a_home() as home:
+        home.fake_daemon()
+        yield home
+
+
+@pytest.fixture
+def line(served: Home) -> Iterator["zmq.Socket[bytes]"]:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(served.paths.control_endpoint)
+        yield socket
+
+
+def reply(socket: "zmq.Socket[bytes]") -> commands.Reply:
+    assert socket.poll(5000), "no reply"
+    return codec.decode(socket.recv(), commands.Reply)
+
+
+def request(**fields: Any) -> bytes:
+    return msgpack.packb({"request_id": "q", "verb": "hello", "protocol_major": 1, **fields})
+
+
+def test_a_hand_made_request_is_answered(line: "zmq.Socket[bytes]") -> None:
+    line.send(msgpack.packb({"verb": "hello", "request_id": "mine", "field_of_the_future": [1]}))
+    answer = reply(line)
+    assert (answer.request_id, answer.error) == ("mine", None)
+    assert answer.result["protocol_major"] == 1
+
+
+@pytest.mark.parametrize(
+    ("frames", "why"),
+    [
+        ([b""], "not a valid message"),
+        ([b"\xc1"], "not a valid message"),
+        ([b"\x91" * 5000], "not a valid message"),
+        ([msgpack.packb([1, 2])], "not a valid message"),
+        ([b"", request()], "a request is one frame, not 2"),
+        ([b"x" * (MAX_REQUEST + 1)], "exceeds the limit"),
+        ([request(verb="format_disk")], "format_disk"),
+        ([request(verb="pause")], "run"),
+        ([request(verb="pause", run=7)], "run"),
+        ([request(protocol_major=99)], "the daemon speaks protocol 1, the client 99"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_as_a_protocol_error(
+    line: "zmq.Socket[bytes]", served: Home, frames: list[bytes], why: str
+) -> None:
+    line.send_multipart(frames)
+    answer = reply(line)
+    assert answer.error is not None
+    assert answer.error.code == "protocol"
+    assert why in answer.error.message
+    assert served.ask(commands.Hello).pid == served.daemons[0].pid
+
+
+def test_a_refusal_names_the_request_where_it_can_be_read(line: "zmq.Socket[bytes]") -> None:
+    line.send(request(verb="format_disk"))
+    assert reply(line).request_id == "q"
+
+
+def test_a_request_nobody_waits_for_any_more_is_dropped(line: "zmq.Socket[bytes]", served: Home) -> None:
+    spec = {"env": "CartPole-v1", "evolution": {"generations": 1}}
+    line.send(request(verb="start", spec=spec, expires_at=time.time() - 1))
+    line.send(request(request_id="next"))
+    assert reply(line).request_id == "next"
+    assert served.ask(commands.Snapshot).runs == ()
+
+
+def test_a_runs_directory_that_has_gone_is_one_line(served: Home, line: "zmq.Socket[bytes]") -> None:
+    path = served.paths.runs
+    moved = path.rename(path.with_name("elsewhere"))
+    try:
+        line.send(request(verb="start", spec={"env": "CartPole-v1"}))
+        answer = reply(line)
+    finally:
+        moved.rename(path)
+    assert answer.error is not None
+    assert answer.error.code == "usage"
+    assert "cannot create a run in" in answer.error.message
