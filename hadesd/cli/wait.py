@@ -29,10 +29,13 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 def run(args: argparse.Namespace) -> int:
     """Wait; a restart of the daemon in between does not matter."""
     deadline = None if args.timeout is None else time.monotonic() + args.timeout
-    said_paused = False
+    said, said_paused = False, False
     for summary in watch(Paths(), args.run):
         if summary.state in OUTCOMES:
             return _report(summary, args.json)
+        if not said:
+            said = True
+            say(f"waiting for {summary.id}, which is {summary.state}; Ctrl-C leaves it alone")
         if deadline is not None and time.monotonic() > deadline:
             raise WrongStateError(
                 f"run {summary.id} has not ended within {args.timeout:g} s: it is {summary.state} "
