@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import socket
 import time
 from types import TracebackType
@@ -48,7 +47,7 @@ class ControlClient:
             ProtocolMismatchError: the other side speaks another protocol.
             HadesError: the daemon refused; its text says why.
         """
-        request = kind(request_id=secrets.token_hex(8), expires_at=time.time() + self._timeout, **fields)
+        request = kind(request_id=os.urandom(8).hex(), expires_at=time.time() + self._timeout, **fields)
         self._socket.send(codec.encode(request))
         deadline = time.monotonic() + self._timeout
         while (left := deadline - time.monotonic()) > 0:
