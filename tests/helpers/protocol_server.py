@@ -269,6 +269,8 @@ class ProtocolServer:
             return Reply(
                 request_id=request.request_id, result=msgspec.to_builtins(self._result(request), builtin_types=(bytes,))
             )
+        except KeyError as error:
+            return Reply(request_id=request.request_id, error=ErrorBody(code="internal", message=f"lost: {error}"))
         except HadesError as error:
             return Reply(request_id=request.request_id, error=ErrorBody(code=error.code, message=str(error)))
 

@@ -45,13 +45,16 @@ class HadesApp(App[None]):
         self._retry: Timer | None = None
 
     def on_mount(self) -> None:
-        """Open the screen and begin to listen."""
+        """Begin to listen."""
         self.register_theme(THEME)
         if not os.environ.get("NO_COLOR"):
             self.theme = THEME.name
-        self.push_screen(self._main)
         self.run_worker(self._pump(), group="pump")
         self.set_interval(PAINT_SECONDS, self._paint)
+
+    def get_default_screen(self) -> MainScreen:
+        """The screen below all dialogs."""
+        return self._main
 
     async def _pump(self) -> None:
         async with aclosing(self._connection.attach()) as items:

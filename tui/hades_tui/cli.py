@@ -101,3 +101,7 @@ async def _find(client: Client, run: str | None, wait: bool) -> str | None:
     if not wait:
         await client.hello()
     return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -28,8 +28,10 @@ def fitness_lines(
     return (lines + (picture or centred([[(_absence(model), "dim")]], width, room)))[:height]
 
 
-def legend(logarithmic: bool) -> list[tuple[str, str]]:
-    """What the hues of the curve mean."""
+def legend(logarithmic: bool, colours: bool = True) -> Line:
+    """What the hues of the curve mean; without hues, what its lines are from top to bottom."""
+    if not colours:
+        return [("best of generation · mean + std · mean · mean - std" + (" · log" if logarithmic else ""), "dim")]
     return [
         ("━ mean ", "mean"),
         ("━ best of generation ", "best"),

@@ -7,7 +7,8 @@ import msgspec
 from hades_protocol.messages import RunSummary
 from hades_tui.view import Line, bar, duration, fraction_done, number, pace, state_word
 
-GAP = 2
+GAPS = (2, 1)
+"""Spaces between columns; the narrower ones before a column goes."""
 MAX_BAR = 40
 
 
@@ -38,26 +39,27 @@ MIN_BAR = 8
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """Which columns are shown, how wide each, and how much is left for the progress bar (0: none)."""
+    """Which columns are shown, how wide each, how far apart, and what is left for the progress bar (0: none)."""
 
     fields: tuple[Field, ...]
     widths: tuple[int, ...]
+    gap: int
     bar: int
 
 
 def layout(runs: tuple[RunSummary, ...], width: int) -> Layout:
     """The columns for these runs that fit a width."""
-    fields = FIELDS
-    while True:
+    ranks = sorted({field.rank for field in FIELDS}, reverse=True)
+    for rank in ranks:
+        fields = tuple(field for field in FIELDS if field.rank <= rank)
         widths = tuple(max([len(f.title), *(len(f.text(run)) for run in runs)]) for f in fields)
-        used = 2 + sum(widths) + GAP * (len(fields) - 1)
-        worst = max(f.rank for f in fields)
-        if used <= width or worst == 0:
-            break
-        fields = tuple(f for f in fields if f.rank != worst)
-    room = min(MAX_BAR, width - used - GAP)
-    has_progress = any(f.title == BAR_AFTER for f in fields)
-    return Layout(fields, widths, room if room >= MIN_BAR and has_progress else 0)
+        for gap in GAPS:
+            room = width - 2 - sum(widths) - gap * (len(fields) - 1)
+            if room >= 0 or (rank == ranks[-1] and gap == GAPS[-1]):
+                spare = min(MAX_BAR, room - gap)
+                has_progress = any(field.title == BAR_AFTER for field in fields)
+                return Layout(fields, widths, gap, spare if spare >= MIN_BAR and has_progress else 0)
+    raise AssertionError("the last choice is always taken")
 
 
 def heading(shape: Layout) -> Line:
@@ -65,10 +67,10 @@ def heading(shape: Layout) -> Line:
     line: Line = [("  ", "heading")]
     for i, (field, width) in enumerate(zip(shape.fields, shape.widths, strict=True)):
         if i:
-            line.append((" " * GAP, "heading"))
+            line.append((" " * shape.gap, "heading"))
         line.append((field.title.rjust(width) if field.right else field.title.ljust(width), "heading"))
         if field.title == BAR_AFTER and shape.bar:
-            line.append((" " * (GAP + shape.bar), "heading"))
+            line.append((" " * (shape.gap + shape.bar), "heading"))
     return line
 
 
@@ -79,8 +81,8 @@ def row(run: RunSummary, shape: Layout, selected: bool) -> Line:
         text = field.text(run)
         hue = state_word(run)[1] if field.title == "state" else field.hue
         if i:
-            line.append((" " * GAP, "text"))
+            line.append((" " * shape.gap, "text"))
         line.append((text.rjust(width) if field.right else text.ljust(width), hue))
         if field.title == BAR_AFTER and shape.bar:
-            line += [(" " * GAP, "text"), *bar(fraction_done(run), shape.bar)]
+            line += [(" " * shape.gap, "text"), *bar(fraction_done(run), shape.bar)]
     return line

@@ -34,8 +34,8 @@ def _will_pause(run: RunSummary) -> str:
     if run.state is S.STARTING:
         return "Its worker exits as soon as it can; what was committed before stays, and the device memory is freed."
     return (
-        f"Generation {run.generation + 1} is finished and committed, then the worker exits and the device memory is "
-        "free. Resuming goes on from exactly there."
+        "The generation in flight is finished and committed, then the worker exits and the device memory is free. "
+        "Resuming goes on from exactly there."
     )
 
 

@@ -113,10 +113,10 @@ def status_line(run: RunSummary) -> Line:
     """What the selected run does right now."""
     line: Line = [state_word(run)]
     if run.phase and run.state in (RunState.STARTING, RunState.RUNNING, RunState.PAUSING, RunState.STOPPING):
-        line.append((f" {run.phase}", "text"))
-    parts = [f"generation {run.generation}/{run.generations}"]
+        line.append((f"  {run.phase}", "text"))
+    parts = [f"{run.generation}/{run.generations}"]
     if run.state is RunState.RUNNING and run.seconds_per_generation is not None:
-        parts.append(f"{pace(run.seconds_per_generation)} each")
+        parts.append(f"{pace(run.seconds_per_generation)}/gen")
         if run.seconds_left is not None:
             parts.append(f"{duration(run.seconds_left)} left")
     if run.restarts:

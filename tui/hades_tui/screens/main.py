@@ -92,7 +92,7 @@ class MainScreen(Screen[None]):
         else:
             aside.styles.width = "1fr"
             aside.styles.height = "1fr" if full else max(5, min(table.height + 3, below * 4 // 10))
-        facts = wide and not full and below - (table.height + 3) >= FACTS_ROWS
+        facts = wide and runs > 0 and not full and below - (table.height + 3) >= FACTS_ROWS
         self.query_one(FactsPanel).display = facts
         pairs.styles.height = table.height + 3 if facts else "1fr"
 

@@ -23,7 +23,7 @@ class FitnessPanel(LinesPanel, can_focus=True):
         self.model = model
         run = model.run
         self.border_title = title(identity_line(run)) if run else title("Fitness")
-        self.border_subtitle = title_of(legend(self.logarithmic)) if run else ""
+        self.border_subtitle = title_of(legend(self.logarithmic, self._colours)) if run else ""
         self.show()
 
     def key(self) -> object:

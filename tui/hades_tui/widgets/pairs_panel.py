@@ -1,6 +1,7 @@
 """The pairs of the mean dataset, scrollable both ways; only what is in sight is formatted."""
 
 from bisect import bisect_right
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -63,7 +64,8 @@ class PairsPanel(ScrollView, can_focus=True):
         """The titles, or one pair."""
         width = self.size.width
         if self.table is None:
-            lines = centred([[(self._absence, "dim")]], width, self.size.height)
+            text: list[Line] = [[(line, "dim")] for line in wrap(self._absence, max(1, width))]
+            lines = centred(text, width, self.size.height)
             return strip_of(lines[y] if y < len(lines) else [], width, self.rich_style)
         row = None if y == 0 else y - 1 + self.scroll_offset.y
         if row is not None and row >= self.table.count:
@@ -97,7 +99,7 @@ def _absence(model: Model) -> str:
     """Why there is no table; empty where there is one."""
     run = model.run
     if run is None:
-        return " "
+        return " "  # the curve's panel says how to begin
     if run.method == "es":
         return "Method es evolves a policy directly: there are no pairs."
     if model.dataset is None:

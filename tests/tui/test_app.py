@@ -1,0 +1,365 @@
+"""Every key, on a screen that is attached to real sockets."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Label
+
+from hades_protocol import commands
+from hades_protocol.client import Client
+from hades_protocol.run_state import RunState
+from hades_protocol.sync import LinkPhase
+from hades_tui.app import HadesApp
+from hades_tui.screens.confirm import ConfirmScreen
+from hades_tui.screens.help import HelpScreen
+from hades_tui.widgets.facts_panel import FactsPanel
+from hades_tui.widgets.fitness_panel import FitnessPanel
+from hades_tui.widgets.lines import LinesPanel
+from hades_tui.widgets.pairs_panel import PairsPanel
+from hades_tui.widgets.run_list import RunList
+from hades_tui.widgets.top import TopLine
+from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
+from tests.tui.conftest import ANT, CARTPOLE, HOPPER, three_runs
+
+Screen = tuple[HadesApp, Pilot[None]]
+
+
+@asynccontextmanager
+async def screen(
+    control: str, events: str, *, size: tuple[int, int] = (120, 40), run: str | None = None, readonly: bool = False
+) -> AsyncIterator[Screen]:
+    client = Client(control, events)
+    app = HadesApp(client, run=run, readonly=readonly)
+    try:
+        async with app.run_test(size=size) as pilot:
+            yield app, pilot
+    finally:
+        client.close()
+
+
+@asynccontextmanager
+async def live(server: ProtocolServer, **options: object) -> AsyncIterator[Screen]:
+    """A screen that has its snapshot, and the history of the selected run."""
+    async with screen(server.control, server.events, **options) as (app, pilot):  # type: ignore[arg-type]
+        await until(pilot, lambda: app.model.link.phase is LinkPhase.LIVE)
+        await until(pilot, lambda: app.model.history.loaded or app.model.run is None)
+        await until(pilot, lambda: app.query_one(RunList).model.runs == app.model.runs)
+        yield app, pilot
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 6.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the screen never got there"
+        await pilot.pause(0.02)
+
+
+def rows(widget: LinesPanel | RunList | PairsPanel) -> list[str]:
+    return [widget.render_line(y).text.rstrip() for y in range(widget.size.height)]
+
+
+def shown(app: HadesApp, kind: type[LinesPanel] | type[RunList] | type[PairsPanel]) -> str:
+    return "\n".join(rows(app.query_one(kind)))
+
+
+def notices(app: HadesApp) -> list[str]:
+    return [notice.message for notice in app._notifications]
+
+
+def mutations(server: ProtocolServer) -> list[commands.Mutation]:
+    return [request for request in server.requests if isinstance(request, commands.Mutation)]
+
+
+async def test_the_screen_shows_runs_curve_and_pairs(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
+        await until(pilot, lambda: "cart position" in shown(app, PairsPanel))
+        assert "● live" in shown(app, TopLine)
+        assert "3 runs · 1 running" in shown(app, TopLine)
+        assert [line.split()[2] for line in rows(app.query_one(RunList))[1:4]] != [HOPPER, ANT, CARTPOLE]
+        for word in (CARTPOLE, HOPPER, ANT, "● running", "‖ paused", "✘ failed", "30/400"):
+            assert word in shown(app, RunList)
+        curve = shown(app, FitnessPanel)
+        assert "● running  30/400" in curve
+        assert "│" in curve
+        assert any("⠀" < character <= "⣿" for character in curve)
+        assert "population          128" in shown(app, FactsPanel)
+
+
+async def test_live_generations_move_numbers_and_curve(server: ProtocolServer) -> None:
+    async with live(server, size=(80, 24)) as (app, pilot):
+        before = shown(app, FitnessPanel)
+        server.do(lambda: server.daemon.commit(CARTPOLE, 4321.0))
+        await until(pilot, lambda: "mean 4321" in shown(app, FitnessPanel))
+        assert shown(app, FitnessPanel) != before
+        assert "31/400" in shown(app, RunList)
+
+
+async def test_live_pairs_replace_the_ones_on_screen(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
+        await until(pilot, lambda: "-0.000" in shown(app, PairsPanel) or "+0.000" in shown(app, PairsPanel))
+        server.do(lambda: server.daemon.publish_dataset(CARTPOLE, a_dataset(99, 6)))
+        await until(pilot, lambda: "generation 99" in str(app.query_one(PairsPanel).border_title))
+        assert "+0.690" in shown(app, PairsPanel)
+
+
+@pytest.mark.parametrize("down", ["down", "j"])
+@pytest.mark.parametrize("up", ["up", "k"])
+async def test_selecting_a_run_asks_for_its_history_and_pairs(server: ProtocolServer, down: str, up: str) -> None:
+    async with live(server) as (app, pilot):
+        await pilot.press(down)
+        assert app.model.selected == HOPPER
+        await until(pilot, lambda: HOPPER in app.model.histories)
+        await until(pilot, lambda: any(isinstance(r, commands.GetDataset) and r.run == HOPPER for r in server.requests))
+        assert HOPPER in str(app.query_one(FitnessPanel).border_title)
+        await pilot.press(down, down)
+        assert app.model.selected == ANT
+        await pilot.press(up, up, up)
+        assert app.model.selected == CARTPOLE
+
+
+async def test_ends_of_the_list(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
+        await pilot.press("G")
+        assert app.model.selected == ANT
+        await pilot.press("g")
+        assert app.model.selected == CARTPOLE
+
+
+async def test_a_click_selects(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
+        await pilot.click(RunList, offset=(20, 4))  # border, titles, then the third run
+        await until(pilot, lambda: app.model.selected == ANT)
+
+
+async def test_method_es_has_no_pairs_and_a_failed_run_its_reason(server: ProtocolServer) -> None:
+    async with live(server, run=ANT) as (app, pilot):
+        await until(pilot, lambda: "Method es evolves a policy directly" in shown(app, PairsPanel))
+        assert "✘ out of memory" in shown(app, FitnessPanel)
+
+
+@pytest.mark.parametrize(
+    ("key", "run", "verb", "question", "after"),
+    [
+        ("P", CARTPOLE, commands.Pause, "Pause cartpole-1?", RunState.PAUSING),
+        ("R", HOPPER, commands.Resume, "Resume hopper-2?", RunState.QUEUED),
+        ("C", CARTPOLE, commands.Cancel, "Cancel cartpole-1?", RunState.CANCELLING),
+    ],
+)
+async def test_a_capital_asks_and_then_does_it(
+    server: ProtocolServer, key: str, run: str, verb: type[commands.Mutation], question: str, after: RunState
+) -> None:
+    async with live(server, run=run) as (app, pilot):
+        assert app.model.run is not None
+        before = app.model.run.state
+        await pilot.press(key)
+        assert isinstance(app.screen, ConfirmScreen)
+        assert str(app.screen.query_one("#question", Label).content) == question
+        assert mutations(server) == []
+        await pilot.press("y")
+        await until(pilot, lambda: app.model.run is not None and app.model.run.state is after)
+        (request,) = mutations(server)
+        assert isinstance(request, verb)
+        assert (request.run, request.expected_state) == (run, before)
+        await until(pilot, lambda: any(notice.startswith(run) for notice in notices(app)))
+
+
+@pytest.mark.parametrize("no", ["n", "escape", "q"])
+@pytest.mark.parametrize("key", ["P", "C"])
+async def test_a_refused_confirmation_does_nothing(server: ProtocolServer, key: str, no: str) -> None:
+    async with live(server) as (app, pilot):
+        await pilot.press(key, no)
+        assert not isinstance(app.screen, ConfirmScreen)
+        assert app.is_running
+        await pilot.pause(0.1)
+        assert mutations(server) == []
+
+
+async def test_enter_pauses_but_does_not_cancel(server: ProtocolServer) -> None:
+    async with live(server) as (_, pilot):
+        await pilot.press("C", "enter")
+        await pilot.pause(0.1)
+        assert mutations(server) == []
+        await pilot.press("C", "right", "enter")
+        await until(pilot, lambda: [type(m) for m in mutations(server)] == [commands.Cancel])
+
+
+async def test_a_small_letter_changes_nothing(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
+        await pilot.press("p", "r", "c")
+        assert len(app.screen_stack) == 1
+        assert mutations(server) == []
+
+
+@pytest.mark.parametrize(("key", "run", "words"), [("R", CARTPOLE, "resume"), ("P", HOPPER, "pause")])
+async def test_what_makes_no_sense_is_refused_in_words(server: ProtocolServer, key: str, run: str, words: str) -> None:
+    async with live(server, run=run) as (app, pilot):
+        await pilot.press(key)
+        assert not isinstance(app.screen, ConfirmScreen)
+        assert any(f"there is nothing to {words}" in notice for notice in notices(app))
+
+
+async def test_a_daemon_that_refuses_is_quoted(server: ProtocolServer) -> None:
+    """The run paused on its own while the dialog was open: the daemon sees the state that was expected."""
+    async with live(server) as (app, pilot):
+        await pilot.press("P")
+        server.lose(lambda: server.daemon.change(a_run(CARTPOLE, RunState.PAUSED)))
+        await pilot.press("y")
+        await until(pilot, lambda: "cartpole-1 is paused by now, not running" in notices(app))
+
+
+async def test_readonly_has_no_keys_that_change_a_run(server: ProtocolServer) -> None:
+    async with live(server, readonly=True) as (app, pilot):
+        assert "read-only" in shown(app, TopLine)
+        await pilot.press("P", "C")
+        await pilot.press("down", "R")
+        assert not isinstance(app.screen, ConfirmScreen)
+        assert not {"P", "R", "C"} & set(app.screen.active_bindings)
+        assert mutations(server) == []
+
+
+async def test_the_footer_shows_the_keys(server: ProtocolServer) -> None:
+    async with live(server) as (app, _):
+        assert {"P", "R", "C", "tab", "l", "z", "question_mark", "q"} <= set(app.screen.active_bindings)
+
+
+@pytest.mark.parametrize("close", ["question_mark", "escape", "q", "enter"])
+async def test_help_opens_and_closes(server: ProtocolServer, close: str) -> None:
+    async with live(server) as (app, pilot):
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        await pilot.press(close)
+        assert not isinstance(app.screen, HelpScreen)
+        assert app.is_running
+
+
+async def test_q_quits_and_touches_no_run(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+    assert mutations(server) == []
+    assert server.daemon.runs[CARTPOLE].state is RunState.RUNNING
+
+
+async def test_tab_goes_round_the_panels(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
+        visited = []
+        for _ in range(4):
+            assert app.focused is not None
+            visited.append(app.focused.id)
+            await pilot.press("tab")
+        assert visited == ["runs", "fitness", "pairs", "runs"]
+
+
+async def test_l_changes_the_scale(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
+        linear = shown(app, FitnessPanel)
+        await pilot.press("l")
+        assert shown(app, FitnessPanel) != linear
+        await pilot.press("l")
+        assert shown(app, FitnessPanel) == linear
+
+
+@pytest.mark.parametrize("tabs", [0, 1, 2])
+async def test_z_lets_a_panel_fill_the_screen(server: ProtocolServer, tabs: int) -> None:
+    async with live(server, size=(80, 24)) as (app, pilot):
+        await pilot.press(*["tab"] * tabs)
+        assert app.focused is not None
+        panel, before = app.focused, app.focused.size.height
+        await pilot.press("z")
+        await until(pilot, lambda: panel.size.height == 24 - 2 - 2)
+        await pilot.press("z")
+        await until(pilot, lambda: panel.size.height == before)
+
+
+async def test_the_pairs_scroll_both_ways_and_keep_number_and_label(server: ProtocolServer) -> None:
+    async with live(server, size=(80, 24)) as (app, pilot):
+        server.do(lambda: server.daemon.publish_dataset(CARTPOLE, a_dataset(31, 40)))
+        await until(pilot, lambda: "40 pairs" in str(app.query_one(PairsPanel).border_title))
+        await pilot.press("tab", "tab", "down", "down", "right")
+        pairs = app.query_one(PairsPanel)
+        await until(pilot, lambda: pairs.scroll_offset.y > 0 and pairs.scroll_offset.x == 8)
+        lines = rows(pairs)
+        assert lines[0].startswith(" # action")
+        assert lines[1].split()[:2] == [
+            str(pairs.scroll_offset.y + 1),
+            "left" if pairs.scroll_offset.y % 2 == 0 else "right",
+        ]
+        assert app.model.selected == CARTPOLE
+        for _ in range(12):
+            await pilot.press("right")
+        assert pairs.scroll_offset.x == pairs.max_scroll_x
+        assert rows(pairs)[0].endswith("p right")
+
+
+async def test_a_new_run_appears_by_itself_on_an_empty_screen(tmp_path: Path) -> None:
+    with serving(tmp_path, FakeDaemon()) as server:
+        async with live(server) as (app, pilot):
+            await until(pilot, lambda: "hadesd start --env CartPole-v1" in shown(app, FitnessPanel))
+            await pilot.press("P", "down")
+            assert notices(app) == ["There is no run."]
+            server.do(lambda: server.daemon.change(a_run("first")))
+            await until(pilot, lambda: app.model.selected == "first" and app.model.history.loaded)
+            await until(pilot, lambda: "first" in shown(app, RunList))
+
+
+async def test_a_history_that_fails_is_said_and_tried_again(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
+        hidden = server.daemon.metrics.pop(HOPPER)
+        await pilot.press("down")
+        await until(pilot, lambda: len(notices(app)) == 1)
+        server.do(lambda: server.daemon.metrics.update({HOPPER: hidden}))
+        await until(pilot, lambda: app.model.history.loaded)
+
+
+async def test_stale_then_live_with_another_daemon_and_no_key(tmp_path: Path) -> None:
+    with serving(tmp_path, three_runs()) as server:
+        context = live(server)
+        app, pilot = await context.__aenter__()
+    await until(pilot, lambda: "▲ stale for" in shown(app, TopLine))
+    assert "reconnects by itself" in shown(app, TopLine)
+    with serving(tmp_path, FakeDaemon("session-2", (a_run("later"),))):
+        await until(pilot, lambda: "● live" in shown(app, TopLine))
+        await until(pilot, lambda: app.model.selected == "later" and "later" in shown(app, RunList))
+        await context.__aexit__(None, None, None)
+
+
+async def test_a_stopped_daemon_is_stale_at_once(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
+        server.do(lambda: setattr(server, "_heartbeat", 60.0))
+        await pilot.pause(0.2)
+        server.do(server.daemon.goodbye)
+        await until(pilot, lambda: "the daemon was stopped" in shown(app, TopLine), seconds=1.5)
+
+
+async def test_events_are_painted_together(server: ProtocolServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred generations in a moment are a handful of paintings."""
+    async with live(server) as (app, pilot):
+        built = []
+        build = FitnessPanel.build
+        monkeypatch.setattr(FitnessPanel, "build", lambda self, size: built.append(1) or build(self, size))
+        began = time.monotonic()
+        for _ in range(100):
+            server.do(lambda: server.daemon.commit(CARTPOLE))
+        await until(pilot, lambda: "130/400" in shown(app, RunList))
+        assert len(built) <= 3 + (time.monotonic() - began) / 0.2
+
+
+@pytest.mark.parametrize("size", [(20, 5), (40, 12), (80, 24), (120, 40), (160, 45), (200, 60)])
+async def test_every_size_can_be_drawn(server: ProtocolServer, size: tuple[int, int]) -> None:
+    async with live(server, size=size) as (app, pilot):
+        await pilot.press("question_mark", "escape", "P", "escape", "z", "z", "l")
+        assert app.is_running
+        assert "● live" in shown(app, TopLine) or size[0] < 24
+
+
+async def test_no_color_leaves_no_colour(server: ProtocolServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with live(server) as (app, pilot):
+        assert app.no_color
+        assert app.native_ansi_color
+        await pilot.press("P")
+        assert isinstance(app.screen, ConfirmScreen)

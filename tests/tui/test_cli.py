@@ -1,0 +1,128 @@
+"""The command line of the screen."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hades_protocol.errors import ExitCode
+from hades_tui import cli
+from tests.helpers.protocol_server import FakeDaemon, a_run, serving
+from tests.tui.conftest import three_runs
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HADES_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "run").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["attach", "--help"]])
+def test_help_and_version(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 0
+    assert "hades-tui" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["detach"], ["attach", "--sideways"]])
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == ExitCode.USAGE
+    assert capsys.readouterr().out == ""
+
+
+def test_without_a_terminal_it_says_what_to_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["attach"]) == ExitCode.USAGE
+    assert capsys.readouterr().err == (
+        "hades-tui: attach needs a terminal; 'hades-tui attach --once' prints one look as text\n"
+    )
+
+
+@pytest.mark.usefixtures("home")
+def test_without_a_daemon_it_is_one_line_and_exit_code_4(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["attach", "--once"]) == ExitCode.UNREACHABLE
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "start one with 'hadesd serve' or 'hadesd start'" in captured.err
+
+
+def test_once_prints_runs_curve_and_pairs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home / "run", three_runs()):
+        assert cli.main(["attach", "--once"]) == ExitCode.OK
+    out = capsys.readouterr().out
+    assert "▌ ● running  cartpole-1" in out
+    assert "mean 300.0   best 320.0" in out
+    assert any("⠀" < character <= "⣿" for character in out)
+    assert "cart position" in out
+    assert "\x1b" not in out
+    assert max(len(line) for line in out.splitlines()) <= 100
+
+
+def test_once_selects_a_run(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home / "run", three_runs()):
+        assert cli.main(["attach", "--once", "ant"]) == ExitCode.OK
+        assert "✘ out of memory" in capsys.readouterr().out
+        assert cli.main(["attach", "--once", "zebra"]) == ExitCode.NOT_FOUND_OR_STATE
+        assert "no run 'zebra'" in capsys.readouterr().err
+
+
+def test_once_without_runs_says_how_to_begin(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home / "run", FakeDaemon()):
+        assert cli.main(["attach", "--once"]) == ExitCode.OK
+    assert "hadesd start --env CartPole-v1" in capsys.readouterr().out
+
+
+def test_once_without_a_dataset_is_fine(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home / "run", FakeDaemon(runs=(a_run("one"),))):
+        assert cli.main(["attach", "--once", "one"]) == ExitCode.OK
+    assert "The curve begins with the first committed generation." in capsys.readouterr().out
+
+
+def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_once", interrupted)
+    assert cli.main(["attach", "--once"]) == ExitCode.INTERRUPTED
+
+
+def test_in_a_terminal_without_a_daemon_the_screen_does_not_open(home: Path) -> None:
+    parent, child = pty.openpty()
+    process = subprocess.run(
+        [sys.executable, "-m", "hades_tui.cli", "attach"],
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        env=os.environ | {"HADES_HOME": str(home)},
+        timeout=30,
+        check=False,
+    )
+    os.close(child)
+    said = os.read(parent, 10_000).decode()
+    os.close(parent)
+    assert process.returncode == ExitCode.UNREACHABLE
+    assert said.startswith("hades-tui: no daemon answers at")
+    assert "\x1b" not in said
+
+
+def test_a_laptop_needs_neither_jax_nor_numpy() -> None:
+    code = (
+        "import sys, hades_tui.cli, hades_tui.app, hades_tui.once; "
+        "print(sorted({'jax', 'numpy', 'orbax', 'brax', 'hadesd'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
+
+
+def test_help_does_not_load_the_screen() -> None:
+    code = "import sys, hades_tui.cli; hades_tui.cli.parser(); print('textual' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False\n"

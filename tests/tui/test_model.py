@@ -1,0 +1,153 @@
+"""The model: pure, and always the daemon's state."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hades_protocol.commands import HistoryResult
+from hades_protocol.run_state import RunState
+from hades_protocol.sync import LinkPhase, LinkStatus
+from hades_tui import model as models
+from hades_tui.history import MAX_POINTS, RunHistory, follow, thin
+from hades_tui.model import LOG_LINES, Model, apply, move, select
+from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_generation, a_run
+
+
+def attached(*runs: Any) -> tuple[FakeDaemon, Model]:
+    daemon = FakeDaemon(runs=runs or (a_run("one", created_at=2.0), a_run("two", created_at=1.0)))
+    return daemon, apply(Model(), daemon.snapshot())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(["commit", "cut", "ask", "answer", "resync", "change", "log"]), max_size=40), st.data())
+def test_history_is_the_daemons_however_the_answer_is_late(steps: list[str], data: st.DataObject) -> None:
+    """Events before the question, between question and answer, and after it: none missing, none twice."""
+    daemon, model = attached(a_run("one"))
+    answer: HistoryResult | None = None
+    for step in [*steps, "ask", "answer", "commit"]:
+        match step:
+            case "commit":
+                model = apply(model, daemon.commit("one"))
+            case "cut":
+                generation = data.draw(st.integers(0, daemon.runs["one"].generation))
+                model = apply(model, daemon.cut("one", generation))
+            case "change":
+                model = apply(model, daemon.change(daemon.runs["one"]))
+            case "log":
+                model = apply(model, daemon.log("one", "warning"))
+            case "resync":
+                model, answer = apply(model, daemon.snapshot()), None  # the app gives up its question
+            case "ask" if not model.history.loaded:
+                model = models.requesting_history(model, "one")
+                answer = daemon.history("one")
+            case "answer" if answer is not None:
+                model, answer = models.with_history(model, answer), None
+    assert model.history.metrics == tuple(daemon.metrics["one"])
+    assert model.runs == tuple(daemon.runs.values())
+
+
+def test_the_newest_run_comes_first_and_is_selected() -> None:
+    _, model = attached()
+    assert [run.id for run in model.runs] == ["one", "two"]
+    assert model.selected == "one"
+
+
+def test_the_selection_stays_while_runs_come_and_go() -> None:
+    daemon, model = attached()
+    model = apply(select(model, "two"), daemon.change(a_run("three", created_at=9.0)))
+    assert (model.selected, model.index) == ("two", 2)
+    del daemon.runs["two"]
+    assert apply(model, daemon.snapshot()).selected == "three"
+
+
+def test_a_run_asked_for_before_the_first_snapshot_is_selected_by_it() -> None:
+    daemon, _ = attached()
+    assert apply(Model(selected="two"), daemon.snapshot()).selected == "two"
+    assert apply(Model(selected="gone"), daemon.snapshot()).selected == "one"
+
+
+@given(st.lists(st.integers(-3, 3), max_size=20))
+def test_moving_stays_within_the_list(moves: list[int]) -> None:
+    _, model = attached()
+    for by in moves:
+        index = model.index
+        model = move(model, by)
+        assert model.index == min(1, max(0, index + by))
+
+
+def test_nothing_moves_without_runs() -> None:
+    assert move(Model(), 1) == select(Model(), "one") == Model()
+    assert Model().run is None
+
+
+def test_a_generation_updates_its_run_only() -> None:
+    daemon, model = attached()
+    after = apply(model, daemon.commit("two", 123.0))
+    assert after.runs[0] is model.runs[0]
+    assert (after.runs[1].generation, after.runs[1].fitness_mean, after.runs[1].seconds_left) == (1, 123.0, 60.0)
+
+
+def test_a_cut_takes_metrics_and_pairs_that_are_void() -> None:
+    daemon, model = attached()
+    model = models.with_history(models.requesting_history(model, "one"), daemon.history("one"))
+    for _ in range(5):
+        model = apply(model, daemon.commit("one"))
+    model = apply(model, daemon.publish_dataset("one", a_dataset(5)))
+    model = apply(model, daemon.cut("one", 3))
+    assert [m.generation for m in model.history.metrics] == [1, 2, 3]
+    assert model.dataset is None
+    assert model.runs[0].generation == 3
+    assert apply(model, daemon.publish_dataset("one", a_dataset(3))).dataset is not None
+
+
+def test_an_answer_does_not_replace_newer_pairs() -> None:
+    daemon, model = attached()
+    model = apply(model, daemon.publish_dataset("one", a_dataset(5)))
+    late = models.with_dataset(model, "one", a_dataset(4))
+    assert late.dataset is not None
+    assert late.dataset.generation == 5
+
+
+def test_only_the_newest_warnings_are_kept() -> None:
+    daemon, model = attached()
+    for i in range(LOG_LINES + 5):
+        model = apply(model, daemon.log("one", f"warning {i}"))
+    assert [line.text for line in model.logs["one"]][-1] == f"warning {LOG_LINES + 4}"
+    assert len(model.logs["one"]) == LOG_LINES
+
+
+def test_link_and_goodbye() -> None:
+    daemon, model = attached()
+    status = LinkStatus(LinkPhase.STALE, 3.0)
+    assert apply(model, status).link == status
+    assert apply(model, daemon.goodbye()) == model
+
+
+def test_runs_that_compute_are_counted() -> None:
+    _, model = attached(a_run("a"), a_run("b", RunState.STARTING), a_run("c", RunState.PAUSED))
+    assert model.working == 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=400), st.integers(4, 100))
+def test_thinning_keeps_ends_extremes_and_order(means: list[float], points: int) -> None:
+    metrics = [a_generation(g, mean) for g, mean in enumerate(means, start=1)]
+    kept = thin(metrics, points)
+    generations = [m.generation for m in kept]
+    assert generations == sorted(set(generations))
+    assert (generations[0], generations[-1]) == (1, len(means))
+    values = [m.fitness_mean for m in kept if m.fitness_mean is not None]
+    assert (min(values), max(values)) == (min(means), max(means))
+    assert len(kept) <= max(points + 2, 6)
+
+
+def test_a_long_run_stays_small() -> None:
+    daemon, _ = attached(a_run("one"))
+    history = RunHistory(loaded=True)
+    spike = 1e6
+    for g in range(MAX_POINTS + 500):
+        history = follow(history, daemon.commit("one", spike if g == 777 else 1.0))
+    assert len(history.metrics) <= MAX_POINTS
+    assert max(m.fitness_mean or 0.0 for m in history.metrics) == spike
+    assert history.metrics[-1].generation == MAX_POINTS + 500

@@ -1,0 +1,69 @@
+"""What the screen looks like, at sizes people use. After a wanted change: pytest tests/tui --snapshot-update."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from hades_protocol.client import Client
+from hades_protocol.sync import LinkPhase
+from hades_tui.app import HadesApp
+from hades_tui.widgets.pairs_panel import PairsPanel
+from tests.helpers.protocol_server import ProtocolServer
+from tests.tui.conftest import ANT
+from tests.tui.test_app import until
+
+SnapCompare = Callable[..., bool]
+
+
+@pytest.fixture
+def screen(server: ProtocolServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., HadesApp]]:
+    """Makes screens on the server of three runs, in a known time zone."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    clients = []
+
+    def make(**options: Any) -> HadesApp:
+        client = Client(server.control, server.events)
+        clients.append(client)
+        return HadesApp(client, **options)
+
+    yield make
+    for client in clients:
+        client.close()
+    monkeypatch.undo()
+    time.tzset()
+
+
+def settled(*keys: str) -> Callable[[Pilot[None]], Any]:
+    """Wait for everything that comes by itself, then press keys."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, HadesApp)
+        await until(pilot, lambda: app.model.link.phase is LinkPhase.LIVE and app.model.history.loaded)
+        run = app.model.run
+        await until(pilot, lambda: app.query_one(PairsPanel).table is not None or run is None or run.method == "es")
+        await pilot.press(*keys)
+        await pilot.pause(0.5)
+
+    return before
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_main_screen(snap_compare: SnapCompare, screen: Callable[..., HadesApp], size: tuple[int, int]) -> None:
+    assert snap_compare(screen(), terminal_size=size, run_before=settled())
+
+
+def test_failed_es_run_readonly(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> None:
+    assert snap_compare(screen(run=ANT, readonly=True), terminal_size=(100, 30), run_before=settled())
+
+
+def test_confirmation(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> None:
+    assert snap_compare(screen(), terminal_size=(80, 24), run_before=settled("P"))
+
+
+def test_help(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> None:
+    assert snap_compare(screen(), terminal_size=(80, 24), run_before=settled("question_mark"))
