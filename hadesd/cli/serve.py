@@ -1,7 +1,6 @@
 """hadesd serve: the daemon in the foreground."""
 
 import argparse
-import os
 import sys
 
 from hades_protocol.paths import Paths
@@ -41,8 +40,4 @@ def run(args: argparse.Namespace) -> int:
     flags = {name: getattr(args, name) for name in ("slots", "grace", "silence", "log_level")}
     settings = load_settings(paths.config_file, flags)
 
-    def ready() -> None:
-        if sys.stderr.isatty():
-            say(f"hadesd serves {paths.state} (pid {os.getpid()}); log: {paths.daemon_log}; Ctrl-C stops it")
-
-    return serve(paths, settings, ready)
+    return serve(paths, settings, say if sys.stderr.isatty() else lambda line: None)

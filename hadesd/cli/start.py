@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,6 @@ def _announce(args: argparse.Namespace, summary: RunSummary, evaluations: int) -
 
 def has_gpu() -> bool:
     """Whether a run started here would compute on a GPU; found out without jax."""
-    import os
-
     from hadesd.supervisor import gpus
 
     return bool(gpus.usable(gpus.list_gpus(), os.environ, gpus.jax_can_use_gpus()))

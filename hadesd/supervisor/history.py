@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hadesd.supervisor.files import tail_lines
@@ -40,9 +41,7 @@ class History:
         for line in tail_lines(directory / METRICS_FILE, 3):
             if metrics := _parse(line, GenerationMetrics):
                 self.last = metrics
-        for line in tail_lines(directory / TIMINGS_FILE, NEWEST_SECONDS):
-            if timing := _parse(line, GenerationTiming):
-                self._seconds.append(timing.seconds)
+        self._read_timings(self.generation)
 
     @property
     def generation(self) -> int:
@@ -63,17 +62,23 @@ class History:
         self._seconds.append(timing.seconds)
         return True
 
-    def resync(self, generation: int) -> tuple[bool, list[GenerationMetrics]]:
+    def resync(self, generation: int) -> tuple[bool, list[tuple[GenerationMetrics, GenerationTiming]]]:
         """Hold exactly what is on disk up to a generation: where a worker stands after it started.
 
-        Returns whether metrics beyond it were known and are void now, and the metrics up to it that were not
-        known: a worker that died between its commit and its message left them.
+        Returns whether metrics beyond it were known and are void now, and the generations up to it that were
+        not known: a worker that died between its commit and its message left them.
         """
         known = self.generation
         self._loaded = True
         self._read(generation)
+        timings = self._read_timings(generation)
         first = bisect.bisect_right(self._columns["generation"], known)
-        return known > generation, [self._at(i) for i in range(first, len(self._columns["generation"]))]
+        missed = [self._at(i) for i in range(first, len(self._columns["generation"]))]
+        # A worker that dies between the two files leaves metrics without a timing: nobody knows how long it took.
+        unknown = GenerationTiming(generation=0, seconds=0.0, committed_at=0.0)
+        return known > generation, [
+            (m, timings.get(m.generation, replace(unknown, generation=m.generation))) for m in missed
+        ]
 
     def select(self, after: int, points: int) -> tuple[int, tuple[GenerationMetrics, ...]]:
         """The number of generations known, and those after `after`, thinned to `points`."""
@@ -98,6 +103,16 @@ class History:
                         self._append(metrics)
         except FileNotFoundError:
             return  # no generation was committed yet
+
+    def _read_timings(self, upto: int) -> dict[int, GenerationTiming]:
+        """The newest timings by generation; their durations are what the median is taken of."""
+        lines = (
+            _parse(line, GenerationTiming) for line in tail_lines(self._directory / TIMINGS_FILE, NEWEST_SECONDS + 2)
+        )
+        found = {timing.generation: timing for timing in lines if timing and timing.generation <= upto}
+        self._seconds.clear()
+        self._seconds.extend(timing.seconds for timing in found.values())
+        return found
 
     def _append(self, metrics: GenerationMetrics) -> None:
         for name in INT_FIELDS:

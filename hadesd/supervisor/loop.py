@@ -39,12 +39,14 @@ class Daemon:
     """Sockets, signals and timers around a Supervisor.
 
     start_worker: how a worker is started; tests give another program.
+    say: shows a line to the person at the daemon's terminal, if there is one.
     """
 
-    def __init__(self, paths: Paths, settings: Settings, start_worker: StartWorker) -> None:
+    def __init__(self, paths: Paths, settings: Settings, start_worker: StartWorker, say: Callable[[str], None]) -> None:
         self._paths = paths
         self._settings = settings
         self._start_worker = start_worker
+        self._say = say
         self._failed = False
 
     async def run(self) -> int:
@@ -69,7 +71,7 @@ class Daemon:
             socket.setsockopt(zmq.MAXMSGSIZE, codec.MAX_MESSAGE)
             socket.setsockopt(zmq.HEARTBEAT_IVL, 500)
             socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 1500)
-        found = gpus.usable(gpus.list_gpus(), os.environ, gpus.jax_can_use_gpus())
+        found = usable_gpus()
         session = secrets.token_hex(8)
         publisher = Publisher(session, self._send_event, time.time)
         self._publisher = publisher
@@ -80,7 +82,7 @@ class Daemon:
             publisher=publisher,
             start_worker=self._start_worker,
             call_later=self._loop.call_later,
-            gpus=found,
+            list_gpus=usable_gpus if found else list,
             environ=dict(os.environ),
         )
         self._requests = Control(self._supervisor, self._ask_to_stop)
@@ -128,6 +130,8 @@ class Daemon:
         self._supervisor.stop()
         grace = self._settings.grace
         log.info("waiting for workers", runs=self._supervisor.working, grace=grace)
+        if working := self._supervisor.working:
+            self._say(f"stopping: {', '.join(working)} finish their generation and commit, within {grace:g} s")
         if await self._wait_for_workers(grace):
             return
         log.warning("grace is over", runs=self._supervisor.working)
@@ -167,7 +171,9 @@ class Daemon:
     def _on_signal(self, number: int) -> None:
         again = self._stop_asked.is_set()
         log.info("signal", name=signal.Signals(number).name, again=again, waiting_for=self._supervisor.working)
-        self._ask_to_stop()  # a second one changes nothing: the workers get their grace
+        self._ask_to_stop()
+        if again:  # it changes nothing: the workers get their grace
+            self._say(f"still waiting for {', '.join(self._supervisor.working)}; nothing is lost by waiting")
 
     def _on_task_done(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -183,6 +189,11 @@ class Daemon:
         self._ask_to_stop()
 
 
+def usable_gpus() -> list[gpus.Gpu]:
+    """The GPUs that runs of this process may use."""
+    return gpus.usable(gpus.list_gpus(), os.environ, gpus.jax_can_use_gpus())
+
+
 def _log_failure(sent: "asyncio.Future[Any]") -> None:
     if (error := sent.exception()) is not None:
         log.warning("event not sent", why=str(error))
@@ -192,6 +203,6 @@ def _plain(info: DaemonInfo) -> dict[str, Any]:
     return {name: getattr(info, name) for name in info.__struct_fields__}
 
 
-def run_daemon(paths: Paths, settings: Settings, start_worker: Callable[..., Any]) -> int:
+def run_daemon(paths: Paths, settings: Settings, start_worker: StartWorker, say: Callable[[str], None]) -> int:
     """Serve until SIGTERM, SIGINT or a Shutdown request; returns the exit code."""
-    return asyncio.run(Daemon(paths, settings, start_worker).run())
+    return asyncio.run(Daemon(paths, settings, start_worker, say).run())

@@ -74,6 +74,10 @@ def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
         case w.BackoffOver():
             _need(run, event, S.BACKOFF)
             return replace(run, state=S.QUEUED, restart_at=None), [w.Publish()]
+        case w.OrphanGone(generation):
+            _need(run, event, *(set(S) - WITH_WORKER))
+            after = replace(run, generation=generation, high_water=max(run.high_water, generation))
+            return after, [w.CutHistory(generation), w.Publish()]
     _need(run, event, *WITH_WORKER)
     return _worker_event(run, event, now, policy)
 

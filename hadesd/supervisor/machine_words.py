@@ -69,6 +69,12 @@ class Faulty(Word, frozen=True):
     reason: str
 
 
+class OrphanGone(Word, frozen=True):
+    """A worker that outlived its daemon has committed and exited; the run stands after `generation`."""
+
+    generation: int
+
+
 class BackoffOver(Word, frozen=True):
     """The time to wait after a crash has passed."""
 
@@ -103,6 +109,7 @@ Event = (
     | LastWord
     | Exited
     | Faulty
+    | OrphanGone
     | BackoffOver
     | PauseAsked
     | ResumeAsked

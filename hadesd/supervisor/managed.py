@@ -9,10 +9,14 @@ from msgspec.structs import replace
 from hades_protocol.messages import DatasetSnapshot, RunSummary
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import WITH_WORKER
+from hadesd.supervisor.files import is_locked
 from hadesd.supervisor.gpus import Gpu
 from hadesd.supervisor.history import History
 from hadesd.supervisor.machine_state import Run
 from hadesd.supervisor.runs import RunRecord
+
+LOCK_FILE = "lock"
+"""In a run's directory; its worker holds a flock on it as long as it lives."""
 
 
 class WorkerHandle(Protocol):
@@ -47,8 +51,13 @@ class Managed:
         self.heard_at = 0.0  # monotonic time of the worker's last sign of life
         self.dataset: DatasetSnapshot | None = None
         self.waits_for = ""
+        self.orphaned = self.is_locked()  # a worker that an earlier daemon started is still there
         self.shown: RunSummary | None = None  # as last published
         self.unsaved = False  # run.json is older than `record`: the disk refused it
+
+    def is_locked(self) -> bool:
+        """Whether some worker, of this daemon or of one before, holds the run's lock."""
+        return is_locked(self.directory / LOCK_FILE)
 
 
 def summarise(managed: Managed) -> RunSummary:
@@ -58,6 +67,7 @@ def summarise(managed: Managed) -> RunSummary:
     left = None
     if seconds is not None and run.state in WITH_WORKER:
         left = seconds * max(0, run.generations - run.generation)
+    orphan = "the worker of the daemon before still finishes its generation" if managed.orphaned else ""
     return RunSummary(
         id=run.id,
         state=run.state,
@@ -75,7 +85,7 @@ def summarise(managed: Managed) -> RunSummary:
         seconds_per_generation=seconds,
         seconds_left=left,
         phase=run.phase,
-        reason="; ".join(text for text in (managed.waits_for, run.reason) if text),
+        reason="; ".join(text for text in (orphan, managed.waits_for, run.reason) if text),
         restarts=run.restarts,
         created_at=managed.record.created_at,
         changed_at=run.changed_at,

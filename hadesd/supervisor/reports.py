@@ -54,9 +54,7 @@ class Reports:
         void, missed = managed.history.resync(generation)
         if void:
             self._publisher.publish(events.HistoryCut, run_id=managed.run.id, generation=generation)
-        for metrics in missed:
-            # Committed by a worker that died before it could say so.
-            timing = GenerationTiming(generation=metrics.generation, seconds=0.0, committed_at=time.time())
+        for metrics, timing in missed:  # committed by a worker that died before it could say so
             self._publish_generation(managed, metrics, timing)
 
     def _take_in(self, managed: Managed, message: wm.FromWorker) -> None:

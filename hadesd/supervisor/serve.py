@@ -1,8 +1,10 @@
 """The daemon from its first instruction to its last: directories, lock, log, event loop."""
 
+import os
 from collections.abc import Callable
 
-from hades_protocol.errors import HadesError
+from hades_protocol.control import listens
+from hades_protocol.errors import HadesError, WrongStateError
 from hades_protocol.paths import Paths
 from hadesd import log
 from hadesd.settings import Settings
@@ -15,12 +17,12 @@ from hadesd.supervisor.processes import Worker
 def serve(
     paths: Paths,
     settings: Settings,
-    ready: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda line: None,
     start_worker: StartWorker = Worker,
 ) -> int:
     """Run the daemon in this process; returns its exit code.
 
-    ready: called when the lock is taken, before the sockets are bound.
+    say: shows a line to the person at the daemon's terminal, if there is one.
 
     Raises:
         HadesError: it cannot start; the text says why.
@@ -32,11 +34,21 @@ def serve(
         with open(paths.daemon_log, "a", encoding="utf-8", buffering=1) as file:
             paths.daemon_log.chmod(0o600)
             log.configure(file, settings.log_level)
-            ready()
+            say(f"hadesd serves {paths.state} (pid {os.getpid()}); log: {paths.daemon_log}; Ctrl-C stops it")
             try:
-                return run_daemon(paths, settings, start_worker)
+                _check_sockets_are_free(paths)
+                return run_daemon(paths, settings, start_worker, say)
             except HadesError as error:
                 log.get_logger().error("daemon cannot start", why=str(error), endpoints=endpoints)
                 raise
     finally:
         lock.release()
+
+
+def _check_sockets_are_free(paths: Paths) -> None:
+    """The lock is the state directory's; another one may share our socket directory, and bind would steal."""
+    if listens(paths):
+        raise WrongStateError(
+            f"a daemon with another state directory listens on {paths.control_socket}: "
+            "give each its own HADES_HOME or XDG_RUNTIME_DIR"
+        )

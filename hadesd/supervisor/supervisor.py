@@ -43,6 +43,7 @@ class Supervisor:
     """The runs of one daemon.
 
     call_later: seconds and a function to be called then, from the same thread.
+    list_gpus: the GPUs that runs may use, with the memory in use at this moment.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Supervisor:
         publisher: Publisher,
         start_worker: StartWorker,
         call_later: Callable[[float, Callable[[], None]], object],
-        gpus: list[Gpu],
+        list_gpus: Callable[[], list[Gpu]],
         environ: dict[str, str],
         crash_policy: CrashPolicy | None = None,
     ) -> None:
@@ -65,7 +66,7 @@ class Supervisor:
         self._publisher = publisher
         self._start_worker = start_worker
         self._call_later = call_later
-        self._gpus = gpus
+        self._list_gpus = list_gpus
         self._environ = environ
         self._policy = crash_policy or CrashPolicy()
         self._reports = Reports(publisher, self._apply)
@@ -156,6 +157,8 @@ class Supervisor:
         for managed in self._runs.values():
             if managed.unsaved:
                 self._save(managed)
+            if managed.orphaned:
+                self._look_for_orphan(managed)
             if managed.worker is None:
                 continue
             if absent > LATE_TICK:
@@ -163,6 +166,13 @@ class Supervisor:
             silent = now - managed.heard_at
             if silent > self._settings.silence:
                 self._apply(managed, w.Faulty(f"the worker gave no sign of life for {silent:.0f} s"))
+
+    def _look_for_orphan(self, managed: Managed) -> None:
+        if managed.worker is not None:
+            managed.orphaned = False  # our own waits for the lock, and will say where the run stands
+        elif not managed.is_locked():
+            managed.orphaned = False
+            self._apply(managed, w.OrphanGone(History(managed.directory).generation))
 
     def stop(self) -> None:
         """No new runs or workers; those that there are commit and exit."""
@@ -248,7 +258,7 @@ class Supervisor:
 
     def _start(self, managed: Managed) -> None:
         on_gpu = Counter(other.gpu.uuid for other in self._runs.values() if other.gpu is not None)
-        managed.gpu = least_used(self._gpus, on_gpu)
+        managed.gpu = least_used(self._list_gpus(), on_gpu)
         environment = worker_environment(managed.spec, managed.gpu, usable_cores(), self._paths.cache, self._environ)
         try:
             managed.worker = self._start_worker(

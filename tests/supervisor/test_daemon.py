@@ -87,6 +87,34 @@ def test_sigkill_of_the_daemon_loses_no_wish_and_no_generation(home: Home) -> No
     assert [m.generation for m in history.metrics] == list(range(1, last + 1))
 
 
+def test_a_worker_that_outlives_its_daemon_is_shown_until_it_has_committed(home: Home) -> None:
+    first = home.fake_daemon()
+    run = home.start(milliseconds=4000)
+    home.reaches(run, S.STARTING)
+    until(lambda: home.show(run).phase == "evaluating", "it computes")
+    home.ask(commands.Pause, run=run)
+    first.kill()
+    first.wait()
+    home.fake_daemon()
+    paused = home.show(run)
+    assert (paused.state, paused.reason) == (S.PAUSED, "the worker of the daemon before still finishes its generation")
+    assert paused.generation == 0
+    until(lambda: not home.show(run).reason, "it has committed")
+    assert home.show(run).generation == 1
+    assert [m.generation for m in home.ask(commands.History, run=run).metrics] == [1]
+
+
+def test_daemons_that_share_a_socket_directory_do_not_steal_from_each_other(home: Home) -> None:
+    first = home.fake_daemon()
+    environ = {**home.environ, "XDG_RUNTIME_DIR": str(home.paths.state), "XDG_STATE_HOME": str(home.paths.cache)}
+    environ.pop("HADES_HOME")
+    (home.paths.state / "hades").symlink_to(home.paths.runtime)  # XDG_RUNTIME_DIR/hades is the first's directory
+    second = subprocess.run([str(BIN / "hadesd"), "serve"], env=environ, capture_output=True, text=True, timeout=30)
+    assert second.returncode == 3
+    assert "a daemon with another state directory listens" in second.stderr
+    assert home.ask(commands.Hello).pid == first.pid
+
+
 def test_a_killed_worker_is_started_again(home: Home) -> None:
     home.fake_daemon()
     run = home.start()

@@ -81,7 +81,8 @@ def test_a_generation_that_was_committed_unsaid_is_found_on_disk(tmp_path: Path)
     history.add(metrics(1, 1.0), timing(1))
     write(tmp_path, range(1, 3))
     void, missed = history.resync(2)
-    assert (void, missed) == (False, [metrics(2, 2.0)])
+    assert (void, missed) == (False, [(metrics(2, 2.0), timing(2, 2.0))])
+    assert history.seconds_per_generation == 1.5
 
 
 def test_resync_ignores_lines_beyond_the_checkpoint(tmp_path: Path) -> None:

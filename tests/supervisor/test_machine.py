@@ -197,6 +197,7 @@ EVENTS = st.one_of(
     st.builds(w.Spawned, st.integers(1, 9)),
     st.builds(w.SpawnFailed, st.just("no memory")),
     st.builds(w.Phase, st.sampled_from(["compiling", "evaluating"])),
+    st.builds(w.OrphanGone, st.integers(0, 6)),
     st.builds(w.Ready, st.integers(0, 6)),
     st.builds(w.Committed, st.integers(1, 6)),
     st.builds(w.LastWord, st.sampled_from(["finished", "failed", "checkpointed"]), st.just("why")),
@@ -237,7 +238,7 @@ class AnyLife(RuleBasedStateMachine):
         if any(isinstance(order, w.Persist) for order in instructions):
             self.disk = after
         assert after.high_water >= before.high_water
-        if not isinstance(event, w.Ready):
+        if not isinstance(event, w.Ready | w.OrphanGone):
             assert after.generation >= before.generation
         if after.high_water > before.high_water and isinstance(event, w.Committed):
             assert after.crashes == ()
