@@ -39,7 +39,7 @@ def load(path: Path) -> DatasetFile:
     if not path.is_file():
         raise NotFoundError(f"there is no file {path}: make one with 'hadesd export RUN -o {path.name}'")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             content = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, AttributeError, NotImplementedError) as error:
         raise UsageError(f"{path} is not a readable npz file ({_first_line(error)}): export it again") from None

@@ -182,6 +182,8 @@ def load(step: Path, like: Any) -> tuple[Any, dict[str, Any]]:
         raise CheckpointError(f"no readable {MANIFEST}")
     if manifest.get("schema") != SCHEMA:
         raise CheckpointError(f"schema {manifest.get('schema')}, not {SCHEMA}")
+    if not {"generation", "leaves", "sha256"} <= manifest.keys():
+        raise CheckpointError(f"{MANIFEST} lacks entries")
     expected = _leaves(like)
     if manifest["leaves"] != expected:
         differing = next((f"{a} / {b}" for a, b in zip(manifest["leaves"], expected, strict=False) if a != b), "count")

@@ -1,0 +1,56 @@
+"""A real worker process, started as the supervisor starts it, for tests that need no supervisor."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from hades_protocol.run_spec import RunSpec, spec_to_dict
+
+
+def make_run(directory: Path, spec: RunSpec) -> Path:
+    """A run directory with its run.json."""
+    directory.mkdir(parents=True)
+    (directory / "run.json").write_text(json.dumps({"schema": 1, "id": directory.name, "spec": spec_to_dict(spec)}))
+    return directory
+
+
+def start(directory: Path, **environment: str) -> subprocess.Popen:
+    """Start `python -m hadesd.worker` on a run directory; its log goes to worker.log."""
+    with open(directory / "worker.log", "ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "hadesd.worker", str(directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=os.environ | environment,
+        )
+
+
+def finish(directory: Path, timeout: float = 120, **environment: str) -> int:
+    """Run a worker to its end; its exit status."""
+    return start(directory, **environment).wait(timeout)
+
+
+def wait_for_generation(directory: Path, process: subprocess.Popen, generation: int, timeout: float = 120) -> None:
+    """Wait until that generation's metrics line is there."""
+    deadline = time.monotonic() + timeout
+    path = directory / "metrics.jsonl"
+    while not path.exists() or path.read_bytes().count(b"\n") < generation:
+        assert process.poll() is None, f"the worker ended early:\n{(directory / 'worker.log').read_text()[-2000:]}"
+        assert time.monotonic() < deadline, f"no generation {generation} within {timeout} s"
+        time.sleep(0.005)
+
+
+def kill(process: subprocess.Popen) -> None:
+    """SIGKILL, and wait for its end."""
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+
+
+def results(directory: Path) -> dict[str, bytes]:
+    """What has to be the same, to the bit, however often a run was interrupted."""
+    return {name: (directory / name).read_bytes() for name in ("metrics.jsonl", "dataset.npz")}

@@ -1,0 +1,169 @@
+"""Real Orbax checkpoints on a real file system, and what is done to them."""
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from hades_protocol.run_spec import Checkpoints
+from hadesd.worker import checkpoints
+from hadesd.worker.checkpoints import CheckpointError, CheckpointMismatch, CheckpointStore
+
+
+def state(generation: int) -> dict:
+    random = np.random.default_rng(generation)
+    return {
+        "mean": random.normal(size=37).astype(np.float32),
+        "best": np.full(5, np.nan, np.float32),
+        "count": np.int32(generation),
+        "nested": (np.zeros((0, 3), np.float32), np.float32(-0.0)),
+    }
+
+
+LIKE = jax.eval_shape(lambda: state(0))
+
+
+def store(path: Path, **retention) -> CheckpointStore:
+    return CheckpointStore(path / "checkpoints", Checkpoints(**({"keep_every": 0, "keep_best": False} | retention)))
+
+
+def filled(path: Path, count: int = 4, **retention) -> CheckpointStore:
+    kept = store(path, keep_newest=3, **retention)
+    for generation in range(1, count + 1):
+        kept.save(state(generation), generation, {"fitness_mean": float(generation % 3)})
+    return kept
+
+
+def identical(a, b) -> bool:
+    return all(
+        np.asarray(x).tobytes() == np.asarray(y).tobytes() and np.asarray(x).dtype == np.asarray(y).dtype
+        for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    )
+
+
+def array_file(step: Path) -> Path:
+    files = [f for f in (step / "state").rglob("*") if f.is_file() and f.stat().st_size > 100 and f.name == "0"]
+    assert len(files) == 1, f"expected one data file, found {files}"
+    return files[0]
+
+
+def test_what_comes_back_is_what_was_saved_to_the_bit(tmp_path):
+    filled(tmp_path)
+    restored, manifest, passed_over = store(tmp_path).restore_newest(LIKE)
+    assert identical(restored, state(4)), "NaN, -0.0, empty arrays and scalars must keep their bytes"
+    assert manifest["generation"] == 4
+    assert passed_over == []
+
+
+def test_an_empty_directory_holds_nothing_to_restore(tmp_path):
+    assert store(tmp_path).restore_newest(LIKE) is None
+
+
+def flip_a_bit(step: Path) -> None:
+    file = array_file(step)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def truncate(step: Path) -> None:
+    file = array_file(step)
+    file.write_bytes(file.read_bytes()[:20])
+
+
+def lose_the_array(step: Path) -> None:
+    array_file(step).unlink()
+
+
+def lose_the_manifest(step: Path) -> None:
+    (step / checkpoints.MANIFEST).unlink()
+
+
+def garble_the_manifest(step: Path) -> None:
+    (step / checkpoints.MANIFEST).write_text('{"schema": 1, "generation"')
+
+
+def empty_manifest_object(step: Path) -> None:
+    (step / checkpoints.MANIFEST).write_text('{"schema": 1}')
+
+
+DAMAGE = [flip_a_bit, truncate, lose_the_array, lose_the_manifest, garble_the_manifest, empty_manifest_object]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_newest_step_is_passed_over_said_and_kept(tmp_path, damage):
+    filled(tmp_path)
+    damage(tmp_path / "checkpoints/4")
+    restored, manifest, passed_over = store(tmp_path).restore_newest(LIKE)
+    assert manifest["generation"] == 3
+    assert identical(restored, state(3))
+    assert len(passed_over) == 1
+    assert "checkpoint 4" in passed_over[0]
+    assert (tmp_path / "checkpoints/bad-4-0").is_dir(), "the evidence must stay"
+
+
+def test_where_every_step_is_damaged_it_is_an_error_and_not_a_fresh_start(tmp_path):
+    filled(tmp_path)
+    for step in (2, 3, 4):
+        flip_a_bit(tmp_path / f"checkpoints/{step}")
+    with pytest.raises(CheckpointError, match="none of the 3 checkpoints"):
+        store(tmp_path).restore_newest(LIKE)
+    assert len(list((tmp_path / "checkpoints").glob("bad-*"))) == 3
+
+
+def test_the_generation_after_a_fallback_can_be_committed_again(tmp_path):
+    filled(tmp_path)
+    flip_a_bit(tmp_path / "checkpoints/4")
+    again = store(tmp_path)
+    again.restore_newest(LIKE)
+    again.save(state(4), 4, {"fitness_mean": 0.0})
+    assert identical(again.restore_newest(LIKE)[0], state(4))
+
+
+def test_a_state_of_another_form_is_refused_by_name(tmp_path):
+    filled(tmp_path)
+    other = jax.eval_shape(lambda: state(0) | {"mean": np.zeros(38, np.float32)})
+    with pytest.raises(CheckpointMismatch, match="mean"):
+        store(tmp_path).restore_newest(other)
+    assert (tmp_path / "checkpoints/4").is_dir(), "a sound step must not be set aside for that"
+
+
+def test_partial_steps_of_a_killed_worker_are_swept(tmp_path):
+    filled(tmp_path)
+    partial = tmp_path / "checkpoints" / f"{checkpoints.PARTIAL}5"
+    partial.mkdir()
+    (partial / "junk").write_text("half")
+    assert store(tmp_path).restore_newest(LIKE)[1]["generation"] == 4
+    assert not partial.exists()
+
+
+@pytest.mark.parametrize(
+    ("retention", "kept"),
+    [
+        ({}, [8, 9, 10]),
+        ({"keep_every": 4}, [4, 8, 9, 10]),
+        ({"keep_best": True}, [8, 9, 10]),
+    ],
+)
+def test_retention(tmp_path, retention, kept):
+    # fitness is generation % 3: 2 is the best, and of equal ones the newest stays
+    assert filled(tmp_path, 10, **retention).generations() == kept
+
+
+def test_the_best_step_stays_also_after_reopening(tmp_path):
+    first = store(tmp_path, keep_newest=2, keep_best=True)
+    for generation, fitness in [(1, 5.0), (2, 1.0), (3, None)]:
+        first.save(state(generation), generation, {"fitness_mean": fitness})
+    again = store(tmp_path, keep_newest=2, keep_best=True)
+    for generation in (4, 5, 6):
+        again.save(state(generation), generation, {"fitness_mean": None})
+    assert again.generations() == [1, 5, 6], "a NaN generation must not evict the best one"
+
+
+def test_a_step_says_what_it_is_without_jax(tmp_path):
+    filled(tmp_path)
+    manifest = json.loads((tmp_path / "checkpoints/4/hades.json").read_text())
+    assert manifest["generation"] == 4
+    assert ["['count']", "int32", []] in manifest["leaves"]

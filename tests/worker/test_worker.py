@@ -1,0 +1,155 @@
+"""Real worker processes: end, halt, crash, resume."""
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hades_protocol.errors import ExitCode
+from hadesd.worker import checkpoints
+from tests.helpers import worker_process as wp
+from tests.helpers.specs import tiny
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    directory = wp.make_run(tmp_path_factory.mktemp("runs") / "twin", tiny(evolution={"generations": 40}))
+    assert wp.finish(directory) == ExitCode.OK, (directory / "worker.log").read_text()
+    return directory
+
+
+def log_of(directory) -> str:
+    return (directory / "worker.log").read_text()
+
+
+def test_a_run_ends_with_every_generation_on_disk(undisturbed):
+    lines = [json.loads(line) for line in (undisturbed / "metrics.jsonl").read_text().splitlines()]
+    assert [line["generation"] for line in lines] == list(range(1, 41))
+    timings = [json.loads(line)["generation"] for line in (undisturbed / "timings.jsonl").read_text().splitlines()]
+    assert timings == list(range(1, 41))
+    assert checkpoints.generations(undisturbed / "checkpoints")[-1] == 40
+    with np.load(undisturbed / "dataset.npz") as dataset:
+        assert dataset["states"].shape == (2, 4)
+        assert np.array_equal(dataset["actions"], np.eye(2))
+        meta = json.loads(str(dataset["meta"]))
+    assert meta["environment"] == "CartPole-v1"
+    assert meta["generation"] == 40
+    assert meta["units"] == "natural"
+
+
+def test_killed_and_resumed_it_ends_like_the_undisturbed_one(undisturbed, tmp_path):
+    directory = wp.make_run(tmp_path / "killed", tiny(evolution={"generations": 40}))
+    for generation in (1, 9, 25):
+        process = wp.start(directory)
+        wp.wait_for_generation(directory, process, generation)
+        wp.kill(process)
+    assert wp.finish(directory) == ExitCode.OK, log_of(directory)
+    assert wp.results(directory) == wp.results(undisturbed)
+    seams = [json.loads(line) for line in (directory / "seams.jsonl").read_text().splitlines()]
+    assert all(seam["bit_exact"] for seam in seams)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_lets_it_commit_and_exit_with_75(undisturbed, tmp_path, number):
+    directory = wp.make_run(tmp_path / "halted", tiny(evolution={"generations": 40}))
+    process = wp.start(directory)
+    wp.wait_for_generation(directory, process, 3)
+    process.send_signal(number)
+    assert process.wait(60) == ExitCode.CHECKPOINTED, log_of(directory)
+    lines = (directory / "metrics.jsonl").read_bytes().count(b"\n")
+    assert checkpoints.generations(directory / "checkpoints")[-1] == lines, "every line is committed"
+    assert wp.finish(directory) == ExitCode.OK
+    assert wp.results(directory) == wp.results(undisturbed)
+
+
+def test_a_second_worker_waits_for_the_first_to_let_go(undisturbed, tmp_path):
+    directory = wp.make_run(tmp_path / "shared", tiny(evolution={"generations": 40}))
+    first = wp.start(directory)
+    wp.wait_for_generation(directory, first, 2)
+    second = wp.start(directory)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(60) in (ExitCode.CHECKPOINTED, ExitCode.OK)
+    assert second.wait(60) == ExitCode.OK, log_of(directory)
+    assert wp.results(directory) == wp.results(undisturbed)
+
+
+def test_a_damaged_newest_checkpoint_costs_its_generation_and_no_more(undisturbed, tmp_path):
+    directory = wp.make_run(tmp_path / "damaged", tiny(evolution={"generations": 40}))
+    process = wp.start(directory)
+    wp.wait_for_generation(directory, process, 10)
+    wp.kill(process)
+    newest = checkpoints.generations(directory / "checkpoints")[-1]
+    (directory / f"checkpoints/{newest}/hades.json").write_text("{")
+    assert wp.finish(directory) == ExitCode.OK, log_of(directory)
+    assert wp.results(directory) == wp.results(undisturbed)
+    assert f"checkpoint {newest} is unreadable" in log_of(directory), "the log must say what happened"
+    assert (directory / f"checkpoints/bad-{newest}-0").is_dir()
+
+
+def test_another_number_of_devices_is_allowed_and_marked(tmp_path):
+    directory = wp.make_run(tmp_path / "devices", tiny(evolution={"generations": 40}))
+    process = wp.start(directory)
+    wp.wait_for_generation(directory, process, 3)
+    wp.kill(process)
+    assert wp.finish(directory, XLA_FLAGS="--xla_force_host_platform_device_count=1") == ExitCode.OK
+    seams = [json.loads(line) for line in (directory / "seams.jsonl").read_text().splitlines()]
+    assert not seams[-1]["bit_exact"]
+    assert "devices 2 -> 1" in seams[-1]["text"]
+
+
+def test_settings_that_the_environment_does_not_admit_end_it_with_a_reason(tmp_path):
+    directory = wp.make_run(tmp_path / "bad", tiny(env="Acrobot-v1"))  # two pairs, three actions
+    assert wp.finish(directory) == ExitCode.RUN_FAILED
+    assert "dataset.pairs is 2" in log_of(directory)
+    assert "Traceback" not in log_of(directory)
+
+
+MEMORY_LIMIT = """
+import os, resource, sys
+limit = int(sys.argv[2])
+from hadesd.worker import __main__ as worker
+import hadesd.worker.runner as runner
+advance, tries = runner.Runner._advance, []
+def limited(self, step, state):
+    # The limit is set once everything is loaded, for what the first chunk wants on top.
+    if not tries:
+        with open("/proc/self/statm") as f:
+            used = int(f.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        resource.setrlimit(resource.RLIMIT_AS, (used + limit, resource.RLIM_INFINITY))
+    tries.append(self.execution.chunk)
+    return advance(self, step, state)
+runner.Runner._advance = limited
+status = worker.main([sys.argv[1]])
+os._exit(status)
+"""
+
+
+def test_when_memory_runs_out_the_chunk_is_halved_and_the_run_goes_on(tmp_path):
+    """The address space is limited for real, so that XLA's allocation of the first chunk really fails."""
+    spec = tiny(
+        env="Pendulum-v1",  # its reward depends on the action, so that no training is optimised away
+        evolution={"generations": 2, "population": 512},
+        policy={"width": 512, "depth": 2, "inits": 4},
+        cloning={"epochs": 3},
+        evaluation={"environments": 1, "steps": 1},
+        resources={"chunk": 256},
+    )
+    directory = wp.make_run(tmp_path / "memory", spec)
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY_LIMIT, str(directory), str(2**30)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == ExitCode.OK, done.stderr[-3000:]
+    seams = [json.loads(line) for line in (directory / "seams.jsonl").read_text().splitlines()]
+    assert seams, "the limit of this test was too generous: no allocation failed"
+    assert seams[0]["kind"] == "chunk"
+    manifest = checkpoints.read_manifest(directory / "checkpoints/2")
+    assert manifest["chunk"] < 256, "the chunk that worked is part of the checkpoint"
+    assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
