@@ -7,7 +7,7 @@ from hades_protocol.errors import ExitCode
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
-from hadesd.cli.output import duration, number, say, state_words
+from hadesd.cli.output import duration, number, rate, say, state_words
 from hadesd.cli.watching import OUTCOMES, watch
 
 LINE_SECONDS = 5.0
@@ -47,7 +47,7 @@ def progress(run: RunSummary) -> str:
     state = "" if run.state == RunState.RUNNING else f"{run.state}  "
     return (
         f"{run.id}  {state}generation {run.generation}/{run.generations}  mean {number(run.fitness_mean)}  "
-        f"best {number(run.fitness_best)}  {number(run.seconds_per_generation)} s a generation  "
+        f"best {number(run.fitness_best)}  {rate(run.seconds_per_generation)} s a generation  "
         f"{duration(run.seconds_left)} left"
     )
 

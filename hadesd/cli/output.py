@@ -45,6 +45,11 @@ def number(value: float | None) -> str:
     return f"{value:.0f}" if abs(value) >= 10_000 else f"{value:.5g}"
 
 
+def rate(seconds: float | None) -> str:
+    """Seconds a generation in three significant digits; a dash for none."""
+    return "–" if seconds is None else f"{seconds:.3g}"
+
+
 def duration(seconds: float | None) -> str:
     """12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
     if seconds is None:
@@ -89,7 +94,7 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         f"{run.generation}/{run.generations}",
         number(run.fitness_mean),
         number(run.fitness_best),
-        number(run.seconds_per_generation),
+        rate(run.seconds_per_generation),
         duration(run.seconds_left),
         run.reason,
     )

@@ -36,6 +36,8 @@ class History:
         self._directory = directory
         self._loaded = False
         self._seconds: deque[float] = deque(maxlen=NEWEST_SECONDS)
+        self._compiling = False  # the next generation is a worker's first: its duration is mostly compilation
+        self._first_seconds: float | None = None
         self._columns: dict[str, array[Any]] = _empty()
         self.last: GenerationMetrics | None = None
         for line in tail_lines(directory / METRICS_FILE, 3):
@@ -50,8 +52,13 @@ class History:
 
     @property
     def seconds_per_generation(self) -> float | None:
-        """Median of the newest generations' durations: a compilation among them does not count."""
-        return statistics.median(self._seconds) if self._seconds else None
+        """Median of the newest generations' durations; a worker's first, which compiles, only where it is alone."""
+        return statistics.median(self._seconds) if self._seconds else self._first_seconds
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether seconds_per_generation says something about the generations to come."""
+        return bool(self._seconds)
 
     def add(self, metrics: GenerationMetrics, timing: GenerationTiming) -> bool:
         """Take in a committed generation; False where it was there already."""
@@ -59,7 +66,10 @@ class History:
             return False
         self._load()
         self._append(metrics)
-        self._seconds.append(timing.seconds)
+        if self._compiling:
+            self._first_seconds, self._compiling = timing.seconds, False
+        else:
+            self._seconds.append(timing.seconds)
         return True
 
     def resync(self, generation: int) -> tuple[bool, list[tuple[GenerationMetrics, GenerationTiming]]]:
@@ -69,7 +79,7 @@ class History:
         not known: a worker that died between its commit and its message left them.
         """
         known = self.generation
-        self._loaded = True
+        self._loaded = self._compiling = True
         self._read(generation)
         timings = self._read_timings(generation)
         first = bisect.bisect_right(self._columns["generation"], known)

@@ -65,7 +65,7 @@ def summarise(managed: Managed) -> RunSummary:
     run, spec, last = managed.run, managed.spec, managed.history.last
     seconds = managed.history.seconds_per_generation
     left = None
-    if seconds is not None and run.state in WITH_WORKER:
+    if seconds is not None and managed.history.is_steady and run.state in WITH_WORKER:
         left = seconds * max(0, run.generations - run.generation)
     orphan = "the worker of the daemon before still finishes its generation" if managed.orphaned else ""
     return RunSummary(

@@ -55,6 +55,15 @@ def test_what_a_worker_commits_is_there_once(tmp_path: Path) -> None:
     assert history.seconds_per_generation == 4.0
 
 
+def test_a_workers_first_generation_compiles_and_says_nothing_about_the_next(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    history.resync(0)
+    history.add(metrics(1), timing(1, 60.0))
+    assert (history.seconds_per_generation, history.is_steady) == (60.0, False)
+    history.add(metrics(2), timing(2, 0.5))
+    assert (history.seconds_per_generation, history.is_steady) == (0.5, True)
+
+
 def test_the_file_is_read_and_a_line_cut_short_is_not(tmp_path: Path) -> None:
     write(tmp_path, range(1, 31), b'{"generation": 31, "fitness_me')
     history = History(tmp_path)
