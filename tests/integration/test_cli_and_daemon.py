@@ -136,6 +136,20 @@ def test_follow_ends_with_the_outcome(home: Home) -> None:
     assert "hadesd export" in done.stderr
 
 
+def test_starts_at_the_same_moment_share_one_daemon(home: Home) -> None:
+    command = [str(BIN / "hadesd"), *TINY, "--set=evolution.generations=1000"]
+    starting = [
+        subprocess.Popen(command, env=home.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    answers = [process.communicate(timeout=60) for process in starting]
+    assert [process.returncode for process in starting] == [0, 0, 0], answers
+    ids = {json.loads(out)["id"] for out, _ in answers}
+    assert len(ids) == 3
+    assert sum("started a daemon" in told for _, told in answers) == 1
+    assert {run["id"] for run in status(home)["runs"]} == ids
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "why"),
     [
