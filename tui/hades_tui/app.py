@@ -66,7 +66,7 @@ class HadesApp(App[None]):
 
     def _paint(self) -> None:
         """Everything that happened since the last time, in one go; the link's age moves on its own."""
-        if self._main.is_mounted:
+        if self._main.is_mounted and self._main.is_running:
             self._main.update_model(self.model)
 
     def _load(self) -> None:

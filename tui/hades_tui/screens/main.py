@@ -39,38 +39,39 @@ class MainScreen(Screen[None]):
 
     def __init__(self, *, readonly: bool, colours: bool) -> None:
         super().__init__()
-        self._readonly = readonly
-        self._colours = colours
         self._zoomed = ""
         self._arranged_for: object = None
+        # Held, not looked up: the painting timer may tick while the screen is being built or taken down.
+        self._top = TopLine(readonly, id="top")
+        self._runs = RunList(id="runs")
+        self._fitness = FitnessPanel(colours, id="fitness")
+        self._pairs = PairsPanel(id="pairs")
+        self._facts = FactsPanel(id="facts")
+        self._aside = Vertical(self._pairs, self._facts, id="aside")
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
-        yield TopLine(self._readonly, id="top")
-        yield RunList(id="runs")
-        with Container(id="below"):
-            yield FitnessPanel(self._colours, id="fitness")
-            with Vertical(id="aside"):
-                yield PairsPanel(id="pairs")
-                yield FactsPanel(id="facts")
+        yield self._top
+        yield self._runs
+        yield Container(self._fitness, self._aside, id="below")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin in the list of runs."""
-        self.query_one(RunList).focus()
+        self._runs.focus()
 
     def update_model(self, model: Model) -> None:
         """Draw another model."""
-        self.query_one(TopLine).update_model(model)
-        self.query_one(PairsPanel).update_model(model)
+        self._top.update_model(model)
+        self._pairs.update_model(model)
         self._arrange(len(model.runs))
-        self.query_one(RunList).update_model(model)
-        self.query_one(FitnessPanel).update_model(model)
-        self.query_one(FactsPanel).update_model(model)
+        self._runs.update_model(model)
+        self._fitness.update_model(model)
+        self._facts.update_model(model)
 
     def _arrange(self, runs: int) -> None:
         """Give every panel the room it deserves; nothing to do where size and contents are as before."""
-        pairs = self.query_one(PairsPanel)
+        pairs = self._pairs
         key = (self.size, runs, pairs.natural_size, self._zoomed)
         if key == self._arranged_for:
             return
@@ -81,10 +82,10 @@ class MainScreen(Screen[None]):
         wide = width >= WIDE
         self.set_class(wide, "wide")
         list_height = min(max(runs, 1) + 3, max(5, height // 4))
-        self.query_one(RunList).styles.height = "1fr" if self._zoomed == "runs" else list_height
+        self._runs.styles.height = "1fr" if self._zoomed == "runs" else list_height
         below = height - 2 - list_height
         table = pairs.natural_size
-        aside = self.query_one("#aside")
+        aside = self._aside
         full = self._zoomed == "pairs"
         if wide:
             aside.styles.width = "1fr" if full else max(46, min(table.width + 3, width * 45 // 100))
@@ -93,12 +94,12 @@ class MainScreen(Screen[None]):
             aside.styles.width = "1fr"
             aside.styles.height = "1fr" if full else max(5, min(table.height + 3, below * 4 // 10))
         facts = wide and runs > 0 and not full and below - (table.height + 3) >= FACTS_ROWS
-        self.query_one(FactsPanel).display = facts
+        self._facts.display = facts
         pairs.styles.height = table.height + 3 if facts else "1fr"
 
     def action_logarithmic(self) -> None:
         """Change the curve's scale."""
-        panel = self.query_one(FitnessPanel)
+        panel = self._fitness
         panel.logarithmic = not panel.logarithmic
         panel.update_model(panel.model)
 
@@ -106,8 +107,8 @@ class MainScreen(Screen[None]):
         """Let the focused panel fill the screen, or go back."""
         focused = self.focused.id if self.focused is not None else None
         self._zoomed = "" if self._zoomed else focused or ""
-        self._arrange(len(self.query_one(RunList).model.runs))
+        self._arrange(len(self._runs.model.runs))
 
     def on_resize(self) -> None:
         """Another size, another arrangement."""
-        self._arrange(len(self.query_one(RunList).model.runs))
+        self._arrange(len(self._runs.model.runs))
