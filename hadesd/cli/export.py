@@ -70,13 +70,23 @@ def _check_output(output: Path, force: bool) -> None:
         raise UsageError(f"{output} exists already: choose another name, or replace it with --force")
 
 
-def _copy_newest(directory: Path, output: Path) -> None:
+def newest_dataset(directory: Path) -> Path:
+    """The file of the newest committed mean dataset in a run directory.
+
+    Raises:
+        NotFoundError: the run has none.
+    """
     source = directory / "dataset.npz"
     if not source.is_file():
         raise NotFoundError(
             f"run {directory.name} has no dataset yet: its first generation is not committed, "
             "or its method is es, which evolves a policy and no dataset"
         )
+    return source
+
+
+def _copy_newest(directory: Path, output: Path) -> None:
+    source = newest_dataset(directory)
     partial = output.with_name(f".{output.name}.partial")
     try:
         shutil.copyfile(source, partial)

@@ -16,6 +16,7 @@ VERBS = {
     "cancel": "end a run for good; its last commit stays",
     "wait": "wait for the end of a run; the exit code is its outcome",
     "logs": "show what a run's worker wrote",
+    "pairs": "print the state-action pairs of a run or of an exported file",
     "export": "copy a run's dataset into a file",
     "evaluate": "train fresh policies on a dataset and report their return",
     "serve": "run the daemon in the foreground",
