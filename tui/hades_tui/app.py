@@ -129,6 +129,6 @@ class HadesApp(App[None]):
         try:
             after = await send(run.id, run.state)
         except HadesError as error:
-            self.notify(str(error), title=f"Could not {verb.name}", severity="error", markup=False)
+            self.notify(str(error), title=f"Could not {verb.name}", severity="error", timeout=15, markup=False)
             return
         self.notify(done_text(verb, after), markup=False)
