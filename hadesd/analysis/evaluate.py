@@ -13,7 +13,7 @@ from hadesd.analysis.datasets import DatasetFile
 from hadesd.distill import cloning, normalise, policies, rollout
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.sharding import make_mesh, map_over_mesh
+from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
 from hadesd.worker import build
 
 CHUNK_CPU = 4
@@ -88,7 +88,7 @@ def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, see
     if spec.policy.init_seed is not None:
         single = policies.init_fixed(policy, spec.policy.init_seed, env.observation)
         fixed = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (inits, *leaf.shape[1:])), single)
-    outcome = jax.device_get(run(fixed, jnp.asarray(states), jnp.asarray(actions), constants))
+    outcome = trim(jax.device_get(run(fixed, jnp.asarray(states), jnp.asarray(actions), constants)), inits)
     return Evaluated(
         returns=np.asarray(outcome.fitness),
         episodes=int(np.sum(outcome.episodes)),

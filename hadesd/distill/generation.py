@@ -1,6 +1,6 @@
 """One generation of HaDES: ask, evaluate the population over a device mesh, tell (paper, algorithm 1).
 
-`generation_step` is a pure function of (state, generation). Its random numbers come from
+`generation_step` is a pure function of the state. Its random numbers come from
 fold_in(root key, generation) and nothing else, so that a run that was interrupted ends like one that was not.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from hadesd.distill import cloning, normalise, policies, rollout
 from hadesd.distill.dataset import Layout
@@ -19,7 +19,7 @@ from hadesd.distill.environments.base import Environment
 from hadesd.distill.normalise import Statistics
 from hadesd.distill.policies import MLP, Params
 from hadesd.distill.rollout import Evaluation, Outcome
-from hadesd.distill.sharding import map_over_mesh
+from hadesd.distill.sharding import AXIS, map_over_mesh, trim
 from hadesd.distill.strategies import Strategy
 
 CONSTANTS_STREAM = 2**32 - 1
@@ -118,14 +118,20 @@ def evaluate_candidate(
     return Outcome(jnp.mean(fitness), jnp.sum(episodes), jnp.sum(unfinished))
 
 
-def generation_step(
-    problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState, fixed_init: Params | None
-) -> tuple[EvolutionState, Metrics]:
-    """Advance by one generation.
+class Judged(NamedTuple):
+    """A population float32 [P, dim] with its outcomes [at least P], and the strategy's state that it came from."""
+
+    population: jax.Array
+    outcome: Outcome
+    asked: Any
+
+
+def ask_and_judge(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState, fixed_init: Params | None) -> Judged:
+    """The first half of a generation: no communication between devices (see map_over_mesh).
 
     `fixed_init` is problem.fixed_init, handed in as an argument so that it is no constant of the program.
     """
-    key_ask, key_init, key_evaluate, key_tell = jax.random.split(generation_key(problem.seed, state.generation), 4)
+    key_ask, key_init, key_evaluate, _ = _keys(problem, state)
     population, asked = problem.strategy.ask(key_ask, state.strategy)
     inits = fixed_init
     if problem.layout is not None and inits is None:
@@ -136,11 +142,26 @@ def generation_step(
     def judge(common: tuple[Params, Statistics, jax.Array], candidate: jax.Array) -> Outcome:
         return evaluate_candidate(problem, *common, candidate)
 
-    outcome: Outcome = map_over_mesh(mesh, chunk, judge, common, population)
+    return Judged(population, map_over_mesh(mesh, chunk, judge, common, population), asked)
+
+
+def tell(problem: Problem, state: EvolutionState, judged: Judged) -> tuple[EvolutionState, Metrics]:
+    """The second half of a generation: the strategy learns from the fitness."""
+    *_, key_tell = _keys(problem, state)
+    outcome: Outcome = trim(judged.outcome, problem.population)
     fitness = jnp.where(jnp.isfinite(outcome.fitness), outcome.fitness, jnp.nan)
-    told = problem.strategy.tell(key_tell, population, fitness, asked)
+    told = problem.strategy.tell(key_tell, judged.population, fitness, judged.asked)
     after = EvolutionState(strategy=told, generation=state.generation + 1, constants=state.constants)
     return after, _metrics(problem, outcome, fitness, after, state)
+
+
+def generation_step(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState) -> tuple[EvolutionState, Metrics]:
+    """Advance by one generation: a pure function of the state."""
+    return tell(problem, state, ask_and_judge(problem, mesh, chunk, state, problem.fixed_init))
+
+
+def _keys(problem: Problem, state: EvolutionState) -> jax.Array:
+    return jax.random.split(generation_key(problem.seed, state.generation), 4)
 
 
 def _metrics(
@@ -162,12 +183,26 @@ def _metrics(
 def compile_step(
     problem: Problem, mesh: Mesh, chunk: int
 ) -> Callable[[EvolutionState], tuple[EvolutionState, Metrics]]:
-    """`generation_step`, jitted for a mesh and a chunk; every output is replicated on all devices."""
-    everywhere = jax.sharding.NamedSharding(mesh, PartitionSpec())
+    """`generation_step`, jitted for a mesh and a chunk. States and metrics are replicated on all devices.
 
-    def step(state: EvolutionState, fixed_init: Params | None) -> tuple[EvolutionState, Metrics]:
-        return generation_step(problem, mesh, chunk, state, fixed_init)
+    Two programs, with the host in between: only when every device has judged its share do they communicate.
 
-    jitted = jax.jit(step, in_shardings=everywhere, out_shardings=everywhere)
+    Raises (the step): JaxRuntimeError RESOURCE_EXHAUSTED where a device's memory cannot hold a chunk.
+    """
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    shared = NamedSharding(mesh, PartitionSpec(AXIS))
+    first = jax.jit(
+        lambda state, fixed_init: ask_and_judge(problem, mesh, chunk, state, fixed_init),
+        in_shardings=everywhere,
+        out_shardings=Judged._make((everywhere, shared, everywhere)),
+    )
+    second = jax.jit(
+        lambda state, judged: tell(problem, state, judged), in_shardings=everywhere, out_shardings=everywhere
+    )
     fixed_init = jax.device_put(problem.fixed_init, everywhere)
-    return lambda state: jitted(state, fixed_init)
+
+    def step(state: EvolutionState) -> tuple[EvolutionState, Metrics]:
+        judged = jax.block_until_ready(first(state, fixed_init))
+        return second(state, judged._replace(outcome=jax.device_put(judged.outcome, everywhere)))
+
+    return step

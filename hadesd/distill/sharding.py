@@ -24,27 +24,35 @@ def make_mesh(devices: int) -> Mesh:
 
 
 def map_over_mesh(mesh: Mesh, chunk: int, function: Callable[[Any, Any], Any], common: Any, items: Any) -> Any:
-    """`function(common, item)` for every item: leaves of `items` and of the result are [N, ...].
+    """`function(common, item)` for every item: leaves of `items` are [N, ...], those of the result [N', ...].
 
     Each device gets an equal share and works on `chunk` items at a time (`lax.map` over `vmap`), so that memory
-    is bounded, and results do not depend on the number of devices. The last item is repeated up to a multiple
-    of devices x chunk, so that there is one shape to compile.
+    is bounded, and results do not depend on the number of devices. N' is N rounded up to a multiple of
+    devices x chunk, so that there is one shape to compile: take the first N (`trim`). The result is sharded.
+
+    All inputs are replicated and each device cuts out its own share: there is no communication between devices,
+    so a device that runs out of memory fails alone and at once, instead of leaving the others waiting for it.
     """
     count = jax.tree.leaves(items)[0].shape[0]
-    per_round = mesh.shape[AXIS] * chunk
-    missing = -count % per_round
+    rounds = -(-count // (mesh.shape[AXIS] * chunk))
+    share = rounds * chunk
 
-    def pad(leaf: jax.Array) -> jax.Array:
-        return jnp.concatenate([leaf, jnp.broadcast_to(leaf[-1:], (missing, *leaf.shape[1:]))])
-
-    def local(common: Any, share: Any) -> Any:
-        return jax.lax.map(lambda item: function(common, item), share, batch_size=chunk)
+    def local(common: Any, items: Any) -> Any:
+        # Beyond the end: the last item again.
+        index = jnp.minimum(jax.lax.axis_index(AXIS) * share + jnp.arange(share), count - 1)
+        mine = jax.tree.map(lambda leaf: leaf[index], items)
+        return jax.lax.map(lambda item: function(common, item), mine, batch_size=chunk)
 
     sharded = jax.shard_map(
         local,
         mesh=mesh,
-        in_specs=(PartitionSpec(), PartitionSpec(AXIS)),
+        in_specs=PartitionSpec(),
         out_specs=PartitionSpec(AXIS),
         check_vma=False,  # the layers' scans carry values that start out replicated
     )
-    return jax.tree.map(lambda leaf: leaf[:count], sharded(common, jax.tree.map(pad, items)))
+    return sharded(common, items)
+
+
+def trim(results: Any, count: int) -> Any:
+    """The results of the first `count` items."""
+    return jax.tree.map(lambda leaf: leaf[:count], results)

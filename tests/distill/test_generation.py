@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from hadesd.distill.generation import compile_step, generation_key, init_state
+from hadesd.distill.generation import ask_and_judge, compile_step, generation_key, generation_step, init_state
 from hadesd.distill.sharding import make_mesh
 from hadesd.worker.build import build
 from tests.helpers.specs import tiny
@@ -69,6 +69,26 @@ def test_snes_runs_on_a_grid_with_learned_labels():
     state, lines = run(spec, generations=2)
     assert state.strategy.mean.shape == (4 * (400 + 3),)
     assert np.isfinite(lines[-1].fitness_mean)
+
+
+def test_devices_do_not_wait_for_each_other_while_they_judge():
+    """A device that runs out of memory would leave the others in a collective for ever."""
+    problem, mean = build(tiny())
+    mesh = make_mesh(2)
+    judge = jax.jit(lambda state: ask_and_judge(problem, mesh, 2, state, None))
+    program = judge.lower(init_state(problem, mean)).compile().as_text()
+    assert "while" in program, "this is the program that is meant"
+    for collective in ("all-to-all", "all-gather", "all-reduce", "collective-permute", "reduce-scatter"):
+        assert collective not in program, f"the judging of a population must not contain {collective}"
+
+
+def test_the_compiled_step_is_the_pure_function():
+    problem, mean = build(tiny())
+    mesh = make_mesh(2)
+    state = init_state(problem, mean)
+    pure = jax.jit(lambda state: generation_step(problem, mesh, 2, state))(state)
+    for a, b in zip(jax.tree.leaves(pure), jax.tree.leaves(compile_step(problem, mesh, 2)(state)), strict=True):
+        assert np.allclose(a, b, rtol=1e-6, atol=1e-6, equal_nan=True)
 
 
 def test_keys_of_generations_differ():

@@ -1,5 +1,6 @@
 """The pairs of a dataset as a table: cells are read from the arrays only where they are on screen. Pure."""
 
+import itertools
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -104,19 +105,15 @@ def _heat(value: float, largest: float) -> str:
 
 
 def _names(given: Sequence[str], size: int, prefix: str, shape: Sequence[int]) -> list[str]:
-    """The names, or indices where there are none: `obs 3`, or `obs 2,0,1` for pictures."""
+    """The names, or indices where there are none: `obs 3`, `obs 2,0,1`, or `ball 2,0` where the channels have names."""
     if len(given) == size:
         return list(given)
     if len(shape) < 2:
         return [f"{prefix}{i}" for i in range(size)]
-    out = []
-    for i in range(size):
-        index, rest = [], i
-        for n in reversed(shape):
-            index.append(str(rest % n))
-            rest //= n
-        out.append(prefix + ",".join(reversed(index)))
-    return out
+    cells = itertools.product(*(range(n) for n in shape))
+    if len(given) == shape[-1]:
+        return [f"{given[cell[-1]]} {','.join(map(str, cell[:-1]))}" for cell in cells]
+    return [prefix + ",".join(map(str, cell)) for cell in cells]
 
 
 def offsets(columns: Sequence[PairColumn]) -> list[int]:
