@@ -1,5 +1,8 @@
 """The catalogue, which the command line believes without jax, against the environments themselves."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -71,3 +74,12 @@ def test_an_unknown_environment_names_the_nearest(text, hint):
     with pytest.raises(Exception, match="unknown environment") as caught:
         catalogue.find(text)
     assert hint in str(caught.value)
+
+
+def test_gymnax_does_not_bring_plotting_libraries_and_can_still_draw():
+    program = (
+        "import sys, hadesd.distill.environments.gymnax; print('pandas' in sys.modules, 'seaborn' in sys.modules);"
+        "import gymnax.environments.misc.pong as pong; print(callable(pong.sns.color_palette), callable(pong.plt.figure))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", "True", "True"]

@@ -1,10 +1,46 @@
 """gymnax: classic control, MinAtar and Pong."""
 
+import importlib
+import importlib.util
+import sys
+from types import ModuleType
 from typing import Any
 
-import gymnax
 import jax
 import jax.numpy as jnp
+
+DEFERRED = ("seaborn", "matplotlib.pyplot")
+"""Plotting libraries that gymnax imports for its drawings, and with them pandas and scipy.stats."""
+
+
+class _Deferred(ModuleType):
+    """A module that is loaded when one of its names is first asked for.
+
+    (importlib.util.LazyLoader would do, but up to Python 3.12 it already loads at the second import statement.)
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def _import_gymnax() -> ModuleType:
+    """gymnax without its plotting libraries: they take most of its four seconds, at every start of every run."""
+    for name in DEFERRED:
+        if name not in sys.modules and (spec := importlib.util.find_spec(name)) is not None:
+            module = _Deferred(name)
+            module.__spec__ = spec
+            sys.modules[name] = module
+    import gymnax
+
+    for name in DEFERRED:  # whoever imports them from here on gets the real ones
+        if isinstance(sys.modules.get(name), _Deferred):
+            del sys.modules[name]
+    return gymnax
+
+
+gymnax = _import_gymnax()
 
 
 class GymnaxEnvironment:
