@@ -30,7 +30,7 @@ LONG = COMMON | {
     "cloning": {"epochs": 100},
 }
 SHORT = COMMON | {
-    "evolution": {"population": 32, "sigma": 0.3, "shaping": "ranks", "generations": 800},
+    "evolution": {"population": 56, "sigma": 0.3, "shaping": "ranks", "generations": 600},
     "policy": {"width": 16, "inits": 2},
     "cloning": {"epochs": 50},
     "evaluation": {"environments": 2, "steps": 150, "normalisation": "none"},

@@ -79,7 +79,7 @@ def test_an_unknown_environment_names_the_nearest(text, hint):
 def test_gymnax_does_not_bring_plotting_libraries_and_can_still_draw():
     program = (
         "import sys, hadesd.distill.environments.gymnax; print('pandas' in sys.modules, 'seaborn' in sys.modules);"
-        "import gymnax.environments.misc.pong as pong; print(callable(pong.sns.color_palette), callable(pong.plt.figure))"
+        "import gymnax.environments.misc.pong as p; print(callable(p.sns.color_palette), callable(p.plt.figure))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", "True", "True"]
