@@ -38,6 +38,8 @@ def load(path: Path) -> DatasetFile:
     """
     if not path.is_file():
         raise NotFoundError(f"there is no file {path}: make one with 'hadesd export RUN -o {path.name}'")
+    if not zipfile.is_zipfile(path):
+        raise UsageError(f"{path} is not a readable npz file (it is no zip archive): export it again")
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             content = {name: archive[name] for name in archive.files}

@@ -29,6 +29,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Write the file and say what is in it."""
+    require_daemon_extra("export")
     from hadesd.supervisor.runs import find_directory
 
     name, generation = split_generation(args.run)
@@ -96,7 +97,6 @@ def _copy_newest(directory: Path, output: Path) -> None:
 
 
 def _from_checkpoint(directory: Path, generation: int, output: Path) -> None:
-    require_daemon_extra("export")
     from hadesd.cli.computing import prepare_computing
     from hadesd.supervisor.runs import load
 

@@ -20,6 +20,6 @@ def require_daemon_extra(verb: str) -> None:
     """
     if missing := missing_packages():
         raise UsageError(
-            f"'hadesd {verb}' computes, which needs {', '.join(missing)}: pip install 'hades-distil[daemon]' "
+            f"'hadesd {verb}' needs {', '.join(missing)}: pip install 'hades-distil[daemon]' "
             "(with an NVIDIA GPU: 'hades-distil[cuda]')"
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hades_protocol.paths import Paths
 from hadesd import catalogue
+from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
@@ -30,6 +31,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Print the pairs."""
+    require_daemon_extra("pairs")
     from hadesd.analysis.datasets import load
     from hadesd.cli.export import newest_dataset
     from hadesd.supervisor.runs import find_directory
