@@ -1,0 +1,117 @@
+"""export, pairs and evaluate on a run that a real worker made; no daemon is needed for any of them."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hades_protocol.errors import ExitCode
+from hades_protocol.paths import Paths
+from hadesd.cli.export import split_generation
+from hadesd.cli.main import main
+from hadesd.supervisor import runs
+from tests.helpers import worker_process as wp
+from tests.helpers.specs import tiny
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with a finished HaDES-F run, older, and a finished direct-neuroevolution run, the newest."""
+    directory = tmp_path_factory.mktemp("home")
+    paths = Paths({"HADES_HOME": str(directory)})
+    paths.make_private()
+    keep = {"keep_every": 2}
+    for i, (method, seed) in enumerate((("es", 1), ("hades-f", 77))):
+        spec = tiny(
+            method=method,
+            seed=seed,
+            policy={"inits": 1},
+            checkpoints=keep | {"keep_best": False},
+            evolution={"generations": 6},
+        )
+        record = runs.create(paths.runs, spec, time.time() - 100 + i)
+        assert wp.finish(paths.runs / record.id) == ExitCode.OK
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HADES_HOME", str(directory))
+        yield directory
+
+
+def hadesd(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err.strip()
+
+
+def test_the_newest_dataset_with_what_it_takes_to_use_it(home, tmp_path, capsys):
+    file = tmp_path / "f.npz"
+    code, out, err = hadesd(capsys, "export", "@", "-o", str(file), "--json")
+    assert code == ExitCode.OK, err
+    assert json.loads(out)["generation"] == 6
+    with np.load(file) as dataset:
+        assert dataset["states"].shape == (2, 4)
+        assert dataset["states"].dtype == dataset["actions"].dtype == np.float32
+        meta = json.loads(str(dataset["meta"]))
+    assert (meta["method"], meta["policy"]["init_seed"]) == ("hades-f", 77), "HaDES-F needs its own initialisation"
+    assert meta["versions"].keys() >= {"jax", "brax", "gymnax", "evosax"}
+    code, out, err = hadesd(capsys, "evaluate", str(file), "--inits", "2", "--episodes", "2", "--json")
+    assert code == ExitCode.OK, err
+    assert json.loads(out)["settings"]["policy"]["init_seed"] == 77
+
+
+def test_a_kept_generation_out_of_its_checkpoint(home, tmp_path, capsys):
+    newest, earlier = tmp_path / "6.npz", tmp_path / "2.npz"
+    assert hadesd(capsys, "export", "@@6", "-o", str(newest))[0] == ExitCode.OK
+    assert hadesd(capsys, "export", "@@2", "-o", str(earlier))[0] == ExitCode.OK
+    assert json.loads(str(np.load(earlier)["meta"]))["generation"] == 2
+    same = [d for d in (home / "runs").iterdir() if (d / "dataset.npz").exists()]
+    assert newest.read_bytes() == (same[0] / "dataset.npz").read_bytes(), "the same arrays give the same file"
+
+
+def test_the_pairs_as_a_table_and_as_json(home, capsys):
+    code, out, err = hadesd(capsys, "pairs", "@")
+    assert code == ExitCode.OK, err
+    assert out.splitlines()[0].split() == ["pair", "x", "vx", "angle", "w", "action"]
+    assert [line.split()[-1] for line in out.splitlines()[1:]] == ["left", "right"]
+    document = json.loads(hadesd(capsys, "pairs", "@", "--json")[1])
+    assert document["actions"] == [[1.0, 0.0], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["@@1", "-o", "{tmp}/x.npz"], 3, "keeps no checkpoint of generation 1"),
+        (["@@99", "-o", "{tmp}/x.npz"], 3, "keeps no checkpoint of generation 99"),
+        (["nobody", "-o", "{tmp}/x.npz"], 3, "there is no run 'nobody'"),
+        (["@@x", "-o", "{tmp}/x.npz"], 2, "after @ comes a generation"),
+        (["@", "-o", "{tmp}/x.csv"], 2, "exports are npz files"),
+        (["@", "-o", "{tmp}/none/x.npz"], 2, "No such file or directory"),
+        (["@", "-o", "{tmp}/there.npz"], 2, "--force"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_in_one_line(home, tmp_path, capsys, arguments, code, says):
+    (tmp_path / "there.npz").write_text("mine")
+    got, out, err = hadesd(capsys, "export", *(text.format(tmp=tmp_path) for text in arguments))
+    assert (got, out) == (code, "")
+    assert says in err
+    assert len(err.splitlines()) == 1
+    assert (tmp_path / "there.npz").read_text() == "mine"
+
+
+def test_direct_neuroevolution_has_no_dataset(home, tmp_path, capsys):
+    paths = Paths({"HADES_HOME": str(home)})
+    (es,) = [record.id for record, spec in runs.scan(paths.runs)[0] if spec.method == "es"]
+    for name in (es, f"{es}@6"):
+        code, _, err = hadesd(capsys, "export", name, "-o", str(tmp_path / "x.npz"))
+        assert code in (ExitCode.USAGE, ExitCode.NOT_FOUND_OR_STATE)
+        assert "es" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("@", ("@", None)), ("@@50", ("@", 50)), ("abc", ("abc", None)), ("abc@7", ("abc", 7)), ("@7", ("@", 7))],
+)
+def test_naming_a_generation(text, expected):
+    assert split_generation(text) == expected
