@@ -10,7 +10,7 @@ from hades_protocol.control import ControlClient, listens
 from hades_protocol.errors import ExitCode, UnreachableError, UsageError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
-from hadesd.supervisor.files import tail_lines
+from hadesd.files import tail_lines
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.05

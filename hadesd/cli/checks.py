@@ -16,9 +16,9 @@ from hades_protocol.errors import HadesError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hadesd.cli.extras import missing_packages
+from hadesd.files import is_locked, tail_lines
 from hadesd.settings import load_settings
 from hadesd.supervisor import gpus
-from hadesd.supervisor.files import is_locked, tail_lines
 from hadesd.supervisor.processes import usable_cores
 
 CLIENT_PACKAGES = ("msgpack", "msgspec", "pyzmq", "structlog", "textual")

@@ -11,7 +11,7 @@ from hades_protocol.errors import NotFoundError
 from hades_protocol.paths import Paths
 from hadesd.cli.output import use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_run, add_verb
-from hadesd.supervisor.files import tail_lines
+from hadesd.files import tail_lines
 
 POLL_SECONDS = 0.2
 MAX_BYTES = 64 * 2**20

@@ -10,7 +10,7 @@ from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hadesd.cli.output import say
 from hadesd.cli.parsing import Parser, Subparsers, add_verb, positive_seconds
-from hadesd.supervisor.files import is_locked
+from hadesd.files import is_locked
 
 POLL_SECONDS = 0.1
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hadesd.supervisor.files import tail_lines
+from hadesd.files import tail_lines
 from hadesd.supervisor.thinning import thin
 
 METRICS_FILE = "metrics.jsonl"

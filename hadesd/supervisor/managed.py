@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from hades_protocol.messages import DatasetSnapshot, RunSummary
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import WITH_WORKER
-from hadesd.supervisor.files import is_locked
+from hadesd.files import is_locked
 from hadesd.supervisor.gpus import Gpu
 from hadesd.supervisor.history import History
 from hadesd.supervisor.machine_state import Run

@@ -9,8 +9,8 @@ from hades_protocol import codec, events
 from hades_protocol.errors import ProtocolMismatchError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hadesd import worker_messages as wm
+from hadesd.files import tail_lines
 from hadesd.supervisor import machine_words as w
-from hadesd.supervisor.files import tail_lines
 from hadesd.supervisor.machine_state import InvalidTransition
 from hadesd.supervisor.managed import Managed, summarise
 from hadesd.supervisor.processes import LOG_FILE

@@ -14,7 +14,7 @@ import msgspec
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
 from hades_protocol.messages import Lineage
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
-from hadesd.supervisor.files import sync_directory, tail_lines, write_atomically
+from hadesd.files import sync_directory, tail_lines, write_atomically
 from hadesd.supervisor.machine_state import Desired, Outcome, Run
 
 SCHEMA = 1

@@ -25,6 +25,7 @@ import orbax.checkpoint as ocp
 
 from hades_protocol.errors import HadesError
 from hades_protocol.run_spec import Checkpoints
+from hadesd.files import sync_directory
 
 SCHEMA = 1
 MANIFEST = "hades.json"
@@ -87,7 +88,7 @@ class CheckpointStore:
             shutil.rmtree(final)
         partial.rename(final)
         if durable:
-            _flush_directory(self.directory)
+            sync_directory(self.directory)
             self._durable, self._flushed_at = generation, time.monotonic()
         self._fitness[generation] = description.get("fitness_mean")
         self._retain()
@@ -230,12 +231,4 @@ def _flush(directory: Path) -> None:
                 os.fsync(fd)
             finally:
                 os.close(fd)
-        _flush_directory(Path(root))
-
-
-def _flush_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        sync_directory(Path(root))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hades_protocol.errors import WrongStateError
-from hadesd.supervisor.files import is_locked
+from hadesd.files import is_locked
 from hadesd.supervisor.lock import DaemonLock
 
 
