@@ -69,8 +69,10 @@ class Daemon:
         self._control = context.socket(zmq.ROUTER)
         for socket in (self._events, self._control):
             socket.setsockopt(zmq.MAXMSGSIZE, codec.MAX_MESSAGE)
-            socket.setsockopt(zmq.HEARTBEAT_IVL, 500)
-            socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 1500)
+        # On the event socket alone: there a screen that is gone should cost nothing for long. A request's client
+        # has a deadline of its own, and on a starved machine a missed heartbeat would drop its request unanswered.
+        self._events.setsockopt(zmq.HEARTBEAT_IVL, 500)
+        self._events.setsockopt(zmq.HEARTBEAT_TIMEOUT, 1500)
         found = usable_gpus()
         session = secrets.token_hex(8)
         publisher = Publisher(session, self._send_event, time.time)
