@@ -15,6 +15,7 @@ import numpy as np
 import structlog
 from jax.sharding import NamedSharding, PartitionSpec
 
+from hades_protocol.errors import UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_spec import RunSpec
 from hadesd.distill.generation import EvolutionState, compile_step, init_state
@@ -37,7 +38,10 @@ class Runner:
     def __init__(self, directory: Path, spec: RunSpec, channel: Channel) -> None:
         self.directory, self.spec, self.channel = directory, spec, channel
         self.problem, self.mean = build.build(spec)
-        self.mesh = make_mesh(spec.resources.devices)
+        try:
+            self.mesh = make_mesh(spec.resources.devices)
+        except ValueError as error:
+            raise UsageError(f"resources.devices: {error}; 0 takes all that are there") from None
         self.store = CheckpointStore(directory / "checkpoints", spec.checkpoints)
         devices = self.mesh.devices.size
         chunk = build.initial_chunk(spec, devices, self.mesh.devices.flat[0].platform)

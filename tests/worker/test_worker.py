@@ -108,6 +108,13 @@ def test_settings_that_the_environment_does_not_admit_end_it_with_a_reason(tmp_p
     assert "Traceback" not in log_of(directory)
 
 
+def test_more_devices_than_there_are_end_it_with_a_reason(tmp_path):
+    directory = wp.make_run(tmp_path / "devices", tiny(resources={"devices": 5}))
+    assert wp.finish(directory) == ExitCode.RUN_FAILED
+    assert "5 devices are asked for and 2 are present" in log_of(directory)
+    assert "Traceback" not in log_of(directory)
+
+
 MEMORY_LIMIT = """
 import os, resource, sys
 limit = int(sys.argv[2])
