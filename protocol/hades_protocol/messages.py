@@ -38,6 +38,19 @@ class GenerationTiming(msgspec.Struct, frozen=True, kw_only=True):
     committed_at: float  # Unix time
 
 
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """A level to compare a run with, drawn as a line: what PPO reaches in the same environment, say.
+
+    references.json in a run directory is a list of them.
+    """
+
+    name: str  # e.g. PPO
+    value: float  # mean episodic return
+    sem: float | None = None  # standard error of value
+    source: str = ""  # how it was measured, or where it was published
+    env_steps: int | None = None  # environment steps it was trained for
+
+
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     """Where a fork came from."""
 
