@@ -75,7 +75,7 @@ class Control:
             case c.Snapshot():
                 return c.SnapshotResult(daemon=daemon.info, seq=daemon.seq, runs=daemon.summaries())
             case c.Start():
-                return daemon.submit(request.spec)
+                return daemon.submit(request.spec, request.group)
             case c.Pause():
                 return daemon.ask(request.run, w.PauseAsked(), request.expected_state)
             case c.Resume():

@@ -23,11 +23,23 @@ NEWEST_SECONDS = 20
 """Generations whose median duration is shown as seconds a generation."""
 
 INT_FIELDS = ("generation", "episodes", "unfinished", "nan", "env_steps")
-FLOAT_FIELDS = ("fitness_mean", "fitness_best", "fitness_worst", "fitness_std", "best_so_far", "sigma")
+FLOAT_FIELDS = (
+    "fitness_mean",
+    "fitness_best",
+    "fitness_worst",
+    "fitness_std",
+    "best_so_far",
+    "sigma",
+    "evaluated_mean",
+    "evaluated_sem",
+)
+
+EVALUATED_FROM = 16
+"""Points from which the evaluations of the mean dataset take part in the thinning; below, the newest one stays."""
 
 
 class History:
-    """One column per metric: 88 bytes a generation. NaN in a column stands for null.
+    """One column per metric: 104 bytes a generation. NaN in a column stands for null.
 
     Only the newest generation is read at first; the rest when somebody asks for it or a worker adds to it.
     """
@@ -95,7 +107,12 @@ class History:
         self._load()
         start = bisect.bisect_right(self._columns["generation"], after)
         curves = [self._columns["fitness_mean"], self._columns["fitness_best"]]
-        return len(curves[0]), tuple(self._at(i) for i in thin(curves, start, points))
+        evaluated = self._columns["evaluated_mean"]
+        newest = next((i for i in range(len(evaluated) - 1, start - 1, -1) if not math.isnan(evaluated[i])), None)
+        if newest is not None and points >= EVALUATED_FROM:
+            curves.append(evaluated)
+        always = () if newest is None else (newest,)
+        return len(evaluated), tuple(self._at(i) for i in thin(curves, start, points, always))
 
     def _load(self) -> None:
         if not self._loaded:

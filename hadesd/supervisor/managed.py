@@ -92,6 +92,7 @@ def summarise(managed: Managed) -> RunSummary:
         worker_pid=run.worker_pid,
         parent=managed.record.parent,
         directory=str(managed.directory),
+        group=managed.record.group,
     )
 
 

@@ -43,6 +43,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     spec: dict[str, Any]
     preset: str = ""
+    group: str = ""
     parent: Lineage | None = None
     desired: Desired = "run"
     queued_at: float = 0.0
@@ -74,7 +75,7 @@ def new_id(env: str, now: float) -> str:
     return f"{name}-{day}-{''.join(secrets.choice(ALPHABET) for _ in range(4))}"
 
 
-def create(runs: Path, spec: RunSpec, now: float) -> RunRecord:
+def create(runs: Path, spec: RunSpec, now: float, group: str = "") -> RunRecord:
     """Make a run directory with its run.json; it appears whole or not at all.
 
     Raises:
@@ -91,6 +92,7 @@ def create(runs: Path, spec: RunSpec, now: float) -> RunRecord:
                 queued_at=now,
                 spec=spec_to_dict(spec),
                 preset=spec.preset,
+                group=group,
                 history=(change,),
             )
             if _place(runs, record):

@@ -14,6 +14,7 @@ import structlog
 from hades_protocol import events
 from hades_protocol.commands import HistoryResult, ShowResult
 from hades_protocol.errors import InternalError, WrongStateError
+from hades_protocol.groups import check_group
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec, build_spec
@@ -31,6 +32,7 @@ from hadesd.supervisor.machine_state import CrashPolicy, Run
 from hadesd.supervisor.managed import Managed, StartWorker, summarise, without_progress
 from hadesd.supervisor.processes import usable_cores
 from hadesd.supervisor.publisher import Publisher
+from hadesd.supervisor.references import read_references
 from hadesd.supervisor.reports import Reports
 
 LATE_TICK = 5.0
@@ -92,24 +94,32 @@ class Supervisor:
         )
 
     def history(self, name: str, after: int, points: int) -> HistoryResult:
-        """Metrics of a run."""
+        """Metrics of a run, and the levels to compare them with."""
         managed = self._find(name)
         total, metrics = managed.history.select(after, points)
-        return HistoryResult(run=managed.run.id, seq=self.seq, generations_total=total, metrics=metrics)
+        return HistoryResult(
+            run=managed.run.id,
+            seq=self.seq,
+            generations_total=total,
+            metrics=metrics,
+            references=read_references(managed.directory),
+        )
 
     def dataset(self, name: str) -> DatasetSnapshot:
         """The newest committed mean dataset of a run."""
         managed = self._find(name)
         return managed.dataset or read_dataset(managed.directory, managed.run.id)
 
-    def submit(self, values: dict[str, Any]) -> RunSummary:
-        """Make a new run and queue it."""
+    def submit(self, values: dict[str, Any], group: str = "") -> RunSummary:
+        """Make a new run, in a group where one is given, and queue it."""
         self._refuse_when_stopping()
+        if group:
+            check_group(group)
         spec = build_spec(values)
         catalogue.find(spec.env)
-        record = runs.create(self._paths.runs, spec, time.time())
+        record = runs.create(self._paths.runs, spec, time.time(), group)
         managed = self._add(record, spec)
-        log.info("run submitted", run=record.id, env=spec.env, method=spec.method)
+        log.info("run submitted", run=record.id, env=spec.env, method=spec.method, group=group or None)
         self._schedule()
         self._publish(managed)
         return summarise(managed)

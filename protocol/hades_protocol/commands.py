@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GenerationMetrics, RunSummary
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GenerationMetrics, Reference, RunSummary
 from hades_protocol.run_state import RunState
 from hades_protocol.version import MAJOR
 
@@ -33,9 +33,13 @@ class Hello(Request, frozen=True, tag="hello"):
 
 
 class Start(Request, frozen=True, tag="start"):
-    """Queue a new run. `spec`: nested settings as in run.json. Result: RunSummary."""
+    """Queue a new run. `spec`: nested settings as in run.json. Result: RunSummary.
+
+    group: name of the group that the run belongs to (hades_protocol.groups), empty for none; since protocol 1.1.
+    """
 
     spec: dict[str, Any]
+    group: str = ""
 
 
 class Snapshot(Request, frozen=True, tag="snapshot"):
@@ -111,15 +115,18 @@ class HistoryResult(msgspec.Struct, frozen=True, kw_only=True):
     """Metrics in ascending order of generation.
 
     Where there are more generations than asked for, they are thinned such that in every bucket the lowest
-    and the highest of `fitness_mean` and `fitness_best` stay: no spike is lost.
+    and the highest of `fitness_mean`, `fitness_best` and `evaluated_mean` stay: no spike is lost; and so does the
+    newest generation whose mean dataset was evaluated.
 
     seq: number of the last event that is already contained (as in SnapshotResult).
+    references: levels to compare the fitness with, from references.json in the run directory; since protocol 1.1.
     """
 
     run: str
     seq: int
     generations_total: int
     metrics: tuple[GenerationMetrics, ...]
+    references: tuple[Reference, ...] = ()
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):

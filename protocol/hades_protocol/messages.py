@@ -84,6 +84,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     worker_pid: int | None = None
     parent: Lineage | None = None
     directory: str = ""
+    group: str = ""  # runs that were made together, by `hadesd sweep` say; decides nothing that is computed
 
 
 class DaemonInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import pytest
 
 from hades_protocol import commands
 from hades_protocol.errors import InternalError, NotFoundError, UsageError, WrongStateError
+from hades_protocol.messages import Reference
 from hades_protocol.run_state import RunState
 from tests.helpers.daemon import BIN, Home, until
 from tests.helpers.fake_worker import BEHAVIOURS
@@ -32,6 +33,26 @@ def test_a_run_from_start_to_finish(home: Home) -> None:
     history = home.ask(commands.History, run=run)
     assert [m.generation for m in history.metrics] == [1, 2, 3, 4, 5]
     assert home.record(run)["outcome"]["kind"] == "finished"
+
+
+def test_a_group_outlives_the_daemon_and_references_come_with_the_history(home: Home) -> None:
+    first = home.fake_daemon()
+    spec = {"env": "CartPole-v1", "evolution": {"generations": 1}}
+    grouped = home.ask(commands.Start, spec=spec, group="sizes")
+    alone = home.ask(commands.Start, spec=spec)
+    assert (grouped.group, alone.group) == ("sizes", "")
+    with pytest.raises(UsageError, match="cannot name a group"):
+        home.ask(commands.Start, spec=spec, group="../x")
+    home.reaches(grouped.id, S.FINISHED)
+    (home.paths.runs / grouped.id / "references.json").write_text('[{"name": "PPO", "value": 12.5, "sem": 0.5}]')
+    (home.paths.runs / alone.id / "references.json").write_text('[{"name": "PPO"')
+    assert home.ask(commands.History, run=grouped.id).references == (Reference(name="PPO", value=12.5, sem=0.5),)
+    assert home.ask(commands.History, run=alone.id).references == ()
+    assert any("references" in line["event"] for line in home.log() if line["level"] == "warning")
+    first.terminate()
+    assert first.wait(30) == 0
+    home.fake_daemon()
+    assert {r.id: r.group for r in home.ask(commands.Snapshot).runs} == {grouped.id: "sizes", alone.id: ""}
 
 
 def test_pause_ends_the_process_and_resume_goes_on(home: Home) -> None:

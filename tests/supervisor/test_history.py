@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hadesd.supervisor.history import History
+from hadesd.supervisor.history import EVALUATED_FROM, History
 from hadesd.supervisor.thinning import MIN_POINTS, thin
 
 
@@ -137,6 +137,37 @@ def test_a_local_spike_survives_beside_a_higher_one() -> None:
     curve = [0.0] * 1000
     curve[100], curve[900] = 1.0, 50.0
     assert {100, 900} <= set(thin([curve, curve], 0, 40))
+
+
+@given(
+    total=st.integers(1, 3000), every=st.integers(1, 400), points=st.integers(MIN_POINTS, 60), start=st.integers(0, 40)
+)
+def test_the_newest_evaluation_of_the_mean_dataset_is_never_thinned_away(
+    total: int, every: int, points: int, start: int
+) -> None:
+    mean = [float(i % 7) for i in range(total)]
+    evaluated = [float(i) if i % every == 0 else math.nan for i in range(total)]
+    newest = (total - 1) // every * every
+    start = min(start, newest)
+    curves = [mean, mean, evaluated] if points >= EVALUATED_FROM else [mean, mean]
+    kept = thin(curves, start, points, (newest,))
+    assert newest in kept
+    assert len(kept) <= points
+
+
+def test_evaluations_survive_in_memory_and_when_thinned(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    for g in range(1, 501):
+        line = metrics(g, float(g))
+        if g % 50 == 0:
+            line = msgspec.structs.replace(line, evaluated_mean=g / 2, evaluated_sem=0.25)
+        history.add(line, timing(g))
+    total, found = history.select(0, 60)
+    assert (total, len(found) <= 60) == (500, True)
+    seen = {m.generation: (m.evaluated_mean, m.evaluated_sem) for m in found if m.evaluated_mean is not None}
+    assert seen.keys() >= {50, 500}, "the lowest and the newest evaluation are gone"
+    assert seen[500] == (250.0, 0.25)
+    assert history.select(0, MIN_POINTS)[1][-1].evaluated_mean == 250.0
 
 
 def test_what_fits_is_not_thinned() -> None:

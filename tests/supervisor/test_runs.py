@@ -60,6 +60,24 @@ def test_fields_of_a_later_version_are_kept(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["desired"] == "pause"
 
 
+def test_a_run_of_a_version_without_groups_loads(tmp_path: Path) -> None:
+    record = runs.create(tmp_path, SPEC, NOW)
+    path = tmp_path / record.id / "run.json"
+    values = json.loads(path.read_text())
+    del values["group"]
+    path.write_text(json.dumps(values))
+    again, spec = runs.load(tmp_path / record.id)
+    assert (again.group, spec) == ("", SPEC)
+
+
+def test_the_group_is_kept_beside_the_settings_not_in_them(tmp_path: Path) -> None:
+    record = runs.create(tmp_path, SPEC, NOW, group="sizes")
+    again, spec = runs.load(tmp_path / record.id)
+    assert again.group == "sizes"
+    assert "group" not in again.spec
+    assert spec == SPEC, "a group must not change what is computed"
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
