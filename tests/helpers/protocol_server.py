@@ -33,7 +33,14 @@ from hades_protocol.events import (
     RunLog,
     dataset_topic,
 )
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GenerationMetrics, GenerationTiming, RunSummary
+from hades_protocol.messages import (
+    DaemonInfo,
+    DatasetSnapshot,
+    GenerationMetrics,
+    GenerationTiming,
+    Reference,
+    RunSummary,
+)
 from hades_protocol.run_state import RunState
 from hades_protocol.version import MAJOR, MINOR
 
@@ -101,6 +108,7 @@ class FakeDaemon:
         self.runs = {run.id: run for run in runs}
         self.metrics: dict[str, list[GenerationMetrics]] = {run.id: [] for run in runs}
         self.datasets: dict[str, DatasetSnapshot] = {}
+        self.references: dict[str, tuple[Reference, ...]] = {}
 
     def _stamp(self) -> dict[str, Any]:
         self.seq += 1
@@ -178,7 +186,13 @@ class FakeDaemon:
     def history(self, run_id: str) -> HistoryResult:
         """A run's metrics at this moment."""
         metrics = tuple(self.metrics[run_id])
-        return HistoryResult(run=run_id, seq=self.seq, generations_total=len(metrics), metrics=metrics)
+        return HistoryResult(
+            run=run_id,
+            seq=self.seq,
+            generations_total=len(metrics),
+            metrics=metrics,
+            references=self.references.get(run_id, ()),
+        )
 
 
 class ProtocolServer:

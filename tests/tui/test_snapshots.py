@@ -1,18 +1,22 @@
 """What the screen looks like, at sizes people use. After a wanted change: pytest tests/tui --snapshot-update."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from hades_protocol.client import Client
+from hades_protocol.messages import Reference
+from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase
 from hades_tui.app import HadesApp
 from hades_tui.widgets.pairs_panel import PairsPanel
-from tests.helpers.protocol_server import ProtocolServer
-from tests.tui.conftest import ANT
+from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
+from tests.tui.conftest import ANT, CARTPOLE, HOPPER
 from tests.tui.test_app import until
 
 SnapCompare = Callable[..., bool]
@@ -55,6 +59,37 @@ def settled(*keys: str) -> Callable[[Pilot[None]], Any]:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_main_screen(snap_compare: SnapCompare, screen: Callable[..., HadesApp], size: tuple[int, int]) -> None:
     assert snap_compare(screen(), terminal_size=size, run_before=settled())
+
+
+@pytest.fixture
+def compared(tmp_path: Path) -> Iterator[ProtocolServer]:
+    """A sweep of two runs; one, with evaluations of its mean dataset, is compared with PPO."""
+    daemon = FakeDaemon(
+        runs=(
+            a_run(CARTPOLE, group="cartpole-pairs-k3f9", created_at=3e9),
+            a_run(HOPPER, RunState.QUEUED, group="cartpole-pairs-k3f9", created_at=2e9),
+        )
+    )
+    for g in range(1, 121):
+        mean = 480.0 * (1 - 0.97**g) + 12.0 * math.sin(g)
+        evaluated = {"evaluated_mean": mean - 25.0, "evaluated_sem": 4.2} if g % 10 == 0 else {}
+        daemon.commit(CARTPOLE, mean, fitness_std=30.0, fitness_best=mean + 60.0, **evaluated)
+    daemon.datasets[CARTPOLE] = a_dataset(120, 2)
+    daemon.references[CARTPOLE] = (
+        Reference(name="PPO", value=500.0, sem=1.0, source="measured"),
+        Reference(name="random", value=22.0),
+    )
+    with serving(tmp_path, daemon) as running:
+        yield running
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_references_and_evaluations(snap_compare: SnapCompare, compared: ProtocolServer, size: tuple[int, int]) -> None:
+    client = Client(compared.control, compared.events)
+    try:
+        assert snap_compare(HadesApp(client), terminal_size=size, run_before=settled())
+    finally:
+        client.close()
 
 
 def test_failed_es_run_readonly(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> None:

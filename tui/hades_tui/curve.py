@@ -1,10 +1,14 @@
-"""A run's fitness as a picture: axes, the band around the mean, the lines of mean and best. Pure."""
+"""A run's fitness as a picture: axes, the band around the mean, the lines of mean and best, and what to compare.
+
+Pure. The mean dataset's evaluations are markers, references dotted lines (hades_tui.overlay).
+"""
 
 from collections.abc import Sequence
 
 import msgspec
 
-from hades_protocol.messages import GenerationMetrics
+from hades_protocol.messages import GenerationMetrics, Reference
+from hades_tui import overlay
 from hades_tui.plot import BLOCKS, Canvas, Column, Point, Scale, band, columns, nice_step, scale_for, ticks
 from hades_tui.view import Line, number
 
@@ -19,11 +23,12 @@ class Series(msgspec.Struct, frozen=True):
     best: list[Point]
     lower: list[Point]
     upper: list[Point]
+    evaluated: list[Point]
 
 
 def series(metrics: Sequence[GenerationMetrics]) -> Series:
     """The lines of a curve; generations without a finite fitness are left out."""
-    out = Series([], [], [], [])
+    out = Series([], [], [], [], [])
     for m in metrics:
         x = float(m.generation)
         if m.fitness_mean is not None:
@@ -33,11 +38,19 @@ def series(metrics: Sequence[GenerationMetrics]) -> Series:
             out.upper.append((x, m.fitness_mean + spread))
         if m.fitness_best is not None:
             out.best.append((x, m.fitness_best))
+        if m.evaluated_mean is not None:
+            out.evaluated.append((x, m.evaluated_mean))
     return out
 
 
 def draw(
-    metrics: Sequence[GenerationMetrics], width: int, height: int, *, logarithmic: bool = False, colours: bool = True
+    metrics: Sequence[GenerationMetrics],
+    width: int,
+    height: int,
+    *,
+    references: Sequence[Reference] = (),
+    logarithmic: bool = False,
+    colours: bool = True,
 ) -> list[Line]:
     """The picture in so many columns and rows; without colours the band is two dotted lines."""
     if width < MIN_WIDTH or height < MIN_HEIGHT:
@@ -45,14 +58,14 @@ def draw(
     data = series(metrics)
     if not data.mean and not data.best:
         return []
-    values = [y for line in (data.mean, data.best, data.lower, data.upper) for _, y in line]
-    scale = scale_for(values, logarithmic)
+    values = [y for line in (data.mean, data.best, data.lower, data.upper, data.evaluated) for _, y in line]
+    scale = scale_for([*values, *(reference.value for reference in references)], logarithmic)
     rows = height - 2  # below them the axis and its numbers
     labels = {scale.row(v, rows): _tick(v) for v in ticks(scale, rows, apart=2 if rows < 9 else 3)}
     margin = max([3, *(len(label) for label in labels.values())])
     first, last = float(metrics[0].generation), float(metrics[-1].generation)
     inner = width - margin - 2
-    area = _area(data, scale, (first, last), inner, rows, set(labels), colours)
+    area = _area(data, references, scale, (first, last), inner, rows, set(labels), colours)
     lines: list[Line] = []
     for y in range(rows):
         label = labels.get(y, "")
@@ -67,6 +80,7 @@ def _tick(value: float) -> str:
 
 def _area(
     data: Series,
+    references: Sequence[Reference],
     scale: Scale,
     reach: tuple[float, float],
     width: int,
@@ -91,21 +105,32 @@ def _area(
     else:
         edges.trace(at(data.lower, 2 * width), row)
         edges.trace(at(data.upper, 2 * width), row)
+    marks = overlay.markers(data.evaluated, scale, reach, width, rows)
+
+    def is_taken(x: int, y: int) -> bool:
+        return (x, y) in marks or bool(mean.bits(x, y) | best.bits(x, y))
+
+    over = overlay.labels(references, scale, width, rows, is_taken) | marks
+    dotted = overlay.lines(references, scale, rows)
     out: list[Line] = []
     for y in range(rows):
-        blank = ("┈", "grid") if y in grid else (" ", "text")
+        blank = (dotted[y], "reference") if y in dotted else ("┈", "grid") if y in grid else (" ", "text")
         line: Line = []
         for x in range(width):
-            fill, fill_hue = _band_cell(spread[x], 8 * (rows - 1 - y), blank)
-            dots = mean.bits(x, y) | best.bits(x, y)
-            if dots:
+            fill, hue = _band_cell(spread[x], 8 * (rows - 1 - y), blank)
+            inside = hue in ("band.full", "band.inverse")
+            if (x, y) in over:
+                character, hue = over[x, y]
+                line.append((character, f"{hue}.band" if inside else hue))
+            elif dots := mean.bits(x, y) | best.bits(x, y):
                 hue = "mean" if mean.bits(x, y) else "best"
-                inside = fill_hue in ("band.full", "band.inverse")
                 line.append((chr(0x2800 + dots), f"{hue}.band" if inside else hue))
             elif edge := edges.bits(x, y):
                 line.append((chr(0x2800 + edge), "faint"))
+            elif hue == "band.full" and y in dotted:
+                line.append((dotted[y], "reference.band"))
             else:
-                line.append((fill, fill_hue))
+                line.append((fill, hue))
         out.append(_merged(line))
     return out
 

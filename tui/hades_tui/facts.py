@@ -15,6 +15,8 @@ def fact_lines(model: Model, width: int, height: int) -> list[Line]:
     facts = [("population", f"{run.population}"), ("seed", f"{run.seed}")]
     if run.method != "es":
         facts.insert(0, ("pairs", f"{run.pairs}"))
+    if run.group:
+        facts.append(("group", run.group))
     if newest is not None:
         facts.append(("sigma", f"{newest.sigma:.4g}"))
         facts.append(("steps / generation", f"{newest.env_steps:,}".replace(",", " ")))

@@ -4,6 +4,7 @@ from hades_protocol.run_state import RunState
 from hades_tui.curve import draw
 from hades_tui.digits import big
 from hades_tui.model import Model
+from hades_tui.overlay import MARKER
 from hades_tui.view import BEGIN, Line, number, status_line, trouble_line
 
 BIG_FROM = (44, 17)
@@ -22,19 +23,28 @@ def fitness_lines(
         lines.append(trouble)
     numbers = _numbers(model)
     large = width >= BIG_FROM[0] and height >= BIG_FROM[1]
-    lines += ([[], *_large(numbers, width), []]) if large else [_small(numbers)]
+    lines += ([[], *_large(numbers, width), []]) if large else [_small(numbers, width)]
     room = height - len(lines)
-    picture = draw(model.history.metrics, width, room, logarithmic=logarithmic, colours=colours)
+    history = model.history
+    picture = draw(
+        history.metrics, width, room, references=history.references, logarithmic=logarithmic, colours=colours
+    )
     return (lines + (picture or centred([[(_absence(model), "dim")]], width, room)))[:height]
 
 
-def legend(logarithmic: bool, colours: bool = True) -> Line:
-    """What the hues of the curve mean; without hues, what its lines are from top to bottom."""
+def legend(logarithmic: bool, colours: bool = True, evaluated: bool = False) -> Line:
+    """What the hues of the curve mean; without hues, what its lines are from top to bottom.
+
+    evaluated: whether there are evaluations of the mean dataset. References carry their names themselves.
+    """
     if not colours:
-        return [("best of generation · mean + std · mean · mean - std" + (" · log" if logarithmic else ""), "dim")]
+        words = "best of generation · mean + std · mean · mean - std"
+        more = f" · {MARKER} mean dataset" if evaluated else ""
+        return [(words + more + (" · log" if logarithmic else ""), "dim")]
     return [
         ("━ mean ", "mean"),
         ("━ best of generation ", "best"),
+        (f"{MARKER} mean dataset " if evaluated else "", "evaluated"),
         ("█", "band"),
         (" mean ± std", "dim"),
         (" log", "gold") if logarithmic else ("", "dim"),
@@ -57,12 +67,16 @@ def _numbers(model: Model) -> list[tuple[str, str, str]]:
     assert run is not None
     metrics = model.history.metrics
     spread = metrics[-1].fitness_std if metrics and metrics[-1].generation == run.generation else None
-    return [
+    numbers = [
         ("mean", number(run.fitness_mean), "mean"),
         ("best", number(run.fitness_best), "best"),
         ("best so far", number(run.best_so_far), "ever"),
         ("± std", number(spread), "dim"),
     ]
+    if (newest := model.history.evaluated) is not None:
+        error = "" if newest.evaluated_sem is None else f" ± {number(newest.evaluated_sem)}"
+        numbers.insert(2, ("mean dataset" + error, number(newest.evaluated_mean), "evaluated"))
+    return numbers
 
 
 def _large(numbers: list[tuple[str, str, str]], width: int) -> list[Line]:
@@ -71,7 +85,7 @@ def _large(numbers: list[tuple[str, str, str]], width: int) -> list[Line]:
     for label, text, hue in numbers:
         picture = big(text)
         cell = max(len(label), len(picture[0])) + 3
-        if used + cell > width:
+        if used + cell - 3 > width:  # the last one needs no gap behind it
             break
         used += cell
         rows[0].append((f"{label:<{cell}}", "dim"))
@@ -80,9 +94,13 @@ def _large(numbers: list[tuple[str, str, str]], width: int) -> list[Line]:
     return rows
 
 
-def _small(numbers: list[tuple[str, str, str]]) -> Line:
+def _small(numbers: list[tuple[str, str, str]], width: int) -> Line:
     line: Line = []
+    used = 0
     for label, text, hue in numbers:
+        if line and used + len(label) + 1 + len(text) > width:
+            break
+        used += len(label) + 1 + len(text) + 3
         line += [(f"{label} ", "dim"), (text, hue), ("   ", "text")]
     return line
 

@@ -6,7 +6,7 @@ import msgspec
 
 from hades_protocol.commands import HistoryResult
 from hades_protocol.events import GenerationCommitted, HistoryCut
-from hades_protocol.messages import GenerationMetrics
+from hades_protocol.messages import GenerationMetrics, Reference
 
 MAX_POINTS = 4000
 """Points kept for a run; beyond, they are thinned to half of it, spikes first."""
@@ -17,17 +17,24 @@ class RunHistory(msgspec.Struct, frozen=True):
 
     loaded: the daemon's answer is in and every event since. Between question and answer (`requested`)
     `pending` collects the events; before the question they need not be kept, the answer will contain them.
+    references: levels to compare with, as of the daemon's answer.
     """
 
     metrics: tuple[GenerationMetrics, ...] = ()
     loaded: bool = False
     requested: bool = False
     pending: tuple[GenerationCommitted | HistoryCut, ...] = ()
+    references: tuple[Reference, ...] = ()
+
+    @property
+    def evaluated(self) -> GenerationMetrics | None:
+        """The newest generation whose mean dataset was evaluated."""
+        return next((m for m in reversed(self.metrics) if m.evaluated_mean is not None), None)
 
 
 def request(history: RunHistory) -> RunHistory:
     """The daemon is about to be asked."""
-    return RunHistory(metrics=history.metrics, requested=True)
+    return RunHistory(metrics=history.metrics, references=history.references, requested=True)
 
 
 def follow(history: RunHistory, event: GenerationCommitted | HistoryCut) -> RunHistory:
@@ -42,12 +49,12 @@ def follow(history: RunHistory, event: GenerationCommitted | HistoryCut) -> RunH
 def load(history: RunHistory, result: HistoryResult) -> RunHistory:
     """The history after the daemon's answer: events that the answer already contains are not counted twice."""
     later = (event for event in history.pending if event.seq > result.seq)
-    return RunHistory(metrics=_after(result.metrics, later), loaded=True)
+    return RunHistory(metrics=_after(result.metrics, later), references=result.references, loaded=True)
 
 
 def unload(history: RunHistory) -> RunHistory:
     """After a loss of events: still shown, but the daemon must be asked again."""
-    return RunHistory(metrics=history.metrics)
+    return RunHistory(metrics=history.metrics, references=history.references)
 
 
 def _after(
@@ -62,15 +69,20 @@ def _after(
 
 
 def thin(metrics: Sequence[GenerationMetrics], points: int) -> tuple[GenerationMetrics, ...]:
-    """At most about `points` of the metrics; of every bucket the extremes of mean and best fitness stay."""
+    """At most about `points` of the metrics.
+
+    Of every bucket the extremes of mean, best and evaluated fitness stay, and the newest evaluation does.
+    """
     if len(metrics) <= points:
         return tuple(metrics)
-    buckets = max(1, points // 4)
-    keep = {0, len(metrics) - 1}
+    evaluated = [i for i, m in enumerate(metrics) if m.evaluated_mean is not None]
+    buckets = max(1, points // (6 if evaluated else 4))
+    keep = {0, len(metrics) - 1, *evaluated[-1:]}
     for b in range(buckets):
         indices = range(b * len(metrics) // buckets, (b + 1) * len(metrics) // buckets)
         keep |= _extremes(indices, [m.fitness_mean for m in metrics[indices.start : indices.stop]])
         keep |= _extremes(indices, [m.fitness_best for m in metrics[indices.start : indices.stop]])
+        keep |= _extremes(indices, [m.evaluated_mean for m in metrics[indices.start : indices.stop]])
     return tuple(metrics[i] for i in sorted(keep))
 
 

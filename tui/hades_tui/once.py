@@ -8,7 +8,7 @@ from rich.text import Text
 from hades_protocol.client import Client
 from hades_protocol.errors import NotFoundError
 from hades_tui import model as models
-from hades_tui.fitness import fitness_lines
+from hades_tui.fitness import fitness_lines, legend
 from hades_tui.model import Model
 from hades_tui.pairs import PairTable
 from hades_tui.palette import style
@@ -47,6 +47,8 @@ def page(model: Model, width: int) -> list[Line]:
     lines = [heading(shape), *(row(r, shape, r.id == run.id) for r in model.runs), []]
     lines.append([(identity_line(run), "title")])
     lines += fitness_lines(model, width, CURVE_ROWS, colours=False)
+    if model.history.metrics:
+        lines.append(legend(False, colours=False, evaluated=model.history.evaluated is not None))
     if model.dataset is not None and run.method != "es":
         lines += [[], *_pairs(PairTable(model.dataset), width)]
     return lines

@@ -27,6 +27,7 @@ FIELDS: tuple[Field, ...] = (
     Field("run", lambda run: run.id, "bold", right=False),
     Field("environment", lambda run: run.env, rank=4, right=False),
     Field("method", lambda run: run.method, "dim", rank=5, right=False),
+    Field("group", lambda run: run.group, "dim", rank=6, right=False),
     Field("generation", lambda run: f"{run.generation}/{run.generations}", rank=1),
     Field("mean", lambda run: number(run.fitness_mean), "mean"),
     Field("best", lambda run: number(run.fitness_best), "best", rank=1),
@@ -49,9 +50,10 @@ class Layout(msgspec.Struct, frozen=True):
 
 def layout(runs: tuple[RunSummary, ...], width: int) -> Layout:
     """The columns for these runs that fit a width."""
-    ranks = sorted({field.rank for field in FIELDS}, reverse=True)
+    known = tuple(field for field in FIELDS if field.title != "group" or any(run.group for run in runs))
+    ranks = sorted({field.rank for field in known}, reverse=True)
     for rank in ranks:
-        fields = tuple(field for field in FIELDS if field.rank <= rank)
+        fields = tuple(field for field in known if field.rank <= rank)
         widths = tuple(max([len(f.title), *(len(f.text(run)) for run in runs)]) for f in fields)
         for gap in GAPS:
             room = width - 2 - sum(widths) - gap * (len(fields) - 1)

@@ -21,15 +21,16 @@ class FitnessPanel(LinesPanel, can_focus=True):
     def update_model(self, model: Model) -> None:
         """Draw another model."""
         self.model = model
-        run = model.run
+        run, evaluated = model.run, model.history.evaluated is not None
         self.border_title = title(identity_line(run)) if run else title("Fitness")
-        self.border_subtitle = title_of(legend(self.logarithmic, self._colours)) if run else ""
+        self.border_subtitle = title_of(legend(self.logarithmic, self._colours, evaluated)) if run else ""
         self.show()
 
     def key(self) -> object:
         """What the lines are drawn from."""
-        model = self.model
-        return model.run, model.history.metrics, model.history.loaded, model.logs, model.daemon, self.logarithmic
+        model, history = self.model, self.model.history
+        data = history.metrics, history.references, history.loaded
+        return model.run, data, model.logs, model.daemon, self.logarithmic
 
     def build(self, size: Size) -> list[Line]:
         """All lines of the panel."""
