@@ -10,6 +10,7 @@ from hadesd.cli.parsing import Parser
 
 VERBS = {
     "start": "start a distillation (and a daemon, if none runs)",
+    "sweep": "queue every combination of settings as one group of runs, or show one",
     "status": "list the runs, or show one",
     "pause": "commit the generation and end the worker; resume goes on from there",
     "resume": "queue a paused, failed or cancelled run again",
@@ -19,6 +20,9 @@ VERBS = {
     "pairs": "print the state-action pairs of a run or of an exported file",
     "export": "copy a run's dataset into a file",
     "evaluate": "train fresh policies on a dataset and report their return",
+    "transfer": "train policies of many shapes and settings on datasets and compare them",
+    "reference": "train PPO in a run's environment, as a level to compare with",
+    "report": "write a run as one HTML file for people: curve, pairs, a rollout, settings",
     "serve": "run the daemon in the foreground",
     "stop": "stop the daemon; its workers commit first",
     "doctor": "check the installation, the directories, the daemon and the devices",

@@ -20,7 +20,8 @@ COLOURS = {
     RunState.PAUSED: "33",
 }
 
-HEADINGS = ("RUN", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT", "")
+HEADINGS = ("RUN", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT", "GROUP", "")
+LEFT_ALIGNED = ("RUN", "STATE", "GROUP")
 
 
 def say(text: str) -> None:
@@ -74,12 +75,19 @@ def state_words(run: RunSummary) -> str:
 
 
 def table(runs: "list[RunSummary] | tuple[RunSummary, ...]", colour: bool) -> str:
-    """The runs as a table; the last column says why a run is not running."""
+    """The runs as a table; the last column says why a run is not running. Without groups there is no such column."""
     rows = [HEADINGS, *map(_row, runs)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS) - 1)]
+    if not any(run.group for run in runs):
+        at = HEADINGS.index("GROUP")
+        rows = [row[:at] + row[at + 1 :] for row in rows]
+    headings = rows[0]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(headings) - 1)]
     lines = []
     for index, row in enumerate(rows):
-        cells = [_cell(text, width, i) for i, (text, width) in enumerate(zip(row, widths, strict=False))]
+        cells = [
+            text.ljust(width) if heading in LEFT_ALIGNED else text.rjust(width)
+            for text, width, heading in zip(row, widths, headings, strict=False)
+        ]
         if colour and index:
             code = COLOURS.get(runs[index - 1].state)
             cells[1] = f"\x1b[{code}m{cells[1]}\x1b[0m" if code else cells[1]
@@ -96,9 +104,6 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         number(run.fitness_best),
         rate(run.seconds_per_generation),
         duration(run.seconds_left),
+        run.group,
         run.reason,
     )
-
-
-def _cell(text: str, width: int, column: int) -> str:
-    return text.ljust(width) if column < 2 else text.rjust(width)

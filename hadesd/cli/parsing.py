@@ -40,6 +40,13 @@ def add_run(parser: Parser) -> None:
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
 
 
+def add_run_or_group(parser: Parser, required: bool = True) -> None:
+    """RUN or --group G; not both, and one of them where that is required."""
+    which = parser.add_mutually_exclusive_group(required=required)
+    which.add_argument("run", metavar="RUN", nargs="?", help=RUN_HELP)
+    which.add_argument("--group", metavar="G", help="all runs of a group (of a sweep, say) instead of one")
+
+
 def add_json(parser: Parser) -> None:
     """--json."""
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")

@@ -9,7 +9,7 @@ from hades_protocol.control import ControlClient
 from hades_protocol.messages import DaemonInfo, RunSummary
 from hades_protocol.paths import Paths
 from hadesd.cli.output import print_json, say, table, use_colour
-from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb
 
 SCHEMA = 1
 
@@ -20,9 +20,9 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         subparsers,
         "status",
         "list the runs, or show one",
-        "hadesd status\nhadesd status @\nhadesd status --json",
+        "hadesd status\nhadesd status @\nhadesd status --json\nhadesd status --group cartpole-pairs-k3f9",
     )
-    parser.add_argument("run", metavar="RUN", nargs="?", help=RUN_HELP)
+    add_run_or_group(parser, required=False)
     add_json(parser)
     return parser
 
@@ -39,10 +39,15 @@ def run(args: argparse.Namespace) -> int:
                 print(_details(shown))
             return 0
         snapshot: commands.SnapshotResult = client.request(commands.Snapshot)
+    runs = snapshot.runs
+    if args.group is not None:
+        from hadesd.cli.groups import members
+
+        runs = members(runs, args.group)
     if args.json:
-        print_json(_document(snapshot.daemon, snapshot.runs))
-    elif snapshot.runs:
-        print(table(snapshot.runs, use_colour(sys.stdout)))
+        print_json(_document(snapshot.daemon, runs))
+    elif runs:
+        print(table(runs, use_colour(sys.stdout)))
     else:
         say("no runs yet: begin with 'hadesd start --env CartPole-v1'")
     return 0
@@ -56,6 +61,7 @@ def _details(shown: commands.ShowResult) -> str:
     lines = [table([shown.run], use_colour(sys.stdout)), ""]
     lines += [f"environment  {shown.run.env}, {shown.run.method}, seed {shown.run.seed}"]
     lines += [f"preset       {shown.run.preset}"] if shown.run.preset else []
+    lines += [f"group        {shown.run.group}"] if shown.run.group else []
     lines += [f"directory    {shown.run.directory}"]
     lines += [f"worker       {shown.run.worker_pid}, {shown.run.phase}"] if shown.run.worker_pid else []
     lines += [f"restarts     {shown.run.restarts}"] if shown.run.restarts else []

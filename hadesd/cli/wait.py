@@ -8,7 +8,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hadesd.cli.output import print_json, say
-from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb, positive_seconds
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb, positive_seconds
 from hadesd.cli.watching import OUTCOMES, watch
 
 
@@ -18,9 +18,9 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         subparsers,
         "wait",
         "wait for the end of a run; exit code 0 finished, 1 failed, 3 cancelled or not ended within --timeout",
-        "hadesd wait @\nhadesd wait @ --timeout 600",
+        "hadesd wait @\nhadesd wait @ --timeout 600\nhadesd wait --group cartpole-pairs-k3f9",
     )
-    add_run(parser)
+    add_run_or_group(parser)
     parser.add_argument("--timeout", type=positive_seconds, metavar="S", help="wait no longer than S seconds")
     add_json(parser)
     return parser
@@ -29,6 +29,8 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 def run(args: argparse.Namespace) -> int:
     """Wait; a restart of the daemon in between does not matter."""
     deadline = None if args.timeout is None else time.monotonic() + args.timeout
+    if args.group is not None:
+        return _wait_for_group(args.group, deadline, args)
     said, said_paused = False, False
     for summary in watch(Paths(), args.run):
         if summary.state in OUTCOMES:
@@ -45,6 +47,25 @@ def run(args: argparse.Namespace) -> int:
             said_paused = True
             say(f"{summary.id} is paused: it goes on with 'hadesd resume {summary.id}'")
     raise AssertionError("watch() has no end")
+
+
+def _wait_for_group(group: str, deadline: float | None, args: argparse.Namespace) -> int:
+    """The end of all runs of a group; the exit code is that of the worst."""
+    from hadesd.cli.groups import counted, have_ended, outcome, watch_group
+
+    said = False
+    for runs in watch_group(Paths(), group):
+        if have_ended(runs):
+            say(f"{group}: {counted(runs)}")
+            if args.json:
+                print_json({"schema": 1, "group": group, "runs": runs})
+            return outcome(runs)
+        if not said:
+            said = True
+            say(f"waiting for {group}: {counted(runs)}; Ctrl-C leaves it alone")
+        if deadline is not None and time.monotonic() > deadline:
+            raise WrongStateError(f"group {group} has not ended within {args.timeout:g} s: {counted(runs)}")
+    raise AssertionError("watch_group() has no end")
 
 
 def _report(summary: RunSummary, as_json: bool) -> int:

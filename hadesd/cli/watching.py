@@ -1,7 +1,8 @@
-"""Looking at a run again and again, through restarts of the daemon."""
+"""Looking at runs again and again, through restarts of the daemon."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from hades_protocol import commands
 from hades_protocol.control import ControlClient
@@ -22,6 +23,8 @@ OUTCOMES = {
 }
 """Exit code of `wait` and `start --follow` for each end of a run."""
 
+T = TypeVar("T")
+
 
 def watch(paths: Paths, name: str, patience: float = PATIENCE) -> Iterator[RunSummary]:
     """The run's summary, at once and then every POLL_SECONDS, without end.
@@ -30,20 +33,41 @@ def watch(paths: Paths, name: str, patience: float = PATIENCE) -> Iterator[RunSu
         UnreachableError: no daemon answers at first, or none has come back within `patience` seconds.
         NotFoundError: there is no such run.
     """
-    seen: RunSummary | None = None
+
+    def ask(client: ControlClient, seen: RunSummary | None) -> RunSummary:
+        summary: RunSummary = client.request(commands.Show, run=seen.id if seen else name).run
+        return summary
+
+    return poll(paths, ask, lambda seen: seen.id, patience)
+
+
+def poll(
+    paths: Paths, ask: Callable[[ControlClient, T | None], T], name_of: Callable[[T], str], patience: float = PATIENCE
+) -> Iterator[T]:
+    """What `ask` returns, at once and then every POLL_SECONDS, without end; it is given what it returned before.
+
+    name_of: what to call that which is watched, should its end remain unknown.
+
+    Raises:
+        UnreachableError: no daemon answers at first, or none has come back within `patience` seconds.
+        HadesError: the daemon refused the question.
+    """
+    seen: T | None = None
     gone_since: float | None = None
     client: ControlClient | None = None
     try:
         while True:
             try:
                 client = client or ControlClient(paths)
-                seen = client.request(commands.Show, run=seen.id if seen else name).run
+                seen = ask(client, seen)
                 gone_since = None
             except UnreachableError as error:
                 if client is not None:
                     client.close()
                     client = None
-                gone_since = _still_patient(seen, gone_since, patience, error)
+                if seen is None:
+                    raise
+                gone_since = _still_patient(name_of(seen), gone_since, patience, error)
             else:
                 yield seen
             time.sleep(POLL_SECONDS)
@@ -52,16 +76,14 @@ def watch(paths: Paths, name: str, patience: float = PATIENCE) -> Iterator[RunSu
             client.close()
 
 
-def _still_patient(seen: RunSummary | None, since: float | None, patience: float, error: UnreachableError) -> float:
+def _still_patient(name: str, since: float | None, patience: float, error: UnreachableError) -> float:
     now = time.monotonic()
-    if seen is None:
-        raise error
     if since is None:
         say(f"the daemon is gone; waiting up to {patience:.0f} s for the next one")
         return now
     if now - since > patience:
         raise UnreachableError(
-            f"no daemon came back within {patience:.0f} s, so the end of {seen.id} is not known; "
+            f"no daemon came back within {patience:.0f} s, so the end of {name} is not known; "
             "'hadesd serve' goes on with it"
-        )
+        ) from error
     return since

@@ -1,0 +1,300 @@
+"""A group of runs as a table: a row for each combination of the settings that vary, seeds taken together.
+
+Reads run directories; needs neither a daemon nor numpy.
+"""
+
+import csv
+import io
+import json
+import math
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hades_protocol.messages import GenerationMetrics
+from hades_protocol.run_spec import spec_to_dict
+from hades_protocol.run_state import RunState
+from hadesd.files import is_locked
+from hadesd.supervisor import runs
+from hadesd.supervisor.history import METRICS_FILE
+from hadesd.supervisor.managed import LOCK_FILE
+
+SCHEMA = 1
+SEED = "seed"
+CHOOSING = ("env", "method", "preset", "evolution.strategy")
+"""Settings that bring others with them: what follows from these alone was not varied on its own account."""
+
+Number = Callable[[float | None], str]
+
+
+@dataclass(frozen=True)
+class Average:
+    """Mean over seeds, and its standard error (None for one seed)."""
+
+    mean: float
+    sem: float | None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run of the group. settings: every one, by dotted name."""
+
+    id: str
+    directory: Path
+    settings: dict[str, Any]
+    state: RunState
+    metrics: tuple[GenerationMetrics, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A combination of the varied settings, and its runs, which differ by seed."""
+
+    chosen: dict[str, Any]
+    members: tuple[Member, ...]
+
+    @property
+    def finished(self) -> int:
+        """Seeds whose every generation is committed."""
+        return sum(member.state == RunState.FINISHED for member in self.members)
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Lowest and highest newest generation of its runs."""
+        newest = [member.metrics[-1].generation if member.metrics else 0 for member in self.members]
+        return min(newest), max(newest)
+
+    @property
+    def generations(self) -> int:
+        """Generations that were asked for."""
+        return max(int(member.settings["evolution.generations"]) for member in self.members)
+
+    @property
+    def fitness(self) -> Average | None:
+        """Mean fitness of the population in each run's newest generation."""
+        return average(member.metrics[-1].fitness_mean for member in self.members if member.metrics)
+
+    @property
+    def best(self) -> float | None:
+        """Highest fitness that any candidate of any of its runs has had."""
+        found = [m.metrics[-1].best_so_far for m in self.members if m.metrics]
+        return max((value for value in found if value is not None), default=None)
+
+    @property
+    def evaluated(self) -> Average | None:
+        """What fresh policies return that are trained on the mean dataset, at each run's newest evaluation."""
+        newest = (
+            next((m.evaluated_mean for m in reversed(member.metrics) if m.evaluated_mean is not None), None)
+            for member in self.members
+        )
+        return average(newest)
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many of its runs are in which state."""
+        counted = Counter(member.state for member in self.members)
+        return {state.value: counted[state] for state in RunState if counted[state]}
+
+
+@dataclass(frozen=True)
+class SweepTable:
+    """keys: the settings that vary, the seed aside, in the order of the columns."""
+
+    group: str
+    keys: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def numeric_keys(self) -> list[str]:
+        """Varied settings of which every value is a number."""
+        return [key for key in self.keys if all(is_number(row.chosen[key]) for row in self.rows)]
+
+
+def is_number(value: Any) -> bool:
+    """Whether a setting's value has a place on an axis."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def average(values: Iterable[float | None]) -> Average | None:
+    """Mean and standard error of the values that there are; None without any."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if not known:
+        return None
+    sem = statistics.stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None
+    return Average(statistics.fmean(known), sem)
+
+
+def groups_on_disk(directory: Path) -> list[str]:
+    """The group of every run that is in one, oldest run first."""
+    found = runs.scan(directory)[0] if directory.is_dir() else []
+    return [record.group for record, _ in found if record.group]
+
+
+def read_group(directory: Path, group: str) -> list[Member]:
+    """The runs of a group in a directory of runs, oldest first; empty where there is none."""
+    found = runs.scan(directory)[0] if directory.is_dir() else []
+    return [
+        Member(
+            id=record.id,
+            directory=directory / record.id,
+            settings=flat(spec_to_dict(spec)),
+            state=_state(directory / record.id, record),
+            metrics=_metrics(directory / record.id / METRICS_FILE),
+        )
+        for record, spec in found
+        if record.group == group
+    ]
+
+
+def tabulate(group: str, members: Sequence[Member]) -> SweepTable:
+    """The members by combination; numbers ascend, words stand in the order in which they first came."""
+    keys = varied(members)
+    grouped: dict[str, list[Member]] = {}
+    for member in members:
+        grouped.setdefault(json.dumps([member.settings.get(key) for key in keys]), []).append(member)
+    rows = [Row({key: own[0].settings.get(key) for key in keys}, tuple(own)) for own in grouped.values()]
+    first_seen: dict[str, dict[str, int]] = {key: {} for key in keys}
+    for row in rows:
+        for key in keys:
+            first_seen[key].setdefault(json.dumps(row.chosen[key]), len(first_seen[key]))
+
+    def place(row: Row) -> list[float]:
+        values = [(key, row.chosen[key]) for key in keys]
+        return [v if is_number(v) else first_seen[key][json.dumps(v)] for key, v in values]
+
+    return SweepTable(group, keys, tuple(sorted(rows, key=place)))
+
+
+def varied(members: Sequence[Member]) -> tuple[str, ...]:
+    """The settings that differ between the members, less the seed and less what follows from others.
+
+    A preset gives other methods and environments other settings. Those that are the same wherever environment,
+    method, preset and strategy are the same were not varied on their own account.
+    """
+    every = list(dict.fromkeys(key for member in members for key in member.settings))
+    differing = [key for key in every if key != SEED and len({_word(member, key) for member in members}) > 1]
+    kept: list[str] = []
+    for key in [*(key for key in CHOOSING if key in differing), *(key for key in differing if key not in CHOOSING)]:
+        deciding = [known for known in kept if known in CHOOSING]
+        values: dict[tuple[str, ...], set[str]] = {}
+        for member in members:
+            values.setdefault(tuple(_word(member, known) for known in deciding), set()).add(_word(member, key))
+        if any(len(found) > 1 for found in values.values()):
+            kept.append(key)
+    return tuple(kept)
+
+
+def _word(member: Member, key: str) -> str:
+    return json.dumps(member.settings.get(key))
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted name."""
+    out: dict[str, Any] = {}
+    for key, value in values.items():
+        out |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return out
+
+
+def _state(directory: Path, record: runs.RunRecord) -> RunState:
+    """The state as far as the disk knows it."""
+    if record.outcome is not None:
+        return RunState(record.outcome.kind)
+    if is_locked(directory / LOCK_FILE):
+        return RunState.RUNNING
+    return {"pause": RunState.PAUSED, "cancel": RunState.CANCELLED}.get(record.desired, RunState.QUEUED)
+
+
+def _metrics(path: Path) -> tuple[GenerationMetrics, ...]:
+    out: list[GenerationMetrics] = []
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return ()
+    for line in data.splitlines():
+        try:
+            out.append(msgspec.json.decode(line, type=GenerationMetrics))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            break  # the end of a file that is being written
+    return tuple(out)
+
+
+def text(table: SweepTable, number: Number) -> str:
+    """The table for a terminal; `number` writes a fitness."""
+
+    def average_words(value: Average | None) -> str:
+        if value is None:
+            return "–"
+        return number(value.mean) + ("" if value.sem is None else f" ± {value.sem:.2g}")
+
+    titles = short_names(table.keys)
+    rows = [[*(titles[key] for key in table.keys), "SEEDS", "GENERATION", "MEAN", "BEST", "MEAN DATASET", "STATE"]]
+    for row in table.rows:
+        low, high = row.reach
+        rows.append(
+            [
+                *(value_word(row.chosen[key]) for key in table.keys),
+                f"{row.finished}/{len(row.members)}",
+                (f"{low}" if low == high else f"{low}–{high}") + f"/{row.generations}",
+                average_words(row.fitness),
+                number(row.best),
+                average_words(row.evaluated),
+                ", ".join(f"{count} {state}" for state, count in row.states.items()),
+            ]
+        )
+    widths = [max(len(line[i]) for line in rows) for i in range(len(rows[0]))]
+    last = len(widths) - 1
+    return "\n".join(
+        "  ".join(cell if i == last else cell.rjust(widths[i]) for i, cell in enumerate(line)) for line in rows
+    )
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Dotted names -> their last parts, where these differ."""
+    last = Counter(key.rpartition(".")[2] for key in keys)
+    return {key: key.rpartition(".")[2] if last[key.rpartition(".")[2]] == 1 else key for key in keys}
+
+
+def value_word(value: Any) -> str:
+    """A setting's value as it is typed."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def document(table: SweepTable) -> dict[str, Any]:
+    """The table for a script."""
+    return {"schema": SCHEMA, "group": table.group, "keys": list(table.keys), "rows": [_plain(r) for r in table.rows]}
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    low, high = row.reach
+    out: dict[str, Any] = {
+        "settings": row.chosen,
+        "seeds_done": row.finished,
+        "seeds_total": len(row.members),
+        "generation_lowest": low,
+        "generation_highest": high,
+        "generations": row.generations,
+    }
+    for name, value in (("fitness", row.fitness), ("evaluated", row.evaluated)):
+        out[f"{name}_mean"] = None if value is None else value.mean
+        out[f"{name}_sem"] = None if value is None else value.sem
+    return out | {"best": row.best, "states": row.states, "runs": [member.id for member in row.members]}
+
+
+def csv_text(table: SweepTable) -> str:
+    """The table as CSV (RFC 4180, but lines end with a plain newline); settings under their dotted names."""
+    columns = ["seeds_done", "seeds_total", "generation_lowest", "generation_highest", "generations"]
+    columns += ["fitness_mean", "fitness_sem", "evaluated_mean", "evaluated_sem", "best"]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*table.keys, *columns, "states", "runs"])
+    for row in document(table)["rows"]:
+        states = " ".join(f"{state}:{count}" for state, count in row["states"].items())
+        settings = [value_word(row["settings"][key]) for key in table.keys]
+        writer.writerow([*settings, *(row[column] for column in columns), states, " ".join(row["runs"])])
+    return out.getvalue()
