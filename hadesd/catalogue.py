@@ -10,7 +10,7 @@ from typing import Literal
 
 from hades_protocol.errors import UsageError
 
-Family = Literal["brax", "minatar", "classic", "misc"]
+Family = Literal["brax", "minatar", "classic", "misc", "images"]
 
 BRAX_EPISODE_STEPS = 1000
 """Time limit of every Brax environment, in environment steps."""
@@ -18,12 +18,12 @@ BRAX_EPISODE_STEPS = 1000
 
 @dataclass(frozen=True)
 class Entry:
-    """One environment.
+    """One environment, or (family images) one set of labelled images to distil.
 
-    actions: number of actions (discrete) or of action dimensions (continuous).
+    actions: number of actions (discrete) or of action dimensions (continuous); classes, for images.
     observation_names: one for each entry of a flat observation, or one for each channel of a grid;
         empty where indices say as much.
-    episode_steps: time limit in environment steps.
+    episode_steps: time limit in environment steps; 0 for images, which have no episodes.
     """
 
     name: str
@@ -34,6 +34,11 @@ class Entry:
     episode_steps: int
     observation_names: tuple[str, ...] = ()
     action_names: tuple[str, ...] = ()
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether observations are [height, width, channels]."""
+        return len(self.observation) == 3
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -46,6 +51,14 @@ _ANT_JOINTS = "hip_1 ankle_1 hip_2 ankle_2 hip_3 ankle_3 hip_4 ankle_4"
 
 def _brax(name: str, actions: int, size: int, observations: str = "", action_names: str = "") -> Entry:
     return Entry(name, "brax", False, actions, (size,), BRAX_EPISODE_STEPS, _words(observations), _words(action_names))
+
+
+_FASHION = "t-shirt trouser pullover dress coat sandal shirt sneaker bag boot"
+
+
+def _images(name: str, side: int, classes: str = "0 1 2 3 4 5 6 7 8 9") -> Entry:
+    names = _words(classes)
+    return Entry(name, "images", True, len(names), (side, side, 1), 0, ("brightness",), names)
 
 
 def _minatar(game: str, steps: int, action_names: str, channels: str) -> Entry:
@@ -97,6 +110,9 @@ _ENTRIES = (
         "SpaceInvaders", 1000, "no-op left right fire", "cannon alien alien_left alien_right friend_bullet enemy_bullet"
     ),
     Entry("Pong-misc", "misc", True, 3, (30, 40, 3), 1000, _words("paddles ball last_ball"), _words("no-op up down")),
+    _images("digits", 8),
+    _images("mnist", 28),
+    _images("fashion-mnist", 28, _FASHION),
 )
 
 ENVIRONMENTS: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -4,7 +4,7 @@ import jax
 import optax
 
 from hadesd.distill import policies
-from hadesd.distill.policies import MLP, Params
+from hadesd.distill.policies import Params, Policy
 
 ADAM_EPSILON = 1e-5
 
@@ -16,7 +16,7 @@ def make_optimizer(name: str, learning_rate: float, clip_norm: float | None) -> 
 
 
 def clone(
-    policy: MLP,
+    policy: Policy,
     params: Params,
     states: jax.Array,
     targets: jax.Array,

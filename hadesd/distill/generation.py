@@ -13,11 +13,12 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from hadesd.distill import cloning, normalise, policies, rollout
+from hadesd.distill import cloning, images, normalise, policies, rollout
 from hadesd.distill.dataset import Layout
 from hadesd.distill.environments.base import Environment
+from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.policies import MLP, Params
+from hadesd.distill.policies import Params, Policy
 from hadesd.distill.rollout import Evaluation, Outcome
 from hadesd.distill.sharding import AXIS, map_over_mesh, trim
 from hadesd.distill.strategies import Strategy
@@ -26,18 +27,33 @@ CONSTANTS_STREAM = 2**32 - 1
 START_STREAM = 2**32 - 2
 """Generations that no run reaches: their keys serve what is drawn once a run."""
 
+MEAN_STREAM = 2**32 - 3
+"""Folded into a generation's key: the random numbers of the mean dataset's own evaluation."""
+
+
+class Givens(NamedTuple):
+    """Arrays that never change. The compiled programs get them as arguments, so that they are no constants in them.
+
+    fixed_init: the one initialisation of HaDES-F, stacked [1, ...]; None: k fresh ones every generation.
+    train, test: the real images of supervised distillation.
+    """
+
+    fixed_init: Params | None = None
+    train: LabelledImages | None = None
+    test: LabelledImages | None = None
+
 
 @dataclass(frozen=True)
 class Problem:
     """Everything that does not change from generation to generation.
 
     layout: None for direct neuroevolution, where a candidate is the policy's flat parameters.
-    fixed_init: the one initialisation of HaDES-F, stacked [1, ...]; None: k fresh ones every generation.
     unflatten: flat vector -> parameters, for direct neuroevolution.
+    mean_inits, mean_groups: fresh initialisations, and groups of E environments for each, of evaluate_mean.
     """
 
-    env: Environment
-    policy: MLP
+    env: Environment | ImageTask
+    policy: Policy
     evaluation: Evaluation
     strategy: Strategy
     population: int
@@ -46,8 +62,10 @@ class Problem:
     layout: Layout | None
     optimizer: optax.GradientTransformation | None
     epochs: int
-    fixed_init: Params | None
+    givens: Givens
     unflatten: Callable[[jax.Array], Params] | None
+    mean_inits: int
+    mean_groups: int
 
 
 class EvolutionState(NamedTuple):
@@ -84,11 +102,12 @@ def generation_key(seed: int, generation: Any) -> jax.Array:
 def init_state(problem: Problem, mean: jax.Array) -> EvolutionState:
     """The state before the first generation, around a mean float32 [dim]."""
     key_start, _ = jax.random.split(generation_key(problem.seed, START_STREAM))
-    if problem.evaluation.normalisation == "fixed":
-        measure = jax.jit(lambda key: normalise.measure(problem.env, key))
+    env = problem.env
+    if problem.evaluation.normalisation == "fixed" and not isinstance(env, ImageTask):
+        measure = jax.jit(lambda key: normalise.measure(env, key))
         constants = measure(generation_key(problem.seed, CONSTANTS_STREAM))
     else:
-        constants = normalise.unit(problem.env.observation)
+        constants = normalise.unit(env.observation)
     return EvolutionState(
         strategy=problem.strategy.init(key_start, mean),
         generation=jnp.int32(0),
@@ -96,26 +115,47 @@ def init_state(problem: Problem, mean: jax.Array) -> EvolutionState:
     )
 
 
-def evaluate_candidate(
-    problem: Problem, inits: Params, constants: Statistics, key: jax.Array, candidate: jax.Array
-) -> Outcome:
-    """Fitness of one candidate float32 [dim]: clone k policies (inits: stacked [k, ...]) and roll them out."""
-    keys = jax.random.split(key, problem.inits)
+class Shared(NamedTuple):
+    """What all candidates of a generation have in common: what is compared are the datasets.
+
+    inits: stacked [k, ...], None for direct neuroevolution. data: the real images, None for environments.
+    key: of the resets and the action noise.
+    """
+
+    inits: Params | None
+    constants: Statistics
+    data: LabelledImages | None
+    key: jax.Array
+
+
+def evaluate_candidate(problem: Problem, shared: Shared, candidate: jax.Array) -> Outcome:
+    """Fitness of one candidate float32 [dim]: clone k policies and judge each."""
+    keys = jax.random.split(shared.key, problem.inits)
     if problem.layout is None:
         assert problem.unflatten is not None
-        return rollout.evaluate(
-            problem.env, problem.policy, problem.unflatten(candidate), constants, keys[0], problem.evaluation
-        )
-    states, targets = problem.layout.unflatten(candidate)
-    optimizer = problem.optimizer
-    assert optimizer is not None
+        return _judge(problem, shared, problem.unflatten(candidate), keys[0])
 
     def one(params: Params, key: jax.Array) -> Outcome:
-        trained, _ = cloning.clone(problem.policy, params, states, targets, optimizer, problem.epochs)
-        return rollout.evaluate(problem.env, problem.policy, trained, constants, key, problem.evaluation)
+        return _judge(problem, shared, _train(problem, params, candidate), key)
 
-    fitness, episodes, unfinished = jax.vmap(one)(inits, keys)
+    fitness, episodes, unfinished = jax.vmap(one)(shared.inits, keys)
     return Outcome(jnp.mean(fitness), jnp.sum(episodes), jnp.sum(unfinished))
+
+
+def _train(problem: Problem, params: Params, candidate: jax.Array) -> Params:
+    assert problem.layout is not None
+    assert problem.optimizer is not None
+    states, targets = problem.layout.unflatten(candidate)
+    trained, _ = cloning.clone(problem.policy, params, states, targets, problem.optimizer, problem.epochs)
+    return trained
+
+
+def _judge(problem: Problem, shared: Shared, params: Params, key: jax.Array) -> Outcome:
+    """Mean return of a trained policy, or minus the loss of a trained classifier on real images."""
+    if shared.data is not None:
+        return Outcome(-images.loss(problem.policy, params, shared.data), jnp.int32(0), jnp.int32(0))
+    assert not isinstance(problem.env, ImageTask)
+    return rollout.evaluate(problem.env, problem.policy, params, shared.constants, key, problem.evaluation)
 
 
 class Judged(NamedTuple):
@@ -126,23 +166,59 @@ class Judged(NamedTuple):
     asked: Any
 
 
-def ask_and_judge(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState, fixed_init: Params | None) -> Judged:
+def ask_and_judge(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState, givens: Givens) -> Judged:
     """The first half of a generation: no communication between devices (see map_over_mesh).
 
-    `fixed_init` is problem.fixed_init, handed in as an argument so that it is no constant of the program.
+    `givens` are problem.givens, handed in as an argument.
     """
     key_ask, key_init, key_evaluate, _ = _keys(problem, state)
     population, asked = problem.strategy.ask(key_ask, state.strategy)
-    inits = fixed_init
+    inits = givens.fixed_init
     if problem.layout is not None and inits is None:
         inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.inits)
-    # Initialisations, resets and action noise are common to all candidates: what is compared are the datasets.
-    common = (inits, state.constants, key_evaluate)
+    data = None
+    if isinstance(problem.env, ImageTask):
+        assert givens.train is not None
+        data = images.draw_batch(givens.train, problem.env.batch, key_evaluate)
 
-    def judge(common: tuple[Params, Statistics, jax.Array], candidate: jax.Array) -> Outcome:
-        return evaluate_candidate(problem, *common, candidate)
+    def judge(shared: Shared, candidate: jax.Array) -> Outcome:
+        return evaluate_candidate(problem, shared, candidate)
 
-    return Judged(population, map_over_mesh(mesh, chunk, judge, common, population), asked)
+    shared = Shared(inits, state.constants, data, key_evaluate)
+    return Judged(population, map_over_mesh(mesh, chunk, judge, shared, population), asked)
+
+
+def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, givens: Givens) -> jax.Array:
+    """What the mean dataset, the one that is exported, is worth after a generation.
+
+    float32 [inits, groups], padded on axis 0: returns of fresh policies (HaDES-F: of its one initialisation; direct
+    neuroevolution: of the mean policy) on environments of its own, or the accuracy of fresh classifiers on the test
+    images.
+    """
+    root = jax.random.fold_in(generation_key(problem.seed, state.generation), MEAN_STREAM)
+    key_init, key_evaluate = jax.random.split(root)
+    mean = problem.strategy.mean(state.strategy)
+    inits = givens.fixed_init
+    if problem.layout is not None and inits is None:
+        inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.mean_inits)
+    shared = Shared(None, state.constants, None, key_evaluate)
+
+    def one(given: tuple[Shared, jax.Array, LabelledImages | None], item: tuple[Params | None, jax.Array]) -> jax.Array:
+        shared, mean, test = given
+        params, key = item
+        if problem.layout is None:
+            assert problem.unflatten is not None
+            params = problem.unflatten(mean)
+        else:
+            params = _train(problem, params, mean)
+        if test is not None:
+            return images.accuracy(problem.policy, params, test)[None]
+        keys = jax.random.split(key, problem.mean_groups)
+        return jax.vmap(lambda k: _judge(problem, shared, params, k).fitness)(keys)
+
+    count = 1 if inits is None else jax.tree.leaves(inits)[0].shape[0]
+    items = (inits, jax.random.split(key_evaluate, count))
+    return map_over_mesh(mesh, 1, one, (shared, mean, givens.test), items)
 
 
 def tell(problem: Problem, state: EvolutionState, judged: Judged) -> tuple[EvolutionState, Metrics]:
@@ -152,12 +228,12 @@ def tell(problem: Problem, state: EvolutionState, judged: Judged) -> tuple[Evolu
     fitness = jnp.where(jnp.isfinite(outcome.fitness), outcome.fitness, jnp.nan)
     told = problem.strategy.tell(key_tell, judged.population, fitness, judged.asked)
     after = EvolutionState(strategy=told, generation=state.generation + 1, constants=state.constants)
-    return after, _metrics(problem, outcome, fitness, after, state)
+    return after, _metrics(problem, outcome, fitness, after, state, judged.population)
 
 
 def generation_step(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState) -> tuple[EvolutionState, Metrics]:
     """Advance by one generation: a pure function of the state."""
-    return tell(problem, state, ask_and_judge(problem, mesh, chunk, state, problem.fixed_init))
+    return tell(problem, state, ask_and_judge(problem, mesh, chunk, state, problem.givens))
 
 
 def _keys(problem: Problem, state: EvolutionState) -> jax.Array:
@@ -165,7 +241,12 @@ def _keys(problem: Problem, state: EvolutionState) -> jax.Array:
 
 
 def _metrics(
-    problem: Problem, outcome: Outcome, fitness: jax.Array, after: EvolutionState, before: EvolutionState
+    problem: Problem,
+    outcome: Outcome,
+    fitness: jax.Array,
+    after: EvolutionState,
+    before: EvolutionState,
+    population: jax.Array,
 ) -> Metrics:
     return Metrics(
         fitness_mean=jnp.nanmean(fitness),
@@ -173,7 +254,7 @@ def _metrics(
         fitness_worst=jnp.nanmin(fitness),
         fitness_std=jnp.nanstd(fitness),
         best_so_far=problem.strategy.best_fitness(after.strategy),
-        sigma=problem.strategy.sigma(before.strategy),
+        sigma=problem.strategy.sigma(before.strategy, population),
         episodes=jnp.sum(outcome.episodes),
         unfinished=jnp.sum(outcome.unfinished),
         nan=jnp.sum(jnp.isnan(fitness)).astype(jnp.int32),
@@ -192,17 +273,31 @@ def compile_step(
     everywhere = NamedSharding(mesh, PartitionSpec())
     shared = NamedSharding(mesh, PartitionSpec(AXIS))
     first = jax.jit(
-        lambda state, fixed_init: ask_and_judge(problem, mesh, chunk, state, fixed_init),
+        lambda state, givens: ask_and_judge(problem, mesh, chunk, state, givens),
         in_shardings=everywhere,
         out_shardings=Judged._make((everywhere, shared, everywhere)),
     )
     second = jax.jit(
         lambda state, judged: tell(problem, state, judged), in_shardings=everywhere, out_shardings=everywhere
     )
-    fixed_init = jax.device_put(problem.fixed_init, everywhere)
+    givens = jax.device_put(problem.givens, everywhere)
 
     def step(state: EvolutionState) -> tuple[EvolutionState, Metrics]:
-        judged = jax.block_until_ready(first(state, fixed_init))
+        judged = jax.block_until_ready(first(state, givens))
         return second(state, judged._replace(outcome=jax.device_put(judged.outcome, everywhere)))
 
     return step
+
+
+def compile_mean_evaluation(problem: Problem, mesh: Mesh) -> Callable[[EvolutionState], jax.Array]:
+    """`evaluate_mean`, jitted for a mesh: state -> float32 [inits, groups], padding cut off."""
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    program = jax.jit(
+        lambda state, givens: evaluate_mean(problem, mesh, state, givens),
+        in_shardings=everywhere,
+        out_shardings=NamedSharding(mesh, PartitionSpec(AXIS)),
+    )
+    givens = jax.device_put(problem.givens, everywhere)
+    single = problem.layout is None or problem.givens.fixed_init is not None
+    count = 1 if single else problem.mean_inits
+    return lambda state: jax.device_get(program(state, givens))[:count]

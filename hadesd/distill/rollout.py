@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from hadesd.distill import normalise, policies
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.policies import MLP, Params
+from hadesd.distill.policies import Params, Policy
 
 
 class Outcome(NamedTuple):
@@ -40,7 +40,7 @@ class _Tally(NamedTuple):
 
 def evaluate(
     env: Environment,
-    policy: MLP,
+    policy: Policy,
     params: Params,
     constants: Statistics,
     key: jax.Array,

@@ -1,7 +1,8 @@
 """Settings in layers: defaults, preset, spec file, --set. Later ones win.
 
-A preset file has the tables `all`, `family.<family>`, `env.<name>`, `method.<method>` and
-`family_method.<family>.<method>`, laid over each other in this order.
+A preset file has the tables `all`, `family.<family>`, `env.<name>`, `method.<method>`,
+`family_method.<family>.<method>` and `strategy.<strategy>`, laid over each other in this order. With
+`extends = "other"` it lies on the other preset's tables.
 """
 
 import tomllib
@@ -12,15 +13,15 @@ from typing import Any
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.settings import leaves, merge, set_dotted
-from hadesd import catalogue
+from hadesd import catalogue, strategy_table, validation
 
 DEFAULT_METHOD = leaves(RunSpec)["method"].default
 
 
 def available() -> list[str]:
     """Names of the presets."""
-    files = resources.files("hadesd.presets").iterdir()
-    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+    names = [file.name for file in resources.files("hadesd.presets").iterdir()]
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml") and name != "strategies.toml")
 
 
 def resolve(
@@ -57,34 +58,49 @@ def resolve(
         )
     asked["preset"] = name
     method_name = str(asked.get("method", DEFAULT_METHOD))
-    spec = build_spec(merge(_preset_values(str(name), entry, method_name), asked))
-    catalogue.backend_for(entry, spec.backend)
-    _check_labels(spec, entry)
+    spec = build_spec(merge(_preset_values(str(name), entry, method_name, _asked_strategy(asked)), asked))
+    validation.check(spec)
     return spec, notes
 
 
-def _preset_values(name: str, entry: catalogue.Entry, method: str) -> dict[str, Any]:
-    if name not in available():
-        raise UsageError(f"unknown preset '{name}'; there are: {', '.join(available())}")
-    text = resources.files("hadesd.presets").joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    tables = tomllib.loads(text)
+def _asked_strategy(asked: Mapping[str, Any]) -> str | None:
+    """The strategy that was asked for, in canonical spelling (written back), or None."""
+    evolution = asked.get("evolution")
+    name = evolution.get("strategy") if isinstance(evolution, dict) else None
+    if not isinstance(name, str) or not isinstance(evolution, dict):
+        return None
+    evolution["strategy"] = strategy_table.find(name).key
+    return str(evolution["strategy"])
+
+
+def _preset_values(name: str, entry: catalogue.Entry, method: str, strategy: str | None) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for layer in (
-        tables.get("all", {}),
-        tables.get("family", {}).get(entry.family, {}),
-        tables.get("env", {}).get(entry.name, {}),
-        tables.get("method", {}).get(method, {}),
-        tables.get("family_method", {}).get(entry.family, {}).get(method, {}),
-    ):
-        out = merge(out, layer)
+    chain = _chain(name)
+    for tables in chain:
+        for layer in (
+            tables.get("all", {}),
+            tables.get("family", {}).get(entry.family, {}),
+            tables.get("env", {}).get(entry.name, {}),
+            tables.get("method", {}).get(method, {}),
+            tables.get("family_method", {}).get(entry.family, {}).get(method, {}),
+        ):
+            out = merge(out, layer)
+    own = out.get("evolution", {}).get("strategy", "openes")
+    if strategy is not None and strategy != own:
+        # Settings of the preset's strategy are not those of another one: its steps have other units.
+        for tables in (_load("strategies"), *chain):
+            out = merge(out, tables.get("strategy", {}).get(strategy, {}))
     return out
 
 
-def _check_labels(spec: RunSpec, entry: catalogue.Entry) -> None:
-    if spec.method == "es" or not entry.discrete or spec.dataset.labels != "fixed":
-        return
-    if spec.dataset.pairs < entry.actions:
-        raise UsageError(
-            f"dataset.pairs is {spec.dataset.pairs}, but {entry.name} has {entry.actions} actions and fixed labels "
-            f"give each at least one pair: use {entry.actions} or more, or --set dataset.labels=learned"
-        )
+def _chain(name: str) -> list[dict[str, Any]]:
+    """The preset's tables, after those of the presets that it extends."""
+    if name not in available():
+        raise UsageError(f"unknown preset '{name}'; there are: {', '.join(available())}")
+    tables = _load(name)
+    below = tables.get("extends")
+    return [*(_chain(str(below)) if below else []), tables]
+
+
+def _load(name: str) -> dict[str, Any]:
+    return tomllib.loads(resources.files("hadesd.presets").joinpath(f"{name}.toml").read_text(encoding="utf-8"))

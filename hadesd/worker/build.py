@@ -1,20 +1,24 @@
 """RunSpec -> problem, mesh and starting mean: the one place that translates settings into the algorithm's terms."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import optax
 from jax.flatten_util import ravel_pytree
 
-from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
-from hadesd import catalogue
-from hadesd.distill import cloning, policies, strategies
+from hadesd import catalogue, strategy_table, validation
+from hadesd.distill import cloning, images, policies, strategies
 from hadesd.distill.dataset import Layout
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.environments.make import make_environment
-from hadesd.distill.generation import START_STREAM, Problem, generation_key
-from hadesd.distill.policies import MLP
+from hadesd.distill.generation import START_STREAM, Givens, Problem, generation_key
+from hadesd.distill.images import ImageTask, LabelledImages
+from hadesd.distill.policies import CNN, MLP, Policy
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.strategies import Strategy
+from hadesd.worker import image_files
 
 CPU_CHUNK = 32
 """Candidates at a time per CPU device: enough to fill vector units, small enough for the cache."""
@@ -32,10 +36,12 @@ def environment_of(spec: RunSpec) -> Environment:
     return make_environment(entry.name, catalogue.backend_for(entry, spec.backend))
 
 
-def policy_of(spec: RunSpec, env: Environment) -> MLP:
+def policy_of(spec: RunSpec, env: Environment | ImageTask) -> Policy:
     """The policy that a spec describes, for an environment."""
     p = spec.policy
-    return MLP(actions=env.actions, discrete=env.discrete, width=p.width, depth=p.depth, activation=p.activation)
+    if p.kind == "cnn":
+        return CNN(env.actions, env.discrete, p.width, p.depth, p.activation, p.features)
+    return MLP(env.actions, env.discrete, p.width, p.depth, p.activation)
 
 
 def evaluation_of(spec: RunSpec) -> Evaluation:
@@ -46,17 +52,8 @@ def evaluation_of(spec: RunSpec) -> Evaluation:
     )
 
 
-def layout_of(spec: RunSpec, env: Environment) -> Layout:
-    """How a spec's dataset lies in a vector.
-
-    Raises:
-        UsageError: fewer pairs than actions with fixed labels: some action could never be taught.
-    """
-    if env.discrete and spec.dataset.labels == "fixed" and spec.dataset.pairs < env.actions:
-        raise UsageError(
-            f"dataset.pairs is {spec.dataset.pairs}, but {env.name} has {env.actions} actions and fixed labels give "
-            f"each at least one pair: use {env.actions} or more, or --set dataset.labels=learned"
-        )
+def layout_of(spec: RunSpec, env: Environment | ImageTask) -> Layout:
+    """How a spec's dataset lies in a vector."""
     return Layout(spec.dataset.pairs, env.observation, env.actions, env.discrete, spec.dataset.labels)
 
 
@@ -64,22 +61,32 @@ def build(spec: RunSpec) -> tuple[Problem, jax.Array]:
     """The problem, and the mean float32 [dim] that evolution starts from.
 
     Raises:
-        UsageError: settings that the environment does not admit.
+        UsageError: settings that do not fit each other; image files that are missing.
     """
-    env = environment_of(spec)
+    entry = validation.check(spec)
+    env: Environment | ImageTask
+    givens = Givens()
+    if entry.family == "images":
+        env = ImageTask(entry.name, entry.observation, entry.actions, spec.images.batch)
+        train, test = image_files.load(entry.name, spec.images.directory)
+        givens = Givens(train=train, test=test)
+    else:
+        env = environment_of(spec)
     policy = policy_of(spec, env)
     _, key = jax.random.split(generation_key(spec.seed, START_STREAM))
-    layout, unflatten, optimizer, fixed_init = None, None, None, None
+    layout, unflatten, optimizer = None, None, None
     if spec.method == "es":
         # Zeros would give every unit the same weights: direct neuroevolution starts from a fresh initialisation.
         mean, unflatten = ravel_pytree(policies.init(policy, key, env.observation))
     else:
         layout = layout_of(spec, env)
         mean = spec.dataset.initial_scale * jax.random.normal(key, (layout.size,))
+        if givens.train is not None:
+            mean = mean + _initial_images(spec, env, givens.train, layout, jax.random.fold_in(key, 1))
         c = spec.cloning
         optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
         if spec.method == "hades-f":
-            fixed_init = policies.init_fixed(policy, spec.init_seed, env.observation)
+            givens = givens._replace(fixed_init=policies.init_fixed(policy, spec.init_seed, env.observation))
     problem = Problem(
         env=env,
         policy=policy,
@@ -91,18 +98,53 @@ def build(spec: RunSpec) -> tuple[Problem, jax.Array]:
         layout=layout,
         optimizer=optimizer,
         epochs=spec.cloning.epochs,
-        fixed_init=fixed_init,
+        givens=givens,
         unflatten=unflatten,
+        mean_inits=spec.evaluation.mean_inits,
+        mean_groups=-(-spec.evaluation.mean_environments // spec.evaluation.environments),
     )
     return problem, jnp.asarray(mean, jnp.float32)
 
 
+def _initial_images(
+    spec: RunSpec, env: Environment | ImageTask, train: LabelledImages, layout: Layout, key: jax.Array
+) -> jax.Array:
+    """The starting mean float32 [dim] of supervised distillation: zeros, class means, or real images."""
+    per_class = -(-layout.pairs // env.actions)
+    if spec.dataset.initial == "zeros":
+        return jnp.zeros(layout.size)
+    if spec.dataset.initial == "class-means":
+        classes = jnp.repeat(images.class_means(train, env.actions)[:, None], per_class, axis=1)
+    else:
+        classes = images.draw_per_class(train, env.actions, per_class, key)
+    counts = [layout.pairs // env.actions + (c < layout.pairs % env.actions) for c in range(env.actions)]
+    states = jnp.concatenate([classes[c, :count].reshape(-1) for c, count in enumerate(counts)])
+    return jnp.concatenate([states, jnp.zeros(layout.size - states.size)])
+
+
 def _strategy_of(spec: RunSpec, dim: int) -> Strategy:
     e = spec.evolution
-    if e.strategy == "snes":
-        return strategies.snes(e.population, dim, e.sigma, e.learning_rate, e.temperature)
-    schedule = strategies.exponential_sigma(e.sigma, e.sigma_decay, e.sigma_floor)
-    return strategies.open_es(e.population, dim, schedule, e.learning_rate, e.momentum, e.shaping)
+    entry = strategy_table.find(e.strategy)
+    strategy_table.check(entry, e.population, e.parameters, dim)
+    sigma = strategies.exponential(e.sigma, e.sigma_decay, e.sigma_floor)
+    rate: Any = e.learning_rate
+    if e.learning_rate_decay < 1.0:
+        rate = strategies.exponential(e.learning_rate, e.learning_rate_decay, e.learning_rate_floor)
+    if entry.key == "openes":
+        return strategies.open_es(e.population, dim, sigma, rate, e.momentum, e.shaping)
+    if entry.key == "snes":
+        return strategies.snes(e.population, dim, e.sigma, rate, e.temperature, e.parameters)
+    adam = optax.adam(rate, b1=e.momentum, b2=0.999, eps=1e-8)
+    return strategies.named(
+        entry.name,
+        e.population,
+        dim,
+        sigma=e.sigma,
+        schedule=sigma,
+        optimizer={"adam": adam, "sgd": optax.sgd(rate), "": None}[entry.optimizer],
+        shaping=e.shaping if entry.shaped else None,
+        parameters=e.parameters,
+    )
 
 
 def initial_chunk(spec: RunSpec, devices: int, platform: str) -> int:

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -40,6 +41,17 @@ def cut(path: Path, kind: type[GenerationMetrics] | type[GenerationTiming], gene
     if keep != len(data):
         os.truncate(path, keep)
     return last
+
+
+def read_metrics(directory: Path) -> Iterator[GenerationMetrics]:
+    """The whole lines of metrics.jsonl, from the first on."""
+    path = directory / "metrics.jsonl"
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield msgspec.json.decode(line, type=GenerationMetrics)
 
 
 class Seam(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,10 +32,13 @@ def plain(value: Any) -> float | None:
     return float(f"{number:.9g}") if math.isfinite(number) else None
 
 
-def metrics_of(spec: RunSpec, generation: int, metrics: Metrics) -> GenerationMetrics:
-    """The metrics line of a generation (from 1)."""
+def metrics_of(
+    spec: RunSpec, problem: Problem, generation: int, metrics: Metrics, evaluated: np.ndarray | None = None
+) -> GenerationMetrics:
+    """The metrics line of a generation (from 1); `evaluated`: of evaluate_mean, where it was made."""
     m = jax.tree.map(np.asarray, metrics)
     inits = spec.inits if spec.method != "es" else 1
+    mean, sem = (None, None) if evaluated is None else mean_and_error(evaluated)
     return GenerationMetrics(
         generation=generation,
         fitness_mean=plain(m.fitness_mean),
@@ -47,8 +50,25 @@ def metrics_of(spec: RunSpec, generation: int, metrics: Metrics) -> GenerationMe
         episodes=int(m.episodes),
         unfinished=int(m.unfinished),
         nan=int(m.nan),
-        env_steps=spec.evolution.population * inits * spec.evaluation.environments * spec.evaluation.steps,
+        env_steps=spec.evolution.population * inits * _cost(spec, problem),
+        evaluated_mean=mean,
+        evaluated_sem=sem,
     )
+
+
+def _cost(spec: RunSpec, problem: Problem) -> int:
+    """Environment steps, or images, that one policy is judged on."""
+    if problem.givens.train is None:
+        return spec.evaluation.environments * spec.evaluation.steps
+    count = len(problem.givens.train.labels)
+    return min(spec.images.batch or count, count)
+
+
+def mean_and_error(evaluated: np.ndarray) -> tuple[float | None, float | None]:
+    """Mean of float [inits, groups] and its standard error: over inits, or over groups where there is one init."""
+    values = evaluated.mean(axis=1) if len(evaluated) > 1 else evaluated[0]
+    error = plain(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else None
+    return plain(values.mean()), error
 
 
 def mean_pairs(problem: Problem, state: EvolutionState) -> dict[str, np.ndarray]:

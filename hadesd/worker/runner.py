@@ -18,9 +18,10 @@ from jax.sharding import NamedSharding, PartitionSpec
 from hades_protocol.errors import UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_spec import RunSpec
-from hadesd.distill.generation import EvolutionState, compile_step, init_state
+from hadesd.distill.generation import EvolutionState, compile_mean_evaluation, compile_step, init_state
 from hadesd.distill.sharding import make_mesh
 from hadesd.worker import build, records, report
+from hadesd.worker.best import Best
 from hadesd.worker.channel import Channel
 from hadesd.worker.checkpoints import CheckpointStore
 from hadesd.worker.execution import Execution, spec_digest, version_differences
@@ -47,6 +48,8 @@ class Runner:
         chunk = build.initial_chunk(spec, devices, self.mesh.devices.flat[0].platform)
         self.execution = Execution.current(devices, self.mesh.devices.flat[0].platform, chunk)
         self._digest = spec_digest(spec)
+        self._evaluate = compile_mean_evaluation(self.problem, self.mesh) if spec.evaluation.mean_every else None
+        self._best = Best(directory)
         self._sent_dataset_at = 0.0
         self._committed_at = time.monotonic()
 
@@ -68,7 +71,9 @@ class Runner:
                 generation += 1
                 if pending is not None:
                     pending.result()
-                line = report.metrics_of(self.spec, generation, metrics)
+                line = report.metrics_of(
+                    self.spec, self.problem, generation, metrics, self._evaluated(generation, state)
+                )
                 pending = committer.submit(self._commit, generation, host, line)
                 self.channel.phase("evaluating", generation + 1)
             self.channel.phase("finishing", generation)
@@ -81,6 +86,13 @@ class Runner:
         after, metrics = step(state)
         host, metrics = jax.device_get((after, metrics))
         return after, host, metrics
+
+    def _evaluated(self, generation: int, state: EvolutionState) -> np.ndarray | None:
+        """The mean dataset's own evaluation, where one is due: every so often, and after the last generation."""
+        every, last = self.spec.evaluation.mean_every, self.spec.evolution.generations
+        if self._evaluate is None or (generation % every and generation != last):
+            return None
+        return np.asarray(self._evaluate(state))
 
     def _restore(self) -> tuple[EvolutionState, int]:
         """The state to go on from, on the devices, with the line files cut to it."""
@@ -100,8 +112,11 @@ class Runner:
         records.cut(self.directory / "timings.jsonl", GenerationTiming, generation)
         if last < generation:
             warnings.append(f"metrics.jsonl ends at generation {last}, the checkpoint is of generation {generation}")
+        self._best.recall(generation)
         if generation:
-            self._write_dataset(generation, jax.device_get(state))
+            arrays = self._write_dataset(generation, jax.device_get(state))
+            if arrays and self._best.generation == generation:
+                self._best.write(arrays, report.dataset_meta(self.spec, generation))
         for text in warnings:
             log.warning("resume", detail=text)
             self.channel.report(Note(level="warning", text=text))
@@ -149,6 +164,8 @@ class Runner:
         }
         self.store.save(state, generation, description)
         arrays = self._write_dataset(generation, state)
+        if arrays and self._best.improved_by(line):
+            self._best.write(arrays, report.dataset_meta(self.spec, generation))
         now = time.monotonic()
         timing = GenerationTiming(
             generation=generation, seconds=round(now - self._committed_at, 6), committed_at=round(time.time(), 3)

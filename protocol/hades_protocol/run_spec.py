@@ -15,6 +15,9 @@ from hades_protocol.settings import explain, leaves, nearest
 
 Method = Literal["hades-f", "hades-r", "es"]
 
+OPEN = frozenset({"evolution.parameters"})
+"""Settings that are tables of names which this package does not know: whoever knows the strategies checks them."""
+
 PositiveInt = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 PositiveFloat = Annotated[float, Meta(gt=0.0, le=1e6)]
 
@@ -31,15 +34,26 @@ class Dataset(_Section, frozen=True):
         Literal["fixed", "learned"],
         Meta(description="discrete actions: one-hot labels in action order, or softmax of evolved logits"),
     ] = "fixed"
+    initial: Annotated[
+        Literal["zeros", "class-means", "real-images"],
+        Meta(description="initial mean; class-means and real-images (drawn by the seed) for image classes only"),
+    ] = "zeros"
     initial_scale: Annotated[
-        float, Meta(ge=0.0, le=100.0, description="standard deviation of the initial mean (0: zeros, as published)")
+        float, Meta(ge=0.0, le=100.0, description="standard deviation of noise on the initial mean (published: 0)")
     ] = 0.0
 
 
 class Evolution(_Section, frozen=True):
     """The outer loop: an evolution strategy over the flattened dataset."""
 
-    strategy: Annotated[Literal["openes", "snes"], Meta(description="evolution strategy (evosax)")] = "openes"
+    strategy: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=64,
+            description="evolution strategy of evosax: openes, snes, crfmnes, cmaes, sepcmaes, pgpe, xnes …",
+        ),
+    ] = "openes"
     population: Annotated[int, Meta(ge=2, le=1_000_000, description="candidates a generation (P)")] = 2048
     generations: Annotated[int, Meta(ge=1, le=1_000_000_000, description="generations until the run is finished")] = (
         2000
@@ -47,18 +61,32 @@ class Evolution(_Section, frozen=True):
     sigma: Annotated[float, Meta(gt=0.0, le=100.0, description="standard deviation of the search (SNES: initial)")] = (
         0.03
     )
-    sigma_decay: Annotated[float, Meta(gt=0.0, le=1.0, description="OpenES: sigma's factor a generation")] = 1.0
-    sigma_floor: Annotated[float, Meta(ge=0.0, le=100.0, description="OpenES: sigma decays no further than this")] = 0.0
+    sigma_decay: Annotated[
+        float,
+        Meta(gt=0.0, le=1.0, description="sigma's factor a generation (strategies that do not adapt it)"),
+    ] = 1.0
+    sigma_floor: Annotated[float, Meta(ge=0.0, le=100.0, description="sigma decays no further than this")] = 0.0
     learning_rate: Annotated[
-        float, Meta(gt=0.0, le=100.0, description="OpenES: Adam's step on the mean; SNES: step of the mean")
+        float,
+        Meta(gt=0.0, le=100.0, description="OpenES, PGPE …: Adam's step on the mean; SNES, xNES …: its step"),
     ] = 0.05
-    momentum: Annotated[float, Meta(ge=0.0, lt=1.0, description="OpenES: Adam's beta1")] = 0.99
+    learning_rate_decay: Annotated[
+        float, Meta(gt=0.0, le=1.0, description="the learning rate's factor a generation (strategies that have one)")
+    ] = 1.0
+    learning_rate_floor: Annotated[
+        float, Meta(ge=0.0, le=100.0, description="the learning rate decays no further than this")
+    ] = 0.0
+    momentum: Annotated[float, Meta(ge=0.0, lt=1.0, description="OpenES, PGPE …: Adam's beta1")] = 0.99
     shaping: Annotated[
-        Literal["raw", "ranks", "zscore"], Meta(description="OpenES: what the gradient sees of the fitness")
+        Literal["raw", "ranks", "zscore"], Meta(description="OpenES, PGPE …: what the gradient sees of the fitness")
     ] = "raw"
     temperature: Annotated[
         float, Meta(gt=0.0, le=1000.0, description="SNES: sharpness of the recombination weights")
     ] = 20.0
+    parameters: Annotated[
+        dict[str, Annotated[float, Meta(ge=-1e9, le=1e9)]],
+        Meta(description="the strategy's own parameters by name, e.g. evolution.parameters.c_std=0.3"),
+    ] = {}
 
 
 class Cloning(_Section, frozen=True):
@@ -76,8 +104,13 @@ class Cloning(_Section, frozen=True):
 
 
 class Policy(_Section, frozen=True):
-    """The policy that is trained on the dataset."""
+    """The policy (or classifier) that is trained on the dataset."""
 
+    kind: Annotated[
+        Literal["mlp", "cnn"],
+        Meta(description="dense layers, or a 3x3 convolution before them (grids and images)"),
+    ] = "mlp"
+    features: Annotated[int, Meta(ge=1, le=4096, description="cnn: features of the convolution")] = 16
     width: Annotated[int, Meta(ge=1, le=65_536, description="units of a hidden layer")] = 512
     depth: Annotated[int, Meta(ge=1, le=16, description="hidden layers")] = 2
     activation: Annotated[Literal["tanh", "relu"], Meta(description="activation of the hidden layers")] = "tanh"
@@ -104,6 +137,27 @@ class Evaluation(_Section, frozen=True):
     action: Annotated[
         Literal["sample", "greedy"], Meta(description="draw actions from the policy, or take its mode")
     ] = "sample"
+    mean_every: Annotated[
+        int, Meta(ge=0, le=1_000_000_000, description="evaluate the mean dataset every so many generations (0: never)")
+    ] = 0
+    mean_inits: Annotated[
+        int,
+        Meta(ge=1, le=4096, description="fresh initialisations of that evaluation (hades-f, es: one)"),
+    ] = 4
+    mean_environments: Annotated[
+        int, Meta(ge=1, le=65_536, description="environments for each of them, in groups of evaluation.environments")
+    ] = 8
+
+
+class Images(_Section, frozen=True):
+    """Supervised distillation: the real images that a dataset is judged on (paper, section 5.4)."""
+
+    directory: Annotated[
+        str, Meta(max_length=4096, description="mnist, fashion-mnist: directory that holds the four IDX files")
+    ] = ""
+    batch: Annotated[
+        int, Meta(ge=0, le=10_000_000, description="training images a generation is judged on (0: all)")
+    ] = 0
 
 
 class Checkpoints(_Section, frozen=True):
@@ -128,7 +182,14 @@ class Resources(_Section, frozen=True):
 class RunSpec(_Section, frozen=True):
     """What a run is: everything that decides its result, and where it runs."""
 
-    env: Annotated[str, Meta(min_length=1, max_length=64, description="environment, e.g. hopper or CartPole-v1")]
+    env: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=64,
+            description="environment, e.g. hopper or CartPole-v1, or images: digits",
+        ),
+    ]
     backend: Annotated[
         Literal["auto", "positional", "generalized", "spring", "mjx"],
         Meta(description="Brax physics (auto: positional where supported)"),
@@ -141,6 +202,7 @@ class RunSpec(_Section, frozen=True):
     cloning: Cloning = Cloning()
     policy: Policy = Policy()
     evaluation: Evaluation = Evaluation()
+    images: Images = Images()
     checkpoints: Checkpoints = Checkpoints()
     resources: Resources = Resources()
 
@@ -166,7 +228,7 @@ def build_spec(values: dict[str, Any]) -> RunSpec:
     """
     known = leaves(RunSpec)
     for key in _flatten(values):
-        if key not in known:
+        if key not in known and key.rpartition(".")[0] not in OPEN:
             raise UsageError(f"unknown setting '{key}'; {nearest(key, known)}")
     try:
         spec = msgspec.convert(values, RunSpec, strict=True)
@@ -195,11 +257,6 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> list[str]:
 
 def _check_together(spec: RunSpec) -> None:
     evolution = spec.evolution
-    if evolution.strategy == "openes" and evolution.population % 2:
-        raise UsageError(
-            f"evolution.population is {evolution.population}, but OpenES samples antithetic pairs: "
-            f"use an even number, e.g. {evolution.population + 1}"
-        )
     if spec.method == "hades-r" and spec.inits < 2:
         raise UsageError("method hades-r judges a dataset on several initialisations: policy.inits must be at least 2")
     if spec.method != "hades-r" and spec.inits != 1:
@@ -210,4 +267,9 @@ def _check_together(spec: RunSpec) -> None:
     if evolution.sigma_floor > evolution.sigma:
         raise UsageError(
             f"evolution.sigma_floor ({evolution.sigma_floor:g}) is above evolution.sigma ({evolution.sigma:g})"
+        )
+    if evolution.learning_rate_floor > evolution.learning_rate:
+        raise UsageError(
+            f"evolution.learning_rate_floor ({evolution.learning_rate_floor:g}) is above "
+            f"evolution.learning_rate ({evolution.learning_rate:g})"
         )

@@ -55,6 +55,8 @@ def _describe(hint: Any) -> tuple[str, str]:
     if origin in (typing.Union, types.UnionType):
         parts = [_describe(a) for a in typing.get_args(hint) if a is not type(None)]
         return " or ".join(p[0] for p in parts) + " or null", next((p[1] for p in parts if p[1]), "")
+    if origin is dict:
+        return "names with numbers, one setting each", ""
     names = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
     return names.get(hint, str(hint)), ""
 

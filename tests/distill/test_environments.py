@@ -11,7 +11,7 @@ import pytest
 from hadesd import catalogue
 from hadesd.distill.environments.make import make_environment
 
-GYMNAX = [name for name, entry in catalogue.ENVIRONMENTS.items() if entry.family != "brax"]
+GYMNAX = [name for name, entry in catalogue.ENVIRONMENTS.items() if entry.family not in ("brax", "images")]
 BRAX = [name for name, entry in catalogue.ENVIRONMENTS.items() if entry.family == "brax"]
 
 

@@ -2,7 +2,14 @@ import jax
 import numpy as np
 import pytest
 
-from hadesd.distill.generation import ask_and_judge, compile_step, generation_key, generation_step, init_state
+from hadesd.distill.generation import (
+    ask_and_judge,
+    compile_mean_evaluation,
+    compile_step,
+    generation_key,
+    generation_step,
+    init_state,
+)
 from hadesd.distill.sharding import make_mesh
 from hadesd.worker.build import build
 from tests.helpers.specs import tiny
@@ -75,7 +82,7 @@ def test_devices_do_not_wait_for_each_other_while_they_judge():
     """A device that runs out of memory would leave the others in a collective for ever."""
     problem, mean = build(tiny())
     mesh = make_mesh(2)
-    judge = jax.jit(lambda state: ask_and_judge(problem, mesh, 2, state, None))
+    judge = jax.jit(lambda state: ask_and_judge(problem, mesh, 2, state, problem.givens))
     program = judge.lower(init_state(problem, mean)).compile().as_text()
     assert "while" in program, "this is the program that is meant"
     for collective in ("all-to-all", "all-gather", "all-reduce", "collective-permute", "reduce-scatter"):
@@ -94,3 +101,35 @@ def test_the_compiled_step_is_the_pure_function():
 def test_keys_of_generations_differ():
     keys = {tuple(jax.random.key_data(generation_key(0, g)).tolist()) for g in range(100)}
     assert len(keys) == 100
+
+
+@pytest.mark.parametrize(("method", "inits"), [("hades-r", 3), ("hades-f", 1), ("es", 1)])
+def test_the_mean_is_evaluated_on_fresh_inits_and_always_the_same_way(method, inits):
+    spec = tiny(
+        method=method,
+        policy={"inits": 2 if method == "hades-r" else 1},
+        evaluation={"mean_every": 1, "mean_inits": 3, "mean_environments": 4},
+    )
+    problem, mean = build(spec)
+    evaluate = compile_mean_evaluation(problem, make_mesh(2))
+    returns = evaluate(init_state(problem, mean))
+    assert returns.shape == (inits, 2), "fresh inits x groups of evaluation.environments"
+    assert np.all((returns >= 1) & (returns <= 24)), "CartPole gives 1 a step, for 24 steps at most"
+    assert np.array_equal(returns, evaluate(init_state(problem, mean)))
+
+
+def test_digits_are_judged_by_the_loss_of_a_classifier_and_evaluated_by_its_accuracy():
+    spec = tiny(
+        env="digits",
+        dataset={"pairs": 10, "initial": "class-means"},
+        images={"batch": 64},
+        cloning={"epochs": 30, "learning_rate": 0.01},
+        policy={"kind": "cnn", "features": 4, "activation": "relu"},
+        evaluation={"mean_every": 1, "mean_inits": 2},
+    )
+    state, lines = run(spec, generations=2)
+    assert all(-5 < line.fitness_mean < 0 for line in lines), "fitness is minus a cross-entropy"
+    problem, _ = build(spec)
+    accuracy = compile_mean_evaluation(problem, make_mesh(2))(state)
+    assert accuracy.shape == (2, 1)
+    assert 0.25 < accuracy.mean() <= 1.0, "class means teach more than chance (0.1)"

@@ -1,9 +1,16 @@
+import inspect
+
+import evosax.algorithms
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
 
+from hades_protocol.run_spec import build_spec
 from hadesd.distill import strategies
+from hadesd.strategy_table import STRATEGIES
+from hadesd.worker import build
 
 DIM, POPULATION = 6, 64
 TARGET = jnp.linspace(-1.0, 1.0, DIM)
@@ -12,7 +19,7 @@ TARGET = jnp.linspace(-1.0, 1.0, DIM)
 def make(name, shaping="ranks"):
     if name == "snes":
         return strategies.snes(POPULATION, DIM, sigma=0.5, learning_rate=1.0, temperature=20.0)
-    schedule = strategies.exponential_sigma(0.1, 1.0, 0.0)
+    schedule = strategies.exponential(0.1, 1.0, 0.0)
     return strategies.open_es(POPULATION, DIM, schedule, learning_rate=0.05, momentum=0.9, shaping=shaping)
 
 
@@ -69,12 +76,12 @@ def test_openes_samples_are_antithetic():
 
 
 def test_sigma_of_generation_g_is_the_schedule_at_g():
-    schedule = strategies.exponential_sigma(0.5, 0.5, 0.1)
+    schedule = strategies.exponential(0.5, 0.5, 0.1)
     strategy = strategies.open_es(POPULATION, DIM, schedule, learning_rate=0.01, momentum=0.9, shaping="ranks")
     state = strategy.init(jax.random.key(0), jnp.zeros(DIM))
     seen = []
     for g in range(5):
-        seen.append(float(strategy.sigma(state)))
+        seen.append(float(strategy.sigma(state, jnp.zeros((POPULATION, DIM)))))
         population, state = strategy.ask(jax.random.key(g), state)
         state = strategy.tell(jax.random.key(g), population, sphere(population), state)
     assert seen == pytest.approx([0.5, 0.25, 0.125, 0.1, 0.1])
@@ -87,3 +94,72 @@ def test_snes_weights_are_the_published_ones():
     expected = np.exp(logits) / np.exp(logits).sum()
     assert np.allclose(weights, expected, atol=1e-6)
     assert weights[0] > weights[-1], "rank 0 is the best"
+
+
+def by_name(entry, dim=DIM, **evolution):
+    rate = 1.0 if entry.optimizer == "sgd" else 0.05
+    settings = {"strategy": entry.key, "population": POPULATION, "sigma": 0.3, "learning_rate": rate}
+    spec = build_spec({"env": "CartPole-v1", "evolution": settings | {"shaping": "ranks", "momentum": 0.9} | evolution})
+    return build._strategy_of(spec, dim)
+
+
+def test_the_table_names_the_strategies_of_evosax_and_says_what_is_left_out():
+    left_out = {"RandomSearch", "SV_CMA_ES", "SV_Open_ES", "PersistentES", "NoiseReuseES", "GuidedES", "Rm_ES"}
+    known = {cls.__name__ for cls in evosax.algorithms.algorithms.values()}
+    assert {entry.name for entry in STRATEGIES.values()} == known - left_out
+
+
+@pytest.mark.parametrize("entry", STRATEGIES.values(), ids=lambda entry: entry.name)
+def test_the_table_says_what_evosax_accepts(entry):
+    cls = getattr(evosax.algorithms, entry.name)
+    accepted = inspect.signature(cls.__init__).parameters
+    assert ("optimizer" in accepted) == bool(entry.optimizer)
+    assert ("std_schedule" in accepted) == entry.scheduled
+    assert issubclass(cls, PopulationBasedAlgorithm) == entry.population_based
+    if entry.shaped:
+        assert "fitness_shaping_fn" in accepted
+    strategy = by_name(entry)
+    for name in entry.parameters:
+        assert jnp.ndim(getattr(strategy.params, name)) == 0, "every parameter has to be a number in evosax's Params"
+
+
+LEARNERS = ("crfmnes", "cmaes", "pgpe", "xnes", "learnedes", "differentialevolution", "samrga")
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_strategies_by_name_maximise_and_survive_nan(name):
+    strategy = by_name(STRATEGIES[name])
+
+    def generation(state, key):
+        key_ask, key_tell, key_nan = jax.random.split(key, 3)
+        population, asked = strategy.ask(key_ask, state)
+        failed = jax.random.uniform(key_nan, (POPULATION,)) < 0.1
+        fitness = jnp.where(failed, jnp.nan, sphere(population))
+        return strategy.tell(key_tell, population, fitness, asked), strategy.sigma(state, population)
+
+    state = strategy.init(jax.random.key(0), jnp.zeros(DIM))
+    state, sigma = jax.jit(lambda s: jax.lax.scan(generation, s, jax.random.split(jax.random.key(1), 120)))(state)
+    assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(state)), "NaN must not enter the state"
+    assert float(jnp.linalg.norm(strategy.mean(state) - TARGET)) < 0.2, "what is exported must be near the optimum"
+    assert float(sigma[0]) == pytest.approx(0.3, rel=0.25), "the first generation must have the sigma asked for"
+
+
+def test_a_generation_of_nothing_but_nan_teaches_a_named_strategy_nothing():
+    strategy = by_name(STRATEGIES["crfmnes"])
+    state = strategy.init(jax.random.key(0), jnp.zeros(DIM))
+    population, asked = strategy.ask(jax.random.key(1), state)
+    after = strategy.tell(jax.random.key(2), population, jnp.full(POPULATION, jnp.nan), asked)
+    assert np.array_equal(strategy.mean(after), strategy.mean(state))
+
+
+def test_parameters_reach_evosax():
+    strategy = by_name(STRATEGIES["sepcmaes"], parameters={"c_mean": 0.25})
+    assert float(strategy.params.c_mean) == 0.25
+
+
+def test_the_learning_rate_decays_to_its_floor():
+    moved = []
+    for decay, floor in ((1.0, 0.0), (0.5, 0.0), (0.5, 0.05)):
+        strategy = by_name(STRATEGIES["openes"], learning_rate_decay=decay, learning_rate_floor=floor)
+        moved.append(float(jnp.linalg.norm(strategy.mean(evolve(strategy, 12, sphere)))))
+    assert moved[1] < moved[2] <= moved[0] + 1e-6, "a decaying rate goes less far; a floor stops the decay"

@@ -56,7 +56,6 @@ def test_every_number_refuses_what_is_none_or_out_of_range(leaf: Leaf, value: An
         ({"env": "hopper", "population": 3}, "'evolution.population'"),
         ({"env": "hopper", "zzzz": 3}, "see 'hadesd settings'"),
         ({"env": "hopper", "method": "magic"}, 'method = "magic" is not accepted: it takes one of hades-f'),
-        ({"env": "hopper", "evolution": {"population": 31}}, "use an even number, e.g. 32"),
         ({"env": "hopper", "policy": {"inits": 1}}, "policy.inits must be at least 2"),
         ({"env": "hopper", "method": "es", "policy": {"inits": 2}}, "must be 1, not 2"),
         ({"env": "hopper", "evolution": {"sigma_floor": 1.0}}, "is above evolution.sigma (0.03)"),
@@ -68,9 +67,10 @@ def test_messages(values: dict[str, Any], message: str) -> None:
     assert message in refusal(values)
 
 
-def test_a_spec_with_an_odd_population_is_fine_for_snes() -> None:
-    spec = build_spec({"env": "hopper", "evolution": {"population": 31, "strategy": "snes"}})
-    assert spec.evolution.population == 31
+def test_a_strategys_own_parameters_are_numbers_by_name() -> None:
+    spec = build_spec({"env": "hopper", "evolution": {"strategy": "cmaes", "parameters": {"c_mean": 0.5}}})
+    assert spec.evolution.parameters == {"c_mean": 0.5}
+    assert "evolution.parameters" in refusal({"env": "hopper", "evolution": {"parameters": {"c_mean": "much"}}})
 
 
 @pytest.mark.parametrize(("method", "inits"), [("hades-r", 2), ("hades-f", 1), ("es", 1)])

@@ -1,0 +1,138 @@
+"""The evolution strategies by name, with what can be said of them without jax.
+
+The command line checks `evolution.strategy` and `evolution.parameters` here. A test compares this table with
+evosax itself. Left out of evosax 0.3: RandomSearch (nothing is learned), SV_CMA_ES and SV_Open_ES (several
+populations), PersistentES and NoiseReuseES (made for truncated rollouts), GuidedES (needs a surrogate gradient), Rm_ES (its sigma collapses on a sphere).
+"""
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from hades_protocol.errors import UsageError
+
+Optimizer = Literal["adam", "sgd", ""]
+
+MAX_FULL_COVARIANCE = 4096
+"""Dimensions up to which a strategy may keep a full matrix: 4096^2 floats are 64 MiB."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One strategy.
+
+    name: its class in evosax. optimizer: what moves the mean with evolution.learning_rate ("": it has steps of its
+    own). shaped: evolution.shaping applies. scheduled: evolution.sigma_decay and _floor apply. matrix: it keeps a
+    dim x dim matrix. population_based: it has no mean; its fittest member is what is exported. even, least: what
+    the population's size has to be. parameters: names that evolution.parameters may set.
+    """
+
+    name: str
+    parameters: tuple[str, ...] = ()
+    optimizer: Optimizer = ""
+    shaped: bool = False
+    scheduled: bool = False
+    matrix: bool = False
+    population_based: bool = False
+    even: bool = False
+    least: int = 2
+
+    @property
+    def key(self) -> str:
+        """The name as settings spell it: cmaes for CMA_ES."""
+        return canonical(self.name)
+
+
+def canonical(name: str) -> str:
+    """Lower case, letters and digits only: Open_ES, open-es and OpenES are one strategy."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+_CMA = ("std_min", "std_max", "mu_eff", "c_mean", "c_std", "d_std", "c_c", "c_1", "c_mu", "chi_n")
+_AMALGAM = ("eta_std", "eta_shift", "eta_avs_inc", "eta_avs_dec", "nis_max_gens", "delta_ams", "theta_sdr")
+_CR_FM_NES = ("lr_mean", "lr_move_std", "lr_stag_std", "lr_conv_std", "lr_B", "c_std", "c_c", "c1")
+
+_ENTRIES = (
+    Entry("Open_ES", optimizer="adam", shaped=True, scheduled=True, even=True),
+    Entry("SNES", ("lr_std_init",), optimizer="sgd"),
+    Entry("CR_FM_NES", _CR_FM_NES, even=True),
+    Entry("CMA_ES", _CMA, matrix=True),
+    Entry("Sep_CMA_ES", _CMA),
+    Entry("MA_ES", _CMA, matrix=True),
+    Entry("LM_MA_ES", tuple(n for n in _CMA if n != "c_c")),
+    Entry("xNES", ("lr_std_init", "lr_B"), optimizer="sgd", matrix=True),
+    Entry("PGPE", ("std_lr", "std_max_change"), optimizer="adam", shaped=True, even=True),
+    Entry("ARS", optimizer="adam", scheduled=True, even=True),
+    Entry("ASEBO", ("grad_decay",), optimizer="adam", shaped=True, scheduled=True, matrix=True, even=True),
+    Entry("ESMC", optimizer="adam", shaped=True, scheduled=True, least=4),
+    Entry("SimpleES", ("c_std",), optimizer="sgd"),
+    Entry("DiscoveredES", ("lr_std",), optimizer="sgd"),
+    Entry("LearnedES"),
+    Entry("CMAAnchoredLES"),
+    Entry("EvoTF_ES", ("lr_mean", "lr_std"), even=True),
+    Entry("iAMaLGaM_Full", _AMALGAM, scheduled=True, matrix=True),
+    Entry("iAMaLGaM_Univariate", _AMALGAM, scheduled=True),
+    Entry("GradientlessDescent", ("radius_min", "radius_max", "radius_decay")),
+    Entry("HillClimbing", scheduled=True),
+    Entry(
+        "SimulatedAnnealing",
+        ("temperature_init", "temperature_limit", "temperature_decay", "boltzmann_constant"),
+        scheduled=True,
+    ),
+    Entry("SimpleGA", ("crossover_rate",), scheduled=True, population_based=True),
+    Entry("MR15_GA", ("std_min", "std_max", "std_ratio"), population_based=True),
+    Entry("SAMR_GA", ("std_min", "std_max", "std_meta", "std_best_limit"), population_based=True),
+    Entry("GESMR_GA", ("std_min", "std_max", "std_meta"), population_based=True),
+    Entry("LearnedGA", ("crossover_rate",), population_based=True),
+    Entry(
+        "DifferentialEvolution",
+        ("elitism", "crossover_rate", "differential_weight", "differential_weight_min", "differential_weight_max"),
+        population_based=True,
+        least=4,
+    ),
+    Entry("DiffusionEvolution", ("std_m", "scale_factor"), population_based=True),
+    Entry("PSO", ("inertia_coeff", "cognitive_coeff", "social_coeff"), population_based=True),
+)
+
+STRATEGIES: dict[str, Entry] = {entry.key: entry for entry in _ENTRIES}
+
+
+def find(name: str) -> Entry:
+    """The strategy of that name; case, hyphens and underscores do not matter.
+
+    Raises:
+        UsageError: there is none; the nearest names are given.
+    """
+    key = canonical(name)
+    if key in STRATEGIES:
+        return STRATEGIES[key]
+    close = difflib.get_close_matches(key, STRATEGIES, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else "there are: " + ", ".join(STRATEGIES)
+    raise UsageError(f"evolution.strategy: there is no strategy '{name}'; {hint}")
+
+
+def check(entry: Entry, population: int, parameters: dict[str, float], dimensions: int | None) -> None:
+    """Whether a strategy can work with a population, parameters and a number of dimensions (None: not known yet).
+
+    Raises:
+        UsageError: it cannot; says what would do.
+    """
+    if entry.even and population % 2:
+        raise UsageError(
+            f"evolution.population is {population}, but {entry.name} samples antithetic pairs: "
+            f"use an even number, e.g. {population + 1}"
+        )
+    if population < entry.least:
+        raise UsageError(f"evolution.population is {population}, but {entry.name} needs at least {entry.least}")
+    for name in parameters:
+        if name not in entry.parameters:
+            known = ", ".join(entry.parameters) or "none"
+            close = difflib.get_close_matches(name, entry.parameters, n=1, cutoff=0.5)
+            hint = f"did you mean '{close[0]}'? It" if close else "It"
+            raise UsageError(f"evolution.parameters: {entry.name} has no parameter '{name}'; {hint} takes: {known}")
+    if entry.matrix and dimensions is not None and dimensions > MAX_FULL_COVARIANCE:
+        raise UsageError(
+            f"{entry.name} keeps a matrix of dimensions squared, and this search has {dimensions} dimensions "
+            f"(at most {MAX_FULL_COVARIANCE}): use crfmnes, sepcmaes, snes or openes"
+        )

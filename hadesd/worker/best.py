@@ -1,0 +1,39 @@
+"""The best dataset so far, by its own evaluation: what a user ships."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from hades_protocol.messages import GenerationMetrics
+from hadesd.worker import records, report
+
+
+class Best:
+    """best.npz: the mean dataset with the highest evaluated return (or accuracy) so far.
+
+    It is written after its generation's checkpoint, so a crash in between is mended from that checkpoint.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.generation = directory, 0
+        self._value = -math.inf
+
+    def recall(self, generation: int) -> None:
+        """Find the best of the generations up to this one in metrics.jsonl."""
+        self.generation, self._value = 0, -math.inf
+        for line in records.read_metrics(self.directory):
+            if line.generation <= generation:
+                self.improved_by(line)
+
+    def improved_by(self, line: GenerationMetrics) -> bool:
+        """Whether a generation is the best so far; if so it is remembered."""
+        value = line.evaluated_mean
+        if value is None or value <= self._value:
+            return False
+        self.generation, self._value = line.generation, value
+        return True
+
+    def write(self, arrays: dict[str, np.ndarray], meta: str) -> None:
+        """Replace the file."""
+        report.write_dataset(self.directory / "best.npz", arrays, meta)
