@@ -1,7 +1,7 @@
 """Reading an exported dataset, ours or anybody's, and the settings that go with it."""
 
 import json
-import zipfile
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 
 from hades_protocol.errors import NotFoundError, UsageError
-from hades_protocol.run_spec import RunSpec
+from hades_protocol.run_spec import Method, RunSpec
 from hades_protocol.settings import leaves
+from hadesd.analysis import formats
+
+METHODS = typing.get_args(Method)
 
 
 @dataclass(frozen=True)
 class DatasetFile:
-    """The content of an npz.
+    """The content of a dataset file (hadesd.analysis.formats).
 
     states float32 [D, ...]; actions float32 [D, A]; obs_mean and obs_var where the normalisation is fixed;
-    meta: what the file says of itself ({} for a plain npz).
+    meta: what the file says of itself ({} for a plain one).
     """
 
     path: Path
@@ -30,23 +33,15 @@ class DatasetFile:
 
 
 def load(path: Path) -> DatasetFile:
-    """Read an npz with `states` and `actions`. Nothing in it is unpickled.
+    """Read a file with `states` and `actions`: npz, csv, json or safetensors by its suffix.
 
     Raises:
         NotFoundError: there is no such file.
-        UsageError: it is no npz, is damaged, or its arrays do not fit together.
+        UsageError: it is damaged, or its arrays do not fit together.
     """
     if not path.is_file():
         raise NotFoundError(f"there is no file {path}: make one with 'hadesd export RUN -o {path.name}'")
-    if not zipfile.is_zipfile(path):
-        raise UsageError(f"{path} is not a readable npz file (it is no zip archive): export it again")
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            content = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, AttributeError, NotImplementedError) as error:
-        raise UsageError(f"{path} is not a readable npz file ({_first_line(error)}): export it again") from None
-    except zipfile.LargeZipFile as error:
-        raise UsageError(f"{path} is too large ({_first_line(error)})") from None
+    content = formats.read(path)
     for name in ("states", "actions"):
         if name not in content:
             raise UsageError(f"{path} has no array '{name}': a dataset has 'states' [D, *obs] and 'actions' [D, A]")
@@ -73,7 +68,7 @@ def settings_from_meta(meta: dict[str, Any]) -> dict[str, Any]:
     if "environment" in meta:
         values["env"] = meta["environment"]
     for key in ("backend", "method", "seed"):
-        if key in meta:
+        if key in meta and (key != "method" or meta[key] in METHODS):  # a dataset that was imported has none
             values[key] = meta[key]
     for section in ("policy", "cloning", "evaluation"):
         entries = meta.get(section)
