@@ -7,11 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
+from hadesd.analysis import fitting
 from hadesd.analysis.datasets import DatasetFile
-from hadesd.distill import cloning, normalise, policies, rollout
-from hadesd.distill.environments.base import Environment
+from hadesd.distill import cloning, policies, rollout
 from hadesd.distill.normalise import Statistics
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
 from hadesd.worker import build
@@ -58,8 +57,8 @@ def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, see
         UsageError: the arrays do not fit the environment, or constants for fixed normalisation are missing.
     """
     env = build.environment_of(spec)
-    states, actions = _fit(dataset, env)
-    constants = _constants(dataset, spec, env)
+    states, actions = fitting.fit(dataset, env)
+    constants = fitting.constants(dataset, spec, env)
     policy, setting = build.policy_of(spec, env), build.evaluation_of(spec)
     c = spec.cloning
     optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
@@ -94,32 +93,3 @@ def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, see
         episodes=int(np.sum(outcome.episodes)),
         unfinished=int(np.sum(outcome.unfinished)),
     )
-
-
-def _fit(dataset: DatasetFile, env: Environment) -> tuple[np.ndarray, np.ndarray]:
-    size, wanted = int(np.prod(dataset.states.shape[1:])), int(np.prod(env.observation))
-    if size != wanted:
-        raise UsageError(
-            f"{dataset.path}: its observations have {size} entries, those of {env.name} have {wanted}: "
-            "is --env the environment it was made for?"
-        )
-    if dataset.actions.shape[1] != env.actions:
-        raise UsageError(
-            f"{dataset.path}: its actions have {dataset.actions.shape[1]} entries, those of {env.name} {env.actions}"
-        )
-    return dataset.states.reshape(-1, *env.observation), dataset.actions
-
-
-def _constants(dataset: DatasetFile, spec: RunSpec, env: Environment) -> Statistics:
-    if spec.evaluation.normalisation != "fixed":
-        return normalise.unit(env.observation)
-    if dataset.obs_mean is None or dataset.obs_var is None:
-        raise UsageError(
-            f"{dataset.path} has no obs_mean and obs_var, which fixed normalisation needs: "
-            "add them, or use --set evaluation.normalisation=running or none"
-        )
-    for name, array in (("obs_mean", dataset.obs_mean), ("obs_var", dataset.obs_var)):
-        if array.size != int(np.prod(env.observation)):
-            raise UsageError(f"{dataset.path}: {name} has {array.size} entries, not {int(np.prod(env.observation))}")
-    mean, variance = (jnp.asarray(a.reshape(env.observation)) for a in (dataset.obs_mean, dataset.obs_var))
-    return Statistics(mean, variance, jnp.float32(1.0))

@@ -1,0 +1,71 @@
+"""Which dataset a person means, and with which settings it is used."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hades_protocol.errors import UsageError
+from hades_protocol.paths import Paths
+from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
+from hades_protocol.settings import merge, set_dotted
+from hadesd.cli.output import say
+
+if TYPE_CHECKING:
+    from hadesd.analysis.datasets import DatasetFile
+
+
+def find_dataset(text: str) -> tuple[Path, Path | None]:
+    """FILE.npz or RUN -> the dataset's file, and the run's directory where a run was named.
+
+    Raises:
+        NotFoundError: no such run, or it has no dataset.
+    """
+    from hadesd.cli.export import newest_dataset
+    from hadesd.supervisor.runs import find_directory
+
+    path = Path(text)
+    if path.suffix == ".npz":
+        return path, None
+    directory = find_directory(Paths().runs, text)
+    return newest_dataset(directory), directory
+
+
+def settings_for(dataset: "DatasetFile", env: str | None, assignments: list[tuple[str, Any]]) -> RunSpec:
+    """The published settings, under what the file says, under what the command line says.
+
+    Raises:
+        UsageError: the environment is not known, or a setting is not accepted.
+    """
+    from hadesd import catalogue
+    from hadesd.analysis.datasets import settings_from_meta
+    from hadesd.presets import resolve
+
+    asked: dict[str, Any] = settings_from_meta(dataset.meta)
+    if env is not None:
+        asked["env"] = env
+    for key, value in assignments:
+        set_dotted(asked, key, value)
+    if not isinstance(asked.get("env"), str):
+        raise UsageError(f"{dataset.path} does not say which environment it is for: use --env, e.g. --env CartPole-v1")
+    entry = catalogue.find(asked["env"])
+    if not dataset.meta:
+        say("the file says nothing of its settings: the published ones are used where --set gives none")
+    base, _ = resolve(
+        env=entry.name, method="hades-r", preset="published", file_values=None, assignments=[], has_gpu=False
+    )
+    # Of the published settings only those of the inner loop matter here; the method and its k do not.
+    values = {key: spec_to_dict(base)[key] for key in ("policy", "cloning", "evaluation", "images")}
+    values = merge(values, asked) | {"env": entry.name, "method": "hades-r"}
+    values["policy"] = values["policy"] | {"inits": None}
+    spec = build_spec(values)
+    catalogue.backend_for(entry, spec.backend)
+    return spec
+
+
+def check_range(name: str, value: int, low: int, high: int) -> None:
+    """Refuse an integer option out of its range.
+
+    Raises:
+        UsageError: it is.
+    """
+    if not low <= value <= high:
+        raise UsageError(f"--{name} is {value}: it takes an integer from {low} to {high}")
