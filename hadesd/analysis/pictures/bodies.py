@@ -1,0 +1,30 @@
+"""Which body, if any, an environment's observations can be drawn as."""
+
+import functools
+
+import numpy as np
+
+from hadesd import catalogue
+from hadesd.analysis.pictures import brax_bodies, classic
+from hadesd.analysis.pictures.classic import Body
+
+
+def body_of(entry: catalogue.Entry, backend: str, states: np.ndarray | None = None) -> Body | None:
+    """The body of an environment; None where its observations do not say what it looks like.
+
+    backend: the Brax backend, or auto; states: natural units [N, obs], which a picture has to have room for.
+    """
+    if entry.family == "classic":
+        return classic.body_of(entry.name, states)
+    if entry.family == "brax" and brax_bodies.can_pose(entry.name):
+        return brax_body(entry, backend)
+    return None
+
+
+@functools.cache
+def brax_body(entry: catalogue.Entry, backend: str) -> brax_bodies.BraxBody:
+    """The sticks of a Brax environment; those of `pusher` can be drawn from links' places, not from observations."""
+    from hadesd.distill.environments.brax import BraxEnvironment
+
+    environment = BraxEnvironment(entry.name, catalogue.backend_for(entry, backend))
+    return brax_bodies.BraxBody(entry.name, environment._env.sys, float(environment._env.dt))

@@ -1,0 +1,264 @@
+"""The words, numbers and tables of a report."""
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from hades_protocol.errors import HadesError
+from hades_protocol.run_spec import RunSpec, build_spec
+from hades_protocol.settings import leaves
+from hadesd.analysis.material import Material, as_json
+from hadesd.analysis.recording import Recording
+from hadesd.presets import resolve
+
+METHODS = {"hades-r": "HaDES-R", "hades-f": "HaDES-F", "es": "direct neuroevolution"}
+
+JUDGED = {
+    "hades-r": "a dataset is judged on fresh policy initialisations every generation, so it works for any",
+    "hades-f": "a dataset is judged on one fixed initialisation, and made for that one only",
+    "es": "a policy's weights evolve directly; there is no dataset",
+}
+
+
+def number(value: float | None) -> str:
+    """Five significant digits; a dash for none."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.5g}"
+
+
+def duration(seconds: float) -> str:
+    """45 s, 12 min, 3.4 h, 2.1 days."""
+    for size, unit in ((86_400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def is_images(material: Material) -> bool:
+    """Whether images are distilled rather than behaviour."""
+    return material.entry is not None and str(material.entry.family) == "images"
+
+
+def environment_name(material: Material) -> str:
+    """The catalogue's name of the environment, or what the file says."""
+    if material.entry is not None:
+        return material.entry.name
+    return str(material.dataset.meta.get("environment", "an unnamed environment")) if material.dataset else "?"
+
+
+def title(material: Material) -> str:
+    """Environment and method."""
+    method = METHODS.get(material.method, "")
+    return f"{environment_name(material)} · {method}" if method else environment_name(material)
+
+
+def headline(material: Material, recording: Recording | None) -> str:
+    """One or two sentences that say what was learned."""
+    where = environment_name(material)
+    if material.dataset is None:
+        best = material.metrics[-1].best_so_far if material.metrics else None
+        return (
+            f"An evolution strategy searched for the weights of a policy for {where}; the best reached {number(best)}."
+        )
+    pairs = len(material.dataset.states)
+    what = "images" if is_images(material) else "state-action pairs"
+    text = f"These {pairs} {what} are the whole training set of a policy for {where}"
+    evaluated = newest_evaluation(material)
+    if evaluated is not None and evaluated.evaluated_mean is not None:
+        sem = f" ± {number(evaluated.evaluated_sem)}" if evaluated.evaluated_sem else ""
+        measure = "a test accuracy" if is_images(material) else "a mean return"
+        text += f": fresh policies trained on them reach {measure} of {number(evaluated.evaluated_mean)}{sem}"
+    elif material.metrics:
+        text += (
+            f". In generation {material.generation}, policies trained on variations of them reached a mean fitness "
+            f"of {number(material.metrics[-1].fitness_mean)}"
+        )
+    if recording is not None:
+        text += f". The one trained for this report reached a return of {number(recording.episode_return)}"
+    return text + "."
+
+
+def newest_evaluation(material: Material) -> Any:
+    """The newest metrics with an evaluation of the mean dataset, or None."""
+    return next((m for m in reversed(material.metrics) if m.evaluated_mean is not None), None)
+
+
+def tiles(material: Material, recording: Recording | None) -> list[tuple[str, str]]:
+    """Numbers at a glance: (value, what it is)."""
+    out: list[tuple[str, str]] = []
+    if material.dataset is not None:
+        out.append((str(len(material.dataset.states)), "images" if is_images(material) else "pairs"))
+    evaluated = newest_evaluation(material)
+    if evaluated is not None:
+        out.append(
+            (number(evaluated.evaluated_mean), f"mean dataset on fresh policies, generation {evaluated.generation}")
+        )
+    if material.metrics:
+        last = material.metrics[-1]
+        out.append((number(last.fitness_mean), f"population mean, generation {last.generation}"))
+        out.append((number(last.best_so_far), "best candidate so far"))
+    elif material.dataset is not None and "expected_return" in material.dataset.meta:
+        out.append((number(float(material.dataset.meta["expected_return"])), "return, as the file says"))
+    if recording is not None:
+        out.append((number(recording.episode_return), f"return of the rollout below, {len(recording.rewards)} steps"))
+    if material.metrics:
+        steps = sum(m.env_steps for m in material.metrics)
+        out.append((f"{steps:.3g}", "images judged" if is_images(material) else "environment steps"))
+    if material.timings:
+        out.append((duration(sum(t.seconds for t in material.timings)), "of computing"))
+    return out
+
+
+def curve_caption(material: Material) -> str:
+    """How to read the curve."""
+    text = "Each generation's population: its mean with one standard deviation, and its best candidate"
+    if newest_evaluation(material) is not None:
+        text += (
+            "; points with error bars: fresh policies trained on the mean dataset, which is the one that is exported"
+        )
+    text += ". " + JUDGED.get(material.method, "").capitalize()
+    if material.seams:
+        exact = all(seam.bit_exact for seam in material.seams)
+        text += f". Marks at the bottom: {len(material.seams)} seams, {'all' if exact else 'not all'} bit-exact"
+    return text.rstrip(". ") + "."
+
+
+def rollout(material: Material, recording: Recording) -> str:
+    """What the rollout shows."""
+    steps = len(recording.rewards)
+    limit = material.entry.episode_steps if material.entry else steps
+    lasted = f"all {limit} steps that there are" if steps >= limit else f"{steps} of at most {limit} steps"
+    init = (
+        "from the one initialisation that the dataset was made for" if material.method == "hades-f" else "from scratch"
+    )
+    return (
+        f"One policy, trained {init} on the pairs above and nothing else (loss {recording.loss + 0.0:.3g}), acts for "
+        f"one episode. It lasts {lasted}; return {number(recording.episode_return)}. Another --seed gives another "
+        "policy and another episode. Beneath: moments of it, each with the return so far."
+    )
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of the run; base: what the preset would have, None where it is the same."""
+
+    name: str
+    value: str
+    base: str | None
+    meaning: str
+
+
+def settings(material: Material) -> dict[str, Any]:
+    """The settings that differ from the preset's first, then all: {'base': words, 'changed': [...], 'all': [...]}."""
+    if material.spec is None:
+        meta = material.dataset.meta if material.dataset else {}
+        flat = _flat({key: meta[key] for key in ("policy", "cloning", "evaluation", "seed") if key in meta})
+        known = leaves(RunSpec)
+        rows = [Setting(k, as_json(v), None, known[k].description if k in known else "") for k, v in flat.items()]
+        return {"base": "", "changed": [], "all": rows}
+    base, words = _base(material.spec)
+    theirs, ours = _flat_spec(base), _flat_spec(material.spec)
+    known = leaves(RunSpec)
+    rows = [
+        Setting(
+            name,
+            as_json(value),
+            as_json(theirs.get(name)) if theirs.get(name) != value else None,
+            known[name].description,
+        )
+        for name, value in ours.items()
+    ]
+    silent = ("env", "method", "preset")
+    changed = [row for row in rows if row.base is not None and row.name not in silent]
+    return {"base": words, "changed": changed, "all": rows}
+
+
+def _base(spec: RunSpec) -> tuple[RunSpec, str]:
+    """What the settings would be without --set, and a name for it."""
+    if spec.preset:
+        try:
+            base, _ = resolve(
+                env=spec.env, method=spec.method, preset=spec.preset, file_values=None, assignments=[], has_gpu=False
+            )
+        except HadesError:
+            pass  # a preset of another version: compare with the defaults
+        else:
+            return base, f"the preset {spec.preset}"
+    return build_spec({"env": spec.env, "method": spec.method}), "the defaults"
+
+
+def _flat_spec(spec: RunSpec) -> dict[str, Any]:
+    out = {}
+    for name in leaves(RunSpec):
+        value: Any = spec
+        for part in name.split("."):
+            value = getattr(value, part)
+        out[name] = value
+    return out
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in values.items():
+        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return out
+
+
+def lineage(material: Material) -> list[str]:
+    """Where a run came from and what came of it."""
+    out = []
+    if material.record is not None and material.record.parent is not None:
+        parent = material.record.parent
+        out.append(f"Forked from generation {parent.generation} of run {parent.run}.")
+    out += [f"Run {child} was forked from its generation {generation}." for child, generation in material.children]
+    return out
+
+
+def events(material: Material) -> list[tuple[str, str, str]]:
+    """The run's story: (generation, what, why)."""
+    out = []
+    for entry in material.story:
+        exact = "" if entry.get("bit_exact", True) else " (not bit-exact from here on)"
+        out.append((str(entry.get("generation", "")), str(entry.get("what", "")), f"{entry.get('reason', '')}{exact}"))
+    return out
+
+
+def commands(material: Material) -> list[str]:
+    """What to type to get the same again."""
+    if material.spec is None:
+        return [f"hadesd evaluate {shlex.quote(str(material.path))} --inits 10"] if material.entry else []
+    spec, known = material.spec, settings(material)
+    start = ["hadesd", "start", "--env", spec.env, "--method", spec.method]
+    if spec.preset:
+        start += ["--preset", spec.preset]
+    for row in known["changed"]:
+        start += ["--set", f"{row.name}={row.value}"]
+    out = [shlex.join(start)]
+    if material.dataset is not None:
+        file = f"{material.name}.npz"
+        out += [f"hadesd export {material.name} -o {file}", f"hadesd evaluate {file} --inits 10"]
+    return [*out, f"hadesd report {material.name} -o {material.name}.html"]
+
+
+def transfer_table(document: dict[str, Any] | None) -> dict[str, Any] | None:
+    """transfer.json as a table with the widths as rows: {'note': words, 'head': [...], 'rows': [[...]]}."""
+    if not document:
+        return None
+    rows: list[Any] = next(
+        (document[key] for key in ("widths", "rows", "results") if isinstance(document.get(key), list)), []
+    )
+    rows = [row for row in rows if isinstance(row, dict)]
+    if not rows:
+        return None
+    head = [key for key, value in rows[0].items() if isinstance(value, int | float | str) or value is None]
+    head.sort(key=lambda key: key != "width")
+    table = [[_cell(row.get(key)) for key in head] for row in rows]
+    note = ", ".join(f"{k} {v}" for k, v in document.items() if isinstance(v, int | float | str) and k != "schema")
+    return {"note": note, "head": [key.replace("_", " ") for key in head], "rows": table}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "–" if value is None else str(value)
+    return number(float(value))
