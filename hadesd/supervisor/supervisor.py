@@ -19,7 +19,7 @@ from hades_protocol.messages import DaemonInfo, DatasetSnapshot, RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.run_state import RunState
-from hadesd import catalogue
+from hadesd import validation
 from hadesd.settings import Settings
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor import runs, scheduler
@@ -116,7 +116,7 @@ class Supervisor:
         if group:
             check_group(group)
         spec = build_spec(values)
-        catalogue.find(spec.env)
+        validation.check(spec)
         record = runs.create(self._paths.runs, spec, time.time(), group)
         managed = self._add(record, spec)
         log.info("run submitted", run=record.id, env=spec.env, method=spec.method, group=group or None)

@@ -113,6 +113,8 @@ def dataset_meta(spec: RunSpec, generation: int) -> str:
         "seed": spec.seed,
         "versions": versions(),
     }
+    if entry.family == "images":
+        meta["images"] = settings["images"]
     return json.dumps(meta)
 
 
