@@ -57,7 +57,7 @@ def load(path: Path) -> DatasetFile:
         actions=actions,
         obs_mean=_numbers(path, "obs_mean", content) if "obs_mean" in content else None,
         obs_var=_numbers(path, "obs_var", content) if "obs_var" in content else None,
-        meta=_meta(path, content),
+        meta=read_meta(path, content),
     )
 
 
@@ -70,7 +70,7 @@ def settings_from_meta(meta: dict[str, Any]) -> dict[str, Any]:
     for key in ("backend", "method", "seed"):
         if key in meta and (key != "method" or meta[key] in METHODS):  # a dataset that was imported has none
             values[key] = meta[key]
-    for section in ("policy", "cloning", "evaluation"):
+    for section in ("policy", "cloning", "evaluation", "images"):
         entries = meta.get(section)
         if isinstance(entries, dict):
             values[section] = {key: value for key, value in entries.items() if f"{section}.{key}" in known}
@@ -88,7 +88,12 @@ def _numbers(path: Path, name: str, content: dict[str, np.ndarray]) -> np.ndarra
     return np.asarray(array, np.float32)
 
 
-def _meta(path: Path, content: dict[str, np.ndarray]) -> dict[str, Any]:
+def read_meta(path: Path, content: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What a file says of itself; {} where it says nothing.
+
+    Raises:
+        UsageError: its `meta` is no JSON object.
+    """
     if "meta" not in content:
         return {}
     try:

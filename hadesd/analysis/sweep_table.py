@@ -144,7 +144,7 @@ def read_group(directory: Path, group: str) -> list[Member]:
             directory=directory / record.id,
             settings=flat(spec_to_dict(spec)),
             state=_state(directory / record.id, record),
-            metrics=_metrics(directory / record.id / METRICS_FILE),
+            metrics=read_metrics(directory / record.id),
         )
         for record, spec in found
         if record.group == group
@@ -210,10 +210,11 @@ def _state(directory: Path, record: runs.RunRecord) -> RunState:
     return {"pause": RunState.PAUSED, "cancel": RunState.CANCELLED}.get(record.desired, RunState.QUEUED)
 
 
-def _metrics(path: Path) -> tuple[GenerationMetrics, ...]:
+def read_metrics(directory: Path) -> tuple[GenerationMetrics, ...]:
+    """The metrics in a run directory, up to a line that is being written; empty where there are none."""
     out: list[GenerationMetrics] = []
     try:
-        data = path.read_bytes()
+        data = (directory / METRICS_FILE).read_bytes()
     except FileNotFoundError:
         return ()
     for line in data.splitlines():

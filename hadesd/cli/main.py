@@ -19,7 +19,9 @@ VERBS = {
     "logs": "show what a run's worker wrote",
     "pairs": "print the state-action pairs of a run or of an exported file",
     "export": "copy a run's dataset into a file",
+    "import": "make a complete dataset file out of somebody else's states and actions",
     "evaluate": "train fresh policies on a dataset and report their return",
+    "merge": "put datasets for several environments into one file",
     "transfer": "train policies of many shapes and settings on datasets and compare them",
     "reference": "train PPO in a run's environment, as a level to compare with",
     "report": "write a run as one HTML file for people: curve, pairs, a rollout, settings",
@@ -28,6 +30,9 @@ VERBS = {
     "doctor": "check the installation, the directories, the daemon and the devices",
     "settings": "list every setting of a run with its range, default and meaning",
 }
+
+MODULES = {"import": "import_file"}
+"""Verbs whose module cannot be called as they are: Python keeps the word to itself."""
 
 EPILOG = """\
 exit codes:
@@ -69,7 +74,7 @@ def _dispatch(arguments: list[str]) -> int:
             parser.error(f"there is no verb '{verb}'{_nearest(verb)}")
         parser.parse_args(arguments)  # --help and --version end here
         parser.error(f"a verb comes first, not {verb}")
-    module = importlib.import_module(f"hadesd.cli.{verb}")
+    module = importlib.import_module(f"hadesd.cli.{MODULES.get(verb, verb)}")
     subparsers = parser.add_subparsers(prog="hadesd", parser_class=Parser)
     module.add_parser(subparsers)
     code: int = module.run(subparsers.choices[verb].parse_args(arguments[1:]))

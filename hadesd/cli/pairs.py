@@ -9,6 +9,7 @@ from hadesd import catalogue
 from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.dataset_suffixes import is_dataset_name
 
 if TYPE_CHECKING:
     from hadesd.analysis.datasets import DatasetFile
@@ -22,9 +23,9 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         subparsers,
         "pairs",
         "print the state-action pairs of a run or of an exported file",
-        "hadesd pairs @\nhadesd pairs cartpole.npz\nhadesd pairs cartpole.npz --json",
+        "hadesd pairs @\nhadesd pairs cartpole.npz\nhadesd pairs cartpole.csv --json",
     )
-    parser.add_argument("what", metavar="RUN|FILE.npz", help="a run (its newest commit) or an exported dataset")
+    parser.add_argument("what", metavar="RUN|FILE", help="a run (its newest commit) or an exported dataset")
     add_json(parser)
     return parser
 
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from hadesd.supervisor.runs import find_directory
 
     path = Path(args.what)
-    if path.suffix != ".npz":
+    if not is_dataset_name(args.what):
         path = newest_dataset(find_directory(Paths().runs, args.what))
     dataset = load(path)
     if args.json:

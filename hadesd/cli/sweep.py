@@ -27,7 +27,7 @@ EXAMPLES = """\
 hadesd sweep --env CartPole-v1 --set dataset.pairs=2,4,8 --set seed=0..2 --dry-run
 hadesd sweep --env CartPole-v1 --method hades-f,hades-r --set evolution.sigma=0.1,0.3 --name sigma --follow
 hadesd sweep --show sigma -o sigma.png
-hadesd wait --group sigma"""
+hadesd sweep --show @ --csv"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:

@@ -86,13 +86,18 @@ def test_the_pairs_as_a_table_and_as_json(home, capsys):
         (["@@99", "-o", "{tmp}/x.npz"], 3, "keeps no checkpoint of generation 99"),
         (["nobody", "-o", "{tmp}/x.npz"], 3, "there is no run 'nobody'"),
         (["@@x", "-o", "{tmp}/x.npz"], 2, "after @ comes a generation"),
-        (["@", "-o", "{tmp}/x.csv"], 2, "exports are npz files"),
+        (["@", "-o", "{tmp}/x.dat"], 2, "datasets are .npz, .csv, .json, .safetensors files"),
+        (["@", "-o", "{tmp}/x.npz", "--format", "csv"], 2, "name it x.csv"),
+        (["@@6", "--best", "-o", "{tmp}/x.npz"], 2, "choose one of them"),
+        (["@", "--best", "-o", "{tmp}/x.npz"], 3, "--set evaluation.mean_every=10"),
+        (["@", "--card", "-o", "{tmp}/card.npz"], 2, "card.md exists already"),
         (["@", "-o", "{tmp}/none/x.npz"], 2, "No such file or directory"),
         (["@", "-o", "{tmp}/there.npz"], 2, "--force"),
     ],
 )
 def test_what_cannot_be_exported_is_said_in_one_line(home, tmp_path, capsys, arguments, code, says):
-    (tmp_path / "there.npz").write_text("mine")
+    for name in ("there.npz", "card.md"):
+        (tmp_path / name).write_text("mine")
     got, out, err = hadesd(capsys, "export", *(text.format(tmp=tmp_path) for text in arguments))
     assert (got, out) == (code, "")
     assert says in err
@@ -107,6 +112,37 @@ def test_direct_neuroevolution_has_no_dataset(home, tmp_path, capsys):
         code, _, err = hadesd(capsys, "export", name, "-o", str(tmp_path / "x.npz"))
         assert code in (ExitCode.USAGE, ExitCode.NOT_FOUND_OR_STATE)
         assert "es" in err
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "safetensors"])
+def test_every_format_holds_the_same_pairs_and_is_evaluated_alike(home, tmp_path, capsys, suffix):
+    plain, other = tmp_path / "d.npz", tmp_path / f"e.{suffix}"
+    assert hadesd(capsys, "export", "@", "-o", str(plain))[0] == ExitCode.OK
+    code, out, err = hadesd(capsys, "export", "@", "-o", str(other), "--card", "--json")
+    assert code == ExitCode.OK, err
+    described = json.loads(out)
+    assert described["file"] == str(other)
+    assert str(tmp_path / "e.md") in described["files"]
+    assert all(Path(path).is_file() for path in described["files"])
+    as_json = [hadesd(capsys, "pairs", str(path), "--json")[1] for path in (plain, other)]
+    assert as_json[0] == as_json[1]
+
+
+def test_the_best_dataset_with_its_card(tmp_path, monkeypatch, capsys):
+    """A run that evaluates its mean dataset keeps the best one; the card says what it is worth."""
+    monkeypatch.setenv("HADES_HOME", str(tmp_path))
+    paths = Paths({"HADES_HOME": str(tmp_path)})
+    paths.make_private()
+    evaluation = {"mean_every": 1, "mean_inits": 2, "mean_environments": 2}
+    record = runs.create(paths.runs, tiny(evaluation=evaluation, evolution={"generations": 3}), time.time())
+    assert wp.finish(paths.runs / record.id) == ExitCode.OK
+    code, out, err = hadesd(capsys, "export", "@", "--best", "-o", str(tmp_path / "b.npz"), "--card", "--json")
+    assert code == ExitCode.OK, err
+    described = json.loads(out)
+    lines = [json.loads(line) for line in (paths.runs / record.id / "metrics.jsonl").read_text().splitlines()]
+    best = max(lines, key=lambda line: (line["evaluated_mean"], -line["generation"]))
+    assert (described["generation"], described["evaluated_mean"]) == (best["generation"], best["evaluated_mean"])
+    assert f"**{best['evaluated_mean']:.5g}**" in (tmp_path / "b.md").read_text()
 
 
 @pytest.mark.parametrize(
