@@ -1,5 +1,6 @@
 """Verbs on all runs of a group at once."""
 
+import statistics
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,7 @@ from hades_protocol.control import ControlClient
 from hades_protocol.errors import ExitCode, NotFoundError, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
-from hades_protocol.run_state import ENDED, RunState
+from hades_protocol.run_state import ENDED, WITH_WORKER, RunState
 from hadesd.cli.follow import ProgressLine
 from hadesd.cli.output import duration, say
 from hadesd.cli.watching import OUTCOMES, poll
@@ -100,9 +101,22 @@ def have_ended(runs: Iterable[RunSummary]) -> bool:
 def progress(group: str, runs: Runs) -> str:
     """A group's progress in one line."""
     done, total = sum(run.generation for run in runs), sum(run.generations for run in runs)
-    left = max((run.seconds_left for run in runs if run.seconds_left is not None), default=None)
-    soon = f"  {duration(left)} until the running ones end" if left is not None else ""
+    left = seconds_left(runs)
+    soon = f"  about {duration(left)} left" if left is not None else ""
     return f"{group}  {counted(runs)}  generation {done}/{total} of all ({done / max(1, total):.0%}){soon}"
+
+
+def seconds_left(runs: Runs) -> float | None:
+    """A guess: the generations that are left at the median pace so far, shared by the workers that there are now.
+
+    None where nothing computes or no pace is known. Starting a worker and compiling are not counted.
+    """
+    workers = sum(run.state in WITH_WORKER for run in runs)
+    paces = [run.seconds_per_generation for run in runs if run.seconds_per_generation is not None]
+    if not workers or not paces:
+        return None
+    todo = sum(run.generations - run.generation for run in runs if run.state not in ENDED)
+    return statistics.median(paces) * todo / workers
 
 
 def follow_group(paths: Paths, group: str) -> int:

@@ -9,9 +9,10 @@ from typing import Any
 from hades_protocol import commands
 from hades_protocol.control import ControlClient
 from hades_protocol.errors import UsageError
+from hades_protocol.groups import check_group
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
-from hadesd.cli.background import ensure_daemon
+from hadesd.cli.background import ensure_daemon, require_groups
 from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
@@ -35,6 +36,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="assignments", help="one setting; repeatable"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="root of all random numbers of the run (default 0)")
+    parser.add_argument("--group", metavar="G", help="put the run into a group ('hadesd sweep' makes many at once)")
     parser.add_argument("--follow", action="store_true", help="show progress until the run ends; Ctrl-C detaches")
     add_json(parser)
     return parser
@@ -60,12 +62,16 @@ def run(args: argparse.Namespace) -> int:
     )
     for note in notes:
         say(note)
+    if args.group is not None:
+        check_group(args.group)
     paths = Paths()
     info, started = ensure_daemon(paths)
     if started:
         say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
+    if args.group is not None:
+        require_groups(info)
     with ControlClient(paths) as client:
-        summary: RunSummary = client.request(commands.Start, spec=spec_to_dict(spec))
+        summary: RunSummary = client.request(commands.Start, spec=spec_to_dict(spec), group=args.group or "")
     _announce(args, summary, evaluations=spec.inits * spec.evaluation.environments)
     if args.follow:
         from hadesd.cli.follow import follow

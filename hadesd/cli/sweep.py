@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hades_protocol import commands
 from hades_protocol.control import ControlClient
-from hades_protocol.errors import ExitCode, HadesError, ProtocolMismatchError, UnreachableError, UsageError
+from hades_protocol.errors import ExitCode, HadesError, UnreachableError, UsageError
 from hades_protocol.paths import Paths
 from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.output import print_json, say
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 MANY = 1000
 """More runs than this are not queued by accident."""
-
-GROUPS_SINCE = 1
-"""Minor version of the protocol that knows groups."""
 
 EXAMPLES = """\
 hadesd sweep --env CartPole-v1 --set dataset.pairs=2,4,8 --set seed=0..2 --dry-run
@@ -166,17 +163,13 @@ def _announcement(group: str, found: "list[Combination]", missing: "list[Combina
 def _submit(paths: Paths, group: str, missing: "list[Combination]") -> list[str]:
     """Queue the runs; their ids. What an interruption leaves out, the same command with --name makes up for."""
     from hades_protocol.run_spec import spec_to_dict
-    from hadesd.cli.background import ensure_daemon
+    from hadesd.cli.background import ensure_daemon, require_groups
     from hadesd.sweeps import identity
 
     info, started = ensure_daemon(paths)
     if started:
         say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
-    if info.protocol_minor < GROUPS_SINCE:
-        raise ProtocolMismatchError(
-            f"the daemon (version {info.version}) is older than this command and knows no groups: 'hadesd stop', "
-            "then repeat this; its runs go on with the new daemon"
-        )
+    require_groups(info)
     ids: list[str] = []
     try:
         with ControlClient(paths) as client:

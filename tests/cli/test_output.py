@@ -1,9 +1,11 @@
 """Numbers and tables for people."""
 
+import msgspec
 import pytest
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
+from hadesd.cli import groups
 from hadesd.cli.follow import progress
 from hadesd.cli.logs import readable
 from hadesd.cli.output import duration, number, table
@@ -86,3 +88,19 @@ def test_log_lines_are_readable() -> None:
     assert readable("[1, 2]", colour=False) == "[1, 2]"
     crashed = '{"event": "crashed", "level": "error", "timestamp": "", "traceback": "Traceback\\n  x\\n"}'
     assert readable(crashed, colour=True).splitlines()[1:] == ["Traceback", "  x"]
+
+
+def test_a_group_says_how_far_it_is_and_how_long_it_takes() -> None:
+    waiting = msgspec.structs.replace(RUN, state=RunState.QUEUED, generation=0, seconds_per_generation=None)
+    done = msgspec.structs.replace(RUN, state=RunState.FINISHED, generation=2000)
+    text = groups.progress("g", (RUN, waiting, done))
+    assert text.startswith("g  1 queued, 1 running, 1 finished  generation 2012/6000 of all (34%)")
+    assert text.endswith("about 2 h 46 min left"), "(1988 + 2000) generations of 2.5 s, one worker"
+    assert groups.seconds_left((waiting, done)) is None, "nothing computes"
+
+
+def test_groups_are_a_column_where_there_are_some() -> None:
+    assert "GROUP" not in table([RUN], colour=False)
+    lines = table([RUN, msgspec.structs.replace(RUN, group="sizes", reason="why")], colour=False).splitlines()
+    assert lines[0].split()[-1] == "GROUP"
+    assert lines[2].endswith("sizes  why")
