@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from hades_protocol.messages import Reference
 from hadesd.analysis import report_words as words
+from hadesd.analysis import transfer_plot
 from hadesd.analysis.material import Material
 from hadesd.analysis.material import versions as versions_of
 from hadesd.analysis.pictures import bodies, brax_viewer, curve, pairs, rollout
@@ -70,7 +71,7 @@ def page(material: Material, drawn: Report, recording: Recording | None, why_non
         "references": material.references,
         "lineage": words.lineage(material),
         "events": words.events(material),
-        "transfer": words.transfer_table(material.transfer),
+        **_transfer(material),
         "commands": words.commands(material),
         "versions": versions_of(material),
         "problems": material.problems,
@@ -110,6 +111,19 @@ def _pairs(material: Material, recording: Recording | None, backend: str) -> pai
         )
     drawn = in_natural_units(dataset, material.entry, material.normalisation, known)
     return pairs.draw(drawn, backend)
+
+
+def _transfer(material: Material) -> dict[str, Any]:
+    """The tables and the picture of transfer.json; a document that this version does not understand is named."""
+    none: dict[str, Any] = {"transfer": [], "transfer_image": None, "transfer_problem": ""}
+    if material.transfer is None:
+        return none
+    try:
+        tables = words.transfer_tables(material.transfer)
+        return none | {"transfer": tables, "transfer_image": _image(transfer_plot.draw(material.transfer))}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        problem = f"transfer.json is left out: this version does not understand it ({type(error).__name__}: {error})"
+        return none | {"transfer_problem": problem}
 
 
 def _image(figure: Figure | None) -> Markup | None:

@@ -241,21 +241,31 @@ def commands(material: Material) -> list[str]:
     return [*out, f"hadesd report {material.name} -o {material.name}.html"]
 
 
-def transfer_table(document: dict[str, Any] | None) -> dict[str, Any] | None:
-    """transfer.json as a table with the widths as rows: {'note': words, 'head': [...], 'rows': [[...]]}."""
-    if not document:
-        return None
-    rows: list[Any] = next(
-        (document[key] for key in ("widths", "rows", "results") if isinstance(document.get(key), list)), []
-    )
-    rows = [row for row in rows if isinstance(row, dict)]
-    if not rows:
-        return None
-    head = [key for key, value in rows[0].items() if isinstance(value, int | float | str) or value is None]
-    head.sort(key=lambda key: key != "width")
-    table = [[_cell(row.get(key)) for key in head] for row in rows]
-    note = ", ".join(f"{k} {v}" for k, v in document.items() if isinstance(v, int | float | str) and k != "schema")
-    return {"note": note, "head": [key.replace("_", " ") for key in head], "rows": table}
+TRANSFER_COLUMNS = {
+    "width": "width",
+    "settings": "settings",
+    "mean": "mean return",
+    "std": "± std",
+    "top_mean": "mean of the better half",
+    "top_std": "± std",
+    "reached": "reach the threshold",
+    "not_finite": "not finite",
+}
+
+
+def transfer_tables(document: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """transfer.json as tables with the widths as rows, one for each dataset: {'name', 'head', 'rows'}.
+
+    Raises:
+        KeyError, TypeError, AttributeError: it is not such a document.
+    """
+    out = []
+    for one in document["datasets"] if document else ():
+        keys = [key for key in TRANSFER_COLUMNS if any(row.get(key) is not None for row in one["widths"])]
+        rows = [[_cell(row.get(key)) for key in keys] for row in one["widths"]]
+        name = f"{one.get('run') or one.get('file')}, {one.get('environment')}"
+        out.append({"name": name, "head": [TRANSFER_COLUMNS[key] for key in keys], "rows": rows})
+    return out
 
 
 def _cell(value: Any) -> str:

@@ -10,6 +10,7 @@ from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.file_settings import check_range
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
+from hadesd.dataset_suffixes import is_dataset_name
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
@@ -30,7 +31,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "hadesd report @ -o cartpole.html --force\n"
         "hadesd report @ --no-rollout --figures figures --format svg",
     )
-    parser.add_argument("run", metavar="RUN|FILE.npz", help=RUN_HELP + "; or an exported dataset")
+    parser.add_argument("run", metavar="RUN|FILE", help=RUN_HELP + "; or an exported dataset")
     parser.add_argument("-o", "--output", metavar="FILE.html", type=Path, help="where to write it (default: RUN.html)")
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     parser.add_argument(
@@ -82,7 +83,7 @@ def _material(name: str) -> "Material":
     from hadesd.analysis import material
     from hadesd.supervisor.runs import find_directory
 
-    if Path(name).suffix == ".npz":
+    if is_dataset_name(name):
         return material.of_file(Path(name))
     found = material.of_run(find_directory(Paths().runs, name))
     material.require_something(found)
@@ -93,7 +94,7 @@ def _output(args: argparse.Namespace, name: str) -> Path | None:
     """Where the HTML goes; None where only pictures were asked for."""
     if args.output is None and args.figures is not None:
         return None
-    output: Path = args.output or Path(f"{name.removesuffix('.npz')}.html")
+    output: Path = args.output or Path(f"{Path(name).stem if is_dataset_name(name) else name}.html")
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{output}: reports are HTML files, e.g. -o {output.stem or 'report'}.html")
     if output.exists() and not args.force:
@@ -117,7 +118,7 @@ def _record(material: "Material", seed: int) -> "tuple[Recording | None, str]":
     if material.dataset is None:
         return None, ""
     if material.entry is None:
-        return None, "The file does not say which environment it is for, so no policy was trained."
+        return None, "The file names no single environment that is known here, so no policy was trained."
     if is_images(material):
         return None, ""
     spec = _spec(material)

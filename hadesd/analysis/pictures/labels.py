@@ -15,7 +15,8 @@ def action_words(entry: Entry | None, action: np.ndarray, most: int = 3) -> str:
     known = names(entry.action_names if entry else (), len(action), "a")
     if entry is not None and entry.discrete:
         best = int(np.argmax(action))
-        name = f"action {known[best]}" if known[best].lstrip("+-").isdigit() else known[best]
+        bare = known[best].lstrip("+-").isdigit() and entry.family != "images"
+        name = f"action {known[best]}" if bare else known[best]
         return name if action[best] > 0.995 else f"{name} {action[best]:.0%}"
     if len(action) > most:
         return ""
