@@ -8,10 +8,11 @@ from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import DatasetFile
 from hadesd.distill import normalise
 from hadesd.distill.environments.base import Environment
+from hadesd.distill.images import ImageTask
 from hadesd.distill.normalise import Statistics
 
 
-def fit(dataset: DatasetFile, env: Environment) -> tuple[np.ndarray, np.ndarray]:
+def fit(dataset: DatasetFile, env: Environment | ImageTask) -> tuple[np.ndarray, np.ndarray]:
     """The states float32 [D, *obs] and the actions float32 [D, A] in the environment's shapes.
 
     Raises:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.settings import parse_assignment
 from hadesd import catalogue
@@ -22,10 +23,11 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "evaluate",
         "train fresh policies on a dataset and report their return",
         "hadesd evaluate cartpole.npz --inits 10\n"
-        "hadesd evaluate plain.npz --env CartPole-v1 --set evaluation.normalisation=none --set policy.width=64",
+        "hadesd evaluate plain.npz --env CartPole-v1 --set evaluation.normalisation=none --set policy.width=64\n"
+        "hadesd evaluate both.npz -o both.svg",
     )
     parser.add_argument(
-        "file", metavar="FILE.npz", type=Path, help="an exported dataset, or any npz with states and actions"
+        "file", metavar="FILE.npz", type=Path, help="an exported or merged dataset, or any npz with states and actions"
     )
     parser.add_argument("--env", metavar="E", help="environment (default: what the file says)")
     parser.add_argument("--inits", metavar="N", type=int, default=10, help="policies to train (default: %(default)s)")
@@ -40,6 +42,13 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "--seed", metavar="N", type=int, default=0, help="root of its random numbers (default: %(default)s)"
     )
     parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a setting, over the file's")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="merged files: draw normalised fitness into FILE.png or FILE.svg",
+    )
     add_json(parser)
     return parser
 
@@ -53,6 +62,16 @@ def run(args: argparse.Namespace) -> int:
     from hadesd.analysis.datasets import load
 
     dataset = load(args.file)
+    if "parts" in dataset.meta:
+        if args.output is not None:
+            from hadesd.analysis.plots import check_path
+
+            check_path(args.output)
+        from hadesd.cli.evaluate_merged import evaluate_merged
+
+        return evaluate_merged(args, dataset, assignments)
+    if args.output is not None:
+        raise UsageError("-o draws what one policy returns in several environments: it is for merged files")
     spec = settings_for(dataset, args.env, assignments)
     from hadesd.cli.computing import prepare_computing
 

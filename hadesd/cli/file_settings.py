@@ -8,13 +8,14 @@ from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import merge, set_dotted
 from hadesd.cli.output import say
+from hadesd.dataset_suffixes import is_dataset_name
 
 if TYPE_CHECKING:
     from hadesd.analysis.datasets import DatasetFile
 
 
 def find_dataset(text: str) -> tuple[Path, Path | None]:
-    """FILE.npz or RUN -> the dataset's file, and the run's directory where a run was named.
+    """A file or a RUN -> the dataset's file, and the run's directory where a run was named.
 
     Raises:
         NotFoundError: no such run, or it has no dataset.
@@ -22,20 +23,26 @@ def find_dataset(text: str) -> tuple[Path, Path | None]:
     from hadesd.cli.export import newest_dataset
     from hadesd.supervisor.runs import find_directory
 
-    path = Path(text)
-    if path.suffix == ".npz":
-        return path, None
+    if is_dataset_name(text):
+        return Path(text), None
     directory = find_directory(Paths().runs, text)
     return newest_dataset(directory), directory
 
 
-def settings_for(dataset: "DatasetFile", env: str | None, assignments: list[tuple[str, Any]]) -> RunSpec:
+def settings_for(
+    dataset: "DatasetFile",
+    env: str | None,
+    assignments: list[tuple[str, Any]],
+    hint: str = "use --env, e.g. --env CartPole-v1",
+) -> RunSpec:
     """The published settings, under what the file says, under what the command line says.
+
+    hint: how a person can name the environment of a file that does not say it.
 
     Raises:
         UsageError: the environment is not known, or a setting is not accepted.
     """
-    from hadesd import catalogue
+    from hadesd import catalogue, validation
     from hadesd.analysis.datasets import settings_from_meta
     from hadesd.presets import resolve
 
@@ -45,7 +52,7 @@ def settings_for(dataset: "DatasetFile", env: str | None, assignments: list[tupl
     for key, value in assignments:
         set_dotted(asked, key, value)
     if not isinstance(asked.get("env"), str):
-        raise UsageError(f"{dataset.path} does not say which environment it is for: use --env, e.g. --env CartPole-v1")
+        raise UsageError(f"{dataset.path} does not say which environment it is for: {hint}")
     entry = catalogue.find(asked["env"])
     if not dataset.meta:
         say("the file says nothing of its settings: the published ones are used where --set gives none")
@@ -57,7 +64,7 @@ def settings_for(dataset: "DatasetFile", env: str | None, assignments: list[tupl
     values = merge(values, asked) | {"env": entry.name, "method": "hades-r"}
     values["policy"] = values["policy"] | {"inits": None}
     spec = build_spec(values)
-    catalogue.backend_for(entry, spec.backend)
+    validation.check(spec)
     return spec
 
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from hades_protocol.errors import UsageError
 from hades_protocol.settings import parse_assignment
+from hadesd import catalogue
 from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.file_settings import check_range, find_dataset, settings_for
 from hadesd.cli.output import duration, number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
 if TYPE_CHECKING:
+    from hadesd.analysis.datasets import DatasetFile
     from hadesd.analysis.transfer import Transferred
 
 DRAWN_WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
@@ -32,7 +34,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "hadesd transfer r.npz --widths 16,64 --draws 10 --inits 2 --json",
     )
     parser.epilog = f"{parser.epilog}\n\n{_EXPLANATION}"
-    parser.add_argument("what", metavar="FILE.npz|RUN", nargs="+", help="exported datasets, or runs (newest commit)")
+    parser.add_argument("what", metavar="FILE|RUN", nargs="+", help="exported datasets, or runs (newest commit)")
     parser.add_argument("--grid", action="store_true", help="a full grid of settings instead of random draws")
     parser.add_argument(
         "--widths",
@@ -91,7 +93,8 @@ def run(args: argparse.Namespace) -> int:
         check_path(args.output)
     sources = [find_dataset(text) for text in args.what]
     datasets = [load(path) for path, _ in sources]
-    specs = [settings_for(dataset, None, assignments) for dataset in datasets]
+    hint = "use --set env=..., e.g. --set env=CartPole-v1"
+    specs = [settings_for(_transferable(dataset), None, assignments, hint) for dataset in datasets]
     from hadesd.cli.computing import prepare_computing
 
     prepare_computing(specs[0])
@@ -195,6 +198,20 @@ def _words(row: dict[str, Any], threshold: float | None) -> str:
 
 def _pm(mean: float | None, std: float | None) -> str:
     return "–" if mean is None or std is None else f"{number(mean)} ± {std:.3g}"
+
+
+def _transferable(dataset: "DatasetFile") -> "DatasetFile":
+    """The dataset itself.
+
+    Raises:
+        UsageError: it is no one environment's.
+    """
+    if "parts" in dataset.meta:
+        raise UsageError(f"{dataset.path} is merged of several environments' datasets: hadesd evaluate {dataset.path}")
+    entry = catalogue.ENVIRONMENTS.get(str(dataset.meta.get("environment")))
+    if entry is not None and entry.family == "images":
+        raise UsageError(f"{dataset.path} is a dataset of images: transfer rolls policies out, in an environment")
+    return dataset
 
 
 def _widths(args: argparse.Namespace) -> list[int]:
