@@ -84,12 +84,17 @@ def look_of(index: int) -> tuple[str, str]:
 
 
 def band(
-    axes: Axes, x: Sequence[float], y: Sequence[float], spread: Sequence[float], colour: str, marker: str, label: str
+    axes: Axes,
+    x: Sequence[float],
+    y: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    colour: str,
+    marker: str,
+    label: str,
 ) -> None:
-    """A line with markers through (x, y), and a pale band of y ± spread behind it."""
+    """A line with markers through (x, y), and a pale band from low to high behind it."""
     axes.plot(x, y, color=colour, marker=marker, label=label, zorder=3)
-    low = [value - by for value, by in zip(y, spread, strict=True)]
-    high = [value + by for value, by in zip(y, spread, strict=True)]
     axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from hadesd.analysis import plots
 
-PANEL = (4.6, 3.6)
+PANEL = (4.6, 4.0)
 JITTER = 0.06
 """Of an octave: dots of one width lie side by side instead of on each other."""
 
@@ -20,8 +20,9 @@ JITTER = 0.06
 def draw(document: dict[str, Any]) -> Figure:
     """The figure of a transfer document (hadesd.analysis.transfer).
 
-    Draws: mean and standard deviation over the better half of a width's settings, as in the paper. Grid: over all of
-    them, with a dot for each and the share that reaches the threshold.
+    Draws: mean and standard deviation over the better half of a width's settings, as in the paper, the band cut where
+    no setting's return lies. Grid: a dot for each setting, a line through their means. With a threshold the legend
+    says what share of the settings reaches it.
     """
     environments = list(dict.fromkeys(entry["environment"] for entry in document["datasets"]))
     figure = plots.figure(PANEL[0] * len(environments), PANEL[1])
@@ -30,22 +31,24 @@ def draw(document: dict[str, Any]) -> Figure:
         entries = [entry for entry in document["datasets"] if entry["environment"] == environment]
         _panel(axes, environment, entries, document)
     panels[0].set_ylabel(
-        "return, all settings" if document["mode"] == "grid" else "return, better half of the settings"
+        "return (dots: settings; line: mean)" if document["mode"] == "grid" else "return, better half of the settings"
     )
     return figure
 
 
 def _panel(axes: Axes, environment: str, entries: list[dict[str, Any]], document: dict[str, Any]) -> None:
     grid = document["mode"] == "grid"
-    mean, std = ("mean", "std") if grid else ("top_mean", "top_std")
+    mean = "mean" if grid else "top_mean"
     for index, (entry, (label, colour, marker)) in enumerate(zip(entries, _looks(entries), strict=True)):
         known = [row for row in entry["widths"] if row[mean] is not None]
-        widths = [row["width"] for row in known]
-        if grid:
-            _dots(axes, entry, colour, marker, (index - (len(entries) - 1) / 2) * 3 * JITTER)
+        x, y = [row["width"] for row in known], [row[mean] for row in known]
         if entry["reached"] is not None:
             label += f": {entry['reached']:.0%} reach {document['threshold']:g}"
-        plots.band(axes, widths, [r[mean] for r in known], [r[std] for r in known], colour, marker, label)
+        if grid:
+            _dots(axes, entry, colour, marker, (index - (len(entries) - 1) / 2) * 3 * JITTER)
+            axes.plot(x, y, color=colour, marker=marker, label=label, zorder=3)
+        else:
+            plots.band(axes, x, y, *_band(entry, known), colour, marker, label)
     if document["threshold"] is not None:
         axes.axhline(document["threshold"], color=plots.GREY, linestyle="--", linewidth=1, zorder=1)
     everything = sorted({row["width"] for entry in entries for row in entry["widths"]})
@@ -55,7 +58,18 @@ def _panel(axes: Axes, environment: str, entries: list[dict[str, Any]], document
     axes.set_xticks(everything, labels=[str(width) for width in everything])
     axes.set_title(environment)
     axes.set_xlabel("width of the hidden layers")
-    axes.legend(loc="best")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18))
+
+
+def _band(entry: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
+    """Mean minus and plus standard deviation of the better half, no further than its returns go."""
+    low, high = [], []
+    for row in rows:
+        returns = [s["return_mean"] for s in entry["settings"] if s["width"] == row["width"]]
+        best = sorted((value for value in returns if value is not None), reverse=True)[: -(-len(returns) // 2)]
+        low.append(max(best[-1], row["top_mean"] - row["top_std"]))
+        high.append(min(best[0], row["top_mean"] + row["top_std"]))
+    return low, high
 
 
 def _dots(axes: Axes, entry: dict[str, Any], colour: str, marker: str, shift: float) -> None:

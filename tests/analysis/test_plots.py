@@ -17,7 +17,7 @@ def drawing() -> Figure:
     axes = figure.add_subplot()
     for i, method in enumerate(plots.METHODS):
         name, colour, marker = plots.METHODS[method]
-        plots.band(axes, [16, 64, 256], [1 + i, 2 + i, 3 + i], [0.5, 0.5, 0.2], colour, marker, name)
+        plots.band(axes, [16, 64, 256], [1 + i, 2 + i, 3 + i], [i, i, i], [4, 5, 6], colour, marker, name)
     axes.set_xlabel("width")
     axes.legend()
     return figure
