@@ -121,7 +121,7 @@ def _transfer(material: Material) -> dict[str, Any]:
     try:
         tables = words.transfer_tables(material.transfer)
         return none | {"transfer": tables, "transfer_image": _image(transfer_plot.draw(material.transfer))}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         problem = f"transfer.json is left out: this version does not understand it ({type(error).__name__}: {error})"
         return none | {"transfer_problem": problem}
 

@@ -61,14 +61,15 @@ def headline(material: Material, recording: Recording | None) -> str:
         return (
             f"An evolution strategy searched for the weights of a policy for {where}; the best reached {number(best)}."
         )
-    pairs = len(material.dataset.states)
-    what = "images" if is_images(material) else "state-action pairs"
-    text = f"These {pairs} {what} are the whole training set of a policy for {where}"
+    pairs, images = len(material.dataset.states), is_images(material)
+    what, learner = ("images", "classifier") if images else ("state-action pairs", "policy")
+    text = f"These {pairs} {what} are the whole training set of a {learner} for {where}"
     evaluated = newest_evaluation(material)
     if evaluated is not None and evaluated.evaluated_mean is not None:
-        sem = f" ± {number(evaluated.evaluated_sem)}" if evaluated.evaluated_sem else ""
-        measure = "a test accuracy" if is_images(material) else "a mean return"
-        text += f": fresh policies trained on them reach {measure} of {number(evaluated.evaluated_mean)}{sem}"
+        sem = f" ± {evaluated.evaluated_sem:.2g}" if evaluated.evaluated_sem else ""
+        fresh = "fresh classifiers" if images else "fresh policies"
+        measure = "a test accuracy" if images else "a mean return"
+        text += f": {fresh} trained on them reach {measure} of {number(evaluated.evaluated_mean)}{sem}"
     elif material.metrics:
         text += (
             f". In generation {material.generation}, policies trained on variations of them reached a mean fitness "
@@ -91,12 +92,12 @@ def tiles(material: Material, recording: Recording | None) -> list[tuple[str, st
         out.append((str(len(material.dataset.states)), "images" if is_images(material) else "pairs"))
     evaluated = newest_evaluation(material)
     if evaluated is not None:
-        out.append(
-            (number(evaluated.evaluated_mean), f"mean dataset on fresh policies, generation {evaluated.generation}")
-        )
+        fresh = "classifiers" if is_images(material) else "policies"
+        what = f"mean dataset on fresh {fresh}, generation {evaluated.generation}"
+        out.append((number(evaluated.evaluated_mean), what))
     if material.metrics:
         last = material.metrics[-1]
-        out.append((number(last.fitness_mean), f"population mean, generation {last.generation}"))
+        out.append((number(last.fitness_mean), f"population mean fitness, generation {last.generation}"))
         out.append((number(last.best_so_far), "best candidate so far"))
     elif material.dataset is not None and "expected_return" in material.dataset.meta:
         out.append((number(float(material.dataset.meta["expected_return"])), "return, as the file says"))
@@ -257,7 +258,7 @@ def transfer_tables(document: dict[str, Any] | None) -> list[dict[str, Any]]:
     """transfer.json as tables with the widths as rows, one for each dataset: {'name', 'head', 'rows'}.
 
     Raises:
-        KeyError, TypeError, AttributeError: it is not such a document.
+        LookupError, TypeError, AttributeError: it is not such a document.
     """
     out = []
     for one in document["datasets"] if document else ():

@@ -150,7 +150,10 @@ def test_a_transfer_document_is_a_table_with_the_widths_as_rows(tmp_path):
         "not_finite": 0,
     }
     entry = {"file": "d.npz", "run": directory.name, "environment": "CartPole-v1", "method": "hades-r", "reached": None}
-    entry |= {"generation": 3, "pairs": 2, "widths": [{"width": w} | row for w in (32, 64)], "settings": []}
+    one = {"depth": 2, "activation": "tanh", "optimizer": "adam", "learning_rate": 0.01, "epochs": 4}
+    one |= {"return_mean": 100.0, "return_sem": 1.0, "returns": [99.0, 101.0]}
+    entry |= {"generation": 3, "pairs": 2, "widths": [{"width": w} | row for w in (32, 64)]}
+    entry["settings"] = [{"width": w} | one for w in (32, 64)]
     document = {"schema": 1, "mode": "draws", "complete": True, "threshold": None, "datasets": [entry]}
     (directory / "transfer.json").write_text(json.dumps(document))
     _, page = page_of(directory)

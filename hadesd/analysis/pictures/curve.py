@@ -59,7 +59,7 @@ def draw(
     axes.set(xlabel="generation", ylabel="fitness (negative training loss)" if images else "mean episodic return")
     axes.margins(x=0.01)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.legend(loc="outside upper left", ncols=4)
+    figure.legend(loc="outside upper left", ncols=3)
     return figure
 
 
@@ -98,6 +98,8 @@ def _reference(axes: Axes, reference: Reference, index: int) -> None:
         ha="right",
         fontsize=8,
         color=colour,
+        bbox={"facecolor": "white", "alpha": 0.65, "linewidth": 0, "pad": 0.8},
+        zorder=4,
     )
 
 
