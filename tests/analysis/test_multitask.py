@@ -204,8 +204,6 @@ def test_one_policy_in_two_environments(tmp_path):
     np.testing.assert_array_equal(first.own.returns, evaluate(parts[0], spec, 2, 2, 0).returns)
     assert first.together.returns.shape == (2, 1)
     assert first.together.returns.mean() > first.wrong.returns.mean(), "Acrobot's random pairs balance no pole"
-    alone = multitask.judge_one(merged, tasks, 0, spec, inits=2, episodes=2, seed=0)
-    np.testing.assert_allclose(alone.returns, first.together.returns, rtol=1e-5)
     assert second.together.returns.max() <= 0, "Acrobot's rewards are -1 and 0"
 
 
