@@ -94,8 +94,8 @@ _CLASSIC_BY_NAME: dict[str, dict[str, Any]] = {
     "Pendulum-v1": {"steps": 1_000_000, "discount": 0.95},
 }
 _GAMES: dict[str, Any] = _SMALL_NETWORKS | {
-    "steps": 2_000_000, "environments": 64, "unroll": 64, "batch": 16, "minibatches": 8, "passes": 4,
-    "learning_rate": 1e-3, "discount": 0.99, "clip": 0.2, "clip_norm": 0.5, "normalise": False,
+    "steps": 2_000_000, "environments": 64, "unroll": 128, "batch": 8, "minibatches": 8, "passes": 4,
+    "learning_rate": 2.5e-3, "entropy": 0.02, "discount": 0.99, "clip": 0.2, "clip_norm": 0.5, "normalise": False,
     "policy_width": 128, "value_width": 128, "activation": "relu",
 }  # fmt: skip
 
