@@ -7,12 +7,12 @@
 set -euo pipefail
 env=$1 seeds=$2
 name=$(echo "$env" | tr '[:upper:]' '[:lower:]' | tr -cd 'a-z0-9')
-measure=(--set evaluation.mean_every=20 --set evaluation.mean_inits=8 --set evaluation.mean_environments=16)
+measure=(--set evaluation.mean_every=1000 --set evaluation.mean_inits=8 --set evaluation.mean_environments=8)
 case $env in
-CartPole-v1) cost=(evolution.population=128 evolution.generations=60 dataset.pairs=2 cloning.epochs=100 policy.width=64 evaluation.steps=500) ;;
-hopper) cost=(evolution.population=32 evolution.generations=80 dataset.pairs=4 cloning.epochs=100 policy.width=64 evaluation.steps=500) ;;
-SpaceInvaders-MinAtar) cost=(evolution.population=64 evolution.generations=60 dataset.pairs=12 cloning.epochs=64 policy.width=64 evaluation.steps=500) ;;
-Freeway-MinAtar) cost=(evolution.population=64 evolution.generations=60 dataset.pairs=12 cloning.epochs=64 policy.width=64 evaluation.steps=1000) ;;
+CartPole-v1) cost=(evolution.population=128 evolution.generations=40 dataset.pairs=2 cloning.epochs=100 policy.width=64 evaluation.steps=500) ;;
+hopper) cost=(evolution.population=32 evolution.generations=30 dataset.pairs=4 cloning.epochs=100 policy.width=64 evaluation.steps=300) ;;
+SpaceInvaders-MinAtar) cost=(evolution.population=64 evolution.generations=40 dataset.pairs=12 cloning.epochs=64 policy.width=64 evaluation.steps=500) ;;
+Freeway-MinAtar) cost=(evolution.population=64 evolution.generations=30 dataset.pairs=12 cloning.epochs=64 policy.width=64 evaluation.steps=1000) ;;
 *) echo "comparison.sh: no cost is set down for $env" >&2; exit 2 ;;
 esac
 arguments=()
@@ -21,8 +21,8 @@ for preset in ours published; do
     from=cpu
     if [ $preset = published ]; then from=published; fi
     for method in hades-f hades-r es; do
-        per=(--set evaluation.environments=4)
-        if [ $method = hades-r ]; then per=(--set policy.inits=2 --set evaluation.environments=2); fi
+        per=(--set evaluation.environments=2)
+        if [ $method = hades-r ]; then per=(--set policy.inits=2 --set evaluation.environments=1); fi
         hadesd sweep --env "$env" --preset $from --method $method "${arguments[@]}" "${per[@]}" "${measure[@]}" \
             --set "seed=$seeds" --name "cmp-$name-$preset"
     done

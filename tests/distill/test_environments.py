@@ -83,3 +83,12 @@ def test_gymnax_does_not_bring_plotting_libraries_and_can_still_draw():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", "True", "True"]
+
+
+def test_swimmer_moves_in_its_fluid():
+    """Its forces go through code of Brax that newer versions of jax refuse without our help."""
+    env = make_environment("swimmer", "generalized")
+    state, first = jax.jit(env.reset)(jax.random.key(0))
+    _, observation, reward, _ = jax.jit(env.step)(jax.random.key(1), state, jnp.ones(2))
+    assert not np.array_equal(first, observation)
+    assert np.isfinite(float(reward))

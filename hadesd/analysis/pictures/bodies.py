@@ -27,4 +27,4 @@ def brax_body(entry: catalogue.Entry, backend: str) -> brax_bodies.BraxBody:
     from hadesd.distill.environments.brax import BraxEnvironment
 
     environment = BraxEnvironment(entry.name, catalogue.backend_for(entry, backend))
-    return brax_bodies.BraxBody(entry.name, environment._env.sys, float(environment._env.dt))
+    return brax_bodies.BraxBody(entry.name, environment.system, environment.step_seconds)

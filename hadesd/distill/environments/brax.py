@@ -42,6 +42,18 @@ def _quietly() -> Iterator[None]:
             os.close(fd)
 
 
+class _OldNumpy:
+    """jax.numpy with the `clip` that brax 0.14.2's fluid forces (swimmer) call: jax 0.10 dropped `a_min`."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(jnp, name)
+
+    @staticmethod
+    def clip(x: Any, a_min: Any = None, a_max: Any = None) -> jax.Array:
+        """As jax.numpy.clip, by the argument names that it had."""
+        return jnp.clip(x, min=a_min, max=a_max)
+
+
 class BraxEnvironment:
     """A Brax environment on a physics backend.
 
@@ -54,7 +66,9 @@ class BraxEnvironment:
     def __init__(self, name: str, backend: str) -> None:
         with _quietly():
             import mujoco
-            from brax import envs
+            from brax import envs, fluid
+
+            fluid.jp = _OldNumpy()
 
             # Without a handler MuJoCo writes its warnings to MUJOCO_LOG.TXT in the current directory.
             mujoco.set_mju_user_warning(log.info)
@@ -63,6 +77,16 @@ class BraxEnvironment:
         self.backend = backend
         self.observation: tuple[int, ...] = (int(self._env.observation_size),)
         self.actions = int(self._env.action_size)
+
+    @property
+    def system(self) -> Any:
+        """The bodies, joints and actuators (brax.base.System)."""
+        return self._env.sys
+
+    @property
+    def step_seconds(self) -> float:
+        """Simulated time of one step."""
+        return float(self._env.dt)
 
     def reset(self, key: jax.Array) -> tuple[Any, jax.Array]:
         state = self._env.reset(key)
