@@ -2,7 +2,8 @@
 
 The command line checks `evolution.strategy` and `evolution.parameters` here. A test compares this table with
 evosax itself. Left out of evosax 0.3: RandomSearch (nothing is learned), SV_CMA_ES and SV_Open_ES (several
-populations), PersistentES and NoiseReuseES (made for truncated rollouts), GuidedES (needs a surrogate gradient), Rm_ES (its sigma collapses on a sphere).
+populations), PersistentES and NoiseReuseES (made for truncated rollouts), GuidedES (needs a surrogate gradient) and
+Rm_ES (its sigma collapses on a sphere).
 """
 
 import difflib
