@@ -20,7 +20,7 @@ from hadesd.analysis import fitting
 from hadesd.analysis.datasets import DatasetFile
 from hadesd.analysis.evaluate import EVALUATION_STREAM, INIT_STREAM
 from hadesd.distill import cloning, policies, rollout
-from hadesd.distill.policies import Params
+from hadesd.distill.policies import Params, Switched
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
 from hadesd.worker import build
 
@@ -43,24 +43,6 @@ class Setting:
     optimizer: str
     learning_rate: float
     epochs: int
-
-
-@dataclass(frozen=True)
-class Switched:
-    """Two policies with the same parameters and different activations; `choice` int32 [] says which one acts.
-
-    To `hadesd.distill` it is a policy: it has `discrete` and `apply`.
-    """
-
-    alternatives: tuple[Any, ...]
-    choice: jax.Array
-
-    @property
-    def discrete(self) -> bool:
-        return bool(self.alternatives[0].discrete)
-
-    def apply(self, params: Params, observation: jax.Array) -> Any:
-        return jax.lax.switch(self.choice, [policy.apply for policy in self.alternatives], params, observation)
 
 
 def switched_optimizer(

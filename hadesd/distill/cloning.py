@@ -22,10 +22,12 @@ def clone(
     targets: jax.Array,
     optimizer: optax.GradientTransformation,
     epochs: int,
+    rate_factor: jax.Array | None = None,
 ) -> tuple[Params, jax.Array]:
     """Train a policy on the pairs: `epochs` steps on the whole dataset.
 
-    states [D, *obs], targets [D, A]. Returns the parameters and the loss before the last step, float32 [].
+    states [D, *obs], targets [D, A]. rate_factor: float32 [], a factor on the optimiser's learning rate.
+    Returns the parameters and the loss before the last step, float32 [].
     """
 
     def loss(p: Params) -> jax.Array:
@@ -35,6 +37,8 @@ def clone(
         p, opt_state = carry
         value, gradient = jax.value_and_grad(loss)(p)
         updates, opt_state = optimizer.update(gradient, opt_state, p)
+        if rate_factor is not None:
+            updates = jax.tree.map(lambda leaf: rate_factor * leaf, updates)
         return (optax.apply_updates(p, updates), opt_state), value
 
     (params, _), losses = jax.lax.scan(epoch, (params, optimizer.init(params)), None, length=epochs)

@@ -18,7 +18,7 @@ from hadesd.distill.dataset import Layout
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.policies import Params, Policy
+from hadesd.distill.policies import CNN, MLP, Params, Policy, Switched
 from hadesd.distill.rollout import Evaluation, Outcome
 from hadesd.distill.sharding import AXIS, map_over_mesh, trim
 from hadesd.distill.strategies import Strategy
@@ -43,17 +43,29 @@ class Givens(NamedTuple):
     test: LabelledImages | None = None
 
 
+class Variation(NamedTuple):
+    """How the k policies that judge a candidate differ beyond their initialisation.
+
+    rate_factor: float32 [k], factors on the learning rate of the cloning. activation: int32 [k], index into
+    ACTIVATIONS.
+    """
+
+    rate_factor: jax.Array
+    activation: jax.Array
+
+
 @dataclass(frozen=True)
 class Problem:
     """Everything that does not change from generation to generation.
 
     layout: None for direct neuroevolution, where a candidate is the policy's flat parameters.
     unflatten: flat vector -> parameters, for direct neuroevolution.
+    alternatives: the policy with each of ACTIVATIONS, where `variation` is set.
     mean_inits, mean_groups: fresh initialisations, and groups of E environments for each, of evaluate_mean.
     """
 
     env: Environment | ImageTask
-    policy: Policy
+    policy: MLP | CNN
     evaluation: Evaluation
     strategy: Strategy
     population: int
@@ -66,6 +78,8 @@ class Problem:
     unflatten: Callable[[jax.Array], Params] | None
     mean_inits: int
     mean_groups: int
+    variation: Variation | None = None
+    alternatives: tuple[MLP | CNN, ...] = ()
 
 
 class EvolutionState(NamedTuple):
@@ -133,29 +147,35 @@ def evaluate_candidate(problem: Problem, shared: Shared, candidate: jax.Array) -
     keys = jax.random.split(shared.key, problem.inits)
     if problem.layout is None:
         assert problem.unflatten is not None
-        return _judge(problem, shared, problem.unflatten(candidate), keys[0])
+        return _judge(problem, problem.policy, shared, problem.unflatten(candidate), keys[0])
 
-    def one(params: Params, key: jax.Array) -> Outcome:
-        return _judge(problem, shared, _train(problem, params, candidate), key)
+    def one(params: Params, key: jax.Array, variation: Variation | None) -> Outcome:
+        policy: Policy = problem.policy
+        factor = None
+        if variation is not None:
+            policy, factor = Switched(problem.alternatives, variation.activation), variation.rate_factor
+        return _judge(problem, policy, shared, _train(problem, policy, params, candidate, factor), key)
 
-    fitness, episodes, unfinished = jax.vmap(one)(shared.inits, keys)
+    fitness, episodes, unfinished = jax.vmap(one)(shared.inits, keys, problem.variation)
     return Outcome(jnp.mean(fitness), jnp.sum(episodes), jnp.sum(unfinished))
 
 
-def _train(problem: Problem, params: Params, candidate: jax.Array) -> Params:
+def _train(
+    problem: Problem, policy: Policy, params: Params, candidate: jax.Array, rate_factor: jax.Array | None = None
+) -> Params:
     assert problem.layout is not None
     assert problem.optimizer is not None
     states, targets = problem.layout.unflatten(candidate)
-    trained, _ = cloning.clone(problem.policy, params, states, targets, problem.optimizer, problem.epochs)
+    trained, _ = cloning.clone(policy, params, states, targets, problem.optimizer, problem.epochs, rate_factor)
     return trained
 
 
-def _judge(problem: Problem, shared: Shared, params: Params, key: jax.Array) -> Outcome:
+def _judge(problem: Problem, policy: Policy, shared: Shared, params: Params, key: jax.Array) -> Outcome:
     """Mean return of a trained policy, or minus the loss of a trained classifier on real images."""
     if shared.data is not None:
-        return Outcome(-images.loss(problem.policy, params, shared.data), jnp.int32(0), jnp.int32(0))
+        return Outcome(-images.loss(policy, params, shared.data), jnp.int32(0), jnp.int32(0))
     assert not isinstance(problem.env, ImageTask)
-    return rollout.evaluate(problem.env, problem.policy, params, shared.constants, key, problem.evaluation)
+    return rollout.evaluate(problem.env, policy, params, shared.constants, key, problem.evaluation)
 
 
 class Judged(NamedTuple):
@@ -210,11 +230,11 @@ def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, givens: G
             assert problem.unflatten is not None
             params = problem.unflatten(mean)
         else:
-            params = _train(problem, params, mean)
+            params = _train(problem, problem.policy, params, mean)
         if test is not None:
             return images.accuracy(problem.policy, params, test)[None]
         keys = jax.random.split(key, problem.mean_groups)
-        return jax.vmap(lambda k: _judge(problem, shared, params, k).fitness)(keys)
+        return jax.vmap(lambda k: _judge(problem, problem.policy, shared, params, k).fitness)(keys)
 
     count = 1 if inits is None else jax.tree.leaves(inits)[0].shape[0]
     items = (inits, jax.random.split(key_evaluate, count))

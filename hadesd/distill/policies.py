@@ -4,6 +4,7 @@ Source: Lupu et al. 2024, appendix "Policy networks": orthogonal kernels of gain
 zero biases; for continuous actions a state-independent trainable log standard deviation, initially 0.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import flax.linen as nn
@@ -71,7 +72,29 @@ class CNN(nn.Module):
         return head, self.param("log_std", nn.initializers.zeros, (self.actions,))
 
 
-Policy = MLP | CNN
+@dataclass(frozen=True)
+class Switched:
+    """Two policies with the same parameters and different activations; `choice` int32 [] says which one acts."""
+
+    alternatives: tuple[Any, ...]
+    choice: jax.Array
+
+    @property
+    def discrete(self) -> bool:
+        """Whether actions are integers."""
+        return bool(self.alternatives[0].discrete)
+
+    @property
+    def actions(self) -> int:
+        """Number of actions, or of action dimensions."""
+        return int(self.alternatives[0].actions)
+
+    def apply(self, params: Params, observation: jax.Array) -> Any:
+        """As MLP: (head, log_std)."""
+        return jax.lax.switch(self.choice, [policy.apply for policy in self.alternatives], params, observation)
+
+
+Policy = MLP | CNN | Switched
 
 
 def patches(image: jax.Array) -> jax.Array:
@@ -81,12 +104,12 @@ def patches(image: jax.Array) -> jax.Array:
     return jnp.concatenate(shifted, axis=-1)
 
 
-def init(policy: Policy, key: jax.Array, observation: tuple[int, ...]) -> Params:
+def init(policy: MLP | CNN, key: jax.Array, observation: tuple[int, ...]) -> Params:
     """Fresh parameters of a policy."""
     return policy.init(key, jnp.zeros(observation, jnp.float32))
 
 
-def init_many(policy: Policy, key: jax.Array, observation: tuple[int, ...], count: int) -> Params:
+def init_many(policy: MLP | CNN, key: jax.Array, observation: tuple[int, ...], count: int) -> Params:
     """`count` fresh initialisations, stacked on axis 0.
 
     One after the other (`lax.map`): a *batched* QR inside a jitted program can deadlock in jaxlib before
@@ -95,7 +118,7 @@ def init_many(policy: Policy, key: jax.Array, observation: tuple[int, ...], coun
     return jax.lax.map(lambda k: init(policy, k, observation), jax.random.split(key, count))
 
 
-def init_fixed(policy: Policy, seed: int, observation: tuple[int, ...]) -> Params:
+def init_fixed(policy: MLP | CNN, seed: int, observation: tuple[int, ...]) -> Params:
     """The one initialisation of HaDES-F, stacked to [1, ...].
 
     Always drawn with the original, non-partitionable threefry from PRNGKey(seed), whatever jax's default is:

@@ -13,9 +13,9 @@ from hadesd.distill import cloning, images, policies, strategies
 from hadesd.distill.dataset import Layout
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.environments.make import make_environment
-from hadesd.distill.generation import START_STREAM, Givens, Problem, generation_key
+from hadesd.distill.generation import START_STREAM, Givens, Problem, Variation, generation_key
 from hadesd.distill.images import ImageTask, LabelledImages
-from hadesd.distill.policies import CNN, MLP, Policy
+from hadesd.distill.policies import ACTIVATIONS, CNN, MLP
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.strategies import Strategy
 from hadesd.worker import image_files
@@ -36,12 +36,27 @@ def environment_of(spec: RunSpec) -> Environment:
     return make_environment(entry.name, catalogue.backend_for(entry, spec.backend))
 
 
-def policy_of(spec: RunSpec, env: Environment | ImageTask) -> Policy:
+def policy_of(spec: RunSpec, env: Environment | ImageTask) -> MLP | CNN:
     """The policy that a spec describes, for an environment."""
     p = spec.policy
     if p.kind == "cnn":
         return CNN(env.actions, env.discrete, p.width, p.depth, p.activation, p.features)
     return MLP(env.actions, env.discrete, p.width, p.depth, p.activation)
+
+
+def variation_of(spec: RunSpec) -> Variation | None:
+    """How the k policies of a generation differ beyond their initialisation; None where they do not.
+
+    Learning rates are spread evenly on a log scale. Neighbours in rate have different activations.
+    """
+    spread, both = spec.cloning.learning_rate_spread, spec.policy.vary_activation
+    if spread == 1.0 and not both:
+        return None
+    k = spec.inits
+    names = list(ACTIVATIONS)
+    own = names.index(spec.policy.activation)
+    activation = (own + jnp.arange(k)) % len(names) if both else jnp.full(k, own)
+    return Variation(jnp.geomspace(1.0 / spread, spread, k), activation.astype(jnp.int32))
 
 
 def evaluation_of(spec: RunSpec) -> Evaluation:
@@ -101,6 +116,8 @@ def build(spec: RunSpec) -> tuple[Problem, jax.Array]:
         givens=givens,
         unflatten=unflatten,
         mean_inits=spec.evaluation.mean_inits,
+        variation=variation_of(spec),
+        alternatives=tuple(policy.clone(activation=name) for name in ACTIVATIONS),
         mean_groups=-(-spec.evaluation.mean_environments // spec.evaluation.environments),
     )
     return problem, jnp.asarray(mean, jnp.float32)

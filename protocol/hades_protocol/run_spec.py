@@ -94,6 +94,14 @@ class Cloning(_Section, frozen=True):
 
     epochs: Annotated[int, Meta(ge=1, le=1_000_000, description="gradient steps of behaviour cloning")] = 400
     learning_rate: Annotated[float, Meta(gt=0.0, le=100.0, description="step size of behaviour cloning")] = 5e-3
+    learning_rate_spread: Annotated[
+        float,
+        Meta(
+            ge=1.0,
+            le=1000.0,
+            description="hades-r: the inits' learning rates are spread over rate / spread … rate x spread",
+        ),
+    ] = 1.0
     clip_norm: (
         Annotated[
             float, Meta(ge=0.0, le=1e6, description="clip the gradient to this global norm (0 or null: no clipping)")
@@ -114,6 +122,9 @@ class Policy(_Section, frozen=True):
     width: Annotated[int, Meta(ge=1, le=65_536, description="units of a hidden layer")] = 512
     depth: Annotated[int, Meta(ge=1, le=16, description="hidden layers")] = 2
     activation: Annotated[Literal["tanh", "relu"], Meta(description="activation of the hidden layers")] = "tanh"
+    vary_activation: Annotated[
+        bool, Meta(description="hades-r: every other initialisation is trained with the other activation")
+    ] = False
     init_seed: (
         Annotated[int, Meta(ge=0, le=2**32 - 1, description="hades-f: seed of its initialisation (null: the seed)")]
         | None
@@ -263,6 +274,11 @@ def _check_together(spec: RunSpec) -> None:
         raise UsageError(
             f"method {spec.method} uses one policy initialisation: policy.inits must be 1, not {spec.inits} "
             "(several: --method hades-r)"
+        )
+    if spec.method != "hades-r" and (spec.cloning.learning_rate_spread != 1.0 or spec.policy.vary_activation):
+        raise UsageError(
+            "cloning.learning_rate_spread and policy.vary_activation vary the policies that a dataset is judged on: "
+            f"they need --method hades-r, not {spec.method}"
         )
     if evolution.sigma_floor > evolution.sigma:
         raise UsageError(
