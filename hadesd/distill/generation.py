@@ -27,6 +27,9 @@ CONSTANTS_STREAM = 2**32 - 1
 START_STREAM = 2**32 - 2
 """Generations that no run reaches: their keys serve what is drawn once a run."""
 
+MEAN_CHUNK = 8
+"""Fresh policies that evaluate_mean trains and rolls out side by side on a device."""
+
 MEAN_STREAM = 2**32 - 3
 """Folded into a generation's key: the random numbers of the mean dataset's own evaluation."""
 
@@ -238,7 +241,8 @@ def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, givens: G
 
     count = 1 if inits is None else jax.tree.leaves(inits)[0].shape[0]
     items = (inits, jax.random.split(key_evaluate, count))
-    return map_over_mesh(mesh, 1, one, (shared, mean, givens.test), items)
+    chunk = min(MEAN_CHUNK, -(-count // mesh.devices.size))
+    return map_over_mesh(mesh, chunk, one, (shared, mean, givens.test), items)
 
 
 def tell(problem: Problem, state: EvolutionState, judged: Judged) -> tuple[EvolutionState, Metrics]:

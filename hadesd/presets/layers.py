@@ -1,8 +1,8 @@
 """Settings in layers: defaults, preset, spec file, --set. Later ones win.
 
 A preset file has the tables `all`, `family.<family>`, `env.<name>`, `method.<method>`,
-`family_method.<family>.<method>` and `strategy.<strategy>`, laid over each other in this order. With
-`extends = "other"` it lies on the other preset's tables.
+`family_method.<family>.<method>`, `env_method.<env>.<method>` and `strategy.<strategy>`, laid over each other in
+this order. With `extends = "other"` it lies on the other preset's tables.
 """
 
 import tomllib
@@ -83,6 +83,7 @@ def _preset_values(name: str, entry: catalogue.Entry, method: str, strategy: str
             tables.get("env", {}).get(entry.name, {}),
             tables.get("method", {}).get(method, {}),
             tables.get("family_method", {}).get(entry.family, {}).get(method, {}),
+            tables.get("env_method", {}).get(entry.name, {}).get(method, {}),
         ):
             out = merge(out, layer)
     own = out.get("evolution", {}).get("strategy", "openes")

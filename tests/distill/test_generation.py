@@ -133,3 +133,13 @@ def test_digits_are_judged_by_the_loss_of_a_classifier_and_evaluated_by_its_accu
     accuracy = compile_mean_evaluation(problem, make_mesh(2))(state)
     assert accuracy.shape == (2, 1)
     assert 0.25 < accuracy.mean() <= 1.0, "class means teach more than chance (0.1)"
+
+
+def test_varied_policies_differ_in_learning_rate_and_activation():
+    over = {"cloning": {"learning_rate_spread": 4.0}, "policy": {"inits": 4, "vary_activation": True}}
+    problem, _ = build(tiny(**over))
+    assert np.allclose(problem.variation.rate_factor, [0.25, 4 ** (-1 / 3), 4 ** (1 / 3), 4.0])
+    assert problem.variation.activation.tolist() == [0, 1, 0, 1]
+    varied, same = run(tiny(**over), generations=1)[1], run(tiny(policy={"inits": 4}), generations=1)[1]
+    assert np.isfinite(varied[0].fitness_mean)
+    assert varied[0].fitness_mean != same[0].fitness_mean, "the candidates are judged on other policies"

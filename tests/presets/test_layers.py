@@ -49,7 +49,13 @@ def test_published_settings_are_those_of_the_paper():
         "shaping": "raw",
         "generations": 2000,
     }
-    assert values["cloning"] == {"epochs": 200, "learning_rate": 5e-3, "clip_norm": 0.5, "optimizer": "adam"}
+    assert values["cloning"] == {
+        "epochs": 200,
+        "learning_rate": 5e-3,
+        "learning_rate_spread": 1.0,
+        "clip_norm": 0.5,
+        "optimizer": "adam",
+    }
     assert (spec.policy.width, spec.policy.depth, spec.policy.activation, spec.inits) == (512, 2, "tanh", 2)
     assert ask(preset="published", env="humanoid")[0].cloning.epochs == 400
     minatar, _ = ask(preset="published", env="SpaceInvaders-MinAtar")
@@ -86,3 +92,32 @@ def test_bad_settings_are_refused_in_one_line_that_helps(given, says):
         ask(**given)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_another_strategy_brings_its_own_steps_along():
+    """SNES takes whole steps of the natural gradient: Adam's 0.05 would hold it still."""
+    spec, _ = ask(preset="cpu", assignments=[("evolution.strategy", "SNES")])
+    assert (spec.evolution.strategy, spec.evolution.learning_rate) == ("snes", 1.0)
+    own, _ = ask(preset="cpu", assignments=[("evolution.strategy", "SNES"), ("evolution.learning_rate", 0.5)])
+    assert own.evolution.learning_rate == 0.5
+    assert ask(preset="cpu", assignments=[("evolution.strategy", "Open_ES")])[0] == ask(preset="cpu")[0]
+
+
+def test_a_strategy_and_its_parameters_are_checked_before_anything_starts():
+    for assignments, says in (
+        ([("evolution.strategy", "cmaess")], "cmaes"),
+        ([("evolution.strategy", "cmaes"), ("evolution.parameters.c_men", 1.0)], "c_mean"),
+        ([("policy.kind", "cnn")], "policy.kind=mlp"),
+        ([("dataset.initial", "class-means")], "no real images"),
+        ([("evolution.population", 31)], "even"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            ask(assignments=assignments)
+
+
+def test_policies_are_varied_for_hades_r_alone():
+    assert (
+        ask(method="hades-r", assignments=[("cloning.learning_rate_spread", 3.0)])[0].cloning.learning_rate_spread == 3
+    )
+    with pytest.raises(UsageError, match="need --method hades-r"):
+        ask(method="hades-f", assignments=[("policy.vary_activation", True)])
