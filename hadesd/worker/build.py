@@ -13,9 +13,9 @@ from hadesd.distill import cloning, images, policies, strategies
 from hadesd.distill.dataset import Layout
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.environments.make import make_environment
-from hadesd.distill.generation import START_STREAM, Givens, Problem, Variation, generation_key
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.policies import ACTIVATIONS, CNN, MLP
+from hadesd.distill.problem import START_STREAM, Givens, Problem, Variation, generation_key
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.strategies import Strategy
 from hadesd.worker import image_files

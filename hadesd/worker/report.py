@@ -15,7 +15,8 @@ from hades_protocol.codec import Array
 from hades_protocol.messages import DatasetSnapshot, GenerationMetrics
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd import catalogue
-from hadesd.distill.generation import EvolutionState, Metrics, Problem
+from hadesd.distill.generation import Metrics
+from hadesd.distill.problem import EvolutionState, Problem
 
 PACKAGES = ("hades-distil", "jax", "jaxlib", "evosax", "brax", "gymnax", "flax", "optax", "orbax-checkpoint")
 

@@ -18,7 +18,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 from hades_protocol.errors import UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_spec import RunSpec
-from hadesd.distill.generation import EvolutionState, compile_mean_evaluation, compile_step, init_state
+from hadesd.distill.generation import compile_mean_evaluation, compile_step, init_state
+from hadesd.distill.problem import EvolutionState
 from hadesd.distill.sharding import make_mesh
 from hadesd.worker import build, records, report
 from hadesd.worker.best import Best

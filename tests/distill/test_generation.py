@@ -6,10 +6,10 @@ from hadesd.distill.generation import (
     ask_and_judge,
     compile_mean_evaluation,
     compile_step,
-    generation_key,
     generation_step,
     init_state,
 )
+from hadesd.distill.problem import generation_key
 from hadesd.distill.sharding import make_mesh
 from hadesd.worker.build import build
 from tests.helpers.specs import tiny

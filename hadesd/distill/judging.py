@@ -1,0 +1,101 @@
+"""What a candidate is worth: train policies on it and judge them (paper, algorithm 1, inner loop)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from hadesd.distill import cloning, images, policies, rollout
+from hadesd.distill.images import ImageTask, LabelledImages
+from hadesd.distill.normalise import Statistics
+from hadesd.distill.policies import Params, Policy, Switched
+from hadesd.distill.problem import MEAN_STREAM, EvolutionState, Givens, Problem, Variation, generation_key
+from hadesd.distill.rollout import Outcome
+from hadesd.distill.sharding import map_over_mesh
+
+MEAN_CHUNK = 8
+"""Fresh policies that evaluate_mean trains and rolls out side by side on a device."""
+
+
+class Shared(NamedTuple):
+    """What all candidates of a generation have in common: what is compared are the datasets.
+
+    inits: stacked [k, ...], None for direct neuroevolution. data: the real images, None for environments.
+    key: of the resets and the action noise.
+    """
+
+    inits: Params | None
+    constants: Statistics
+    data: LabelledImages | None
+    key: jax.Array
+
+
+def evaluate_candidate(problem: Problem, shared: Shared, candidate: jax.Array) -> Outcome:
+    """Fitness of one candidate float32 [dim]: clone k policies and judge each."""
+    keys = jax.random.split(shared.key, problem.inits)
+    if problem.layout is None:
+        assert problem.unflatten is not None
+        return _judge(problem, problem.policy, shared, problem.unflatten(candidate), keys[0])
+
+    def one(params: Params, key: jax.Array, variation: Variation | None) -> Outcome:
+        policy: Policy = problem.policy
+        factor = None
+        if variation is not None:
+            policy, factor = Switched(problem.alternatives, variation.activation), variation.rate_factor
+        return _judge(problem, policy, shared, _train(problem, policy, params, candidate, factor), key)
+
+    fitness, episodes, unfinished = jax.vmap(one)(shared.inits, keys, problem.variation)
+    return Outcome(jnp.mean(fitness), jnp.sum(episodes), jnp.sum(unfinished))
+
+
+def _train(
+    problem: Problem, policy: Policy, params: Params, candidate: jax.Array, rate_factor: jax.Array | None = None
+) -> Params:
+    assert problem.layout is not None
+    assert problem.optimizer is not None
+    states, targets = problem.layout.unflatten(candidate)
+    trained, _ = cloning.clone(policy, params, states, targets, problem.optimizer, problem.epochs, rate_factor)
+    return trained
+
+
+def _judge(problem: Problem, policy: Policy, shared: Shared, params: Params, key: jax.Array) -> Outcome:
+    """Mean return of a trained policy, or minus the loss of a trained classifier on real images."""
+    if shared.data is not None:
+        return Outcome(-images.loss(policy, params, shared.data), jnp.int32(0), jnp.int32(0))
+    assert not isinstance(problem.env, ImageTask)
+    return rollout.evaluate(problem.env, policy, params, shared.constants, key, problem.evaluation)
+
+
+def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, givens: Givens) -> jax.Array:
+    """What the mean dataset, the one that is exported, is worth after a generation.
+
+    float32 [inits, groups], padded on axis 0: returns of fresh policies (HaDES-F: of its one initialisation; direct
+    neuroevolution: of the mean policy) on environments of its own, or the accuracy of fresh classifiers on the test
+    images.
+    """
+    root = jax.random.fold_in(generation_key(problem.seed, state.generation), MEAN_STREAM)
+    key_init, key_evaluate = jax.random.split(root)
+    mean = problem.strategy.mean(state.strategy)
+    inits = givens.fixed_init
+    if problem.layout is not None and inits is None:
+        inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.mean_inits)
+    shared = Shared(None, state.constants, None, key_evaluate)
+
+    def one(given: tuple[Shared, jax.Array, LabelledImages | None], item: tuple[Params | None, jax.Array]) -> jax.Array:
+        shared, mean, test = given
+        params, key = item
+        if problem.layout is None:
+            assert problem.unflatten is not None
+            params = problem.unflatten(mean)
+        else:
+            params = _train(problem, problem.policy, params, mean)
+        if test is not None:
+            return images.accuracy(problem.policy, params, test)[None]
+        keys = jax.random.split(key, problem.mean_groups)
+        return jax.vmap(lambda k: _judge(problem, problem.policy, shared, params, k).fitness)(keys)
+
+    count = 1 if inits is None else jax.tree.leaves(inits)[0].shape[0]
+    items = (inits, jax.random.split(key_evaluate, count))
+    chunk = min(MEAN_CHUNK, -(-count // mesh.devices.size))
+    return map_over_mesh(mesh, chunk, one, (shared, mean, givens.test), items)

@@ -1,0 +1,91 @@
+"""What a run computes with: the problem, which never changes, and the state, which a generation advances."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import optax
+
+from hadesd.distill.dataset import Layout
+from hadesd.distill.environments.base import Environment
+from hadesd.distill.images import ImageTask, LabelledImages
+from hadesd.distill.normalise import Statistics
+from hadesd.distill.policies import CNN, MLP, Params
+from hadesd.distill.rollout import Evaluation
+from hadesd.distill.strategies import Strategy
+
+CONSTANTS_STREAM = 2**32 - 1
+START_STREAM = 2**32 - 2
+"""Generations that no run reaches: their keys serve what is drawn once a run."""
+
+MEAN_STREAM = 2**32 - 3
+"""Folded into a generation's key: the random numbers of the mean dataset's own evaluation."""
+
+
+def generation_key(seed: int, generation: Any) -> jax.Array:
+    """Key of a generation (the first is 0)."""
+    return jax.random.fold_in(jax.random.key(seed), generation)
+
+
+class Givens(NamedTuple):
+    """Arrays that never change. The compiled programs get them as arguments, so that they are no constants in them.
+
+    fixed_init: the one initialisation of HaDES-F, stacked [1, ...]; None: k fresh ones every generation.
+    train, test: the real images of supervised distillation.
+    """
+
+    fixed_init: Params | None = None
+    train: LabelledImages | None = None
+    test: LabelledImages | None = None
+
+
+class Variation(NamedTuple):
+    """How the k policies that judge a candidate differ beyond their initialisation.
+
+    rate_factor: float32 [k], factors on the learning rate of the cloning. activation: int32 [k], index into
+    ACTIVATIONS.
+    """
+
+    rate_factor: jax.Array
+    activation: jax.Array
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that does not change from generation to generation.
+
+    layout: None for direct neuroevolution, where a candidate is the policy's flat parameters.
+    unflatten: flat vector -> parameters, for direct neuroevolution.
+    alternatives: the policy with each of ACTIVATIONS, where `variation` is set.
+    mean_inits, mean_groups: fresh initialisations, and groups of E environments for each, of evaluate_mean.
+    """
+
+    env: Environment | ImageTask
+    policy: MLP | CNN
+    evaluation: Evaluation
+    strategy: Strategy
+    population: int
+    inits: int
+    seed: int
+    layout: Layout | None
+    optimizer: optax.GradientTransformation | None
+    epochs: int
+    givens: Givens
+    unflatten: Callable[[jax.Array], Params] | None
+    mean_inits: int
+    mean_groups: int
+    variation: Variation | None = None
+    alternatives: tuple[MLP | CNN, ...] = ()
+
+
+class EvolutionState(NamedTuple):
+    """What a checkpoint holds.
+
+    strategy: evosax's state, which also holds the best candidate so far and its fitness. generation: int32 [],
+    generations done. constants: normalisation of mode "fixed", measured once.
+    """
+
+    strategy: Any
+    generation: jax.Array
+    constants: Statistics
