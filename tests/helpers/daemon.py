@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from hades_protocol import commands
 from hades_protocol.control import ControlClient, listens
+from hades_protocol.errors import UnreachableError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
@@ -151,7 +152,8 @@ class Home:
     def close(self) -> None:
         """End everything that was started here."""
         if listens(self.paths):  # perhaps one that `hadesd start` left in the background
-            os.kill(self.ask(commands.Hello).pid, signal.SIGKILL)
+            with contextlib.suppress(UnreachableError):  # it is on its way out: below it is waited for
+                os.kill(self.ask(commands.Hello).pid, signal.SIGKILL)
         for process in self.daemons:
             if process.poll() is None:
                 process.kill()

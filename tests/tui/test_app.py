@@ -51,7 +51,7 @@ async def live(server: ProtocolServer, **options: object) -> AsyncIterator[Scree
         yield app, pilot
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 6.0) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the screen never got there"
