@@ -259,11 +259,14 @@ async def test_tab_goes_round_the_panels(server: ProtocolServer) -> None:
 
 async def test_l_changes_the_scale(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
+        # The facts arrive last, and their lines decide how high the curve is.
+        await until(pilot, lambda: "population          128" in shown(app, FactsPanel))
+        await pilot.pause(0.1)
         linear = shown(app, FitnessPanel)
         await pilot.press("l")
-        assert shown(app, FitnessPanel) != linear
+        await until(pilot, lambda: shown(app, FitnessPanel) != linear)
         await pilot.press("l")
-        assert shown(app, FitnessPanel) == linear
+        await until(pilot, lambda: shown(app, FitnessPanel) == linear)
 
 
 @pytest.mark.parametrize("tabs", [0, 1, 2])
