@@ -56,5 +56,9 @@ class Layout:
 
 def one_hot_labels(pairs: int, actions: int) -> np.ndarray:
     """float32 [D, A]: D // A one-hots for each action, in action order; a remainder goes to the first actions."""
-    counts = [pairs // actions + (action < pairs % actions) for action in range(actions)]
-    return np.eye(actions, dtype=np.float32)[np.repeat(np.arange(actions), counts)]
+    return np.eye(actions, dtype=np.float32)[np.repeat(np.arange(actions), label_counts(pairs, actions))]
+
+
+def label_counts(pairs: int, actions: int) -> list[int]:
+    """How many pairs each action's fixed label has."""
+    return [pairs // actions + (action < pairs % actions) for action in range(actions)]

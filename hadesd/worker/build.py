@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 from hades_protocol.run_spec import RunSpec
 from hadesd import catalogue, strategy_table, validation
 from hadesd.distill import cloning, images, policies, strategies
-from hadesd.distill.dataset import Layout
+from hadesd.distill.dataset import Layout, label_counts
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.environments.make import make_environment
 from hadesd.distill.images import ImageTask, LabelledImages
@@ -134,7 +134,7 @@ def _initial_images(
         classes = jnp.repeat(images.class_means(train, env.actions)[:, None], per_class, axis=1)
     else:
         classes = images.draw_per_class(train, env.actions, per_class, key)
-    counts = [layout.pairs // env.actions + (c < layout.pairs % env.actions) for c in range(env.actions)]
+    counts = label_counts(layout.pairs, env.actions)
     states = jnp.concatenate([classes[c, :count].reshape(-1) for c, count in enumerate(counts)])
     return jnp.concatenate([states, jnp.zeros(layout.size - states.size)])
 

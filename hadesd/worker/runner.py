@@ -113,7 +113,8 @@ class Runner:
         records.cut(self.directory / "timings.jsonl", GenerationTiming, generation)
         if last < generation:
             warnings.append(f"metrics.jsonl ends at generation {last}, the checkpoint is of generation {generation}")
-        self._best.recall(generation)
+        if self._evaluate is not None:
+            self._best.recall(generation)
         if generation:
             arrays = self._write_dataset(generation, jax.device_get(state))
             if arrays and self._best.generation == generation:
