@@ -13,7 +13,7 @@ def prepare_computing(spec: RunSpec) -> None:
     paths = Paths()
     gpu = least_used(list_gpus(), {})
     cores = len(os.sched_getaffinity(0))
-    os.environ.update(worker_environment(spec, gpu, cores, paths.cache, os.environ))
+    os.environ.update(worker_environment(spec, () if gpu is None else (gpu,), cores, paths.cache, os.environ))
     from hadesd.worker.platform import prepare
 
     prepare()

@@ -75,13 +75,15 @@ class Control:
             case c.Snapshot():
                 return c.SnapshotResult(daemon=daemon.info, seq=daemon.seq, runs=daemon.summaries())
             case c.Start():
-                return daemon.submit(request.spec, request.group)
+                return daemon.submit(request.spec, request.group, request.priority)
             case c.Pause():
                 return daemon.ask(request.run, w.PauseAsked(), request.expected_state)
             case c.Resume():
                 return daemon.ask(request.run, w.ResumeAsked(), request.expected_state)
             case c.Cancel():
                 return daemon.ask(request.run, w.CancelAsked(), request.expected_state)
+            case c.Prioritise():
+                return daemon.prioritise(request.run, request.priority, request.expected_state)
             case c.Show():
                 return daemon.show(request.run)
             case c.History():

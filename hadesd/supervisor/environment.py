@@ -1,6 +1,6 @@
 """The environment a worker starts in. JAX reads most of it once, at import, so it is set before exec."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hades_protocol.run_spec import RunSpec
@@ -9,18 +9,16 @@ from hadesd.supervisor.gpus import Gpu
 MIN_PJRT_THREADS = 4
 """XLA's CPU thread pool: with fewer threads batched QR factorisations deadlock in jaxlib before 0.11.1."""
 
-GPU_MEMORY_FRACTION = "0.90"
-
 
 def worker_environment(
-    spec: RunSpec, gpu: Gpu | None, cores: int, cache: Path, base: Mapping[str, str]
+    spec: RunSpec, gpus: Sequence[Gpu], cores: int, cache: Path, base: Mapping[str, str]
 ) -> dict[str, str]:
     """The environment of a worker of that run.
 
     What the user set himself stays: his XLA_FLAGS are kept and ours added where he names no such flag.
 
     Args:
-        gpu: the GPU the run was given; None: it computes on the CPU.
+        gpus: the GPUs the run was given; none: it computes on the CPU.
         cores: the CPU cores this process may use.
         cache: the directory of the persistent compilation cache's parent.
         base: the daemon's own environment.
@@ -30,13 +28,13 @@ def worker_environment(
     env.setdefault("PJRT_NPROC", str(max(MIN_PJRT_THREADS, cores)))
     env.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "jax"))
     env["PYTHONFAULTHANDLER"] = "1"  # a segmentation fault leaves a trace in worker.log
-    if gpu is None:
+    if not gpus:
         env.setdefault("JAX_PLATFORMS", "cpu")
         devices = spec.resources.devices or cores
         return _with_xla_flag(env, "--xla_force_host_platform_device_count", str(devices))
-    env["CUDA_VISIBLE_DEVICES"] = gpu.uuid
+    env["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.uuid for gpu in gpus)
     env.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    env.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", GPU_MEMORY_FRACTION)
+    env.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{spec.resources.memory_fraction:.2f}")
     # Without it autotuning may pick other kernels in another process, and a resume is not bit-exact.
     return _with_xla_flag(env, "--xla_gpu_deterministic_ops", "true")
 

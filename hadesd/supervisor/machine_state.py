@@ -9,6 +9,8 @@ from hadesd.supervisor.machine_words import Event, LastWord
 
 Desired = Literal["run", "pause", "cancel"]
 
+Leaving = Literal["", "daemon", "resize", "requeue", "yield"]
+
 
 class CrashPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When a crashed worker is started again.
@@ -37,6 +39,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     queued_at: when a person last asked for it to run: the order of the queue.
     high_water: highest generation ever committed; only one beyond it makes earlier crashes forgiven, so that
         a generation that crashes again and again after a fallback ends in FAILED.
+    priority: of two queued runs the one with the higher priority starts first.
+    leaving: while STOPPING, why: the daemon goes down, a resize (in its slot, or through the queue), giving way.
+    out_of_room: PAUSED by the daemon, because a disk is full; it goes on by itself.
     progressed: this worker committed such a generation.
     kill_reason: why the worker was killed by us; empty where it was not.
     """
@@ -53,6 +58,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     crashes: tuple[float, ...] = ()
     restarts: int = 0
     restart_at: float | None = None
+    priority: int = 0
+    leaving: Leaving = ""
+    out_of_room: bool = False
     worker_pid: int | None = None
     progressed: bool = False
     kill_reason: str = ""

@@ -91,6 +91,32 @@ class CancelAsked(Word, frozen=True):
     """A person wants the run to end."""
 
 
+class ResizeAsked(Word, frozen=True):
+    """A person wants other sizes: the new settings are in the record that Persist writes.
+
+    requeue: the run needs other devices, so it cannot just go on in its slot.
+    """
+
+    text: str
+    requeue: bool = False
+
+
+class PriorityAsked(Word, frozen=True):
+    """A person wants the run earlier or later in the queue."""
+
+    priority: int
+
+
+class YieldAsked(Word, frozen=True):
+    """Somebody else computes on the run's GPU, and the run gives way."""
+
+    reason: str
+
+
+class RoomAgain(Word, frozen=True):
+    """The disk that was full when the run stopped has room again."""
+
+
 class DaemonStops(Word, frozen=True):
     """The daemon is going down in good order."""
 
@@ -114,6 +140,10 @@ Event = (
     | PauseAsked
     | ResumeAsked
     | CancelAsked
+    | ResizeAsked
+    | PriorityAsked
+    | YieldAsked
+    | RoomAgain
     | DaemonStops
     | GraceOver
 )

@@ -47,7 +47,7 @@ class Managed:
         self.run = run
         self.history = history
         self.worker: WorkerHandle | None = None
-        self.gpu: Gpu | None = None
+        self.gpus: tuple[Gpu, ...] = ()
         self.heard_at = 0.0  # monotonic time of the worker's last sign of life
         self.dataset: DatasetSnapshot | None = None
         self.waits_for = ""
@@ -93,6 +93,8 @@ def summarise(managed: Managed) -> RunSummary:
         parent=managed.record.parent,
         directory=str(managed.directory),
         group=managed.record.group,
+        priority=run.priority,
+        gpus=tuple(gpu.index for gpu in managed.gpus),
     )
 
 

@@ -44,7 +44,7 @@ class Reports:
         """The worker was reaped."""
         log.info("worker exited", run=managed.run.id, pid=managed.run.worker_pid, code=code)
         managed.worker = None
-        managed.gpu = None
+        managed.gpus = ()
         managed.dataset = None  # dataset.npz has it
         tail = tuple(tail_lines(managed.directory / LOG_FILE, TAIL_LINES))
         self._apply(managed, w.Exited(code, tail))

@@ -44,6 +44,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     spec: dict[str, Any]
     preset: str = ""
     group: str = ""
+    priority: int = 0
     parent: Lineage | None = None
     desired: Desired = "run"
     queued_at: float = 0.0
@@ -75,7 +76,7 @@ def new_id(env: str, now: float) -> str:
     return f"{name}-{day}-{''.join(secrets.choice(ALPHABET) for _ in range(4))}"
 
 
-def create(runs: Path, spec: RunSpec, now: float, group: str = "") -> RunRecord:
+def create(runs: Path, spec: RunSpec, now: float, group: str = "", priority: int = 0) -> RunRecord:
     """Make a run directory with its run.json; it appears whole or not at all.
 
     Raises:
@@ -93,6 +94,7 @@ def create(runs: Path, spec: RunSpec, now: float, group: str = "") -> RunRecord:
                 spec=spec_to_dict(spec),
                 preset=spec.preset,
                 group=group,
+                priority=priority,
                 history=(change,),
             )
             if _place(runs, record):
@@ -224,6 +226,7 @@ def to_machine(record: RunRecord, spec: RunSpec, generation: int) -> Run:
         high_water=generation,
         crashes=record.crashes,
         restarts=record.restarts,
+        priority=record.priority,
     )
 
 
@@ -232,6 +235,7 @@ def with_change(record: RunRecord, run: Run, change: Change) -> RunRecord:
     return msgspec.structs.replace(
         record,
         desired=run.desired,
+        priority=run.priority,
         queued_at=run.queued_at,
         outcome=run.outcome,
         restarts=run.restarts,

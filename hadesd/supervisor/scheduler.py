@@ -1,4 +1,4 @@
-"""Which queued run starts next, and what the others wait for. First in, first out."""
+"""Which queued run starts next, and what the others wait for: by priority, then first in, first out."""
 
 from collections.abc import Iterable
 
@@ -7,8 +7,10 @@ from hadesd.supervisor.machine_state import Run
 
 
 def queue(runs: Iterable[Run]) -> list[Run]:
-    """The queued runs in the order in which they start. A restart after a crash keeps its place."""
-    return sorted((run for run in runs if run.state == RunState.QUEUED), key=lambda run: (run.queued_at, run.id))
+    """The queued runs in the order in which they start: by priority, then as they came. A restart keeps its place."""
+    return sorted(
+        (run for run in runs if run.state == RunState.QUEUED), key=lambda run: (-run.priority, run.queued_at, run.id)
+    )
 
 
 def to_start(runs: Iterable[Run], slots: int) -> list[str]:
@@ -29,3 +31,7 @@ def waiting_reasons(runs: Iterable[Run], slots: int) -> dict[str, str]:
         place = f"; {ahead} queued before it" if ahead else ""
         reasons[run.id] = f"waits for {named or 'its start'} ({taken}{place})"
     return reasons
+
+
+def _place(run: Run) -> tuple[int, float, str]:
+    return -run.priority, run.queued_at, run.id

@@ -4,13 +4,24 @@ A request is [one frame of msgpack]: a map with `verb`, `request_id` and the ver
 is a map with the same `request_id` and either `result` or `error`.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GenerationMetrics, Reference, RunSummary
+from hades_protocol.messages import (
+    DaemonInfo,
+    DatasetSnapshot,
+    GenerationMetrics,
+    GpuInfo,
+    Mark,
+    Reference,
+    RunSummary,
+)
 from hades_protocol.run_state import RunState
 from hades_protocol.version import MAJOR
+
+Priority = Annotated[int, Meta(ge=-1000, le=1000)]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="verb"):
@@ -36,10 +47,12 @@ class Start(Request, frozen=True, tag="start"):
     """Queue a new run. `spec`: nested settings as in run.json. Result: RunSummary.
 
     group: name of the group that the run belongs to (hades_protocol.groups), empty for none; since protocol 1.1.
+    priority: of two queued runs the one with the higher priority starts first; since protocol 1.2.
     """
 
     spec: dict[str, Any]
     group: str = ""
+    priority: Priority = 0
 
 
 class Snapshot(Request, frozen=True, tag="snapshot"):
@@ -77,6 +90,42 @@ class Cancel(Mutation, frozen=True, tag="cancel"):
     """End a run: commit, exit the worker. Result: RunSummary."""
 
 
+class Prioritise(Mutation, frozen=True, tag="priority"):
+    """Change a run's place in the queue. Result: RunSummary. Since protocol 1.2."""
+
+    priority: Priority
+
+
+class Fork(Mutation, frozen=True, tag="fork"):
+    """Queue a new run that goes on from a checkpoint of another one. Result: ChangeResult. Since protocol 1.2.
+
+    generation: of a kept checkpoint; null for the newest. changes: nested settings laid over those of the parent;
+    refused with `usage` where the checkpoint cannot carry one. dry_run: say what would change and do nothing.
+    """
+
+    generation: int | None = None
+    changes: dict[str, Any] = {}
+    group: str = ""
+    dry_run: bool = False
+
+
+class Resize(Mutation, frozen=True, tag="resize"):
+    """Change a run's size at the next generation boundary. Result: ChangeResult. Since protocol 1.2.
+
+    changes: nested settings, of hades_protocol.sizes.RESIZABLE alone.
+    """
+
+    changes: dict[str, Any]
+    dry_run: bool = False
+
+
+class Remove(Mutation, frozen=True, tag="remove"):
+    """Forget a run without a worker. Result: Removed. Since protocol 1.2.
+
+    Its directory is renamed to a hidden one, in which nothing is deleted: that is the client's to do.
+    """
+
+
 class History(RunRequest, frozen=True, tag="history"):
     """Metrics of a run after generation `after`, at most `points` of them. Result: HistoryResult."""
 
@@ -92,7 +141,22 @@ class Shutdown(Request, frozen=True, tag="shutdown"):
     """Stop the daemon: its workers commit and exit first. Result: DaemonInfo, before it goes."""
 
 
-AnyRequest = Hello | Start | Snapshot | Show | Pause | Resume | Cancel | History | GetDataset | Shutdown
+AnyRequest = (
+    Hello
+    | Start
+    | Snapshot
+    | Show
+    | Pause
+    | Resume
+    | Cancel
+    | Prioritise
+    | Fork
+    | Resize
+    | Remove
+    | History
+    | GetDataset
+    | Shutdown
+)
 
 
 class SnapshotResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +165,7 @@ class SnapshotResult(msgspec.Struct, frozen=True, kw_only=True):
     daemon: DaemonInfo
     seq: int
     runs: tuple[RunSummary, ...]
+    gpus: tuple[GpuInfo, ...] = ()  # since protocol 1.2
 
 
 class ShowResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +174,34 @@ class ShowResult(msgspec.Struct, frozen=True, kw_only=True):
     run: RunSummary
     spec: dict[str, Any]
     seams: tuple[dict[str, Any], ...] = ()
+
+
+class SettingChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting before and after; `name` is dotted."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fork or a resize did, or would do where `run` is null (a dry run).
+
+    generation: the checkpoint that a fork goes on from; for a resize the newest committed one.
+    notes: one line each, about what the change brings along.
+    """
+
+    run: RunSummary | None
+    generation: int
+    changes: tuple[SettingChange, ...]
+    notes: tuple[str, ...] = ()
+
+
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that the daemon has forgotten, and where its files are now."""
+
+    run: RunSummary
+    directory: str
 
 
 class HistoryResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +220,7 @@ class HistoryResult(msgspec.Struct, frozen=True, kw_only=True):
     generations_total: int
     metrics: tuple[GenerationMetrics, ...]
     references: tuple[Reference, ...] = ()
+    marks: tuple[Mark, ...] = ()  # in ascending order of generation; since protocol 1.2
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +247,10 @@ RESULTS: dict[type[Request], Any] = {
     Pause: RunSummary,
     Resume: RunSummary,
     Cancel: RunSummary,
+    Prioritise: RunSummary,
+    Fork: ChangeResult,
+    Resize: ChangeResult,
+    Remove: Removed,
     History: HistoryResult,
     GetDataset: DatasetSnapshot,
     Shutdown: DaemonInfo,

@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 import msgspec
 
 from hades_protocol.codec import convert, unpack
-from hades_protocol.messages import DatasetSnapshot, GenerationMetrics, GenerationTiming, RunSummary
+from hades_protocol.messages import DatasetSnapshot, GenerationMetrics, GenerationTiming, GpuInfo, RunSummary
 from hades_protocol.version import MAJOR
 
 TOPIC_EVENTS = b"events"
@@ -67,6 +67,18 @@ class RunLog(Event, frozen=True, tag="log"):
     text: str
 
 
+class RunRemoved(Event, frozen=True, tag="removed"):
+    """The daemon has forgotten a run: it was removed or archived. Since protocol 1.2."""
+
+    run_id: str
+
+
+class GpusChanged(Event, frozen=True, tag="gpus"):
+    """Who uses the machine's GPUs has changed; at most one every few seconds. Since protocol 1.2."""
+
+    gpus: tuple[GpuInfo, ...]
+
+
 class Heartbeat(Event, frozen=True, tag="heartbeat"):
     """Every HEARTBEAT_SECONDS; `seq` is the newest number, so that a lost tail is noticed."""
 
@@ -82,7 +94,17 @@ class Goodbye(Event, frozen=True, tag="goodbye"):
     """The daemon stops in good order. Workers commit and exit; the next daemon goes on."""
 
 
-AnyEvent = RunChanged | GenerationCommitted | HistoryCut | RunLog | Heartbeat | DatasetPublished | Goodbye
+AnyEvent = (
+    RunChanged
+    | GenerationCommitted
+    | HistoryCut
+    | RunLog
+    | RunRemoved
+    | GpusChanged
+    | Heartbeat
+    | DatasetPublished
+    | Goodbye
+)
 
 
 class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,7 +84,45 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     worker_pid: int | None = None
     parent: Lineage | None = None
     directory: str = ""
+    priority: int = 0  # higher starts first; since protocol 1.2
+    gpus: tuple[int, ...] = ()  # indices of the GPUs it computes on; since protocol 1.2
     group: str = ""  # runs that were made together, by `hadesd sweep` say; decides nothing that is computed
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened to a run at a generation and belongs on its curve. Since protocol 1.2.
+
+    kind: fork, resize, resume, fallback, chunk. `bit_exact`: whether the run still is what an undisturbed one were.
+    """
+
+    generation: int  # committed when it happened
+    kind: str
+    text: str
+    time: float = 0.0  # Unix time
+    bit_exact: bool = True
+
+
+class GpuProcess(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that computes on a GPU. Since protocol 1.2."""
+
+    pid: int
+    user: str  # login name; the number where there is none
+    memory: int = 0  # bytes
+    run: str = ""  # id, where it is a worker of this daemon
+    other: bool = False  # whether it belongs to another user than the daemon
+
+
+class GpuInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A GPU of the daemon's machine, as NVML sees it. Since protocol 1.2."""
+
+    index: int
+    uuid: str
+    name: str
+    memory_total: int  # bytes
+    memory_used: int  # bytes, by anyone
+    utilisation: float | None = None  # 0 to 1
+    processes: tuple[GpuProcess, ...] = ()
+    runs: tuple[str, ...] = ()  # ids of the runs that were given this GPU
 
 
 class DaemonInfo(msgspec.Struct, frozen=True, kw_only=True):

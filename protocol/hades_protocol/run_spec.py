@@ -188,6 +188,22 @@ class Resources(_Section, frozen=True):
     chunk: Annotated[
         int, Meta(ge=0, le=1_000_000, description="candidates evaluated at once per device (0: chosen for you)")
     ] = 0
+    gpus: Annotated[
+        str,
+        Meta(
+            pattern=r"^(auto|[1-9][0-9]{0,3}|[0-9]{1,4},|[0-9]{1,4}(,[0-9]{1,4})+)$",
+            description="GPUs: auto (one that is free), a number of them, or indices: 0,2 (one alone: 2,)",
+        ),
+    ] = "auto"
+    memory_fraction: Annotated[
+        float, Meta(ge=0.05, le=0.95, description="share of a GPU's memory that the run may take; 0.45 lets two share")
+    ] = 0.9
+    give_way: Annotated[
+        bool, Meta(description="commit and free the GPUs while another user computes on one of them (--yield)")
+    ] = False
+    quiet: Annotated[
+        float, Meta(ge=0.0, le=604_800.0, description="give_way: seconds without others before the run comes back")
+    ] = 300.0
 
 
 class RunSpec(_Section, frozen=True):

@@ -10,8 +10,8 @@ class RunState(StrEnum):
     STARTING = "starting"  # a worker process exists and has not reported its first generation yet
     RUNNING = "running"  # generations are being committed
     PAUSING = "pausing"  # the worker finishes its generation, commits and exits
-    PAUSED = "paused"  # no process of the run exists
-    STOPPING = "stopping"  # the daemon is going down; the worker commits and exits
+    PAUSED = "paused"  # no process of the run exists; `reason` says where the daemon paused it, for a full disk say
+    STOPPING = "stopping"  # the worker commits and exits, and the run goes on later: daemon down, resize, yield
     BACKOFF = "backoff"  # the worker crashed; a new one starts at a known time
     CANCELLING = "cancelling"  # the worker commits and exits, for good
     FINISHED = "finished"  # every generation is committed
@@ -23,11 +23,15 @@ S = RunState
 
 TRANSITIONS: dict[RunState, frozenset[RunState]] = {
     S.QUEUED: frozenset({S.STARTING, S.PAUSED, S.CANCELLED, S.FAILED}),
-    S.STARTING: frozenset({S.RUNNING, S.PAUSING, S.STOPPING, S.CANCELLING, S.BACKOFF, S.FAILED, S.FINISHED, S.QUEUED}),
-    S.RUNNING: frozenset({S.PAUSING, S.STOPPING, S.CANCELLING, S.BACKOFF, S.FAILED, S.FINISHED, S.QUEUED}),
+    S.STARTING: frozenset(
+        {S.RUNNING, S.PAUSED, S.PAUSING, S.STOPPING, S.CANCELLING, S.BACKOFF, S.FAILED, S.FINISHED, S.QUEUED}
+    ),
+    S.RUNNING: frozenset({S.PAUSED, S.PAUSING, S.STOPPING, S.CANCELLING, S.BACKOFF, S.FAILED, S.FINISHED, S.QUEUED}),
     S.PAUSING: frozenset({S.PAUSED, S.CANCELLING, S.STOPPING, S.FINISHED, S.FAILED}),
     S.PAUSED: frozenset({S.QUEUED, S.CANCELLED}),
-    S.STOPPING: frozenset({S.QUEUED, S.PAUSED, S.CANCELLED, S.FINISHED, S.FAILED}),
+    S.STOPPING: frozenset(
+        {S.CANCELLING, S.QUEUED, S.STARTING, S.PAUSING, S.PAUSED, S.BACKOFF, S.CANCELLED, S.FINISHED, S.FAILED}
+    ),
     S.BACKOFF: frozenset({S.QUEUED, S.STARTING, S.PAUSED, S.CANCELLED, S.FAILED}),
     S.CANCELLING: frozenset({S.CANCELLED, S.FINISHED, S.STOPPING}),
     S.FINISHED: frozenset(),

@@ -1,6 +1,6 @@
 """Every message survives the wire; bytes that are none end in one error, and only in that one."""
 
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 import msgpack
 import msgspec
@@ -27,7 +27,9 @@ from hades_protocol.messages import (
     DatasetSnapshot,
     GenerationMetrics,
     GenerationTiming,
+    GpuInfo,
     Lineage,
+    Mark,
     RunSummary,
 )
 from hades_protocol.run_state import RunState
@@ -60,6 +62,9 @@ def valued(hint: Any) -> st.SearchStrategy[Any]:
     args = get_args(hint)
     if hint is Any:
         return PLAIN
+    if get_origin(hint) is Annotated:
+        meta = args[1]
+        return st.integers(meta.ge, meta.le)
     if hint is int:
         return st.integers(-(2**63), 2**64 - 1)
     if hint is float:
@@ -81,7 +86,9 @@ PLAIN_MESSAGES = (
     RunSummary,
     GenerationMetrics,
     GenerationTiming,
+    GpuInfo,
     Lineage,
+    Mark,
     DaemonInfo,
     DatasetSnapshot,
     SnapshotResult,

@@ -14,7 +14,7 @@ GPU = Gpu(index=1, uuid="GPU-abc", name="H200", memory_total=1, memory_used=0)
 
 def environment(base: dict[str, str] | None = None, gpu: Gpu | None = None, cores: int = 6, devices: int = 0):
     spec = build_spec({"env": "ant", "resources": {"devices": devices}})
-    return worker_environment(spec, gpu, cores, CACHE, base or {})
+    return worker_environment(spec, () if gpu is None else (gpu,), cores, CACHE, base or {})
 
 
 def test_on_the_cpu_every_core_is_a_device() -> None:

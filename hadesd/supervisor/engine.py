@@ -1,0 +1,182 @@
+"""Hands events to the state machine and performs its instructions, for every run of the daemon.
+
+Everything here is called from one thread and nothing waits: sockets, signals and timers are the loop's.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+
+import structlog
+
+from hades_protocol import events
+from hades_protocol.errors import InternalError
+from hades_protocol.paths import Paths
+from hades_protocol.run_spec import RunSpec
+from hades_protocol.run_state import RunState
+from hadesd.supervisor import machine_words as w
+from hadesd.supervisor import runs
+from hadesd.supervisor.dispatch import Dispatcher
+from hadesd.supervisor.environment import worker_environment
+from hadesd.supervisor.history import History
+from hadesd.supervisor.machine import restore, step
+from hadesd.supervisor.machine_state import CrashPolicy, Run
+from hadesd.supervisor.managed import Managed, StartWorker, summarise, without_progress
+from hadesd.supervisor.processes import usable_cores
+from hadesd.supervisor.publisher import Publisher
+from hadesd.supervisor.reports import Reports
+
+log = structlog.get_logger()
+
+
+class Engine:
+    """The runs, and the only place where one changes.
+
+    call_later: seconds and a function to be called then, from the same thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        paths: Paths,
+        publisher: Publisher,
+        dispatcher: Dispatcher,
+        start_worker: StartWorker,
+        call_later: Callable[[float, Callable[[], None]], object],
+        environ: dict[str, str],
+        crash_policy: CrashPolicy,
+    ) -> None:
+        self.paths = paths
+        self.publisher = publisher
+        self.runs: dict[str, Managed] = {}
+        self.stopping = False
+        self._dispatcher = dispatcher
+        self._start_worker = start_worker
+        self._call_later = call_later
+        self._environ = environ
+        self._policy = crash_policy
+        self._reports = Reports(publisher, self.apply)
+
+    def add(self, record: runs.RunRecord, spec: RunSpec) -> Managed:
+        """Take in a run that is on disk."""
+        directory = self.paths.runs / record.id
+        history = History(directory)
+        run = restore(runs.to_machine(record, spec, history.generation), time.time())
+        managed = self.runs[record.id] = Managed(directory, record, spec, run, history)
+        return managed
+
+    def apply(
+        self,
+        managed: Managed,
+        event: w.Event,
+        asked: bool = False,
+        changed: tuple[runs.RunRecord, RunSpec] | None = None,
+    ) -> None:
+        """One step of the machine. Nothing is done before it is on disk.
+
+        changed: the record and the settings from now on, for an event that comes with other ones.
+
+        Raises:
+            HadesError: the step was asked for and means nothing now, or the disk refused to note it.
+        """
+        before, stood = managed.run, (managed.record, managed.spec)
+        after, instructions = step(before, event, time.time(), self._policy)
+        managed.record, managed.spec = changed or stood
+        for order in instructions:
+            if isinstance(order, w.Persist) and not self._persist(managed, after, order) and asked:
+                managed.record, managed.spec = stood
+                managed.unsaved = False
+                raise InternalError(
+                    f"cannot write {managed.directory}/run.json, so nothing was done; daemon.log says why"
+                )
+        managed.run = after
+        if after.state != before.state:
+            log.info("run changed", run=after.id, before=before.state, after=after.state, why=after.reason)
+        for order in instructions:
+            self._perform(managed, order)
+        if after.state != before.state:
+            self.schedule()
+
+    def _persist(self, managed: Managed, after: Run, order: w.Persist) -> bool:
+        change = runs.Change(
+            at=time.time(),
+            what=order.what,
+            generation=after.generation,
+            reason=order.reason,
+            log_tail=order.log_tail,
+        )
+        managed.record = runs.with_change(managed.record, after, change)
+        return self.save(managed)
+
+    def save(self, managed: Managed) -> bool:
+        """Write run.json; where the disk refuses, it is tried again with every tick."""
+        try:
+            runs.save(managed.directory, managed.record)
+        except OSError as error:
+            if not managed.unsaved:
+                log.error("cannot write run.json", run=managed.run.id, why=str(error))
+            managed.unsaved = True
+            return False
+        managed.unsaved = False
+        return True
+
+    def _perform(self, managed: Managed, order: w.Instruction) -> None:
+        match order:
+            case w.StartWorker():
+                self._start(managed)
+            case w.HaltWorker():
+                if managed.worker is not None:
+                    managed.worker.halt()
+            case w.KillWorker(reason):
+                log.warning("killing worker", run=managed.run.id, pid=managed.run.worker_pid, why=reason)
+                if managed.worker is not None:
+                    managed.worker.kill()
+            case w.RestartAt(at):
+                self._call_later(max(0.0, at - time.time()), functools.partial(self._backoff_over, managed, at))
+            case w.CutHistory(generation):
+                self._reports.cut_history(managed, generation)
+            case w.Publish():
+                self.publish(managed)
+
+    def _start(self, managed: Managed) -> None:
+        managed.gpus = self._dispatcher.gpus_for(managed, self.runs.values())
+        environment = worker_environment(managed.spec, managed.gpus, usable_cores(), self.paths.cache, self._environ)
+        try:
+            managed.worker = self._start_worker(
+                managed.directory,
+                environment,
+                functools.partial(self._reports.on_message, managed),
+                functools.partial(self._reports.on_exit, managed),
+            )
+        except OSError as error:
+            managed.gpus = ()
+            self.apply(managed, w.SpawnFailed(str(error)))
+            return
+        managed.heard_at = time.monotonic()
+        names = [gpu.name for gpu in managed.gpus]
+        log.info("worker started", run=managed.run.id, pid=managed.worker.pid, gpus=names)
+        self.apply(managed, w.Spawned(managed.worker.pid))
+
+    def _backoff_over(self, managed: Managed, at: float) -> None:
+        if managed.run.restart_at == at and not self.stopping:
+            self.apply(managed, w.BackoffOver())
+
+    def schedule(self) -> None:
+        """Give free slots to queued runs, and say what the others wait for."""
+        if not self.stopping:
+            for run in self._dispatcher.to_start(self.runs.values()):
+                if self.runs[run].run.state == RunState.QUEUED:  # a step before may have changed it
+                    self.apply(self.runs[run], w.Granted())
+        waits = self._dispatcher.waiting_reasons(self.runs.values())
+        for managed in self.runs.values():
+            text = waits.get(managed.run.id, "")
+            if text != managed.waits_for:
+                managed.waits_for = text
+                self.publish(managed)
+
+    def publish(self, managed: Managed) -> None:
+        """Tell the clients what a run looks like, where that has changed."""
+        summary = summarise(managed)
+        if managed.shown is None or without_progress(summary) != without_progress(managed.shown):
+            managed.shown = summary
+            self.publisher.publish(events.RunChanged, run=summary)
