@@ -15,6 +15,8 @@ VERBS = {
     "pause": "commit the generation and end the worker; resume goes on from there",
     "resume": "queue a paused, failed or cancelled run again",
     "cancel": "end a run for good; its last commit stays",
+    "fork": "start a new run from a checkpoint of another one, with changed settings",
+    "resize": "change population, pairs, inits, environments or GPUs of a run that goes on",
     "wait": "wait for the end of a run; the exit code is its outcome",
     "logs": "show what a run's worker wrote",
     "pairs": "print the state-action pairs of a run or of an exported file",

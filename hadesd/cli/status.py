@@ -62,6 +62,7 @@ def _details(shown: commands.ShowResult) -> str:
     lines += [f"environment  {shown.run.env}, {shown.run.method}, seed {shown.run.seed}"]
     lines += [f"preset       {shown.run.preset}"] if shown.run.preset else []
     lines += [f"group        {shown.run.group}"] if shown.run.group else []
+    lines += [f"parent       {shown.run.parent.run}@{shown.run.parent.generation}"] if shown.run.parent else []
     lines += [f"directory    {shown.run.directory}"]
     lines += [f"worker       {shown.run.worker_pid}, {shown.run.phase}"] if shown.run.worker_pid else []
     lines += [f"restarts     {shown.run.restarts}"] if shown.run.restarts else []

@@ -82,6 +82,10 @@ class Control:
                 return daemon.ask(request.run, w.ResumeAsked(), request.expected_state)
             case c.Cancel():
                 return daemon.ask(request.run, w.CancelAsked(), request.expected_state)
+            case c.Fork():
+                return daemon.fork(request)
+            case c.Resize():
+                return daemon.resize(request)
             case c.Prioritise():
                 return daemon.prioritise(request.run, request.priority, request.expected_state)
             case c.Show():

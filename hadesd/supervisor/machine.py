@@ -119,8 +119,10 @@ def _resize(run: Run, text: str, requeue: bool) -> Step:
             return run, [w.Persist("resize", text), w.Publish()]
         through_queue = requeue or run.leaving == "requeue"
         return leave(run, "requeue" if through_queue else "resize", "", [w.Persist("resize", text)])
-    if run.state in (S.QUEUED, S.BACKOFF, S.PAUSED, S.PAUSING):
+    if run.state in (S.QUEUED, S.BACKOFF, S.PAUSED, S.PAUSING, S.FAILED, S.CANCELLED):
         return run, [w.Persist("resize", text), w.Publish()]
+    if run.state == S.FINISHED:
+        raise WrongStateError(f"run {run.id} is finished: go on from it with 'hadesd fork {run.id} --set …'")
     raise _refusal(run, "resized")
 
 

@@ -4,15 +4,16 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
-from hades_protocol.messages import Lineage
+from hades_protocol.messages import Lineage, Mark
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hadesd.files import sync_directory, tail_lines, write_atomically
 from hadesd.supervisor.machine_state import Desired, Outcome, Run
@@ -76,16 +77,29 @@ def new_id(env: str, now: float) -> str:
     return f"{name}-{day}-{''.join(secrets.choice(ALPHABET) for _ in range(4))}"
 
 
-def create(runs: Path, spec: RunSpec, now: float, group: str = "", priority: int = 0) -> RunRecord:
+def create(
+    runs: Path,
+    spec: RunSpec,
+    now: float,
+    group: str = "",
+    priority: int = 0,
+    parent: Lineage | None = None,
+    submitted: str = "",
+    fill: Callable[[Path], None] = lambda directory: None,
+) -> RunRecord:
     """Make a run directory with its run.json; it appears whole or not at all.
+
+    parent: what it is a fork of; submitted: how it differs. fill: puts further files into the directory.
 
     Raises:
         UsageError: the runs directory cannot be written.
+        HadesError: of `fill`.
     """
     try:
         for _ in range(100):
             run_id = new_id(spec.env, now)
-            change = Change(at=now, what="submitted", generation=0)
+            at = parent.generation if parent else 0
+            change = Change(at=now, what="forked" if parent else "submitted", generation=at, reason=submitted)
             record = RunRecord(
                 schema=SCHEMA,
                 id=run_id,
@@ -95,9 +109,10 @@ def create(runs: Path, spec: RunSpec, now: float, group: str = "", priority: int
                 preset=spec.preset,
                 group=group,
                 priority=priority,
+                parent=parent,
                 history=(change,),
             )
-            if _place(runs, record):
+            if _place(runs, record, fill):
                 return record
     except OSError as error:
         raise UsageError(
@@ -107,18 +122,18 @@ def create(runs: Path, spec: RunSpec, now: float, group: str = "", priority: int
     raise UsageError(f"no free run id for {spec.env} today: remove old runs from {runs}")
 
 
-def _place(runs: Path, record: RunRecord) -> bool:
+def _place(runs: Path, record: RunRecord, fill: Callable[[Path], None]) -> bool:
     hidden = runs / f".new-{record.id}"  # a scan skips names with a dot
     hidden.mkdir(mode=0o700)
-    save(hidden, record)
     try:
+        fill(hidden)
+        save(hidden, record)
         os.rename(hidden, runs / record.id)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
-        (hidden / RUN_FILE).unlink()
-        hidden.rmdir()
-        return False
+    except BaseException as error:
+        shutil.rmtree(hidden, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
     sync_directory(runs)
     return True
 
@@ -255,3 +270,25 @@ def story(record: RunRecord, directory: Path) -> tuple[dict[str, Any], ...]:
         entry = {"at": seam.time, "what": seam.kind, "generation": seam.generation, "reason": seam.text}
         entries.append(entry | {"bit_exact": seam.bit_exact})
     return tuple(sorted(entries, key=lambda entry: float(entry["at"])))
+
+
+MARKED = {"fork", "resize", "resume", "fallback", "chunk"}
+"""Kinds of entries that belong on a curve."""
+
+
+def marks(record: RunRecord, directory: Path) -> tuple[Mark, ...]:
+    """What happened at which generation, for curves; of several resumes at one generation the last."""
+    found: dict[tuple[int, str], Mark] = {}
+    for entry in story(record, directory):
+        kind = {"forked": "fork"}.get(entry["what"], entry["what"])
+        # A resize is in the history when it was asked for; the seam is where it was carried out.
+        if kind not in MARKED or (kind == "resize" and "bit_exact" not in entry):
+            continue
+        found[entry["generation"], kind] = Mark(
+            generation=entry["generation"],
+            kind=kind,
+            text=entry.get("reason", ""),
+            time=float(entry["at"]),
+            bit_exact=entry.get("bit_exact", True),
+        )
+    return tuple(sorted(found.values(), key=lambda mark: (mark.generation, mark.time)))

@@ -8,22 +8,24 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from hades_protocol import events
-from hades_protocol.commands import HistoryResult, ShowResult
+from hades_protocol.commands import ChangeResult, Fork, HistoryResult, Resize, ShowResult
 from hades_protocol.errors import WrongStateError
 from hades_protocol.groups import check_group
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, RunSummary
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, Lineage, RunSummary
 from hades_protocol.paths import Paths
-from hades_protocol.run_spec import build_spec
+from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hadesd import validation
 from hadesd.settings import Settings
+from hadesd.supervisor import changes, runs
 from hadesd.supervisor import machine_words as w
-from hadesd.supervisor import runs
 from hadesd.supervisor.datasets import read_dataset
 from hadesd.supervisor.dispatch import Dispatcher
 from hadesd.supervisor.engine import Engine
+from hadesd.supervisor.forking import choose_generation, copy_history
 from hadesd.supervisor.gpus import Gpu
 from hadesd.supervisor.machine_state import CrashPolicy
 from hadesd.supervisor.managed import Managed, StartWorker, summarise
@@ -96,6 +98,7 @@ class Supervisor:
             generations_total=total,
             metrics=metrics,
             references=read_references(managed.directory),
+            marks=runs.marks(managed.record, managed.directory),
         )
 
     def dataset(self, name: str) -> DatasetSnapshot:
@@ -111,8 +114,11 @@ class Supervisor:
         spec = build_spec(values)
         validation.check(spec)
         record = runs.create(self._paths.runs, spec, time.time(), group, priority)
-        managed = self._engine.add(record, spec)
         log.info("run submitted", run=record.id, env=spec.env, method=spec.method, group=group or None)
+        return self._queue(record, spec)
+
+    def _queue(self, record: runs.RunRecord, spec: RunSpec) -> RunSummary:
+        managed = self._engine.add(record, spec)
         self._engine.schedule()
         self._engine.publish(managed)
         return summarise(managed)
@@ -122,6 +128,40 @@ class Supervisor:
         managed = self.find_for_change(name, expected)
         self._engine.apply(managed, event, asked=True)
         return summarise(managed)
+
+    def fork(self, request: Fork) -> ChangeResult:
+        """Make a new run that goes on from a checkpoint of another one, and queue it."""
+        parent = self.find_for_change(request.run, request.expected_state)
+        generation = choose_generation(parent.run.id, parent.directory, request.generation)
+        spec, changed, notes = changes.forked(parent.spec, request.changes, generation)
+        group = check_group(request.group) if request.group else ""
+        if request.dry_run:
+            return ChangeResult(run=None, generation=generation, changes=changed, notes=notes)
+        record = runs.create(
+            self._paths.runs,
+            spec,
+            time.time(),
+            group,
+            parent=Lineage(run=parent.run.id, generation=generation),
+            submitted=f"from {parent.run.id}@{generation}" + (f": {changes.words(changed)}" if changed else ""),
+            fill=lambda child: copy_history(parent.directory, child, generation),
+        )
+        log.info("run forked", run=record.id, parent=parent.run.id, generation=generation)
+        return ChangeResult(run=self._queue(record, spec), generation=generation, changes=changed, notes=notes)
+
+    def resize(self, request: Resize) -> ChangeResult:
+        """Give a run other sizes from its next generation on."""
+        managed = self.find_for_change(request.run, request.expected_state)
+        spec, changed, notes = changes.resized(managed.spec, request.changes)
+        result = ChangeResult(run=None, generation=managed.run.generation, changes=changed, notes=notes)
+        if request.dry_run:
+            return result
+        # A run on a CPU goes on in its slot; GPUs are given out by the queue.
+        moves = any(change.name == "resources.gpus" for change in changed)
+        event = w.ResizeAsked(changes.words(changed), requeue=moves)
+        record = replace(managed.record, spec=spec_to_dict(spec))
+        self._engine.apply(managed, event, asked=True, changed=(record, spec))
+        return replace(result, run=summarise(managed))
 
     def prioritise(self, name: str, priority: int, expected: RunState | None) -> RunSummary:
         """Change a run's place in the queue."""

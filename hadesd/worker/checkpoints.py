@@ -16,6 +16,7 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,9 @@ import orbax.checkpoint as ocp
 from hades_protocol.errors import HadesError
 from hades_protocol.run_spec import Checkpoints
 from hadesd.files import sync_directory
+from hadesd.steps import BAD, MANIFEST, PARTIAL, discard, generations, kept, read_fitness, read_manifest
 
 SCHEMA = 1
-MANIFEST = "hades.json"
-PARTIAL = "partial-"
-BAD = "bad-"
 DURABLE_SECONDS = 30.0
 
 
@@ -52,7 +51,7 @@ class CheckpointStore:
         directory.mkdir(parents=True, exist_ok=True)
         for partial in directory.glob(f"{PARTIAL}*"):
             shutil.rmtree(partial)
-        self._fitness = {g: read_manifest(directory / str(g)).get("fitness_mean") for g in self.generations()}
+        self._fitness = read_fitness(directory)
 
     def generations(self) -> list[int]:
         """Generations of the steps that are there, ascending."""
@@ -93,11 +92,11 @@ class CheckpointStore:
         self._fitness[generation] = description.get("fitness_mean")
         self._retain()
 
-    def restore_newest(self, like: Any) -> tuple[Any, dict[str, Any], list[str]] | None:
+    def restore_newest(self, like: Callable[[dict[str, Any]], Any]) -> tuple[Any, dict[str, Any], list[str]] | None:
         """The newest step that verifies: (state, manifest, what had to be passed over). None: there is no step.
 
-        `like`: a pytree of the same structure; its leaves give dtypes and shapes. A step that does not verify
-        is moved aside to `bad-<generation>-<n>`, never deleted.
+        `like`: manifest -> a pytree of the same structure; its leaves give dtypes and shapes. A step that does not
+        verify is moved aside to `bad-<generation>-<n>`, never deleted.
 
         Raises:
             CheckpointError: there are steps, and none can be used; or the state has another form.
@@ -106,7 +105,8 @@ class CheckpointStore:
         steps = self.generations()
         for generation in reversed(steps):
             try:
-                state, manifest = load(self.directory / str(generation), like)
+                step = self.directory / str(generation)
+                state, manifest = load(step, like(read_manifest(step)))
             except CheckpointMismatch:
                 raise
             except CheckpointError as error:
@@ -131,19 +131,9 @@ class CheckpointStore:
     def _retain(self) -> None:
         """Remove the steps that the retention rule does not keep: newest N, every K-th, the best, a durable one."""
         steps = self.generations()
-        keep = set(steps[-self.retention.keep_newest :])
-        if every := self.retention.keep_every:
-            keep |= {g for g in steps if g % every == 0}
-        if self._durable is not None:
-            keep.add(self._durable)
-        scored = [(fitness, g) for g in steps if (fitness := self._fitness.get(g)) is not None]
-        if self.retention.keep_best and scored:
-            keep.add(max(scored)[1])
-        for generation in set(steps) - keep:
-            # Renamed first: a removal that is cut short must not leave something that looks like a step.
-            doomed = self.directory / f"{PARTIAL}old-{generation}"
-            (self.directory / str(generation)).rename(doomed)
-            shutil.rmtree(doomed)
+        fitness = {generation: self._fitness.get(generation) for generation in steps}
+        for generation in set(steps) - kept(fitness, self.retention, self._durable):
+            discard(self.directory, generation)
             self._fitness.pop(generation, None)
 
 
@@ -155,20 +145,6 @@ def _orbax() -> ocp.Checkpointer:
     # A plain array needs no OCDBT; orbax warns at every save that there is none to merge.
     logging.getLogger("absl").addFilter(_not_about_ocdbt)
     return ocp.Checkpointer(ocp.ArrayCheckpointHandler())
-
-
-def generations(directory: Path) -> list[int]:
-    """Generations of the steps in a checkpoint directory, ascending."""
-    return sorted(int(entry.name) for entry in directory.iterdir() if entry.name.isdigit())
-
-
-def read_manifest(step: Path) -> dict[str, Any]:
-    """What a step says of itself; empty where it says nothing that can be read."""
-    try:
-        manifest = json.loads((step / MANIFEST).read_text())
-    except (OSError, ValueError):
-        return {}
-    return manifest if isinstance(manifest, dict) else {}
 
 
 def load(step: Path, like: Any) -> tuple[Any, dict[str, Any]]:

@@ -1,12 +1,9 @@
 """What, besides the settings, decides the bits of a result: devices, threads, chunk, versions."""
 
-import hashlib
-import json
 import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd.worker.report import versions
 
 
@@ -44,8 +41,3 @@ def version_differences(manifest: dict[str, Any]) -> list[str]:
     """In words, which packages changed since a checkpoint was written."""
     then, now = manifest.get("versions", {}), versions()
     return [f"{name} {then[name]} -> {now[name]}" for name in now if name in then and then[name] != now[name]]
-
-
-def spec_digest(spec: RunSpec) -> str:
-    """SHA-256 of the settings."""
-    return hashlib.sha256(json.dumps(spec_to_dict(spec), sort_keys=True).encode()).hexdigest()

@@ -17,15 +17,15 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from hades_protocol.errors import UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hades_protocol.run_spec import RunSpec
+from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd.distill.generation import compile_mean_evaluation, compile_step, init_state
 from hadesd.distill.problem import EvolutionState
 from hadesd.distill.sharding import make_mesh
-from hadesd.worker import build, records, report
+from hadesd.worker import build, carrying, records, report
 from hadesd.worker.best import Best
 from hadesd.worker.channel import Channel
 from hadesd.worker.checkpoints import CheckpointStore
-from hadesd.worker.execution import Execution, spec_digest, version_differences
+from hadesd.worker.execution import Execution, version_differences
 from hadesd.worker_messages import Committed, Note, Resumed
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ class Runner:
         devices = self.mesh.devices.size
         chunk = build.initial_chunk(spec, devices, self.mesh.devices.flat[0].platform)
         self.execution = Execution.current(devices, self.mesh.devices.flat[0].platform, chunk)
-        self._digest = spec_digest(spec)
+        self._settings = spec_to_dict(spec)
         self._evaluate = compile_mean_evaluation(self.problem, self.mesh) if spec.evaluation.mean_every else None
         self._best = Best(directory)
         self._sent_dataset_at = 0.0
@@ -98,9 +98,9 @@ class Runner:
     def _restore(self) -> tuple[EvolutionState, int]:
         """The state to go on from, on the devices, with the line files cut to it."""
         self.channel.phase("restoring", 0)
-        initial = jax.eval_shape(lambda: init_state(self.problem, self.mean))
-        found = self.store.restore_newest(initial)
+        found = self.store.restore_newest(self._shape)
         warnings: list[str] = []
+        resized = False
         if found is None:
             state, generation = init_state(self.problem, self.mean), 0
         else:
@@ -109,6 +109,7 @@ class Runner:
             for text in warnings:
                 records.record_seam(self.directory, generation, "fallback", text, bit_exact=True)
             warnings += self._join(manifest, generation)
+            state, resized = self._carry(manifest, generation, state)
         last = records.cut(self.directory / "metrics.jsonl", GenerationMetrics, generation)
         records.cut(self.directory / "timings.jsonl", GenerationTiming, generation)
         if last < generation:
@@ -117,7 +118,7 @@ class Runner:
             self._best.recall(generation)
         if generation:
             arrays = self._write_dataset(generation, jax.device_get(state))
-            if arrays and self._best.generation == generation:
+            if arrays and self._best.generation == generation and not resized:
                 self._best.write(arrays, report.dataset_meta(self.spec, generation))
         for text in warnings:
             log.warning("resume", detail=text)
@@ -130,11 +131,34 @@ class Runner:
         """Compare this process with the one that wrote the checkpoint; the differences that end bit-exactness."""
         # The chunk that fitted the memory before is the one to go on with: another one may round differently.
         written = Execution.of_manifest(manifest, self.execution)
-        self.execution = replace(self.execution, chunk=written.chunk)
+        self.execution = replace(self.execution, chunk=self._chunk(manifest, written.chunk))
         differences = self.execution.differences(written) + version_differences(manifest)
         text = "; ".join(differences) or f"resumed after generation {generation}"
         records.record_seam(self.directory, generation, "resume", text, bit_exact=not differences)
         return [f"not bit-exact from generation {generation} on: {text}"] if differences else []
+
+    def _shape(self, manifest: dict[str, Any]) -> EvolutionState:
+        return carrying.shape_of(self.spec, carrying.settings_then(manifest, self.spec), self.problem, self.mean)
+
+    def _chunk(self, manifest: dict[str, Any], written: int) -> int:
+        """The chunk to go on with: that of the checkpoint, or where the population is another one, what fits it."""
+        then = carrying.settings_then(manifest, self.spec)
+        if then.evolution.population == self.spec.evolution.population:
+            return written
+        own = self.execution
+        halved = written < build.initial_chunk(then, own.devices, own.platform)
+        return min(written, own.chunk) if halved else own.chunk
+
+    def _carry(self, manifest: dict[str, Any], generation: int, state: EvolutionState) -> tuple[EvolutionState, bool]:
+        """The state for today's settings, and whether it was resized for them."""
+        then = carrying.settings_then(manifest, self.spec)
+        if then != self.spec:
+            self.channel.phase("resizing", generation)
+        state, text = carrying.carry(self.spec, then, self.problem, self.mesh, self.execution.chunk, state)
+        if text:
+            records.record_seam(self.directory, generation, "resize", text, bit_exact=True)
+            log.info("resized", generation=generation, detail=text)
+        return state, bool(text)
 
     def _smaller_chunk(self, error: jax.errors.JaxRuntimeError, generation: int) -> Any:
         """Halve the chunk after an exhausted memory and return the step for it.
@@ -158,7 +182,7 @@ class Runner:
         records.append(self.directory / "metrics.jsonl", line)
         description = {
             **self.execution.describe(),
-            "spec_sha256": self._digest,
+            "settings": self._settings,
             "env": self.spec.env,
             "method": self.spec.method,
             "fitness_mean": line.fitness_mean,

@@ -191,6 +191,65 @@ def test_exit_codes_in_words() -> None:
     assert describe_exit(-99) == "was killed by signal 99"
 
 
+def test_a_resize_is_on_disk_first_and_a_new_worker_takes_the_slot_at_once() -> None:
+    run, instructions = play(running(), w.ResizeAsked("pairs 2 → 4"))
+    assert (run.state, run.leaving) == (S.STOPPING, "resize")
+    assert instructions == [w.Persist("resize", "pairs 2 → 4"), w.HaltWorker(), w.Publish()]
+    run, instructions = play(run, w.Committed(2), w.LastWord("checkpointed"), w.Exited(75))
+    assert (run.state, run.leaving, instructions[-2:]) == (S.STARTING, "", [w.StartWorker(), w.Publish()])
+
+
+def test_a_resize_to_other_devices_goes_through_the_queue() -> None:
+    run, _ = play(running(), w.ResizeAsked("gpus 1 → 2", requeue=True), w.LastWord("checkpointed"), w.Exited(75))
+    assert run.state == S.QUEUED
+
+
+@pytest.mark.parametrize("state", [S.QUEUED, S.PAUSED, S.BACKOFF, S.FAILED, S.CANCELLED])
+def test_a_run_without_a_worker_is_resized_on_disk_alone(state: S) -> None:
+    run, instructions = play(new_run(state=state, restart_at=NOW), w.ResizeAsked("pairs 2 → 4"))
+    assert (run.state, instructions) == (state, [w.Persist("resize", "pairs 2 → 4"), w.Publish()])
+
+
+def test_a_crash_on_the_way_to_another_size_counts_as_one() -> None:
+    run, _ = play(running(), w.ResizeAsked("pairs 2 → 4"), w.Exited(-11))
+    assert (run.state, run.restarts) == (S.BACKOFF, 1)
+
+
+@pytest.mark.parametrize(
+    ("wish", "ends"), [(w.PauseAsked(), S.PAUSED), (w.CancelAsked(), S.CANCELLED), (w.DaemonStops(), S.QUEUED)]
+)
+def test_a_wish_during_a_resize_wins(wish: w.Event, ends: S) -> None:
+    run, _ = play(running(), w.ResizeAsked("pairs 2 → 4"), wish, w.LastWord("checkpointed"), w.Exited(75))
+    assert run.state == ends
+
+
+def test_a_run_that_gives_way_is_queued_again_with_the_reason() -> None:
+    run, instructions = play(running(), w.YieldAsked("GPU 0 is alice's"))
+    assert (run.state, run.reason, instructions) == (S.STOPPING, "GPU 0 is alice's", [w.HaltWorker(), w.Publish()])
+    run, instructions = play(run, w.LastWord("checkpointed"), w.Exited(75))
+    assert (run.state, run.desired, run.reason) == (S.QUEUED, "run", "GPU 0 is alice's")
+    assert instructions[-2] == w.Persist("gave way", "GPU 0 is alice's")
+
+
+def test_a_full_disk_pauses_the_run_with_the_reason_and_room_lets_it_go_on() -> None:
+    run, _ = play(running(), w.LastWord("no-room", "no room on /data"), w.Exited(75))
+    assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "run", True, "no room on /data")
+    again, _ = play(run, w.RoomAgain())
+    assert (again.state, again.out_of_room, again.reason) == (S.QUEUED, False, "")
+
+
+def test_a_person_may_pause_a_run_that_waits_for_room_and_then_it_stays_paused() -> None:
+    run, _ = play(running(), w.LastWord("no-room", "no room on /data"), w.Exited(75), w.PauseAsked())
+    assert (run.state, run.desired, run.out_of_room) == (S.PAUSED, "pause", False)
+    with pytest.raises(InvalidTransition):
+        play(run, w.RoomAgain())
+
+
+def test_a_full_disk_while_pausing_leaves_the_run_paused_and_says_why() -> None:
+    run, _ = play(running(), w.PauseAsked(), w.LastWord("no-room", "no room on /data"), w.Exited(75))
+    assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "pause", False, "no room on /data")
+
+
 EVENTS = st.one_of(
     st.sampled_from(
         [w.Granted(), w.BackoffOver(), w.PauseAsked(), w.ResumeAsked(), w.CancelAsked(), w.DaemonStops(), w.GraceOver()]
@@ -201,7 +260,11 @@ EVENTS = st.one_of(
     st.builds(w.OrphanGone, st.integers(0, 6)),
     st.builds(w.Ready, st.integers(0, 6)),
     st.builds(w.Committed, st.integers(1, 6)),
-    st.builds(w.LastWord, st.sampled_from(["finished", "failed", "checkpointed"]), st.just("why")),
+    st.builds(w.LastWord, st.sampled_from(["finished", "failed", "checkpointed", "no-room"]), st.just("why")),
+    st.builds(w.ResizeAsked, st.just("pairs 2 → 4"), st.booleans()),
+    st.builds(w.PriorityAsked, st.integers(-3, 3)),
+    st.just(w.YieldAsked("GPU 0 is alice's")),
+    st.just(w.RoomAgain()),
     st.builds(w.Exited, st.sampled_from([0, 1, 2, 3, 75, -9, -15])),
     st.builds(w.Faulty, st.just("silent")),
 )
@@ -281,6 +344,14 @@ class AnyLife(RuleBasedStateMachine):
         if self.run.state not in WITH_WORKER:
             assert self.run.worker_pid is None
             assert self.run.phase == ""
+
+    @invariant()
+    def only_a_worker_that_is_leaving_has_a_reason_to(self) -> None:
+        assert (self.run.state == S.STOPPING) == bool(self.run.leaving)
+
+    @invariant()
+    def only_a_paused_run_waits_for_room(self) -> None:
+        assert not self.run.out_of_room or (self.run.state == S.PAUSED and self.run.desired == "run")
 
     @invariant()
     def ended_runs_and_only_those_have_an_outcome(self) -> None:

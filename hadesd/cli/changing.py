@@ -1,0 +1,58 @@
+"""What fork and resize have in common: their answer, and that the daemon must know them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hades_protocol import commands
+from hades_protocol.control import ControlClient
+from hades_protocol.errors import ProtocolMismatchError, UsageError
+from hades_protocol.messages import DaemonInfo
+from hades_protocol.settings import parse_assignment, set_dotted
+from hadesd.cli.output import say
+
+SINCE = 2
+"""Minor version of the protocol that knows fork, resize and priority."""
+
+
+def require_changes(client: ControlClient, verb: str) -> None:
+    """Stop where the daemon is older than this command.
+
+    Raises:
+        ProtocolMismatchError: it does not know the verb.
+    """
+    info: DaemonInfo = client.request(commands.Hello)
+    if info.protocol_minor < SINCE:
+        raise ProtocolMismatchError(
+            f"the daemon (version {info.version}) is older than this command and does not know '{verb}': "
+            "'hadesd stop', then repeat this; its runs go on with the new daemon"
+        )
+
+
+def nested(assignments: Sequence[str]) -> dict[str, Any]:
+    """`a.b=value` texts as nested settings.
+
+    Raises:
+        UsageError: one is no assignment, or one setting is given twice.
+    """
+    values: dict[str, Any] = {}
+    seen: set[str] = set()
+    for text in assignments:
+        key, value = parse_assignment(text)
+        if key in seen:
+            raise UsageError(f"{key} is set twice: give it once")
+        seen.add(key)
+        set_dotted(values, key, value)
+    return values
+
+
+def report_changes(result: commands.ChangeResult) -> None:
+    """The settings before and after, and the notes, for people."""
+    width = max((len(change.name) for change in result.changes), default=0)
+    for change in result.changes:
+        say(f"  {change.name:{width}}  {_text(change.before)} → {_text(change.after)}")
+    for note in result.notes:
+        say(f"  note: {note}")
+
+
+def _text(value: Any) -> str:
+    return "unset" if value is None else str(value)
