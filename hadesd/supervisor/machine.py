@@ -61,6 +61,8 @@ def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
             return _resize(run, text, requeue)
         case w.PriorityAsked(priority):
             return replace(run, priority=priority), [w.Persist("priority", str(priority)), w.Publish()]
+        case w.RetentionAsked(text):
+            return _retain(run, text)
         case w.DaemonStops():
             return _daemon_stops(run)
         case w.Granted():
@@ -124,6 +126,12 @@ def _resize(run: Run, text: str, requeue: bool) -> Step:
     if run.state == S.FINISHED:
         raise WrongStateError(f"run {run.id} is finished: go on from it with 'hadesd fork {run.id} --set …'")
     raise _refusal(run, "resized")
+
+
+def _retain(run: Run, text: str) -> Step:
+    if run.state in WITH_WORKER:
+        raise WrongStateError(f"run {run.id} is {run.state}: its worker prunes as it was told; pause it first")
+    return run, [w.Persist("retention", text), w.Publish()]
 
 
 def _refusal(run: Run, verb: str) -> WrongStateError:

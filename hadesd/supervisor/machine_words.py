@@ -107,6 +107,12 @@ class PriorityAsked(Word, frozen=True):
     priority: int
 
 
+class RetentionAsked(Word, frozen=True):
+    """A person wants other checkpoints kept: the new settings are in the record that Persist writes."""
+
+    text: str
+
+
 class YieldAsked(Word, frozen=True):
     """Somebody else computes on the run's GPU, and the run gives way."""
 
@@ -142,6 +148,7 @@ Event = (
     | CancelAsked
     | ResizeAsked
     | PriorityAsked
+    | RetentionAsked
     | YieldAsked
     | RoomAgain
     | DaemonStops

@@ -126,6 +126,26 @@ class Remove(Mutation, frozen=True, tag="remove"):
     """
 
 
+class Adopt(Request, frozen=True, tag="adopt"):
+    """Take in a run whose directory was put where the runs are. Result: RunSummary. Since protocol 1.2.
+
+    run: its whole id.
+    """
+
+    run: str
+
+
+class Retain(Mutation, frozen=True, tag="retain"):
+    """Change which checkpoints a run without a worker keeps. Result: RunSummary. Since protocol 1.2.
+
+    A value that is null stays. It is noted for later workers and nothing is deleted: that is the client's to do, under the run's lock.
+    """
+
+    keep_newest: int | None = None
+    keep_every: int | None = None
+    keep_best: bool | None = None
+
+
 class History(RunRequest, frozen=True, tag="history"):
     """Metrics of a run after generation `after`, at most `points` of them. Result: HistoryResult."""
 
@@ -153,6 +173,8 @@ AnyRequest = (
     | Fork
     | Resize
     | Remove
+    | Adopt
+    | Retain
     | History
     | GetDataset
     | Shutdown
@@ -251,6 +273,8 @@ RESULTS: dict[type[Request], Any] = {
     Fork: ChangeResult,
     Resize: ChangeResult,
     Remove: Removed,
+    Adopt: RunSummary,
+    Retain: RunSummary,
     History: HistoryResult,
     GetDataset: DatasetSnapshot,
     Shutdown: DaemonInfo,

@@ -1,0 +1,75 @@
+"""The steps in a run's `checkpoints`, as far as they can be read and removed without jax, and which of them stay.
+
+A step is a directory `checkpoints/<generation>`; hadesd.worker.checkpoints writes and restores them.
+"""
+
+import json
+import math
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hades_protocol.run_spec import Checkpoints
+
+CHECKPOINTS = "checkpoints"
+"""In a run's directory."""
+
+MANIFEST = "hades.json"
+PARTIAL = "partial-"
+BAD = "bad-"
+
+
+def generations(directory: Path) -> list[int]:
+    """Generations of the steps in a checkpoint directory, ascending."""
+    return sorted(int(entry.name) for entry in directory.iterdir() if entry.name.isdigit())
+
+
+def read_manifest(step: Path) -> dict[str, Any]:
+    """What a step says of itself; empty where it says nothing that can be read."""
+    try:
+        manifest = json.loads((step / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def read_fitness(directory: Path) -> dict[int, float | None]:
+    """The steps in a checkpoint directory, each with its mean fitness (None: not known)."""
+    return {generation: _fitness(directory / str(generation)) for generation in generations(directory)}
+
+
+def _fitness(step: Path) -> float | None:
+    value = read_manifest(step).get("fitness_mean")
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def kept(fitness: Mapping[int, float | None], rule: Checkpoints, durable: int | None = None) -> set[int]:
+    """The generations that stay: the newest N, every K-th, the best, and a durable one.
+
+    fitness: of every step that is there, None where it is not known. Of equally good ones the newest is the best.
+    durable: a step that was flushed to the disk.
+    """
+    steps = sorted(fitness)
+    keep = set(steps[-rule.keep_newest :])
+    if rule.keep_every:
+        keep |= {g for g in steps if g % rule.keep_every == 0}
+    if durable is not None and durable in fitness:
+        keep.add(durable)
+    scored = [(value, g) for g, value in fitness.items() if value is not None]
+    if rule.keep_best and scored:
+        keep.add(max(scored)[1])
+    return keep
+
+
+def discard(directory: Path, generation: int) -> None:
+    """Remove a step. Renamed first: a removal that is cut short must not leave something that looks like a step.
+
+    Raises:
+        OSError: it could not be removed.
+    """
+    doomed = directory / f"{PARTIAL}old-{generation}"
+    if doomed.exists():  # of a removal of that generation that was cut short
+        shutil.rmtree(doomed)
+    (directory / str(generation)).rename(doomed)
+    shutil.rmtree(doomed)
