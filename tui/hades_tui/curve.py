@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hades_protocol.messages import GenerationMetrics, Reference
+from hades_protocol.messages import GenerationMetrics, Mark, Reference
 from hades_tui import overlay
 from hades_tui.plot import BLOCKS, Canvas, Column, Point, Scale, band, columns, nice_step, scale_for, ticks
 from hades_tui.view import Line, number
+
+SIGNS = {"fork": "F", "resize": "R", "resume": "^", "fallback": "!", "chunk": "v"}
+"""What stands on the axis where something happened to the run."""
 
 MIN_WIDTH = 24
 MIN_HEIGHT = 4
@@ -49,6 +52,7 @@ def draw(
     height: int,
     *,
     references: Sequence[Reference] = (),
+    marks: Sequence[Mark] = (),
     logarithmic: bool = False,
     colours: bool = True,
 ) -> list[Line]:
@@ -70,7 +74,7 @@ def draw(
     for y in range(rows):
         label = labels.get(y, "")
         lines.append([(label.rjust(margin), "dim"), (" ┤" if label else " │", "faint"), *area[y]])
-    return lines + _axis(first, last, margin, inner)
+    return lines + _axis(first, last, margin, inner, marks)
 
 
 def _tick(value: float) -> str:
@@ -160,8 +164,8 @@ def _merged(line: Line) -> Line:
     return out
 
 
-def _axis(first: float, last: float, margin: int, width: int) -> list[Line]:
-    """The line below the picture and the generations under it."""
+def _axis(first: float, last: float, margin: int, width: int, marks: Sequence[Mark]) -> list[Line]:
+    """The line below the picture with the marks on it, and the generations under it."""
     line, text = ["─"] * width, [" "] * (width + 4)
     step = max(1.0, nice_step((last - first) / max(2, width // 14)))
     generations = [g * step for g in range(int(first // step), int(last // step) + 1)]
@@ -175,7 +179,11 @@ def _axis(first: float, last: float, margin: int, width: int) -> list[Line]:
         line[x] = "┬"
         text[start : start + len(label)] = label
         end = start + len(label)
+    cells = [(character, "faint") for character in line]
+    for mark in marks:
+        if first <= mark.generation <= last and mark.kind in SIGNS:
+            cells[round((mark.generation - first) / ((last - first) or 1.0) * (width - 1))] = SIGNS[mark.kind], "gold"
     return [
-        [(" " * margin + " └", "faint"), ("".join(line), "faint")],
+        [(" " * margin + " └", "faint"), *_merged(cells)],
         [(" " * (margin + 2) + "".join(text[:width]), "dim")],
     ]

@@ -1,7 +1,10 @@
 """The panel of the selected run: its state, its numbers, its curve. Pure."""
 
+from collections.abc import Sequence
+
+from hades_protocol.messages import Mark
 from hades_protocol.run_state import RunState
-from hades_tui.curve import draw
+from hades_tui.curve import SIGNS, draw
 from hades_tui.digits import big
 from hades_tui.model import Model
 from hades_tui.overlay import MARKER
@@ -27,20 +30,28 @@ def fitness_lines(
     room = height - len(lines)
     history = model.history
     picture = draw(
-        history.metrics, width, room, references=history.references, logarithmic=logarithmic, colours=colours
+        history.metrics,
+        width,
+        room,
+        references=history.references,
+        marks=history.marks,
+        logarithmic=logarithmic,
+        colours=colours,
     )
     return (lines + (picture or centred([[(_absence(model), "dim")]], width, room)))[:height]
 
 
-def legend(logarithmic: bool, colours: bool = True, evaluated: bool = False) -> Line:
+def legend(logarithmic: bool, colours: bool = True, evaluated: bool = False, marks: Sequence[Mark] = ()) -> Line:
     """What the hues of the curve mean; without hues, what its lines are from top to bottom.
 
     evaluated: whether there are evaluations of the mean dataset. References carry their names themselves.
     """
+    kinds = dict.fromkeys(mark.kind for mark in marks if mark.kind in SIGNS)
+    signs = "".join(f" · {SIGNS[kind]} {kind}" for kind in kinds)
     if not colours:
         words = "best of generation · mean + std · mean · mean - std"
         more = f" · {MARKER} mean dataset" if evaluated else ""
-        return [(words + more + (" · log" if logarithmic else ""), "dim")]
+        return [(words + more + (" · log" if logarithmic else "") + signs, "dim")]
     return [
         ("━ mean ", "mean"),
         ("━ best of generation ", "best"),
@@ -48,6 +59,7 @@ def legend(logarithmic: bool, colours: bool = True, evaluated: bool = False) -> 
         ("█", "band"),
         (" mean ± std", "dim"),
         (" log", "gold") if logarithmic else ("", "dim"),
+        (signs, "gold"),
     ]
 
 

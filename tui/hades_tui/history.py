@@ -6,7 +6,7 @@ import msgspec
 
 from hades_protocol.commands import HistoryResult
 from hades_protocol.events import GenerationCommitted, HistoryCut
-from hades_protocol.messages import GenerationMetrics, Reference
+from hades_protocol.messages import GenerationMetrics, Mark, Reference
 
 MAX_POINTS = 4000
 """Points kept for a run; beyond, they are thinned to half of it, spikes first."""
@@ -17,7 +17,8 @@ class RunHistory(msgspec.Struct, frozen=True):
 
     loaded: the daemon's answer is in and every event since. Between question and answer (`requested`)
     `pending` collects the events; before the question they need not be kept, the answer will contain them.
-    references: levels to compare with, as of the daemon's answer.
+    references, marks: levels to compare with, and what happened to the run at which generation, as of the daemon's
+        answer.
     """
 
     metrics: tuple[GenerationMetrics, ...] = ()
@@ -25,6 +26,7 @@ class RunHistory(msgspec.Struct, frozen=True):
     requested: bool = False
     pending: tuple[GenerationCommitted | HistoryCut, ...] = ()
     references: tuple[Reference, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
     @property
     def evaluated(self) -> GenerationMetrics | None:
@@ -34,7 +36,7 @@ class RunHistory(msgspec.Struct, frozen=True):
 
 def request(history: RunHistory) -> RunHistory:
     """The daemon is about to be asked."""
-    return RunHistory(metrics=history.metrics, references=history.references, requested=True)
+    return msgspec.structs.replace(history, loaded=False, requested=True, pending=())
 
 
 def follow(history: RunHistory, event: GenerationCommitted | HistoryCut) -> RunHistory:
@@ -49,12 +51,14 @@ def follow(history: RunHistory, event: GenerationCommitted | HistoryCut) -> RunH
 def load(history: RunHistory, result: HistoryResult) -> RunHistory:
     """The history after the daemon's answer: events that the answer already contains are not counted twice."""
     later = (event for event in history.pending if event.seq > result.seq)
-    return RunHistory(metrics=_after(result.metrics, later), references=result.references, loaded=True)
+    return RunHistory(
+        metrics=_after(result.metrics, later), references=result.references, marks=result.marks, loaded=True
+    )
 
 
 def unload(history: RunHistory) -> RunHistory:
     """After a loss of events: still shown, but the daemon must be asked again."""
-    return RunHistory(metrics=history.metrics, references=history.references)
+    return msgspec.structs.replace(history, loaded=False, requested=False, pending=())
 
 
 def _after(

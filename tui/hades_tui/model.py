@@ -63,7 +63,7 @@ def apply(model: Model, item: Item) -> Model:
         case SnapshotResult():
             return _with_snapshot(model, item)
         case RunChanged(run=run):
-            return _with_runs(model, {**{r.id: r for r in model.runs}, run.id: run})
+            return _with_runs(_with_new_worker(model, run), {**{r.id: r for r in model.runs}, run.id: run})
         case GenerationCommitted():
             return _with_generation(model, item)
         case HistoryCut():
@@ -122,6 +122,15 @@ def _with_snapshot(model: Model, snapshot: SnapshotResult) -> Model:
         logs={run: lines for run, lines in model.logs.items() if run in ids},
     )
     return _with_runs(model, {run.id: run for run in snapshot.runs})
+
+
+def _with_new_worker(model: Model, run: RunSummary) -> Model:
+    """A run whose new worker stands ready may have new marks on its curve: they come with its history alone."""
+    known = next((known for known in model.runs if known.id == run.id), None)
+    history = model.histories.get(run.id)
+    if known is None or history is None or (known.state, run.state) != (RunState.STARTING, RunState.RUNNING):
+        return model
+    return msgspec.structs.replace(model, histories={**model.histories, run.id: unload(history)})
 
 
 def _with_runs(model: Model, runs: Mapping[str, RunSummary]) -> Model:

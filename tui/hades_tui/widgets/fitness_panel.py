@@ -23,13 +23,15 @@ class FitnessPanel(LinesPanel, can_focus=True):
         self.model = model
         run, evaluated = model.run, model.history.evaluated is not None
         self.border_title = title(identity_line(run)) if run else title("Fitness")
-        self.border_subtitle = title_of(legend(self.logarithmic, self._colours, evaluated)) if run else ""
+        self.border_subtitle = (
+            title_of(legend(self.logarithmic, self._colours, evaluated, model.history.marks)) if run else ""
+        )
         self.show()
 
     def key(self) -> object:
         """What the lines are drawn from."""
         model, history = self.model, self.model.history
-        data = history.metrics, history.references, history.loaded
+        data = history.metrics, history.references, history.marks, history.loaded
         return model.run, data, model.logs, model.daemon, self.logarithmic
 
     def build(self, size: Size) -> list[Line]:
