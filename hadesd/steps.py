@@ -5,12 +5,14 @@ A step is a directory `checkpoints/<generation>`; hadesd.worker.checkpoints writ
 
 import json
 import math
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hades_protocol.run_spec import Checkpoints
+from hadesd.files import sync_directory
 
 CHECKPOINTS = "checkpoints"
 """In a run's directory."""
@@ -73,3 +75,19 @@ def discard(directory: Path, generation: int) -> None:
         shutil.rmtree(doomed)
     (directory / str(generation)).rename(doomed)
     shutil.rmtree(doomed)
+
+
+def flush(step: Path) -> None:
+    """Force everything below a directory onto the disk.
+
+    Raises:
+        OSError: it could not be.
+    """
+    for root, _, files in os.walk(step):
+        for name in files:
+            fd = os.open(os.path.join(root, name), os.O_RDONLY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        sync_directory(Path(root))

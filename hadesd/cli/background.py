@@ -11,6 +11,7 @@ from hades_protocol.errors import ExitCode, ProtocolMismatchError, UnreachableEr
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hadesd.files import tail_lines
+from hadesd.logfiles import DAEMON_STDERR
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -29,7 +30,7 @@ def ensure_daemon(paths: Paths) -> tuple[DaemonInfo, bool]:
     if listens(paths):
         return _hello(paths), False
     paths.make_private()
-    stderr_file = paths.state / "daemon.stderr"
+    stderr_file = paths.state / DAEMON_STDERR
     with open(stderr_file, "wb") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", "hadesd.cli.main", "serve"],

@@ -2,16 +2,18 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hades_protocol.errors import NotFoundError
 from hades_protocol.paths import Paths
 from hadesd.cli.output import use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_run, add_verb
 from hadesd.files import tail_lines
+from hadesd.logfiles import rotated
 
 POLL_SECONDS = 0.2
 MAX_BYTES = 64 * 2**20
@@ -43,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         raise NotFoundError(f"run {path.parent.name} has no log yet: its worker has not started")
     colour = use_colour(sys.stdout)
     position = path.stat().st_size if path.exists() else 0
-    for line in tail_lines(path, args.lines, MAX_BYTES):
+    for line in _tail(path, args.lines):
         print(line if args.json else readable(line, colour))
     sys.stdout.flush()
     if args.follow:
@@ -51,19 +53,42 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _tail(path: Path, count: int) -> list[str]:
+    """The last lines, across rotations."""
+    lines = tail_lines(path, count, MAX_BYTES)
+    for older in reversed(rotated(path)):
+        if len(lines) < count:
+            lines = tail_lines(older, count - len(lines), MAX_BYTES) + lines
+    return lines
+
+
 def _follow(path: Path, position: int, as_json: bool, colour: bool) -> None:
+    file: IO[bytes] | None = None
     rest = b""
     while True:
-        if path.exists():
-            with open(path, "rb") as file:
-                file.seek(position)
-                data = file.read()
-            position += len(data)
-            *lines, rest = (rest + data).split(b"\n")
+        if file is None and path.exists():
+            file = open(path, "rb")  # noqa: SIM115 — held across the file's rotation
+            file.seek(position)
+        if file is not None:
+            over = _has_successor(file, path)  # asked before reading: nothing is written to it any more
+            *lines, rest = (rest + file.read()).split(b"\n")
             for line in lines:
                 text = line.decode(errors="replace")
                 print(text if as_json else readable(text, colour), flush=True)
+            if over:
+                file.close()
+                file, position = None, 0
+                continue
         time.sleep(POLL_SECONDS)
+
+
+def _has_successor(file: IO[bytes], path: Path) -> bool:
+    """Whether the log was rotated and its writer has gone over to the new file."""
+    try:
+        info = path.stat()
+    except FileNotFoundError:
+        return False  # in the middle of a rotation
+    return info.st_size > 0 and not os.path.samestat(info, os.fstat(file.fileno()))
 
 
 def readable(line: str, colour: bool) -> str:

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hadesd import worker_messages
+from hadesd import logfiles, worker_messages
 
 WORKER_COMMAND = (sys.executable, "-m", "hadesd.worker")
 """The run's directory is appended."""
 
-LOG_FILE = "worker.log"
+LOG_FILE = logfiles.WORKER_LOG
 READ_SIZE = 256 * 1024
 
 
@@ -44,6 +44,7 @@ class Worker:
         self._on_exit = on_exit
         self._unpacker = worker_messages.Unpacker()
         self._socket, theirs = socket.socketpair()
+        logfiles.rotate(directory / LOG_FILE)
         try:
             with open(directory / LOG_FILE, "ab") as log:
                 self._process = subprocess.Popen(

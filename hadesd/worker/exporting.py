@@ -7,6 +7,7 @@ import jax
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.distill.generation import init_state
+from hadesd.steps import generations
 from hadesd.worker import build, checkpoints, report
 
 
@@ -18,7 +19,7 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
         UsageError: the run has no dataset (method es).
         CheckpointError: the checkpoint is damaged.
     """
-    kept = checkpoints.generations(directory / "checkpoints") if (directory / "checkpoints").is_dir() else []
+    kept = generations(directory / "checkpoints") if (directory / "checkpoints").is_dir() else []
     if generation not in kept:
         listed = ", ".join(map(str, kept[-12:])) or "none yet"
         raise NotFoundError(f"run {directory.name} keeps no checkpoint of generation {generation}; kept: {listed}")

@@ -18,6 +18,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from hades_protocol.errors import UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_spec import RunSpec, spec_to_dict
+from hadesd import logfiles
 from hadesd.distill.generation import compile_mean_evaluation, compile_step, init_state
 from hadesd.distill.problem import EvolutionState
 from hadesd.distill.sharding import make_mesh
@@ -198,6 +199,7 @@ class Runner:
         )
         self._committed_at = now
         records.append(self.directory / "timings.jsonl", timing)
+        logfiles.rotate_open(self.directory / logfiles.WORKER_LOG, 1, 2)
         dataset = None
         last = generation == self.spec.evolution.generations
         if arrays and (last or now - self._sent_dataset_at >= DATASET_SECONDS):

@@ -138,7 +138,8 @@ class Adopt(Request, frozen=True, tag="adopt"):
 class Retain(Mutation, frozen=True, tag="retain"):
     """Change which checkpoints a run without a worker keeps. Result: RunSummary. Since protocol 1.2.
 
-    A value that is null stays. It is noted for later workers and nothing is deleted: that is the client's to do, under the run's lock.
+    A value that is null stays. It is noted for later workers and nothing is deleted: that is the client's to do, under
+    the run's lock.
     """
 
     keep_newest: int | None = None
