@@ -27,7 +27,7 @@ def ensure_daemon(paths: Paths) -> tuple[DaemonInfo, bool]:
         UsageError: a daemon cannot start here; the text says why.
         UnreachableError: it does not answer.
     """
-    if listens(paths):
+    if paths.connect or listens(paths):
         return _hello(paths), False
     paths.make_private()
     stderr_file = paths.state / DAEMON_STDERR

@@ -133,7 +133,7 @@ def check_disk(paths: Paths) -> Finding:
 
 def check_daemon(paths: Paths) -> Finding:
     """Whether a daemon runs, answers and speaks our protocol."""
-    if not listens(paths):
+    if not paths.connect and not listens(paths):
         if is_locked(paths.lock):
             holder = "".join(tail_lines(paths.lock, 1))
             return problem("daemon", f"pid {holder} holds the lock but does not listen", "wait, or look at daemon.log")

@@ -29,6 +29,7 @@ VERBS = {
     "report": "write a run as one HTML file for people: curve, pairs, a rollout, settings",
     "serve": "run the daemon in the foreground",
     "stop": "stop the daemon; its workers commit first",
+    "keys": "make and list the keys with which clients on other machines attach over TCP",
     "doctor": "check the installation, the directories, the daemon and the devices",
     "settings": "list every setting of a run with its range, default and meaning",
 }

@@ -34,6 +34,9 @@ def run(args: argparse.Namespace) -> int:
     paths = Paths()
     with ControlClient(paths) as client:
         info: DaemonInfo = client.request(commands.Shutdown)
+    if paths.connect:  # its lock is on the other machine
+        say(f"daemon {info.pid} was asked to stop; its workers commit first")
+        return 0
     deadline = None if args.timeout is None else time.monotonic() + args.timeout
     while is_locked(paths.lock):
         if deadline is not None and time.monotonic() > deadline:

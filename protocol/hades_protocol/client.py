@@ -1,7 +1,7 @@
 """The asyncio client of the daemon: request() for one answer, attach() for a gap-free stream.
 
-Every request has a socket of its own that queues nothing: without a daemon it fails within CONNECT_SECONDS,
-and no later daemon will find it. attach() reconnects by itself for as long as it is iterated.
+Every request has a socket of its own that queues nothing: without a daemon it fails within a
+few seconds, and no later daemon will find it. attach() reconnects by itself for as long as it is iterated.
 """
 
 import asyncio
@@ -15,10 +15,12 @@ import zmq
 import zmq.asyncio
 
 from hades_protocol import commands
-from hades_protocol.codec import MAX_MESSAGE, convert, decode, encode
+from hades_protocol.codec import MAX_MESSAGE, convert, decode
 from hades_protocol.commands import HistoryResult, Reply, Request, ShowResult, SnapshotResult
+from hades_protocol.control import SLOW_OR_SKEWED, encode_request
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError
 from hades_protocol.events import TOPIC_EVENTS, WELCOME, dataset_topic, decode_event
+from hades_protocol.keys import HANDSHAKE_SECONDS, ClientKeys, Destination
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, RunSummary
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import Action, AskSnapshot, Item, Sync
@@ -37,11 +39,18 @@ def fresh_id() -> str:
 
 
 class Client:
-    """Speaks with the daemon behind two endpoints (Paths.control_endpoint, Paths.events_endpoint)."""
+    """Speaks with the daemon behind two endpoints (those of a hades_protocol.keys.Destination).
 
-    def __init__(self, control: str, events: str, *, reply_seconds: float = REPLY_SECONDS) -> None:
+    keys: a client's keys, where the way is TCP.
+    """
+
+    def __init__(
+        self, control: str, events: str, *, keys: ClientKeys | None = None, reply_seconds: float = REPLY_SECONDS
+    ) -> None:
         self.control = control
         self.events = events
+        self._where = Destination(control=control, events=events, keys=keys)
+        self._connect_seconds = CONNECT_SECONDS if keys is None else HANDSHAKE_SECONDS
         self._reply_seconds = reply_seconds
         self._context: zmq.asyncio.Context = zmq.asyncio.Context()
         self._subscriber: zmq.asyncio.Socket | None = None
@@ -58,27 +67,26 @@ class Client:
             UnreachableError: no daemon, or no reply before the deadline.
             HadesError: the daemon refused; the class follows from the error's code.
         """
-        expires = time.time() + CONNECT_SECONDS + self._reply_seconds
-        data = encode(msgspec.structs.replace(request, expires_at=expires))
+        expires = time.time() + self._connect_seconds + self._reply_seconds
+        data = encode_request(msgspec.structs.replace(request, expires_at=expires))
         with self._context.socket(zmq.DEALER) as socket:
             socket.set(zmq.LINGER, 0)
             socket.set(zmq.IMMEDIATE, 1)  # no queue without a peer
             socket.set(zmq.MAXMSGSIZE, MAX_MESSAGE)
+            self._where.secure(socket)
             socket.connect(self.control)
             try:
-                async with asyncio.timeout(CONNECT_SECONDS):
+                async with asyncio.timeout(self._connect_seconds):
                     await socket.send(data)
             except TimeoutError:
-                raise UnreachableError(
-                    f"no daemon answers at {self.control}: start one with 'hadesd serve' or 'hadesd start'"
-                ) from None
+                raise UnreachableError(self._where.silence()) from None
             try:
                 async with asyncio.timeout(self._reply_seconds):
                     return await self._result(socket, request.request_id, kind)
             except TimeoutError:
+                why = "it is stopped or overloaded, see 'hadesd doctor'" if self._where.keys is None else SLOW_OR_SKEWED
                 raise UnreachableError(
-                    f"the daemon at {self.control} did not answer within {self._reply_seconds:g} s: "
-                    "it is stopped or overloaded, see 'hadesd doctor'"
+                    f"the daemon at {self.control} did not answer within {self._reply_seconds:g} s: {why}"
                 ) from None
 
     async def _result(self, socket: zmq.asyncio.Socket, request_id: str, kind: type[T]) -> T:
@@ -109,9 +117,12 @@ class Client:
         """One run with its settings."""
         return await self.request(commands.Show(request_id=fresh_id(), run=run), ShowResult)
 
-    async def history(self, run: str, points: int = 2000) -> HistoryResult:
-        """Metrics of a run, thinned to at most so many."""
-        return await self.request(commands.History(request_id=fresh_id(), run=run, points=points), HistoryResult)
+    async def history(
+        self, run: str, points: int = 2000, *, after: int = 0, upto: int | None = None
+    ) -> HistoryResult:
+        """Metrics of a run after one generation and up to another, thinned to at most so many."""
+        request = commands.History(request_id=fresh_id(), run=run, points=points, after=after, upto=upto)
+        return await self.request(request, HistoryResult)
 
     async def dataset(self, run: str) -> DatasetSnapshot:
         """The newest committed mean dataset of a run."""
@@ -186,6 +197,7 @@ class Client:
         socket.subscribe(TOPIC_EVENTS)
         if self._watched is not None:
             socket.subscribe(dataset_topic(self._watched))
+        self._where.secure(socket)
         socket.connect(self.events)
         self._subscriber = socket
         return socket

@@ -11,25 +11,34 @@ import msgspec
 import zmq
 
 from hades_protocol import codec, commands, version
-from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError
+from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError, UsageError
+from hades_protocol.keys import HANDSHAKE_SECONDS, destination
 from hades_protocol.paths import Paths
 
 TIMEOUT = 10.0
 """Seconds to wait for a reply; a healthy daemon answers within milliseconds."""
 
+MAX_REQUEST = 2**20
+"""Bytes; the largest request is a spec of a few kilobytes."""
+
+SLOW_OR_SKEWED = "it is stopped or overloaded, or the clocks of the two machines differ by more than that"
+"""Why a daemon elsewhere may say nothing: it drops a request that has expired by its own clock."""
+
 
 class ControlClient:
-    """Asks the daemon of one installation. Use as a context manager."""
+    """Asks the daemon of one installation, or the one that HADES_CONNECT names. Use as a context manager."""
 
     def __init__(self, paths: Paths, timeout: float = TIMEOUT) -> None:
         """Connect.
 
         Raises:
             UnreachableError: no daemon listens.
+            HadesError: HADES_CONNECT names no way to a daemon.
         """
         self._timeout = timeout
-        self._endpoint = paths.control_endpoint
-        if not listens(paths):
+        self._where = destination(paths)
+        self._endpoint = self._where.control
+        if self._where.local and not listens(paths):
             raise UnreachableError(
                 f"no daemon runs for {paths.state}: 'hadesd start' starts one with a run, 'hadesd serve' one alone"
             )
@@ -37,6 +46,9 @@ class ControlClient:
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.MAXMSGSIZE, codec.MAX_MESSAGE)
+        if not self._where.local:
+            self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued for a door that does not open
+        self._where.secure(self._socket)
         self._socket.connect(self._endpoint)
 
     def request(self, kind: type[commands.Request], **fields: Any) -> Any:
@@ -44,11 +56,15 @@ class ControlClient:
 
         Raises:
             UnreachableError: no reply in time. The daemon ignores the request if it reads it later.
+            UsageError: the request is larger than a daemon takes.
             ProtocolMismatchError: the other side speaks another protocol.
             HadesError: the daemon refused; its text says why.
         """
         request = kind(request_id=os.urandom(8).hex(), expires_at=time.time() + self._timeout, **fields)
-        self._socket.send(codec.encode(request))
+        data = encode_request(request)
+        if not self._where.local and not self._socket.poll(int(HANDSHAKE_SECONDS * 1000), zmq.POLLOUT):
+            raise UnreachableError(self._where.silence())
+        self._socket.send(data)
         deadline = time.monotonic() + self._timeout
         while (left := deadline - time.monotonic()) > 0:
             if not self._socket.poll(int(left * 1000) + 1):
@@ -58,7 +74,7 @@ class ControlClient:
                 return _result(kind, reply)
         raise UnreachableError(
             f"the daemon at {self._endpoint} did not answer within {self._timeout:g} s: "
-            "is it stopped or overloaded? 'hadesd doctor' tells more"
+            + ("is it stopped or overloaded? 'hadesd doctor' tells more" if self._where.local else SLOW_OR_SKEWED)
         )
 
     def close(self) -> None:
@@ -72,6 +88,19 @@ class ControlClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def encode_request(request: commands.Request) -> bytes:
+    """The bytes of a request.
+
+    Raises:
+        UsageError: they are more than a daemon takes.
+        ProtocolMismatchError: it holds what msgpack cannot say.
+    """
+    data = codec.encode(request)
+    if len(data) > MAX_REQUEST:
+        raise UsageError(f"a request of {len(data)} bytes exceeds the limit of {MAX_REQUEST}: give less at once")
+    return data
 
 
 def _result(kind: type[commands.Request], reply: commands.Reply) -> Any:

@@ -137,6 +137,7 @@ class DaemonInfo(msgspec.Struct, frozen=True, kw_only=True):
     state_directory: str
     slots: int  # runs that may have a worker at the same time
     gpus: int
+    refused: int = 0  # messages since its start that made no sense; since protocol 1.2
 
 
 class DatasetSnapshot(msgspec.Struct, frozen=True, kw_only=True):

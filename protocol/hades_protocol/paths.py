@@ -15,6 +15,8 @@ class Paths:
     home given (HADES_HOME): everything below it. Else state below XDG_STATE_HOME/hades, sockets below
     XDG_RUNTIME_DIR/hades (or the state directory), the compilation cache below XDG_CACHE_HOME/hades and
     the configuration in XDG_CONFIG_HOME/hades.
+
+    connect: HADES_CONNECT, the way to a daemon elsewhere (hades_protocol.keys.destination); empty for none.
     """
 
     def __init__(self, environ: "os._Environ[str] | dict[str, str] | None" = None) -> None:
@@ -31,24 +33,58 @@ class Paths:
             self.runtime = Path(runtime) / "hades" if runtime else self.state / "run"
             self.cache = Path(env.get("XDG_CACHE_HOME") or user_home / ".cache") / "hades"
             self.config_file = Path(env.get("XDG_CONFIG_HOME") or user_home / ".config") / "hades/config.toml"
-        self.runs = self.state / "runs"
+        self.connect = env.get("HADES_CONNECT", "")
+        self.keys = self.config_file.parent / "keys"
+        self._runs = self.state / "runs"
         self.daemon_log = self.state / "daemon.log"
         self.lock = self.state / "daemon.lock"
-        self.control_socket = self.runtime / "control.sock"
-        self.events_socket = self.runtime / "events.sock"
+        self.move_sockets(self.runtime)
+
+    @classmethod
+    def for_one_run(cls, directory: Path, environ: "os._Environ[str] | dict[str, str] | None" = None) -> "Paths":
+        """Everything in a directory of its own, but for the user's compilation cache and configuration."""
+        user = cls(environ)
+        paths = cls({"HADES_HOME": str(directory)})
+        paths.cache, paths.config_file = user.cache, user.config_file
+        return paths
+
+    def move_sockets(self, directory: Path) -> None:
+        """Have the sockets in that directory."""
+        self.runtime = directory
+        self.control_socket = directory / "control.sock"
+        self.events_socket = directory / "events.sock"
+
+    @property
+    def runs(self) -> Path:
+        """The run directories.
+
+        Raises:
+            UsageError: HADES_CONNECT names a daemon elsewhere. Its runs are there, and those here are not meant.
+        """
+        if self.connect:
+            raise UsageError(
+                f"this needs the run directories, and HADES_CONNECT={self.connect} names a daemon elsewhere: "
+                "do it on that machine, or unset HADES_CONNECT"
+            )
+        return self._runs
 
     @property
     def control_endpoint(self) -> str:
         """ZeroMQ address of the control socket."""
-        return self._endpoint(self.control_socket)
+        return self.endpoint(self.control_socket)
 
     @property
     def events_endpoint(self) -> str:
         """ZeroMQ address of the event socket."""
-        return self._endpoint(self.events_socket)
+        return self.endpoint(self.events_socket)
 
     @staticmethod
-    def _endpoint(path: Path) -> str:
+    def endpoint(path: Path) -> str:
+        """ZeroMQ address of a Unix socket.
+
+        Raises:
+            UsageError: the path is longer than a socket's may be.
+        """
         if len(os.fsencode(path)) > MAX_SOCKET_PATH:
             raise UsageError(
                 f"the socket path {path} is longer than {MAX_SOCKET_PATH} bytes, which Linux does not allow: "
@@ -62,7 +98,7 @@ class Paths:
         Raises:
             UsageError: a directory cannot be made or written, or belongs to another user.
         """
-        for directory in (self.state, self.runs, self.runtime, self.cache):
+        for directory in (self.state, self._runs, self.runtime, self.cache):
             try:
                 directory.mkdir(parents=True, exist_ok=True, mode=0o700)
                 info = directory.stat()

@@ -9,13 +9,18 @@ from importlib.metadata import version
 
 from hades_protocol.client import Client
 from hades_protocol.errors import ExitCode, HadesError, UsageError
+from hades_protocol.keys import destination
 from hades_protocol.paths import Paths
 
 DESCRIPTION = "Watch the runs of a hades daemon. Leaving the screen never touches a run."
 
 EPILOG = """\
 exit codes: 0 ok, 2 usage, 3 no such run, 4 no daemon answers, 5 protocol mismatch, 130 Ctrl-C
-environment: HADES_HOME (where the daemon lives), NO_COLOR (no colours)
+environment: HADES_HOME (where the daemon lives), HADES_CONNECT (as --connect), NO_COLOR (no colours)
+examples:
+  hades-tui attach
+  hades-tui attach --connect gpu-box.json     # a file of 'hadesd keys client'
+  hades-tui attach --connect ipc:///tmp/box   # a directory with sockets that ssh forwards; docs/security.md
 """
 
 
@@ -37,6 +42,12 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     attach.add_argument("run", nargs="?", metavar="RUN", help="run to select: id, unique prefix, or @ for the newest")
+    attach.add_argument(
+        "--connect",
+        default="",
+        metavar="WHERE",
+        help="a daemon elsewhere: a key file, or ipc://DIRECTORY with its sockets",
+    )
     attach.add_argument("--readonly", action="store_true", help="no keys that change a run")
     attach.add_argument("--once", action="store_true", help="print one look as text and exit")
     attach.add_argument("--wait", action="store_true", help="open the screen even if no daemon answers yet")
@@ -47,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     options = parser().parse_args(argv)
     try:
-        return _once(options.run) if options.once else _attach(options.run, options.readonly, options.wait)
+        return _once(options) if options.once else _attach(options)
     except HadesError as error:
         print(f"hades-tui: {error}", file=sys.stderr)
         return error.exit_code
@@ -58,16 +69,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
 
 
-def _once(run: str | None) -> int:
+def _client(connect: str) -> Client:
+    where = destination(Paths(), connect)
+    return Client(where.control, where.events, keys=where.keys)
+
+
+def _once(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from hades_tui.once import look, write
 
     async def ask() -> None:
-        paths = Paths()
-        client = Client(paths.control_endpoint, paths.events_endpoint)
+        client = _client(options.connect)
         try:
-            write(await look(client, run), Console())
+            write(await look(client, options.run), Console())
         finally:
             client.close()
 
@@ -75,17 +90,16 @@ def _once(run: str | None) -> int:
     return ExitCode.OK
 
 
-def _attach(run: str | None, readonly: bool, wait: bool) -> int:
+def _attach(options: argparse.Namespace) -> int:
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         raise UsageError("attach needs a terminal; 'hades-tui attach --once' prints one look as text")
     from hades_tui.app import HadesApp
 
     async def show() -> int:
-        paths = Paths()
-        client = Client(paths.control_endpoint, paths.events_endpoint)
+        client = _client(options.connect)
         try:
-            selected = await _find(client, run, wait)
-            app = HadesApp(client, run=selected, readonly=readonly)
+            selected = await _find(client, options.run, options.wait)
+            app = HadesApp(client, run=selected, readonly=options.readonly)
             await app.run_async()
             return app.return_code or ExitCode.OK
         finally:

@@ -1,0 +1,202 @@
+"""The daemon's doors: Unix sockets for its user, and TCP for the clients whose keys it knows.
+
+Both doors lead to the same two sockets, a ROUTER and an XPUB; a TCP endpoint is never bound without CURVE.
+"""
+
+import asyncio
+import os
+from typing import Any
+
+import structlog
+import zmq
+import zmq.asyncio
+from zmq.auth.asyncio import AsyncioAuthenticator
+from zmq.utils import z85
+
+from hades_protocol import events, keys
+from hades_protocol.control import MAX_REQUEST
+from hades_protocol.errors import HadesError, UsageError
+from hades_protocol.paths import Paths
+from hadesd.key_store import KeyStore
+from hadesd.supervisor.sparing import Sparingly
+
+SEND_QUEUE = 10_000
+"""Events that are kept for a subscriber that does not keep up; then it loses some, and notices by their numbers."""
+
+REQUEST_QUEUE = 16
+"""Requests of one client that wait here; then its own send waits. With MAX_FRAME it bounds what a client can fill."""
+
+REPLY_QUEUE = 100
+"""Replies that are kept for a client that does not read; then they are dropped."""
+
+MAX_FRAME = 2 * MAX_REQUEST
+"""Bytes of a frame that is received at all; the connection of a larger one is closed. A request somewhat over
+MAX_REQUEST is received, so that it gets an answer that says why it is refused."""
+
+MAX_SUBSCRIPTION = 1024
+"""Bytes of a topic that a client may subscribe to; a dataset's has 72."""
+
+HANDSHAKE_MS = 10_000
+KEEPALIVE_SECONDS = 60
+WATCH_SECONDS = 1.0
+REBIND_SECONDS = 0.05
+MAX_REBIND_SECONDS = 10.0
+
+log = structlog.get_logger()
+
+
+class AllowList:
+    """Asked for every TCP connection by the ZAP authenticator. Reads the file each time: it is the truth."""
+
+    def __init__(self, store: KeyStore) -> None:
+        self._store = store
+        self._sparing = Sparingly()
+        self.known = self.read()
+
+    def callback(self, domain: str, key: bytes) -> bool:
+        """Whether a client with this public key (Z85) may come in.
+
+        It never raises: that would end the authenticator, and nobody else would come in.
+        """
+        public = z85.decode(key).hex()
+        name = self.read().get(public)
+        if name is None:
+            self._sparing.info("client refused: its key is not on the list", public_key=public)
+        return name is not None
+
+    def read(self) -> dict[str, str]:
+        """Names by public key; none while the file cannot be read, so that a damaged list opens nothing."""
+        try:
+            return {client.public_key: client.name for client in self._store.clients()}
+        except HadesError as error:
+            self._sparing.error("nobody is let in over TCP", why=str(error))
+            return {}
+
+    def take_revoked(self) -> list[str]:
+        """Names whose keys have gone from the list since it was last asked."""
+        before, self.known = self.known, self.read()
+        return sorted(name for key, name in before.items() if key not in self.known)
+
+
+class Doors:
+    """The ROUTER (`control`) and the XPUB (`events`) of the daemon.
+
+    listen: tcp://HOST:PORT, or None for Unix sockets alone.
+    """
+
+    def __init__(self, context: zmq.asyncio.Context, paths: Paths, listen: str | None) -> None:
+        """Make the sockets and look at the keys; nobody can connect yet.
+
+        Raises:
+            HadesError: there are no keys, or `listen` is no address.
+        """
+        self._context = context
+        self._paths = paths
+        self._tcp = None if listen is None else keys.endpoints(listen)
+        self._authenticator: AsyncioAuthenticator | None = None
+        store = KeyStore(paths.keys)
+        if self._tcp is not None:
+            self._server_keys = store.server()
+            self._allowed = AllowList(store)
+        self.control = context.socket(zmq.ROUTER)
+        self.control.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)
+        self.control.setsockopt(zmq.RCVHWM, REQUEST_QUEUE)
+        self.control.setsockopt(zmq.SNDHWM, REPLY_QUEUE)
+        self.events = context.socket(zmq.XPUB)
+        self.events.setsockopt(zmq.MAXMSGSIZE, MAX_SUBSCRIPTION)
+        self.events.setsockopt(zmq.XPUB_VERBOSE, 1)
+        self.events.setsockopt(zmq.XPUB_WELCOME_MSG, events.WELCOME)
+        self.events.setsockopt(zmq.SNDHWM, SEND_QUEUE)
+        # On the event socket alone: there a screen that is gone should cost nothing for long. A request's client
+        # has a deadline of its own, and on a starved machine a missed heartbeat would drop its request unanswered.
+        self.events.setsockopt(zmq.HEARTBEAT_IVL, 500)
+        self.events.setsockopt(zmq.HEARTBEAT_TIMEOUT, 1500)
+
+    def open_tcp(self) -> None:
+        """Bind the TCP door, if there is one.
+
+        Raises:
+            UsageError: the address cannot be bound.
+        """
+        if self._tcp is None:
+            return
+        # The authenticator first: CURVE without one lets everybody in who knows our public key.
+        self._authenticator = AsyncioAuthenticator(self._context)
+        self._authenticator.configure_curve_callback("*", self._allowed)
+        self._authenticator.start()
+        for socket, endpoint in zip((self.control, self.events), self._tcp, strict=True):
+            socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(self._server_keys.secret_key))
+            socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+            socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+            socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, KEEPALIVE_SECONDS)
+            socket.setsockopt(zmq.IPV6, int("[" in endpoint))
+            try:
+                _bind_with_curve(socket, endpoint)
+            except zmq.ZMQError as error:
+                raise UsageError(
+                    f"cannot listen at {endpoint}: {error}; give another address to --listen "
+                    "(or 'listen' in config.toml): it takes an IP address of this machine and two free ports"
+                ) from None
+        log.info("listening over TCP", control=self._tcp[0], events=self._tcp[1], clients=len(self._allowed.known))
+
+    def open_ipc(self) -> None:
+        """Bind the Unix sockets."""
+        for socket in (self.events, self.control):
+            socket.setsockopt(zmq.IPC_FILTER_UID, os.getuid())  # the second lock, beside the private directory
+        self.events.bind(self._paths.events_endpoint)
+        self.control.bind(self._paths.control_endpoint)
+
+    async def watch(self) -> None:
+        """Shut out those whose keys are taken off the list while they are connected. Never ends with a TCP door."""
+        while self._tcp is not None:
+            await asyncio.sleep(WATCH_SECONDS)
+            if revoked := self._allowed.take_revoked():
+                log.info("keys revoked: every TCP connection is closed, and who is known connects again", names=revoked)
+                await self._rebind()
+
+    def close(self) -> None:
+        """Nobody is let in any more. The sockets are the context's to close."""
+        if self._authenticator is not None:
+            self._authenticator.stop()
+
+    def _bind_tcp(self) -> None:
+        assert self._tcp is not None
+        for socket, endpoint in zip((self.control, self.events), self._tcp, strict=True):
+            try:
+                socket.bind(endpoint)
+            except zmq.ZMQError as error:
+                raise UsageError(
+                    f"cannot listen at {endpoint}: {error.strerror}; give another address to --listen "
+                    "(or 'listen' in config.toml): it takes an IP address of this machine and two free ports"
+                ) from None
+
+    async def _rebind(self) -> None:
+        """Close all TCP connections: ZeroMQ cannot close a single one, and clients connect again by themselves."""
+        assert self._tcp is not None
+        for socket, endpoint in zip((self.control, self.events), self._tcp, strict=True):
+            socket.unbind(endpoint)
+            await _bind_again(socket, endpoint)
+
+
+def _bind_with_curve(socket: "zmq.Socket[Any]", endpoint: str) -> None:
+    """Options of a ZeroMQ socket hold for the binds after them: CURVE is on for this one alone."""
+    socket.setsockopt(zmq.CURVE_SERVER, 1)
+    try:
+        socket.bind(endpoint)
+    finally:
+        socket.setsockopt(zmq.CURVE_SERVER, 0)
+
+
+async def _bind_again(socket: "zmq.Socket[Any]", endpoint: str) -> None:
+    """libzmq closes the old listener in its own thread: until then the address is in use."""
+    pause = REBIND_SECONDS
+    while True:
+        try:
+            _bind_with_curve(socket, endpoint)
+        except zmq.ZMQError as error:
+            if pause >= MAX_REBIND_SECONDS:
+                log.warning("nobody is let in over TCP", endpoint=endpoint, why=error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, MAX_REBIND_SECONDS)
+        else:
+            return
