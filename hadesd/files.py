@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 TAIL_BYTES = 64 * 1024
@@ -13,13 +14,31 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         OSError: it could not be written; the old content stands.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    sync_directory(path.parent)
+    write_together({path: data})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Replace files of one directory that belong together, each atomically, and none before all are on the disk.
+
+    Raises:
+        OSError: one could not be written; the old ones stand.
+    """
+    written = {path: path.with_name(f".{path.name}.tmp") for path in contents}
+    try:
+        for path, temporary in written.items():
+            with open(temporary, "wb") as file:
+                file.write(contents[path])
+                file.flush()
+                os.fsync(file.fileno())
+        for path, temporary in written.items():
+            os.replace(temporary, path)
+    except OSError:
+        for temporary in written.values():
+            if temporary.is_file():  # a part of a file takes room that a full disk has not
+                temporary.unlink()
+        raise
+    for directory in {path.parent for path in written}:
+        sync_directory(directory)
 
 
 def sync_directory(directory: Path) -> None:

@@ -1,9 +1,71 @@
-"""Logs of the daemon and of the workers: one JSON object a line."""
+"""Logs of the daemon and of the workers: one JSON object a line, and a full disk never ends who writes them."""
 
+import io
+import json
 import logging
+import os
+import threading
 from typing import TextIO
 
 import structlog
+
+
+class PatientStream(io.TextIOBase):
+    """A text stream to a file descriptor that outlives a full or failing disk.
+
+    What cannot be written is counted and dropped; the first text that can be written again comes after a line
+    that says how many there were. Each text is one write, so lines of several threads do not mix.
+    """
+
+    def __init__(self, fd: int) -> None:
+        super().__init__()
+        self._fd = fd
+        self._lock = threading.RLock()  # a finaliser may warn in the middle of a write
+        self._lost = 0
+        self._reason = ""
+        self._broken_line = False
+
+    def fileno(self) -> int:
+        """The file descriptor."""
+        return self._fd
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Write, or count it as lost; the number of characters that were handed in."""
+        with self._lock:
+            if self._lost and not self._put(self._confession()):
+                self._lost += 1
+                return len(text)
+            self._lost = 0 if self._put(text) else 1
+        return len(text)
+
+    def _put(self, text: str) -> bool:
+        data = text.encode(errors="backslashreplace")
+        if self._broken_line:
+            data = b"\n" + data
+        try:
+            written = os.write(self._fd, data)
+        except OSError as error:
+            self._reason = error.strerror or str(error)
+            return False
+        if written < len(data):  # the last of the room: the line ends in the middle
+            self._broken_line, self._reason = True, "no room for the rest of a line"
+            return False
+        self._broken_line = False
+        return True
+
+    def _confession(self) -> str:
+        fields: structlog.typing.EventDict = {
+            "level": "warning",
+            "event": "log lines lost",
+            "lines": self._lost,
+            "why": self._reason,
+        }
+        stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", fields)
+        return json.dumps(stamped) + "\n"
 
 
 def configure(stream: TextIO, level: str = "info") -> None:

@@ -27,6 +27,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     silence: Annotated[
         float, Meta(gt=0.0, le=86_400.0, description="seconds without a heartbeat after which a worker is restarted")
     ] = 60.0
+    hang_factor: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            le=1e6,
+            description="a worker is restarted that commits no generation for so many times the median generation, "
+            "its heartbeats notwithstanding (0: never)",
+        ),
+    ] = 20.0
+    hang_floor: Annotated[
+        float, Meta(ge=0.0, le=1e6, description="seconds without a generation that are never held against a worker")
+    ] = 600.0
+    hang_start: Annotated[
+        float,
+        Meta(gt=0.0, le=1e7, description="seconds that a worker may import, restore or compile before it is restarted"),
+    ] = 7200.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="what is written to daemon.log")
     ] = "info"

@@ -24,7 +24,7 @@ from safetensors.numpy import save as save_safetensors
 
 from hades_protocol.errors import UsageError
 from hadesd.analysis.columns import action_columns, is_action, state_columns
-from hadesd.files import write_atomically
+from hadesd.files import write_atomically, write_together
 
 SCHEMA = 1
 CONSTANTS = ("obs_mean", "obs_var")
@@ -150,8 +150,7 @@ def _write_csv(path: Path, arrays: Arrays, meta: str) -> list[Path]:
     writer.writerows(np.concatenate([states.reshape(len(states), -1), actions], axis=1).astype(str).tolist())
     beside = {"schema": SCHEMA, "states_shape": list(shape)}
     beside |= {name: _numbers(arrays[name]) for name in CONSTANTS if name in arrays}
-    write_atomically(path, out.getvalue().encode())
-    write_atomically(sidecar(path), _dump(beside | {"meta": said}))
+    write_together({path: out.getvalue().encode(), sidecar(path): _dump(beside | {"meta": said})})
     return [path, sidecar(path)]
 
 

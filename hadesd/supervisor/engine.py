@@ -14,6 +14,7 @@ from hades_protocol.errors import InternalError
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import RunState
+from hadesd import disk
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor import runs
 from hadesd.supervisor.dispatch import Dispatcher
@@ -21,6 +22,7 @@ from hadesd.supervisor.environment import worker_environment
 from hadesd.supervisor.history import History
 from hadesd.supervisor.machine import restore, step
 from hadesd.supervisor.machine_state import CrashPolicy, Run
+from hadesd.supervisor.machine_worker import NO_ROOM
 from hadesd.supervisor.managed import Managed, StartWorker, summarise, without_progress
 from hadesd.supervisor.processes import usable_cores
 from hadesd.supervisor.publisher import Publisher
@@ -55,7 +57,7 @@ class Engine:
         self._call_later = call_later
         self._environ = environ
         self._policy = crash_policy
-        self._reports = Reports(publisher, self.apply)
+        self._reports = Reports(publisher, self.apply, self.publish)
 
     def add(self, record: runs.RunRecord, spec: RunSpec) -> Managed:
         """Take in a run that is on disk."""
@@ -79,16 +81,15 @@ class Engine:
         Raises:
             HadesError: the step was asked for and means nothing now, or the disk refused to note it.
         """
-        before, stood = managed.run, (managed.record, managed.spec)
+        before, stood, unsaved = managed.run, (managed.record, managed.spec), managed.unsaved
         after, instructions = step(before, event, time.time(), self._policy)
         managed.record, managed.spec = changed or stood
         for order in instructions:
             if isinstance(order, w.Persist) and not self._persist(managed, after, order) and asked:
                 managed.record, managed.spec = stood
-                managed.unsaved = False
-                raise InternalError(
-                    f"cannot write {managed.directory}/run.json, so nothing was done; daemon.log says why"
-                )
+                why = disk.trouble(managed.directory) or managed.unsaved
+                managed.unsaved = unsaved  # what the disk refused before is still to be written
+                raise InternalError(f"cannot write {managed.directory}/run.json ({why}), so nothing was done")
         managed.run = after
         if after.state != before.state:
             log.info("run changed", run=after.id, before=before.state, after=after.state, why=after.reason)
@@ -115,9 +116,9 @@ class Engine:
         except OSError as error:
             if not managed.unsaved:
                 log.error("cannot write run.json", run=managed.run.id, why=str(error))
-            managed.unsaved = True
+            managed.unsaved = error.strerror or str(error)
             return False
-        managed.unsaved = False
+        managed.unsaved = ""
         return True
 
     def _perform(self, managed: Managed, order: w.Instruction) -> None:
@@ -132,13 +133,19 @@ class Engine:
                 if managed.worker is not None:
                     managed.worker.kill()
             case w.RestartAt(at):
-                self._call_later(max(0.0, at - time.time()), functools.partial(self._backoff_over, managed, at))
+                # No longer than the back-off, should the clock have been set back in between.
+                seconds = min(max(0.0, at - time.time()), max(self._policy.backoff))
+                self._call_later(seconds, functools.partial(self._backoff_over, managed, at))
             case w.CutHistory(generation):
                 self._reports.cut_history(managed, generation)
             case w.Publish():
                 self.publish(managed)
 
     def _start(self, managed: Managed) -> None:
+        if why := disk.trouble(managed.directory):
+            why += f"; put that right, then 'hadesd resume {managed.run.id}'"
+            self.apply(managed, w.SpawnFailed(why, "failed"))
+            return
         managed.gpus = self._dispatcher.gpus_for(managed, self.runs.values())
         environment = worker_environment(managed.spec, managed.gpus, usable_cores(), self.paths.cache, self._environ)
         try:
@@ -150,12 +157,20 @@ class Engine:
             )
         except OSError as error:
             managed.gpus = ()
-            self.apply(managed, w.SpawnFailed(str(error)))
+            self._not_started(managed, error)
             return
-        managed.heard_at = time.monotonic()
+        managed.heard_at = managed.moved_at = time.monotonic()
         names = [gpu.name for gpu in managed.gpus]
         log.info("worker started", run=managed.run.id, pid=managed.worker.pid, gpus=names)
         self.apply(managed, w.Spawned(managed.worker.pid))
+
+    def _not_started(self, managed: Managed, error: OSError) -> None:
+        if not disk.is_full(error):
+            self.apply(managed, w.SpawnFailed(str(error)))
+            return
+        managed.note_full_disk()
+        reason = f"{disk.describe_room(managed.directory)}: no worker was started"
+        self.apply(managed, w.SpawnFailed(f"{reason}; the run goes on by itself when there is room", NO_ROOM))
 
     def _backoff_over(self, managed: Managed, at: float) -> None:
         if managed.run.restart_at == at and not self.stopping:

@@ -1,5 +1,6 @@
 """One daemon per state directory: an exclusive flock, taken before any socket is bound."""
 
+import contextlib
 import fcntl
 import os
 import time
@@ -34,8 +35,9 @@ class DaemonLock:
                         f"a daemon already runs for {path.parent} (pid {holder}): use it, or end it with 'hadesd stop'"
                     ) from None
                 time.sleep(PAUSE)
-        os.ftruncate(self._fd, 0)
-        os.write(self._fd, f"{os.getpid()}\n".encode())
+        with contextlib.suppress(OSError):  # a full disk: the lock is held all the same, its holder has no name
+            os.ftruncate(self._fd, 0)
+            os.write(self._fd, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
         """Let the next daemon start."""

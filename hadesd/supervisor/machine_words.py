@@ -25,9 +25,14 @@ class Spawned(Word, frozen=True):
 
 
 class SpawnFailed(Word, frozen=True):
-    """The operating system refused to start a worker."""
+    """No worker could be started.
+
+    kind: "failed", where another attempt would not help (the run's directory is gone); "no-room", where a disk is
+    full; else it is tried again like a crash.
+    """
 
     reason: str
+    kind: str = ""
 
 
 class Phase(Word, frozen=True):

@@ -27,7 +27,11 @@ def worker_event(run: Run, event: Event, now: float, policy: CrashPolicy) -> Ste
             if run.worker_pid is not None:
                 raise InvalidTransition(run, event, f"it already has the worker {run.worker_pid}")
             return replace(run, worker_pid=pid), [w.Publish()]
-        case w.SpawnFailed(reason):
+        case w.SpawnFailed(reason, "failed"):
+            return end(run, "failed", now, reason)
+        case w.SpawnFailed(reason, kind):
+            if kind == NO_ROOM:
+                return _out_of_room(run, reason)
             return _without_worker(run, f"cannot start a worker: {reason}", (), now, policy)
         case w.Phase(phase):
             return (run, []) if phase == run.phase else (replace(run, phase=phase), [w.Publish()])
@@ -111,8 +115,7 @@ def _exited(run: Run, event: w.Exited, now: float, policy: CrashPolicy) -> Step:
     if event.code in (1, 2) and said == "failed" and run.state != S.CANCELLING:
         return end(run, "failed", now, why_said or "the worker gave no reason", event.log_tail)
     if event.code == CHECKPOINTED and said == NO_ROOM and _would_go_on(run):
-        after = replace(_no_worker(run), state=S.PAUSED, out_of_room=True, reason=why_said)
-        return after, [w.Persist("out of room", why_said), w.Publish()]
+        return _out_of_room(run, why_said)
     if event.code == CHECKPOINTED and run.state in (S.PAUSING, S.STOPPING, S.CANCELLING):
         why = why_said if said == NO_ROOM else ""
     elif event.code == CHECKPOINTED:
@@ -120,6 +123,11 @@ def _exited(run: Run, event: w.Exited, now: float, policy: CrashPolicy) -> Step:
     else:
         why = run.kill_reason or f"the worker {describe_exit(event.code)}"
     return _without_worker(run, why, event.log_tail, now, policy)
+
+
+def _out_of_room(run: Run, reason: str) -> Step:
+    after = replace(_no_worker(run), state=S.PAUSED, out_of_room=True, reason=reason)
+    return after, [w.Persist("out of room", reason), w.Publish()]
 
 
 def _would_go_on(run: Run) -> bool:
@@ -152,7 +160,8 @@ def _left(run: Run, why: str) -> Step:
 
 
 def _crashed(run: Run, why: str, tail: tuple[str, ...], now: float, policy: CrashPolicy) -> Step:
-    crashes = (*(t for t in run.crashes if now - t < policy.window), now)
+    # A crash that lies ahead is one from before the clock was set back: nobody knows how long ago it was.
+    crashes = (*(t for t in run.crashes if 0 <= now - t < policy.window), now)
     run = replace(run, crashes=crashes, restarts=run.restarts + 1)
     if len(crashes) >= policy.limit:
         last = next((line for line in reversed(tail) if line.strip()), "")

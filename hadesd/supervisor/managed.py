@@ -1,5 +1,6 @@
 """A run as the daemon holds it: the record on disk, the machine's state, its metrics and its worker."""
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from hades_protocol.messages import DatasetSnapshot, RunSummary
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import WITH_WORKER
+from hadesd import disk
 from hadesd.files import is_locked
 from hadesd.supervisor.gpus import Gpu
 from hadesd.supervisor.history import History
@@ -47,13 +49,26 @@ class Managed:
         self.run = run
         self.history = history
         self.worker: WorkerHandle | None = None
-        self.gpus: tuple[Gpu, ...] = ()
+        self.gpus: tuple[Gpu, ...] = ()  # of its worker, or of its last one: a resize goes on where it was
         self.heard_at = 0.0  # monotonic time of the worker's last sign of life
+        self.moved_at = 0.0  # and when it last committed a generation or entered another phase
+        self.full_at = 0.0  # monotonic time at which it found a disk full
+        self.free_when_full = 0  # and the bytes that were free then
+        self.trouble = ""  # why its directory cannot be used
+        self.storm = ""  # says that every candidate's fitness is NaN, and since when
         self.dataset: DatasetSnapshot | None = None
         self.waits_for = ""
         self.orphaned = self.is_locked()  # a worker that an earlier daemon started is still there
         self.shown: RunSummary | None = None  # as last published
-        self.unsaved = False  # run.json is older than `record`: the disk refused it
+        self.unsaved = ""  # why the disk refused run.json, which is older than `record` then
+
+    def note_full_disk(self) -> None:
+        """Remember how much was free when the run found its disk full: perhaps bytes are not what is missing."""
+        self.full_at = time.monotonic()
+        try:
+            self.free_when_full = disk.free_bytes(self.directory)
+        except OSError:  # the directory is gone since, which the watch will say
+            self.free_when_full = 0
 
     def is_locked(self) -> bool:
         """Whether some worker, of this daemon or of one before, holds the run's lock."""
@@ -68,6 +83,7 @@ def summarise(managed: Managed) -> RunSummary:
     if seconds is not None and managed.history.is_steady and run.state in WITH_WORKER:
         left = seconds * max(0, run.generations - run.generation)
     orphan = "the worker of the daemon before still finishes its generation" if managed.orphaned else ""
+    texts = (orphan, managed.trouble, managed.waits_for, run.reason, managed.storm)
     return RunSummary(
         id=run.id,
         state=run.state,
@@ -85,7 +101,7 @@ def summarise(managed: Managed) -> RunSummary:
         seconds_per_generation=seconds,
         seconds_left=left,
         phase=run.phase,
-        reason="; ".join(text for text in (orphan, managed.waits_for, run.reason) if text),
+        reason="; ".join(text for text in texts if text),
         restarts=run.restarts,
         created_at=managed.record.created_at,
         changed_at=run.changed_at,
@@ -94,7 +110,7 @@ def summarise(managed: Managed) -> RunSummary:
         directory=str(managed.directory),
         group=managed.record.group,
         priority=run.priority,
-        gpus=tuple(gpu.index for gpu in managed.gpus),
+        gpus=tuple(gpu.index for gpu in managed.gpus) if run.state in WITH_WORKER else (),
     )
 
 

@@ -12,6 +12,7 @@ from hadesd import worker_messages as wm
 from hadesd.files import tail_lines
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.machine_state import InvalidTransition
+from hadesd.supervisor.machine_worker import NO_ROOM
 from hadesd.supervisor.managed import Managed, summarise
 from hadesd.supervisor.processes import LOG_FILE
 from hadesd.supervisor.publisher import Publisher
@@ -25,11 +26,15 @@ class Reports:
     """Takes in messages and exits of workers.
 
     apply: hands an event to the state machine and performs what it answers.
+    show: tells the clients what a run looks like now.
     """
 
-    def __init__(self, publisher: Publisher, apply: Callable[[Managed, w.Event], None]) -> None:
+    def __init__(
+        self, publisher: Publisher, apply: Callable[[Managed, w.Event], None], show: Callable[[Managed], None]
+    ) -> None:
         self._publisher = publisher
         self._apply = apply
+        self._show = show
 
     def on_message(self, managed: Managed, body: bytes) -> None:
         """One frame of a worker. A frame that makes no sense costs the worker its life, not the daemon's."""
@@ -44,7 +49,6 @@ class Reports:
         """The worker was reaped."""
         log.info("worker exited", run=managed.run.id, pid=managed.run.worker_pid, code=code)
         managed.worker = None
-        managed.gpus = ()
         managed.dataset = None  # dataset.npz has it
         tail = tuple(tail_lines(managed.directory / LOG_FILE, TAIL_LINES))
         self._apply(managed, w.Exited(code, tail))
@@ -61,6 +65,8 @@ class Reports:
         managed.heard_at = time.monotonic()
         match message:
             case wm.Beat():
+                if message.phase != managed.run.phase:
+                    managed.moved_at = managed.heard_at
                 self._apply(managed, w.Phase(message.phase))
             case wm.Committed():
                 self._committed(managed, message)
@@ -69,16 +75,34 @@ class Reports:
             case wm.Note():
                 self._say(managed, message.level, message.text)
             case wm.Ended():
+                if message.outcome == NO_ROOM:
+                    managed.note_full_disk()
                 self._apply(managed, w.LastWord(message.outcome, message.reason))
 
     def _committed(self, managed: Managed, message: wm.Committed) -> None:
         # The machine first: it refuses a generation out of order.
         self._apply(managed, w.Committed(message.metrics.generation))
+        managed.moved_at = managed.heard_at
         if managed.history.add(message.metrics, message.timing):
             self._publish_generation(managed, message.metrics, message.timing)
+        self._watch_for_storms(managed, message.metrics)
         if message.dataset is not None:
             managed.dataset = message.dataset
             self._publisher.offer_dataset(managed.run.id, message.dataset)
+
+    def _watch_for_storms(self, managed: Managed, metrics: GenerationMetrics) -> None:
+        """Say once that no candidate has a fitness any more, or again has one: it lasts for generations."""
+        raging = metrics.nan > 0 and metrics.fitness_mean is None
+        if raging and not managed.storm:
+            managed.storm = f"every fitness is NaN since generation {metrics.generation}"
+            text = f"generation {metrics.generation}: all {metrics.nan} candidates gave NaN"
+            self._say(managed, "warning", f"{text}; smaller steps may help (evolution.sigma, cloning.learning_rate)")
+        elif not raging and managed.storm:
+            managed.storm = ""
+            self._say(managed, "warning", f"generation {metrics.generation}: no longer every fitness is NaN")
+        else:
+            return
+        self._show(managed)
 
     def _publish_generation(self, managed: Managed, metrics: GenerationMetrics, timing: GenerationTiming) -> None:
         summary = summarise(managed)

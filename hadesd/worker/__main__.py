@@ -1,6 +1,7 @@
 """`python -m hadesd.worker RUN_DIR`: compute one run until it is finished or asked to halt.
 
-Exit status: 0 finished, 75 committed and to be started again, 1 failed for good. Anything else is a crash.
+Exit status: 0 finished, 75 to be started again (it was halted, or a disk is full), 1 failed for good. Anything
+else is a crash.
 """
 
 import fcntl
@@ -8,12 +9,14 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import TextIO, cast
 
 import structlog
 
 from hades_protocol.errors import ExitCode, HadesError
 from hades_protocol.run_spec import build_spec
-from hadesd.worker import records
+from hadesd.log import PatientStream
+from hadesd.worker import faults, records
 from hadesd.worker.channel import Channel
 from hadesd.worker_messages import Ended
 
@@ -45,6 +48,9 @@ def main(arguments: list[str]) -> int:
         log.error("failed", reason=str(error))
         return _end(channel, "failed", 0, ExitCode.RUN_FAILED, str(error))
     except Exception as error:
+        if found := faults.ending(error, directory):
+            log.error("cannot go on", reason=found.reason, error=repr(error))
+            return _end(channel, found.outcome, found.generation, found.status, found.reason)
         # Not a settings error: the supervisor counts it as a crash and tries again.
         log.error("crashed", error=repr(error), traceback=traceback.format_exc())
         raise
@@ -77,21 +83,22 @@ def _take_lock(directory: Path, channel: Channel) -> int | None:
 
 
 def _configure_log() -> None:
-    """JSON lines on stderr, which the supervisor appends to worker.log."""
+    """JSON lines on stderr, which the supervisor appends to worker.log.
+
+    Whoever writes to one of the streams, a library of ours perhaps: a full disk must not end the run for that.
+    """
+    sys.stdout, sys.stderr = PatientStream(sys.stdout.fileno()), PatientStream(sys.stderr.fileno())
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, sys.stderr)),
         cache_logger_on_first_use=True,
     )
 
 
 if __name__ == "__main__":
     # os._exit, because XLA's threads and orbax's executors can hold up an interpreter's way out by seconds.
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    os._exit(main(sys.argv[1:]))

@@ -69,8 +69,6 @@ class CheckpointStore:
         partial = self.directory / f"{PARTIAL}{generation}"
         if partial.exists():
             shutil.rmtree(partial)
-        partial.mkdir()
-        self._orbax.save(partial / "state", args=ocp.args.ArraySave(packed))
         manifest = {
             "schema": SCHEMA,
             "generation": generation,
@@ -78,7 +76,13 @@ class CheckpointStore:
             "leaves": leaves,
             **description,
         }
-        (partial / MANIFEST).write_text(json.dumps(manifest, sort_keys=True))
+        partial.mkdir()
+        try:
+            self._orbax.save(partial / "state", args=ocp.args.ArraySave(packed))
+            (partial / MANIFEST).write_text(json.dumps(manifest, sort_keys=True))
+        except Exception:
+            shutil.rmtree(partial, ignore_errors=True)  # on a full disk others need that room; the next start sweeps
+            raise
         durable = time.monotonic() - self._flushed_at >= DURABLE_SECONDS
         if durable:
             _flush(partial)

@@ -122,9 +122,13 @@ def dataset_meta(spec: RunSpec, generation: int) -> str:
 def write_dataset(path: Path, arrays: dict[str, np.ndarray], meta: str) -> None:
     """Replace an npz atomically. The same arrays give the same bytes."""
     partial = path.with_name(f".{path.name}.partial")
-    with open(partial, "wb") as file:
-        np.savez(file, **arrays, meta=np.array(meta))  # type: ignore[arg-type]
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            np.savez(file, **arrays, meta=np.array(meta))  # type: ignore[arg-type]
+        os.replace(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def snapshot_of(spec: RunSpec, generation: int, arrays: dict[str, np.ndarray]) -> DatasetSnapshot:

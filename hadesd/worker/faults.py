@@ -1,0 +1,36 @@
+"""What a worker makes of an error that is the disk's: it ends in good order, with a reason, instead of crashing."""
+
+from pathlib import Path
+
+import msgspec
+
+from hades_protocol.errors import ExitCode
+from hadesd import disk
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """How to end: the last word's outcome and reason, the last committed generation, and the exit status."""
+
+    outcome: str
+    generation: int
+    reason: str
+    status: ExitCode
+
+
+def ending(error: BaseException, directory: Path) -> Ending | None:
+    """How to end a run whose disk is full or whose directory cannot be used; None: the error is a crash."""
+    if why := disk.trouble(directory):
+        reason = f"{why}; put that right, then 'hadesd resume {directory.name}'"
+        return Ending("failed", 0, reason, ExitCode.RUN_FAILED)
+    if disk.is_full(error):
+        done = committed(directory)
+        reason = f"{disk.describe_room(directory)}: generation {done + 1} is not committed"
+        return Ending("no-room", done, f"{reason}; the run goes on by itself when there is room", ExitCode.CHECKPOINTED)
+    return None
+
+
+def committed(directory: Path) -> int:
+    """The newest generation that has a checkpoint; 0 where there is none."""
+    checkpoints = directory / "checkpoints"
+    names = [entry.name for entry in checkpoints.iterdir()] if checkpoints.is_dir() else []
+    return max((int(name) for name in names if name.isdigit()), default=0)
