@@ -1,0 +1,150 @@
+"""Who carries out what changes the set of runs: the daemon, or this process where none runs."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from hades_protocol import commands
+from hades_protocol.control import ControlClient, listens
+from hades_protocol.errors import HadesError, NotFoundError, ProtocolMismatchError
+from hades_protocol.messages import RunSummary
+from hades_protocol.paths import Paths
+from hades_protocol.run_spec import RunSpec
+from hadesd.files import is_locked
+from hadesd.supervisor import removal, retention
+from hadesd.supervisor import runs as records
+from hadesd.supervisor.history import History
+from hadesd.supervisor.lock import DaemonLock
+from hadesd.supervisor.machine import restore, step
+from hadesd.supervisor.machine_state import CrashPolicy
+from hadesd.supervisor.machine_words import Persist, RetentionAsked
+from hadesd.supervisor.managed import LOCK_FILE, Managed, summarise
+
+SINCE = 2
+"""Minor version of the protocol that knows these verbs."""
+
+Rule = dict[str, int | None]
+"""keep_newest, keep_every and keep_best; None leaves a value."""
+
+
+class Keeper(Protocol):
+    """Changes that only one process at a time may make."""
+
+    def runs(self) -> tuple[RunSummary, ...]:
+        """Every run, oldest first."""
+
+    def remove(self, run: RunSummary) -> Path:
+        """Have a run forgotten; the hidden directory in which its files are now.
+
+        Raises:
+            HadesError: it is in another state by now, or something works on it.
+        """
+
+    def adopt(self, run: str) -> RunSummary:
+        """Have a run taken in whose directory was put where the runs are."""
+
+    def retain(self, run: RunSummary, rule: Rule) -> None:
+        """Have a retention rule noted in a run's settings.
+
+        Raises:
+            HadesError: it has a worker, or a value is not accepted.
+        """
+
+
+@contextlib.contextmanager
+def keeper(paths: Paths) -> Iterator[Keeper]:
+    """The daemon, where one listens.
+
+    Raises:
+        UsageError: the daemon is on another machine, and so are the files.
+        ProtocolMismatchError: the daemon is too old for these verbs.
+    """
+    directory = paths.runs  # refuses HADES_CONNECT
+    if not listens(paths):
+        yield _Alone(paths, directory)
+        return
+    with ControlClient(paths) as client:
+        info = client.request(commands.Hello)
+        if info.protocol_minor < SINCE:
+            raise ProtocolMismatchError(
+                f"the daemon (version {info.version}) is older than this command and cannot do that: 'hadesd stop', "
+                "then repeat this; its runs go on with the new daemon"
+            )
+        yield _Served(client)
+
+
+class _Served:
+    """The daemon does it."""
+
+    def __init__(self, client: ControlClient) -> None:
+        self._client = client
+
+    def runs(self) -> tuple[RunSummary, ...]:
+        snapshot: commands.SnapshotResult = self._client.request(commands.Snapshot)
+        return snapshot.runs
+
+    def remove(self, run: RunSummary) -> Path:
+        removed: commands.Removed = self._client.request(commands.Remove, run=run.id, expected_state=run.state)
+        return Path(removed.directory)
+
+    def adopt(self, run: str) -> RunSummary:
+        summary: RunSummary = self._client.request(commands.Adopt, run=run)
+        return summary
+
+    def retain(self, run: RunSummary, rule: Rule) -> None:
+        self._client.request(commands.Retain, run=run.id, expected_state=run.state, **rule)
+
+
+class _Alone:
+    """No daemon runs: this process does it, and holds the daemon's lock while it does."""
+
+    def __init__(self, paths: Paths, directory: Path) -> None:
+        self._lock, self._directory = paths.lock, directory
+
+    def runs(self) -> tuple[RunSummary, ...]:
+        found = records.scan(self._directory)[0] if self._directory.is_dir() else []
+        return tuple(summarise(self._managed(record, spec)) for record, spec in found)
+
+    def remove(self, run: RunSummary) -> Path:
+        directory = self._directory / run.id
+        with self._locked():
+            managed = self._managed(*removal.load_new(directory))
+            removal.check_removable(run.id, managed.run.state, is_locked(directory / LOCK_FILE))
+            return removal.put_aside(directory)
+
+    def adopt(self, run: str) -> RunSummary:
+        return summarise(self._managed(*removal.load_new(self._directory / run)))
+
+    def retain(self, run: RunSummary, rule: Rule) -> None:
+        with self._locked():
+            managed = self._managed(*removal.load_new(self._directory / run.id))
+            record, _, text = retention.changed(managed.record, **rule)
+            now = time.time()
+            after, orders = step(managed.run, RetentionAsked(text), now, CrashPolicy())
+            for order in orders:
+                if isinstance(order, Persist):
+                    change = records.Change(at=now, what=order.what, generation=after.generation, reason=order.reason)
+                    record = records.with_change(record, after, change)
+            try:
+                records.save(managed.directory, record)
+            except OSError as error:
+                raise HadesError(
+                    f"cannot write {managed.directory}/run.json: {error.strerror or error}; nothing done"
+                ) from error
+
+    def _managed(self, record: records.RunRecord, spec: RunSpec) -> Managed:
+        history = History(self._directory / record.id)
+        run = restore(records.to_machine(record, spec, history.generation), time.time())
+        return Managed(self._directory / record.id, record, spec, run, history)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        if not self._directory.is_dir():
+            raise NotFoundError(f"there are no runs in {self._directory}")
+        lock = DaemonLock(self._lock)
+        try:
+            yield
+        finally:
+            lock.release()
