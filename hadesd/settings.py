@@ -17,7 +17,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     slots: (
         Annotated[
             int,
-            Meta(ge=1, le=1024, description="runs that compute at the same time (unset: one a GPU, 2 on a CPU)"),
+            Meta(ge=1, le=1024, description="runs that compute at the same time (unset: two a GPU, 2 on a CPU)"),
         ]
         | None
     ) = None

@@ -17,6 +17,7 @@ VERBS = {
     "cancel": "end a run for good; its last commit stays",
     "fork": "start a new run from a checkpoint of another one, with changed settings",
     "resize": "change population, pairs, inits, environments or GPUs of a run that goes on",
+    "priority": "start a queued run before or after others",
     "wait": "wait for the end of a run; the exit code is its outcome",
     "logs": "show what a run's worker wrote",
     "pairs": "print the state-action pairs of a run or of an exported file",
@@ -30,6 +31,7 @@ VERBS = {
     "serve": "run the daemon in the foreground",
     "stop": "stop the daemon; its workers commit first",
     "keys": "make and list the keys with which clients on other machines attach over TCP",
+    "gpus": "list the GPUs that runs may use, and who uses them",
     "doctor": "check the installation, the directories, the daemon and the devices",
     "settings": "list every setting of a run with its range, default and meaning",
 }

@@ -20,7 +20,8 @@ COLOURS = {
     RunState.PAUSED: "33",
 }
 
-HEADINGS = ("RUN", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT", "GROUP", "")
+HEADINGS = ("RUN", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT", "GPU", "GROUP", "")
+OPTIONAL = ("GPU", "GROUP")
 LEFT_ALIGNED = ("RUN", "STATE", "GROUP")
 
 
@@ -75,11 +76,10 @@ def state_words(run: RunSummary) -> str:
 
 
 def table(runs: "list[RunSummary] | tuple[RunSummary, ...]", colour: bool) -> str:
-    """The runs as a table; the last column says why a run is not running. Without groups there is no such column."""
+    """The runs as a table; the last column says why a run is not running. OPTIONAL ones are left out where empty."""
     rows = [HEADINGS, *map(_row, runs)]
-    if not any(run.group for run in runs):
-        at = HEADINGS.index("GROUP")
-        rows = [row[:at] + row[at + 1 :] for row in rows]
+    empty = {at for at, name in enumerate(HEADINGS) if name in OPTIONAL and not any(row[at] for row in rows[1:])}
+    rows = [tuple(cell for at, cell in enumerate(row) if at not in empty) for row in rows]
     headings = rows[0]
     widths = [max(len(row[i]) for row in rows) for i in range(len(headings) - 1)]
     lines = []
@@ -104,6 +104,7 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         number(run.fitness_best),
         rate(run.seconds_per_generation),
         duration(run.seconds_left),
+        ",".join(map(str, run.gpus)),
         run.group,
         run.reason,
     )

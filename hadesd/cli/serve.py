@@ -18,7 +18,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "hadesd serve\nhadesd serve --slots 1 --grace 120",
     )
     parser.add_argument(
-        "--slots", type=int, metavar="N", help="runs that compute at the same time (default: one a GPU, 2 on a CPU)"
+        "--slots", type=int, metavar="N", help="runs that compute at the same time (default: two a GPU, 2 on a CPU)"
     )
     parser.add_argument(
         "--grace", type=float, metavar="S", help="seconds that workers get to commit when the daemon stops (60)"

@@ -13,6 +13,7 @@ from hades_protocol.groups import check_group
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hadesd.cli.background import ensure_daemon, require_groups
+from hadesd.cli.devices import add_devices, assignments, check, require_devices
 from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
@@ -20,7 +21,8 @@ from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 EXAMPLES = """\
 hadesd start --env CartPole-v1
 hadesd start --env hopper --method hades-r --set evolution.population=128 --set dataset.pairs=8
-hadesd start --env CartPole-v1 --seed 1 --follow"""
+hadesd start --env CartPole-v1 --seed 1 --follow
+hadesd start --env ant --priority 10 --yield --quiet 600"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -36,6 +38,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="assignments", help="one setting; repeatable"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="root of all random numbers of the run (default 0)")
+    add_devices(parser)
     parser.add_argument("--group", metavar="G", help="put the run into a group ('hadesd sweep' makes many at once)")
     parser.add_argument("--follow", action="store_true", help="show progress until the run ends; Ctrl-C detaches")
     add_json(parser)
@@ -49,15 +52,15 @@ def run(args: argparse.Namespace) -> int:
     from hades_protocol.settings import parse_assignment
     from hadesd.presets import resolve
 
-    assignments = [parse_assignment(text) for text in args.assignments]
+    settings = [parse_assignment(text) for text in [*args.assignments, *assignments(args)]]
     if args.seed is not None:
-        assignments.append(("seed", args.seed))
+        settings.append(("seed", args.seed))
     spec, notes = resolve(
         env=args.env,
         method=args.method,
         preset=args.preset,
         file_values=None if args.spec is None else read_spec_file(args.spec),
-        assignments=assignments,
+        assignments=settings,
         has_gpu=has_gpu(),
     )
     for note in notes:
@@ -65,13 +68,18 @@ def run(args: argparse.Namespace) -> int:
     if args.group is not None:
         check_group(args.group)
     paths = Paths()
+    check(args, spec, paths)
     info, started = ensure_daemon(paths)
     if started:
         say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
     if args.group is not None:
         require_groups(info)
+    if args.priority:
+        require_devices(info)
     with ControlClient(paths) as client:
-        summary: RunSummary = client.request(commands.Start, spec=spec_to_dict(spec), group=args.group or "")
+        summary: RunSummary = client.request(
+            commands.Start, spec=spec_to_dict(spec), group=args.group or "", priority=args.priority
+        )
     _announce(args, summary, evaluations=spec.inits * spec.evaluation.environments)
     if args.follow:
         from hadesd.cli.follow import follow
@@ -100,7 +108,7 @@ def has_gpu() -> bool:
     """Whether a run started here would compute on a GPU; found out without jax."""
     from hadesd.supervisor import gpus
 
-    return bool(gpus.usable(gpus.list_gpus(), os.environ, gpus.jax_can_use_gpus()))
+    return bool(gpus.usable_gpus(os.environ))
 
 
 def read_spec_file(path: Path) -> dict[str, Any]:

@@ -73,7 +73,9 @@ class Control:
             case c.Hello():
                 return daemon.info
             case c.Snapshot():
-                return c.SnapshotResult(daemon=daemon.info, seq=daemon.seq, runs=daemon.summaries())
+                return c.SnapshotResult(
+                    daemon=daemon.info, seq=daemon.seq, runs=daemon.summaries(), gpus=daemon.gpus()
+                )
             case c.Start():
                 return daemon.submit(request.spec, request.group, request.priority)
             case c.Pause():

@@ -1,33 +1,72 @@
-"""Which queued run gets which slot and which GPUs, and what the others wait for."""
+"""Which queued run gets which slot and GPUs, and what the others wait for: the scheduler, asked about real runs."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Iterable, Iterator
 
+from hades_protocol.errors import UsageError
+from hades_protocol.run_spec import RunSpec
+from hades_protocol.run_state import WITH_WORKER, RunState
 from hadesd.supervisor import scheduler
-from hadesd.supervisor.gpus import Gpu, least_used
+from hadesd.supervisor.fleet import Fleet
+from hadesd.supervisor.gpus import Gpu
 from hadesd.supervisor.managed import Managed
+from hadesd.supervisor.scheduler import Holding, Plan, Wish
 
 
 class Dispatcher:
-    """Decides; changes nothing.
+    """Decides; changes nothing."""
 
-    list_gpus: the GPUs that runs may use, with the memory in use at this moment.
-    """
+    def __init__(self, slots: int, fleet: Fleet) -> None:
+        self._slots = slots
+        self._fleet = fleet
 
-    def __init__(self, slots: int, list_gpus: Callable[[], list[Gpu]]) -> None:
-        self.slots = slots
-        self._list_gpus = list_gpus
+    def plan(self, runs: Iterable[Managed]) -> Plan:
+        """The queued runs that can start now, with their GPUs, and for each other one what it waits for."""
+        runs = list(runs)
+        holdings = list(held(runs))
+        return scheduler.plan(
+            wishes(runs),
+            [holding for holding, _ in holdings],
+            self._fleet.devices(holdings, time.monotonic()),
+            self._slots,
+        )
 
-    def to_start(self, runs: Iterable[Managed]) -> list[str]:
-        """Ids of the queued runs that can start now, in the order in which they do."""
-        return scheduler.to_start([managed.run for managed in runs], self.slots)
+    def gpus(self, uuids: Iterable[str]) -> tuple[Gpu, ...]:
+        """The GPUs with these uuids."""
+        return self._fleet.named(uuids)
 
-    def waiting_reasons(self, runs: Iterable[Managed]) -> dict[str, str]:
-        """For each queued run a line that says what it waits for."""
-        return scheduler.waiting_reasons([managed.run for managed in runs], self.slots)
+    def check(self, spec: RunSpec) -> None:
+        """Raises UsageError where this machine can never give a run the GPUs it asks for."""
+        present = [gpu.index for gpu in self._fleet.gpus] if self._fleet.present else None
+        check_gpus(spec.resources.gpus, present)
 
-    def gpus_for(self, managed: Managed, runs: Iterable[Managed]) -> tuple[Gpu, ...]:
-        """The GPUs that a run which starts now computes on; none: it computes on the CPU."""
-        taken = Counter(gpu.uuid for other in runs for gpu in other.gpus)
-        gpu = least_used(self._list_gpus(), taken)
-        return () if gpu is None else (gpu,)
+
+def check_gpus(gpus: str, present: list[int] | None) -> None:
+    """Raises UsageError where a machine with these GPUs (None: without any) can never meet resources.gpus."""
+    if why := scheduler.unfit(gpus, present):
+        raise UsageError(f"resources.gpus = {gpus} cannot be met: {why}; 'hadesd gpus' lists them")
+
+
+def wishes(runs: Iterable[Managed]) -> Iterator[Wish]:
+    """What the queued runs ask for."""
+    for managed in runs:
+        if managed.run.state == RunState.QUEUED:
+            asked = managed.spec.resources
+            yield Wish(
+                id=managed.run.id,
+                priority=managed.run.priority,
+                queued_at=managed.run.queued_at,
+                gpus=asked.gpus,
+                memory_fraction=asked.memory_fraction,
+                give_way=asked.give_way,
+                quiet=asked.quiet,
+            )
+
+
+def held(runs: Iterable[Managed]) -> Iterator[tuple[Holding, int | None]]:
+    """What the runs with a worker hold, and its process id once there is one."""
+    for managed in runs:
+        if managed.run.state in WITH_WORKER:
+            uuids = tuple(gpu.uuid for gpu in managed.gpus)
+            fraction = managed.spec.resources.memory_fraction
+            yield Holding(id=managed.run.id, gpus=uuids, memory_fraction=fraction), managed.run.worker_pid

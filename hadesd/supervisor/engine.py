@@ -13,7 +13,6 @@ from hades_protocol import events
 from hades_protocol.errors import InternalError
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
-from hades_protocol.run_state import RunState
 from hadesd import disk
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor import runs
@@ -52,6 +51,7 @@ class Engine:
         self.publisher = publisher
         self.runs: dict[str, Managed] = {}
         self.stopping = False
+        self._scheduling = False
         self._dispatcher = dispatcher
         self._start_worker = start_worker
         self._call_later = call_later
@@ -146,7 +146,6 @@ class Engine:
             why += f"; put that right, then 'hadesd resume {managed.run.id}'"
             self.apply(managed, w.SpawnFailed(why, "failed"))
             return
-        managed.gpus = self._dispatcher.gpus_for(managed, self.runs.values())
         environment = worker_environment(managed.spec, managed.gpus, usable_cores(), self.paths.cache, self._environ)
         try:
             managed.worker = self._start_worker(
@@ -156,7 +155,6 @@ class Engine:
                 functools.partial(self._reports.on_exit, managed),
             )
         except OSError as error:
-            managed.gpus = ()
             self._not_started(managed, error)
             return
         managed.heard_at = managed.moved_at = time.monotonic()
@@ -177,14 +175,21 @@ class Engine:
             self.apply(managed, w.BackoffOver())
 
     def schedule(self) -> None:
-        """Give free slots to queued runs, and say what the others wait for."""
-        if not self.stopping:
-            for run in self._dispatcher.to_start(self.runs.values()):
-                if self.runs[run].run.state == RunState.QUEUED:  # a step before may have changed it
-                    self.apply(self.runs[run], w.Granted())
-        waits = self._dispatcher.waiting_reasons(self.runs.values())
+        """Give free slots and GPUs to queued runs, and say what the others wait for."""
+        if self._scheduling:
+            return  # it is a start that asks: the loop below looks again
+        self._scheduling = True
+        try:
+            # One at a time: a start that fails leaves room for another plan.
+            while (plan := self._dispatcher.plan(self.runs.values())).starts and not self.stopping:
+                run, uuids = plan.starts[0]
+                managed = self.runs[run]
+                managed.gpus, managed.waits_for = self._dispatcher.gpus(uuids), ""
+                self.apply(managed, w.Granted())
+        finally:
+            self._scheduling = False
         for managed in self.runs.values():
-            text = waits.get(managed.run.id, "")
+            text = plan.reasons.get(managed.run.id, "")
             if text != managed.waits_for:
                 managed.waits_for = text
                 self.publish(managed)

@@ -9,6 +9,9 @@ from hadesd.supervisor.gpus import Gpu
 MIN_PJRT_THREADS = 4
 """XLA's CPU thread pool: with fewer threads batched QR factorisations deadlock in jaxlib before 0.11.1."""
 
+MEMORY_FRACTIONS = {"XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"}
+"""The variable, and its older name."""
+
 
 def worker_environment(
     spec: RunSpec, gpus: Sequence[Gpu], cores: int, cache: Path, base: Mapping[str, str]
@@ -34,7 +37,8 @@ def worker_environment(
         return _with_xla_flag(env, "--xla_force_host_platform_device_count", str(devices))
     env["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.uuid for gpu in gpus)
     env.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    env.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{spec.resources.memory_fraction:.2f}")
+    if not MEMORY_FRACTIONS & env.keys():  # jaxlib refuses to start where both are set
+        env["XLA_CLIENT_MEM_FRACTION"] = f"{spec.resources.memory_fraction:g}"
     # Without it autotuning may pick other kernels in another process, and a resume is not bit-exact.
     return _with_xla_flag(env, "--xla_gpu_deterministic_ops", "true")
 

@@ -1,29 +1,50 @@
-"""Which GPUs there are, through NVML: no jax, and nothing on a machine without a driver."""
+"""Which GPUs there are and who computes on them, through NVML: no jax, and nothing on a machine without a driver."""
 
+import contextlib
 import importlib
 import importlib.util
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
+from hadesd.supervisor.gpu_users import Owner, owner_of
+
 CUDA_PLUGINS = ("jax_cuda13_plugin", "jax_cuda12_plugin")
+
+T = TypeVar("T")
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that computes on a GPU. `memory`: bytes; None where the driver does not say."""
+
+    pid: int
+    user: str
+    memory: int | None = None
+    other: bool = False  # of another user than ours
 
 
 class Gpu(msgspec.Struct, frozen=True, kw_only=True):
-    """One GPU. `uuid` is what CUDA_VISIBLE_DEVICES takes."""
+    """One GPU. `uuid` is what CUDA_VISIBLE_DEVICES takes. Where the driver does not say how much memory: 0."""
 
     index: int
     uuid: str
     name: str
     memory_total: int  # bytes
     memory_used: int  # bytes, by anyone
+    utilisation: float | None = None  # 0 to 1
+    processes: tuple[Process, ...] = ()
+
+    @property
+    def memory_free(self) -> int:
+        """Bytes."""
+        return self.memory_total - self.memory_used
 
 
-def list_gpus(nvml: Any = None) -> list[Gpu]:
-    """The machine's GPUs; none where there is no driver or nvidia-ml-py is not installed.
+def list_gpus(nvml: Any = None, owner: Callable[[int], Owner | None] = owner_of) -> list[Gpu]:
+    """The machine's GPUs; none where there is no driver or nvidia-ml-py is not installed. Takes some 10 ms.
 
-    nvml: what stands in for the module pynvml.
+    nvml: what stands in for the module pynvml. owner: to whom a process belongs; None where it is gone.
     """
     if nvml is None:
         if importlib.util.find_spec("pynvml") is None:
@@ -34,23 +55,56 @@ def list_gpus(nvml: Any = None) -> list[Gpu]:
     except nvml.NVMLError:
         return []  # no driver: a machine without an NVIDIA GPU
     try:
-        return [_describe(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+        count = nvml.nvmlDeviceGetCount()
+        return [gpu for index in range(count) if (gpu := _describe(nvml, index, owner)) is not None]
     except nvml.NVMLError:
         return []  # a driver that is being replaced underneath us; JAX would not start on it either
     finally:
-        nvml.nvmlShutdown()
+        with contextlib.suppress(nvml.NVMLError):  # such a driver may have forgotten us already
+            nvml.nvmlShutdown()
 
 
-def _describe(nvml: Any, index: int) -> Gpu:
-    handle = nvml.nvmlDeviceGetHandleByIndex(index)
-    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-    return Gpu(
-        index=index,
-        uuid=str(nvml.nvmlDeviceGetUUID(handle)),
-        name=str(nvml.nvmlDeviceGetName(handle)),
-        memory_total=int(memory.total),
-        memory_used=int(memory.used),
-    )
+def _describe(nvml: Any, index: int, owner: Callable[[int], Owner | None]) -> Gpu | None:
+    """One GPU; None where it does not answer, as one that fell off the bus."""
+    try:
+        handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        memory = _where_supported(nvml, lambda: nvml.nvmlDeviceGetMemoryInfo(handle), None)
+        rates = _where_supported(nvml, lambda: nvml.nvmlDeviceGetUtilizationRates(handle), None)
+        nobody: list[Any] = []
+        processes = _where_supported(nvml, lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle), nobody)
+        return Gpu(
+            index=index,
+            uuid=str(nvml.nvmlDeviceGetUUID(handle)),
+            name=str(nvml.nvmlDeviceGetName(handle)),
+            memory_total=0 if memory is None else int(memory.total),
+            memory_used=0 if memory is None else int(memory.used),
+            utilisation=None if rates is None else rates.gpu / 100,
+            processes=tuple(_owned(processes, owner)),
+        )
+    except nvml.NVMLError:
+        return None
+
+
+def _where_supported(nvml: Any, ask: Callable[[], T], otherwise: T) -> T:
+    """What the driver says, or `otherwise` where this GPU, driver or container does not say it."""
+    try:
+        return ask()
+    except (nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound, nvml.NVMLError_NoPermission):
+        return otherwise
+
+
+def _owned(processes: Iterable[Any], owner: Callable[[int], Owner | None]) -> Iterable[Process]:
+    for process in sorted(processes, key=lambda process: int(process.pid)):
+        whose = owner(int(process.pid))
+        if whose is None:
+            continue  # it ended since NVML looked
+        memory = process.usedGpuMemory
+        yield Process(
+            pid=int(process.pid),
+            user=whose.name,
+            memory=None if memory is None else int(memory),
+            other=whose.other,
+        )
 
 
 def jax_can_use_gpus() -> bool:
@@ -70,6 +124,12 @@ def usable(gpus: Iterable[Gpu], environ: Mapping[str, str], plugin: bool) -> lis
     return [gpu for gpu in gpus if str(gpu.index) in names or any(n and gpu.uuid.startswith(n) for n in names)]
 
 
-def least_used(gpus: Iterable[Gpu], runs_on: Mapping[str, int]) -> Gpu | None:
-    """The GPU with the fewest of our runs, then with the least memory in use; None without GPUs."""
-    return min(gpus, key=lambda gpu: (runs_on.get(gpu.uuid, 0), gpu.memory_used, gpu.index), default=None)
+def usable_gpus(environ: Mapping[str, str]) -> list[Gpu]:
+    """The GPUs that runs with that environment may use, as they are now."""
+    plugin = jax_can_use_gpus()  # asked first: without it NVML need not be loaded
+    return usable(list_gpus(), environ, plugin) if plugin else []
+
+
+def least_used(gpus: Iterable[Gpu]) -> Gpu | None:
+    """The GPU with the most free memory, then the first; None without GPUs."""
+    return min(gpus, key=lambda gpu: (-gpu.memory_free, gpu.index), default=None)

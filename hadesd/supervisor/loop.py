@@ -20,11 +20,15 @@ from hades_protocol.paths import Paths
 from hadesd.settings import Settings
 from hadesd.supervisor import gpus
 from hadesd.supervisor.control import Control
+from hadesd.supervisor.fleet import Fleet
 from hadesd.supervisor.managed import StartWorker
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.supervisor import Supervisor
 
 CPU_SLOTS = 2
+SLOTS_PER_GPU = 2
+"""The second is of use only to runs whose memory fractions let them share a GPU."""
+
 SEND_QUEUE = 10_000
 """Events that are kept for a subscriber that does not keep up; then it loses some, and notices by their numbers."""
 
@@ -73,18 +77,18 @@ class Daemon:
         # has a deadline of its own, and on a starved machine a missed heartbeat would drop its request unanswered.
         self._events.setsockopt(zmq.HEARTBEAT_IVL, 500)
         self._events.setsockopt(zmq.HEARTBEAT_TIMEOUT, 1500)
-        found = usable_gpus()
+        fleet = Fleet(functools.partial(gpus.usable_gpus, dict(os.environ)), time.monotonic())
         session = secrets.token_hex(8)
         publisher = Publisher(session, self._send_event, time.time)
         self._publisher = publisher
         self._supervisor = Supervisor(
-            info=self._describe(session, len(found)),
+            info=self._describe(session, len(fleet.gpus)),
             paths=self._paths,
             settings=self._settings,
             publisher=publisher,
             start_worker=self._start_worker,
             call_later=self._loop.call_later,
-            list_gpus=usable_gpus if found else list,
+            fleet=fleet,
             environ=dict(os.environ),
         )
         self._requests = Control(self._supervisor, self._ask_to_stop)
@@ -102,7 +106,7 @@ class Daemon:
             protocol_minor=version.MINOR,
             started_at=time.time(),
             state_directory=str(self._paths.state),
-            slots=self._settings.slots or found or CPU_SLOTS,
+            slots=self._settings.slots or found * SLOTS_PER_GPU or CPU_SLOTS,
             gpus=found,
         )
 
@@ -189,11 +193,6 @@ class Daemon:
         log.error("internal error, stopping", exc_info=error)
         self._failed = True
         self._ask_to_stop()
-
-
-def usable_gpus() -> list[gpus.Gpu]:
-    """The GPUs that runs of this process may use."""
-    return gpus.usable(gpus.list_gpus(), os.environ, gpus.jax_can_use_gpus())
 
 
 def _log_failure(sent: "asyncio.Future[Any]") -> None:

@@ -14,7 +14,7 @@ from hades_protocol import events
 from hades_protocol.commands import ChangeResult, Fork, HistoryResult, Resize, ShowResult
 from hades_protocol.errors import WrongStateError
 from hades_protocol.groups import check_group
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, Lineage, RunSummary
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineage, RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
@@ -25,8 +25,9 @@ from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.datasets import read_dataset
 from hadesd.supervisor.dispatch import Dispatcher
 from hadesd.supervisor.engine import Engine
+from hadesd.supervisor.fleet import Fleet
 from hadesd.supervisor.forking import choose_generation, copy_history
-from hadesd.supervisor.gpus import Gpu
+from hadesd.supervisor.gpu_watch import GpuWatch
 from hadesd.supervisor.machine_state import CrashPolicy
 from hadesd.supervisor.managed import Managed, StartWorker, summarise
 from hadesd.supervisor.publisher import Publisher
@@ -40,7 +41,7 @@ class Supervisor:
     """The runs of one daemon.
 
     call_later: seconds and a function to be called then, from the same thread.
-    list_gpus: the GPUs that runs may use, with the memory in use at this moment.
+    fleet: the GPUs that runs may use.
     """
 
     def __init__(
@@ -52,23 +53,25 @@ class Supervisor:
         publisher: Publisher,
         start_worker: StartWorker,
         call_later: Callable[[float, Callable[[], None]], object],
-        list_gpus: Callable[[], list[Gpu]],
+        fleet: Fleet,
         environ: dict[str, str],
         crash_policy: CrashPolicy | None = None,
     ) -> None:
         self.info = info
         self._paths = paths
         self._publisher = publisher
+        self._dispatcher = Dispatcher(info.slots, fleet)
         self._engine = Engine(
             paths=paths,
             publisher=publisher,
-            dispatcher=Dispatcher(info.slots, list_gpus),
+            dispatcher=self._dispatcher,
             start_worker=start_worker,
             call_later=call_later,
             environ=environ,
             crash_policy=crash_policy or CrashPolicy(),
         )
         self._watch = Watch(self._engine, settings)
+        self._gpu_watch = GpuWatch(self._engine, fleet, publisher)
 
     # What clients ask ----------------------------------------------------------------------------------------
 
@@ -80,6 +83,10 @@ class Supervisor:
     def summaries(self) -> tuple[RunSummary, ...]:
         """Every run, oldest first."""
         return tuple(summarise(managed) for managed in self._engine.runs.values())
+
+    def gpus(self) -> tuple[GpuInfo, ...]:
+        """The GPUs that runs may use, and who uses them."""
+        return self._gpu_watch.picture()
 
     def show(self, name: str) -> ShowResult:
         """One run with its settings and history."""
@@ -113,6 +120,7 @@ class Supervisor:
             check_group(group)
         spec = build_spec(values)
         validation.check(spec)
+        self._dispatcher.check(spec)
         record = runs.create(self._paths.runs, spec, time.time(), group, priority)
         log.info("run submitted", run=record.id, env=spec.env, method=spec.method, group=group or None)
         return self._queue(record, spec)
@@ -134,6 +142,7 @@ class Supervisor:
         parent = self.find_for_change(request.run, request.expected_state)
         generation = choose_generation(parent.run.id, parent.directory, request.generation)
         spec, changed, notes = changes.forked(parent.spec, request.changes, generation)
+        self._dispatcher.check(spec)
         group = check_group(request.group) if request.group else ""
         if request.dry_run:
             return ChangeResult(run=None, generation=generation, changes=changed, notes=notes)
@@ -153,6 +162,7 @@ class Supervisor:
         """Give a run other sizes from its next generation on."""
         managed = self.find_for_change(request.run, request.expected_state)
         spec, changed, notes = changes.resized(managed.spec, request.changes)
+        self._dispatcher.check(spec)
         result = ChangeResult(run=None, generation=managed.run.generation, changes=changed, notes=notes)
         if request.dry_run:
             return result
@@ -203,6 +213,7 @@ class Supervisor:
         """Once a second: heartbeat out, heartbeats in, and what the disk refused before."""
         self._publisher.tick()
         self._watch.tick()
+        self._gpu_watch.tick()
 
     def stop(self) -> None:
         """No new runs or workers; those that there are commit and exit."""

@@ -1,0 +1,95 @@
+"""Options of `hadesd start` about GPUs and the queue, and what is checked of them before a daemon is asked."""
+
+import argparse
+import json
+import os
+import re
+from typing import TYPE_CHECKING
+
+from hades_protocol.control import listens
+from hades_protocol.errors import ProtocolMismatchError, UsageError
+from hades_protocol.messages import DaemonInfo
+from hades_protocol.paths import Paths
+from hadesd.cli.parsing import Parser
+
+if TYPE_CHECKING:
+    from hades_protocol.run_spec import RunSpec
+
+DEVICES_SINCE = 2
+"""Minor version of the protocol that knows GPUs, priorities and giving way."""
+
+LOWEST, HIGHEST = -1000, 1000
+
+GPUS = re.compile(r"auto|[1-9][0-9]{0,3}|[0-9]{1,4},|[0-9]{1,4}(,[0-9]{1,4})+")
+
+
+def add_devices(parser: Parser) -> None:
+    """The options."""
+    parser.add_argument(
+        "--gpus", metavar="G", type=gpus, help="GPUs: auto (default: one), a number, or indices: 0,2 (one alone: 2,)"
+    )
+    parser.add_argument(
+        "--priority", metavar="N", type=priority, default=0, help="of two queued runs the higher starts first (0)"
+    )
+    parser.add_argument(
+        "--yield",
+        action="store_true",
+        dest="give_way",
+        help="commit and free the GPUs while another user computes on one of them, and come back",
+    )
+    parser.add_argument("--quiet", metavar="S", type=float, help="--yield: come back after so many free seconds (300)")
+
+
+def assignments(args: argparse.Namespace) -> list[str]:
+    """The options as --set takes them."""
+    given = (("gpus", args.gpus), ("give_way", args.give_way or None), ("quiet", args.quiet))
+    return [f"resources.{name}={json.dumps(value)}" for name, value in given if value is not None]
+
+
+def check(args: argparse.Namespace, spec: "RunSpec", paths: Paths) -> None:
+    """What can be said before there is a daemon; one that runs already sees its own GPUs and checks itself.
+
+    Raises:
+        UsageError: --quiet is of no use, or this machine can never give the run its GPUs.
+    """
+    if args.quiet is not None and not spec.resources.give_way:
+        raise UsageError("--quiet goes with --yield: it says how long others must have been away")
+    if paths.connect or listens(paths):
+        return
+    from hadesd.supervisor.dispatch import check_gpus
+    from hadesd.supervisor.gpus import usable_gpus
+
+    check_gpus(spec.resources.gpus, [gpu.index for gpu in usable_gpus(os.environ)] or None)
+
+
+def require_devices(info: DaemonInfo) -> None:
+    """Stop before an older daemon takes a run in and forgets its priority.
+
+    Raises:
+        ProtocolMismatchError: the daemon's protocol has none.
+    """
+    if info.protocol_minor < DEVICES_SINCE:
+        raise ProtocolMismatchError(
+            f"the daemon (version {info.version}) is older than this command and knows no priorities: 'hadesd stop', "
+            "then repeat this; its runs go on with the new daemon"
+        )
+
+
+def gpus(text: str) -> str:
+    """What --gpus takes."""
+    if not GPUS.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is neither auto, nor a number of GPUs, nor indices such as 0,2 (one alone: 2,)"
+        )
+    return text
+
+
+def priority(text: str) -> int:
+    """A priority."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = HIGHEST + 1
+    if not LOWEST <= value <= HIGHEST:
+        raise argparse.ArgumentTypeError(f"'{text}' is no integer from {LOWEST} to {HIGHEST}")
+    return value
