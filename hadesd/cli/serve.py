@@ -14,12 +14,23 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser = add_verb(
         subparsers,
         "serve",
-        "run the daemon in the foreground; Ctrl-C stops it after its workers have committed",
-        "hadesd serve\nhadesd serve --slots 1 --grace 120",
+        "run the daemon in the foreground; Ctrl-C, SIGTERM and SIGUSR1 stop it after its workers have committed",
+        "hadesd serve\nhadesd serve --slots 1 --grace 120\nhadesd serve --listen tcp://0.0.0.0:7421",
     )
     parser.add_argument(
         "--slots", type=int, metavar="N", help="runs that compute at the same time (default: two a GPU, 2 on a CPU)"
     )
+    parser.add_argument(
+        "--listen",
+        metavar="ADDRESS",
+        help="tcp://HOST:PORT for clients on other machines, who need a key ('hadesd keys'); events: the port after it",
+    )
+    add_patience(parser)
+    return parser
+
+
+def add_patience(parser: Parser) -> None:
+    """Options for how long a daemon waits for its workers, and what it writes down."""
     parser.add_argument(
         "--grace", type=float, metavar="S", help="seconds that workers get to commit when the daemon stops (60)"
     )
@@ -27,7 +38,6 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "--silence", type=float, metavar="S", help="seconds without a heartbeat before a worker is restarted (60)"
     )
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (info)")
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
     require_daemon_extra("serve")
     paths = Paths()
-    flags = {name: getattr(args, name) for name in ("slots", "grace", "silence", "log_level")}
+    flags = {name: getattr(args, name) for name in ("slots", "grace", "silence", "log_level", "listen")}
     settings = load_settings(paths.config_file, flags)
 
     return serve(paths, settings, say if sys.stderr.isatty() else lambda line: None)

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hades_protocol import commands
 from hades_protocol.control import ControlClient
@@ -18,6 +18,9 @@ from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
+if TYPE_CHECKING:
+    from hades_protocol.run_spec import RunSpec
+
 EXAMPLES = """\
 hadesd start --env CartPole-v1
 hadesd start --env hopper --method hades-r --set evolution.population=128 --set dataset.pairs=8
@@ -30,6 +33,16 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser = add_verb(
         subparsers, "start", "start a distillation; 'hadesd settings' lists what --set and --spec take", EXAMPLES
     )
+    add_settings(parser)
+    add_devices(parser)
+    parser.add_argument("--group", metavar="G", help="put the run into a group ('hadesd sweep' makes many at once)")
+    parser.add_argument("--follow", action="store_true", help="show progress until the run ends; Ctrl-C detaches")
+    add_json(parser)
+    return parser
+
+
+def add_settings(parser: Parser) -> None:
+    """The options that say what is to be computed; see asked_spec."""
     parser.add_argument("--env", metavar="ENV", help="environment, e.g. CartPole-v1, hopper, SpaceInvaders-MinAtar")
     parser.add_argument("--method", metavar="M", help="hades-r (default), hades-f, or es (direct neuroevolution)")
     parser.add_argument("--preset", metavar="P", help="published or cpu (default: published with a GPU, else cpu)")
@@ -38,33 +51,15 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="assignments", help="one setting; repeatable"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="root of all random numbers of the run (default 0)")
-    add_devices(parser)
-    parser.add_argument("--group", metavar="G", help="put the run into a group ('hadesd sweep' makes many at once)")
-    parser.add_argument("--follow", action="store_true", help="show progress until the run ends; Ctrl-C detaches")
-    add_json(parser)
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Check the settings, submit the run, say what it will do."""
     require_daemon_extra("start")
     from hades_protocol.run_spec import spec_to_dict
-    from hades_protocol.settings import parse_assignment
-    from hadesd.presets import resolve
 
-    settings = [parse_assignment(text) for text in [*args.assignments, *assignments(args)]]
-    if args.seed is not None:
-        settings.append(("seed", args.seed))
-    spec, notes = resolve(
-        env=args.env,
-        method=args.method,
-        preset=args.preset,
-        file_values=None if args.spec is None else read_spec_file(args.spec),
-        assignments=settings,
-        has_gpu=has_gpu(),
-    )
-    for note in notes:
-        say(note)
+    args.assignments += assignments(args)
+    spec = asked_spec(args, has_gpu())
     if args.group is not None:
         check_group(args.group)
     paths = Paths()
@@ -88,6 +83,33 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def asked_spec(args: argparse.Namespace, gpu: bool) -> "RunSpec":
+    """The settings that the options of add_settings ask for; what was chosen for the user is said.
+
+    gpu: whether the run will have one, which decides on the preset where none is named.
+
+    Raises:
+        UsageError: a file, name or value that is not accepted.
+    """
+    from hades_protocol.settings import parse_assignment
+    from hadesd.presets import resolve
+
+    assignments = [parse_assignment(text) for text in args.assignments]
+    if args.seed is not None:
+        assignments.append(("seed", args.seed))
+    spec, notes = resolve(
+        env=args.env,
+        method=args.method,
+        preset=args.preset,
+        file_values=None if args.spec is None else read_spec_file(args.spec),
+        assignments=assignments,
+        has_gpu=gpu,
+    )
+    for note in notes:
+        say(note)
+    return spec
+
+
 def _announce(args: argparse.Namespace, summary: RunSummary, evaluations: int) -> None:
     if args.json:
         print_json(summary)
@@ -106,6 +128,8 @@ def _announce(args: argparse.Namespace, summary: RunSummary, evaluations: int) -
 
 def has_gpu() -> bool:
     """Whether a run started here would compute on a GPU; found out without jax."""
+    if (paths := Paths()).connect:  # it computes where that daemon is
+        return ensure_daemon(paths)[0].gpus > 0
     from hadesd.supervisor import gpus
 
     return bool(gpus.usable_gpus(os.environ))

@@ -1,16 +1,20 @@
 """The daemon from its first instruction to its last: directories, lock, log, event loop."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TextIO, cast
 
 from hades_protocol.control import listens
 from hades_protocol.errors import HadesError, WrongStateError
 from hades_protocol.paths import Paths
 from hadesd import log
 from hadesd.settings import Settings
+from hadesd.supervisor.companion import Companion
+from hadesd.supervisor.daemon_log import BoundedStream
 from hadesd.supervisor.lock import DaemonLock
-from hadesd.supervisor.loop import run_daemon
+from hadesd.supervisor.loop import AFTER_KILL, run_daemon
 from hadesd.supervisor.managed import StartWorker
+from hadesd.supervisor.notify import service_manager
 from hadesd.supervisor.processes import Worker
 
 
@@ -19,10 +23,12 @@ def serve(
     settings: Settings,
     say: Callable[[str], None] = lambda line: None,
     start_worker: StartWorker = Worker,
+    companions: Sequence[Companion] = (),
 ) -> int:
     """Run the daemon in this process; returns its exit code.
 
     say: shows a line to the person at the daemon's terminal, if there is one.
+    companions: are told of the daemon's life; so is systemd, where it started the process.
 
     Raises:
         HadesError: it cannot start; the text says why.
@@ -31,13 +37,20 @@ def serve(
     endpoints = (paths.control_endpoint, paths.events_endpoint)  # too long a path is noticed before anything is done
     lock = DaemonLock(paths.lock)
     try:
-        with open(paths.daemon_log, "a", encoding="utf-8", buffering=1) as file:
-            paths.daemon_log.chmod(0o600)
-            log.configure(file, settings.log_level)
+        with BoundedStream(paths.daemon_log) as file:
+            log.configure(cast(TextIO, file), settings.log_level)
             say(f"hadesd serves {paths.state} (pid {os.getpid()}); log: {paths.daemon_log}; Ctrl-C stops it")
             try:
                 _check_sockets_are_free(paths)
-                return run_daemon(paths, settings, start_worker, say)
+                systemd = service_manager(os.environ, settings.grace + AFTER_KILL)
+                told = companions if systemd is None else (*companions, systemd)
+                try:
+                    for companion in told:
+                        companion.enter()
+                    return run_daemon(paths, settings, start_worker, say, told)
+                finally:
+                    for companion in told:
+                        companion.leave()
             except HadesError as error:
                 log.get_logger().error("daemon cannot start", why=str(error), endpoints=endpoints)
                 raise

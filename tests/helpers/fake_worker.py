@@ -43,9 +43,10 @@ class FakeWorker:
         self.generations = spec["evolution"]["generations"]
         self.socket = socket.socket(fileno=int(os.environ[wm.FD_VARIABLE]))
         self.halting = False
-        signal.signal(signal.SIGTERM, self._on_sigterm)
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, self._on_signal)
 
-    def _on_sigterm(self, *_: object) -> None:
+    def _on_signal(self, *_: object) -> None:
         self.halting = True
 
     def say(self, message: msgspec.Struct) -> None:

@@ -1,0 +1,157 @@
+"""One run in a directory of its own: what makes a daemon that of `hadesd run`."""
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hades_protocol import commands
+from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
+from hades_protocol.messages import RunSummary
+from hades_protocol.paths import Paths
+from hades_protocol.run_spec import RunSpec
+from hades_protocol.run_state import ENDED, RunState
+from hades_protocol.sizes import RESIZABLE
+from hadesd.supervisor import changes, runs
+from hadesd.supervisor import machine_words as w
+from hadesd.supervisor.companion import Companion, Stop
+from hadesd.supervisor.supervisor import Supervisor
+
+NOT_FOR_ONE_RUN = (commands.Start, commands.Fork, commands.Adopt, commands.Remove)
+"""Requests that would make it another number of runs."""
+
+
+class OneShot(Companion):
+    """Has one run computed to its end, then asks the daemon to stop.
+
+    spec: its settings; None takes them from the run that is there.
+    show: gets the run once a second.
+    """
+
+    def __init__(self, paths: Paths, spec: RunSpec | None, show: Callable[[RunSummary], None]) -> None:
+        self._paths = paths
+        self._spec = spec
+        self._show = show
+        self._run = ""
+        self._supervisor: Supervisor | None = None
+        self._stop: Stop | None = None
+        self.why = ""  # what asked it to stop
+
+    def enter(self) -> None:
+        """Find the run, or make it.
+
+        Raises:
+            HadesError: the directory holds something else.
+        """
+        stored = find_run(self._paths.runs)
+        if stored is None:
+            if self._spec is None:
+                raise NotFoundError(f"there is no run in {self._paths.state} yet: name its settings, e.g. with --spec")
+            self._run = runs.create(self._paths.runs, self._spec, time.time()).id
+            return
+        record, spec = stored
+        self._run = record.id
+        if self._spec is not None:
+            check_same(record, spec, self._spec, self._paths.state)
+
+    def ready(self, supervisor: Supervisor, stop: Stop) -> None:
+        """Have it computed, also where it failed, was paused or cancelled the last time."""
+        self._supervisor, self._stop = supervisor, stop
+        if self.summary.state in (RunState.PAUSED, RunState.FAILED, RunState.CANCELLED):
+            supervisor.ask(self._run, w.ResumeAsked(), None)
+        self._look()
+
+    def tick(self) -> None:
+        """Once a second."""
+        self._look()
+
+    def stopping(self, why: str) -> None:
+        """Note what asked for it."""
+        self.why = why
+
+    def check(self, request: commands.Request) -> None:
+        """Raises WrongStateError where the request is for other runs than the one."""
+        if isinstance(request, NOT_FOR_ONE_RUN):
+            raise WrongStateError(
+                "this is 'hadesd run', which computes one run alone: make others with a daemon ('hadesd serve') or "
+                "with 'hadesd run' in another directory"
+            )
+
+    @property
+    def summary(self) -> RunSummary:
+        """The run as it stands."""
+        assert self._supervisor is not None
+        return self._supervisor.show(self._run).run
+
+    def _look(self) -> None:
+        assert self._stop is not None
+        summary = self.summary
+        self._show(summary)
+        if summary.state in ENDED:
+            self._stop("the run's end")
+
+
+def find_run(directory: Path) -> tuple[runs.RunRecord, RunSpec] | None:
+    """The one run below a directory of runs; None where there is none yet.
+
+    Raises:
+        WrongStateError: there are several, or one that cannot be used.
+    """
+    found, problems = runs.scan(directory) if directory.is_dir() else ([], [])
+    if problems:
+        raise WrongStateError(f"{problems[0]}: mend it, or give 'hadesd run' another --directory")
+    if len(found) > 1:
+        raise WrongStateError(
+            f"{directory} holds {len(found)} runs, so it is a daemon's: give 'hadesd run' a --directory of its own"
+        )
+    return found[0] if found else None
+
+
+def check_same(record: runs.RunRecord, stored: RunSpec, asked: RunSpec, directory: Path) -> None:
+    """Refuse to go on with a run under other settings; sizes may be those of a resize since.
+
+    Raises:
+        UsageError: names the settings that differ.
+    """
+    resized = any(change.what == "resize" for change in record.history)
+    differing = changes.difference(stored, asked)
+    if resized:
+        differing = tuple(change for change in differing if change.name not in RESIZABLE)
+    if differing:
+        raise UsageError(
+            f"{directory} holds {record.id}, which has other settings ({changes.words(differing)}): "
+            "repeat them as they were to go on with it, or begin anew in another --directory"
+        )
+
+
+@contextlib.contextmanager
+def socket_directory(paths: Paths) -> Iterator[Path | None]:
+    """Have the sockets in a place where they can be bound; that place where it is not the usual one.
+
+    The path of a directory may be too long for a socket, and some network file systems have none.
+    """
+    paths.runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if _can_bind(paths.runtime):
+        yield None
+        return
+    place = Path(tempfile.mkdtemp(prefix="hades-", dir="/tmp"))  # TMPDIR may be as long
+    try:
+        paths.move_sockets(place / "hades")  # where a client looks that is given XDG_RUNTIME_DIR
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _can_bind(directory: Path) -> bool:
+    probe = directory / f"probe-{os.getpid() % 1_000_000:06}"  # as long as the name of a real one
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as unbound:
+        try:
+            unbound.bind(os.fsencode(probe))
+        except OSError:
+            return False
+    probe.unlink()
+    return True

@@ -1,0 +1,26 @@
+"""A real daemon whose workers cannot be killed, as one that hangs in a GPU's driver. Arguments: settings as JSON."""
+
+import json
+import sys
+
+from hades_protocol.paths import Paths
+from hadesd.settings import Settings
+from hadesd.supervisor import watch
+from hadesd.supervisor.processes import Worker
+from hadesd.supervisor.serve import serve
+from tests.helpers.fake_daemon import FAKE_WORKER
+
+
+class Immortal(Worker):
+    """SIGKILL is of no effect."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments, command=(sys.executable, str(FAKE_WORKER)))  # type: ignore[arg-type]
+
+    def kill(self) -> None:
+        """Nothing comes of it."""
+
+
+if __name__ == "__main__":
+    watch.STUCK_SECONDS = 1.0
+    sys.exit(serve(Paths(), Settings(**json.loads(sys.argv[1])), start_worker=Immortal))
