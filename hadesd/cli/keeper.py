@@ -110,16 +110,16 @@ class _Alone:
     def remove(self, run: RunSummary) -> Path:
         directory = self._directory / run.id
         with self._locked():
-            managed = self._managed(*removal.load_new(directory))
+            managed = self._managed(*removal.load_new(self._directory, run.id))
             removal.check_removable(run.id, managed.run.state, is_locked(directory / LOCK_FILE))
             return removal.put_aside(directory)
 
     def adopt(self, run: str) -> RunSummary:
-        return summarise(self._managed(*removal.load_new(self._directory / run)))
+        return summarise(self._managed(*removal.load_new(self._directory, run)))
 
     def retain(self, run: RunSummary, rule: Rule) -> None:
         with self._locked():
-            managed = self._managed(*removal.load_new(self._directory / run.id))
+            managed = self._managed(*removal.load_new(self._directory, run.id))
             record, _, text = retention.changed(managed.record, **rule)
             now = time.time()
             after, orders = step(managed.run, RetentionAsked(text), now, CrashPolicy())

@@ -9,6 +9,7 @@ from hades_protocol.errors import ExitCode, HadesError, UsageError, WrongStateEr
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import Checkpoints
+from hades_protocol.run_state import RunState
 from hadesd.cli import housekeeping as h
 from hadesd.cli.keeper import Keeper, Rule, keeper
 from hadesd.cli.output import print_json, say
@@ -78,7 +79,7 @@ def _choose(known: tuple[RunSummary, ...], args: argparse.Namespace) -> list[h.C
     if args.all:
         if args.runs or args.group is not None or args.state is not None:
             raise UsageError("--all, runs by name or filters: choose one of them")
-        args.state = tuple(removal.REMOVABLE)
+        args.state = tuple(RunState)
     chosen = h.choose(known, args, time.time())
     fit = [item for item in chosen if item.run.state in removal.REMOVABLE]
     for item in chosen:
@@ -96,7 +97,8 @@ def _rule(run: RunSummary, rule: Rule) -> Checkpoints:
     Raises:
         UsageError: a value is not accepted.
     """
-    record, spec = removal.load_new(Path(run.directory))
+    directory = Path(run.directory)
+    record, spec = removal.load_new(directory.parent, run.id)
     return spec.checkpoints if not _given(rule) else retention.changed(record, **rule)[1].checkpoints
 
 
@@ -111,7 +113,7 @@ def _retain(keep: Keeper, run: RunSummary, rule: Rule) -> pruning.Plan:
         keep.retain(run, rule)
     with holding(directory):
         try:
-            return pruning.prune(directory, removal.load_new(directory)[1].checkpoints)
+            return pruning.prune(directory, removal.load_new(directory.parent, run.id)[1].checkpoints)
         except OSError as error:
             raise HadesError(f"cannot delete a checkpoint in {directory}: {error.strerror or error}") from error
 

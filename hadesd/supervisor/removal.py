@@ -40,15 +40,15 @@ def put_aside(directory: Path) -> Path:
     return hidden
 
 
-def load_new(directory: Path) -> tuple[runs.RunRecord, RunSpec]:
-    """The run in a directory that was put where the runs are.
+def load_new(directory: Path, run: str) -> tuple[runs.RunRecord, RunSpec]:
+    """A run that was put where the runs are: into `directory`, under its whole id.
 
     Raises:
         UsageError: it holds none that this version can use.
     """
-    if not runs.ID_PATTERN.fullmatch(directory.name):
-        raise UsageError(f"'{directory.name[:80]}' is no id of a run")
+    if not runs.ID_PATTERN.fullmatch(run):
+        raise UsageError(f"'{run[:80]}' is no id of a run")
     try:
-        return runs.load(directory)
+        return runs.load(directory / run)
     except runs.Damaged as error:
         raise UsageError(str(error)) from None

@@ -13,7 +13,6 @@ flushed to the disk, and kept until the next one is.
 import hashlib
 import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -27,7 +26,7 @@ import orbax.checkpoint as ocp
 from hades_protocol.errors import HadesError
 from hades_protocol.run_spec import Checkpoints
 from hadesd.files import sync_directory
-from hadesd.steps import BAD, MANIFEST, PARTIAL, discard, generations, kept, read_fitness, read_manifest
+from hadesd.steps import BAD, MANIFEST, PARTIAL, discard, flush, generations, kept, read_fitness, read_manifest
 
 SCHEMA = 1
 DURABLE_SECONDS = 30.0
@@ -85,7 +84,7 @@ class CheckpointStore:
             raise
         durable = time.monotonic() - self._flushed_at >= DURABLE_SECONDS
         if durable:
-            _flush(partial)
+            flush(partial)
         final = self.directory / str(generation)
         if final.exists():  # a step that was set aside as unreadable has left; anything else is written once
             shutil.rmtree(final)
@@ -201,14 +200,3 @@ def _unpack(packed: np.ndarray, like: Any) -> Any:
         out.append(np.frombuffer(packed[at : at + size].tobytes(), dtype).reshape(leaf.shape))
         at += size
     return jax.tree.unflatten(structure, out)
-
-
-def _flush(directory: Path) -> None:
-    for root, _, files in os.walk(directory):
-        for name in files:
-            fd = os.open(os.path.join(root, name), os.O_RDONLY)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-        sync_directory(Path(root))
