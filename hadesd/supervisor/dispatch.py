@@ -37,8 +37,9 @@ class Dispatcher:
 
     def check(self, spec: RunSpec) -> None:
         """Raises UsageError where this machine can never give a run the GPUs it asks for."""
-        present = [gpu.index for gpu in self._fleet.gpus] if self._fleet.present else None
-        check_gpus(spec.resources.gpus, present)
+        if self._fleet.present and not self._fleet.gpus:
+            return  # for the moment none answers: the run waits and says so
+        check_gpus(spec.resources.gpus, [gpu.index for gpu in self._fleet.gpus] or None)
 
 
 def check_gpus(gpus: str, present: list[int] | None) -> None:

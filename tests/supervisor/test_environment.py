@@ -35,8 +35,9 @@ def test_xla_never_gets_fewer_than_four_threads(cores: int, threads: str) -> Non
     assert environment(cores=cores)["PJRT_NPROC"] == threads
 
 
-def test_on_a_gpu_the_run_sees_one_gpu_and_resumes_bit_exactly() -> None:
+def test_on_a_gpu_the_run_sees_its_gpu_alone_and_resumes_bit_exactly() -> None:
     env = environment(gpu=GPU)
+    assert env["XLA_CLIENT_MEM_FRACTION"] == "0.9"
     assert env["CUDA_VISIBLE_DEVICES"] == "GPU-abc"
     assert env["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
     assert env["XLA_FLAGS"] == "--xla_gpu_deterministic_ops=true"
@@ -59,7 +60,21 @@ def test_what_the_user_set_stays() -> None:
 def test_flags_are_added_to_the_users_own() -> None:
     env = environment({"XLA_FLAGS": "--xla_dump_to=/tmp/x"}, gpu=GPU)
     assert env["XLA_FLAGS"] == "--xla_dump_to=/tmp/x --xla_gpu_deterministic_ops=true"
-    assert environment({"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.3"}, gpu=GPU)["XLA_PYTHON_CLIENT_MEM_FRACTION"] == "0.3"
+
+
+@pytest.mark.parametrize("name", ["XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"])
+def test_the_users_own_memory_fraction_wins_under_either_name(name: str) -> None:
+    """jaxlib refuses to start where both names are set."""
+    env = environment({name: "0.3"}, gpu=GPU)
+    assert {key: value for key, value in env.items() if key.endswith("MEM_FRACTION")} == {name: "0.3"}
+
+
+def test_a_run_on_several_gpus_with_a_share_of_their_memory() -> None:
+    spec = build_spec({"env": "ant", "resources": {"gpus": "2", "memory_fraction": 0.455}})
+    other = Gpu(index=3, uuid="GPU-def", name="H200", memory_total=1, memory_used=0)
+    env = worker_environment(spec, (GPU, other), 6, CACHE, {"CUDA_VISIBLE_DEVICES": "0,1,2,3"})
+    assert env["CUDA_VISIBLE_DEVICES"] == "GPU-abc,GPU-def"
+    assert env["XLA_CLIENT_MEM_FRACTION"] == "0.455"
 
 
 def test_the_daemons_own_environment_is_not_changed() -> None:
