@@ -90,6 +90,12 @@ class Control:
                 return daemon.resize(request)
             case c.Prioritise():
                 return daemon.prioritise(request.run, request.priority, request.expected_state)
+            case c.Remove():
+                return daemon.remove(request.run, request.expected_state)
+            case c.Adopt():
+                return daemon.adopt(request.run)
+            case c.Retain():
+                return daemon.retain(request)
             case c.Show():
                 return daemon.show(request.run)
             case c.History():

@@ -11,7 +11,7 @@ import structlog
 from msgspec.structs import replace
 
 from hades_protocol import events
-from hades_protocol.commands import ChangeResult, Fork, HistoryResult, Resize, ShowResult
+from hades_protocol.commands import ChangeResult, Fork, HistoryResult, Removed, Resize, Retain, ShowResult
 from hades_protocol.errors import WrongStateError
 from hades_protocol.groups import check_group
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineage, RunSummary
@@ -20,7 +20,7 @@ from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hadesd import validation
 from hadesd.settings import Settings
-from hadesd.supervisor import changes, runs
+from hadesd.supervisor import changes, removal, retention, runs
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.datasets import read_dataset
 from hadesd.supervisor.dispatch import Dispatcher
@@ -178,6 +178,34 @@ class Supervisor:
         summary = self.ask(name, w.PriorityAsked(priority), expected)
         self._engine.schedule()
         return summary
+
+    def retain(self, request: Retain) -> RunSummary:
+        """Note which checkpoints a run's later workers shall keep."""
+        managed = self.find_for_change(request.run, request.expected_state)
+        record, spec, text = retention.changed(
+            managed.record, keep_newest=request.keep_newest, keep_every=request.keep_every, keep_best=request.keep_best
+        )
+        self._engine.apply(managed, w.RetentionAsked(text), asked=True, changed=(record, spec))
+        return summarise(managed)
+
+    def remove(self, name: str, expected: RunState | None) -> Removed:
+        """Forget a run without a worker; its directory is renamed and nothing in it is deleted."""
+        managed = self.find_for_change(name, expected)
+        removal.check_removable(managed.run.id, managed.run.state, managed.is_locked())
+        summary, hidden = summarise(managed), removal.put_aside(managed.directory)
+        del self._engine.runs[managed.run.id]
+        log.info("run removed", run=managed.run.id, directory=str(hidden))
+        self._publisher.publish(events.RunRemoved, run_id=managed.run.id)
+        return Removed(run=summary, directory=str(hidden))
+
+    def adopt(self, run: str) -> RunSummary:
+        """Take in a run whose directory was put where the runs are."""
+        self.refuse_when_stopping()
+        if run in self._engine.runs:
+            raise WrongStateError(f"run {run} is known already: nothing done")
+        record, spec = removal.load_new(self._paths.runs, run)
+        log.info("run adopted", run=record.id)
+        return self._queue(record, spec)
 
     def find(self, name: str) -> Managed:
         """The run that a person means."""
