@@ -96,6 +96,8 @@ def delete(run: str, hidden: Path) -> bool:
     try:
         with holding(hidden):  # so that gc does not take it for what a crash left
             shutil.rmtree(hidden)
+    except FileNotFoundError:
+        say(f"{run} is removed; its files were gone already")
     except WrongStateError:
         say(f"{run} is removed; another command deletes its files in {hidden}")
     except OSError as error:

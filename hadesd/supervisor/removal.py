@@ -28,12 +28,16 @@ def check_removable(run: str, state: RunState, locked: bool) -> None:
 def put_aside(directory: Path) -> Path:
     """Rename a run's directory to a hidden one, so that it no longer is a run; the new path.
 
+    Where somebody has deleted the directory already there is nothing at the new path either.
+
     Raises:
         WrongStateError: it cannot be renamed; the run stays.
     """
     hidden = directory.with_name(f"{REMOVED_PREFIX}{directory.name}-{secrets.token_hex(4)}")
     try:
         os.rename(directory, hidden)
+    except FileNotFoundError:
+        return hidden
     except OSError as error:
         raise WrongStateError(f"cannot remove {directory}: {error.strerror or error}; the run stays") from error
     sync_directory(directory.parent)

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -116,6 +117,16 @@ def test_a_run_whose_lock_is_held_stays(home: Home) -> None:
         assert daemon.wait(30) == 0
         assert home.hadesd("rm", run, "--yes").returncode == 3
     assert (home.paths.runs / run / "run.json").exists()
+
+
+def test_a_run_whose_files_somebody_deleted_can_be_forgotten(home: Home) -> None:
+    home.fake_daemon()
+    (run,) = finished(home)
+    shutil.rmtree(home.paths.runs / run)
+    done = home.hadesd("rm", run, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert f"{run} is removed; its files were gone already" in done.stderr
+    assert home.ask(commands.Snapshot).runs == ()
 
 
 def test_a_stale_wish_removes_nothing(home: Home) -> None:
