@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hades_protocol.commands import HistoryResult
+from hades_protocol.events import RunRemoved
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_tui import model as models
@@ -59,6 +61,41 @@ def test_the_selection_stays_while_runs_come_and_go() -> None:
     assert (model.selected, model.index) == ("two", 2)
     del daemon.runs["two"]
     assert apply(model, daemon.snapshot()).selected == "three"
+
+
+def removed(run: str) -> RunRemoved:
+    return RunRemoved(session="s", seq=1, time=0.0, run_id=run)
+
+
+@pytest.mark.parametrize(
+    ("selected", "goes", "then"),
+    [("b", "b", "c"), ("c", "c", "b"), ("a", "a", "b"), ("a", "c", "a"), ("c", "a", "c"), ("b", "unknown", "b")],
+)
+def test_a_removed_run_leaves_and_the_selection_takes_its_place(selected: str, goes: str, then: str) -> None:
+    _, model = attached(*(a_run(name, created_at=9.0 - i) for i, name in enumerate("abc")))
+    after = apply(select(model, selected), removed(goes))
+    assert [run.id for run in after.runs] == [name for name in "abc" if name != goes]
+    assert after.selected == then
+
+
+@given(st.lists(st.sampled_from("abcde"), min_size=5, max_size=8), st.sampled_from("abcde"))
+def test_while_there_are_runs_one_of_them_is_selected(goes: list[str], selected: str) -> None:
+    _, model = attached(*(a_run(name, created_at=9.0 - i) for i, name in enumerate("abcde")))
+    model = select(model, selected)
+    for name in goes:
+        model = apply(model, removed(name))
+        assert (model.run is None) == (not model.runs)
+    assert {run.id for run in model.runs} == set("abcde") - set(goes)
+
+
+def test_nothing_of_a_removed_run_is_kept() -> None:
+    daemon, model = attached()
+    model = models.with_history(models.requesting_history(model, "one"), daemon.history("one"))
+    model = apply(apply(model, daemon.publish_dataset("one", a_dataset(5))), daemon.log("one", "warning"))
+    after = apply(model, removed("one"))
+    assert not {"one"} & {*after.histories, *after.datasets, *after.logs}
+    assert after.selected == "two"
+    assert apply(after, removed("two")) == apply(Model(daemon=after.daemon), removed("two"))
 
 
 def test_a_run_asked_for_before_the_first_snapshot_is_selected_by_it() -> None:

@@ -5,7 +5,15 @@ from collections.abc import Mapping
 import msgspec
 
 from hades_protocol.commands import HistoryResult, SnapshotResult
-from hades_protocol.events import DatasetPublished, Event, GenerationCommitted, HistoryCut, RunChanged, RunLog
+from hades_protocol.events import (
+    DatasetPublished,
+    Event,
+    GenerationCommitted,
+    HistoryCut,
+    RunChanged,
+    RunLog,
+    RunRemoved,
+)
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, RunSummary
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import Item, LinkPhase, LinkStatus
@@ -64,6 +72,8 @@ def apply(model: Model, item: Item) -> Model:
             return _with_snapshot(model, item)
         case RunChanged(run=run):
             return _with_runs(_with_new_worker(model, run), {**{r.id: r for r in model.runs}, run.id: run})
+        case RunRemoved(run_id=run_id):
+            return _without(model, run_id)
         case GenerationCommitted():
             return _with_generation(model, item)
         case HistoryCut():
@@ -138,6 +148,22 @@ def _with_runs(model: Model, runs: Mapping[str, RunSummary]) -> Model:
     ordered = tuple(sorted(runs.values(), key=lambda run: (-run.created_at, run.id)))
     selected = model.selected if model.selected in runs else ordered[0].id if ordered else None
     return msgspec.structs.replace(model, runs=ordered, selected=selected)
+
+
+def _without(model: Model, run_id: str) -> Model:
+    """The daemon has forgotten a run. Where it was selected, the run in its place now is, or the last one."""
+    left = tuple(run for run in model.runs if run.id != run_id)
+    selected = model.selected
+    if selected == run_id:
+        selected = left[min(model.index, len(left) - 1)].id if left else None
+    return msgspec.structs.replace(
+        model,
+        runs=left,
+        selected=selected,
+        histories={run: history for run, history in model.histories.items() if run != run_id},
+        datasets={run: dataset for run, dataset in model.datasets.items() if run != run_id},
+        logs={run: lines for run, lines in model.logs.items() if run != run_id},
+    )
 
 
 def _with_generation(model: Model, event: GenerationCommitted) -> Model:
