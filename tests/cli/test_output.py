@@ -99,6 +99,14 @@ def test_a_group_says_how_far_it_is_and_how_long_it_takes() -> None:
     assert groups.seconds_left((waiting, done)) is None, "nothing computes"
 
 
+def test_gpus_are_a_column_where_a_run_has_some() -> None:
+    assert "GPU" not in table([RUN], colour=False)
+    lines = table([RUN, msgspec.structs.replace(RUN, gpus=(0, 2), reason="why")], colour=False).splitlines()
+    assert lines[0].split()[-1] == "GPU"
+    assert lines[2].endswith(" 0,2  why")
+    assert lines[1] == lines[1].rstrip()
+
+
 def test_groups_are_a_column_where_there_are_some() -> None:
     assert "GROUP" not in table([RUN], colour=False)
     lines = table([RUN, msgspec.structs.replace(RUN, group="sizes", reason="why")], colour=False).splitlines()
