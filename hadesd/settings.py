@@ -1,6 +1,8 @@
 """Settings of the daemon: config.toml, with the flags of `hadesd serve` laid over it."""
 
+import ipaddress
 import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,10 +10,50 @@ import msgspec
 from msgspec import Meta
 
 from hades_protocol.errors import UsageError
-from hades_protocol.settings import explain, leaves, nearest
+from hades_protocol.settings import Leaf, explain, leaves, nearest
+
+Command = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=4096)], ...], Meta(min_length=1, max_length=64)]
+"""A program and its arguments."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Hooks(_Section, frozen=True):
+    """Commands that are run when something happens to a run; docs/telling.md."""
+
+    finished: Annotated[Command, Meta(description="run when a run is finished (program and arguments)")] | None = None
+    failed: Annotated[Command, Meta(description="run when a run fails")] | None = None
+    paused: (
+        Annotated[Command, Meta(description="run when a run is paused, by a person or because a disk is full")] | None
+    ) = None
+    yielded: (
+        Annotated[Command, Meta(description="run when a run has given its GPU to another user's processes")] | None
+    ) = None
+    any: Annotated[Command, Meta(description="run at each of these, beside the event's own command")] | None = None
+    timeout: Annotated[
+        float, Meta(gt=0.0, le=86_400.0, description="seconds after which a hook is ended with its children")
+    ] = 30.0
+    at_once: Annotated[int, Meta(ge=1, le=16, description="hooks that run at the same time; the others wait")] = 2
+
+
+class Prometheus(_Section, frozen=True):
+    """The endpoint that a Prometheus server asks; docs/telling.md."""
+
+    port: (
+        Annotated[
+            int, Meta(ge=0, le=65_535, description="TCP port of the endpoint (unset: none; 0: any, see daemon.log)")
+        ]
+        | None
+    ) = None
+    address: Annotated[str, Meta(max_length=64, description="IP address that it listens on")] = "127.0.0.1"
+    expose: Annotated[
+        bool, Meta(description="allow an address that other machines reach: there is no password and no encryption")
+    ] = False
+
+
+class Settings(_Section, frozen=True):
     """What config.toml may hold."""
 
     slots: (
@@ -46,6 +88,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="what is written to daemon.log")
     ] = "info"
+    listen: (
+        Annotated[
+            str,
+            Meta(
+                description="tcp://HOST:PORT to serve clients on other machines too, with the keys of 'hadesd keys' "
+                "alone; events have the port after it (unset: Unix sockets only)"
+            ),
+        ]
+        | None
+    ) = None
+    hooks: Hooks = Hooks()
+    prometheus: Prometheus = Prometheus()
 
 
 def load_settings(config_file: Path, flags: dict[str, Any]) -> Settings:
@@ -56,19 +110,55 @@ def load_settings(config_file: Path, flags: dict[str, Any]) -> Settings:
     """
     values = _read(config_file)
     known = leaves(Settings)
-    for key in values:
+    for key in _names(values, known):
         if key not in known:
             raise UsageError(f"{config_file}: unknown setting '{key}'; {_hint(key, list(known))}")
     values |= {key: value for key, value in flags.items() if value is not None}
     try:
-        return msgspec.convert(values, Settings)
+        settings = msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
-        raise UsageError(explain(error, known, values)) from None
+        raise UsageError(_explain(error, known, values)) from None
+    _check_address(settings.prometheus)
+    return settings
+
+
+def _explain(error: msgspec.ValidationError, known: dict[str, Leaf], values: dict[str, Any]) -> str:
+    text = explain(error, known, values)
+    if "a list of one or more texts" in text:
+        text += ', e.g. ["notify-send", "hades"]; a shell only where it is named: ["sh", "-c", "…"]'
+    return text
+
+
+def _check_address(prometheus: Prometheus) -> None:
+    try:
+        is_loopback = ipaddress.ip_address(prometheus.address).is_loopback
+    except ValueError:
+        raise UsageError(
+            f'prometheus.address = "{prometheus.address}" is not accepted: it takes an IP address, e.g. 127.0.0.1'
+        ) from None
+    if not is_loopback and not prometheus.expose:
+        raise UsageError(
+            f"prometheus.address = {prometheus.address} is reached by other machines, without a password: "
+            "set prometheus.expose = true where that is meant"
+        )
+
+
+def _names(values: dict[str, Any], known: Iterable[str], prefix: str = "") -> Iterator[str]:
+    """Dotted names of the values; those of a section's settings where there is such a section."""
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and any(leaf.startswith(f"{name}.") for leaf in known):
+            yield from _names(value, known, f"{name}.")
+        else:
+            yield name
 
 
 def _hint(key: str, known: list[str]) -> str:
-    hint = nearest(key, known)
-    return hint if hint.startswith("did you mean") else f"it takes {', '.join(known)}"
+    inside = [name for name in known if name.startswith(f"{key.rpartition('.')[0] or key}.")]
+    if key in {name.partition(".")[0] for name in inside}:
+        return f"it is a section: [{key}] and below it {', '.join(name.partition('.')[2] for name in inside)}"
+    hint = nearest(key, inside or known)
+    return hint if hint.startswith("did you mean") else f"it takes {', '.join(inside or known)}"
 
 
 def _read(config_file: Path) -> dict[str, Any]:

@@ -57,6 +57,8 @@ class Engine:
         self._call_later = call_later
         self._environ = environ
         self._policy = crash_policy
+        self.listeners: list[Callable[[Managed, Run, Run], None]] = []
+        """Called with the run before and after each step that changed its state; they must not wait."""
         self._reports = Reports(publisher, self.apply, self.publish)
 
     def add(self, record: runs.RunRecord, spec: RunSpec) -> Managed:
@@ -93,6 +95,8 @@ class Engine:
         managed.run = after
         if after.state != before.state:
             log.info("run changed", run=after.id, before=before.state, after=after.state, why=after.reason)
+            for listener in self.listeners:
+                listener(managed, before, after)
         for order in instructions:
             self._perform(managed, order)
         if after.state != before.state:

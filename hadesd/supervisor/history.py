@@ -102,17 +102,19 @@ class History:
             (m, timings.get(m.generation, replace(unknown, generation=m.generation))) for m in missed
         ]
 
-    def select(self, after: int, points: int) -> tuple[int, tuple[GenerationMetrics, ...]]:
-        """The number of generations known, and those after `after`, thinned to `points`."""
+    def select(self, after: int, points: int, upto: int | None = None) -> tuple[int, tuple[GenerationMetrics, ...]]:
+        """The number of generations known, and those after `after` and up to `upto`, thinned to `points`."""
         self._load()
-        start = bisect.bisect_right(self._columns["generation"], after)
-        curves = [self._columns["fitness_mean"], self._columns["fitness_best"]]
-        evaluated = self._columns["evaluated_mean"]
-        newest = next((i for i in range(len(evaluated) - 1, start - 1, -1) if not math.isnan(evaluated[i])), None)
+        known = self._columns["generation"]
+        start = bisect.bisect_right(known, after)
+        end = len(known) if upto is None else max(start, bisect.bisect_right(known, upto))
+        curves = [self._columns[name][start:end] for name in ("fitness_mean", "fitness_best")]
+        evaluated = self._columns["evaluated_mean"][start:end]
+        newest = next((i for i in range(end - start - 1, -1, -1) if not math.isnan(evaluated[i])), None)
         if newest is not None and points >= EVALUATED_FROM:
             curves.append(evaluated)
         always = () if newest is None else (newest,)
-        return len(evaluated), tuple(self._at(i) for i in thin(curves, start, points, always))
+        return len(known), tuple(self._at(start + i) for i in thin(curves, 0, points, always))
 
     def _load(self) -> None:
         if not self._loaded:

@@ -148,10 +148,15 @@ class Retain(Mutation, frozen=True, tag="retain"):
 
 
 class History(RunRequest, frozen=True, tag="history"):
-    """Metrics of a run after generation `after`, at most `points` of them. Result: HistoryResult."""
+    """Metrics of a run after generation `after`, at most `points` of them. Result: HistoryResult.
+
+    upto: the last generation that is wanted; null for the newest. Since protocol 1.2. Nothing is thinned where
+    upto - after <= points: so a client pages through all of it.
+    """
 
     after: int = 0
     points: int = 2000
+    upto: int | None = None
 
 
 class GetDataset(RunRequest, frozen=True, tag="dataset"):

@@ -57,6 +57,8 @@ def _describe(hint: Any) -> tuple[str, str]:
         return " or ".join(p[0] for p in parts) + " or null", next((p[1] for p in parts if p[1]), "")
     if origin is dict:
         return "names with numbers, one setting each", ""
+    if origin is tuple:
+        return "a list of one or more texts, none of them empty", ""
     names = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
     return names.get(hint, str(hint)), ""
 
@@ -84,14 +86,14 @@ def nearest(key: str, known: Iterable[str]) -> str:
 
 def explain(error: msgspec.ValidationError, known: Mapping[str, Leaf], values: Mapping[str, Any]) -> str:
     """One line for a validation error: the setting, the value it got and what it accepts."""
-    match = re.search(r"at `\$\.([\w.]+)`", str(error))
+    match = re.search(r"at `\$\.([\w.]+)(?:\[\d+\])?`", str(error))
     name = match.group(1) if match else ""
     if name not in known:
         return f"the settings do not fit: {error}"
     value: Any = values
     for part in name.split("."):
         value = value[part]
-    return f"{name} = {json.dumps(value)} is not accepted: it takes {known[name].accepts}"
+    return f"{name} = {json.dumps(value, default=repr)} is not accepted: it takes {known[name].accepts}"
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-"""A real daemon whose workers are tests/helpers/fake_worker.py. Arguments: settings as JSON."""
+"""A real daemon whose workers are tests/helpers/fake_worker.py. Arguments: settings as JSON, laid over config.toml."""
 
 import functools
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hades_protocol.errors import HadesError
 from hades_protocol.paths import Paths
-from hadesd.settings import Settings
+from hadesd.settings import load_settings
 from hadesd.supervisor.processes import Worker
 from hadesd.supervisor.serve import serve
 
@@ -18,7 +18,8 @@ def main() -> int:
     """Serve as `hadesd serve` does."""
     start = functools.partial(Worker, command=(sys.executable, str(FAKE_WORKER)))
     try:
-        return serve(Paths(), Settings(**json.loads(sys.argv[1])), start_worker=start)
+        paths = Paths()
+        return serve(paths, load_settings(paths.config_file, json.loads(sys.argv[1])), start_worker=start)
     except HadesError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -55,6 +55,16 @@ def test_what_a_worker_commits_is_there_once(tmp_path: Path) -> None:
     assert history.seconds_per_generation == 4.0
 
 
+def test_pages_together_are_everything(tmp_path: Path) -> None:
+    write(tmp_path, range(1, 101))
+    history = History(tmp_path)
+    pages = [history.select(after, 8, after + 8)[1] for after in range(0, 112, 8)]
+    assert [m.generation for page in pages for m in page] == list(range(1, 101))
+    assert len(history.select(0, 8, 90)[1]) <= 8
+    assert history.select(0, 8, 90)[1][-1].generation == 90
+    assert history.select(50, 8, 20) == (100, ())
+
+
 def test_a_workers_first_generation_compiles_and_says_nothing_about_the_next(tmp_path: Path) -> None:
     history = History(tmp_path)
     history.resync(0)

@@ -1,0 +1,117 @@
+"""hadesd mirror: a copy of every generation for TensorBoard or Weights & Biases, by a client of the daemon."""
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import importlib.util
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hades_protocol.errors import ExitCode, HadesError, UsageError, WrongStateError
+from hades_protocol.paths import Paths
+from hadesd.cli.output import print_json, say
+from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_verb
+
+if TYPE_CHECKING:
+    from hadesd.telling.mirror import OpenTarget
+
+EXTRAS = {"tensorboardX": "tensorboard", "wandb": "wandb"}
+LOCK = ".hades-mirror.lock"
+PROJECT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "mirror",
+        "copy every generation into TensorBoard event files or to Weights & Biases, until Ctrl-C",
+        "hadesd mirror --tensorboard boards\nhadesd mirror --tensorboard boards @ --once\n"
+        "hadesd mirror --wandb my-project",
+    )
+    parser.add_argument("runs", nargs="*", metavar="RUN", help=f"{RUN_HELP}; none: all there are and will be")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--tensorboard", metavar="DIR", help="event files in DIR/RUN (then: tensorboard --logdir DIR)")
+    where.add_argument("--wandb", metavar="PROJECT", help="a project of Weights & Biases, as 'wandb login' left it")
+    parser.add_argument("--once", action="store_true", help="copy what there is and exit")
+    parser.add_argument("--json", action="store_true", help="at the end, print JSON on stdout: how much was copied")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Mirror; SIGTERM, and the end of all named runs, end it with status 0."""
+    paths = Paths()
+    try:
+        with _place(args, paths) as open_target:
+            copied = asyncio.run(_mirror(args, paths, open_target))
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise HadesError(
+            f"cannot write {error.filename or 'the mirror'}: {why}; the next mirror goes on there"
+        ) from None
+    if args.json:
+        print_json({"schema": 1, "generations_copied": copied})
+    return ExitCode.OK
+
+
+async def _mirror(args: argparse.Namespace, paths: Paths, open_target: "OpenTarget") -> int:
+    from hades_protocol.client import Client
+    from hades_protocol.keys import destination
+    from hadesd.telling.mirror import Mirror
+
+    where = destination(paths)
+    client = Client(where.control, where.events, keys=where.keys)
+    mirror = Mirror(client, open_target, args.runs, where.local, say)
+    working = asyncio.create_task(mirror.run(args.once))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, working.cancel)
+    try:
+        await working
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # Ctrl-C
+            raise
+    finally:
+        client.close()
+    return mirror.copied
+
+
+@contextlib.contextmanager
+def _place(args: argparse.Namespace, paths: Paths) -> "Iterator[OpenTarget]":
+    """Where the copies go; one mirror at a time."""
+    if args.tensorboard is not None:
+        _require("tensorboardX", "--tensorboard")
+        top = Path(args.tensorboard).absolute()
+        with _locked(top):
+            from hadesd.telling.tensorboard import EventFile
+
+            yield lambda summary, spec: EventFile(top, summary, spec)
+        return
+    project: str = args.wandb
+    if not PROJECT.fullmatch(project):
+        raise UsageError(f"'{project[:80]}' cannot name a project: it takes letters, digits, '-', '_' and '.'")
+    _require("wandb", "--wandb")
+    notes = paths.state / "mirrors" / "wandb" / project
+    with _locked(notes):
+        from hadesd.telling.wandb_mirror import WandbRun
+
+        yield lambda summary, spec: WandbRun(project, notes, summary, spec)
+
+
+def _require(package: str, flag: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise UsageError(f"'hadesd mirror {flag}' needs {package}: pip install 'hades-distil[{EXTRAS[package]}]'")
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    directory.mkdir(parents=True, exist_ok=True)
+    with open(directory / LOCK, "ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WrongStateError(f"another 'hadesd mirror' writes into {directory}: end it first") from None
+        yield

@@ -1,0 +1,64 @@
+"""Which steps of a run are told to hooks, and in what words. Pure."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from hades_protocol.messages import RunSummary
+from hades_protocol.run_state import RunState
+from hadesd import settings
+from hadesd.supervisor.machine_state import Run
+
+SCHEMA = 1
+
+HookEvent = Literal["finished", "failed", "paused", "yielded"]
+
+EVENTS: tuple[HookEvent, ...] = ("finished", "failed", "paused", "yielded")
+
+_BY_STATE: dict[RunState, HookEvent] = {
+    RunState.FINISHED: "finished",
+    RunState.FAILED: "failed",
+    RunState.PAUSED: "paused",
+}
+
+
+class HookInput(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hook reads from its standard input, as JSON.
+
+    time: Unix time of the event. run: the same as in `hadesd status --json`. test: sent by `hadesd hooks test`.
+    """
+
+    schema: int = SCHEMA
+    event: HookEvent
+    time: float
+    reason: str
+    run: RunSummary
+    host: str
+    state_directory: str
+    test: bool = False
+
+
+def event_of(before: Run, after: Run) -> HookEvent | None:
+    """What a step of the state machine means to people who wait for it; None: nothing that they asked about.
+
+    Steps are looked at and not what run.json notes: a queued run is paused by the wish alone, a running one some
+    time after it, and a full disk pauses without any wish. A new daemon takes runs in without a step, so nothing
+    is told again after a restart.
+    """
+    if after.state == before.state:
+        return None
+    if before.leaving == "yield" and after.state == RunState.QUEUED:
+        return "yielded"
+    return _BY_STATE.get(after.state)
+
+
+def commands_for(event: HookEvent, hooks: settings.Hooks) -> tuple[tuple[str, ...], ...]:
+    """The commands that an event calls for: its own, and the one for any event."""
+    own: tuple[str, ...] | None = getattr(hooks, event)
+    return tuple(command for command in (own, hooks.any) if command)
+
+
+def environment(told: HookInput, base: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a hook: the daemon's, and what a line of shell wants to know without reading JSON."""
+    return {**base, "HADES_EVENT": told.event, "HADES_RUN": told.run.id}
