@@ -1,6 +1,7 @@
 """hadesd run: one distillation in the foreground, for batch systems."""
 
 import argparse
+import json
 import os
 import shlex
 import signal
@@ -14,6 +15,7 @@ from hades_protocol.errors import ExitCode, UsageError, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import ENDED, RunState
+from hadesd.cli.devices import gpus
 from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.follow import ProgressLine, progress
 from hadesd.cli.output import number, print_json, say
@@ -48,6 +50,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         EXAMPLES,
     )
     add_settings(parser)
+    parser.add_argument("--gpus", metavar="G", type=gpus, help="GPUs: auto (default: one), a number, or indices: 0,2")
     parser.add_argument(
         "--directory", metavar="DIR", type=Path, default=Path("hades-run"), help="the run's own directory (hades-run)"
     )
@@ -94,7 +97,7 @@ def _check_directory(paths: Paths) -> None:
     directory = paths.state
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        strange = any(directory.iterdir()) and not paths.lock.exists()
+        strange = not paths.lock.exists() and any(child != paths.runtime for child in directory.iterdir())
     except OSError as error:
         raise UsageError(f"cannot use --directory {directory}: {error.strerror or error}; give another one") from None
     if strange:
@@ -106,19 +109,26 @@ def _check_directory(paths: Paths) -> None:
 
 def _spec(args: argparse.Namespace, paths: Paths) -> "RunSpec | None":
     """What was asked for; None where nothing was and a run is there."""
+    from hadesd.supervisor.dispatch import check_gpus
     from hadesd.supervisor.gpus import usable_gpus
     from hadesd.supervisor.one_shot import check_same, find_run
 
     stored = find_run(paths.runs)
+    present = [gpu.index for gpu in usable_gpus(os.environ)]
+    if args.gpus is not None:
+        args.assignments.append(f"resources.gpus={json.dumps(args.gpus)}")
     named = (args.env, args.method, args.preset, args.spec, args.seed)
-    if stored is not None and not args.assignments and all(value is None for value in named):
-        return None
     if stored is None:
-        return asked_spec(args, bool(usable_gpus(os.environ)))
-    record, spec = stored
-    # A requeued job may come to a node without a GPU: what was chosen for the user the first time stays.
-    asked = asked_spec(args, gpu=spec.preset == "published")
-    check_same(record, spec, asked, paths.state)
+        asked = asked_spec(args, bool(present))
+    elif not args.assignments and all(value is None for value in named):
+        check_gpus(stored[1].resources.gpus, present or None)
+        return None
+    else:
+        record, spec = stored
+        # A requeued job may come to a node without a GPU: what was chosen for the user the first time stays.
+        asked = asked_spec(args, gpu=spec.preset == "published")
+        check_same(record, spec, asked, paths.state)
+    check_gpus(asked.resources.gpus, present or None)
     return asked
 
 

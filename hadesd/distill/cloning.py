@@ -23,15 +23,17 @@ def clone(
     optimizer: optax.GradientTransformation,
     epochs: int,
     rate_factor: jax.Array | None = None,
+    weights: jax.Array | None = None,
 ) -> tuple[Params, jax.Array]:
     """Train a policy on the pairs: `epochs` steps on the whole dataset.
 
     states [D, *obs], targets [D, A]. rate_factor: float32 [], a factor on the optimiser's learning rate.
+    weights: float32 [D], of the pairs in the loss; None: all the same.
     Returns the parameters and the loss before the last step, float32 [].
     """
 
     def loss(p: Params) -> jax.Array:
-        return -policies.log_likelihood(policy, p, states, targets)
+        return -policies.log_likelihood(policy, p, states, targets, weights)
 
     def epoch(carry: tuple[Params, optax.OptState], _: None) -> tuple[tuple[Params, optax.OptState], jax.Array]:
         p, opt_state = carry

@@ -40,6 +40,22 @@ class Layout:
         """Dimensions of the vector."""
         return self.pairs * (prod(self.observation) + (0 if self.fixed_labels else self.actions))
 
+    @property
+    def owners(self) -> np.ndarray:
+        """int [size]: which pair each entry of the vector belongs to."""
+        evolved = 0 if self.fixed_labels else self.actions
+        pairs = np.arange(self.pairs)
+        return np.concatenate([np.repeat(pairs, prod(self.observation)), np.repeat(pairs, evolved)])
+
+    def elements(self, sources: np.ndarray) -> np.ndarray:
+        """Where the entries of another dataset's vector lie in this one's, int [size of the other].
+
+        sources: int [D], for each pair of the other dataset the pair of this one that it is.
+        """
+        entries, cut = np.arange(self.size), self.pairs * prod(self.observation)
+        blocks = (entries[:cut].reshape(self.pairs, -1), entries[cut:].reshape(self.pairs, -1))
+        return np.concatenate([block[sources].reshape(-1) for block in blocks])
+
     def unflatten(self, vector: jax.Array) -> Pairs:
         """The pairs in a vector float32 [size]; on a numpy vector it computes with numpy."""
         xp: Any = np if isinstance(vector, np.ndarray) else jnp

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from hadesd.distill import images, normalise, policies
+from hadesd.distill import normalise
 from hadesd.distill.images import ImageTask
-from hadesd.distill.judging import Shared, evaluate_candidate, evaluate_mean
+from hadesd.distill.judging import Shared, draw_shared, evaluate_candidate, evaluate_mean
 from hadesd.distill.problem import (
     CONSTANTS_STREAM,
     START_STREAM,
@@ -71,18 +71,11 @@ def ask_and_judge(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionStat
     """
     key_ask, key_init, key_evaluate, _ = _keys(problem, state)
     population, asked = problem.strategy.ask(key_ask, state.strategy)
-    inits = givens.fixed_init
-    if problem.layout is not None and inits is None:
-        inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.inits)
-    data = None
-    if isinstance(problem.env, ImageTask):
-        assert givens.train is not None
-        data = images.draw_batch(givens.train, problem.env.batch, key_evaluate)
+    shared = draw_shared(problem, state.constants, givens, key_init, key_evaluate)
 
     def judge(shared: Shared, candidate: jax.Array) -> Outcome:
         return evaluate_candidate(problem, shared, candidate)
 
-    shared = Shared(inits, state.constants, data, key_evaluate)
     return Judged(population, map_over_mesh(mesh, chunk, judge, shared, population), asked)
 
 

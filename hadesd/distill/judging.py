@@ -31,8 +31,27 @@ class Shared(NamedTuple):
     key: jax.Array
 
 
-def evaluate_candidate(problem: Problem, shared: Shared, candidate: jax.Array) -> Outcome:
-    """Fitness of one candidate float32 [dim]: clone k policies and judge each."""
+def draw_shared(
+    problem: Problem, constants: Statistics, givens: Givens, key_init: jax.Array, key_evaluate: jax.Array
+) -> Shared:
+    """The initialisations, images and random numbers that a population is compared on."""
+    inits = givens.fixed_init
+    if problem.layout is not None and inits is None:
+        inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.inits)
+    data = None
+    if isinstance(problem.env, ImageTask):
+        assert givens.train is not None
+        data = images.draw_batch(givens.train, problem.env.batch, key_evaluate)
+    return Shared(inits, constants, data, key_evaluate)
+
+
+def evaluate_candidate(
+    problem: Problem, shared: Shared, candidate: jax.Array, weights: jax.Array | None = None
+) -> Outcome:
+    """Fitness of one candidate float32 [dim]: clone k policies and judge each.
+
+    weights: float32 [D], of the pairs in the cloning's loss; None: all the same.
+    """
     keys = jax.random.split(shared.key, problem.inits)
     if problem.layout is None:
         assert problem.unflatten is not None
@@ -43,19 +62,24 @@ def evaluate_candidate(problem: Problem, shared: Shared, candidate: jax.Array) -
         factor = None
         if variation is not None:
             policy, factor = Switched(problem.alternatives, variation.activation), variation.rate_factor
-        return _judge(problem, policy, shared, _train(problem, policy, params, candidate, factor), key)
+        return _judge(problem, policy, shared, _train(problem, policy, params, candidate, factor, weights), key)
 
     fitness, episodes, unfinished = jax.vmap(one)(shared.inits, keys, problem.variation)
     return Outcome(jnp.mean(fitness), jnp.sum(episodes), jnp.sum(unfinished))
 
 
 def _train(
-    problem: Problem, policy: Policy, params: Params, candidate: jax.Array, rate_factor: jax.Array | None = None
+    problem: Problem,
+    policy: Policy,
+    params: Params,
+    candidate: jax.Array,
+    rate_factor: jax.Array | None = None,
+    weights: jax.Array | None = None,
 ) -> Params:
     assert problem.layout is not None
     assert problem.optimizer is not None
     states, targets = problem.layout.unflatten(candidate)
-    trained, _ = cloning.clone(policy, params, states, targets, problem.optimizer, problem.epochs, rate_factor)
+    trained, _ = cloning.clone(policy, params, states, targets, problem.optimizer, problem.epochs, rate_factor, weights)
     return trained
 
 

@@ -129,19 +129,30 @@ def init_fixed(policy: MLP | CNN, seed: int, observation: tuple[int, ...]) -> Pa
     return jax.tree.map(lambda leaf: leaf[None], params)
 
 
-def log_likelihood(policy: Policy, params: Params, observations: jax.Array, targets: jax.Array) -> jax.Array:
+def log_likelihood(
+    policy: Policy, params: Params, observations: jax.Array, targets: jax.Array, weights: jax.Array | None = None
+) -> jax.Array:
     """Mean log-likelihood of the targets, float32 [].
 
     observations [D, *obs]; targets [D, A]: actions (continuous) or label probabilities (discrete).
     Continuous: mean over D of log N(action | mean, exp(log_std)), summed over dimensions. Discrete: the
     cross-entropy's negative averaged over all D x A entries, which scales the gradient by 1/A as published.
+    weights: float32 [D], not all 0, of a weighted mean over D: a pair of weight 0 might as well not be there.
     """
     head, log_std = jax.vmap(lambda o: policy.apply(params, o))(observations)
     if policy.discrete:
-        return jnp.mean(targets * jax.nn.log_softmax(head))
+        return _mean_over_pairs(targets * jax.nn.log_softmax(head), weights)
     z = (targets - head) * jnp.exp(-log_std)
     density = -0.5 * jnp.square(z) - log_std - 0.5 * jnp.log(2.0 * jnp.pi)
-    return jnp.mean(jnp.sum(density, axis=-1))
+    return _mean_over_pairs(jnp.sum(density, axis=-1), weights)
+
+
+def _mean_over_pairs(values: jax.Array, weights: jax.Array | None) -> jax.Array:
+    """Mean of values [D, ...], float32 []."""
+    if weights is None:
+        return jnp.mean(values)
+    each = jnp.mean(values.reshape(values.shape[0], -1), axis=1)
+    return jnp.sum(weights * each) / jnp.sum(weights)
 
 
 def act(policy: Policy, params: Params, observation: jax.Array, key: jax.Array, greedy: bool) -> jax.Array:

@@ -22,6 +22,9 @@ START_STREAM = 2**32 - 2
 MEAN_STREAM = 2**32 - 3
 """Folded into a generation's key: the random numbers of the mean dataset's own evaluation."""
 
+LEAVE_ONE_OUT_STREAM = 2**32 - 4
+"""A generation that no run reaches, like CONSTANTS_STREAM; the generation before a resize is folded into its key."""
+
 
 def generation_key(seed: int, generation: Any) -> jax.Array:
     """Key of a generation (the first is 0)."""

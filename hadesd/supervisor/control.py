@@ -9,15 +9,18 @@ import structlog
 
 from hades_protocol import codec, version
 from hades_protocol import commands as c
+from hades_protocol.control import MAX_REQUEST
 from hades_protocol.errors import HadesError, InternalError, ProtocolMismatchError, UsageError, WrongStateError
+from hades_protocol.messages import DaemonInfo
 from hadesd.supervisor import machine_words as w
+from hadesd.supervisor.sparing import Sparingly
 from hadesd.supervisor.supervisor import Supervisor
 from hadesd.supervisor.thinning import MIN_POINTS
 
-MAX_REQUEST = 2**20
-"""Bytes; the largest request is a spec of a few kilobytes."""
-
 MAX_POINTS = 100_000
+MAX_DEPTH = 32
+MAX_TEXT = 4000
+"""Letters of a refusal: it may repeat what was asked, and that may be long."""
 
 log = structlog.get_logger()
 
@@ -34,13 +37,16 @@ class Control:
     """Checks requests and has the supervisor carry them out.
 
     stop: called for a Shutdown request.
+    check: called with every request; a HadesError from it refuses the request.
     """
 
-    def __init__(self, supervisor: Supervisor, stop: Callable[[], None]) -> None:
+    def __init__(self, supervisor: Supervisor, stop: Callable[[], None], check: Callable[[c.Request], None]) -> None:
         self._supervisor = supervisor
         self._stop = stop
+        self._check = check
         self.refused = 0
         self.expired = 0
+        self._sparing = Sparingly()
 
     def answer(self, frames: list[bytes]) -> bytes | None:
         """The reply to the frames after the sender's identity; None where nobody waits for one any more."""
@@ -50,31 +56,33 @@ class Control:
                 raise ProtocolMismatchError(f"a request is one frame, not {len(frames)}")
             if len(frames[0]) > MAX_REQUEST:
                 raise ProtocolMismatchError(f"a request of {len(frames[0])} bytes exceeds the limit of {MAX_REQUEST}")
-            envelope = codec.decode(frames[0], _Envelope)
-            request = _read(frames[0], envelope)
+            raw = codec.unpack(frames[0])
+            envelope = codec.convert(raw, _Envelope)
+            request = _read(raw, envelope)
             if request.expires_at is not None and request.expires_at < time.time():
                 self.expired += 1
-                log.info("request expired before it was read", verb=envelope.verb)
+                self._sparing.info("request expired before it was read", verb=envelope.verb[:40])
                 return None
             if request.session not in (None, self._supervisor.info.session):
                 raise WrongStateError("the daemon was restarted since: look again, then repeat the request")
+            self._check(request)
             return _reply(envelope, self._carry_out(request))
         except HadesError as error:
             self.refused += isinstance(error, ProtocolMismatchError)
-            log.info("request refused", verb=envelope.verb[:40], code=error.code, why=str(error))
+            self._sparing.info("request refused", verb=envelope.verb[:40], code=error.code, why=str(error)[:400])
             return _failure(envelope, error)
-        except Exception as error:  # a bug in one verb must not end the daemon and its runs
-            log.error("request failed", verb=envelope.verb, exc_info=True)
+        except Exception as error:  # noqa: BLE001 — a bug in one verb must not end the daemon and its runs
+            self._sparing.error("request failed", verb=envelope.verb[:40], exc_info=True)
             return _failure(envelope, InternalError(f"the daemon failed on it ({error!r}); daemon.log has the details"))
 
     def _carry_out(self, request: c.Request) -> Any:
         daemon = self._supervisor
         match request:
             case c.Hello():
-                return daemon.info
+                return self._info()
             case c.Snapshot():
                 return c.SnapshotResult(
-                    daemon=daemon.info, seq=daemon.seq, runs=daemon.summaries(), gpus=daemon.gpus()
+                    daemon=self._info(), seq=daemon.seq, runs=daemon.summaries(), gpus=daemon.gpus()
                 )
             case c.Start():
                 return daemon.submit(request.spec, request.group, request.priority)
@@ -101,24 +109,39 @@ class Control:
             case c.History():
                 if not MIN_POINTS <= request.points <= MAX_POINTS:
                     raise UsageError(f"points = {request.points} is not accepted: {MIN_POINTS} to {MAX_POINTS}")
-                return daemon.history(request.run, request.after, request.points)
+                return daemon.history(request.run, request.after, request.points, request.upto)
             case c.GetDataset():
                 return daemon.dataset(request.run)
             case c.Shutdown():
                 log.info("shutdown requested")
                 self._stop()
-                return daemon.info
+                return self._info()
         raise ProtocolMismatchError(f"this daemon does not know the verb of {type(request).__name__}")
 
+    def _info(self) -> DaemonInfo:
+        return msgspec.structs.replace(self._supervisor.info, refused=self.refused)
 
-def _read(data: bytes, envelope: _Envelope) -> c.Request:
+
+def _read(raw: Any, envelope: _Envelope) -> c.Request:
     if not version.is_compatible(envelope.protocol_major):
         raise ProtocolMismatchError(
             f"the daemon speaks protocol {version.MAJOR}, the client {envelope.protocol_major}: "
             "install the same version of hades on both sides, then restart the daemon"
         )
-    request: c.Request = codec.decode(data, c.AnyRequest)  # type: ignore[arg-type]
+    _refuse_deep(raw)
+    request: c.Request = codec.convert(raw, c.AnyRequest)
     return request
+
+
+def _refuse_deep(raw: Any) -> None:
+    """Settings are two levels deep. What is a thousand deep ends in a RecursionError somewhere, sooner or later."""
+    level = [raw]
+    for _ in range(MAX_DEPTH):
+        values = (value for one in level for value in (one.values() if isinstance(one, dict) else one))
+        level = [value for value in values if isinstance(value, dict | list)]
+        if not level:
+            return
+    raise ProtocolMismatchError(f"a request is at most {MAX_DEPTH} levels deep")
 
 
 def _reply(envelope: _Envelope, result: Any) -> bytes:
@@ -128,5 +151,5 @@ def _reply(envelope: _Envelope, result: Any) -> bytes:
 
 
 def _failure(envelope: _Envelope, error: HadesError) -> bytes:
-    body = c.ErrorBody(code=error.code, message=str(error))
+    body = c.ErrorBody(code=error.code, message=str(error)[:MAX_TEXT])
     return codec.encode(c.Reply(request_id=envelope.request_id, error=body))

@@ -3,18 +3,25 @@
 import ast
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hades_protocol.codec import Array
+from hades_protocol.codec import MAX_MESSAGE, Array
 from hades_protocol.errors import InternalError, NotFoundError
 from hades_protocol.messages import DatasetSnapshot
 
 DATASET_FILE = "dataset.npz"
 MAGIC = b"\x93NUMPY"
 MAX_HEADER = 10_000
+
+DAMAGE = (
+    *(OSError, KeyError, IndexError, ValueError, TypeError, SyntaxError, RecursionError, MemoryError),
+    *(struct.error, zlib.error, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError),
+)
+"""What zipfile, zlib, struct and ast raise for a file that is not what it should be."""
 
 
 class _Meta(msgspec.Struct, frozen=True):
@@ -37,12 +44,12 @@ def read_dataset(directory: Path, run: str) -> DatasetSnapshot:
     path = directory / DATASET_FILE
     try:
         with zipfile.ZipFile(path) as archive:
-            meta = msgspec.json.decode(_text(archive.read("meta.npy")), type=_Meta)
-            states = _array(archive.read("states.npy"))
-            actions = _array(archive.read("actions.npy"))
+            meta = msgspec.json.decode(_text(_member(archive, "meta.npy")), type=_Meta)
+            states = _array(_member(archive, "states.npy"))
+            actions = _array(_member(archive, "actions.npy"))
     except FileNotFoundError:
         raise NotFoundError(f"run {run} has no dataset yet: it is written with the first generation") from None
-    except (OSError, KeyError, ValueError, SyntaxError, struct.error, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise InternalError(f"{path} is damaged: {error}") from None
     return DatasetSnapshot(
         generation=meta.generation,
@@ -53,6 +60,15 @@ def read_dataset(directory: Path, run: str) -> DatasetSnapshot:
         observation_names=meta.observation_names,
         action_names=meta.action_names,
     )
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """One file of the archive, but never more than fits into a message: a zip may hold far more than its size."""
+    with archive.open(name) as file:
+        data = file.read(MAX_MESSAGE + 1)
+    if len(data) > MAX_MESSAGE:
+        raise ValueError(f"{name} has more than {MAX_MESSAGE} bytes")
+    return data
 
 
 def _array(data: bytes) -> Array:

@@ -51,7 +51,7 @@ class AllowList:
     def __init__(self, store: KeyStore) -> None:
         self._store = store
         self._sparing = Sparingly()
-        self.known = self.read()
+        self._admitted: dict[str, str] = {}
 
     def callback(self, domain: str, key: bytes) -> bool:
         """Whether a client with this public key (Z85) may come in.
@@ -62,7 +62,9 @@ class AllowList:
         name = self.read().get(public)
         if name is None:
             self._sparing.info("client refused: its key is not on the list", public_key=public)
-        return name is not None
+            return False
+        self._admitted[public] = name
+        return True
 
     def read(self) -> dict[str, str]:
         """Names by public key; none while the file cannot be read, so that a damaged list opens nothing."""
@@ -73,9 +75,12 @@ class AllowList:
             return {}
 
     def take_revoked(self) -> list[str]:
-        """Names whose keys have gone from the list since it was last asked."""
-        before, self.known = self.known, self.read()
-        return sorted(name for key, name in before.items() if key not in self.known)
+        """Names of those who were let in and whose keys have gone from the list since."""
+        known = self.read() if self._admitted else {}
+        gone = {key: name for key, name in self._admitted.items() if key not in known}
+        for key in gone:
+            del self._admitted[key]
+        return sorted(gone.values())
 
 
 class Doors:
@@ -137,7 +142,7 @@ class Doors:
                     f"cannot listen at {endpoint}: {error}; give another address to --listen "
                     "(or 'listen' in config.toml): it takes an IP address of this machine and two free ports"
                 ) from None
-        log.info("listening over TCP", control=self._tcp[0], events=self._tcp[1], clients=len(self._allowed.known))
+        log.info("listening over TCP", control=self._tcp[0], events=self._tcp[1], clients=len(self._allowed.read()))
 
     def open_ipc(self) -> None:
         """Bind the Unix sockets."""

@@ -1,12 +1,13 @@
 """The event loop: the only place of the daemon that knows asyncio and ZeroMQ."""
 
 import asyncio
+import contextlib
 import functools
 import os
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version as package_version
 from typing import Any
 
@@ -14,27 +15,32 @@ import structlog
 import zmq
 import zmq.asyncio
 
-from hades_protocol import codec, events, version
+from hades_protocol import events, version
+from hades_protocol.commands import Request
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
+from hadesd import logfiles
 from hadesd.settings import Settings
 from hadesd.supervisor import gpus
+from hadesd.supervisor.companion import Companion
 from hadesd.supervisor.control import Control
+from hadesd.supervisor.doors import Doors
 from hadesd.supervisor.fleet import Fleet
 from hadesd.supervisor.managed import StartWorker
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.supervisor import Supervisor
+from hadesd.telling.daemon_side import Telling
 
 CPU_SLOTS = 2
 SLOTS_PER_GPU = 2
 """The second is of use only to runs whose memory fractions let them share a GPU."""
 
-SEND_QUEUE = 10_000
-"""Events that are kept for a subscriber that does not keep up; then it loses some, and notices by their numbers."""
-
 LINGER_MS = 1000
 AFTER_KILL = 10.0
 """Seconds that killed workers get to be reaped before the daemon exits without them."""
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
+"""All mean the same: commit and exit. SIGUSR1 is what Slurm is asked to send ahead of a job's end."""
 
 log = structlog.get_logger()
 
@@ -44,13 +50,23 @@ class Daemon:
 
     start_worker: how a worker is started; tests give another program.
     say: shows a line to the person at the daemon's terminal, if there is one.
+    companions: are told of the daemon's life.
     """
 
-    def __init__(self, paths: Paths, settings: Settings, start_worker: StartWorker, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        settings: Settings,
+        start_worker: StartWorker,
+        say: Callable[[str], None],
+        companions: Sequence[Companion] = (),
+    ) -> None:
         self._paths = paths
         self._settings = settings
         self._start_worker = start_worker
         self._say = say
+        self._companions = companions
+        self._why = ""  # what asked the daemon to stop
         self._failed = False
 
     async def run(self) -> int:
@@ -59,24 +75,16 @@ class Daemon:
         self._stop_asked = asyncio.Event()
         context = zmq.asyncio.Context()
         try:
-            self._open(context)
-            await self._serve()
+            self._doors = Doors(context, self._paths, self._settings.listen)
+            with contextlib.closing(self._doors):
+                self._open()
+                await self._serve()
         finally:
             context.destroy(linger=LINGER_MS)
         return 1 if self._failed else 0
 
-    def _open(self, context: zmq.asyncio.Context) -> None:
-        self._events = context.socket(zmq.XPUB)
-        self._events.setsockopt(zmq.XPUB_VERBOSE, 1)
-        self._events.setsockopt(zmq.XPUB_WELCOME_MSG, events.WELCOME)
-        self._events.setsockopt(zmq.SNDHWM, SEND_QUEUE)
-        self._control = context.socket(zmq.ROUTER)
-        for socket in (self._events, self._control):
-            socket.setsockopt(zmq.MAXMSGSIZE, codec.MAX_MESSAGE)
-        # On the event socket alone: there a screen that is gone should cost nothing for long. A request's client
-        # has a deadline of its own, and on a starved machine a missed heartbeat would drop its request unanswered.
-        self._events.setsockopt(zmq.HEARTBEAT_IVL, 500)
-        self._events.setsockopt(zmq.HEARTBEAT_TIMEOUT, 1500)
+    def _open(self) -> None:
+        self._control, self._events = self._doors.control, self._doors.events
         fleet = Fleet(functools.partial(gpus.usable_gpus, dict(os.environ)), time.monotonic())
         session = secrets.token_hex(8)
         publisher = Publisher(session, self._send_event, time.time)
@@ -91,11 +99,12 @@ class Daemon:
             fleet=fleet,
             environ=dict(os.environ),
         )
-        self._requests = Control(self._supervisor, self._ask_to_stop)
+        self._requests = Control(self._supervisor, functools.partial(self._ask_to_stop, "a request"), self._check)
+        self._doors.open_tcp()  # it may fail, so before any worker is started
+        self._telling = Telling(self._supervisor, self._settings, self._paths, self._say)  # before anything happens
         # The runs are known before anybody can ask for them.
         self._supervisor.load()
-        self._events.bind(self._paths.events_endpoint)
-        self._control.bind(self._paths.control_endpoint)
+        self._doors.open_ipc()
 
     def _describe(self, session: str, found: int) -> DaemonInfo:
         return DaemonInfo(
@@ -116,24 +125,30 @@ class Daemon:
 
     async def _serve(self) -> None:
         self._loop.set_exception_handler(self._on_bug)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in STOP_SIGNALS:
             self._loop.add_signal_handler(number, functools.partial(self._on_signal, number))
         log.info("daemon ready", **_plain(self._supervisor.info))
-        tasks = [asyncio.create_task(job()) for job in (self._answer, self._watch_subscribers, self._tick)]
+        jobs = (self._answer, self._watch_subscribers, self._tick, self._doors.watch)
+        tasks = [asyncio.create_task(job()) for job in jobs]
         for task in tasks:
             task.add_done_callback(self._on_task_done)
         try:
+            for companion in self._companions:
+                companion.ready(self._supervisor, self._ask_to_stop)
             await self._stop_asked.wait()
             await self._drain()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._telling.close()
         log.info("daemon stopped", session=self._supervisor.info.session)
 
     async def _drain(self) -> None:
         """Workers commit and exit; requests are still answered meanwhile."""
         self._supervisor.stop()
+        for companion in self._companions:
+            companion.stopping(self._why)
         grace = self._settings.grace
         log.info("waiting for workers", runs=self._supervisor.working, grace=grace)
         if working := self._supervisor.working:
@@ -159,27 +174,39 @@ class Daemon:
             reply = self._requests.answer(frames)
             if reply is not None:
                 await self._control.send_multipart([sender, reply])
+            await asyncio.sleep(0)  # nothing above waits while requests wait: a flood must not hold up the rest
 
     async def _watch_subscribers(self) -> None:
         # Reading the XPUB is also what makes it send its welcome.
         while True:
             frames = await self._events.recv_multipart()
             self._publisher.subscription(frames[0])
+            await asyncio.sleep(0)  # as in _answer
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(events.HEARTBEAT_SECONDS)
             self._supervisor.tick()
+            for companion in self._companions:
+                companion.tick()
+            logfiles.rotate_open(self._paths.state / logfiles.DAEMON_STDERR, 1, 2)
 
-    def _ask_to_stop(self) -> None:
+    def _check(self, request: Request) -> None:
+        for companion in self._companions:
+            companion.check(request)
+
+    def _ask_to_stop(self, why: str) -> None:
+        self._why = self._why or why
         self._stop_asked.set()
 
     def _on_signal(self, number: int) -> None:
         again = self._stop_asked.is_set()
-        log.info("signal", name=signal.Signals(number).name, again=again, waiting_for=self._supervisor.working)
-        self._ask_to_stop()
+        name = signal.Signals(number).name
+        log.info("signal", name=name, again=again, waiting_for=self._supervisor.working)
+        self._ask_to_stop(name)
         if again:  # it changes nothing: the workers get their grace
-            self._say(f"still waiting for {', '.join(self._supervisor.working)}; nothing is lost by waiting")
+            waiting_for = ", ".join(self._supervisor.working) or "the daemon's own end"
+            self._say(f"still waiting for {waiting_for}; nothing is lost by waiting")
 
     def _on_task_done(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -192,7 +219,7 @@ class Daemon:
         """A bug of ours: workers commit and exit, so nothing is lost, and the exit code says so."""
         log.error("internal error, stopping", exc_info=error)
         self._failed = True
-        self._ask_to_stop()
+        self._ask_to_stop("an internal error")
 
 
 def _log_failure(sent: "asyncio.Future[Any]") -> None:
@@ -204,6 +231,12 @@ def _plain(info: DaemonInfo) -> dict[str, Any]:
     return {name: getattr(info, name) for name in info.__struct_fields__}
 
 
-def run_daemon(paths: Paths, settings: Settings, start_worker: StartWorker, say: Callable[[str], None]) -> int:
-    """Serve until SIGTERM, SIGINT or a Shutdown request; returns the exit code."""
-    return asyncio.run(Daemon(paths, settings, start_worker, say).run())
+def run_daemon(
+    paths: Paths,
+    settings: Settings,
+    start_worker: StartWorker,
+    say: Callable[[str], None],
+    companions: Sequence[Companion] = (),
+) -> int:
+    """Serve until one of STOP_SIGNALS, a Shutdown request or a companion's wish; returns the exit code."""
+    return asyncio.run(Daemon(paths, settings, start_worker, say, companions).run())

@@ -28,7 +28,7 @@ from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.fleet import Fleet
 from hadesd.supervisor.forking import choose_generation, copy_history
 from hadesd.supervisor.gpu_watch import GpuWatch
-from hadesd.supervisor.machine_state import CrashPolicy
+from hadesd.supervisor.machine_state import CrashPolicy, Run
 from hadesd.supervisor.managed import Managed, StartWorker, summarise
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.references import read_references
@@ -73,6 +73,10 @@ class Supervisor:
         self._watch = Watch(self._engine, settings)
         self._gpu_watch = GpuWatch(self._engine, fleet, publisher)
 
+    def listen(self, listener: Callable[[Managed, Run, Run], None]) -> None:
+        """Have every change of a run's state told to a function that does not wait: the run before and after it."""
+        self._engine.listeners.append(listener)
+
     # What clients ask ----------------------------------------------------------------------------------------
 
     @property
@@ -95,10 +99,10 @@ class Supervisor:
             run=summarise(managed), spec=managed.record.spec, seams=runs.story(managed.record, managed.directory)
         )
 
-    def history(self, name: str, after: int, points: int) -> HistoryResult:
+    def history(self, name: str, after: int, points: int, upto: int | None = None) -> HistoryResult:
         """Metrics of a run, and the levels to compare them with."""
         managed = self.find(name)
-        total, metrics = managed.history.select(after, points)
+        total, metrics = managed.history.select(after, points, upto)
         return HistoryResult(
             run=managed.run.id,
             seq=self.seq,
@@ -254,6 +258,11 @@ class Supervisor:
     def working(self) -> list[str]:
         """Runs that have a worker process."""
         return [managed.run.id for managed in self._engine.runs.values() if managed.worker is not None]
+
+    @property
+    def stuck(self) -> list[str]:
+        """Runs whose worker survives SIGKILL."""
+        return self._watch.stuck
 
     def grace_over(self) -> None:
         """SIGKILL the workers that are left after `stop`."""

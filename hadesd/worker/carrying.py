@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.run_spec import RunSpec, build_spec
+from hadesd.distill import resizing
 from hadesd.distill.generation import init_state
 from hadesd.distill.problem import EvolutionState, Problem
 from hadesd.worker import build
@@ -38,7 +39,7 @@ def settings_then(manifest: dict[str, Any], spec: RunSpec) -> RunSpec:
 
 def shape_of(spec: RunSpec, then: RunSpec, problem: Problem, mean: jax.Array) -> EvolutionState:
     """The abstract state in a checkpoint that was written with the settings `then`."""
-    if then.dataset.pairs != spec.dataset.pairs:
+    if _form(then) != _form(spec):
         problem, mean = build.build(_as_then(spec, then))
     return jax.eval_shape(lambda: init_state(problem, mean))
 
@@ -51,40 +52,59 @@ def carry(
     Raises:
         UsageError: the strategy's state cannot follow.
     """
-    if then.dataset.pairs != spec.dataset.pairs:
-        state = _resize_pairs(spec, then, problem, mesh, chunk, state)
+    if _form(then) != _form(spec):
+        state = _resize(spec, then, problem, mesh, chunk, state)
     if then.evolution.sigma != spec.evolution.sigma:
         state = _rescale(state, spec.evolution.sigma / then.evolution.sigma)
     changed = [f"{name} {of(then)} → {of(spec)}" for name, of in SIZES if of(then) != of(spec)]
     return state, ", ".join(changed)
 
 
-def _resize_pairs(
+def _resize(
     spec: RunSpec, then: RunSpec, problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState
 ) -> EvolutionState:
-    from hadesd.distill import resizing
-
     before, _ = build.build(_as_then(spec, then))
-    if before.layout is None:
-        raise UsageError("method es has no pairs to resize")
     try:
-        if spec.dataset.pairs > then.dataset.pairs:
-            sources = resizing.sources_to_grow(before.layout, spec.dataset.pairs)
-        else:
-            everywhere = NamedSharding(mesh, PartitionSpec())
-            costs = resizing.leave_one_out(before, mesh, chunk, jax.device_put(state, everywhere))
-            sources = resizing.sources_to_keep(before.layout, np.asarray(costs), spec.dataset.pairs)
+        if then.dataset.pairs == spec.dataset.pairs:
+            return resizing.resize_population(before, problem, state)
+        sources = _sources(before, spec.dataset.pairs, mesh, chunk, state)
         return resizing.resize_pairs(before, problem, sources, state)
     except resizing.CannotResize as error:
         raise UsageError(
-            f"dataset.pairs cannot change from {then.dataset.pairs} to {spec.dataset.pairs}: {error}; "
-            f"go on with 'hadesd resize RUN --pairs {then.dataset.pairs}', then resume"
+            f"cannot go on with {_words(_form(spec))} after {_words(_form(then))}: {error}; "
+            f"go back with 'hadesd resize RUN --pairs {then.dataset.pairs} --population {then.evolution.population}', "
+            "then resume"
         ) from None
 
 
+def _sources(before: Problem, pairs: int, mesh: Mesh, chunk: int, state: EvolutionState) -> np.ndarray:
+    """For each pair that there will be, the pair of now that it continues."""
+    if before.layout is None:
+        raise resizing.CannotResize("method es evolves the policy's own parameters: there are no pairs")
+    if pairs >= before.layout.pairs:
+        return resizing.sources_to_grow(before.layout, pairs)
+    everywhere = jax.device_put(state, NamedSharding(mesh, PartitionSpec()))
+    costs = resizing.leave_one_out(before, mesh, chunk, everywhere)
+    return resizing.sources_to_keep(before.layout, np.asarray(costs), pairs)
+
+
+def _form(spec: RunSpec) -> tuple[int, int]:
+    """What the form of the state depends on and a resize can change: pairs and population."""
+    return spec.dataset.pairs, spec.evolution.population
+
+
+def _words(form: tuple[int, int]) -> str:
+    return f"{form[0]} pairs and a population of {form[1]}"
+
+
 def _as_then(spec: RunSpec, then: RunSpec) -> RunSpec:
-    """Today's settings with the pairs of then: what the state's form depends on."""
-    return replace(spec, dataset=replace(spec.dataset, pairs=then.dataset.pairs))
+    """Today's settings with the form of then."""
+    pairs, population = _form(then)
+    return replace(
+        spec,
+        dataset=replace(spec.dataset, pairs=pairs),
+        evolution=replace(spec.evolution, population=population),
+    )
 
 
 def _rescale(state: EvolutionState, factor: float) -> EvolutionState:

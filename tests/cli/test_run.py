@@ -279,6 +279,7 @@ def test_a_directory_of_other_things_is_left_alone(job: Job) -> None:
         ("new", [], 2, "no environment given"),
         ("new", ["--env", "Nowhere"], 2, "unknown environment"),
         ("new", ["--env", "ant", "--grace", "-1"], 2, "grace = -1"),
+        ("new", ["--env", "ant", "--gpus", "2"], 2, "resources.gpus = 2 cannot be met"),
         ("/proc/hades", ["--env", "ant"], 2, "cannot use --directory /proc/hades"),
     ],
 )

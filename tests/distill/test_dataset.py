@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 from hypothesis import given
@@ -43,3 +45,32 @@ def test_fixed_labels_are_spread_evenly_in_action_order(pairs, actions):
     assert counts.sum() == pairs
     assert counts.max() - counts.min() <= 1
     assert list(labels.argmax(1)) == sorted(labels.argmax(1))
+
+
+@given(layouts, st.lists(st.integers(0, 100), min_size=1, max_size=30), st.integers(0, 2**32 - 1))
+def test_elements_lead_from_a_dataset_to_one_of_its_own_pairs_in_another_order_and_number(layout, picks, seed):
+    sources = np.array(picks) % layout.pairs
+    vector = np.random.default_rng(seed).normal(size=layout.size).astype(np.float32)
+    other = replace(layout, pairs=len(sources))
+    states, targets = other.unflatten(vector[layout.elements(sources)])
+    mine = layout.unflatten(vector)
+    assert np.array_equal(states, mine.states[sources])
+    if not layout.fixed_labels:
+        assert np.array_equal(targets, mine.targets[sources])
+
+
+@given(layouts)
+def test_every_entry_belongs_to_the_pair_in_which_a_change_of_it_shows(layout):
+    owners = layout.owners
+    assert owners.shape == (layout.size,)
+    for entry in range(0, layout.size, 7):
+        vector = np.zeros(layout.size, np.float32)
+        vector[entry] = 1.0
+        changed, plain = layout.unflatten(vector), layout.unflatten(np.zeros(layout.size, np.float32))
+        differs = [
+            pair
+            for pair in range(layout.pairs)
+            if any(not np.array_equal(a[pair], b[pair]) for a, b in zip(changed, plain, strict=True))
+        ]
+        single_label = layout.discrete and layout.actions == 1  # its probability is 1 whatever the logit
+        assert differs == [owners[entry]] or (single_label and differs == [])

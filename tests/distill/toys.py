@@ -3,6 +3,12 @@
 import jax
 import jax.numpy as jnp
 
+from hadesd.distill import cloning, strategies
+from hadesd.distill.dataset import Layout
+from hadesd.distill.policies import MLP
+from hadesd.distill.problem import Givens, Problem
+from hadesd.distill.rollout import Evaluation
+
 
 class Counter:
     """Reward 1 a step; an episode lasts `length` steps; the observation is [steps, 1 - steps]."""
@@ -61,3 +67,24 @@ class Echo:
     def step(self, key, state, action):
         done = state + 1 >= 4
         return jnp.where(done, 0, state + 1), jnp.ones(1), action[0], done
+
+
+def problem(env, pairs: int, strategy=None, population: int = 16, labels: str = "learned") -> Problem:
+    """A small problem around one of these environments; two initialisations, judged greedily."""
+    layout = Layout(pairs, env.observation, env.actions, env.discrete, labels)
+    return Problem(
+        env=env,
+        policy=MLP(env.actions, env.discrete, width=8, depth=1, activation="tanh"),
+        evaluation=Evaluation(environments=2, steps=4, normalisation="none", greedy=True),
+        strategy=strategy or strategies.snes(population, layout.size, sigma=0.5, learning_rate=1.0, temperature=20.0),
+        population=population,
+        inits=2,
+        seed=3,
+        layout=layout,
+        optimizer=cloning.make_optimizer("adam", 1e-2, None),
+        epochs=20,
+        givens=Givens(),
+        unflatten=None,
+        mean_inits=1,
+        mean_groups=1,
+    )

@@ -1,0 +1,103 @@
+"""Forks and resizes with the real worker: what goes on unchanged is bit for bit the same."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hades_protocol import commands
+from hades_protocol.run_state import RunState
+from hades_protocol.settings import merge
+from tests.helpers.daemon import Home, until
+from tests.helpers.specs import TINY
+
+S = RunState
+
+
+def spec(generations: int, **sections: Any) -> dict[str, Any]:
+    small = merge(TINY, {"evolution": {"generations": generations}, "checkpoints": {"keep_newest": 10_000}})
+    return merge(small, sections)
+
+
+def finished(home: Home, run: str) -> Path:
+    until(lambda: home.show(run).state == S.FINISHED, f"{run} is finished, but: {home.show(run)}", 240.0)
+    return home.paths.runs / run
+
+
+def metrics(directory: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+
+
+def seams(directory: Path, kind: str) -> list[dict[str, Any]]:
+    path = directory / "seams.jsonl"
+    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [seam for seam in found if seam["kind"] == kind]
+
+
+def test_a_fork_with_nothing_changed_ends_like_its_parent_and_one_with_a_change_leaves_it_there(home: Home) -> None:
+    home.daemon()
+    parent = finished(home, home.ask(commands.Start, spec=spec(8)).id)
+    twin = home.hadesd("fork", f"{parent.name}@4", "--json")
+    assert twin.returncode == 0, twin.stderr
+    twin_run = json.loads(twin.stdout)["run"]
+    assert twin_run["parent"] == {"run": parent.name, "generation": 4}
+    directory = finished(home, twin_run["id"])
+    assert (directory / "metrics.jsonl").read_bytes() == (parent / "metrics.jsonl").read_bytes()
+    ours, theirs = (np.load(d / "dataset.npz")["states"] for d in (directory, parent))
+    assert np.array_equal(ours, theirs)
+
+    other = home.hadesd("fork", f"{parent.name}@4", "--set", "evolution.sigma=0.03", "--set", "seed=9")
+    assert "evolution.sigma  0.3 → 0.03" in other.stderr
+    changed = metrics(finished(home, other.stdout.strip()))
+    before = metrics(parent)
+    assert changed[:4] == before[:4]
+    assert changed[4] != before[4]
+    assert changed[4]["sigma"] == pytest.approx(before[4]["sigma"] / 10, rel=0.01)
+    history: commands.HistoryResult = home.ask(commands.History, run=other.stdout.strip())
+    assert [(mark.kind, mark.generation) for mark in history.marks] == [("fork", 4), ("resume", 4)]
+
+    refused = home.hadesd("fork", f"{parent.name}@4", "--set", "env=hopper")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    missing = home.hadesd("fork", f"{parent.name}@99")
+    assert missing.returncode == 3
+    assert "it has 1, 2, 3, 4, 5, 6, 7, 8" in missing.stderr
+
+
+def test_a_run_that_is_resized_while_it_computes_equals_a_twin_that_was_forked_with_that_size(home: Home) -> None:
+    home.daemon()
+    plain = home.ask(commands.Start, spec=spec(250)).id
+    run = home.ask(commands.Start, spec=spec(250)).id
+    home.reaches(run, S.RUNNING, 3)
+    done = home.hadesd("resize", run, "--pairs", "6", "--population", "12")
+    assert done.returncode == 0, done.stderr
+    assert "dataset.pairs         2 → 6" in done.stderr
+
+    def resized() -> list[dict[str, Any]]:
+        return seams(home.paths.runs / run, "resize")
+
+    (grown,) = until(resized, "the resize is carried out")
+    assert grown["text"] == "population 8 → 12, pairs 2 → 6"
+    home.reaches(run, S.RUNNING, grown["generation"] + 3)
+    home.hadesd("pause", run)
+    home.hadesd("resize", run, "--pairs", "4")
+    assert home.show(run).state == S.PAUSED
+    home.hadesd("resume", run)
+    directory = finished(home, run)
+    shrunk = seams(directory, "resize")[-1]
+    assert shrunk["text"] == "pairs 6 → 4"
+    assert np.load(directory / "dataset.npz")["states"].shape[0] == 4
+    assert [change["reason"] for change in home.record(run)["history"] if change["what"] == "resize"] == [
+        "dataset.pairs 2 → 6, evolution.population 8 → 12",
+        "dataset.pairs 6 → 4",
+    ]
+
+    twin = finished(home, plain).name
+    for seam, changes in (
+        (grown, {"dataset": {"pairs": 6}, "evolution": {"population": 12}}),
+        (shrunk, {"dataset": {"pairs": 4}}),
+    ):
+        result = home.ask(commands.Fork, run=twin, generation=seam["generation"], changes=changes)
+        twin = finished(home, result.run.id).name
+    assert (directory / "metrics.jsonl").read_bytes() == (home.paths.runs / twin / "metrics.jsonl").read_bytes()

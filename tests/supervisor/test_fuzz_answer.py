@@ -1,0 +1,300 @@
+"""Control.answer under arbitrary requests: a reply or nothing, no exception, no file outside, a no changes nothing."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import msgpack
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hades_protocol import codec, commands, version
+from hades_protocol.errors import HadesError, NotFoundError, UsageError
+from hades_protocol.groups import check_group
+from hades_protocol.messages import DaemonInfo
+from hades_protocol.paths import Paths
+from hades_protocol.run_spec import spec_to_dict
+from hadesd.settings import Settings
+from hadesd.supervisor import runs
+from hadesd.supervisor.control import MAX_TEXT, Control
+from hadesd.supervisor.fleet import Fleet
+from hadesd.supervisor.managed import WorkerHandle
+from hadesd.supervisor.publisher import Publisher
+from hadesd.supervisor.supervisor import Supervisor
+from tests.helpers.fuzz import NAMES, FuzzSource
+from tests.helpers.specs import TINY, tiny
+from tests.protocol.test_codec import built
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+VERBS_ABOUT_A_RUN = [
+    kind.__struct_config__.tag for kind in get_args(commands.AnyRequest) if "run" in kind.__struct_fields__
+]
+FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+class Touched:
+    """Files that this process opens, lists, makes, moves or removes while `on`; an audit hook can only be added."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.paths: set[Path] = set()
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.on and (event == "open" or event.startswith(("os.", "shutil."))):
+            for argument in arguments:
+                if isinstance(argument, str | bytes | os.PathLike):
+                    text = os.fsdecode(argument)
+                    if "/" in text or "." in text:  # a mode such as "r" is an argument too
+                        self.paths.add(Path(os.path.abspath(text)))
+
+
+@pytest.fixture(scope="module")
+def touched() -> Touched:
+    return Touched()
+
+
+class Desk:
+    """A supervisor with three runs in its queue, whose daemon has no slot to start them, and its Control."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.paths = Paths({"HADES_HOME": str(home)})
+        self.paths.make_private()
+        for seed in range(3):
+            runs.create(self.paths.runs, tiny(seed=seed), time.time())
+        session = "desk"
+        info = DaemonInfo(
+            session=session,
+            pid=os.getpid(),
+            version="0",
+            protocol_major=version.MAJOR,
+            protocol_minor=version.MINOR,
+            started_at=time.time(),
+            state_directory=str(home),
+            slots=0,
+            gpus=0,
+        )
+        self.supervisor = Supervisor(
+            info=info,
+            paths=self.paths,
+            settings=Settings(),
+            publisher=Publisher(session, lambda topic, body: None, time.time),
+            start_worker=_no_worker,
+            call_later=lambda seconds, job: None,
+            fleet=Fleet(list, 0.0),
+            environ={},
+        )
+        self.supervisor.load()
+        self.stopped = 0
+        self.control = Control(self.supervisor, self._stop, lambda request: None)
+
+    def _stop(self) -> None:
+        self.stopped += 1
+
+    def state(self) -> tuple[object, ...]:
+        """Everything that a request could change."""
+        files = sorted((str(path), path.stat().st_size) for path in self.home.rglob("*"))
+        return self.supervisor.summaries(), self.supervisor.seq, self.stopped, files
+
+    def answer(self, frames: list[bytes]) -> commands.Reply | None:
+        """The reply, decoded. After a refusal everything is as it was."""
+        before = self.state()
+        data = self.control.answer(frames)
+        if data is None:
+            assert self.state() == before
+            return None
+        reply = codec.decode(data, commands.Reply)
+        if reply.error is not None:
+            assert reply.error.code != "internal", reply.error.message
+            assert len(reply.error.message) <= MAX_TEXT
+            assert self.state() == before
+        return reply
+
+
+def _no_worker(
+    directory: Path, environment: Mapping[str, str], on_message: Callable[[bytes], None], on_exit: Callable[[int], None]
+) -> WorkerHandle:
+    raise AssertionError("there are no slots: no worker is ever started")
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("home"))
+
+
+@FUZZ
+@given(frames=st.lists(st.binary(max_size=300), max_size=5))
+def test_arbitrary_frames_are_refused(desk: Desk, frames: list[bytes]) -> None:
+    before = desk.control.refused
+    reply = desk.answer(frames)
+    assert reply is not None
+    assert reply.error is not None
+    assert reply.error.code == "protocol"
+    assert desk.control.refused == before + 1
+
+
+@FUZZ
+@given(seed=st.integers(0, 2**32))
+def test_the_messages_of_the_storm_change_nothing(desk: Desk, seed: int) -> None:
+    before = desk.supervisor.summaries()
+    desk.answer(FuzzSource(seed).message())
+    assert desk.supervisor.summaries() == before
+
+
+@st.composite
+def mutated_requests(draw: st.DrawFn) -> bytes:
+    """A valid request of any verb with fields replaced, dropped and added, and sometimes a byte flipped."""
+    kind = draw(st.sampled_from([k for k in get_args(commands.AnyRequest) if k is not commands.Shutdown]))
+    fields: dict[str, Any] = msgspec.to_builtins(draw(built(kind)), builtin_types=(bytes,))
+    fields |= {"session": None, "expires_at": None, "protocol_major": 1}
+    if "run" in fields:
+        fields["run"] = draw(st.sampled_from(["@", *NAMES]) | st.text())
+    if "spec" in fields:
+        fields["spec"] = draw(specs())
+    for _ in range(draw(st.integers(0, 3))):
+        name = draw(st.sampled_from(sorted(fields)) | st.text(max_size=10))
+        if draw(st.booleans()):
+            fields[name] = draw(ANY)
+        else:
+            fields.pop(name, None)
+    data = bytearray(msgpack.packb(fields))
+    if draw(st.booleans()):
+        data[draw(st.integers(0, len(data) - 1))] ^= draw(st.integers(1, 255))
+    return bytes(data)
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> Any:
+    """Settings with something wrong somewhere, or nothing."""
+    spec: dict[str, Any] = spec_to_dict(tiny(**TINY))
+    section = spec
+    if draw(st.booleans()):
+        section = spec[draw(st.sampled_from([name for name, value in spec.items() if isinstance(value, dict)]))]
+    if section and draw(st.booleans()):
+        section[draw(st.sampled_from(sorted(section)) | st.text(max_size=10))] = draw(ANY)
+    return draw(st.sampled_from([spec, None, [], "spec"])) if draw(st.booleans()) else spec
+
+
+@FUZZ
+@given(data=mutated_requests())
+def test_mutated_requests_are_answered(desk: Desk, data: bytes) -> None:
+    desk.answer([data])
+
+
+@pytest.mark.parametrize("depth", [100, 500, 511, 512, 900, 1000, 1023, 100_000])
+@pytest.mark.parametrize("field", ["spec", "changes", "run", "request_id", "nonsense"])
+@pytest.mark.parametrize("opening", [b"\x91", b"\x81\xa3env"])
+def test_nesting_in_any_field(desk: Desk, field: str, depth: int, opening: bytes) -> None:
+    verb = "fork" if field == "changes" else "start"
+    fields = {"verb": verb, "request_id": "1", "run": "@", "spec": {}}
+    fields.pop(field, None)
+    head = bytes([0x80 | (len(fields) + 1)])
+    data = head + b"".join(msgpack.packb(part) for pair in fields.items() for part in pair)
+    reply = desk.answer([data + msgpack.packb(field) + opening * depth + b"\xc0"])
+    assert reply is not None
+
+
+def test_a_value_that_json_cannot_say_is_refused_like_any_other(desk: Desk) -> None:
+    spec = {"env": b"\xff\xfe"}
+    reply = desk.answer([msgpack.packb({"verb": "start", "request_id": "1", "spec": spec})])
+    assert reply is not None
+    assert reply.error is not None
+    assert reply.error.code == "usage"
+
+
+# Paths ---------------------------------------------------------------------------------------------------------
+
+
+def outside(touched: Touched, home: Path) -> list[Path]:
+    """What was touched and is neither below the home nor code that Python imports."""
+    code = (Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2])
+    return [path for path in touched.paths if not path.is_relative_to(home) and not path.is_relative_to(Path("/proc"))
+            and not any(path.is_relative_to(root) for root in code)]  # fmt: skip
+
+
+@FUZZ
+@given(
+    verb=st.sampled_from(VERBS_ABOUT_A_RUN),
+    name=st.sampled_from(NAMES) | st.text(),
+    prefix=st.sampled_from(["", "../", "/", "./", "../../../../../../../", "\0", "@"]),
+)
+def test_no_name_of_a_run_leads_out_of_the_runs_directory(
+    desk: Desk, touched: Touched, verb: str, name: str, prefix: str
+) -> None:
+    if any(summary.id.startswith(prefix + name) for summary in desk.supervisor.summaries()) or prefix + name == "@":
+        return  # it does name a run
+    touched.paths.clear()
+    touched.on = True
+    try:
+        data = desk.control.answer(
+            [msgpack.packb({"verb": verb, "request_id": "1", "run": prefix + name, "changes": {}, "priority": 1})]
+        )
+    finally:
+        touched.on = False
+    assert data is not None
+    error = codec.decode(data, commands.Reply).error
+    assert error is not None
+    assert error.code in ("not_found", "usage")
+    assert outside(touched, desk.home) == []
+
+
+def test_the_watch_over_files_sees_what_leads_out(desk: Desk, touched: Touched) -> None:
+    touched.paths.clear()
+    touched.on = True
+    try:
+        with open("/etc/hostname"):
+            pass
+    finally:
+        touched.on = False
+    assert outside(touched, desk.home) == [Path("/etc/hostname")]
+
+
+@settings(max_examples=300, deadline=None)
+@given(name=st.sampled_from(NAMES) | st.text())
+def test_what_names_a_group_or_a_run_is_a_plain_word(name: str) -> None:
+    try:
+        check_group(name)
+    except UsageError:
+        allowed = False
+    else:
+        allowed = True
+    assert allowed == bool(runs.ID_PATTERN.fullmatch(name))
+    if allowed:
+        assert Path("/runs", name).parent == Path("/runs")
+        assert name not in (".", "..")
+
+
+@settings(max_examples=200, deadline=None)
+@given(name=st.sampled_from(NAMES) | st.text())
+def test_names_on_the_command_line_stay_inside_too(desk: Desk, name: str) -> None:
+    try:
+        found = runs.find_directory(desk.paths.runs, name)
+    except NotFoundError:
+        return
+    assert found.parent == desk.paths.runs
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(name=st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=40))
+def test_a_directory_that_lies_about_its_run_is_not_one(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+    """A record is believed only in a directory of its own name, so no id in a file leads anywhere else."""
+    directory = tmp_path_factory.mktemp("runs")
+    record = runs.create(directory, tiny(), 0.0)
+    record = msgspec.structs.replace(record, id=f"../{name}")
+    runs.save(directory / runs.scan(directory)[0][0][0].id, record)
+    assert runs.scan(directory)[0] == []
+
+
+def test_an_environment_variable_is_no_path(desk: Desk) -> None:
+    with pytest.raises(HadesError):
+        runs.find_directory(desk.paths.runs, "$HOME")

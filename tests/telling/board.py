@@ -1,0 +1,33 @@
+"""Reads event files as TensorBoard does: record after record, in the order of the files' names."""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+from tensorboardX.proto import event_pb2
+from tensorboardX.record_writer import masked_crc32c
+
+
+def events(directory: Path) -> list[Any]:
+    """Every event of a run's directory; a record that is not sound fails the test."""
+    found = []
+    for path in sorted(directory.glob("*tfevents*")):
+        data, at = path.read_bytes(), 0
+        while at < len(data):
+            (length,) = struct.unpack_from("<Q", data, at)
+            body = data[at + 12 : at + 12 + length]
+            assert struct.unpack_from("<I", data, at + 8)[0] == masked_crc32c(data[at : at + 8])
+            assert struct.unpack_from("<I", data, at + 12 + length)[0] == masked_crc32c(body)
+            found.append(event_pb2.Event.FromString(body))
+            at += 16 + length
+    return found
+
+
+def curve(directory: Path, tag: str = "fitness/mean") -> list[tuple[int, float]]:
+    """Steps and values of one tag, in the order in which they are in the files."""
+    return [
+        (event.step, value.simple_value)
+        for event in events(directory)
+        for value in event.summary.value
+        if value.tag == tag
+    ]
