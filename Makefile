@@ -2,6 +2,7 @@
 # make demo      distil CartPole-v1 into two pairs, export them, train fresh policies on them
 # make test      all tests            make lint   ruff, mypy --strict, import contracts
 # make format    ruff format          make bench  measured figures (docs/results.md)
+# make drill     two hours of faults on runs that must end like undisturbed ones (MINUTES=20: shorter)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ PYTHONS := python3.11 python3 python3.12 python3.13 python3.14 python
 PYTHON = $(shell for p in $(PYTHONS); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: install demo test lint format bench clean
+.PHONY: install demo test drill lint format bench clean
 
 install: $(STAMP)
 
@@ -29,6 +30,12 @@ demo: install
 # Two processes: more would only wait for each other's compilations on a small machine.
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Two hours of faults and verbs, then every run is compared with its undisturbed twin: MINUTES=20 for a short one.
+MINUTES ?= 120
+drill: install
+	HADES_DRILL_KILLS=24 $(BIN)/python -m pytest -s tests/integration/test_kill_drill.py
+	$(BIN)/python -m tests.drills.soak --minutes $(MINUTES) --report soak.json
 
 lint: install
 	$(BIN)/ruff check .
