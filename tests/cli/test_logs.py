@@ -1,0 +1,72 @@
+"""`hadesd logs`: the end of a log, and what is added, across its rotations."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from queue import Empty, Queue
+
+import pytest
+
+from hades_protocol.run_spec import build_spec
+from hadesd import logfiles
+from hadesd.supervisor import runs
+from tests.helpers.daemon import BIN, Home
+
+WRITER = """
+import os, sys
+from pathlib import Path
+from hadesd import logfiles
+path = Path(sys.argv[1])
+fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+for i in range(int(sys.argv[2]), int(sys.argv[3])):
+    os.write(fd, b"line %05d\\n" % i)
+    logfiles.rotate_open(path, fd, limit=8000)
+"""
+
+
+@pytest.fixture
+def log(home: Home) -> Path:
+    home.paths.make_private()
+    record = runs.create(home.paths.runs, build_spec({"env": "CartPole-v1"}), 1.0)
+    return home.paths.runs / record.id / "worker.log"
+
+
+def write(log: Path, first: int, last: int) -> None:
+    subprocess.run([sys.executable, "-c", WRITER, str(log), str(first), str(last)], check=True, timeout=60)
+
+
+def test_the_last_lines_reach_into_rotated_files(home: Home, log: Path) -> None:
+    write(log, 0, 2000)
+    assert len(logfiles.rotated(log)) == 2
+    for count in (3, 1500):
+        done = home.hadesd("logs", "@", "-n", str(count))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == [f"line {i:05d}" for i in range(2000 - count, 2000)]
+
+
+def test_following_goes_over_to_the_new_file(home: Home, log: Path) -> None:
+    write(log, 0, 10)
+    process = subprocess.Popen(
+        [str(BIN / "hadesd"), "logs", "@", "-n", "1", "-f"], env=home.environ, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    told: Queue[str] = Queue()
+    reader = threading.Thread(target=lambda: [told.put(line.rstrip()) for line in process.stdout or ()], daemon=True)
+    reader.start()
+    seen = []
+    try:
+        seen.append(told.get(timeout=60))
+        for first in range(10, 1600, 400):  # each larger than what is left of a file: two rotations in all
+            write(log, first, min(first + 400, 1600))
+            while not seen or seen[-1] != f"line {min(first + 400, 1600) - 1:05d}":
+                seen.append(told.get(timeout=60))
+    except Empty:
+        pytest.fail(f"nothing more after {seen[-1:]}")
+    finally:
+        process.kill()
+        process.wait(30)
+        reader.join(30)
+        process.stdout.close()
+    assert seen == [f"line {i:05d}" for i in range(9, 1600)]
+    assert len(logfiles.rotated(log)) >= 1
