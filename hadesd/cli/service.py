@@ -68,22 +68,22 @@ def run(args: argparse.Namespace) -> int:
     return _status(args, site, systemctl)
 
 
-def _wanted(args: argparse.Namespace, site: "Site") -> str:
-    """The unit as it would be written now."""
+def _wanted(site: "Site", asked: float | None) -> str:
+    """The unit as it would be written now; asked: the grace."""
     from hadesd.service.install import placement, unit_text
     from hadesd.settings import load_settings
 
     # The configuration of a system unit's daemon is in its own directory; ours says nothing about it.
     config = Path(os.devnull) if site.system else Paths().config_file
-    grace = load_settings(config, {"grace": args.grace}).grace
-    options = () if args.grace is None else ("--grace", f"{args.grace:g}")
+    grace = load_settings(config, {"grace": asked}).grace
+    options = () if asked is None else ("--grace", f"{asked:g}")
     return unit_text(site.system, placement(site.system, os.environ, grace, options))
 
 
 def _install(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> int:
     from hadesd.service.install import lingers, write
 
-    text = _wanted(args, site)
+    text = _wanted(site, args.grace)
     if args.dry_run:
         say(f"would be written to {site.path}")
         print(text, end="")
@@ -126,9 +126,9 @@ def _uninstall(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -
 
 
 def _status(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> int:
-    from hadesd.service.install import file_state, lingers
+    from hadesd.service.install import file_state, grace_asked, lingers
 
-    state = file_state(site.path, _wanted(args, site))
+    state = file_state(site.path, _wanted(site, grace_asked(site.path)))
     why = _unreachable(args, systemctl)
     found = systemctl.status(site.name) if not why and state != "absent" else None
     user = site.instance or getpass.getuser()

@@ -1,6 +1,7 @@
 """The unit file on disk, and what systemd says of it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,15 +96,27 @@ def unit_text(system: bool, where: Placement) -> str:
 
 def file_state(path: Path, text: str) -> FileState:
     """How the file stands to what would be written."""
-    try:
-        found = path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    found = _read(path)
+    if found is None:
         return "absent"
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
     if found == text:
         return "current"
     return "outdated" if is_sealed(found) else "edited"
+
+
+def grace_asked(path: Path) -> float | None:
+    """The grace that an installed unit gives its daemon; None where it leaves that to config.toml."""
+    found = re.search(r"^ExecStart=.* serve --grace ([0-9.]+)$", _read(path) or "", re.MULTILINE)
+    return None if found is None else float(found[1])
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def write(path: Path, text: str, force: bool) -> Path | None:
