@@ -40,8 +40,7 @@ class Hooks:
         self._environ = dict(environ)
         self._host = socket.gethostname()
         self._jobs: queue.Queue[_Job | None] = queue.Queue(WAITING)
-        self._dropped = 0  # written by the event loop's thread alone
-        self._dropped_said = 0
+        self._dropped = 0
         self._noting = threading.Lock()  # among the threads here; the event loop never takes it
         self._call_off = threading.Event()
         wanted = any(commands_for(event, configured) for event in EVENTS)
@@ -71,6 +70,8 @@ class Hooks:
                 self._jobs.put_nowait((command, told))
             except queue.Full:
                 self._dropped += 1
+                if self._dropped.bit_count() == 1:  # 1, 2, 4, 8 …: a flood of events is no flood of lines
+                    log.error("hooks dropped", so_far=self._dropped, why=f"{WAITING} are waiting", run=told.run.id)
 
     def close(self, seconds: float = LAST_SECONDS) -> None:
         """Wait for what is under way, then end it. Blocks: not for the event loop's thread."""
@@ -81,7 +82,7 @@ class Hooks:
         for _ in self._threads:
             self._jobs.put(None)  # there is room soon: from now on they run nothing
         for thread in self._threads:
-            thread.join()
+            thread.join(LAST_SECONDS)  # a process that survives SIGKILL, on a dead file system say, is left behind
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -109,7 +110,3 @@ class Hooks:
             hook_log.append(hook_log.log_path(self._state), told, command, result)
         except OSError as error:
             log.warning("cannot write hooks.log", why=error.strerror or str(error))
-        dropped = self._dropped - self._dropped_said
-        if dropped:
-            self._dropped_said += dropped
-            log.error("hooks dropped", count=dropped, why=f"more than {WAITING} were waiting")

@@ -69,22 +69,20 @@ class Mirror:
             UnreachableError: once, and no daemon answers.
             HadesError: there is no such run, the daemon is too old, or the copy cannot be written.
         """
-        if once:
-            await self._client.hello()
         try:
+            if once:
+                return await self._take_in(await self._client.snapshot())
             while True:
                 try:
-                    return await self._follow(once)
+                    return await self._follow()
                 except UnreachableError as error:  # in the middle of a question
-                    if once:
-                        raise
                     self._say(f"asking again: {error}")
                     await asyncio.sleep(RETRY_SECONDS)
         finally:
             for run in tuple(self._followed):
                 self._let_go(run)
 
-    async def _follow(self, once: bool) -> None:
+    async def _follow(self) -> None:
         async with contextlib.aclosing(self._client.attach()) as stream:
             async for item in stream:
                 match item:
@@ -92,8 +90,6 @@ class Mirror:
                         self._tell(item)
                     case SnapshotResult():
                         await self._take_in(item)
-                        if once:
-                            return
                     case RunChanged():
                         await self._on_run(item.run)
                     case GenerationCommitted():
@@ -108,7 +104,7 @@ class Mirror:
     def _tell(self, status: LinkStatus) -> None:
         if status.phase == LinkPhase.MISMATCH:
             raise ProtocolMismatchError(status.text)
-        if status.phase in (LinkPhase.CONNECTING, LinkPhase.STALE):
+        if status.phase == LinkPhase.STALE:
             self._say("waiting for the daemon" + (f": {status.text}" if status.text else ""))
 
     async def _take_in(self, snapshot: SnapshotResult) -> None:

@@ -59,13 +59,22 @@ class WandbRun:
     def close(self) -> None:
         """Hand over what waits to be sent."""
         if self._run is not None:
-            self._run.finish(quiet=True)
+            self._run.finish()
             self._run = None
 
     def _begin(self) -> None:
         # No code, console, host name, hardware or git state: the numbers are what was asked for.
         quiet = wandb.Settings(
-            console="off", disable_code=True, disable_git=True, x_disable_meta=True, x_disable_stats=True, silent=True
+            console="off",
+            disable_code=True,
+            disable_git=True,
+            disable_job_creation=True,
+            host="hades",
+            silent=True,
+            x_disable_machine_info=True,
+            x_disable_meta=True,
+            x_disable_stats=True,
+            x_save_requirements=False,
         )
         images = {name: value for name, value in self._spec.get("images", {}).items() if name != "directory"}
         try:

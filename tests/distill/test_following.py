@@ -74,7 +74,10 @@ def test_every_strategy_goes_on_with_other_pairs(entry, sources):
     after = advance(new, state, 2)
     for found in (new.strategy.mean(after.strategy), after.strategy.best_solution):
         assert np.all(np.isfinite(found))
-    assert not np.array_equal(new.strategy.mean(after.strategy), new.strategy.mean(state.strategy)), "it must move"
+    moved = not np.array_equal(new.strategy.mean(after.strategy), new.strategy.mean(state.strategy))
+    # One that offers its fittest member stays where it is until it finds a better one.
+    stays = np.array_equal(new.strategy.mean(after.strategy), after.strategy.best_solution)
+    assert moved or stays, "it must move"
 
 
 def moments(state):

@@ -250,6 +250,18 @@ def test_a_full_disk_while_pausing_leaves_the_run_paused_and_says_why() -> None:
     assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "pause", False, "no room on /data")
 
 
+
+@pytest.mark.parametrize("state", sorted(set(S)))
+def test_retention_changes_only_without_a_worker(state: S) -> None:
+    run = replace(new_run(), state=state)
+    if state in WITH_WORKER:
+        with pytest.raises(WrongStateError, match="pause it first"):
+            play(run, w.RetentionAsked("keep_newest 2"))
+    else:
+        after, instructions = play(run, w.RetentionAsked("keep_newest 2"))
+        assert (after.state, instructions) == (state, [w.Persist("retention", "keep_newest 2"), w.Publish()])
+
+
 EVENTS = st.one_of(
     st.sampled_from(
         [w.Granted(), w.BackoffOver(), w.PauseAsked(), w.ResumeAsked(), w.CancelAsked(), w.DaemonStops(), w.GraceOver()]
@@ -263,6 +275,7 @@ EVENTS = st.one_of(
     st.builds(w.LastWord, st.sampled_from(["finished", "failed", "checkpointed", "no-room"]), st.just("why")),
     st.builds(w.ResizeAsked, st.just("pairs 2 → 4"), st.booleans()),
     st.builds(w.PriorityAsked, st.integers(-3, 3)),
+    st.just(w.RetentionAsked("keep_newest 2")),
     st.just(w.YieldAsked("GPU 0 is alice's")),
     st.just(w.RoomAgain()),
     st.builds(w.Exited, st.sampled_from([0, 1, 2, 3, 75, -9, -15])),

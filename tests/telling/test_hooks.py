@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from hades_protocol import commands
+from hades_protocol.control import ControlClient
 from hades_protocol.run_state import RunState
+from hadesd.supervisor import machine_words as w
+from hadesd.supervisor.machine import step
+from hadesd.supervisor.machine_state import CrashPolicy, Run
+from hadesd.telling.hook_events import event_of
 from tests.helpers.daemon import Home, until
 from tests.helpers.fake_worker import BEHAVIOURS
 
@@ -155,3 +160,36 @@ def test_a_full_log_is_set_aside(home: Home) -> None:
     home.reaches(home.start(generations=1), S.FINISHED)
     until(lambda: log.stat().st_size < 2**20, "a new log")
     assert Path(f"{log}.1").stat().st_size == 2**20
+
+
+def test_a_flood_of_events_is_dropped_and_counted_and_harms_no_run(home: Home) -> None:
+    configure(home, paused="sleep 1000", at_once=1, timeout=600)
+    daemon = home.fake_daemon(slots=1)
+    running, waiting = home.start(), home.start()
+    home.reaches(running, S.RUNNING, 1)
+    with ControlClient(home.paths) as client:
+        for _ in range(300):
+            client.request(commands.Pause, run=waiting)
+            client.request(commands.Resume, run=waiting)
+    home.reaches(running, S.RUNNING, home.show(running).generation + 5)
+    counts = [line["so_far"] for line in home.log() if line["event"] == "hooks dropped"]
+    assert counts == [1, 2, 4, 8, 16, 32]  # one runs, 256 wait
+    daemon.terminate()
+    assert daemon.wait(60) == 0
+    assert len([line for line in home.log() if line["event"] == "hook not run"]) == 256
+
+
+def test_a_run_that_gives_way_and_one_on_a_full_disk() -> None:
+    """Steps of the state machine that need another user's GPU process, or a full disk, to happen."""
+    policy, leaving = CrashPolicy(), []
+    run = Run(id="r", generations=9, queued_at=0.0, changed_at=0.0)
+    for event in (w.Granted(), w.Spawned(1), w.Ready(0), w.Committed(1)):
+        run = step(run, event, 1.0, policy)[0]
+    yielding = step(run, w.YieldAsked("makes way for ann"), 2.0, policy)[0]
+    full = step(run, w.LastWord("no-room", "the disk is full"), 2.0, policy)[0]
+    for before in (yielding, full):
+        after = step(before, w.Exited(75), 3.0, policy)[0]
+        leaving.append((event_of(before, after), after.reason))
+    assert leaving == [("yielded", "makes way for ann"), ("paused", "the disk is full")]
+    stopping = step(yielding, w.DaemonStops(), 2.0, policy)[0]
+    assert event_of(stopping, step(stopping, w.Exited(75), 3.0, policy)[0]) is None
