@@ -117,9 +117,7 @@ class Client:
         """One run with its settings."""
         return await self.request(commands.Show(request_id=fresh_id(), run=run), ShowResult)
 
-    async def history(
-        self, run: str, points: int = 2000, *, after: int = 0, upto: int | None = None
-    ) -> HistoryResult:
+    async def history(self, run: str, points: int = 2000, *, after: int = 0, upto: int | None = None) -> HistoryResult:
         """Metrics of a run after one generation and up to another, thinned to at most so many."""
         request = commands.History(request_id=fresh_id(), run=run, points=points, after=after, upto=upto)
         return await self.request(request, HistoryResult)

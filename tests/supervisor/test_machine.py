@@ -250,7 +250,6 @@ def test_a_full_disk_while_pausing_leaves_the_run_paused_and_says_why() -> None:
     assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "pause", False, "no room on /data")
 
 
-
 @pytest.mark.parametrize("state", sorted(set(S)))
 def test_retention_changes_only_without_a_worker(state: S) -> None:
     run = replace(new_run(), state=state)

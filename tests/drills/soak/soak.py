@@ -79,8 +79,10 @@ class Soak:
         return chance.choice(fits) if fits else None
 
     def checkpoints(self, run: str) -> list[Path]:
-        """The steps that a run keeps, ascending."""
+        """The steps that a run keeps, ascending; none before its first commit."""
         directory = self.home.paths.runs / run / "checkpoints"
+        if not directory.exists():
+            return []
         return sorted((step for step in directory.iterdir() if step.name.isdigit()), key=lambda step: int(step.name))
 
     def is_changed_often(self, run: str) -> bool:
