@@ -122,9 +122,10 @@ class Client:
         request = commands.History(request_id=fresh_id(), run=run, points=points, after=after, upto=upto)
         return await self.request(request, HistoryResult)
 
-    async def dataset(self, run: str) -> DatasetSnapshot:
-        """The newest committed mean dataset of a run."""
-        return await self.request(commands.GetDataset(request_id=fresh_id(), run=run), DatasetSnapshot)
+    async def dataset(self, run: str, generation: int | None = None) -> DatasetSnapshot:
+        """The newest committed mean dataset of a run, or that of a kept generation."""
+        request = commands.GetDataset(request_id=fresh_id(), run=run, generation=generation)
+        return await self.request(request, DatasetSnapshot)
 
     async def pause(self, run: str, expected: RunState | None = None) -> RunSummary:
         """Finish the generation, commit, exit the worker."""

@@ -4,16 +4,19 @@ A request is [one frame of msgpack]: a map with `verb`, `request_id` and the ver
 is a map with the same `request_id` and either `result` or `error`.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from hades_protocol.messages import (
+    Checkpoints,
     DaemonInfo,
     DatasetSnapshot,
     GenerationMetrics,
     GpuInfo,
+    Job,
+    LogLine,
     Mark,
     Reference,
     RunSummary,
@@ -160,7 +163,51 @@ class History(RunRequest, frozen=True, tag="history"):
 
 
 class GetDataset(RunRequest, frozen=True, tag="dataset"):
-    """The newest committed mean dataset. Result: DatasetSnapshot; error not_found before the first."""
+    """A committed mean dataset. Result: DatasetSnapshot; error not_found where there is none.
+
+    generation: of a kept checkpoint (Checkpoints.with_pairs), null for the newest; since protocol 1.3.
+    """
+
+    generation: int | None = None
+
+
+class GetLog(Request, frozen=True, kw_only=True, tag="log"):
+    """The newest lines of a log, oldest first. Result: LogResult. Since protocol 1.3.
+
+    run: id, unique prefix or @ for a run's worker; empty for the daemon's own. level: the least that is wanted.
+    search: lines that contain this text, upper and lower case alike.
+    """
+
+    run: str = ""
+    lines: Annotated[int, Meta(ge=1, le=2000)] = 200
+    level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    search: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Annotate(Mutation, frozen=True, kw_only=True, tag="note"):
+    """Write a note on a run, in place of the one before; empty to take it away. Result: RunSummary.
+
+    Since protocol 1.3.
+    """
+
+    text: Annotated[str, Meta(max_length=2000)]
+
+
+class Export(RunRequest, frozen=True, kw_only=True, tag="export"):
+    """Write the newest committed mean dataset to a file on the daemon's machine, in the run's directory `exports`.
+
+    Result: Job; its end comes as an event. best: the best evaluated one instead. Since protocol 1.3.
+    """
+
+    format: Literal["npz", "csv", "json", "safetensors"] = "npz"
+    best: bool = False
+
+
+class Evaluate(RunRequest, frozen=True, kw_only=True, tag="evaluate"):
+    """Train fresh policies on the newest committed mean dataset and measure their return, beside the run.
+
+    Result: Job; its end comes as an event. Since protocol 1.3.
+    """
 
 
 class Shutdown(Request, frozen=True, tag="shutdown"):
@@ -183,6 +230,10 @@ AnyRequest = (
     | Retain
     | History
     | GetDataset
+    | GetLog
+    | Annotate
+    | Export
+    | Evaluate
     | Shutdown
 )
 
@@ -194,6 +245,7 @@ class SnapshotResult(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     runs: tuple[RunSummary, ...]
     gpus: tuple[GpuInfo, ...] = ()  # since protocol 1.2
+    jobs: tuple[Job, ...] = ()  # those that run, and the newest that ended; since protocol 1.3
 
 
 class ShowResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +254,13 @@ class ShowResult(msgspec.Struct, frozen=True, kw_only=True):
     run: RunSummary
     spec: dict[str, Any]
     seams: tuple[dict[str, Any], ...] = ()
+    checkpoints: Checkpoints = Checkpoints()  # since protocol 1.3
+
+
+class LogResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines of a log in the order in which they were written."""
+
+    lines: tuple[LogLine, ...]
 
 
 class SettingChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,6 +300,8 @@ class HistoryResult(msgspec.Struct, frozen=True, kw_only=True):
 
     seq: number of the last event that is already contained (as in SnapshotResult).
     references: levels to compare the fitness with, from references.json in the run directory; since protocol 1.1.
+    env_steps, committed_at: for each of `metrics` the environment steps of all generations up to it, and the Unix time
+        of its commit (0 where it is not known); both empty where the daemon does not say. Since protocol 1.3.
     """
 
     run: str
@@ -249,6 +310,8 @@ class HistoryResult(msgspec.Struct, frozen=True, kw_only=True):
     metrics: tuple[GenerationMetrics, ...]
     references: tuple[Reference, ...] = ()
     marks: tuple[Mark, ...] = ()  # in ascending order of generation; since protocol 1.2
+    env_steps: tuple[int, ...] = ()
+    committed_at: tuple[float, ...] = ()
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -283,6 +346,10 @@ RESULTS: dict[type[Request], Any] = {
     Retain: RunSummary,
     History: HistoryResult,
     GetDataset: DatasetSnapshot,
+    GetLog: LogResult,
+    Annotate: RunSummary,
+    Export: Job,
+    Evaluate: Job,
     Shutdown: DaemonInfo,
 }
 """The type of `result` for each verb."""

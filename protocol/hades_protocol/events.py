@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 import msgspec
 
 from hades_protocol.codec import convert, unpack
-from hades_protocol.messages import DatasetSnapshot, GenerationMetrics, GenerationTiming, GpuInfo, RunSummary
+from hades_protocol.messages import DatasetSnapshot, GenerationMetrics, GenerationTiming, GpuInfo, Job, RunSummary
 from hades_protocol.version import MAJOR
 
 TOPIC_EVENTS = b"events"
@@ -79,6 +79,12 @@ class GpusChanged(Event, frozen=True, tag="gpus"):
     gpus: tuple[GpuInfo, ...]
 
 
+class JobChanged(Event, frozen=True, tag="job"):
+    """A job began or ended. Since protocol 1.3."""
+
+    job: Job
+
+
 class Heartbeat(Event, frozen=True, tag="heartbeat"):
     """Every HEARTBEAT_SECONDS; `seq` is the newest number, so that a lost tail is noticed."""
 
@@ -101,6 +107,7 @@ AnyEvent = (
     | RunLog
     | RunRemoved
     | GpusChanged
+    | JobChanged
     | Heartbeat
     | DatasetPublished
     | Goodbye

@@ -87,6 +87,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0  # higher starts first; since protocol 1.2
     gpus: tuple[int, ...] = ()  # indices of the GPUs it computes on; since protocol 1.2
     group: str = ""  # runs that were made together, by `hadesd sweep` say; decides nothing that is computed
+    note: str = ""  # what people wrote about it; since protocol 1.3
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +124,48 @@ class GpuInfo(msgspec.Struct, frozen=True, kw_only=True):
     utilisation: float | None = None  # 0 to 1
     processes: tuple[GpuProcess, ...] = ()
     runs: tuple[str, ...] = ()  # ids of the runs that were given this GPU
+
+
+class Checkpoints(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run has on disk to go on from. Since protocol 1.3.
+
+    generations: of the kept checkpoints, ascending. with_pairs: those of them whose mean dataset can be asked for.
+    """
+
+    generations: tuple[int, ...] = ()
+    with_pairs: tuple[int, ...] = ()
+    bytes: int = 0  # on disk, all of them
+    bytes_newest: int = 0
+    committed_at: float | None = None  # Unix time of the newest
+    keep_newest: int = 0  # retention: so many of the newest,
+    keep_every: int = 0  # every so many generations (0: none),
+    keep_best: bool = False  # and the one with the best fitness
+    verified_generation: int | None = None  # the newest that a worker has restored and found whole
+    verified_at: float | None = None  # Unix time of that restore
+    damaged: tuple[str, ...] = ()  # names of those that were found damaged and set aside
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a log, as people read it. Since protocol 1.3."""
+
+    time: float  # Unix time
+    level: str  # debug, info, warning, error, critical
+    text: str  # the event and its fields
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the daemon does with a run's results beside the run, on its own machine. Since protocol 1.3.
+
+    verb: export or evaluate. state: running, done, failed. text: what came of it, one line. path: the file it wrote.
+    """
+
+    id: str
+    run: str
+    verb: str
+    state: str
+    text: str = ""
+    path: str = ""
+    started_at: float = 0.0  # Unix time
 
 
 class DaemonInfo(msgspec.Struct, frozen=True, kw_only=True):

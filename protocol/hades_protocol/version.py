@@ -5,7 +5,7 @@ verbs or event types are added: both sides ignore what they do not know, so eith
 """
 
 MAJOR = 1
-MINOR = 2
+MINOR = 3
 
 
 def is_compatible(major: int) -> bool:
