@@ -3,6 +3,7 @@
 A step is a directory `checkpoints/<generation>`; hadesd.worker.checkpoints writes and restores them.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -18,6 +19,7 @@ CHECKPOINTS = "checkpoints"
 """In a run's directory."""
 
 MANIFEST = "hades.json"
+SEAL = "manifest_sha256"
 PARTIAL = "partial-"
 BAD = "bad-"
 
@@ -27,13 +29,29 @@ def generations(directory: Path) -> list[int]:
     return sorted(int(entry.name) for entry in directory.iterdir() if entry.name.isdigit())
 
 
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """What MANIFEST holds: the entries and, under SEAL, a checksum of them all."""
+    return json.dumps({**manifest, SEAL: _checksum(manifest)}, sort_keys=True)
+
+
 def read_manifest(step: Path) -> dict[str, Any]:
-    """What a step says of itself; empty where it says nothing that can be read."""
+    """What a step says of itself; empty where it says nothing that can be read and believed.
+
+    Schema 1 had no seal: a bit that flips in its settings looked like other settings.
+    """
     try:
         manifest = json.loads((step / MANIFEST).read_text())
     except (OSError, ValueError):
         return {}
-    return manifest if isinstance(manifest, dict) else {}
+    if not isinstance(manifest, dict):
+        return {}
+    seal = manifest.pop(SEAL, None)
+    is_whole = manifest.get("schema") == 1 if seal is None else seal == _checksum(manifest)
+    return manifest if is_whole else {}
+
+
+def _checksum(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def read_fitness(directory: Path) -> dict[int, float | None]:

@@ -11,7 +11,6 @@ flushed to the disk, and kept until the next one is.
 """
 
 import hashlib
-import json
 import logging
 import shutil
 import time
@@ -26,9 +25,21 @@ import orbax.checkpoint as ocp
 from hades_protocol.errors import HadesError
 from hades_protocol.run_spec import Checkpoints
 from hadesd.files import sync_directory
-from hadesd.steps import BAD, MANIFEST, PARTIAL, discard, flush, generations, kept, read_fitness, read_manifest
+from hadesd.steps import (
+    BAD,
+    MANIFEST,
+    PARTIAL,
+    discard,
+    flush,
+    generations,
+    kept,
+    manifest_text,
+    read_fitness,
+    read_manifest,
+)
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, SCHEMA)
 DURABLE_SECONDS = 30.0
 
 
@@ -78,7 +89,7 @@ class CheckpointStore:
         partial.mkdir()
         try:
             self._orbax.save(partial / "state", args=ocp.args.ArraySave(packed))
-            (partial / MANIFEST).write_text(json.dumps(manifest, sort_keys=True))
+            (partial / MANIFEST).write_text(manifest_text(manifest))
         except Exception:
             shutil.rmtree(partial, ignore_errors=True)  # on a full disk others need that room; the next start sweeps
             raise
@@ -160,8 +171,8 @@ def load(step: Path, like: Any) -> tuple[Any, dict[str, Any]]:
     manifest = read_manifest(step)
     if not manifest:
         raise CheckpointError(f"no readable {MANIFEST}")
-    if manifest.get("schema") != SCHEMA:
-        raise CheckpointError(f"schema {manifest.get('schema')}, not {SCHEMA}")
+    if manifest.get("schema") not in READABLE:
+        raise CheckpointError(f"schema {manifest.get('schema')}, not one of {READABLE}")
     if not {"generation", "leaves", "sha256"} <= manifest.keys():
         raise CheckpointError(f"{MANIFEST} lacks entries")
     expected = _leaves(like)

@@ -89,7 +89,22 @@ def empty_manifest_object(step: Path) -> None:
     (step / checkpoints.MANIFEST).write_text('{"schema": 1}')
 
 
-DAMAGE = [flip_a_bit, truncate, lose_the_array, lose_the_manifest, garble_the_manifest, empty_manifest_object]
+def flip_a_bit_of_the_manifest(step: Path) -> None:
+    file = step / checkpoints.MANIFEST
+    text = file.read_text()
+    assert "int32" in text
+    file.write_text(text.replace("int32", "int#2"))
+
+
+DAMAGE = [
+    flip_a_bit,
+    truncate,
+    lose_the_array,
+    lose_the_manifest,
+    garble_the_manifest,
+    empty_manifest_object,
+    flip_a_bit_of_the_manifest,
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
