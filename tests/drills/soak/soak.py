@@ -32,7 +32,9 @@ from tests.helpers.daemon import Home, until
 
 AT_ONCE = 3
 DAEMON_FLAGS = ("--slots", str(AT_ONCE), "--silence", "10", "--grace", "30")
-DISK = "size=256m,mode=0700"
+DISK = "size=1g,mode=0700"
+MOST_RESUMES = 8
+"""Of a run that fails again and again: a fault may fail a run, but not for ever."""
 
 
 class Soak:
@@ -53,7 +55,8 @@ class Soak:
         self.stalled: list[subprocess.Popen[bytes]] = []
         self.talkers: list[socket.socket] = []
         self.samples: list[tuple[float, int, int, int]] = []
-        self.forks, self.most_forks = 0, max(2, int(minutes / 4))
+        self.forks = self.resizes = 0
+        self.most_changes = max(3, int(minutes / 8))  # forks, and resizes: each needs a twin of its own at the end
         self.daemon = self.home.daemon(*DAEMON_FLAGS)
 
     # What faults and verbs use -------------------------------------------------------------------------------
@@ -170,16 +173,24 @@ class Soak:
         say("no more faults; every run goes on to its end")
         self._release()
 
+        resumed: Counter[str] = Counter()
+
         def all_done() -> bool:
             for run in self.runs():
                 if run.state in (RunState.PAUSED, RunState.CANCELLED, RunState.FAILED):
-                    with contextlib.suppress(*REFUSALS):
-                        self.home.ask(commands.Resume, run=run.id)
+                    resumed[run.id] += 1
+                    if resumed[run.id] <= MOST_RESUMES:
+                        with contextlib.suppress(*REFUSALS):
+                            self.home.ask(commands.Resume, run=run.id)
             self._sample()
             time.sleep(2.0)
-            return all(run.state == RunState.FINISHED for run in self.runs())
+            return all(run.state == RunState.FINISHED or resumed[run.id] > MOST_RESUMES for run in self.runs())
 
         until(all_done, "every run finishes", 60 * max(30.0, self.minutes))
+        for run in self.runs():
+            if run.state != RunState.FINISHED:
+                self.wrong(f"{run.id} does not go on: {run.state}, {run.reason}")
+                del self.kinds[run.id]
 
     def _release(self) -> None:
         for screen in self.stalled:
@@ -195,13 +206,13 @@ class Soak:
     def _compare(self) -> int:
         """Every run with its twin; the number of those that are equal."""
         self.twins.home.daemon("--slots", "2")
-        for kind in dict.fromkeys(self.kinds.values()):
-            self.twins.begin(kind)
+        stories = {run: self.story(run) for run in self.kinds}
+        self.twins.make({(self.kinds[run], story) for run, story in stories.items()})
         equal = 0
         for run, kind in self.kinds.items():
-            story = self.story(run)
+            story = stories[run]
             mine = self.home.paths.runs / run
-            twin = self.twins.directory(kind, story)
+            twin = self.twins.directories[kind, story]
             if self.home.generations(run) != list(range(1, self.generations + 1)):
                 self.wrong(f"{run}: its metrics do not have each generation once, in order")
             if (mine / "metrics.jsonl").read_bytes() == (twin / "metrics.jsonl").read_bytes():

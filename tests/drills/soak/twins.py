@@ -6,36 +6,35 @@ from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from tests.drills.soak.specs import spec_of
 from tests.drills.soak.story import Story, nested
-from tests.helpers.daemon import Home
+from tests.helpers.daemon import Home, until
 
 KEEP_ALL = 1_000_000
 
 
 class Twins:
-    """Runs in a home of their own, one for each story; made when they are first asked for."""
+    """Runs in a home of their own, one for each kind and story."""
 
     def __init__(self, home: Home, generations: int) -> None:
         self.home, self.generations = home, generations
-        self._runs: dict[tuple[str, Story], str] = {}
+        self.directories: dict[tuple[str, Story], Path] = {}
 
-    def begin(self, kind: str) -> None:
-        """Queue the twin of an undisturbed run of a kind."""
-        spec = spec_of(kind, self.generations)
-        spec["checkpoints"] = {"keep_newest": KEEP_ALL}
-        self._runs[kind, ()] = self.home.ask(commands.Start, spec=spec).id
+    def make(self, wanted: set[tuple[str, Story]]) -> None:
+        """Compute the twins of all these, and those that they are forked from; as many at once as there are slots."""
+        needed = {(kind, story[:length]) for kind, story in wanted for length in range(len(story) + 1)}
+        for length in sorted({len(story) for _, story in needed}):
+            begun = {key: self._begin(*key) for key in sorted(needed, key=repr) if len(key[1]) == length}
+            for key, run in begun.items():
+                until(lambda run=run: self.home.show(run).state == RunState.FINISHED, f"twin {run} of {key}", 1800)
+                self.directories[key] = self.home.paths.runs / run
 
-    def directory(self, kind: str, story: Story) -> Path:
-        """The run directory of a finished twin."""
-        run = self._run(kind, story)
-        self.home.reaches(run, RunState.FINISHED)
-        return self.home.paths.runs / run
-
-    def _run(self, kind: str, story: Story) -> str:
-        if (kind, story) not in self._runs:
-            *before, last = story
-            parent = self.directory(kind, tuple(before))
-            forked = self.home.ask(
-                commands.Fork, run=parent.name, generation=last.generation, changes=nested(last.changes)
-            )
-            self._runs[kind, story] = forked.run.id
-        return self._runs[kind, story]
+    def _begin(self, kind: str, story: Story) -> str:
+        if not story:
+            spec = spec_of(kind, self.generations)
+            spec["checkpoints"] = {"keep_newest": KEEP_ALL}
+            run: str = self.home.ask(commands.Start, spec=spec).id
+            return run
+        *before, last = story
+        parent = self.directories[kind, tuple(before)].name
+        forked = self.home.ask(commands.Fork, run=parent, generation=last.generation, changes=nested(last.changes))
+        forked_run: str = forked.run.id
+        return forked_run

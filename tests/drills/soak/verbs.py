@@ -39,17 +39,18 @@ def cancel(soak: "Soak", chance: random.Random) -> str:
 def resize(soak: "Soak", chance: random.Random) -> str:
     """hadesd resize"""
     run = soak.some_run(chance, S.RUNNING, S.PAUSED)
-    if run is None or run.generation < 5 or soak.is_changed_often(run.id):
+    if run is None or run.generation < 5 or soak.resizes >= soak.most_changes or soak.is_changed_often(run.id):
         return ""
     changes = chance.choice(RESIZES)
     soak.home.ask(commands.Resize, run=run.id, changes=changes)
+    soak.resizes += 1
     return f"{run.id}: {changes}"
 
 
 def fork(soak: "Soak", chance: random.Random) -> str:
     """hadesd fork"""
     run = soak.some_run(chance, S.RUNNING, S.PAUSED, S.FINISHED)
-    if run is None or soak.forks >= soak.most_forks or soak.is_changed_often(run.id):
+    if run is None or soak.forks >= soak.most_changes or soak.is_changed_often(run.id):
         return ""
     kept = soak.checkpoints(run.id)[:-1]
     generation = int(chance.choice(kept).name) if kept and chance.random() < 0.7 else None
