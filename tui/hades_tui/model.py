@@ -9,24 +9,31 @@ from hades_protocol.events import (
     DatasetPublished,
     Event,
     GenerationCommitted,
+    GpusChanged,
     HistoryCut,
+    JobChanged,
     RunChanged,
     RunLog,
     RunRemoved,
 )
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, RunSummary
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Job, RunSummary
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import Item, LinkPhase, LinkStatus
 from hades_tui.history import RunHistory, follow, load, request, unload
+from hades_tui.tails import Tail, cut, grown, tail_of
 
 LOG_LINES = 20
 """Warnings kept for a run."""
+
+JOBS = 50
+"""Jobs kept; the oldest that ended go first."""
 
 
 class Model(msgspec.Struct, frozen=True):
     """Everything the screen is drawn from.
 
-    `runs`: newest first. `selected`: the run whose curve and pairs are shown; None only without runs.
+    `runs`: newest first. `selected`: the run whose curve and pairs are shown; None only without runs. `tails`: the
+    newest means of every run, from its history or from events alone. `marked`: runs to lay over the selected one's.
     """
 
     link: LinkStatus = LinkStatus(LinkPhase.CONNECTING, 0.0)
@@ -36,6 +43,10 @@ class Model(msgspec.Struct, frozen=True):
     histories: Mapping[str, RunHistory] = {}
     datasets: Mapping[str, DatasetSnapshot] = {}
     logs: Mapping[str, tuple[RunLog, ...]] = {}
+    tails: Mapping[str, Tail] = {}
+    gpus: tuple[GpuInfo, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    marked: frozenset[str] = frozenset()
 
     @property
     def run(self) -> RunSummary | None:
@@ -83,6 +94,10 @@ def apply(model: Model, item: Item) -> Model:
             return msgspec.structs.replace(model, logs={**model.logs, run_id: lines})
         case DatasetPublished(run_id=run_id, dataset=dataset):
             return msgspec.structs.replace(model, datasets={**model.datasets, run_id: dataset})
+        case GpusChanged(gpus=gpus):
+            return msgspec.structs.replace(model, gpus=gpus)
+        case JobChanged(job=job):
+            return msgspec.structs.replace(model, jobs=_with_job(model.jobs, job))
         case Event():  # a heartbeat or a goodbye: the link's status says all there is
             return model
 
@@ -102,6 +117,13 @@ def move(model: Model, by: int) -> Model:
     return msgspec.structs.replace(model, selected=model.runs[index].id)
 
 
+def mark(model: Model, run_id: str) -> Model:
+    """Mark a run, or take its mark away; one that does not exist is ignored."""
+    if all(run.id != run_id for run in model.runs):
+        return model
+    return msgspec.structs.replace(model, marked=model.marked ^ {run_id})
+
+
 def requesting_history(model: Model, run_id: str) -> Model:
     """The daemon is about to be asked for the history of a run: keep the events from here on."""
     history = request(model.histories.get(run_id, RunHistory()))
@@ -111,7 +133,8 @@ def requesting_history(model: Model, run_id: str) -> Model:
 def with_history(model: Model, result: HistoryResult) -> Model:
     """The daemon's answer to History is in."""
     history = load(model.histories.get(result.run, RunHistory()), result)
-    return msgspec.structs.replace(model, histories={**model.histories, result.run: history})
+    tails = {**model.tails, result.run: tail_of(history.metrics)}
+    return msgspec.structs.replace(model, histories={**model.histories, result.run: history}, tails=tails)
 
 
 def with_dataset(model: Model, run_id: str, dataset: DatasetSnapshot) -> Model:
@@ -123,13 +146,17 @@ def with_dataset(model: Model, run_id: str, dataset: DatasetSnapshot) -> Model:
 
 
 def _with_snapshot(model: Model, snapshot: SnapshotResult) -> Model:
-    ids = {run.id for run in snapshot.runs}
+    ids = {run.id: run.generation for run in snapshot.runs}
     model = msgspec.structs.replace(
         model,
         daemon=snapshot.daemon,
         histories={run: unload(history) for run, history in model.histories.items() if run in ids},
         datasets={run: dataset for run, dataset in model.datasets.items() if run in ids},
         logs={run: lines for run, lines in model.logs.items() if run in ids},
+        tails={run: cut(tail, ids[run]) for run, tail in model.tails.items() if run in ids},
+        gpus=snapshot.gpus,
+        jobs=snapshot.jobs,
+        marked=model.marked & ids.keys(),
     )
     return _with_runs(model, {run.id: run for run in snapshot.runs})
 
@@ -163,15 +190,28 @@ def _without(model: Model, run_id: str) -> Model:
         histories={run: history for run, history in model.histories.items() if run != run_id},
         datasets={run: dataset for run, dataset in model.datasets.items() if run != run_id},
         logs={run: lines for run, lines in model.logs.items() if run != run_id},
+        tails={run: tail for run, tail in model.tails.items() if run != run_id},
+        marked=model.marked - {run_id},
     )
+
+
+def _with_job(jobs: tuple[Job, ...], job: Job) -> tuple[Job, ...]:
+    """The jobs after one began or ended, in the order in which they began."""
+    if any(known.id == job.id for known in jobs):
+        return tuple(job if known.id == job.id else known for known in jobs)
+    ended = [known.id for known in jobs if known.state != "running"]
+    surplus = set(ended[: max(0, len(jobs) + 1 - JOBS)])
+    return (*(known for known in jobs if known.id not in surplus), job)
 
 
 def _with_generation(model: Model, event: GenerationCommitted) -> Model:
     metrics = event.metrics
     history = follow(model.histories.get(event.run_id, RunHistory()), event)
+    tail = model.tails.get(event.run_id, ())
     return msgspec.structs.replace(
         model,
         histories={**model.histories, event.run_id: history},
+        tails={**model.tails, event.run_id: grown(tail, metrics.generation, metrics.fitness_mean)},
         runs=_updated(
             model.runs,
             event.run_id,
@@ -194,6 +234,7 @@ def _with_cut(model: Model, event: HistoryCut) -> Model:
         model,
         histories={**model.histories, event.run_id: history},
         datasets=datasets,
+        tails={**model.tails, event.run_id: cut(model.tails.get(event.run_id, ()), event.generation)},
         runs=_updated(model.runs, event.run_id, generation=event.generation),
     )
 
