@@ -7,8 +7,8 @@ few seconds, and no later daemon will find it. attach() reconnects by itself for
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, Iterable
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import zmq
@@ -16,12 +16,12 @@ import zmq.asyncio
 
 from hades_protocol import commands
 from hades_protocol.codec import MAX_MESSAGE, convert, decode
-from hades_protocol.commands import HistoryResult, Reply, Request, ShowResult, SnapshotResult
+from hades_protocol.commands import ChangeResult, HistoryResult, LogResult, Reply, Request, ShowResult, SnapshotResult
 from hades_protocol.control import SLOW_OR_SKEWED, encode_request
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError
 from hades_protocol.events import TOPIC_EVENTS, WELCOME, dataset_topic, decode_event
 from hades_protocol.keys import HANDSHAKE_SECONDS, ClientKeys, Destination
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, RunSummary
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, Job, RunSummary
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import Action, AskSnapshot, Item, Sync
 from hades_protocol.version import MAJOR, is_compatible
@@ -31,6 +31,9 @@ REPLY_SECONDS = 10.0
 TICK_SECONDS = 0.5
 
 T = TypeVar("T")
+
+Level = Literal["debug", "info", "warning", "error", "critical"]
+Format = Literal["npz", "csv", "json", "safetensors"]
 
 
 def fresh_id() -> str:
@@ -138,6 +141,60 @@ class Client:
     async def cancel(self, run: str, expected: RunState | None = None) -> RunSummary:
         """End the run."""
         return await self.request(commands.Cancel(request_id=fresh_id(), run=run, expected_state=expected), RunSummary)
+
+    async def prioritise(self, run: str, priority: int, expected: RunState | None = None) -> RunSummary:
+        """Change the run's place in the queue."""
+        request = commands.Prioritise(request_id=fresh_id(), run=run, priority=priority, expected_state=expected)
+        return await self.request(request, RunSummary)
+
+    async def note(self, run: str, text: str, expected: RunState | None = None) -> RunSummary:
+        """Write a note on the run; empty to take it away."""
+        request = commands.Annotate(request_id=fresh_id(), run=run, text=text, expected_state=expected)
+        return await self.request(request, RunSummary)
+
+    async def fork(
+        self,
+        run: str,
+        changes: Mapping[str, Any],
+        *,
+        generation: int | None = None,
+        group: str = "",
+        dry_run: bool = False,
+        expected: RunState | None = None,
+    ) -> ChangeResult:
+        """Queue a new run that goes on from a checkpoint of another one, with nested settings laid over its own."""
+        request = commands.Fork(
+            request_id=fresh_id(),
+            run=run,
+            generation=generation,
+            changes=dict(changes),
+            group=group,
+            dry_run=dry_run,
+            expected_state=expected,
+        )
+        return await self.request(request, ChangeResult)
+
+    async def resize(
+        self, run: str, changes: Mapping[str, Any], *, dry_run: bool = False, expected: RunState | None = None
+    ) -> ChangeResult:
+        """Change the run's size at the next generation boundary; changes: nested settings."""
+        request = commands.Resize(
+            request_id=fresh_id(), run=run, changes=dict(changes), dry_run=dry_run, expected_state=expected
+        )
+        return await self.request(request, ChangeResult)
+
+    async def log(self, run: str = "", *, lines: int = 200, level: Level = "info", search: str = "") -> LogResult:
+        """The newest lines of a run's log, or of the daemon's own."""
+        request = commands.GetLog(request_id=fresh_id(), run=run, lines=lines, level=level, search=search)
+        return await self.request(request, LogResult)
+
+    async def export(self, run: str, format: Format = "npz", *, best: bool = False) -> Job:
+        """Write the newest committed mean dataset, or the best evaluated one, to a file on the daemon's machine."""
+        return await self.request(commands.Export(request_id=fresh_id(), run=run, format=format, best=best), Job)
+
+    async def evaluate(self, run: str) -> Job:
+        """Measure the newest committed mean dataset beside the run."""
+        return await self.request(commands.Evaluate(request_id=fresh_id(), run=run), Job)
 
     def watch(self, run: str | None) -> None:
         """Which run's datasets attach() shall yield from now on (one at most: they are large)."""
