@@ -11,6 +11,7 @@ from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import merge
 from hades_protocol.sizes import RESIZABLE
 from hadesd import strategy_table, validation
+from hadesd.supervisor.expectations import policies
 
 NOT_CARRIED = {
     "env": "a checkpoint holds pairs of one environment",
@@ -136,14 +137,10 @@ def _size_notes(before: RunSpec, after: RunSpec) -> list[str]:
         notes.append(f"dataset.pairs {then} → {now}: pairs are duplicated, with their moments and sigma")
     elif now < then:
         notes.append(f"dataset.pairs {then} → {now}: the {then - now} pairs whose absence costs least are dropped")
-    cost = _policies(after) / _policies(before)
+    cost = policies(after) / policies(before)
     if cost != 1.0:
         notes.append(f"a generation takes about {cost:.3g} times as many environment steps")
     return notes
-
-
-def _policies(spec: RunSpec) -> int:
-    return spec.evolution.population * spec.inits * spec.evaluation.environments * spec.evaluation.steps
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -20,7 +20,7 @@ from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hadesd import validation
 from hadesd.settings import Settings
-from hadesd.supervisor import changes, removal, retention, runs
+from hadesd.supervisor import changes, expectations, removal, retention, runs
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.datasets import read_dataset
 from hadesd.supervisor.dispatch import Dispatcher
@@ -33,6 +33,7 @@ from hadesd.supervisor.managed import Managed, StartWorker, summarise
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.references import read_references
 from hadesd.supervisor.watch import Watch
+from hadesd.supervisor.worker_memory import taken
 
 log = structlog.get_logger()
 
@@ -169,13 +170,18 @@ class Supervisor:
         self._dispatcher.check(spec)
         result = ChangeResult(run=None, generation=managed.run.generation, changes=changed, notes=notes)
         if request.dry_run:
-            return result
+            return replace(result, notes=(*notes, *self._expected(managed, spec)))
         # A run on a CPU goes on in its slot; GPUs are given out by the queue.
         moves = any(change.name == "resources.gpus" for change in changed)
         event = w.ResizeAsked(changes.words(changed), requeue=moves)
         record = replace(managed.record, spec=spec_to_dict(spec))
         self._engine.apply(managed, event, asked=True, changed=(record, spec))
         return replace(result, run=summarise(managed))
+
+    def _expected(self, managed: Managed, after: RunSpec) -> tuple[str, ...]:
+        seconds = managed.history.seconds_per_generation if managed.history.is_steady else None
+        pid = managed.worker.pid if managed.worker is not None else None
+        return expectations.expected(managed.spec, after, seconds, taken(managed.run.id, pid, self.gpus()))
 
     def prioritise(self, name: str, priority: int, expected: RunState | None) -> RunSummary:
         """Change a run's place in the queue."""
