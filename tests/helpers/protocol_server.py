@@ -5,6 +5,7 @@ behind a ROUTER and an XPUB. Tests use it in place of hadesd where they need to 
 """
 
 import contextlib
+import itertools
 import queue
 import threading
 import time
@@ -19,7 +20,7 @@ import zmq
 from hades_protocol import commands
 from hades_protocol.codec import Array, decode, encode
 from hades_protocol.commands import AnyRequest, ErrorBody, HistoryResult, Reply, SnapshotResult
-from hades_protocol.errors import HadesError, NotFoundError, WrongStateError
+from hades_protocol.errors import HadesError, NotFoundError
 from hades_protocol.events import (
     TOPIC_EVENTS,
     WELCOME,
@@ -27,22 +28,30 @@ from hades_protocol.events import (
     DatasetPublished,
     GenerationCommitted,
     Goodbye,
+    GpusChanged,
     Heartbeat,
     HistoryCut,
+    JobChanged,
     RunChanged,
     RunLog,
     dataset_topic,
 )
 from hades_protocol.messages import (
+    Checkpoints,
     DaemonInfo,
     DatasetSnapshot,
     GenerationMetrics,
     GenerationTiming,
+    GpuInfo,
+    Job,
+    LogLine,
+    Mark,
     Reference,
     RunSummary,
 )
 from hades_protocol.run_state import RunState
 from hades_protocol.version import MAJOR, MINOR
+from tests.helpers.canned import answer
 
 
 def a_run(run_id: str = "cartpole-1", state: RunState = RunState.RUNNING, **fields: Any) -> RunSummary:
@@ -100,7 +109,10 @@ def a_dataset(generation: int = 1, pairs: int = 2) -> DatasetSnapshot:
 
 
 class FakeDaemon:
-    """Runs, metrics and event numbers of one daemon session; every change returns the event that tells it."""
+    """Runs, metrics and event numbers of one daemon session; every change returns the event that tells it.
+
+    What it answers is in its attributes, each by run id where not said otherwise; set them as a test needs them.
+    """
 
     def __init__(self, session: str = "session-1", runs: tuple[RunSummary, ...] = ()) -> None:
         self.session = session
@@ -108,7 +120,18 @@ class FakeDaemon:
         self.runs = {run.id: run for run in runs}
         self.metrics: dict[str, list[GenerationMetrics]] = {run.id: [] for run in runs}
         self.datasets: dict[str, DatasetSnapshot] = {}
+        self.kept: dict[str, dict[int, DatasetSnapshot]] = {}  # datasets of kept generations
         self.references: dict[str, tuple[Reference, ...]] = {}
+        self.marks: dict[str, tuple[Mark, ...]] = {}
+        self.specs: dict[str, dict[str, Any]] = {}
+        self.seams: dict[str, tuple[dict[str, Any], ...]] = {}
+        self.checkpoints: dict[str, Checkpoints] = {}
+        self.logs: dict[str, list[LogLine]] = {}  # "": the daemon's own
+        self.gpus: tuple[GpuInfo, ...] = ()
+        self.jobs: dict[str, Job] = {}  # by its own id
+        self.job_ends: dict[str, dict[str, str]] = {}  # verb -> text, state, path: a job of it ends at once
+        self.notes: tuple[str, ...] = ()  # of the answers to fork and resize
+        self.refusals: dict[type[commands.Request], HadesError] = {}  # requests of that kind are refused
 
     def _stamp(self) -> dict[str, Any]:
         self.seq += 1
@@ -136,7 +159,9 @@ class FakeDaemon:
         return GenerationCommitted(
             run_id=run_id,
             metrics=metrics,
-            timing=GenerationTiming(generation=metrics.generation, seconds=1.5, committed_at=1_700_000_000.0),
+            timing=GenerationTiming(
+                generation=metrics.generation, seconds=1.5, committed_at=1_700_000_000.0 + 1.5 * metrics.generation
+            ),
             seconds_per_generation=1.5,
             seconds_left=60.0,
             **self._stamp(),
@@ -147,6 +172,22 @@ class FakeDaemon:
         self.metrics[run_id] = [m for m in self.metrics[run_id] if m.generation <= generation]
         self.runs[run_id] = msgspec.structs.replace(self.runs[run_id], generation=generation)
         return HistoryCut(run_id=run_id, generation=generation, **self._stamp())
+
+    def begin_job(self, run_id: str, verb: str) -> JobChanged:
+        """A job of a run begins; several at a time are a test's own business."""
+        job_id = f"job-{len(self.jobs) + 1}"
+        self.jobs[job_id] = Job(id=job_id, run=run_id, verb=verb, state="running", started_at=1_700_000_000.0)
+        return JobChanged(job=self.jobs[job_id], **self._stamp())
+
+    def end_job(self, job_id: str, text: str, state: str = "done", path: str = "") -> JobChanged:
+        """A job ends."""
+        self.jobs[job_id] = msgspec.structs.replace(self.jobs[job_id], state=state, text=text, path=path)
+        return JobChanged(job=self.jobs[job_id], **self._stamp())
+
+    def change_gpus(self, gpus: tuple[GpuInfo, ...]) -> GpusChanged:
+        """Others use the GPUs."""
+        self.gpus = gpus
+        return GpusChanged(gpus=gpus, **self._stamp())
 
     def log(self, run_id: str, text: str) -> RunLog:
         """A warning of a run."""
@@ -181,7 +222,13 @@ class FakeDaemon:
 
     def snapshot(self) -> SnapshotResult:
         """Everything at this moment."""
-        return SnapshotResult(daemon=self.info(), seq=self.seq, runs=tuple(self.runs.values()))
+        return SnapshotResult(
+            daemon=self.info(),
+            seq=self.seq,
+            runs=tuple(self.runs.values()),
+            gpus=self.gpus,
+            jobs=tuple(self.jobs.values()),
+        )
 
     def history(self, run_id: str) -> HistoryResult:
         """A run's metrics at this moment."""
@@ -192,6 +239,9 @@ class FakeDaemon:
             generations_total=len(metrics),
             metrics=metrics,
             references=self.references.get(run_id, ()),
+            marks=self.marks.get(run_id, ()),
+            env_steps=tuple(itertools.accumulate(line.env_steps for line in metrics)),
+            committed_at=tuple(1_700_000_000.0 + 1.5 * line.generation for line in metrics),
         )
 
 
@@ -289,41 +339,16 @@ class ProtocolServer:
             return Reply(request_id=request.request_id, error=ErrorBody(code=error.code, message=str(error)))
 
     def _result(self, request: AnyRequest) -> Any:
-        match request:
-            case commands.Hello():
-                return self.daemon.info()
-            case commands.Snapshot():
-                return self.daemon.snapshot()
-            case commands.History(run=run):
-                return self.daemon.history(self._find(run).id)
-            case commands.GetDataset(run=run):
-                if (found := self._find(run).id) not in self.daemon.datasets:
-                    raise NotFoundError(f"{found} has no dataset yet")
-                return self.daemon.datasets[found]
-            case commands.Show(run=run):
-                return commands.ShowResult(run=self._find(run), spec={})
-            case commands.Mutation():
-                return self._mutate(request)
-        raise NotFoundError(f"not served here: {request}")
+        if isinstance(request, commands.Hello):
+            return self.daemon.info()
+        name = getattr(request, "run", "")
+        return answer(self.daemon, request, self._find(name) if name else None, self.publish)
 
     def _find(self, name: str) -> RunSummary:
         runs = [run for run in self.daemon.runs.values() if name == "@" or run.id.startswith(name)]
         if not runs:
             raise NotFoundError(f"no run '{name}': see 'hadesd status'")
         return runs[-1]
-
-    def _mutate(self, request: commands.Mutation) -> RunSummary:
-        run = self._find(request.run)
-        if request.expected_state is not None and run.state != request.expected_state:
-            raise WrongStateError(f"{run.id} is {run.state} by now, not {request.expected_state}")
-        after = {
-            commands.Pause: RunState.PAUSING,
-            commands.Resume: RunState.QUEUED,
-            commands.Cancel: RunState.CANCELLING,
-        }
-        changed = msgspec.structs.replace(run, state=after[type(request)])
-        self.publish(self.daemon.change(changed))
-        return changed
 
 
 @contextlib.contextmanager
