@@ -1,5 +1,6 @@
 """The metrics of one run as the screen knows them: what was asked for, then what came live. Pure."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from hades_protocol.commands import HistoryResult
 from hades_protocol.events import GenerationCommitted, HistoryCut
 from hades_protocol.messages import GenerationMetrics, Mark, Reference
+from hades_protocol.thinning import thin
 
 MAX_POINTS = 4000
 """Points kept for a run; beyond, they are thinned to half of it, spikes first."""
@@ -19,6 +21,8 @@ class RunHistory(msgspec.Struct, frozen=True):
     `pending` collects the events; before the question they need not be kept, the answer will contain them.
     references, marks: levels to compare with, and what happened to the run at which generation, as of the daemon's
         answer.
+    env_steps, committed_at: for each of `metrics` the environment steps of all generations up to it, and the Unix time
+        of its commit (0 where it is not known). Both empty where the daemon does not say: it is an older one.
     """
 
     metrics: tuple[GenerationMetrics, ...] = ()
@@ -27,6 +31,8 @@ class RunHistory(msgspec.Struct, frozen=True):
     pending: tuple[GenerationCommitted | HistoryCut, ...] = ()
     references: tuple[Reference, ...] = ()
     marks: tuple[Mark, ...] = ()
+    env_steps: tuple[int, ...] = ()
+    committed_at: tuple[float, ...] = ()
 
     @property
     def evaluated(self) -> GenerationMetrics | None:
@@ -45,15 +51,21 @@ def follow(history: RunHistory, event: GenerationCommitted | HistoryCut) -> RunH
         return history
     if not history.loaded:
         return msgspec.structs.replace(history, pending=(*history.pending, event))
-    return msgspec.structs.replace(history, metrics=_after(history.metrics, (event,)))
+    return _extended(history, (event,))
 
 
 def load(history: RunHistory, result: HistoryResult) -> RunHistory:
     """The history after the daemon's answer: events that the answer already contains are not counted twice."""
     later = (event for event in history.pending if event.seq > result.seq)
-    return RunHistory(
-        metrics=_after(result.metrics, later), references=result.references, marks=result.marks, loaded=True
+    answer = RunHistory(
+        metrics=result.metrics,
+        loaded=True,
+        references=result.references,
+        marks=result.marks,
+        env_steps=result.env_steps,
+        committed_at=result.committed_at,
     )
+    return _extended(answer, later)
 
 
 def unload(history: RunHistory) -> RunHistory:
@@ -61,35 +73,39 @@ def unload(history: RunHistory) -> RunHistory:
     return msgspec.structs.replace(history, loaded=False, requested=False, pending=())
 
 
-def _after(
-    metrics: tuple[GenerationMetrics, ...], events: Iterable[GenerationCommitted | HistoryCut]
-) -> tuple[GenerationMetrics, ...]:
+def _extended(history: RunHistory, events: Iterable[GenerationCommitted | HistoryCut]) -> RunHistory:
+    metrics, steps, times = list(history.metrics), list(history.env_steps), list(history.committed_at)
+    told = len(steps) == len(metrics)  # an older daemon does not say: then they stay empty
     for event in events:
         if isinstance(event, HistoryCut):
-            metrics = tuple(m for m in metrics if m.generation <= event.generation)
+            while metrics and metrics[-1].generation > event.generation:
+                metrics.pop()
+            del steps[len(metrics) :], times[len(metrics) :]
         elif not metrics or event.metrics.generation > metrics[-1].generation:
-            metrics = (*metrics, event.metrics)
-    return thin(metrics, MAX_POINTS // 2) if len(metrics) > MAX_POINTS else metrics
+            if told:  # after a cut the generations just before may be among those that were thinned out
+                before = metrics[-1].generation if metrics else 0
+                missing = event.metrics.generation - before
+                steps.append((steps[-1] if steps else 0) + missing * event.metrics.env_steps)
+                times.append(event.timing.committed_at)
+            metrics.append(event.metrics)
+    if len(metrics) > MAX_POINTS:
+        kept = thinned(metrics, MAX_POINTS // 2)
+        metrics = [metrics[i] for i in kept]
+        steps, times = ([steps[i] for i in kept], [times[i] for i in kept]) if told else ([], [])
+    return msgspec.structs.replace(history, metrics=tuple(metrics), env_steps=tuple(steps), committed_at=tuple(times))
 
 
-def thin(metrics: Sequence[GenerationMetrics], points: int) -> tuple[GenerationMetrics, ...]:
-    """At most about `points` of the metrics.
+def thinned(metrics: Sequence[GenerationMetrics], points: int) -> list[int]:
+    """Indices of at most `points` of the metrics.
 
     Of every bucket the extremes of mean, best and evaluated fitness stay, and the newest evaluation does.
     """
-    if len(metrics) <= points:
-        return tuple(metrics)
-    evaluated = [i for i, m in enumerate(metrics) if m.evaluated_mean is not None]
-    buckets = max(1, points // (6 if evaluated else 4))
-    keep = {0, len(metrics) - 1, *evaluated[-1:]}
-    for b in range(buckets):
-        indices = range(b * len(metrics) // buckets, (b + 1) * len(metrics) // buckets)
-        keep |= _extremes(indices, [m.fitness_mean for m in metrics[indices.start : indices.stop]])
-        keep |= _extremes(indices, [m.fitness_best for m in metrics[indices.start : indices.stop]])
-        keep |= _extremes(indices, [m.evaluated_mean for m in metrics[indices.start : indices.stop]])
-    return tuple(metrics[i] for i in sorted(keep))
-
-
-def _extremes(indices: range, values: list[float | None]) -> set[int]:
-    known = [(value, i) for i, value in zip(indices, values, strict=True) if value is not None]
-    return {min(known)[1], max(known)[1]} if known else set()
+    curves = [
+        [math.nan if m.fitness_mean is None else m.fitness_mean for m in metrics],
+        [math.nan if m.fitness_best is None else m.fitness_best for m in metrics],
+    ]
+    evaluated = [math.nan if m.evaluated_mean is None else m.evaluated_mean for m in metrics]
+    newest = next((i for i in range(len(metrics) - 1, -1, -1) if not math.isnan(evaluated[i])), None)
+    if newest is not None:
+        curves.append(evaluated)
+    return thin([m.generation for m in metrics], curves, points, () if newest is None else (newest,))
