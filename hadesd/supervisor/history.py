@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import structlog
 from msgspec.structs import replace
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
@@ -18,6 +19,8 @@ from hadesd.supervisor.thinning import thin
 METRICS_FILE = "metrics.jsonl"
 TIMINGS_FILE = "timings.jsonl"
 T = TypeVar("T", bound=msgspec.Struct)
+
+log = structlog.get_logger()
 
 NEWEST_SECONDS = 20
 """Generations whose median duration is shown as seconds a generation."""
@@ -52,7 +55,7 @@ class History:
         self._first_seconds: float | None = None
         self._columns: dict[str, array[Any]] = _empty()
         self.last: GenerationMetrics | None = None
-        for line in tail_lines(directory / METRICS_FILE, 3):
+        for line in self._tail(METRICS_FILE, 3):
             if metrics := _parse(line, GenerationMetrics):
                 self.last = metrics
         self._read_timings(self.generation)
@@ -132,16 +135,24 @@ class History:
                         self._append(metrics)
         except FileNotFoundError:
             return  # no generation was committed yet
+        except OSError as error:
+            log.error("cannot read metrics", directory=str(self._directory), why=str(error))
 
     def _read_timings(self, upto: int) -> dict[int, GenerationTiming]:
         """The newest timings by generation; their durations are what the median is taken of."""
-        lines = (
-            _parse(line, GenerationTiming) for line in tail_lines(self._directory / TIMINGS_FILE, NEWEST_SECONDS + 2)
-        )
+        lines = (_parse(line, GenerationTiming) for line in self._tail(TIMINGS_FILE, NEWEST_SECONDS + 2))
         found = {timing.generation: timing for timing in lines if timing and timing.generation <= upto}
         self._seconds.clear()
         self._seconds.extend(timing.seconds for timing in found.values())
         return found
+
+    def _tail(self, name: str, count: int) -> list[str]:
+        """The last lines of a file. One that cannot be read must not end the daemon with all its other runs."""
+        try:
+            return tail_lines(self._directory / name, count)
+        except OSError as error:
+            log.error("cannot read a line file", file=str(self._directory / name), why=str(error))
+            return []
 
     def _append(self, metrics: GenerationMetrics) -> None:
         for name in INT_FIELDS:

@@ -83,7 +83,8 @@ def summarise(managed: Managed) -> RunSummary:
     if seconds is not None and managed.history.is_steady and run.state in WITH_WORKER:
         left = seconds * max(0, run.generations - run.generation)
     orphan = "the worker of the daemon before still finishes its generation" if managed.orphaned else ""
-    texts = (orphan, managed.trouble, managed.waits_for, run.reason, managed.storm)
+    trouble = "" if managed.trouble in run.reason else managed.trouble
+    texts = (orphan, trouble, managed.waits_for, run.reason, managed.storm)
     return RunSummary(
         id=run.id,
         state=run.state,

@@ -50,7 +50,10 @@ class Reports:
         log.info("worker exited", run=managed.run.id, pid=managed.run.worker_pid, code=code)
         managed.worker = None
         managed.dataset = None  # dataset.npz has it
-        tail = tuple(tail_lines(managed.directory / LOG_FILE, TAIL_LINES))
+        try:
+            tail = tuple(tail_lines(managed.directory / LOG_FILE, TAIL_LINES))
+        except OSError as error:
+            tail = (f"(worker.log cannot be read: {error.strerror or error})",)
         self._apply(managed, w.Exited(code, tail))
 
     def cut_history(self, managed: Managed, generation: int) -> None:
