@@ -37,10 +37,13 @@ from hadesd.steps import (
     read_fitness,
     read_manifest,
 )
+from hadesd.worker import records
 
 SCHEMA = 2
 READABLE = (1, SCHEMA)
 DURABLE_SECONDS = 30.0
+
+NEXT = "put one back from a copy and resume, or begin anew with 'hadesd start'"
 
 
 class CheckpointError(HadesError):
@@ -113,10 +116,10 @@ class CheckpointStore:
         verify is moved aside to `bad-<generation>-<n>`, never deleted.
 
         Raises:
-            CheckpointError: there are steps, and none can be used; or the state has another form.
+            CheckpointError: there are or were steps, and none can be used; or the state has another form.
         """
-        passed_over: list[str] = []
         steps = self.generations()
+        passed_over = self._taken_away(steps)
         for generation in reversed(steps):
             try:
                 step = self.directory / str(generation)
@@ -130,9 +133,19 @@ class CheckpointStore:
             return state, manifest, passed_over
         if steps:
             raise CheckpointError(
-                f"none of the {len(steps)} checkpoints in {self.directory} can be read; the newest: {passed_over[0]}"
+                f"none of the {len(steps)} checkpoints in {self.directory} can be read; the newest: {passed_over[0]}; "
+                f"{NEXT}"
             )
+        if passed_over or any(self.directory.glob(f"{BAD}*")):
+            raise CheckpointError(f"no checkpoint that can be read is left in {self.directory}; {NEXT}")
         return None
+
+    def _taken_away(self, steps: list[int]) -> list[str]:
+        """Says where a committed step is no longer there: its line in timings.jsonl is written after it."""
+        committed = records.last_generation(self.directory.parent / "timings.jsonl")
+        if committed <= max(steps, default=0) or any(self.directory.glob(f"{BAD}{committed}-*")):
+            return []
+        return [f"checkpoint {committed} is gone"]
 
     def _set_aside(self, generation: int) -> Path:
         n = 0

@@ -9,6 +9,13 @@ from pathlib import Path
 import msgspec
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
+from hadesd.files import tail_lines
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """What every line of metrics.jsonl and timings.jsonl has."""
+
+    generation: int
 
 
 def append(path: Path, line: msgspec.Struct) -> None:
@@ -41,6 +48,16 @@ def cut(path: Path, kind: type[GenerationMetrics] | type[GenerationTiming], gene
     if keep != len(data):
         os.truncate(path, keep)
     return last
+
+
+def last_generation(path: Path) -> int:
+    """The generation of the last whole line of a line file; 0 where there is none."""
+    for line in reversed(tail_lines(path, 3)):
+        try:
+            return msgspec.json.decode(line, type=_Line).generation
+        except msgspec.DecodeError:
+            continue  # a line that was being written when its worker died
+    return 0
 
 
 def read_metrics(directory: Path) -> Iterator[GenerationMetrics]:
