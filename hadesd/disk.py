@@ -56,7 +56,7 @@ def describe_room(directory: Path) -> str:
         return f"no room on {directory} ({error.strerror or error})"
     if found.f_files > 0 and found.f_favail == 0:
         return f"no room on {directory} (no further file can be made on it)"
-    return f"no room on {directory} ({found.f_bavail * found.f_frsize / MIB:.3g} MiB free)"
+    return f"no room on {directory} ({found.f_bavail * found.f_frsize / MIB:.0f} MiB free)"
 
 
 def trouble(directory: Path) -> str:

@@ -31,7 +31,13 @@ def ensure_daemon(paths: Paths) -> tuple[DaemonInfo, bool]:
         return _hello(paths), False
     paths.make_private()
     stderr_file = paths.state / DAEMON_STDERR
-    with open(stderr_file, "wb") as stderr:
+    try:
+        stderr = open(stderr_file, "wb")  # noqa: SIM115 — closed below
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {stderr_file}: {error.strerror or error}; make room, or set HADES_HOME to another place"
+        ) from None
+    with stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", "hadesd.cli.main", "serve"],
             stdin=subprocess.DEVNULL,

@@ -1,8 +1,10 @@
 """hadesd export: a run's dataset as a file. Reads the run directory; no daemon is needed."""
 
 import argparse
+import contextlib
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--best and a generation: choose one of them")
     directory = find_directory(Paths().runs, name)
     check_output(args.output, args.format, args.force, args.card)
-    with tempfile.TemporaryDirectory(prefix="hades-export-") as scratch:
-        source = _source(directory, generation, args.best, Path(scratch))
+    with _scratch() as scratch:
+        source = _source(directory, generation, args.best, scratch)
         files = write_as(source, args.output)
     dataset, origin = _origin(directory, args.output)
     if args.card:
@@ -71,6 +73,22 @@ def run(args: argparse.Namespace) -> int:
             f"of run {described['run']}{worth}; try it: hadesd evaluate {args.output}"
         )
     return 0
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """A directory for a dataset that has to be computed first.
+
+    Raises:
+        UsageError: there is no room for it.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="hades-export-") as scratch:
+            yield Path(scratch)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write below {tempfile.gettempdir()}: {error.strerror or error}; make room, or set TMPDIR"
+        ) from None
 
 
 def split_generation(text: str) -> tuple[str, int | None]:
