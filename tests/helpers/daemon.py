@@ -100,14 +100,14 @@ class Home:
         summary: RunSummary = self.ask(commands.Show, run=run).run
         return summary
 
-    def reaches(self, run: str, state: RunState, generation: int = 0) -> RunSummary:
+    def reaches(self, run: str, state: RunState, generation: int = 0, seconds: float = DEADLINE) -> RunSummary:
         """Wait until a run is in a state and has that many generations."""
 
         def there() -> RunSummary | None:
             summary = self.show(run)
             return summary if summary.state == state and summary.generation >= generation else None
 
-        return until(there, f"{run} is {state} at generation {generation}, but: {self.show(run)}")
+        return until(there, f"{run} is {state} at generation {generation}, but: {self.show(run)}", seconds)
 
     # Commands ------------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ BEHAVIOURS = {
     "crashes every fifth generation": 5,
     "never halts": 6,
     "exits 1 without a word": 7,
+    "hangs after five generations": 8,  # it beats on; only its first worker: the next one goes on
 }
 
 
@@ -93,6 +94,8 @@ class FakeWorker:
         self.say(wm.Beat(phase="evaluating", generation=generation + 1, phase_seconds=0.0))
         self.say(wm.Resumed(generation=generation))
         while generation < self.generations:
+            if self.behaviour == BEHAVIOURS["hangs after five generations"] and generation == 5:
+                self._hang()
             self.wait(self.seconds)
             generation += 1
             self._commit(committed, generation)
@@ -103,6 +106,14 @@ class FakeWorker:
                 return 75
         self.say(wm.Ended(outcome="finished", generation=generation))
         return 0
+
+    def _hang(self) -> None:
+        """Once for a run: compute no more, and say every half second that everything is fine."""
+        mark = self.directory / "hung"
+        while not mark.exists() or mark.read_text() == str(os.getpid()):
+            mark.write_text(str(os.getpid()))
+            self.say(wm.Beat(phase="evaluating", generation=6, phase_seconds=0.0))
+            time.sleep(0.5)
 
     def _cut(self, generation: int) -> None:
         """As the real one does it, in one step: a kill between emptying a file and writing it would lose it."""

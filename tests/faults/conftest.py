@@ -1,0 +1,122 @@
+"""Homes whose disk, clock or processes are made to fail, and the undisturbed run that a disturbed one must equal."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hades_protocol import commands
+from hades_protocol.messages import RunSummary
+from hades_protocol.run_spec import spec_to_dict
+from hades_protocol.run_state import RunState
+from tests.helpers.daemon import Home, a_home
+from tests.helpers.small_disk import SmallDisk, a_small_disk, can_be_root_of_a_namespace, can_mount
+from tests.helpers.specs import tiny
+
+INSIDE = "HADES_TEST_NAMESPACE"
+
+SPEC = spec_to_dict(tiny(evolution={"generations": 150}, resources={"devices": 2}))
+"""A real run of CartPole-v1: some seconds of real generations, each with a real checkpoint."""
+
+
+def submit(home: Home) -> str:
+    """Queue a real run; its id."""
+    summary: RunSummary = home.ask(commands.Start, spec=SPEC)
+    return summary.id
+
+
+def results(directory: Path) -> dict[str, bytes]:
+    """What has to be the same, to the bit, whatever happened to the run."""
+    return {name: (directory / name).read_bytes() for name in ("metrics.jsonl", "dataset.npz")}
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    """A directory for one test's daemons."""
+    with a_home() as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compilation cache of all real workers here."""
+    return tmp_path_factory.mktemp("jax")
+
+
+@pytest.fixture
+def real_home(home: Home, compiled: Path) -> Home:
+    """A home for real workers, which find their programs compiled."""
+    home.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
+    return home
+
+
+@pytest.fixture(scope="session")
+def made(compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Directories of two runs of SPEC: one `finished` that nothing happened to, and one `paused` on its way."""
+    with a_home() as home:
+        home.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
+        daemon = home.daemon("--slots", "2")
+        runs = {"paused": submit(home), "finished": submit(home)}
+        home.reaches(runs["paused"], RunState.RUNNING, 30, seconds=240)
+        home.ask(commands.Pause, run=runs["paused"])
+        home.reaches(runs["paused"], RunState.PAUSED)
+        home.reaches(runs["finished"], RunState.FINISHED, seconds=240)
+        daemon.terminate()
+        assert daemon.wait(60) == 0
+        kept = tmp_path_factory.mktemp("runs")
+        return {name: Path(shutil.copytree(home.paths.runs / run, kept / run)) for name, run in runs.items()}
+
+
+@pytest.fixture(scope="session")
+def twin(made: dict[str, Path]) -> dict[str, bytes]:
+    """What a run of SPEC ends with when nothing happens to it."""
+    return results(made["finished"])
+
+
+def put(home: Home, run: Path) -> Path:
+    """Copy a run's directory into a home that has no daemon yet; where it is there."""
+    home.paths.make_private()
+    return Path(shutil.copytree(run, home.paths.runs / run.name))
+
+
+@pytest.fixture
+def small_disk() -> Iterator[SmallDisk | None]:
+    """A disk of 32 MiB. None where the test is about to be run in a namespace of its own."""
+    if not can_mount():
+        yield None
+        return
+    with a_small_disk() as disk:
+        yield disk
+
+
+@pytest.fixture
+def small_home(small_disk: SmallDisk, compiled: Path) -> Iterator[Home | None]:
+    """A home on the small disk; compiled programs are elsewhere."""
+    if small_disk is None:
+        yield None
+        return
+    home = Home(small_disk.directory)
+    home.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
+    try:
+        yield home
+    finally:
+        home.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Where mounting is not permitted, a test that has to is run once more, as root of a namespace of its own."""
+    if "small_disk" not in pyfuncitem.fixturenames or can_mount():
+        return None
+    if INSIDE in os.environ or not can_be_root_of_a_namespace():
+        pytest.skip("a small disk cannot be mounted here, and 'unshare -rm' is not permitted either")
+    command = ["unshare", "-rm", sys.executable, "-m", "pytest", "-p", "no:cacheprovider", pyfuncitem.nodeid]
+    done = subprocess.run(
+        command, env={**os.environ, INSIDE: "1"}, cwd=pyfuncitem.config.rootpath, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-6000:]
+    return True
