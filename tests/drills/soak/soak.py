@@ -215,10 +215,11 @@ class Soak:
             twin = self.twins.directories[kind, story]
             if self.home.generations(run) != list(range(1, self.generations + 1)):
                 self.wrong(f"{run}: its metrics do not have each generation once, in order")
-            if (mine / "metrics.jsonl").read_bytes() == (twin / "metrics.jsonl").read_bytes():
-                equal += 1
+            names = ("metrics.jsonl",) if kind == "direct" else ("metrics.jsonl", "dataset.npz")
+            if differing := [name for name in names if (mine / name).read_bytes() != (twin / name).read_bytes()]:
+                self.wrong(f"{run} ({kind}, {story}) differs from its twin {twin} in {differing}")
             else:
-                self.wrong(f"{run} ({kind}, {story}) differs from its twin {twin}")
+                equal += 1
         say(f"{equal} of {len(self.kinds)} runs equal their twins")
         return equal
 
