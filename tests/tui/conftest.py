@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from hades_protocol.run_state import RunState
+from hades_tui import palette
+from hades_tui.glyphs import UNICODE
+from hades_tui.themes import DARK
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 
 CARTPOLE, HOPPER, ANT = "cartpole-1", "hopper-2", "ant-3"
@@ -31,3 +34,11 @@ def server(tmp_path: Path) -> Iterator[ProtocolServer]:
     """The three runs on real sockets."""
     with serving(tmp_path, three_runs()) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _dark_unicode() -> Iterator[None]:
+    """Theme and glyphs are chosen for a process: no test leaves its own to the next one."""
+    yield
+    palette.choose(DARK)
+    palette.use_glyphs(UNICODE)

@@ -1,23 +1,29 @@
 """The application: pumps what the daemon says into the model and paints it, a few times a second at most."""
 
 import os
+from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 
 from textual.app import App
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.timer import Timer
+from textual.widget import Widget
 
 from hades_protocol.commands import SnapshotResult
 from hades_protocol.errors import HadesError, NotFoundError
 from hades_protocol.messages import RunSummary
 from hades_tui import model as models
+from hades_tui import palette
 from hades_tui.connection import Connection
+from hades_tui.filters import WITHOUT_COLOURS
 from hades_tui.history import RunHistory
 from hades_tui.model import Model
-from hades_tui.palette import THEME
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.help import HelpScreen
 from hades_tui.screens.main import MainScreen
+from hades_tui.textual_theme import textual_name, textual_theme, variables
+from hades_tui.themes import THEMES, Theme, default_theme
 from hades_tui.verbs import CANCEL, PAUSE, RESUME, Verb, done_text
 from hades_tui.widgets.run_list import RunList
 
@@ -34,23 +40,43 @@ class HadesApp(App[None]):
     CSS_PATH = Path(__file__).parent / "styles" / "hades.tcss"
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, connection: Connection, *, run: str | None = None, readonly: bool = False) -> None:
-        colours = not os.environ.get("NO_COLOR")
-        super().__init__(ansi_color=not colours)
+    def __init__(
+        self, connection: Connection, *, run: str | None = None, readonly: bool = False, theme: Theme | None = None
+    ) -> None:
+        palette.choose(theme or default_theme(os.environ))
+        super().__init__()
         self.model = Model(selected=run)
         self.readonly = readonly
         self._connection = connection
-        self._main = MainScreen(readonly=readonly, colours=colours)
+        self._main = MainScreen(readonly=readonly)
         self._painted: Model | None = None
         self._retry: Timer | None = None
 
     def on_mount(self) -> None:
         """Begin to listen."""
-        self.register_theme(THEME)
-        if not os.environ.get("NO_COLOR"):
-            self.theme = THEME.name
+        for theme in THEMES.values():
+            self.register_theme(textual_theme(theme))
+        self.use_theme(palette.chosen())
         self.run_worker(self._pump(), group="pump")
         self.set_interval(PAINT_SECONDS, self._paint)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """What the stylesheets name, before a theme is in force."""
+        return variables(palette.chosen())
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line of the screen goes through last: without colours, no colour comes from anywhere."""
+        filters = [known for known in super().get_line_filters() if not isinstance(known, Monochrome | NoColor)]
+        return filters if palette.chosen().colours else [*filters, WITHOUT_COLOURS]
+
+    def use_theme(self, theme: Theme) -> None:
+        """Everything in the colours of that theme, from now on."""
+        palette.choose(theme)
+        self.no_color = not theme.colours
+        self.theme = textual_name(theme)
+        for screen in self.screen_stack:
+            for node in screen.walk_children(Widget, with_self=True):
+                node.refresh()
 
     def get_default_screen(self) -> MainScreen:
         """The screen below all dialogs."""

@@ -1,100 +1,141 @@
-"""Names of hues -> colours. All but one are of xterm's 256, so that tmux and old terminals show them unchanged."""
+"""Names of hues -> styles of the chosen theme. A new hue is a line in HUES and has a look in every theme.
 
-from functools import cache
+What is drawn holds hues, not styles, so that another theme needs no other lines. Whatever keeps styles (strips,
+marked-up titles) keeps `generation()` with them.
+"""
 
 from rich.style import Style
-from textual.theme import Theme
 
-EMBER = "#ff875f"  # 209
-GOLD = "#ffd75f"  # 221
-VIOLET = "#af87ff"  # 141
-GREEN = "#87d75f"  # 113
-BLUE = "#5fafff"  # 75
-CYAN = "#5fd7d7"  # 80
-RED = "#ff5f5f"  # 203
-ORANGE = "#ffaf5f"  # 215
-GREY = "#9e9e9e"  # 247
-DIM = "#808080"  # 244
-FAINT = "#4e4e4e"  # 239
-GRID = "#303030"  # 236
-TEXT = "#dadada"  # 253
-GROUND = "#121212"  # 233
-SELECTED = "#303030"  # 236
-BAND = "#3d2a20"  # where there are only 256 colours: a dark grey
+from hades_tui.glyphs import UNICODE, Glyphs
+from hades_tui.look import Look
+from hades_tui.themes import DARK, Theme
 
-_STYLES: dict[str, Style] = {
-    "text": Style(color=TEXT),
-    "bold": Style(color=TEXT, bold=True),
-    "title": Style(color=EMBER, bold=True),
-    "ember": Style(color=EMBER),
-    "gold": Style(color=GOLD),
-    "dim": Style(color=DIM),
-    "faint": Style(color=FAINT),
-    "grid": Style(color=GRID),
-    "bar": Style(color=EMBER),
-    "bad": Style(color=RED, bold=True),
-    "warn": Style(color=GOLD),
-    "heading": Style(color=GREY, bold=True),
-    "mean": Style(color=EMBER, bold=True),
-    "best": Style(color=VIOLET),
-    "ever": Style(color=CYAN),
-    "band": Style(color=BAND),
-    "band.full": Style(bgcolor=BAND),
-    "band.inverse": Style(color=GROUND, bgcolor=BAND),
-    "mean.band": Style(color=EMBER, bgcolor=BAND, bold=True),
-    "best.band": Style(color=VIOLET, bgcolor=BAND),
-    "evaluated": Style(color=GREEN, bold=True),
-    "evaluated.band": Style(color=GREEN, bgcolor=BAND, bold=True),
-    "reference": Style(color=DIM),
-    "reference.band": Style(color=DIM, bgcolor=BAND),
-    "selected": Style(bgcolor=SELECTED),
-    "badge": Style(color=GROUND, bgcolor=EMBER, bold=True),
-    "badge.readonly": Style(color=GROUND, bgcolor=GOLD, bold=True),
-    "label": Style(color=GOLD, bold=True),
-    "link.connecting": Style(color=GREY),
-    "link.live": Style(color=GREEN, bold=True),
-    "link.resyncing": Style(color=BLUE, bold=True),
-    "link.stale": Style(color=GROUND, bgcolor=GOLD, bold=True),
-    "link.mismatch": Style(color=GROUND, bgcolor=RED, bold=True),
-    "state.queued": Style(color=GREY),
-    "state.starting": Style(color=BLUE),
-    "state.running": Style(color=GREEN),
-    "state.pausing": Style(color=GOLD),
-    "state.paused": Style(color=GOLD),
-    "state.stopping": Style(color=ORANGE),
-    "state.backoff": Style(color=ORANGE),
-    "state.cancelling": Style(color=ORANGE),
-    "state.finished": Style(color=CYAN),
-    "state.failed": Style(color=RED, bold=True),
-    "state.cancelled": Style(color=DIM),
+HUES: dict[str, str] = {
+    "": "",
+    "text": "text",
+    "bold": "bold text",
+    "title": "bold ember",
+    "ember": "ember",
+    "gold": "gold",
+    "dim": "dim",
+    "faint": "faint",
+    "grid": "grid",
+    "bar": "ember",
+    "bad": "bold red",
+    "warn": "gold",
+    "heading": "bold grey",
+    "mean": "bold ember",
+    "best": "violet",
+    "ever": "cyan",
+    "band": "band",
+    "band.full": "on band",
+    "band.inverse": "ground on band",
+    "mean.band": "bold ember on band",
+    "best.band": "violet on band",
+    "evaluated": "bold green",
+    "evaluated.band": "bold green on band",
+    "reference": "dim",
+    "reference.band": "dim on band",
+    "selected": "on selected",
+    "badge": "bold ground on ember",
+    "badge.readonly": "bold ground on gold",
+    "label": "bold gold",
+    "link.connecting": "grey",
+    "link.live": "bold green",
+    "link.resyncing": "bold blue",
+    "link.stale": "bold ground on gold",
+    "link.mismatch": "bold ground on red",
+    "state.queued": "grey",
+    "state.starting": "blue",
+    "state.running": "green",
+    "state.pausing": "gold",
+    "state.paused": "gold",
+    "state.stopping": "orange",
+    "state.backoff": "orange",
+    "state.cancelling": "orange",
+    "state.finished": "cyan",
+    "state.failed": "bold red",
+    "state.cancelled": "dim",
 }
+"""Hue -> its roles in a theme: `[bold] [role] [on role]`. `heat+2` and `heat-4`, sizes of a value, are hues as well."""
 
-WARM = ("#8a8a8a", "#af875f", "#d7875f", "#ff875f", "#ff5f5f")  # 245 137 173 209 203
-COLD = ("#8a8a8a", "#5f87af", "#5f87d7", "#5fafff", "#5fd7ff")  # 245 67 68 75 81
-"""Hues of a value by its size: warm above zero, cold below."""
+MOST_HEAT = 4
+DIMMED = ("dim", "faint", "grid", "band")
+"""Roles that are less than text, where a theme has no greys."""
 
 
-@cache
+class _Chosen:
+    """The theme of this process, and the styles that were made of it."""
+
+    theme: Theme = DARK
+    glyphs: Glyphs = UNICODE
+    generation: int = 0
+    styles: dict[str, Style] = {}  # noqa: RUF012 - one process, one screen, one theme
+
+
+def choose(theme: Theme) -> None:
+    """From now on `style` answers with this theme."""
+    _Chosen.theme, _Chosen.styles = theme, {}
+    _Chosen.generation += 1
+
+
+def chosen() -> Theme:
+    """The theme in force."""
+    return _Chosen.theme
+
+
+def generation() -> int:
+    """Changes whenever another theme or set of glyphs is chosen: part of the key of whatever holds styles."""
+    return _Chosen.generation
+
+
+def use_glyphs(glyphs: Glyphs) -> None:
+    """From now on pictures are made of these characters."""
+    _Chosen.glyphs = glyphs
+    _Chosen.generation += 1
+
+
+def look() -> Look:
+    """What the terminal can show."""
+    return Look(glyphs=_Chosen.glyphs, colours=_Chosen.theme.colours)
+
+
+def shades() -> bool:
+    """Whether an area can be shaded behind text; else its edges must be drawn."""
+    return bool(_Chosen.theme.band)
+
+
 def style(name: str) -> Style:
-    """The style of a hue's name; `heat+2` and `heat-4` are sizes of a value."""
+    """The style of a hue in the chosen theme.
+
+    Raises:
+        KeyError: there is no such hue.
+    """
+    known = _Chosen.styles.get(name)
+    if known is None:
+        known = _Chosen.styles[name] = style_in(_Chosen.theme, name)
+    return known
+
+
+def style_in(theme: Theme, name: str) -> Style:
+    """The style of a hue in a theme; `px:ff875f:121212` are the two pixels of a picture (hades_tui.raster)."""
+    if name.startswith("px:"):
+        _, upper, lower = name.split(":")
+        return Style(color=f"#{upper}", bgcolor=f"#{lower}" if lower else None)
     if name.startswith("heat"):
         level = int(name[4:])
-        return Style(color=(WARM if level >= 0 else COLD)[abs(level)])
-    return _STYLES[name]
+        colour = (theme.warm if name[4] == "+" else theme.cold)[abs(level)]
+        return Style(color=colour or None, bold=(not theme.colours and abs(level) == MOST_HEAT) or None)
+    words, _, below = HUES[name].partition("on ")
+    *attributes, role = words.split() or [""]
+    bold = "bold" in attributes or None
+    if not theme.colours:
+        return Style(bold=bold, dim=role in DIMMED or None, reverse=bool(below) or None)
+    if theme.ansi and below == "selected":  # no colour of the sixteen lies well below the others
+        return Style(color="default", bgcolor="default", reverse=True)
+    dim = (theme.ansi and role in DIMMED) or None
+    return Style(color=_colour(theme, role), bgcolor=_colour(theme, below), bold=bold, dim=dim)
 
 
-THEME = Theme(
-    name="hades",
-    primary=EMBER,
-    secondary=VIOLET,
-    accent=GOLD,
-    warning=GOLD,
-    error=RED,
-    success=GREEN,
-    foreground=TEXT,
-    background=GROUND,
-    surface="#1c1c1c",
-    panel="#262626",
-    dark=True,
-    variables={"footer-key-foreground": EMBER, "footer-background": GROUND, "footer-item-background": GROUND},
-)
+def _colour(theme: Theme, role: str) -> str | None:
+    return getattr(theme, role) or None if role else None

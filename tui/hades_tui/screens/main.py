@@ -37,14 +37,14 @@ class MainScreen(Screen[None]):
         Binding("ctrl+c", "app.quit", show=False),
     ]
 
-    def __init__(self, *, readonly: bool, colours: bool) -> None:
+    def __init__(self, *, readonly: bool) -> None:
         super().__init__()
         self._zoomed = ""
         self._arranged_for: object = None
         # Held, not looked up: the painting timer may tick while the screen is being built or taken down.
         self._top = TopLine(readonly, id="top")
         self._runs = RunList(id="runs")
-        self._fitness = FitnessPanel(colours, id="fitness")
+        self._fitness = FitnessPanel(id="fitness")
         self._pairs = PairsPanel(id="pairs")
         self._facts = FactsPanel(id="facts")
         self._aside = Vertical(self._pairs, self._facts, id="aside")

@@ -4,6 +4,7 @@ from textual.geometry import Size
 
 from hades_tui.fitness import fitness_lines, legend
 from hades_tui.model import Model
+from hades_tui.palette import shades
 from hades_tui.view import Line, identity_line
 from hades_tui.widgets.lines import LinesPanel
 from hades_tui.widgets.titles import title, title_of
@@ -12,9 +13,8 @@ from hades_tui.widgets.titles import title, title_of
 class FitnessPanel(LinesPanel, can_focus=True):
     """The curve; `l` changes its scale."""
 
-    def __init__(self, colours: bool, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._colours = colours
         self.logarithmic = False
         self.model = Model()
 
@@ -24,7 +24,7 @@ class FitnessPanel(LinesPanel, can_focus=True):
         run, evaluated = model.run, model.history.evaluated is not None
         self.border_title = title(identity_line(run)) if run else title("Fitness")
         self.border_subtitle = (
-            title_of(legend(self.logarithmic, self._colours, evaluated, model.history.marks)) if run else ""
+            title_of(legend(self.logarithmic, shades(), evaluated, model.history.marks)) if run else ""
         )
         self.show()
 
@@ -36,4 +36,4 @@ class FitnessPanel(LinesPanel, can_focus=True):
 
     def build(self, size: Size) -> list[Line]:
         """All lines of the panel."""
-        return fitness_lines(self.model, size.width, size.height, logarithmic=self.logarithmic, colours=self._colours)
+        return fitness_lines(self.model, size.width, size.height, logarithmic=self.logarithmic, colours=shades())

@@ -4,6 +4,7 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from hades_tui import palette
 from hades_tui.view import Line
 from hades_tui.widgets.strips import strip_of
 
@@ -26,12 +27,12 @@ class LinesPanel(Widget):
 
     def show(self) -> None:
         """Draw again if something changed."""
-        if (self.size, self.key()) != self._built:
+        if (self.size, palette.generation(), self.key()) != self._built:
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """One line of the panel."""
-        key = (self.size, self.key())
+        key = (self.size, palette.generation(), self.key())
         if key != self._built:
             self._built = key
             self._lines = self.build(self.size)

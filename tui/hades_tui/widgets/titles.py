@@ -3,6 +3,7 @@
 from textual.markup import escape
 
 from hades_tui.palette import style
+from hades_tui.textual_theme import css_colour
 from hades_tui.view import Line
 
 
@@ -16,8 +17,8 @@ def title_of(line: Line) -> str:
     out = []
     for text, hue in line:
         look = style(hue)
-        colour = " ".join(
-            part for part in (look.color and look.color.name, look.bgcolor and f"on {look.bgcolor.name}") if part
-        )
-        out.append(f"[{colour}]{escape(text)}[/]" if colour else escape(text))
+        words = [word for word, wanted in (("bold", look.bold), ("dim", look.dim), ("reverse", look.reverse)) if wanted]
+        words += [css_colour(look.color.name)] if look.color else []
+        words += [f"on {css_colour(look.bgcolor.name)}"] if look.bgcolor else []
+        out.append(f"[{' '.join(words)}]{escape(text)}[/]" if words else escape(text))
     return "".join(out)
