@@ -12,10 +12,10 @@ from hades_protocol import commands as c
 from hades_protocol.control import MAX_REQUEST
 from hades_protocol.errors import HadesError, InternalError, ProtocolMismatchError, UsageError, WrongStateError
 from hades_protocol.messages import DaemonInfo
+from hades_protocol.thinning import MIN_POINTS
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.sparing import Sparingly
 from hadesd.supervisor.supervisor import Supervisor
-from hadesd.supervisor.thinning import MIN_POINTS
 
 MAX_POINTS = 100_000
 MAX_DEPTH = 32

@@ -1,48 +1,53 @@
-"""The metrics of a run in memory, read from metrics.jsonl and fed by what its worker commits."""
+"""The metrics of a run in bounded memory, read from metrics.jsonl and fed by what its worker commits.
+
+In memory is the curve as a whole, thinned such that no spike is lost; a part of it that somebody looks at closely
+is read from the file, which is in ascending order.
+"""
 
 import bisect
-import math
+import itertools
 import statistics
-from array import array
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
-import structlog
-from msgspec.structs import replace
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
+from hades_protocol.thinning import thin_metrics
 from hadesd.files import tail_lines
-from hadesd.supervisor.thinning import thin
+from hadesd.supervisor import curve_cache
+from hadesd.supervisor.columns import Columns, Point
+from hadesd.supervisor.line_files import read_lines
 
 METRICS_FILE = "metrics.jsonl"
 TIMINGS_FILE = "timings.jsonl"
-T = TypeVar("T", bound=msgspec.Struct)
-
-log = structlog.get_logger()
 
 NEWEST_SECONDS = 20
 """Generations whose median duration is shown as seconds a generation."""
 
-INT_FIELDS = ("generation", "episodes", "unfinished", "nan", "env_steps")
-FLOAT_FIELDS = (
-    "fitness_mean",
-    "fitness_best",
-    "fitness_worst",
-    "fitness_std",
-    "best_so_far",
-    "sigma",
-    "evaluated_mean",
-    "evaluated_sem",
-)
+CACHE_EVERY = 20_000
+"""Generations after which the thinned curve is written down: less than a tenth of a second to read again."""
 
-EVALUATED_FROM = 16
-"""Points from which the evaluations of the mean dataset take part in the thinning; below, the newest one stays."""
+BATCH = 4096
+"""Generations that are read at once."""
+
+FINE_ENOUGH = 600
+"""Points in memory with which a part of the curve need not be read from the file: a screen has not many more dots."""
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Selection(NamedTuple):
+    """`total`: generations known. `points`: those asked for, thinned."""
+
+    total: int
+    points: tuple[Point, ...]
 
 
 class History:
-    """One column per metric: 104 bytes a generation. NaN in a column stands for null.
+    """The curve of one run.
 
     Only the newest generation is read at first; the rest when somebody asks for it or a worker adds to it.
     """
@@ -53,12 +58,10 @@ class History:
         self._seconds: deque[float] = deque(maxlen=NEWEST_SECONDS)
         self._compiling = False  # the next generation is a worker's first: its duration is mostly compilation
         self._first_seconds: float | None = None
-        self._columns: dict[str, array[Any]] = _empty()
-        self.last: GenerationMetrics | None = None
-        for line in self._tail(METRICS_FILE, 3):
-            if metrics := _parse(line, GenerationMetrics):
-                self.last = metrics
-        self._read_timings(self.generation)
+        self._columns = Columns()
+        self._cached = 0  # newest generation that the cache has
+        self.last: GenerationMetrics | None = _newest(directory)
+        self._read_seconds(self.generation)
 
     @property
     def generation(self) -> int:
@@ -80,7 +83,7 @@ class History:
         if metrics.generation <= self.generation:
             return False
         self._load()
-        self._append(metrics)
+        self._append(metrics, timing.committed_at)
         if self._compiling:
             self._first_seconds, self._compiling = timing.seconds, False
         else:
@@ -94,89 +97,115 @@ class History:
         not known: a worker that died between its commit and its message left them.
         """
         known = self.generation
-        self._loaded = self._compiling = True
-        self._read(generation)
-        timings = self._read_timings(generation)
-        first = bisect.bisect_right(self._columns["generation"], known)
-        missed = [self._at(i) for i in range(first, len(self._columns["generation"]))]
-        # A worker that dies between the two files leaves metrics without a timing: nobody knows how long it took.
-        unknown = GenerationTiming(generation=0, seconds=0.0, committed_at=0.0)
-        return known > generation, [
-            (m, timings.get(m.generation, replace(unknown, generation=m.generation))) for m in missed
-        ]
-
-    def select(self, after: int, points: int, upto: int | None = None) -> tuple[int, tuple[GenerationMetrics, ...]]:
-        """The number of generations known, and those after `after` and up to `upto`, thinned to `points`."""
         self._load()
-        known = self._columns["generation"]
-        start = bisect.bisect_right(known, after)
-        end = len(known) if upto is None else max(start, bisect.bisect_right(known, upto))
-        curves = [self._columns[name][start:end] for name in ("fitness_mean", "fitness_best")]
-        evaluated = self._columns["evaluated_mean"][start:end]
-        newest = next((i for i in range(end - start - 1, -1, -1) if not math.isnan(evaluated[i])), None)
-        if newest is not None and points >= EVALUATED_FROM:
-            curves.append(evaluated)
-        always = () if newest is None else (newest,)
-        return len(known), tuple(self._at(start + i) for i in thin(curves, 0, points, always))
+        if void := known > generation:
+            self._go_back(generation)
+        self._compiling = True
+        self._read_seconds(generation)
+        missed = [] if void else list(self._read(known, generation))
+        for metrics, timing in missed:
+            self._append(metrics, timing.committed_at)
+        return void, missed
+
+    def select(self, after: int, points: int, upto: int | None = None) -> Selection:
+        """The generations after `after` and up to `upto`, thinned to `points`."""
+        self._load()
+        end = self.generation if upto is None else min(upto, self.generation)
+        wanted = end - after if end - after <= points else min(points, FINE_ENOUGH)
+        if self._columns.count(after, end) < wanted and (closely := self._closely(after, end, points)):
+            return Selection(self.generation, tuple(closely))
+        return Selection(self.generation, tuple(self._columns.select(after, end, points)))
+
+    # Between memory and files --------------------------------------------------------------------------------
 
     def _load(self) -> None:
-        if not self._loaded:
-            self._loaded = True
-            self._read(self.generation)
+        if self._loaded:
+            return
+        self._loaded = True
+        if self.last is None:
+            return
+        if (cached := curve_cache.read(self._directory)) is not None and self._is_ours(cached):
+            self._columns = cached
+            self._cached = cached.generations[-1]
+        for batch in _batches(self._points(self._cached, self.generation, self._columns.steps)):
+            self._columns.extend(batch)
+        self._cache()
 
-    def _read(self, upto: int) -> None:
-        self._columns = _empty()
-        self.last = None
-        try:
-            with open(self._directory / METRICS_FILE, "rb") as file:
-                for line in file:
-                    metrics = _parse(line, GenerationMetrics)
-                    if metrics and self.generation < metrics.generation <= upto:
-                        self._append(metrics)
-        except FileNotFoundError:
-            return  # no generation was committed yet
-        except OSError as error:
-            log.error("cannot read metrics", directory=str(self._directory), why=str(error))
+    def _is_ours(self, cached: Columns) -> bool:
+        """Whether the files still say what they said when the cache was written."""
+        metrics, *_ = cached.at(len(cached) - 1)
+        generation = metrics.generation
+        return list(read_lines(self._directory / METRICS_FILE, GenerationMetrics, generation - 1, generation)) == [
+            metrics
+        ]
 
-    def _read_timings(self, upto: int) -> dict[int, GenerationTiming]:
-        """The newest timings by generation; their durations are what the median is taken of."""
-        lines = (_parse(line, GenerationTiming) for line in self._tail(TIMINGS_FILE, NEWEST_SECONDS + 2))
-        found = {timing.generation: timing for timing in lines if timing and timing.generation <= upto}
-        self._seconds.clear()
-        self._seconds.extend(timing.seconds for timing in found.values())
-        return found
+    def _cache(self) -> None:
+        if self.generation - self._cached >= CACHE_EVERY:
+            self._cached = self.generation
+            curve_cache.write(self._directory, self._columns)
 
-    def _tail(self, name: str, count: int) -> list[str]:
-        """The last lines of a file. One that cannot be read must not end the daemon with all its other runs."""
-        try:
-            return tail_lines(self._directory / name, count)
-        except OSError as error:
-            log.error("cannot read a line file", file=str(self._directory / name), why=str(error))
-            return []
-
-    def _append(self, metrics: GenerationMetrics) -> None:
-        for name in INT_FIELDS:
-            self._columns[name].append(getattr(metrics, name))
-        for name in FLOAT_FIELDS:
-            value = getattr(metrics, name)
-            self._columns[name].append(math.nan if value is None else value)
+    def _append(self, metrics: GenerationMetrics, committed_at: float) -> None:
+        self._columns.append((metrics, self._columns.steps + metrics.env_steps, committed_at))
         self.last = metrics
+        self._cache()
 
-    def _at(self, index: int) -> GenerationMetrics:
-        values: dict[str, Any] = {name: column[index] for name, column in self._columns.items()}
-        for name in FLOAT_FIELDS:
-            if math.isnan(values[name]):
-                values[name] = None
-        return GenerationMetrics(**values)
+    def _go_back(self, generation: int) -> None:
+        columns = self._columns
+        columns.cut(generation)
+        kept = columns.generations[-1] if columns.generations else 0
+        columns.extend(list(self._points(kept, generation, columns.steps)))  # what was thinned out just before
+        self.last = columns.at(len(columns) - 1)[0] if columns.generations else None
+        if self._cached > generation:
+            self._cached = 0
+            curve_cache.remove(self._directory)
+
+    def _closely(self, after: int, upto: int, points: int) -> list[Point]:
+        """A part of the curve from the files."""
+        i = bisect.bisect_right(self._columns.generations, after) - 1
+        start, steps = (0, 0) if i < 0 else (self._columns.generations[i], self._columns.at(i)[1])
+        part = [point for point in self._points(start, upto, steps) if point[0].generation > after]
+        return [part[i] for i in thin_metrics([point[0] for point in part], points)]
+
+    def _points(self, after: int, upto: int, steps: int) -> Iterator[Point]:
+        """Points of generations in (after, upto]. steps: environment steps of all generations up to `after`."""
+        for metrics, timing in self._read(after, upto):
+            steps += metrics.env_steps
+            yield metrics, steps, timing.committed_at
+
+    def _read(self, after: int, upto: int) -> Iterator[tuple[GenerationMetrics, GenerationTiming]]:
+        """What the files say of generations in (after, upto].
+
+        A worker that dies between the two files leaves metrics without a timing: nobody knows how long it took.
+        """
+        timings = read_lines(self._directory / TIMINGS_FILE, GenerationTiming, after, upto)
+        timing = next(timings, None)
+        for metrics in read_lines(self._directory / METRICS_FILE, GenerationMetrics, after, upto):
+            while timing is not None and timing.generation < metrics.generation:
+                timing = next(timings, None)
+            if timing is not None and timing.generation == metrics.generation:
+                yield metrics, timing
+            else:
+                yield metrics, GenerationTiming(generation=metrics.generation, seconds=0.0, committed_at=0.0)
+
+    def _read_seconds(self, upto: int) -> None:
+        """The newest durations, of which the median is taken."""
+        lines = tail_lines(self._directory / TIMINGS_FILE, NEWEST_SECONDS + 2)
+        found = {timing.generation: timing for line in lines if (timing := _parse(line, GenerationTiming))}
+        self._seconds.clear()
+        self._seconds.extend(timing.seconds for timing in found.values() if timing.generation <= upto)
 
 
-def _empty() -> "dict[str, array[Any]]":
-    columns: dict[str, array[Any]] = {name: array("q") for name in INT_FIELDS}
-    columns.update({name: array("d") for name in FLOAT_FIELDS})
-    return columns
+def _batches(points: Iterator[Point]) -> Iterator[list[Point]]:
+    while batch := list(itertools.islice(points, BATCH)):
+        yield batch
 
 
-def _parse(line: "str | bytes", kind: type[T]) -> T | None:
+def _newest(directory: Path) -> GenerationMetrics | None:
+    lines = (_parse(line, GenerationMetrics) for line in reversed(tail_lines(directory / METRICS_FILE, 3)))
+    return next((metrics for metrics in lines if metrics is not None), None)
+
+
+def _parse(line: str, kind: type[T]) -> T | None:
     """A line of a file that may end in the middle of one."""
     try:
         return msgspec.json.decode(line, type=kind)

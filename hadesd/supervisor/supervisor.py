@@ -103,12 +103,14 @@ class Supervisor:
     def history(self, name: str, after: int, points: int, upto: int | None = None) -> HistoryResult:
         """Metrics of a run, and the levels to compare them with."""
         managed = self.find(name)
-        total, metrics = managed.history.select(after, points, upto)
+        total, found = managed.history.select(after, points, upto)
         return HistoryResult(
             run=managed.run.id,
             seq=self.seq,
             generations_total=total,
-            metrics=metrics,
+            metrics=tuple(metrics for metrics, _, _ in found),
+            env_steps=tuple(steps for _, steps, _ in found),
+            committed_at=tuple(committed_at for _, _, committed_at in found),
             references=read_references(managed.directory),
             marks=runs.marks(managed.record, managed.directory),
         )

@@ -1,9 +1,15 @@
 """Down-sampling of a curve for a screen, without losing a spike. Pure."""
 
+import bisect
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
+from hades_protocol.messages import GenerationMetrics
+
 MIN_POINTS = 8
+
+EVALUATED_FROM = 16
+"""Points from which the evaluations of the mean dataset take part in the thinning."""
 
 
 def thin(
@@ -27,22 +33,42 @@ def thin(
     return sorted(kept | extremes(positions, curves, width, positions[0]))
 
 
+def thin_metrics(metrics: Sequence[GenerationMetrics], points: int) -> list[int]:
+    """Indices of at most `points` of the metrics.
+
+    Of every bucket the extremes of mean, best and evaluated fitness stay, and the newest evaluation does. With less
+    than EVALUATED_FROM points only that one evaluation has a right to stay.
+    """
+    newest = next((i for i in range(len(metrics) - 1, -1, -1) if metrics[i].evaluated_mean is not None), None)
+    curves = [values([m.fitness_mean for m in metrics]), values([m.fitness_best for m in metrics])]
+    if newest is not None and points >= EVALUATED_FROM:
+        curves.append(values([m.evaluated_mean for m in metrics]))
+    return thin([m.generation for m in metrics], curves, points, () if newest is None else (newest,))
+
+
+def values(known: Iterable[float | None]) -> list[float]:
+    """NaN for what is not known."""
+    return [math.nan if value is None else value for value in known]
+
+
 def extremes(positions: Sequence[int], curves: Sequence[Sequence[float]], width: int, origin: int = 0) -> set[int]:
     """Indices of the lowest and the highest value of every curve in each bucket of `width` positions."""
     kept: set[int] = set()
     for start, end in _buckets(positions, width, origin):
         for curve in curves:
-            filled = [i for i in range(start, end) if curve[i] == curve[i]]
-            if filled:
-                kept.add(min(filled, key=curve.__getitem__))
-                kept.add(max(filled, key=curve.__getitem__))
+            part = curve[start:end]
+            known = [value for value in part if value == value]
+            if known:
+                kept.add(start + part.index(min(known)))
+                kept.add(start + part.index(max(known)))
     return kept
 
 
 def _buckets(positions: Sequence[int], width: int, origin: int) -> Iterator[tuple[int, int]]:
     """Start and end index of each bucket that is not empty."""
     start = 0
-    for i in range(1, len(positions) + 1):
-        if i == len(positions) or (positions[i] - origin) // width != (positions[start] - origin) // width:
-            yield start, i
-            start = i
+    while start < len(positions):
+        beyond = origin + ((positions[start] - origin) // width + 1) * width
+        end = bisect.bisect_left(positions, beyond, start)
+        yield start, end
+        start = end

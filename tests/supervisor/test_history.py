@@ -1,16 +1,14 @@
 """Metrics in memory: complete, in order, and thinned without losing a spike."""
 
-import math
 from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hadesd.supervisor.history import EVALUATED_FROM, History
-from hadesd.supervisor.thinning import MIN_POINTS, thin
+from hades_protocol.thinning import MIN_POINTS
+from hadesd.supervisor import columns, curve_cache, history
+from hadesd.supervisor.history import History
 
 
 def metrics(generation: int, mean: float | None = 1.0) -> GenerationMetrics:
@@ -50,18 +48,18 @@ def test_what_a_worker_commits_is_there_once(tmp_path: Path) -> None:
     assert history.add(metrics(1, None), timing(1, 3.0))
     assert not history.add(metrics(1, 7.0), timing(1, 9.0))
     assert history.add(metrics(2), timing(2, 5.0))
-    assert history.select(0, 100) == (2, (metrics(1, None), metrics(2)))
-    assert history.select(1, 100) == (2, (metrics(2),))
+    assert known(history, 0, 100) == (2, (metrics(1, None), metrics(2)))
+    assert known(history, 1, 100) == (2, (metrics(2),))
     assert history.seconds_per_generation == 4.0
 
 
 def test_pages_together_are_everything(tmp_path: Path) -> None:
     write(tmp_path, range(1, 101))
     history = History(tmp_path)
-    pages = [history.select(after, 8, after + 8)[1] for after in range(0, 112, 8)]
+    pages = [known(history, after, 8, after + 8)[1] for after in range(0, 112, 8)]
     assert [m.generation for page in pages for m in page] == list(range(1, 101))
-    assert len(history.select(0, 8, 90)[1]) <= 8
-    assert history.select(0, 8, 90)[1][-1].generation == 90
+    assert len(known(history, 0, 8, 90)[1]) <= 8
+    assert known(history, 0, 8, 90)[1][-1].generation == 90
     assert history.select(50, 8, 20) == (100, ())
 
 
@@ -80,7 +78,7 @@ def test_the_file_is_read_and_a_line_cut_short_is_not(tmp_path: Path) -> None:
     assert (history.generation, history.last.fitness_mean) == (30, 30.0)
     assert history.seconds_per_generation == 20.5  # of the newest twenty: 11 to 30
     history.add(metrics(31), timing(31))
-    total, found = history.select(0, 100)
+    total, found = known(history, 0, 100)
     assert (total, [m.generation for m in found]) == (31, list(range(1, 32)))
 
 
@@ -111,58 +109,11 @@ def test_resync_ignores_lines_beyond_the_checkpoint(tmp_path: Path) -> None:
     assert history.generation == 4
 
 
-VALUES = st.one_of(st.floats(-1e6, 1e6), st.just(math.nan))
-
-
-@given(
-    curves=st.lists(st.tuples(VALUES, VALUES), max_size=400),
-    start=st.integers(0, 100),
-    points=st.integers(MIN_POINTS, 60),
-)
-def test_thinning_keeps_every_extreme(curves: list[tuple[float, float]], start: int, points: int) -> None:
-    mean, best = [c[0] for c in curves], [c[1] for c in curves]
-    start = min(start, len(mean))
-    kept = thin([mean, best], start, points)
-    assert len(kept) <= points
-    assert kept == sorted(set(kept))
-    assert all(start <= i < len(mean) for i in kept)
-    if start < len(mean):
-        assert {start, len(mean) - 1} <= set(kept)
-    for curve in (mean, best):
-        shown, known = [curve[i] for i in kept], curve[start:]
-        for extreme in (min, max):
-            filled = [v for v in known if not math.isnan(v)]
-            if filled:
-                assert extreme(filled) in shown
-
-
-@given(spike=st.integers(0, 999), height=st.sampled_from([-1.0, 1.0]), curve=st.integers(0, 1))
-def test_a_spike_of_one_generation_survives(spike: int, height: float, curve: int) -> None:
-    curves = [[0.0] * 1000, [0.0] * 1000]
-    curves[curve][spike] = height
-    assert spike in thin(curves, 0, 50)
-
-
-def test_a_local_spike_survives_beside_a_higher_one() -> None:
-    curve = [0.0] * 1000
-    curve[100], curve[900] = 1.0, 50.0
-    assert {100, 900} <= set(thin([curve, curve], 0, 40))
-
-
-@given(
-    total=st.integers(1, 3000), every=st.integers(1, 400), points=st.integers(MIN_POINTS, 60), start=st.integers(0, 40)
-)
-def test_the_newest_evaluation_of_the_mean_dataset_is_never_thinned_away(
-    total: int, every: int, points: int, start: int
-) -> None:
-    mean = [float(i % 7) for i in range(total)]
-    evaluated = [float(i) if i % every == 0 else math.nan for i in range(total)]
-    newest = (total - 1) // every * every
-    start = min(start, newest)
-    curves = [mean, mean, evaluated] if points >= EVALUATED_FROM else [mean, mean]
-    kept = thin(curves, start, points, (newest,))
-    assert newest in kept
-    assert len(kept) <= points
+def known(
+    history: History, after: int, points: int, upto: int | None = None
+) -> tuple[int, tuple[GenerationMetrics, ...]]:
+    total, found = history.select(after, points, upto)
+    return total, tuple(point[0] for point in found)
 
 
 def test_evaluations_survive_in_memory_and_when_thinned(tmp_path: Path) -> None:
@@ -172,18 +123,117 @@ def test_evaluations_survive_in_memory_and_when_thinned(tmp_path: Path) -> None:
         if g % 50 == 0:
             line = msgspec.structs.replace(line, evaluated_mean=g / 2, evaluated_sem=0.25)
         history.add(line, timing(g))
-    total, found = history.select(0, 60)
+    total, found = known(history, 0, 60)
     assert (total, len(found) <= 60) == (500, True)
     seen = {m.generation: (m.evaluated_mean, m.evaluated_sem) for m in found if m.evaluated_mean is not None}
     assert seen.keys() >= {50, 500}, "the lowest and the newest evaluation are gone"
     assert seen[500] == (250.0, 0.25)
-    assert history.select(0, MIN_POINTS)[1][-1].evaluated_mean == 250.0
+    assert known(history, 0, MIN_POINTS)[1][-1].evaluated_mean == 250.0
 
 
-def test_what_fits_is_not_thinned() -> None:
-    assert thin([[1.0] * 20, [1.0] * 20], 5, 15) == list(range(5, 20))
+# Runs that are longer than what is kept in memory ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("points", [MIN_POINTS, 9, 10, 13])
-def test_few_points_are_never_exceeded(points: int) -> None:
-    assert len(thin([list(range(1000)), [float(-i) for i in range(1000)]], 0, points)) <= points
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little memory and a cache that is written soon, so that a thousand generations are many."""
+    monkeypatch.setattr(columns, "LIMIT", 128)
+    monkeypatch.setattr(history, "CACHE_EVERY", 200)
+    monkeypatch.setattr(history, "FINE_ENOUGH", 16)
+
+
+SPIKES = {137: 1e6, 444: -1e6, 901: 2e6}
+
+
+def long_run(directory: Path, upto: int = 1000) -> None:
+    lines = [metrics(g, SPIKES.get(g, float(g % 10))) for g in range(1, upto + 1)]
+    (directory / "metrics.jsonl").write_bytes(b"".join(msgspec.json.encode(m) + b"\n" for m in lines))
+    times = [msgspec.structs.replace(timing(g), committed_at=1e9 + g) for g in range(1, upto + 1)]
+    (directory / "timings.jsonl").write_bytes(b"".join(msgspec.json.encode(t) + b"\n" for t in times))
+
+
+def check_whole(history: History, upto: int = 1000) -> None:
+    """The curve as a whole has every spike, and each of its points the right steps and time."""
+    total, points = history.select(0, 100)
+    assert total == upto
+    assert len(points) <= 100
+    assert {m.generation for m, _, _ in points} >= {1, upto, *(g for g in SPIKES if g <= upto)}
+    for m, steps, committed_at in points:
+        assert steps == 1000 * m.generation
+        assert committed_at in (1e9 + m.generation, 0.0)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_long_run_is_thinned_and_looked_at_closely(tmp_path: Path) -> None:
+    long_run(tmp_path)
+    history = History(tmp_path)
+    check_whole(history)
+    assert len(history._columns) <= columns.LIMIT
+    total, points = history.select(500, 40, 530)
+    assert (total, [m.generation for m, _, _ in points]) == (1000, list(range(501, 531)))
+    assert [steps for _, steps, _ in points] == [1000 * g for g in range(501, 531)]
+    pages = [history.select(after, 50, after + 50)[1] for after in range(0, 1000, 50)]
+    assert [m.generation for page in pages for m, _, _ in page] == list(range(1, 1001))
+
+
+@pytest.mark.usefixtures("small")
+def test_a_run_that_is_followed_is_the_same_as_one_that_is_read(tmp_path: Path) -> None:
+    followed = History(tmp_path)
+    long_run(tmp_path)
+    for g in range(1, 1001):
+        followed.add(metrics(g, SPIKES.get(g, float(g % 10))), timing(g))
+    check_whole(followed)
+    assert len(followed._columns) <= columns.LIMIT
+
+
+@pytest.mark.usefixtures("small")
+def test_the_cache_spares_the_reading(tmp_path: Path) -> None:
+    long_run(tmp_path)
+    check_whole(History(tmp_path))
+    assert curve_cache.read(tmp_path) is not None
+    text = (tmp_path / "metrics.jsonl").read_bytes()
+    first_half = text[: len(text) // 2]
+    (tmp_path / "metrics.jsonl").write_bytes(b" " * len(first_half) + text[len(first_half) :])
+    check_whole(History(tmp_path))  # what the cache has is not read again
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("content", [b"", b"\x00" * 50, b"{}"])
+def test_a_cache_that_is_none_is_not_believed(tmp_path: Path, content: bytes) -> None:
+    long_run(tmp_path)
+    (tmp_path / curve_cache.CACHE_FILE).write_bytes(content)
+    check_whole(History(tmp_path))
+
+
+@pytest.mark.usefixtures("small")
+def test_a_cache_of_another_past_is_not_believed(tmp_path: Path) -> None:
+    long_run(tmp_path)
+    History(tmp_path).select(0, 100)
+    lines = [metrics(g, -5.0) for g in range(1, 1001)]
+    (tmp_path / "metrics.jsonl").write_bytes(b"".join(msgspec.json.encode(m) + b"\n" for m in lines))
+    _, points = History(tmp_path).select(0, 100)
+    assert {m.fitness_mean for m, _, _ in points} == {-5.0}
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("back_to", [0, 3, 500, 901, 999])
+def test_a_long_run_that_went_back(tmp_path: Path, back_to: int) -> None:
+    long_run(tmp_path)
+    history = History(tmp_path)
+    history.select(0, 100)
+    long_run(tmp_path, back_to)
+    assert history.resync(back_to) == (True, [])
+    assert history.generation == back_to
+    long_run(tmp_path)
+    assert [m.generation for m, _ in history.resync(1000)[1]] == list(range(back_to + 1, 1001))
+    check_whole(history)
+    check_whole(History(tmp_path))
+
+
+def test_a_disk_without_room_for_the_cache_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: None
+) -> None:
+    long_run(tmp_path)
+    (tmp_path / f".{curve_cache.CACHE_FILE}.tmp").mkdir()  # cannot be opened as a file
+    check_whole(History(tmp_path))
+    assert curve_cache.read(tmp_path) is None

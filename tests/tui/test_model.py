@@ -10,8 +10,9 @@ from hades_protocol.commands import HistoryResult
 from hades_protocol.events import RunRemoved
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase, LinkStatus
+from hades_protocol.thinning import MIN_POINTS, thin_metrics
 from hades_tui import model as models
-from hades_tui.history import MAX_POINTS, RunHistory, follow, thinned
+from hades_tui.history import MAX_POINTS, RunHistory, follow
 from hades_tui.model import LOG_LINES, Model, apply, move, select
 from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_generation, a_run
 
@@ -167,16 +168,16 @@ def test_runs_that_compute_are_counted() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=400), st.integers(4, 100))
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=400), st.integers(MIN_POINTS, 100))
 def test_thinning_keeps_ends_extremes_and_order(means: list[float], points: int) -> None:
     metrics = [a_generation(g, mean) for g, mean in enumerate(means, start=1)]
-    kept = [metrics[i] for i in thinned(metrics, points)]
+    kept = [metrics[i] for i in thin_metrics(metrics, points)]
     generations = [m.generation for m in kept]
     assert generations == sorted(set(generations))
     assert (generations[0], generations[-1]) == (1, len(means))
     values = [m.fitness_mean for m in kept if m.fitness_mean is not None]
     assert (min(values), max(values)) == (min(means), max(means))
-    assert len(kept) <= max(points + 2, 6)
+    assert len(kept) <= points
 
 
 def test_a_long_run_stays_small() -> None:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.messages import GenerationMetrics, Reference
+from hades_protocol.thinning import thin_metrics
 from hades_tui import history as histories
 from hades_tui import overlay
 from hades_tui.curve import draw
@@ -118,7 +119,7 @@ def test_references_stay_while_the_history_is_asked_for_again() -> None:
 
 def test_thinning_keeps_the_newest_and_the_extreme_evaluations() -> None:
     metrics = a_curve(5000, 100)
-    kept = [metrics[i] for i in histories.thinned(metrics, 200)]
+    kept = [metrics[i] for i in thin_metrics(metrics, 200)]
     evaluated = [m.generation for m in kept if m.evaluated_mean is not None]
     assert len(kept) <= 210
     assert {100, 5000} <= set(evaluated)

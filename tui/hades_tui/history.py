@@ -1,14 +1,13 @@
 """The metrics of one run as the screen knows them: what was asked for, then what came live. Pure."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
 from hades_protocol.commands import HistoryResult
 from hades_protocol.events import GenerationCommitted, HistoryCut
 from hades_protocol.messages import GenerationMetrics, Mark, Reference
-from hades_protocol.thinning import thin
+from hades_protocol.thinning import thin_metrics
 
 MAX_POINTS = 4000
 """Points kept for a run; beyond, they are thinned to half of it, spikes first."""
@@ -89,23 +88,7 @@ def _extended(history: RunHistory, events: Iterable[GenerationCommitted | Histor
                 times.append(event.timing.committed_at)
             metrics.append(event.metrics)
     if len(metrics) > MAX_POINTS:
-        kept = thinned(metrics, MAX_POINTS // 2)
+        kept = thin_metrics(metrics, MAX_POINTS // 2)
         metrics = [metrics[i] for i in kept]
         steps, times = ([steps[i] for i in kept], [times[i] for i in kept]) if told else ([], [])
     return msgspec.structs.replace(history, metrics=tuple(metrics), env_steps=tuple(steps), committed_at=tuple(times))
-
-
-def thinned(metrics: Sequence[GenerationMetrics], points: int) -> list[int]:
-    """Indices of at most `points` of the metrics.
-
-    Of every bucket the extremes of mean, best and evaluated fitness stay, and the newest evaluation does.
-    """
-    curves = [
-        [math.nan if m.fitness_mean is None else m.fitness_mean for m in metrics],
-        [math.nan if m.fitness_best is None else m.fitness_best for m in metrics],
-    ]
-    evaluated = [math.nan if m.evaluated_mean is None else m.evaluated_mean for m in metrics]
-    newest = next((i for i in range(len(metrics) - 1, -1, -1) if not math.isnan(evaluated[i])), None)
-    if newest is not None:
-        curves.append(evaluated)
-    return thin([m.generation for m in metrics], curves, points, () if newest is None else (newest,))
