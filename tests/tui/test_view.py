@@ -7,17 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hades_protocol.messages import DatasetSnapshot, Lineage
+from hades_protocol.messages import DatasetSnapshot, Lineage, RunSummary
 from hades_protocol.run_state import RunState, may
 from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_tui import view
+from hades_tui.arrange import Order, Row, arrange
 from hades_tui.digits import big
 from hades_tui.facts import fact_lines
 from hades_tui.fitness import fitness_lines
 from hades_tui.model import Model, apply, requesting_history, with_history
 from hades_tui.pairs import PairTable, offsets
 from hades_tui.palette import style
-from hades_tui.runs_table import heading, layout, row
+from hades_tui.runs_table import heading, layout, line_of
 from hades_tui.verbs import CANCEL, PAUSE, RESUME, Verb, done_text
 from hades_tui.view import Line
 from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run, float_array
@@ -133,11 +134,15 @@ def test_the_fleet() -> None:
     assert view.fleet_line(model) == "2 runs · 1 running · 2 slots · 1 GPU"
 
 
+def listed(*runs: RunSummary) -> tuple[Row, ...]:
+    return arrange(runs, Order()).rows
+
+
 @given(st.integers(40, 220))
 def test_the_list_of_runs_fits_its_width(width: int) -> None:
-    runs = tuple(a_run(f"run-{i}", state, generation=i * 30) for i, state in enumerate(RunState))
+    runs = listed(*(a_run(f"run-{i}", state, generation=i * 30) for i, state in enumerate(RunState)))
     shape = layout(runs, width)
-    length = {len(text_of(row(run, shape, False))) for run in runs} | {len(text_of(heading(shape)))}
+    length = {len(text_of(line_of(run, shape))) for run in runs} | {len(text_of(heading(shape)))}
     assert len(length) == 1
     assert length.pop() <= max(width, 30)
     titles = [field.title for field in shape.fields]
@@ -146,7 +151,7 @@ def test_the_list_of_runs_fits_its_width(width: int) -> None:
 
 
 def test_narrow_lists_drop_what_matters_least() -> None:
-    runs = (a_run("cartpole-1121-k3f9"),)
+    runs = listed(a_run("cartpole-1121-k3f9"))
     assert [f.title for f in layout(runs, 78).fields] == [
         "state",
         "run",
@@ -162,9 +167,10 @@ def test_narrow_lists_drop_what_matters_least() -> None:
 
 
 def test_the_selected_run_is_marked_without_colours() -> None:
-    shape = layout((a_run("one"),), 100)
-    assert text_of(row(a_run("one"), shape, True)).startswith("▌")
-    assert not text_of(row(a_run("one"), shape, False)).startswith("▌")
+    (row,) = listed(a_run("one"))
+    shape = layout((row,), 100)
+    assert text_of(line_of(row, shape, selected=True)).startswith("▌")
+    assert not text_of(line_of(row, shape)).startswith("▌")
 
 
 def test_digits_are_three_rows_of_one_width() -> None:

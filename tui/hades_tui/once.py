@@ -8,11 +8,12 @@ from rich.text import Text
 from hades_protocol.client import Client
 from hades_protocol.errors import NotFoundError
 from hades_tui import model as models
+from hades_tui.arrange import Order, arrange
 from hades_tui.fitness import fitness_lines, legend
 from hades_tui.model import Model
 from hades_tui.pairs import PairTable
 from hades_tui.palette import style
-from hades_tui.runs_table import heading, layout, row
+from hades_tui.runs_table import has_second_line, heading, layout, line_of, second_line
 from hades_tui.view import BEGIN, Line, identity_line
 
 CURVE_ROWS = 16
@@ -43,8 +44,14 @@ def page(model: Model, width: int) -> list[Line]:
     run = model.run
     if run is None:
         return [[span] for span in BEGIN]
-    shape = layout(model.runs, width)
-    lines = [heading(shape), *(row(r, shape, r.id == run.id) for r in model.runs), []]
+    rows = arrange(model.runs, Order()).rows
+    shape = layout(rows, width)
+    lines = [heading(shape)]
+    for row in rows:
+        tail = model.tails.get(row.key, ())
+        lines += [line_of(row, shape, selected=row.key == run.id, tail=tail)]
+        lines += [second_line(row, shape)] if has_second_line(row, shape) else []
+    lines.append([])
     lines.append([(identity_line(run), "title")])
     lines += fitness_lines(model, width, CURVE_ROWS, colours=False)
     if model.history.metrics:

@@ -1,7 +1,8 @@
-"""The list of runs."""
+"""The list of runs, in the order that a person asked for."""
 
 from typing import ClassVar
 
+import msgspec
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -9,82 +10,251 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from hades_tui import runs_table as table
+from hades_tui.arrange import SORTS, Arrangement, Grouping, Order, Row, arrange
+from hades_tui.fit import fitted
 from hades_tui.model import Model
 from hades_tui.palette import style
-from hades_tui.runs_table import Layout, heading, layout, row
+from hades_tui.view import Line
+from hades_tui.widgets.filter_line import FilterLine
 from hades_tui.widgets.strips import strip_of
+from hades_tui.widgets.titles import title
+
+Drawn = tuple[object, ...]
+"""What a line is drawn from: lines with the same look the same."""
 
 
 class RunList(ScrollView, can_focus=True):
-    """One line a run under a line of titles that stays."""
+    """One line a run under a line of titles that stays. Only lines that changed are drawn again."""
 
-    BORDER_TITLE = "Runs"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Select", show=False),
-        Binding("down,j", "move(1)", "Select", show=False),
-        Binding("pageup", "move(-10)", show=False),
-        Binding("pagedown", "move(10)", show=False),
-        Binding("home,g", "move(-1000000)", show=False),
-        Binding("end,G", "move(1000000)", show=False),
+        Binding("up,k", "move(-1)", "Select", show=False, id="runs.up"),
+        Binding("down,j", "move(1)", "Select", show=False, id="runs.down"),
+        Binding("pageup", "move(-10)", show=False, id="runs.page-up"),
+        Binding("pagedown", "move(10)", show=False, id="runs.page-down"),
+        Binding("home,g", "move(-1000000)", show=False, id="runs.first"),
+        Binding("end,G", "move(1000000)", show=False, id="runs.last"),
+        Binding("slash", "filter", "Filter", key_display="/", id="runs.filter"),
+        Binding("escape", "clear_filter", "No filter", show=False, id="runs.clear-filter"),
+        Binding("s", "sort", "Sort", id="runs.sort"),
+        Binding("r", "reverse", "Reverse", show=False, id="runs.reverse"),
+        Binding("b", "group", "Group", id="runs.group"),
+        Binding("space", "mark", "Mark", id="runs.mark"),
+        Binding("enter", "fold", "Fold", show=False, id="runs.fold"),
+        Binding("left", "fold(True)", "Fold", show=False, id="runs.close"),
+        Binding("right", "fold(False)", "Unfold", show=False, id="runs.open"),
     ]
 
-    class Moved(Message):
-        """The person wants the run so many places further down."""
+    class Chosen(Message):
+        """The person selects a run."""
 
-        def __init__(self, by: int) -> None:
+        def __init__(self, run: str) -> None:
             super().__init__()
-            self.by = by
+            self.run = run
+
+    class Marked(Message):
+        """The person marks a run, or takes its mark away."""
+
+        def __init__(self, run: str) -> None:
+            super().__init__()
+            self.run = run
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.border_title = "Runs"
         self.model = Model()
-        self._shape: Layout | None = None
-        self._shaped_for: object = None
+        self.order = Order()
+        self.filter_line = FilterLine(self.set_filter, self.focus, id="filter")
+        self.arrangement = Arrangement()
+        self._shape = table.Layout()
+        self._known: set[str] = set()
+        self._lines: list[tuple[Row, bool]] = []  # (row, whether it is its second line)
+        self._drawn: list[Drawn] = []
+        self._strips: dict[Drawn, Strip] = {}
+        self._titles = ("Runs", "")
+
+    @property
+    def natural_height(self) -> int:
+        """Lines that the whole list takes, with its border."""
+        return max(1, len(self._lines)) + 3
 
     def update_model(self, model: Model) -> None:
         """Draw another model."""
-        if model.runs is self.model.runs and model.selected == self.model.selected:
+        before, self.model = self.model, model
+        if (model.runs, model.selected, model.tails, model.marked) != (
+            *(before.runs, before.selected),
+            *(before.tails, before.marked),
+        ):
+            self._draw(follow=model.selected != before.selected)
+
+    def _draw(self, *, follow: bool = True) -> None:
+        """Arrange the runs and draw what differs from what stands there."""
+        model, before = self.model, self._shape
+        at = self.arrangement.row_of(model.selected)
+        self.arrangement = arrange(model.runs, self.order)
+        rows = self.arrangement.rows
+        width = max(1, self.size.width - 1)
+        same_runs = before.width == width and {run.id for run in model.runs} == self._known
+        self._known = {run.id for run in model.runs}
+        self._shape = table.layout(rows, width, before.known if same_runs else None)
+        self._lines = [(row, second) for row in rows for second in self._lines_of(row)]
+        drawn = [self._drawn_from(row, second) for row, second in self._lines]
+        self._show(drawn, everything=self._shape != before or len(drawn) != len(self._drawn) or not rows)
+        if follow or self.arrangement.row_of(model.selected) != at:
+            self._follow_selection()
+
+    def _lines_of(self, row: Row) -> tuple[bool, ...]:
+        return (False, True) if table.has_second_line(row, self._shape) else (False,)
+
+    def _drawn_from(self, row: Row, second: bool) -> Drawn:
+        run, model = row.run, self.model
+        tail = model.tails.get(row.key, ()) if run is not None and not second else ()
+        selected = model.selected in row.members
+        marked = row.key in model.marked
+        return run, row.key, row.stem, row.title, row.hint, row.collapsed, selected, marked, tail, second
+
+    def _show(self, drawn: list[Drawn], *, everything: bool) -> None:
+        before, self._drawn = self._drawn, drawn
+        size = Size(self.size.width, len(drawn) + 1)
+        if self.virtual_size != size:
+            self.virtual_size = size
+        self._entitle()
+        if everything:
+            self._strips.clear()
+            self.refresh()
             return
-        self.model = model
-        self.virtual_size = Size(self.size.width, len(model.runs) + 1)
-        self._follow_selection()
-        self.refresh()
+        for i, (old, new) in enumerate(zip(before, drawn, strict=True)):
+            if old != new:
+                self._strips.pop(old, None)
+                self.refresh_line(i + 1)
+
+    def _entitle(self) -> None:
+        """Set the titles where they differ: Textual draws a panel again whenever one is set."""
+        titles = (
+            table.list_title(self.arrangement, self.order, self.model.selected),
+            table.order_words(self.order),
+        )
+        if titles != self._titles:
+            self._titles = titles
+            self.border_title, self.border_subtitle = (title(text) for text in titles)
 
     def _follow_selection(self) -> None:
+        at = next((i for i, (row, _) in enumerate(self._lines) if self.model.selected in row.members), None)
+        if at is None:
+            return
         visible = max(1, self.size.height - 1)
-        top = min(self.scroll_offset.y, self.model.index)
-        self.scroll_to(y=max(top, self.model.index - visible + 1), animate=False)
+        top = min(self.scroll_offset.y, at)
+        self.scroll_to(y=max(top, at - visible + 1), animate=False)
 
     def action_move(self, by: int) -> None:
         """Select another run."""
-        self.post_message(self.Moved(by))
+        run = self.arrangement.moved(self.model.selected, by)
+        if run is not None and run != self.model.selected:
+            self.post_message(self.Chosen(run))
+
+    def _rearrange(self, **changes: object) -> None:
+        self.order = msgspec.structs.replace(self.order, **changes)
+        self._draw()
+
+    def action_sort(self) -> None:
+        """Sort by the next key, in its natural direction."""
+        names = list(SORTS)
+        self._rearrange(sort=names[(names.index(self.order.sort) + 1) % len(names)], reverse=False)
+
+    def action_reverse(self) -> None:
+        """The other direction."""
+        self._rearrange(reverse=not self.order.reverse)
+
+    def action_group(self) -> None:
+        """The next way to put runs together."""
+        kinds = list(Grouping)
+        self._rearrange(grouping=kinds[(kinds.index(self.order.grouping) + 1) % len(kinds)])
+
+    def action_mark(self) -> None:
+        """Mark the selected run, so that its curve lies over the others'."""
+        if self.model.selected is not None:
+            self.post_message(self.Marked(self.model.selected))
+
+    def action_fold(self, close: bool | None = None) -> None:
+        """Close or open what is below the selected run, or the group it is in; None: whichever it is not."""
+        at = self.arrangement.row_of(self.model.selected)
+        if at is None:
+            return
+        row = self.arrangement.rows[at]
+        close = not row.collapsed if close is None else close
+        if not close:
+            self._rearrange(collapsed=self.order.collapsed - {row.key})
+        elif row.can_collapse and not row.collapsed:
+            self._rearrange(collapsed=self.order.collapsed | {row.key})
+        elif row.inside:
+            self._rearrange(collapsed=self.order.collapsed | {row.inside[-1]})
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.filter_line.ask()
+
+    def action_clear_filter(self) -> None:
+        """All runs again."""
+        self.filter_line.value = ""
+        self.set_filter("")
+
+    def set_filter(self, text: str) -> None:
+        """Show only the runs that pass."""
+        if text != self.order.filter:
+            self._rearrange(filter=text)
 
     def on_click(self, event: events.Click) -> None:
-        """Select the run under the pointer."""
+        """Select the run under the pointer; open or close a group."""
         at = event.get_content_offset(self)
-        if at is not None and at.y >= 1:
-            self.post_message(self.Moved(self.scroll_offset.y + at.y - 1 - self.model.index))
+        index = self.scroll_offset.y + at.y - 1 if at is not None and at.y >= 1 else -1
+        if not 0 <= index < len(self._lines):
+            return
+        row = self._lines[index][0]
+        if row.run is None:
+            self._rearrange(collapsed=self.order.collapsed ^ {row.key})
+        else:
+            self.post_message(self.Chosen(row.run.id))
+
+    def notify_style_update(self) -> None:
+        """Other colours: nothing that was drawn is of use."""
+        self._strips.clear()
+        super().notify_style_update()
 
     def on_resize(self) -> None:
         """Keep the selected run in sight."""
-        self.virtual_size = Size(self.size.width, len(self.model.runs) + 1)
-        self._follow_selection()
+        self._draw()
 
     def render_line(self, y: int) -> Strip:
-        """The titles, or one run."""
+        """The titles, or a line of a row."""
         width = self.size.width
-        shape = self._layout(width)
         if y == 0:
-            return strip_of(heading(shape) if self.model.runs else [], width, self.rich_style)
+            return strip_of(table.heading(self._shape) if self._lines else [], width, self.rich_style)
         index = y - 1 + self.scroll_offset.y
-        if index >= len(self.model.runs):
-            return strip_of([], width, self.rich_style)
-        run = self.model.runs[index]
-        selected = run.id == self.model.selected
-        return strip_of(row(run, shape, selected), width, self.rich_style, style("selected") if selected else None)
+        if index >= len(self._lines):
+            return strip_of(self._empty() if index == 0 else [], width, self.rich_style)
+        drawn = self._drawn[index]
+        if drawn not in self._strips:
+            row, second = self._lines[index]
+            selected = self.model.selected in row.members
+            line = (
+                table.second_line(row, self._shape)
+                if second
+                else table.line_of(
+                    row,
+                    self._shape,
+                    selected=selected,
+                    marked=row.key in self.model.marked,
+                    tail=self.model.tails.get(row.key, ()),
+                )
+            )
+            over = style("selected") if selected else None
+            self._strips[drawn] = strip_of(line, width, self.rich_style, over)
+        return self._strips[drawn]
 
-    def _layout(self, width: int) -> Layout:
-        key = (self.model.runs, width)
-        if self._shape is None or key != self._shaped_for:
-            self._shape, self._shaped_for = layout(self.model.runs, width - 1), key
-        return self._shape
+    def _empty(self) -> Line:
+        """Why nothing is listed; without any run the panel below says how to begin."""
+        if not self.model.runs:
+            return []
+        return fitted(
+            [(f"  No run has '{self.order.filter}'. ", "text"), ("Escape shows them all.", "dim")], self.size.width
+        )

@@ -1,0 +1,56 @@
+"""The line in which the filter of the list is typed."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+
+class FilterLine(Input):
+    """Hidden until it is asked for; enter keeps the filter, escape takes it away."""
+
+    DEFAULT_CSS = """
+    FilterLine, FilterLine:focus {
+        height: 1;
+        border: none;
+        padding: 0 1;
+        background: $surface;
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave(False)", "No filter", id="filter.clear"),
+        Binding("enter,down,tab", "leave(True)", "Keep it", key_display="enter", id="filter.keep"),
+    ]
+
+    def __init__(self, changed: Callable[[str], None], left: Callable[[], object], *, id: str | None = None) -> None:
+        super().__init__(
+            id=id,
+            compact=True,
+            select_on_focus=False,
+            placeholder="words in id, environment, method, state, group, note; or state:running env:ant …",
+        )
+        self._changed = changed
+        self._left = left
+        self.display = False
+
+    def ask(self) -> None:
+        """Take the keyboard."""
+        self.display = True
+        self.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """The list follows every letter."""
+        event.stop()
+        self._changed(event.value)
+
+    def action_leave(self, keep: bool) -> None:
+        """Back to the list."""
+        if not keep:
+            self.value = ""
+        self._left()
+
+    def on_blur(self) -> None:
+        """Away, with the filter as it stands in the list's title."""
+        self.display = False
