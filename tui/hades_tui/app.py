@@ -5,35 +5,30 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 
-from textual.app import App
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.timer import Timer
 from textual.widget import Widget
 
 from hades_protocol.commands import SnapshotResult
 from hades_protocol.errors import HadesError, NotFoundError
-from hades_protocol.messages import RunSummary
 from hades_tui import model as models
 from hades_tui import palette
+from hades_tui.actions import ActingApp
 from hades_tui.connection import Connection
 from hades_tui.filters import WITHOUT_COLOURS
 from hades_tui.history import RunHistory
 from hades_tui.model import Model
-from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.help import HelpScreen
 from hades_tui.screens.main import MainScreen
 from hades_tui.textual_theme import textual_name, textual_theme, variables
 from hades_tui.themes import THEMES, Theme, default_theme
-from hades_tui.verbs import CANCEL, PAUSE, RESUME, Verb, done_text
 from hades_tui.widgets.run_list import RunList
 
 PAINT_SECONDS = 0.2
 RETRY_SECONDS = 2.0
 
-VERBS = {verb.name: verb for verb in (PAUSE, RESUME, CANCEL)}
 
-
-class HadesApp(App[None]):
+class HadesApp(ActingApp):
     """Shows a daemon's runs. It changes a run only after a confirmation, and never by being closed."""
 
     TITLE = "hades"
@@ -85,9 +80,10 @@ class HadesApp(App[None]):
     async def _pump(self) -> None:
         async with aclosing(self._connection.attach()) as items:
             async for item in items:
-                before = self.model.selected
-                self.model = models.apply(self.model, item)
-                if isinstance(item, SnapshotResult) or self.model.selected != before:
+                before = self.model
+                self.model = models.apply(before, item)
+                self.tell_jobs(before)
+                if isinstance(item, SnapshotResult) or self.model.selected != before.selected:
                     self._load()
 
     def _paint(self) -> None:
@@ -120,41 +116,23 @@ class HadesApp(App[None]):
             return
         self.model = models.with_dataset(self.model, run, dataset)
 
-    def on_run_list_moved(self, message: RunList.Moved) -> None:
+    def on_run_list_marked(self, message: RunList.Marked) -> None:
+        """A run is marked, or not any more."""
+        self.model = models.mark(self.model, message.run)
+        self._paint()
+
+    def on_run_list_chosen(self, message: RunList.Chosen) -> None:
         """Another run is selected: at once, without waiting for the next painting."""
         before = self.model.selected
-        self.model = models.move(self.model, message.by)
+        self.model = models.select(self.model, message.run)
         if self.model.selected != before:
-            self._load()
-            self._paint()
+            self.selection_changed()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A read-only screen has no keys that change a run."""
-        return not (action == "mutate" and self.readonly)
+    def selection_changed(self) -> None:
+        """Another run is selected: its curve and pairs are asked for, and it is painted at once."""
+        self._load()
+        self._paint()
 
     def action_help(self) -> None:
         """Show the keys."""
         self.push_screen(HelpScreen(self.readonly))
-
-    def action_mutate(self, name: str) -> None:
-        """Ask, then do it to the run that is selected now, if it is still in this state by then."""
-        verb, run = VERBS[name], self.model.run
-        if run is None:
-            self.notify("There is no run.", severity="warning")
-        elif refusal := verb.refusal(run):
-            self.notify(refusal, severity="warning", markup=False)
-        else:
-            self.push_screen(ConfirmScreen(verb, run), lambda yes: self._confirmed(verb, run, yes))
-
-    def _confirmed(self, verb: Verb, run: RunSummary, yes: bool | None) -> None:
-        if yes:
-            self.run_worker(self._mutate(verb, run), group="mutate")
-
-    async def _mutate(self, verb: Verb, run: RunSummary) -> None:
-        send = {PAUSE: self._connection.pause, RESUME: self._connection.resume, CANCEL: self._connection.cancel}[verb]
-        try:
-            after = await send(run.id, run.state)
-        except HadesError as error:
-            self.notify(str(error), title=f"Could not {verb.name}", severity="error", timeout=15, markup=False)
-            return
-        self.notify(done_text(verb, after), markup=False)

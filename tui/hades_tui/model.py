@@ -109,6 +109,13 @@ def select(model: Model, run_id: str) -> Model:
     return msgspec.structs.replace(model, selected=run_id)
 
 
+def with_run(model: Model, run: RunSummary) -> Model:
+    """A run that the daemon answered with, before its event is in; one that is known stays as it is."""
+    if any(known.id == run.id for known in model.runs):
+        return model
+    return _with_runs(model, {**{known.id: known for known in model.runs}, run.id: run})
+
+
 def move(model: Model, by: int) -> Model:
     """Select the run so many places further down, stopping at the ends."""
     if not model.runs:

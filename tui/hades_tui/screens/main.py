@@ -8,6 +8,7 @@ from textual.containers import Container, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from hades_tui import actions
 from hades_tui.model import Model
 from hades_tui.widgets.facts_panel import FactsPanel
 from hades_tui.widgets.fitness_panel import FitnessPanel
@@ -26,9 +27,7 @@ class MainScreen(Screen[None]):
     """Arranges the panels for the terminal's size and hands them the model."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("P", "app.mutate('pause')", "Pause"),
-        Binding("R", "app.mutate('resume')", "Resume"),
-        Binding("C", "app.mutate('cancel')", "Cancel"),
+        *actions.BINDINGS,
         Binding("tab", "app.focus_next", "Panel", key_display="tab"),
         Binding("l", "logarithmic", "Log"),
         Binding("z", "zoom", "Zoom"),
@@ -53,6 +52,7 @@ class MainScreen(Screen[None]):
         """From top to bottom."""
         yield self._top
         yield self._runs
+        yield self._runs.filter_line
         yield Container(self._fitness, self._aside, id="below")
         yield Footer(show_command_palette=False)
 
@@ -64,15 +64,15 @@ class MainScreen(Screen[None]):
         """Draw another model."""
         self._top.update_model(model)
         self._pairs.update_model(model)
-        self._arrange(len(model.runs))
         self._runs.update_model(model)
+        self._arrange(len(model.runs))
         self._fitness.update_model(model)
         self._facts.update_model(model)
 
     def _arrange(self, runs: int) -> None:
         """Give every panel the room it deserves; nothing to do where size and contents are as before."""
         pairs = self._pairs
-        key = (self.size, runs, pairs.natural_size, self._zoomed)
+        key = (self.size, runs, self._runs.natural_height, pairs.natural_size, self._zoomed)
         if key == self._arranged_for:
             return
         self._arranged_for = key
@@ -81,7 +81,7 @@ class MainScreen(Screen[None]):
             self.set_class(self._zoomed == name, f"zoom-{name}")
         wide = width >= WIDE
         self.set_class(wide, "wide")
-        list_height = min(max(runs, 1) + 3, max(5, height // 4))
+        list_height = min(self._runs.natural_height, max(5, height // 4))
         self._runs.styles.height = "1fr" if self._zoomed == "runs" else list_height
         below = height - 2 - list_height
         table = pairs.natural_size

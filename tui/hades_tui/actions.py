@@ -1,0 +1,133 @@
+"""What a person does to runs: the part of the application that asks, sends and tells."""
+
+from typing import Any
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding
+from textual.notifications import SeverityLevel
+
+from hades_protocol.commands import RESULTS, ChangeResult
+from hades_protocol.errors import HadesError
+from hades_protocol.messages import Job, RunSummary
+from hades_tui import jobs
+from hades_tui import model as models
+from hades_tui.connection import Connection
+from hades_tui.model import Model
+from hades_tui.screens.confirm import ConfirmScreen
+from hades_tui.screens.dialog import RunDialog
+from hades_tui.screens.export import ExportScreen
+from hades_tui.screens.fork import ForkScreen
+from hades_tui.screens.note import NoteScreen
+from hades_tui.screens.resize import ResizeScreen
+from hades_tui.screens.sending import Outcome
+from hades_tui.verbs import EXPORT, FORK, NOTE, RESIZE, VERBS, Verb, done_text, order, refusal
+
+NOTICE_SECONDS = 15.0
+"""How long refusals and results stay; everything else goes sooner."""
+
+KEYS = (
+    ("P", "pause", "Pause", True),
+    ("R", "resume", "Resume", True),
+    ("C", "cancel", "Cancel", True),
+    ("F", "fork", "Fork", True),
+    ("S", "resize", "Resize", True),
+    ("E", "export", "Export", False),
+    ("V", "evaluate", "Evaluate", False),
+    ("N", "note", "Note", False),
+)
+"""Key, verb, what the footer calls it, and whether the footer has room for it."""
+
+BINDINGS = [Binding(key, f"app.mutate('{verb}')", text, show=show, id=f"run.{verb}") for key, verb, text, show in KEYS]
+"""For the screen of the runs."""
+
+
+class ActingApp(App[None]):
+    """Changes a run only after a dialog that says what will happen, and never one that is not what was seen."""
+
+    model: Model
+    readonly: bool
+    _connection: Connection
+
+    @property
+    def cursor_generation(self) -> int | None:
+        """The generation that is pointed at in the curve of the selected run; None without a cursor."""
+        return None
+
+    def selection_changed(self) -> None:
+        """Another run is selected."""
+        raise NotImplementedError
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A read-only screen has no keys that change a run."""
+        return not (action == "mutate" and self.readonly)
+
+    def on_key(self, event: events.Key) -> None:
+        """On a read-only screen say why a key does nothing."""
+        if self.readonly and len(self.screen_stack) == 1:
+            for key, verb, *_ in KEYS:
+                if event.key in self._keymap.get(f"run.{verb}", key).split(","):
+                    self._say_no(refusal(VERBS[verb], self.model, self.readonly))
+
+    def action_mutate(self, name: str) -> None:
+        """Open the verb's dialog for the run that is selected now."""
+        verb, run = VERBS[name], self.model.run
+        if why := refusal(verb, self.model, self.readonly):
+            self._say_no(why)
+        elif run is not None:
+            dialog = self._dialog(verb, run)
+            self.push_screen(dialog, lambda result: self._answered(dialog, result))
+
+    def _dialog(self, verb: Verb, run: RunSummary) -> RunDialog[Any]:
+        if verb is FORK:
+            return ForkScreen(run, self._look, self._connection, self.cursor_generation)
+        kinds = {RESIZE: ResizeScreen, EXPORT: ExportScreen, NOTE: NoteScreen}
+        if verb in kinds:
+            return kinds[verb](verb, run, self._look, self._connection)
+        return ConfirmScreen(verb, run, self._look)
+
+    def _look(self) -> Model:
+        return self.model
+
+    def _answered(self, dialog: RunDialog[Any], result: Outcome | bool | None) -> None:
+        if result is True:
+            self.run_worker(self._send(dialog), group="mutate")
+        elif result is not None and result is not False:
+            self._done(dialog.verb, result)
+
+    async def _send(self, dialog: RunDialog[Any]) -> None:
+        request = order(dialog.verb, dialog.asked, dialog.session)
+        try:
+            result: Outcome = await self._connection.request(request, RESULTS[type(request)])
+        except HadesError as error:
+            self.notify(
+                str(error),
+                title=f"Could not {dialog.verb.name}",
+                severity="error",
+                timeout=NOTICE_SECONDS,
+                markup=False,
+            )
+            return
+        self._done(dialog.verb, result)
+
+    def _done(self, verb: Verb, result: Outcome) -> None:
+        """The daemon has taken it."""
+        if isinstance(result, Job):
+            self.notify(jobs.begun_text(result), markup=False)
+            return
+        run = result.run if isinstance(result, ChangeResult) else result
+        if run is None:
+            return
+        self.notify(done_text(verb, run), markup=False)
+        if verb is FORK:
+            self.model = models.select(models.with_run(self.model, run), run.id)
+            self.selection_changed()
+
+    def tell_jobs(self, before: Model) -> None:
+        """Notices of the jobs that have ended since another model."""
+        for job in jobs.ended(before, self.model):
+            severity: SeverityLevel = "information" if job.state == "done" else "error"
+            self.notify(jobs.ended_text(job), severity=severity, timeout=NOTICE_SECONDS, markup=False)
+
+    def _say_no(self, why: str) -> None:
+        self.notify(why, severity="warning", markup=False)

@@ -1,0 +1,173 @@
+"""The form of a fork: from which generation, into which group, and with which settings."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Label, Static
+
+from hades_protocol.commands import ShowResult
+from hades_protocol.errors import UsageError
+from hades_protocol.groups import check_group
+from hades_protocol.messages import RunSummary
+from hades_tui.form_view import NEWEST, generations_text, meaning, nearest, stepped
+from hades_tui.model import Model
+from hades_tui.screens.change import ChangeScreen, text_of_lines
+from hades_tui.screens.sending import Sender
+from hades_tui.settings_form import shown
+from hades_tui.verbs import FORK
+from hades_tui.widgets.settings_list import SettingsList
+
+
+class ForkScreen(ChangeScreen):
+    """Arrows choose a setting wherever the cursor is; enter goes from its name to its value and back."""
+
+    DEFAULT_CSS = """
+    ForkScreen #dialog { width: 100; max-width: 100%; height: 40; max-height: 100%; padding: 0 2; }
+    ForkScreen #settings { height: 1fr; min-height: 3; margin: 1 0 0 0; }
+    ForkScreen #meaning { height: 2; }
+    ForkScreen #kept { width: 2fr; color: $dim; margin-left: 2; }
+    ForkScreen #outcome-box { max-height: 6; margin: 0; }
+    ForkScreen #consequence { margin: 0 0 1 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "step(1)", "Next", show=False),
+        Binding("up", "step(-1)", "Previous", show=False),
+        Binding("pagedown", "step(8)", "Next", show=False),
+        Binding("pageup", "step(-8)", "Previous", show=False),
+    ]
+
+    def __init__(self, run: RunSummary, look: Callable[[], Model], sender: Sender, cursor: int | None) -> None:
+        """cursor: the generation that is pointed at in the curve; None without a cursor."""
+        super().__init__(FORK, run, look, sender)
+        self._cursor = cursor
+        self._kept: tuple[int, ...] = ()
+        self._selected = ""
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom in the order of the tab key."""
+        with Vertical(id="dialog"):
+            yield Label(f"Fork {self.asked.id}", id="question", markup=False)
+            yield Label(self.verb.will(self.asked), id="consequence", markup=False)
+            with Horizontal(classes="row"):
+                yield Label("generation")
+                yield Input(NEWEST, id="generation", compact=True)
+                yield Label("", id="kept", markup=False)
+            with Horizontal(classes="row"):
+                yield Label("group")
+                yield Input(placeholder="none", id="group", compact=True)
+            with Horizontal(classes="row"):
+                yield Label("find a setting")
+                yield Input(placeholder="part of its name, e.g. sigma", id="find", compact=True)
+            yield SettingsList(id="settings")
+            with Horizontal(classes="row"):
+                yield Label("its value")
+                yield Input(id="value", compact=True)
+            yield Static("", id="meaning", markup=False)
+            yield from self.outcome()
+            yield from self.foot()
+
+    def loaded(self, shown: ShowResult) -> None:
+        """The newest kept generation, or the one at the cursor; all settings."""
+        self._kept = shown.checkpoints.generations
+        self.query_one("#kept", Label).update(f"kept: {generations_text(self._kept)}")
+        generation = self.query_one("#generation", Input)
+        with generation.prevent(Input.Changed):
+            generation.value = nearest(self._kept, self._cursor)
+        self._select(self.settings().names[0])
+        self.query_one("#find", Input).focus()
+
+    def fields(self) -> dict[str, Any]:
+        """Generation, group and the settings that differ."""
+        changes = self.settings().changes()
+        return {"generation": self._generation(), "changes": changes, "group": self._group()}
+
+    def _generation(self) -> int | None:
+        text = self._text("generation").strip()
+        if text in ("", NEWEST):
+            return None
+        if not (text.isdecimal() and text.isascii()) or len(text) > 18:
+            raise UsageError(f"generation takes the number of a kept checkpoint or '{NEWEST}', not '{text[:40]}'")
+        return int(text)
+
+    def _group(self) -> str:
+        text = self._text("group").strip()
+        return check_group(text) if text else ""
+
+    def _text(self, field: str) -> str:
+        return self.query_one(f"#{field}", Input).value
+
+    def is_edited(self) -> bool:
+        """Whether a setting or a group was typed."""
+        return super().is_edited() or bool(self._text("group"))
+
+    # Moving and typing ---------------------------------------------------------------------------------------
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """A field has another text. Fields are read, not events: those may be of a moment ago."""
+        if self.form is None:
+            return
+        if event.input.id == "find":
+            self._search()
+        self._take_value()
+        self.edited()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes on: from a setting's name to its value, from there to the next one."""
+        if event.input.id == "value":
+            find = self.query_one("#find", Input)
+            find.value = ""
+            find.focus()
+        else:
+            self.focus_next()
+
+    def on_settings_list_chosen(self, message: SettingsList.Chosen) -> None:
+        """A click selects."""
+        self._select(message.name)
+        self.query_one("#value", Input).focus()
+
+    def action_step(self, by: int) -> None:
+        """The next kept generation in its field; elsewhere the next setting."""
+        if self.form is None:
+            return
+        if self.focused is not None and self.focused.id == "generation":
+            field = self.query_one("#generation", Input)
+            field.value = stepped(self._kept, field.value.strip(), by)
+            field.cursor_position = len(field.value)
+            return
+        names = self._names()
+        at = names.index(self._selected) + by if self._selected in names else 0
+        if names:
+            self._select(names[min(max(at, 0), len(names) - 1)])
+
+    def _names(self) -> tuple[str, ...]:
+        return shown(self.settings(), self._text("find"))
+
+    def _search(self) -> None:
+        """Select what is found first, unless what is selected is among it."""
+        form, search = self.settings(), self._text("find")
+        found = [name for name in form.names if all(word in name for word in search.lower().split())]
+        if found and self._selected not in found:
+            self._select(found[0])
+
+    def _select(self, name: str) -> None:
+        self._take_value()
+        self._selected = name
+        field = self.query_one("#value", Input)
+        with field.prevent(Input.Changed):
+            field.value = self.settings().text(name)
+        field.cursor_position = len(field.value)
+        self.settle()
+
+    def _take_value(self) -> None:
+        if self._selected:
+            self.form = self.settings().typed(self._selected, self._text("value"))
+
+    def settle(self) -> None:
+        """The list as well."""
+        super().settle()
+        if self.form is not None and self._selected:
+            self.query_one(SettingsList).update_form(self.form, self._names(), self._selected)
+            self.query_one("#meaning", Static).update(text_of_lines([meaning(self.form, self._selected)]))

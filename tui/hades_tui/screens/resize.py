@@ -1,0 +1,86 @@
+"""The form of a run's size."""
+
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Label, Static
+
+from hades_protocol.commands import ShowResult
+from hades_protocol.run_spec import build_spec
+from hades_protocol.sizes import RESIZABLE
+from hades_tui.form_view import meaning
+from hades_tui.screens.change import ChangeScreen, text_of_lines
+from hades_tui.screens.sending import NotYet
+from hades_tui.settings_form import UNSET
+
+FIELDS = {name.replace(".", "-"): name for name in RESIZABLE}
+"""Id of a field -> setting."""
+
+
+class ResizeScreen(ChangeScreen):
+    """A field for each size, its present value beside it."""
+
+    SIZES = RESIZABLE
+    DEFAULT_CSS = """
+    ResizeScreen #dialog { width: 76; max-width: 100%; max-height: 100%; padding: 0 2; }
+    ResizeScreen .present { width: 14; color: $dim; }
+    ResizeScreen #meaning { height: auto; margin: 1 0 0 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,enter", "app.focus_next", "Next", show=False),
+        Binding("up", "app.focus_previous", "Previous", show=False),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """Present and new sizes, what the daemon says, buttons."""
+        with Vertical(id="dialog"):
+            yield Label(f"Resize {self.asked.id}", id="question", markup=False)
+            yield Label(self.verb.will(self.asked), id="consequence", markup=False)
+            for field, name in FIELDS.items():
+                with Horizontal(classes="row"):
+                    yield Label(name.rpartition(".")[2])
+                    yield Label("", id=f"{field}-now", classes="present", markup=False)
+                    yield Input(id=field, compact=True)
+            yield Static("", id="meaning", markup=False)
+            yield from self.outcome()
+            yield from self.foot()
+
+    def loaded(self, shown: ShowResult) -> None:
+        """Every field begins with the present value."""
+        form = self.settings()
+        inits = build_spec(dict(form.spec)).inits
+        for field, name in FIELDS.items():
+            present = form.present(name)
+            by_itself = f" ({inits})" if name == "policy.inits" and present == UNSET else ""
+            self.query_one(f"#{field}-now", Label).update(f"{present}{by_itself} →")
+            entry = self.query_one(f"#{field}", Input)
+            with entry.prevent(Input.Changed):
+                entry.value = present
+        self.query_one(f"#{next(iter(FIELDS))}", Input).focus()
+
+    def fields(self) -> dict[str, Any]:
+        """The sizes that differ."""
+        changes = self.settings().changes()
+        if not changes:
+            raise NotYet("Nothing is changed yet.")
+        return {"changes": changes}
+
+    def on_input_changed(self) -> None:
+        """Take all fields as they are now."""
+        form = self.settings()
+        for field, name in FIELDS.items():
+            form = form.typed(name, self.query_one(f"#{field}", Input).value)
+        self.form = form
+        self.edited()
+
+    def settle(self) -> None:
+        """The words too: a state changes what a resize does."""
+        super().settle()
+        self.query_one("#consequence", Label).update(self.verb.will(self.subject))
+        name = FIELDS.get(self.focused.id or "", "") if self.focused is not None else ""
+        if self.form is not None:
+            wrong = [key for key in self.form.texts if self.form.problem(key)]
+            about = name if name in wrong or not wrong else wrong[0]
+            self.query_one("#meaning", Static).update(text_of_lines([meaning(self.form, about)] if about else []))

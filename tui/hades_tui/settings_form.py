@@ -1,0 +1,169 @@
+"""Settings of a run while a person edits them: what was typed, what is wrong with it, what it changes. Pure."""
+
+import contextlib
+import json
+import math
+import typing
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from hades_protocol.errors import UsageError
+from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
+from hades_protocol.settings import Leaf, leaves, merge, set_dotted
+
+UNSET = "unset"
+EMPTY = "(empty)"
+"""How a text without letters is shown and typed."""
+
+MISSING = object()
+
+Changes = dict[str, Any]
+"""Nested settings, as fork and resize take them."""
+
+
+class Form(msgspec.Struct, frozen=True):
+    """The settings `names` of a run's `spec` (nested, all of them), and what was typed over them, by name."""
+
+    spec: Mapping[str, Any]
+    names: tuple[str, ...]
+    texts: Mapping[str, str] = {}
+
+    def typed(self, name: str, text: str) -> "Form":
+        """The form after something was typed; typing what is there already takes the edit back."""
+        texts = {key: value for key, value in self.texts.items() if key != name}
+        if text.strip() != self.present(name):
+            texts[name] = text
+        return msgspec.structs.replace(self, texts=texts)
+
+    def present(self, name: str) -> str:
+        """The value that the run has now, as text."""
+        return text_of(_at(self.spec, name))
+
+    def text(self, name: str) -> str:
+        """What the field of a setting holds."""
+        return self.texts.get(name, self.present(name))
+
+    def problem(self, name: str) -> str:
+        """Why a setting's text is no value for it; empty where it is one."""
+        try:
+            self._value(name)
+        except UsageError as error:
+            return str(error)
+        return ""
+
+    def changes(self) -> Changes:
+        """What differs from the run's settings, and nothing else.
+
+        Raises:
+            UsageError: a text is no value, or the settings contradict each other. One line.
+        """
+        laid: Changes = {}
+        for name in self.texts:
+            set_dotted(laid, name, self._value(name))
+        after = spec_to_dict(build_spec(merge(dict(self.spec), laid)))
+        return _difference(self.spec, after)
+
+    def _value(self, name: str) -> Any:
+        value = read(name, self.text(name))
+        if isinstance(value, dict) and (gone := _at(self.spec, name).keys() - value.keys()):
+            raise UsageError(f"{name}: {', '.join(sorted(gone))} can be changed, not taken away")
+        return value
+
+
+def form_of(spec: Mapping[str, Any], names: tuple[str, ...] | None = None) -> Form:
+    """A form for these settings of a run (None: all). Those that only a newer daemon knows are left out, and alone.
+
+    Raises:
+        UsageError: the settings are not those of a run.
+    """
+    familiar: Changes = {}
+    for name in known():
+        if (value := _at(spec, name)) is not MISSING:
+            set_dotted(familiar, name, value)
+    return Form(spec_to_dict(build_spec(familiar)), tuple(known()) if names is None else names)
+
+
+@cache
+def known() -> Mapping[str, Leaf]:
+    """Every setting by its dotted name."""
+    return leaves(RunSpec)
+
+
+def text_of(value: Any) -> str:
+    """A value as it is shown and typed."""
+    if value is None:
+        return UNSET
+    if isinstance(value, str):
+        return value or EMPTY
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, bool | dict) else repr(value)
+
+
+def read(name: str, text: str) -> Any:
+    """The value that a text means for a setting.
+
+    Raises:
+        UsageError: none; says what the setting takes.
+    """
+    for candidate in _candidates(text.strip()):
+        try:
+            return msgspec.convert(candidate, _types()[name], strict=True)
+        except msgspec.ValidationError:
+            continue
+    raise UsageError(f"{name} takes {known()[name].accepts}, not '{' '.join(text.split())[:60]}'")
+
+
+def shown(form: Form, search: str = "") -> tuple[str, ...]:
+    """The names to list: what was edited first, then what contains every word of `search`."""
+    words = search.lower().split()
+    found = (name for name in form.names if name not in form.texts and all(word in name.lower() for word in words))
+    return (*(name for name in form.names if name in form.texts), *found)
+
+
+def _candidates(text: str) -> Iterator[Any]:
+    yield "" if text == EMPTY else text
+    if text in ("", UNSET, "null"):
+        yield None
+    with contextlib.suppress(msgspec.DecodeError):
+        yield msgspec.json.decode(text)
+    try:
+        number = float(text)  # .5 and 1e-3 are numbers to people, if not to JSON
+    except ValueError:
+        return
+    if math.isfinite(number):
+        yield int(number) if number.is_integer() else number
+
+
+@cache
+def _types() -> Mapping[str, Any]:
+    return dict(_walk(RunSpec, ""))
+
+
+def _walk(struct: type[msgspec.Struct], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, hint in typing.get_type_hints(struct, include_extras=True).items():
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            yield from _walk(hint, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", hint
+
+
+def _at(values: Mapping[str, Any], name: str) -> Any:
+    value: Any = values
+    for part in name.split("."):
+        value = value.get(part, MISSING) if isinstance(value, Mapping) else MISSING
+    return value
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
+    """What of `after` differs from `before`, nested."""
+    out: Changes = {}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            if inner := _difference(old, value):
+                out[key] = inner
+        elif key not in before or value != old:
+            out[key] = value
+    return out

@@ -1,0 +1,61 @@
+"""The list of settings in a form: thin, moved by the fields around it."""
+
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+
+from hades_tui.form_view import setting_lines
+from hades_tui.palette import style
+from hades_tui.settings_form import Form
+from hades_tui.view import Line
+from hades_tui.widgets.lines import LinesPanel
+from hades_tui.widgets.strips import strip_of
+
+
+class SettingsList(LinesPanel):
+    """One line a setting; the selected one is always in sight."""
+
+    class Chosen(Message):
+        """A setting was clicked."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._form: Form | None = None
+        self._names: tuple[str, ...] = ()
+        self._selected = ""
+
+    def update_form(self, form: Form, names: tuple[str, ...], selected: str) -> None:
+        """Draw another form."""
+        self._form, self._names, self._selected = form, names, selected
+        self.show()
+
+    def key(self) -> object:
+        """What the lines are drawn from."""
+        return self._form, self._names, self._selected
+
+    def build(self, size: Size) -> list[Line]:
+        """The lines in sight."""
+        return [line for _, line in self._rows()]
+
+    def _rows(self) -> list[tuple[str, Line]]:
+        if self._form is None:
+            return []
+        return setting_lines(self._form, self._names, self._selected, self.size.width, self.size.height)
+
+    def render_line(self, y: int) -> Strip:
+        """One setting; the selected one stands out."""
+        rows = self._rows()
+        if y < len(rows) and rows[y][0] == self._selected:
+            return strip_of(rows[y][1], self.size.width, self.rich_style, style("selected"))
+        return super().render_line(y)
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the setting under the pointer."""
+        rows = self._rows()
+        if event.y < len(rows):
+            self.post_message(self.Chosen(rows[event.y][0]))
