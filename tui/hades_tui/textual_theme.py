@@ -32,8 +32,13 @@ def css_colour(colour: str) -> str:
 def variables(theme: Theme) -> dict[str, str]:
     """What stylesheets can name besides Textual's own: the roles, but for `text`, which is Textual's too."""
     roles = {role: css_colour(getattr(theme, role)) for role in ROLES if role != "text"}
-    footer = {f"footer-{part}": roles["ground"] for part in ("background", "item-background")}
+    footer = {f"footer-{part}": _below(theme) for part in ("background", "item-background")}
     return {**roles, **footer, "footer-key-foreground": roles["ember"], **(_OF_THE_TERMINAL if theme.ansi else {})}
+
+
+def _below(theme: Theme) -> str:
+    """What is below everything; text on a colour is `ground`, which is black where the terminal's own is unknown."""
+    return css_colour("" if theme.ansi else theme.ground)
 
 
 def textual_name(theme: Theme) -> str:
@@ -52,7 +57,7 @@ def textual_theme(theme: Theme) -> TextualTheme:
         error=css_colour(theme.red),
         success=css_colour(theme.green),
         foreground=css_colour(theme.text),
-        background=css_colour(theme.ground),
+        background=_below(theme),
         surface=css_colour(theme.surface),
         panel=css_colour(theme.panel),
         dark=theme.dark,
