@@ -47,7 +47,7 @@ def every(last: int) -> list[tuple[int, float]]:
 
 def test_kills_of_daemon_and_mirror_lose_and_double_nothing(home: Home) -> None:
     daemon = home.fake_daemon()
-    run = home.start(generations=400, milliseconds=20)
+    run = home.start(generations=800, milliseconds=20)
     home.reaches(run, S.RUNNING, 5)
     first = mirror(home)
     has(home, run, 20)
@@ -66,7 +66,7 @@ def test_kills_of_daemon_and_mirror_lose_and_double_nothing(home: Home) -> None:
     home.fake_daemon()
     assert last.wait(60) == 0  # the only wanted run has ended
     assert home.show(run).state == S.FINISHED
-    assert curve(boards(home) / run) == every(400)
+    assert curve(boards(home) / run) == every(800)
 
 
 def test_a_long_history_comes_in_pages_and_once(home: Home) -> None:
