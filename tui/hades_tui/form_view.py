@@ -35,10 +35,8 @@ def _row(form: Form, name: str, selected: bool, column: int) -> Line:
     ]
 
 
-def meaning(form: Form, name: str) -> Line:
-    """What a setting takes and is, or what is wrong with its text."""
-    if problem := form.problem(name):
-        return [("✘ ", "bad"), (problem, "bad")]
+def meaning(name: str) -> Line:
+    """What a setting is, and what it takes."""
     leaf = known()[name]
     return [(f"{leaf.description or name}: ", "dim"), (leaf.accepts, "dim")]
 

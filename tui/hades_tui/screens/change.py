@@ -78,21 +78,20 @@ class ChangeScreen(SendingDialog):
             UsageError: they are not there.
         """
         if self.form is None:
-            raise UsageError(self._unreadable) if self._unreadable else NotYet("asking for its settings …")
+            raise UsageError(self._unreadable) if self._unreadable else NotYet("Asking for its settings …")
         return self.form
 
     def is_edited(self) -> bool:
         """Whether a setting was typed."""
         return self.form is not None and bool(self.form.texts)
 
-    def problem(self) -> str:
+    def problem(self) -> UsageError | None:
         """Why nothing can be sent: also as long as the daemon has not said what it would do."""
-        reason = super().problem()
-        if reason:
-            return reason
+        if problem := super().problem():
+            return problem
         if isinstance(self._answer, str):
-            return self._answer
-        return "" if isinstance(self._answer, ChangeResult) else "asking the daemon what it would do …"
+            return UsageError(self._answer)
+        return None if isinstance(self._answer, ChangeResult) else NotYet("Asking the daemon what it would do …")
 
     def settle(self) -> None:
         """Ask the daemon anew where what is typed, or the run's state, is no longer what it was asked about."""

@@ -3,47 +3,35 @@
 from typing import Any, get_args
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.widgets import Checkbox, Label, RadioButton, RadioSet
 
 from hades_protocol.client import Format
 from hades_tui.screens.sending import SendingDialog
+from hades_tui.widgets.choices import Choices
 
 FORMATS = get_args(Format)
+PAIRS = ("the newest pairs", "the best evaluated pairs")
 
 
 class ExportScreen(SendingDialog):
-    """Space chooses; tab goes on."""
-
-    DEFAULT_CSS = """
-    ExportScreen RadioSet { width: 100%; background: $surface; margin-bottom: 1; }
-    ExportScreen Checkbox { background: $surface; margin-bottom: 1; }
-    """
+    """Arrows choose; tab goes on."""
 
     def compose(self) -> ComposeResult:
         """Formats, best or newest, buttons."""
-        with Vertical(id="dialog"):
-            yield Label(f"Export the pairs of {self.asked.id}", id="question", markup=False)
-            yield Label(self.verb.will(self.asked), id="consequence", markup=False)
-            with RadioSet(compact=True, id="format"):
-                for index, name in enumerate(FORMATS):
-                    yield RadioButton(name, value=index == 0)
-            yield Checkbox("the best evaluated pairs instead of the newest", id="best", compact=True)
+        with self.frame():
+            yield from self.head()
+            yield Choices(FORMATS, id="format")
+            yield Choices(PAIRS, id="pairs")
             yield from self.foot()
 
     def on_mount(self) -> None:
         """Begin with the format."""
-        self.query_one(RadioSet).focus()
+        self.query_one("#format").focus()
 
     def fields(self) -> dict[str, Any]:
         """What is chosen."""
-        chosen = self.query_one(RadioSet).pressed_index
-        return {"format": FORMATS[max(0, chosen)], "best": self.query_one(Checkbox).value}
+        form, pairs = (self.query_one(f"#{name}", Choices).chosen for name in ("format", "pairs"))
+        return {"format": FORMATS[form], "best": pairs == 1}
 
-    def on_radio_set_changed(self) -> None:
-        """Another format."""
-        self.edited()
-
-    def on_checkbox_changed(self) -> None:
-        """Best or newest."""
+    def on_choices_changed(self) -> None:
+        """Something else is chosen."""
         self.edited()

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Input, Label, Static
 
 from hades_protocol.commands import ShowResult
@@ -25,12 +25,11 @@ class ForkScreen(ChangeScreen):
     """Arrows choose a setting wherever the cursor is; enter goes from its name to its value and back."""
 
     DEFAULT_CSS = """
-    ForkScreen #dialog { width: 100; max-width: 100%; height: 40; max-height: 100%; padding: 0 2; }
+    ForkScreen #form { height: 44; }
     ForkScreen #settings { height: 1fr; min-height: 3; margin: 1 0 0 0; }
     ForkScreen #meaning { height: 2; }
-    ForkScreen #kept { width: 2fr; color: $dim; margin-left: 2; }
+    ForkScreen #kept { width: 3fr; color: $dim; margin-left: 2; }
     ForkScreen #outcome-box { max-height: 6; margin: 0; }
-    ForkScreen #consequence { margin: 0 0 1 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "step(1)", "Next", show=False),
@@ -48,9 +47,8 @@ class ForkScreen(ChangeScreen):
 
     def compose(self) -> ComposeResult:
         """From top to bottom in the order of the tab key."""
-        with Vertical(id="dialog"):
-            yield Label(f"Fork {self.asked.id}", id="question", markup=False)
-            yield Label(self.verb.will(self.asked), id="consequence", markup=False)
+        with self.frame():
+            yield from self.head()
             with Horizontal(classes="row"):
                 yield Label("generation")
                 yield Input(NEWEST, id="generation", compact=True)
@@ -170,4 +168,4 @@ class ForkScreen(ChangeScreen):
         super().settle()
         if self.form is not None and self._selected:
             self.query_one(SettingsList).update_form(self.form, self._names(), self._selected)
-            self.query_one("#meaning", Static).update(text_of_lines([meaning(self.form, self._selected)]))
+            self.query_one("#meaning", Static).update(text_of_lines([meaning(self._selected)]))

@@ -3,8 +3,7 @@
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.widgets import Label, TextArea
+from textual.widgets import TextArea
 
 from hades_protocol.errors import UsageError
 from hades_tui.screens.sending import NotYet, SendingDialog
@@ -17,15 +16,13 @@ class NoteScreen(SendingDialog):
     """A field with the present note; tab leads to the buttons."""
 
     DEFAULT_CSS = """
-    NoteScreen #dialog { padding: 1 2; max-height: 100%; }
     NoteScreen TextArea { height: 7; background: $selected; margin-bottom: 1; }
     """
 
     def compose(self) -> ComposeResult:
         """Field and buttons."""
-        with Vertical(id="dialog"):
-            yield Label(f"Note on {self.asked.id}", id="question", markup=False)
-            yield Label(self.verb.will(self.asked), id="consequence", markup=False)
+        with self.frame():
+            yield from self.head()
             yield TextArea(self.asked.note, id="note", compact=True, soft_wrap=True, show_line_numbers=False)
             yield from self.foot()
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Input, Label, Static
 
 from hades_protocol.commands import ShowResult
@@ -24,9 +24,8 @@ class ResizeScreen(ChangeScreen):
 
     SIZES = RESIZABLE
     DEFAULT_CSS = """
-    ResizeScreen #dialog { width: 76; max-width: 100%; max-height: 100%; padding: 0 2; }
     ResizeScreen .present { width: 14; color: $dim; }
-    ResizeScreen #meaning { height: auto; margin: 1 0 0 0; }
+    ResizeScreen #meaning { height: 2; margin: 1 0 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,enter", "app.focus_next", "Next", show=False),
@@ -35,9 +34,8 @@ class ResizeScreen(ChangeScreen):
 
     def compose(self) -> ComposeResult:
         """Present and new sizes, what the daemon says, buttons."""
-        with Vertical(id="dialog"):
-            yield Label(f"Resize {self.asked.id}", id="question", markup=False)
-            yield Label(self.verb.will(self.asked), id="consequence", markup=False)
+        with self.frame():
+            yield from self.head()
             for field, name in FIELDS.items():
                 with Horizontal(classes="row"):
                     yield Label(name.rpartition(".")[2])
@@ -76,11 +74,7 @@ class ResizeScreen(ChangeScreen):
         self.edited()
 
     def settle(self) -> None:
-        """The words too: a state changes what a resize does."""
+        """The words about the field with the cursor as well."""
         super().settle()
-        self.query_one("#consequence", Label).update(self.verb.will(self.subject))
-        name = FIELDS.get(self.focused.id or "", "") if self.focused is not None else ""
-        if self.form is not None:
-            wrong = [key for key in self.form.texts if self.form.problem(key)]
-            about = name if name in wrong or not wrong else wrong[0]
-            self.query_one("#meaning", Static).update(text_of_lines([meaning(self.form, about)] if about else []))
+        name = FIELDS.get(self.focused.id or "") if self.focused is not None else None
+        self.query_one("#meaning", Static).update(text_of_lines([meaning(name)] if name else []))

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Button
+from textual.containers import Vertical
+from textual.widgets import Button, Label
 
 from hades_protocol.commands import RESULTS, ChangeResult, Request
 from hades_protocol.errors import HadesError, UsageError
@@ -12,6 +14,7 @@ from hades_protocol.messages import Job, RunSummary
 from hades_tui.model import Model
 from hades_tui.screens.dialog import RunDialog
 from hades_tui.verbs import Verb, order
+from hades_tui.widgets.titles import title
 
 T = TypeVar("T")
 
@@ -33,6 +36,14 @@ class SendingDialog(RunDialog[Outcome]):
     """Sends `fields` with the command; a refusal is shown and nothing that was typed is lost."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave it")]
+    DEFAULT_CSS = """
+    SendingDialog #form {
+        width: 100; max-width: 100%; height: auto; max-height: 100%; padding: 0 2;
+        border: round $ember; border-title-color: $gold; border-title-style: bold; background: $surface;
+    }
+    SendingDialog #will { width: 100%; margin-bottom: 1; }
+    SendingDialog #reason.hint { color: $dim; }
+    """
 
     def __init__(self, verb: Verb, run: RunSummary, look: Callable[[], Model], sender: Sender) -> None:
         super().__init__(verb, run, look)
@@ -49,29 +60,43 @@ class SendingDialog(RunDialog[Outcome]):
         """
         raise NotImplementedError
 
+    def frame(self) -> Vertical:
+        """What all of it stands in."""
+        frame = Vertical(id="form")
+        frame.border_title = title(f"{self.verb.name.capitalize()} {self.asked.id}")
+        return frame
+
+    def head(self) -> ComposeResult:
+        """What will happen."""
+        yield Label(self.verb.will(self.asked), id="will", markup=False)
+
     def is_edited(self) -> bool:
         """Whether leaving loses something that was typed."""
         return False
 
-    def problem(self) -> str:
-        """Why nothing can be sent; empty where it can."""
+    def problem(self) -> UsageError | None:
+        """Why nothing can be sent; None where it can."""
         if reason := self.obstacle():
-            return reason
+            return UsageError(reason)
         try:
             self.fields()
         except UsageError as error:
-            return str(error)
-        return ""
+            return error
+        return None
 
     def settle(self) -> None:
         """The button and the reason as they are to be now."""
         problem = self.problem()
+        hint = self._sending or isinstance(problem, NotYet)
         if self._sending:
-            self.turn("Sent; waiting for the daemon's answer …", off=True)
+            text = "Sent; waiting for the daemon's answer …"
         elif self._warned:
-            self.turn("What was typed is lost: once more leaves, anything else stays.", off=bool(problem))
+            text, hint = "This throws away what was typed: once more leaves, typing goes on.", False
         else:
-            self.turn(problem or self.refused, off=bool(problem))
+            text = str(problem) if problem else self.refused
+        self.turn(text if hint or not text else f"✘ {text}", off=self._sending or problem is not None)
+        self.query_one("#reason").set_class(hint, "hint")
+        self.query_one("#will", Label).update(self.verb.will(self.subject))
 
     def edited(self) -> None:
         """Something was typed: an earlier refusal is about something else."""
