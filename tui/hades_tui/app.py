@@ -18,10 +18,12 @@ from hades_tui.connection import Connection
 from hades_tui.filters import WITHOUT_COLOURS
 from hades_tui.history import RunHistory
 from hades_tui.model import Model
+from hades_tui.past import ask
 from hades_tui.screens.help import HelpScreen
 from hades_tui.screens.main import MainScreen
 from hades_tui.textual_theme import textual_name, textual_theme, variables
 from hades_tui.themes import THEMES, Theme, default_theme
+from hades_tui.widgets.pairs_panel import PairsPanel
 from hades_tui.widgets.run_list import RunList
 
 PAINT_SECONDS = 0.2
@@ -115,6 +117,14 @@ class HadesApp(ActingApp):
             self.notify(str(error), title="Its pairs could not be read", severity="warning", markup=False)
             return
         self.model = models.with_dataset(self.model, run, dataset)
+
+    def on_pairs_panel_asks(self, message: PairsPanel.Asks) -> None:
+        """Pairs of kept generations are asked for when the panel needs them."""
+
+        async def answer() -> None:
+            message.panel.answered(message.question, await ask(self._connection, message.question))
+
+        self.run_worker(answer(), group="pairs")
 
     def on_run_list_marked(self, message: RunList.Marked) -> None:
         """A run is marked, or not any more."""

@@ -140,8 +140,10 @@ def _foot(table: PairTable, column: PairColumn, spot: Spot, look: Look) -> Line:
     name = column.title.removesuffix(f" {unit}")
     said = f"{name} {'changed by ' if changed else ''}{with_unit(number, unit)}"
     full = full_scale(table, column)
-    words = "" if all_alike(table.dataset) or changed else " (each entry by its own largest)"
+    words = "" if all_alike(table.dataset) else ", this entry's scale"
     line: Line = [(f"pair {spot.pair + 1}  ", "bold"), (said, "label"), ("   ", "text")]
+    if full == 0:
+        return [*line, ("nothing changed here" if changed else "all zero", "dim")]
     if not look.has_pixels:
         return [*line, (f"-9 to +9: tenths of {with_unit(_size(full), unit)}{words}", "dim")]
     steps = [2 * i / (SCALE_CELLS - 1) - 1 for i in range(SCALE_CELLS)]

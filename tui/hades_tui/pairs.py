@@ -134,7 +134,7 @@ class PairTable:
         best = self.best(pair)
         name = self._name(best)
         if self.base is not None and (was := self.best(pair, base=True)) != best:
-            return f"{name} was {self._name(was)}"[:width], "label"
+            return f"{self._name(was)}→{name}"[:width], "label"
         value = self.actions[pair * self.action_size + best]
         return f"{name[: width - 5]:<{width - 5}} {self._share(value)[0]:>4}", "label"
 

@@ -125,8 +125,8 @@ def forget(timeline: Timeline) -> Timeline:
     return msgspec.structs.replace(timeline, kept=None, datasets={}, failures={}, failure="")
 
 
-def shown(timeline: Timeline, newest: DatasetSnapshot) -> Shown:
-    """What to show, given the newest dataset of the run."""
+def shown(timeline: Timeline, newest: DatasetSnapshot | None) -> Shown:
+    """What to show, given the newest dataset of the run, or none where nothing is known of it."""
     parts = {}
     for name, generation in (("at", timeline.at), ("base", timeline.base)):
         if generation is None:
@@ -137,17 +137,18 @@ def shown(timeline: Timeline, newest: DatasetSnapshot) -> Shown:
             return Shown(absence=f"reading the pairs of generation {generation}…")
         parts[name] = timeline.datasets[generation]
     dataset, base = parts.get("at", newest), parts.get("base")
-    if base is not None and (why := incomparable(dataset, base)):
+    if dataset is not None and base is not None and (why := incomparable(dataset, base)):
         return Shown(absence=why)
-    return Shown(dataset=dataset, base=base)
+    return Shown(dataset=dataset, base=base if dataset is not None else None)
 
 
 def slider_line(timeline: Timeline, newest: int, width: int, glyphs: Glyphs, *, asking: bool = False) -> Line:
     """Where the slider is: `generation 120 of 30 60 90 120 · newest`."""
     at = newest if timeline.at is None else timeline.at
     separator = f" {glyphs.separator} "
-    since = f" since {timeline.base}" if timeline.base is not None else ""
-    line: Line = [("change to " if since else "", "dim"), (f"generation {at}{since}", "bold")]
+    line: Line = [(f"generation {at}", "bold")]
+    if timeline.base is not None:
+        line = [(f"change {timeline.base} {glyphs.right} {at}", "bold")]
     tail: Line = [(separator, "dim"), ("newest", "label") if timeline.at is None else ("kept", "warn")]
     if timeline.note:
         tail.append((f"{separator}{timeline.note}", "warn"))
@@ -176,8 +177,9 @@ def _numbers(timeline: Timeline, newest: int, at: int, room: int, glyphs: Glyphs
         fits = [i for i in more if used + len(str(numbers[i])) + 1 <= room]
         if not fits:
             break
-        used += len(str(numbers[fits[0]])) + 1
-        first, last = min(first, fits[0]), max(last, fits[0])
+        nearest = min(fits, key=lambda i: abs(i - here))
+        used += len(str(numbers[nearest])) + 1
+        first, last = min(first, nearest), max(last, nearest)
     line: Line = [(f"{glyphs.ellipsis} ", "dim")] if first > 0 else []
     for i in range(first, last + 1):
         hue = "label" if numbers[i] == at else "gold" if numbers[i] == timeline.base else "dim"

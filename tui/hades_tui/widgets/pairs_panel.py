@@ -1,115 +1,317 @@
-"""The pairs of the mean dataset, scrollable both ways; only what is in sight is formatted."""
+"""The pairs of a run's mean dataset: as table, heat map or drawing, now and at the generations that are kept."""
 
-from bisect import bisect_right
 from textwrap import wrap
 from typing import ClassVar
 
+import msgspec
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from hades_protocol.messages import DatasetSnapshot
+from hades_tui import pairs_view as views
+from hades_tui import palette
 from hades_tui.fitness import centred
+from hades_tui.glyphs import UNICODE, Glyphs, pictured
+from hades_tui.look import Look
 from hades_tui.model import Model
-from hades_tui.pairs import PairColumn, PairTable, offsets
+from hades_tui.pairs import PairTable
+from hades_tui.pairs_view import DRAWING, HEAT, TABLE, PairsView
+from hades_tui.past import COMPARE, NEWER, OLDER, Answer, Past, Question
+from hades_tui.timeline import Shown, slider_line
+from hades_tui.units import units_of
 from hades_tui.view import Line
+from hades_tui.widgets.pairs_saving import begin_copy, begin_save
+from hades_tui.widgets.pairs_table import TableLines
 from hades_tui.widgets.strips import strip_of
 from hades_tui.widgets.titles import title
 
-HUES = {"index": "dim", "label": "label", "action": "gold", "probability": "gold", "observation": "heading"}
+LEAST_PICTURE = 8
+"""Lines from which a pair is drawn below the table."""
+
+PICTURE_ROWS = 12
+"""Lines of such a drawing where there is room."""
 
 
 class PairsPanel(ScrollView, can_focus=True):
-    """A table: pair, action, observation. Number (and label) stay in place when it is scrolled sideways."""
+    """Number (and label) stay in place when the table is scrolled sideways; the slider's line is at the bottom."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_up", show=False),
-        Binding("down,j", "scroll_down", show=False),
-        Binding("left,h", "sideways(-8)", show=False),
-        Binding("right", "sideways(8)", show=False),
+        Binding("d", "view", "View", id="pairs.view"),
+        Binding("s", "sort", "Sort", id="pairs.sort"),
+        Binding("r", "reverse", "Reverse", id="pairs.reverse", show=False),
+        Binding("enter", "sort_here", "Sort by the entry", id="pairs.sort-here", show=False),
+        Binding("left_square_bracket", "step(-1)", "Older", id="pairs.older", key_display="["),
+        Binding("right_square_bracket", "step(1)", "Newer", id="pairs.newer", key_display="]"),
+        Binding("c", "compare", "Compare", id="pairs.compare"),
+        Binding("y", "copy", "Copy", id="pairs.copy"),
+        Binding("e", "save", "Save", id="pairs.save"),
+        Binding("up,k", "move(-1)", "Pair above", id="pairs.up", show=False),
+        Binding("down,j", "move(1)", "Pair below", id="pairs.down", show=False),
+        Binding("pageup", "move(-10)", "Ten pairs up", id="pairs.page-up", show=False),
+        Binding("pagedown", "move(10)", "Ten pairs down", id="pairs.page-down", show=False),
+        Binding("home,g", "move(-1000000)", "First pair", id="pairs.first", show=False),
+        Binding("end,G", "move(1000000)", "Last pair", id="pairs.last", show=False),
+        Binding("left,h", "sideways(-1)", "Left", id="pairs.left", show=False),
+        Binding("right", "sideways(1)", "Right", id="pairs.right", show=False),
+        Binding("shift+left", "sideways(-10)", "Far left", id="pairs.far-left", show=False),
+        Binding("shift+right", "sideways(10)", "Far right", id="pairs.far-right", show=False),
     ]
 
-    def __init__(self, *, id: str | None = None) -> None:
+    class Asks(Message):
+        """The daemon is asked something about a run's past; `answered` takes what it says."""
+
+        def __init__(self, panel: "PairsPanel", question: Question) -> None:
+            super().__init__()
+            self.panel, self.question = panel, question
+
+    def __init__(self, *, id: str | None = None, glyphs: Glyphs = UNICODE) -> None:
         super().__init__(id=id)
-        self._dataset: DatasetSnapshot | None = None
-        self._absence = ""
+        self.glyphs = glyphs
         self.table: PairTable | None = None
-        self._offsets = [0]
+        self.view = PairsView()
+        self.past = Past()
+        self._model = Model()
+        self._shown = Shown()
+        self._order: list[int] = []
+        self._lines: TableLines | None = None
+        self._drawn: object = None
+        self._made = 0  # tables so far: what a picture is of
+        self._pictures: dict[str, tuple[object, list[Line]]] = {}
+
+    # what is shown -----------------------------------------------------------------------------------------------
 
     def update_model(self, model: Model) -> None:
         """Draw another model."""
-        absence = _absence(model)
-        dataset = None if absence else model.dataset
-        if dataset is self._dataset and absence == self._absence:
+        if model is self._model:
             return
-        self._dataset, self._absence = dataset, absence
-        self.table = PairTable(dataset) if dataset is not None else None
-        self._offsets = offsets(self.table.columns) if self.table else [0]
-        self.border_title = title(_title(dataset))
-        rows = self.table.count + 1 if self.table else 0
-        self.virtual_size = Size(self._offsets[-1], rows)
+        self._model = model
+        self.past.follow(model)
+        self._arrange()
+
+    def answered(self, question: Question, answer: Answer) -> None:
+        """What the daemon said, unless something else is on screen by then."""
+        if self.past.answer(question, answer):
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """Ask for what is missing, and draw what changed."""
+        if self.has_focus and self.past.timeline.kept is None and not self.past.timeline.failure:
+            self.past.look()
+        for question in self.past.take_questions():
+            self.post_message(self.Asks(self, question))
+        run, shown = self._model.run, self.past.shown()
+        if shown.dataset is None and not shown.absence:
+            shown = Shown(absence=views.absence(self._model))
+        if shown.dataset is not self._shown.dataset or shown.base is not self._shown.base:
+            self.table, self._made = None, self._made + 1
+            if shown.dataset is not None and run is not None:
+                self.table = PairTable(shown.dataset, shown.base, units_of(run.env, shown.dataset))
+        self._shown = shown
+        self._redraw()
+
+    def _redraw(self) -> None:
+        """Put everything in order and draw it, unless it is drawn as it is."""
+        table, run, past = self.table, self._model.run, self.past
+        state = (self._made, self.view, past.timeline, past.newest, past.is_asking, self._shown.absence)
+        key = (*state, self.size, self.has_focus, self.glyphs.braille, run.id if run is not None else "")
+        if key == self._drawn:
+            return
+        self._drawn = key
+        if table is not None and run is not None:
+            self.view = views.fitting(self.view, table, views.modes(table, run.env))
+            self._order = views.order(self.view, table)
+            self._lines = self._lines if self._lines and self._lines.table is table else TableLines(table, self.glyphs)
+        text = views.title_text(run, self._shown.dataset, self._shown.base)
+        self.border_title = title(pictured(text, self.glyphs))
+        self.border_subtitle = ""
+        if table is not None:
+            self.border_subtitle = title(pictured(views.sorted_text(self.view, table, self.glyphs), self.glyphs))
+        self.virtual_size = self._virtual_size()
         self.refresh()
+
+    def _virtual_size(self) -> Size:
+        if self.table is None or self._lines is None or self.view.mode != TABLE:
+            return self.size
+        return Size(self._lines.width, self.table.count + 1 + self._below())
 
     @property
     def natural_size(self) -> Size:
-        """What the whole table would take."""
-        return Size(self._offsets[-1], self.table.count + 1) if self.table else Size(44, 3)
+        """What the whole table would take, with the slider's line."""
+        return Size(self._lines.width, self.table.count + 2) if self.table and self._lines else Size(44, 3)
 
-    def action_sideways(self, by: int) -> None:
-        """Scroll to the left or right."""
-        self.scroll_to(x=self.scroll_offset.x + by, animate=False)
+    @property
+    def picture_rows(self) -> int:
+        """Lines that a drawing below the table would take; 0 where there is none."""
+        table, run = self.table, self._model.run
+        return PICTURE_ROWS if table and run and views.drawing_for(table, run.env) is not None else 0
+
+    @property
+    def _has_slider(self) -> bool:
+        if not self.past.has_pairs:
+            return False
+        moved = self.past.timeline.at is not None or self.past.timeline.base is not None
+        return moved or self.has_focus or self.size.height >= 5
+
+    def _picture_height(self) -> int:
+        """Lines of the drawing below the table."""
+        if self.table is None or self.view.mode != TABLE or not self.picture_rows:
+            return 0
+        height = self.size.height
+        left = height - (self.table.count + 2) - 1
+        if left >= LEAST_PICTURE:
+            return left
+        return PICTURE_ROWS if height >= 30 else 0
+
+    def _below(self) -> int:
+        """Lines below the table: a blank and the drawing, the slider."""
+        picture = self._picture_height()
+        return (picture + 1 if picture else 0) + self._has_slider
+
+    # the lines ---------------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """The titles, or one pair."""
-        width = self.size.width
+        """A line of the view, of the drawing below it, or the slider's."""
+        width, height = self.size
+        if self._has_slider and y == height - 1:
+            return self._strip(self._slider(width))
+        room = height - self._has_slider
+        if self.table is None or self._lines is None:
+            text: list[Line] = [[(line, "dim")] for line in wrap(self._shown.absence, max(1, width))]
+            return self._line(centred(text, width, room), y)
+        if self.view.mode != TABLE:
+            return self._line(self._picture(self.view.mode, width, room), y)
+        picture = self._picture_height()
+        if picture and y >= room - picture:
+            return self._line(self._picture(DRAWING, width, picture), y - (room - picture))
+        if y == 0:
+            column = views.sort_column(self.view, self.table)
+            return self._lines.titles(column, self.view.reverse, self.scroll_offset.x, width, self.rich_style)
+        row = y - 1 + self.scroll_offset.y
+        if row >= len(self._order) or (picture and y == room - picture - 1):
+            return self._strip([])
+        pair = self._order[row]
+        cursor = pair == self.view.spot.pair and (self.has_focus or bool(picture))
+        return self._lines.row(pair, cursor, self.scroll_offset.x, width, self.rich_style)
+
+    def _line(self, lines: list[Line], y: int) -> Strip:
+        return self._strip(lines[y] if y < len(lines) else [])
+
+    def _strip(self, line: Line) -> Strip:
+        return strip_of([(pictured(text, self.glyphs), hue) for text, hue in line], self.size.width, self.rich_style)
+
+    def _slider(self, width: int) -> Line:
+        past = self.past
+        return slider_line(past.timeline, past.newest, width, self.glyphs, asking=past.is_asking)
+
+    def _picture(self, kind: str, width: int, height: int) -> list[Line]:
+        """Heat map or drawing, made once for what it shows."""
+        table, run = self.table, self._model.run
+        assert table is not None
+        assert run is not None
+        theme = palette.chosen()
+        key = (self._made, self.view, width, height, palette.generation(), self.glyphs.braille)
+        known = self._pictures.get(kind)
+        if known is not None and known[0] == key:
+            return known[1]
+        look = Look(self.glyphs, theme.colours and not theme.ansi)
+        lines = views.picture(kind, table, run.env, (self._order, self.view.spot), Size(width, height), look)
+        self._pictures[kind] = (key, lines)
+        return lines
+
+    # keys --------------------------------------------------------------------------------------------------------
+
+    def on_focus(self) -> None:
+        """Whoever looks at the pairs may want older ones."""
+        self.past.look()
+        self._arrange()
+
+    def on_blur(self) -> None:
+        """The cursor goes."""
+        self._redraw()
+
+    def on_resize(self) -> None:
+        """Another size, another arrangement."""
+        self._redraw()
+
+    def on_click(self, event: events.Click) -> None:
+        """The pair under the pointer."""
+        at = event.get_content_offset(self)
+        if at is None or self.table is None or self.view.mode != TABLE:
+            return
+        row = at.y - 1 + self.scroll_offset.y
+        if at.y >= 1 and row < len(self._order) and at.y < self.size.height - self._below():
+            self.action_move(row - self._order.index(self.view.spot.pair))
+
+    def action_move(self, by: int) -> None:
+        """The cursor to another pair."""
+        self.view = views.moved(self.view, self._order, by)
+        if self.table is not None and self.view.mode == TABLE and self._order:
+            row, visible = self._order.index(self.view.spot.pair), max(1, self.size.height - 1 - self._below())
+            top = min(self.scroll_offset.y, row)
+            self.scroll_to(y=max(top, row - visible + 1), animate=False)
+        self.refresh()
+
+    def action_sideways(self, by: int) -> None:
+        """Scroll the table; in a heat map to another entry, in a drawing to another pair."""
         if self.table is None:
-            text: list[Line] = [[(line, "dim")] for line in wrap(self._absence, max(1, width))]
-            lines = centred(text, width, self.size.height)
-            return strip_of(lines[y] if y < len(lines) else [], width, self.rich_style)
-        row = None if y == 0 else y - 1 + self.scroll_offset.y
-        if row is not None and row >= self.table.count:
-            return strip_of([], width, self.rich_style)
-        return self._table_line(self.table, row, width)
+            return
+        if self.view.mode == TABLE:
+            self.scroll_to(x=self.scroll_offset.x + 8 * by, animate=False)
+        elif self.view.mode == HEAT:
+            self.view = views.moved_entry(self.view, self.table, by)
+        else:
+            self.view = views.moved(self.view, self._order, by)
+        self.refresh()
 
-    def _table_line(self, table: PairTable, row: int | None, width: int) -> Strip:
-        frozen = self._offsets[table.frozen]
-        fixed = strip_of(self._cells(table, row, table.columns[: table.frozen]), frozen, self.rich_style)
-        left = frozen + self.scroll_offset.x
-        right = left + width - frozen
-        first = max(table.frozen, bisect_right(self._offsets, left) - 1)
-        last = min(len(table.columns), bisect_right(self._offsets, right))
-        cells = self._cells(table, row, table.columns[first:last])
-        length = self._offsets[last] - self._offsets[first] if last > first else 0
-        moving = strip_of(cells, length, self.rich_style)
-        start = left - self._offsets[first]
-        moving = moving.crop(start, start + width - frozen)
-        return Strip.join([fixed, moving]).adjust_cell_length(width, self.rich_style)
+    def action_view(self) -> None:
+        """Table, heat map, drawing."""
+        run = self._model.run
+        if self.table is not None and run is not None:
+            self.view = views.next_mode(self.view, views.modes(self.table, run.env))
+            self._redraw()
 
-    def _cells(self, table: PairTable, row: int | None, columns: list[PairColumn]) -> Line:
-        line: Line = []
-        for column in columns:
-            text, hue = (column.title, HUES[column.kind]) if row is None else table.cell(row, column)
-            text = text.ljust(column.width) if column.kind == "label" else text.rjust(column.width)
-            line += [(text, hue), (" ", "text")]
-        return line
+    def action_sort(self) -> None:
+        """By the next column."""
+        if self.table is not None:
+            self._sorted(views.next_sort(self.view, self.table))
 
+    def action_sort_here(self) -> None:
+        """By the entry under the heat map's cursor."""
+        if self.table is not None and self.view.mode == HEAT:
+            self._sorted(views.sort_by_entry(self.view))
 
-def _absence(model: Model) -> str:
-    """Why there is no table; empty where there is one."""
-    run = model.run
-    if run is None:
-        return " "  # the curve's panel says how to begin
-    if run.method == "es":
-        return "Method es evolves a policy directly: there are no pairs."
-    if model.dataset is None:
-        return "Its pairs appear with the first commit." if not run.generation else "reading its pairs…"
-    return ""
+    def action_reverse(self) -> None:
+        """From large to small, and back."""
+        self._sorted(msgspec.structs.replace(self.view, reverse=not self.view.reverse))
 
+    def _sorted(self, view: PairsView) -> None:
+        self.view = view
+        self._redraw()
+        if self.table is not None and self._lines is not None and view.mode == TABLE:
+            left, right = self._lines.reach(views.sort_column(view, self.table))
+            x = min(self.scroll_offset.x, max(0, left - self._lines.fixed))
+            self.scroll_to(x=max(x, right - self.size.width), animate=False)
+        self.action_move(0)
 
-def _title(dataset: DatasetSnapshot | None) -> str:
-    if dataset is None:
-        return "Mean dataset"
-    count = dataset.states.shape[0] if dataset.states.shape else 0
-    units = "" if dataset.normalisation == "none" else " · normalised"
-    return f"Mean dataset · {count} pairs · generation {dataset.generation}{units}"
+    def action_step(self, by: int) -> None:
+        """An older or newer generation that is kept."""
+        self._pressed(OLDER if by < 0 else NEWER)
+
+    def action_compare(self) -> None:
+        """What changed since the slider's generation (or the oldest that is kept); or no more."""
+        self._pressed(COMPARE)
+
+    def _pressed(self, key: str) -> None:
+        self.past.press(key)
+        self._arrange()
+
+    def action_copy(self) -> None:
+        """The pairs that are shown, to the clipboard and to a file."""
+        begin_copy(self, self._model.run, self._shown.dataset)
+
+    def action_save(self) -> None:
+        """The pairs that are shown, to a file of a name to choose."""
+        begin_save(self, self._model.run, self._shown.dataset, compared=self._shown.base is not None)

@@ -1,0 +1,76 @@
+"""Copying pairs to the clipboard and saving them to files, with a notice of what came of it."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from textual.widget import Widget
+
+from hades_protocol.errors import HadesError
+from hades_protocol.messages import DatasetSnapshot, RunSummary
+from hades_tui import pairs_file
+from hades_tui.screens.save import SaveScreen
+
+NOTICE_SECONDS = 12.0
+
+
+def begin_copy(widget: Widget, run: RunSummary | None, dataset: DatasetSnapshot | None) -> None:
+    """Copy what is shown, if there is something."""
+    if run is None or dataset is None:
+        widget.notify("There are no pairs to copy.", severity="warning")
+    else:
+        widget.run_worker(copy_pairs(widget, dataset, run), group="pairs-file")
+
+
+def begin_save(
+    widget: Widget, run: RunSummary | None, dataset: DatasetSnapshot | None, *, compared: bool = False
+) -> None:
+    """Ask for a name and save what is shown, if there is something; of a comparison the later generation."""
+    if run is None or dataset is None:
+        widget.notify("There are no pairs to save.", severity="warning")
+        return
+    try:
+        offered = pairs_file.directory(os.environ) / pairs_file.file_name(run.id, dataset.generation)
+    except OSError as error:  # the current directory is gone
+        widget.notify(f"There is no directory to save to: {error}", severity="error", markup=False)
+        return
+
+    def chosen(path: Path | None) -> None:
+        if path is not None:
+            widget.run_worker(save_pairs(widget, dataset, run, path), group="pairs-file")
+
+    what = f"Save the pairs of generation {dataset.generation}{', not the difference' if compared else ''}"
+    widget.app.push_screen(SaveScreen(what, offered), chosen)
+
+
+async def copy_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary) -> None:
+    """As CSV to the clipboard (OSC 52: not every terminal takes it), and always to a file whose path is shown."""
+    text = await asyncio.to_thread(pairs_file.csv_text, dataset)
+    what = f"The pairs of generation {dataset.generation}"
+    size = len(text.encode())
+    if size <= pairs_file.MOST_CLIPBOARD:
+        widget.app.copy_to_clipboard(text)
+        copied = f"{what} were sent to the clipboard"
+    else:
+        copied = f"{what} are {size / 1e3:.0f} kB, too much for a terminal's clipboard"
+    try:
+        path = pairs_file.directory(os.environ) / pairs_file.file_name(run.id, dataset.generation)
+        written = await asyncio.to_thread(pairs_file.write_new, path, text)
+    except (HadesError, OSError) as error:
+        notice = f"{copied}, but there is no file of them: {error}"
+        widget.notify(notice, severity="error", timeout=NOTICE_SECONDS, markup=False)
+        return
+    widget.notify(f"{copied}, and are in {written}", timeout=NOTICE_SECONDS, markup=False)
+
+
+async def save_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary, path: Path) -> None:
+    """To a file of the format that its suffix says."""
+    try:
+        text = await asyncio.to_thread(pairs_file.text_for, path, dataset, run)
+        written = await asyncio.to_thread(pairs_file.write_new, path, text)
+    except HadesError as error:
+        widget.notify(str(error), title="Not saved", severity="error", timeout=NOTICE_SECONDS, markup=False)
+        return
+    widget.notify(
+        f"The pairs of generation {dataset.generation} are in {written}", timeout=NOTICE_SECONDS, markup=False
+    )

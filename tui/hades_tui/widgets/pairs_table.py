@@ -1,0 +1,85 @@
+"""The table of pairs as strips: only the cells in sight are formatted."""
+
+from bisect import bisect_right
+
+from rich.style import Style
+from textual.strip import Strip
+
+from hades_tui.glyphs import Glyphs, pictured
+from hades_tui.pairs import PairColumn, PairTable, offsets
+from hades_tui.palette import style
+from hades_tui.view import Line
+from hades_tui.widgets.strips import strip_of
+
+HUES = {"index": "dim", "label": "label", "action": "gold", "probability": "gold", "observation": "heading"}
+
+
+class TableLines:
+    """Makes the lines of one table. Number (and label) stay in place when it is scrolled sideways."""
+
+    def __init__(self, table: PairTable, glyphs: Glyphs) -> None:
+        self.table = table
+        self._glyphs = glyphs
+        self._offsets = offsets(table.columns)
+
+    @property
+    def width(self) -> int:
+        """Columns of the whole table."""
+        return self._offsets[-1]
+
+    def reach(self, column: PairColumn) -> tuple[int, int]:
+        """Where a column begins and ends."""
+        at = self.table.columns.index(column)
+        return self._offsets[at], self._offsets[at + 1]
+
+    @property
+    def fixed(self) -> int:
+        """Columns of what stays in place."""
+        return self._offsets[self.table.frozen]
+
+    def titles(self, sorted_by: PairColumn, reverse: bool, scroll: int, width: int, base: Style) -> Strip:
+        """The line of titles; a sign stands behind that of the column which the pairs are sorted by."""
+        sign = self._glyphs.down if reverse else self._glyphs.up
+
+        def cells(columns: list[PairColumn]) -> Line:
+            line: Line = []
+            for column in columns:
+                title = column.title.ljust(column.width) if column.kind == "label" else column.title.rjust(column.width)
+                line += [(title, HUES[column.kind]), (sign if column == sorted_by else " ", "label")]
+            return line
+
+        frozen, moving = self._split(scroll, width)
+        return self._join(cells(frozen), cells(moving), (moving, scroll, width), base, None)
+
+    def row(self, pair: int, cursor: bool, scroll: int, width: int, base: Style) -> Strip:
+        """The line of a pair; the cursor's has a mark behind its number."""
+
+        def cells(columns: list[PairColumn]) -> Line:
+            line: Line = []
+            for column in columns:
+                text, hue = self.table.cell(pair, column)
+                text = text.ljust(column.width) if column.kind == "label" else text.rjust(column.width)
+                mark = self._glyphs.right if cursor and column.kind == "index" else " "
+                line += [(pictured(text, self._glyphs), hue), (mark, "label" if mark != " " else "text")]
+            return line
+
+        frozen, moving = self._split(scroll, width)
+        over = style("selected") if cursor else None
+        return self._join(cells(frozen), cells(moving), (moving, scroll, width), base, over)
+
+    def _split(self, scroll: int, width: int) -> tuple[list[PairColumn], list[PairColumn]]:
+        """The columns that stay in place, and those of the others that are in sight."""
+        table, left = self.table, self.fixed + scroll
+        first = max(table.frozen, bisect_right(self._offsets, left) - 1)
+        last = min(len(table.columns), bisect_right(self._offsets, left + width - self.fixed))
+        return table.columns[: table.frozen], table.columns[first : max(first, last)]
+
+    def _join(
+        self, frozen: Line, moving: Line, sight: tuple[list[PairColumn], int, int], base: Style, over: Style | None
+    ) -> Strip:
+        columns, scroll, width = sight
+        fixed = strip_of(frozen, self.fixed, base, over)
+        start = self.fixed + scroll - (self.reach(columns[0])[0] if columns else 0)
+        length = sum(column.width + 1 for column in columns)
+        rest = strip_of(moving, length, base, over).crop(start, start + width - self.fixed)
+        return Strip.join([fixed, rest]).adjust_cell_length(width, base + over if over else base)
