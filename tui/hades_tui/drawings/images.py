@@ -29,6 +29,8 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Lo
     head.append((f"  black {cell_number(low)}  white {cell_number(high)}", "dim"))
     out = [fitted(head, width)]
     room = height - 1
+    if room < 1:
+        return out[: max(0, height)]
     times = min(2 * room // rows, width // columns)
     if times == 0:
         grid, times = _halved(grid), 1
@@ -60,6 +62,8 @@ def _characters(shares: Grid, times: int) -> list[Line]:
     for y in range(0, len(large), 2):
         below = large[min(y + 1, len(large) - 1)]
         means = [(a + b) / 2 for a, b in zip(large[y], below, strict=True)]
-        text = "".join("?" if v != v else RAMP[min(len(RAMP) - 1, int(v * len(RAMP)))] for v in means)
+        text = "".join(
+            "?" if v != v else RAMP[min(len(RAMP) - 1, int(min(1.0, max(0.0, v)) * len(RAMP)))] for v in means
+        )
         out.append([(text, "text")])
     return out

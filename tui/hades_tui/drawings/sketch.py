@@ -80,6 +80,8 @@ class Sketch:
         return [self._line(row, glyphs) for row in range(self.height)]
 
     def _layer(self, hue: str) -> Canvas:
+        if self._layers and self._layers[-1][0] == hue:
+            return self._layers[-1][1]
         canvas = Canvas(self.width, self.height)
         self._layers.append((hue, canvas))
         return canvas
