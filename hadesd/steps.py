@@ -19,6 +19,10 @@ CHECKPOINTS = "checkpoints"
 """In a run's directory."""
 
 MANIFEST = "hades.json"
+
+DATASET = "dataset.npz"
+"""In a step: the mean dataset after its generation. Steps of method es and of older versions have none."""
+
 SEAL = "manifest_sha256"
 PARTIAL = "partial-"
 BAD = "bad-"

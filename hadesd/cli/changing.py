@@ -14,14 +14,14 @@ SINCE = 2
 """Minor version of the protocol that knows fork, resize and priority."""
 
 
-def require_changes(client: ControlClient, verb: str) -> None:
-    """Stop where the daemon is older than this command.
+def require_changes(client: ControlClient, verb: str, since: int = SINCE) -> None:
+    """Stop where the daemon is older than this command. since: minor version of the protocol that knows the verb.
 
     Raises:
         ProtocolMismatchError: it does not know the verb.
     """
     info: DaemonInfo = client.request(commands.Hello)
-    if info.protocol_minor < SINCE:
+    if info.protocol_minor < since:
         raise ProtocolMismatchError(
             f"the daemon (version {info.version}) is older than this command and does not know '{verb}': "
             "'hadesd stop', then repeat this; its runs go on with the new daemon"

@@ -1,12 +1,11 @@
 """hadesd logs: what a run's worker wrote, readable."""
 
 import argparse
-import json
 import os
 import sys
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from hades_protocol.errors import NotFoundError
 from hades_protocol.paths import Paths
@@ -14,11 +13,11 @@ from hadesd.cli.output import use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_run, add_verb
 from hadesd.files import tail_lines
 from hadesd.logfiles import rotated
+from hadesd.logtext import parse
 
 POLL_SECONDS = 0.2
 MAX_BYTES = 64 * 2**20
 COLOURS = {"warning": "33", "error": "31", "critical": "31"}
-HIDDEN = ("timestamp", "level", "event", "traceback", "exception")
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -92,22 +91,10 @@ def _has_successor(file: IO[bytes], path: Path) -> bool:
 
 
 def readable(line: str, colour: bool) -> str:
-    """A structlog line as `time level event name=value …`; any other line as it is."""
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return line
-    if not isinstance(entry, dict) or "event" not in entry:
-        return line
-    level = str(entry.get("level", ""))
-    moment = str(entry.get("timestamp", ""))[:19].replace("T", " ")
-    fields = "  ".join(f"{name}={_value(value)}" for name, value in entry.items() if name not in HIDDEN)
-    code = COLOURS.get(level) if colour else None
-    shown = f"\x1b[{code}m{level:7}\x1b[0m" if code else f"{level:7}"
-    text = f"{moment}  {shown}  {entry['event']}" + (f"  {fields}" if fields else "")
-    trace = entry.get("traceback") or entry.get("exception")
-    return f"{text}\n{str(trace).rstrip()}" if trace else text
-
-
-def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A structlog line as `time level event name=value …`; any other line as it is, less what steers a terminal."""
+    entry = parse(line)
+    if not entry.stamp:
+        return entry.text
+    code = COLOURS.get(entry.level) if colour else None
+    shown = f"\x1b[{code}m{entry.level:7}\x1b[0m" if code else f"{entry.level:7}"
+    return f"{entry.stamp[:19].replace('T', ' ')}  {shown}  {entry.text}"

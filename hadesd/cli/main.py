@@ -18,6 +18,7 @@ VERBS = {
     "fork": "start a new run from a checkpoint of another one, with changed settings",
     "resize": "change population, pairs, inits, environments or GPUs of a run that goes on",
     "priority": "start a queued run before or after others",
+    "note": "write a note on a run, or print it",
     "wait": "wait for the end of a run; the exit code is its outcome",
     "logs": "show what a run's worker wrote",
     "pairs": "print the state-action pairs of a run or of an exported file",

@@ -2,11 +2,12 @@
 
 import argparse
 import sys
+import time
 from typing import Any
 
 from hades_protocol import commands
 from hades_protocol.control import ControlClient
-from hades_protocol.messages import DaemonInfo, RunSummary
+from hades_protocol.messages import Checkpoints, DaemonInfo, RunSummary
 from hades_protocol.paths import Paths
 from hadesd.cli.output import print_json, say, table, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb
@@ -34,7 +35,10 @@ def run(args: argparse.Namespace) -> int:
             shown: commands.ShowResult = client.request(commands.Show, run=args.run)
             info: DaemonInfo = client.request(commands.Hello)
             if args.json:
-                print_json(_document(info, (shown.run,)) | {"spec": shown.spec, "history": shown.seams})
+                print_json(
+                    _document(info, (shown.run,))
+                    | {"spec": shown.spec, "history": shown.seams, "checkpoints": shown.checkpoints}
+                )
             else:
                 print(_details(shown))
             return 0
@@ -57,13 +61,25 @@ def _document(daemon: DaemonInfo, runs: tuple[RunSummary, ...]) -> dict[str, Any
     return {"schema": SCHEMA, "daemon": daemon, "runs": runs}
 
 
+def _checkpoints(kept: Checkpoints) -> str:
+    from hadesd.cli.housekeeping import size
+
+    text = f"{len(kept.generations)} kept, newest of generation {kept.generations[-1]}, {size(kept.bytes)}"
+    if kept.verified_generation is not None and kept.verified_at is not None:
+        moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.verified_at))
+        text += f"; last restored and found whole: generation {kept.verified_generation}, {moment}"
+    return text + (f"; damaged: {', '.join(kept.damaged)}" if kept.damaged else "")
+
+
 def _details(shown: commands.ShowResult) -> str:
     lines = [table([shown.run], use_colour(sys.stdout)), ""]
     lines += [f"environment  {shown.run.env}, {shown.run.method}, seed {shown.run.seed}"]
     lines += [f"preset       {shown.run.preset}"] if shown.run.preset else []
     lines += [f"group        {shown.run.group}"] if shown.run.group else []
     lines += [f"parent       {shown.run.parent.run}@{shown.run.parent.generation}"] if shown.run.parent else []
+    lines += [f"note         {shown.run.note}"] if shown.run.note else []
     lines += [f"directory    {shown.run.directory}"]
+    lines += [f"checkpoints  {_checkpoints(shown.checkpoints)}"] if shown.checkpoints.generations else []
     lines += [f"worker       {shown.run.worker_pid}, {shown.run.phase}"] if shown.run.worker_pid else []
     lines += [f"restarts     {shown.run.restarts}"] if shown.run.restarts else []
     for seam in shown.seams[-10:]:

@@ -82,7 +82,11 @@ class Control:
                 return self._info()
             case c.Snapshot():
                 return c.SnapshotResult(
-                    daemon=self._info(), seq=daemon.seq, runs=daemon.summaries(), gpus=daemon.gpus()
+                    daemon=self._info(),
+                    seq=daemon.seq,
+                    runs=daemon.summaries(),
+                    gpus=daemon.gpus(),
+                    jobs=daemon.jobs.all(),
                 )
             case c.Start():
                 return daemon.submit(request.spec, request.group, request.priority)
@@ -111,7 +115,15 @@ class Control:
                     raise UsageError(f"points = {request.points} is not accepted: {MIN_POINTS} to {MAX_POINTS}")
                 return daemon.history(request.run, request.after, request.points, request.upto)
             case c.GetDataset():
-                return daemon.dataset(request.run)
+                return daemon.dataset(request.run, request.generation)
+            case c.GetLog():
+                return daemon.log(request)
+            case c.Annotate():
+                return daemon.annotate(request.run, request.text, request.expected_state)
+            case c.Export():
+                return daemon.jobs.export(daemon.find_for_change(request.run), request.format, request.best)
+            case c.Evaluate():
+                return daemon.jobs.evaluate(daemon.find_for_change(request.run))
             case c.Shutdown():
                 log.info("shutdown requested")
                 self._stop()

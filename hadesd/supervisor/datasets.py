@@ -1,4 +1,4 @@
-"""Reads a run's dataset.npz without numpy: a zip of .npy files, each a header and plain bytes."""
+"""Reads dataset.npz without numpy: a zip of .npy files, each a header and plain bytes."""
 
 import ast
 import struct
@@ -35,20 +35,32 @@ class _Meta(msgspec.Struct, frozen=True):
 
 
 def read_dataset(directory: Path, run: str) -> DatasetSnapshot:
-    """The dataset in a run directory.
+    """The newest dataset in a run directory.
 
     Raises:
         NotFoundError: there is none yet.
         InternalError: the file is damaged.
     """
-    path = directory / DATASET_FILE
+    try:
+        return read_file(directory / DATASET_FILE)
+    except FileNotFoundError:
+        raise NotFoundError(f"run {run} has no dataset yet: it is written with the first generation") from None
+
+
+def read_file(path: Path) -> DatasetSnapshot:
+    """The dataset in a file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InternalError: it is damaged.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             meta = msgspec.json.decode(_text(_member(archive, "meta.npy")), type=_Meta)
             states = _array(_member(archive, "states.npy"))
             actions = _array(_member(archive, "actions.npy"))
     except FileNotFoundError:
-        raise NotFoundError(f"run {run} has no dataset yet: it is written with the first generation") from None
+        raise
     except DAMAGE as error:
         raise InternalError(f"{path} is damaged: {error}") from None
     return DatasetSnapshot(

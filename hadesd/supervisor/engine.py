@@ -113,6 +113,21 @@ class Engine:
         managed.record = runs.with_change(managed.record, after, change)
         return self.save(managed)
 
+    def rewrite(self, managed: Managed, record: runs.RunRecord) -> None:
+        """Take over a record in which nothing is another that the machine knows.
+
+        Raises:
+            InternalError: the disk refused it; the old one stands.
+        """
+        stood, unsaved = managed.record, managed.unsaved
+        managed.record = record
+        if not self.save(managed):
+            managed.record = stood
+            why = disk.trouble(managed.directory) or managed.unsaved
+            managed.unsaved = unsaved  # what the disk refused before is still to be written
+            raise InternalError(f"cannot write {managed.directory}/run.json ({why}), so nothing was done")
+        self.publish(managed)
+
     def save(self, managed: Managed) -> bool:
         """Write run.json; where the disk refuses, it is tried again with every tick."""
         try:

@@ -26,6 +26,7 @@ from hadesd.supervisor.companion import Companion
 from hadesd.supervisor.control import Control
 from hadesd.supervisor.doors import Doors
 from hadesd.supervisor.fleet import Fleet
+from hadesd.supervisor.job_process import JobProcess
 from hadesd.supervisor.managed import StartWorker
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.supervisor import Supervisor
@@ -95,6 +96,7 @@ class Daemon:
             settings=self._settings,
             publisher=publisher,
             start_worker=self._start_worker,
+            start_job=JobProcess,
             call_later=self._loop.call_later,
             fleet=fleet,
             environ=dict(os.environ),

@@ -14,6 +14,7 @@ from hadesd import disk
 from hadesd.files import is_locked
 from hadesd.supervisor.gpus import Gpu
 from hadesd.supervisor.history import History
+from hadesd.supervisor.kept import Kept
 from hadesd.supervisor.machine_state import Run
 from hadesd.supervisor.runs import RunRecord
 
@@ -48,6 +49,7 @@ class Managed:
         self.spec = spec
         self.run = run
         self.history = history
+        self.kept = Kept(directory)
         self.worker: WorkerHandle | None = None
         self.gpus: tuple[Gpu, ...] = ()  # of its worker, or of its last one: a resize goes on where it was
         self.heard_at = 0.0  # monotonic time of the worker's last sign of life
@@ -111,6 +113,7 @@ def summarise(managed: Managed) -> RunSummary:
         directory=str(managed.directory),
         group=managed.record.group,
         priority=run.priority,
+        note=managed.record.note,
         gpus=tuple(gpu.index for gpu in managed.gpus) if run.state in WITH_WORKER else (),
     )
 

@@ -52,6 +52,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     restarts: int = 0
     crashes: tuple[float, ...] = ()
+    note: str = ""
     history: tuple[Change, ...] = ()
     unknown: dict[str, Any] = {}
 

@@ -11,14 +11,25 @@ import structlog
 from msgspec.structs import replace
 
 from hades_protocol import events
-from hades_protocol.commands import ChangeResult, Fork, HistoryResult, Removed, Resize, Retain, ShowResult
+from hades_protocol.commands import (
+    ChangeResult,
+    Fork,
+    GetLog,
+    HistoryResult,
+    LogResult,
+    Removed,
+    Resize,
+    Retain,
+    ShowResult,
+)
 from hades_protocol.errors import WrongStateError
 from hades_protocol.groups import check_group
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineage, RunSummary
+from hades_protocol.notes import check_note
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
-from hadesd import validation
+from hadesd import logfiles, validation
 from hadesd.settings import Settings
 from hadesd.supervisor import changes, expectations, removal, retention, runs
 from hadesd.supervisor import machine_words as w
@@ -28,6 +39,9 @@ from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.fleet import Fleet
 from hadesd.supervisor.forking import choose_generation, copy_history
 from hadesd.supervisor.gpu_watch import GpuWatch
+from hadesd.supervisor.job_process import StartJob
+from hadesd.supervisor.jobs import Jobs
+from hadesd.supervisor.log_lines import read_log
 from hadesd.supervisor.machine_state import CrashPolicy, Run
 from hadesd.supervisor.managed import Managed, StartWorker, summarise
 from hadesd.supervisor.publisher import Publisher
@@ -53,6 +67,7 @@ class Supervisor:
         settings: Settings,
         publisher: Publisher,
         start_worker: StartWorker,
+        start_job: StartJob,
         call_later: Callable[[float, Callable[[], None]], object],
         fleet: Fleet,
         environ: dict[str, str],
@@ -73,6 +88,7 @@ class Supervisor:
         )
         self._watch = Watch(self._engine, settings)
         self._gpu_watch = GpuWatch(self._engine, fleet, publisher)
+        self.jobs = Jobs(publisher, start_job, paths, environ)
 
     def listen(self, listener: Callable[[Managed, Run, Run], None]) -> None:
         """Have every change of a run's state told to a function that does not wait: the run before and after it."""
@@ -96,8 +112,12 @@ class Supervisor:
     def show(self, name: str) -> ShowResult:
         """One run with its settings and history."""
         managed = self.find(name)
+        story = runs.story(managed.record, managed.directory)
         return ShowResult(
-            run=summarise(managed), spec=managed.record.spec, seams=runs.story(managed.record, managed.directory)
+            run=summarise(managed),
+            spec=managed.record.spec,
+            seams=story,
+            checkpoints=managed.kept.describe(managed.spec.checkpoints, story),
         )
 
     def history(self, name: str, after: int, points: int, upto: int | None = None) -> HistoryResult:
@@ -115,10 +135,17 @@ class Supervisor:
             marks=runs.marks(managed.record, managed.directory),
         )
 
-    def dataset(self, name: str) -> DatasetSnapshot:
-        """The newest committed mean dataset of a run."""
+    def dataset(self, name: str, generation: int | None = None) -> DatasetSnapshot:
+        """The newest committed mean dataset of a run, or that of a kept generation."""
         managed = self.find(name)
+        if generation is not None:
+            return managed.kept.dataset(managed.run.id, generation)
         return managed.dataset or read_dataset(managed.directory, managed.run.id)
+
+    def log(self, request: GetLog) -> LogResult:
+        """The newest lines of a worker's log, or of the daemon's own."""
+        path = self.find(request.run).directory / logfiles.WORKER_LOG if request.run else self._paths.daemon_log
+        return LogResult(lines=read_log(path, request.lines, request.level, request.search))
 
     def submit(self, values: dict[str, Any], group: str = "", priority: int = 0) -> RunSummary:
         """Make a new run, in a group where one is given, and queue it."""
@@ -200,12 +227,19 @@ class Supervisor:
         self._engine.apply(managed, w.RetentionAsked(text), asked=True, changed=(record, spec))
         return summarise(managed)
 
+    def annotate(self, name: str, text: str, expected: RunState | None) -> RunSummary:
+        """Write a note on a run, in place of the one before."""
+        managed = self.find_for_change(name, expected)
+        self._engine.rewrite(managed, replace(managed.record, note=check_note(text)))
+        return summarise(managed)
+
     def remove(self, name: str, expected: RunState | None) -> Removed:
         """Forget a run without a worker; its directory is renamed and nothing in it is deleted."""
         managed = self.find_for_change(name, expected)
         removal.check_removable(managed.run.id, managed.run.state, managed.is_locked())
         summary, hidden = summarise(managed), removal.put_aside(managed.directory)
         del self._engine.runs[managed.run.id]
+        self.jobs.drop(managed.run.id)
         log.info("run removed", run=managed.run.id, directory=str(hidden))
         self._publisher.publish(events.RunRemoved, run_id=managed.run.id)
         return Removed(run=summary, directory=str(hidden))
@@ -224,7 +258,7 @@ class Supervisor:
         known = ((m.run.id, m.record.created_at) for m in self._engine.runs.values())
         return self._engine.runs[runs.find(name, known)]
 
-    def find_for_change(self, name: str, expected: RunState | None) -> Managed:
+    def find_for_change(self, name: str, expected: RunState | None = None) -> Managed:
         """The run that a person means, where it still is in the state in which he saw it."""
         self.refuse_when_stopping()
         managed = self.find(name)
@@ -254,10 +288,12 @@ class Supervisor:
         self._publisher.tick()
         self._watch.tick()
         self._gpu_watch.tick()
+        self.jobs.tick()
 
     def stop(self) -> None:
         """No new runs or workers; those that there are commit and exit."""
         self._engine.stopping = True
+        self.jobs.stop()
         self._publisher.publish(events.Goodbye)
         for managed in self._engine.runs.values():
             self._engine.apply(managed, w.DaemonStops())

@@ -3,8 +3,6 @@
 import math
 from pathlib import Path
 
-import numpy as np
-
 from hades_protocol.messages import GenerationMetrics
 from hadesd.worker import records, report
 
@@ -34,6 +32,6 @@ class Best:
         self.generation, self._value = line.generation, value
         return True
 
-    def write(self, arrays: dict[str, np.ndarray], meta: str) -> None:
-        """Replace the file."""
-        report.write_dataset(self.directory / "best.npz", arrays, meta)
+    def write(self, dataset: bytes) -> None:
+        """Replace the file; dataset: the content of an npz."""
+        report.replace_dataset(self.directory / "best.npz", dataset)

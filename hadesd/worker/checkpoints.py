@@ -3,8 +3,9 @@
 The only module that imports orbax. A step is a directory `checkpoints/<generation>` with the Orbax checkpoint
 `state` (every leaf of the state, packed into one byte array: one file to write instead of twenty) and
 `hades.json`, which says what it is without jax: generation, leaves with dtype and shape, the SHA-256 of the
-packed bytes, versions. Both are written to a partial directory that is then renamed, so a step is there whole
-or not at all.
+packed bytes, versions. A step of a run that has a dataset also holds `dataset.npz`, the mean dataset after that
+generation, for whoever wants to see it without jax; nothing is restored from it. All is written to a partial
+directory that is then renamed, so a step is there whole or not at all.
 
 What is promised: no SIGKILL loses a committed step. Against a power cut one step in DURABLE_SECONDS is also
 flushed to the disk, and kept until the next one is.
@@ -27,6 +28,7 @@ from hades_protocol.run_spec import Checkpoints
 from hadesd.files import sync_directory
 from hadesd.steps import (
     BAD,
+    DATASET,
     MANIFEST,
     PARTIAL,
     discard,
@@ -70,10 +72,11 @@ class CheckpointStore:
         """Generations of the steps that are there, ascending."""
         return generations(self.directory)
 
-    def save(self, state: Any, generation: int, description: dict[str, Any]) -> None:
+    def save(self, state: Any, generation: int, description: dict[str, Any], dataset: bytes = b"") -> None:
         """Commit a state (a pytree of host arrays) as the step of a generation.
 
         description: further entries of the manifest; `fitness_mean` (float or None) decides which is the best.
+        dataset: the mean dataset after that generation, as the content of an npz; empty where there is none.
 
         Raises:
             OSError, ValueError: the disk is full or not writable; earlier steps are untouched.
@@ -92,6 +95,8 @@ class CheckpointStore:
         partial.mkdir()
         try:
             self._orbax.save(partial / "state", args=ocp.args.ArraySave(packed))
+            if dataset:
+                (partial / DATASET).write_bytes(dataset)
             (partial / MANIFEST).write_text(manifest_text(manifest))
         except Exception:
             shutil.rmtree(partial, ignore_errors=True)  # on a full disk others need that room; the next start sweeps

@@ -1,6 +1,7 @@
 """Device arrays -> plain numbers, lines and files: the one place where they meet."""
 
 import functools
+import io
 import json
 import math
 import os
@@ -119,16 +120,27 @@ def dataset_meta(spec: RunSpec, generation: int) -> str:
     return json.dumps(meta)
 
 
-def write_dataset(path: Path, arrays: dict[str, np.ndarray], meta: str) -> None:
-    """Replace an npz atomically. The same arrays give the same bytes."""
+def dataset_bytes(arrays: dict[str, np.ndarray], meta: str) -> bytes:
+    """The content of an npz. The same arrays give the same bytes."""
+    file = io.BytesIO()
+    np.savez(file, **arrays, meta=np.array(meta))  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def replace_dataset(path: Path, data: bytes) -> None:
+    """Replace an npz atomically."""
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with open(partial, "wb") as file:
-            np.savez(file, **arrays, meta=np.array(meta))  # type: ignore[arg-type]
+        partial.write_bytes(data)
         os.replace(partial, path)
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+
+
+def write_dataset(path: Path, arrays: dict[str, np.ndarray], meta: str) -> None:
+    """Write an npz, or replace it atomically."""
+    replace_dataset(path, dataset_bytes(arrays, meta))
 
 
 def snapshot_of(spec: RunSpec, generation: int, arrays: dict[str, np.ndarray]) -> DatasetSnapshot:

@@ -118,9 +118,8 @@ class Runner:
         if self._evaluate is not None:
             self._best.recall(generation)
         if generation:
-            arrays = self._write_dataset(generation, jax.device_get(state))
-            if arrays and self._best.generation == generation and not resized:
-                self._best.write(arrays, report.dataset_meta(self.spec, generation))
+            _, dataset = self._dataset(generation, jax.device_get(state))
+            self._write_dataset(dataset, best=self._best.generation == generation and not resized)
         for text in warnings:
             log.warning("resume", detail=text)
             self.channel.report(Note(level="warning", text=text))
@@ -189,10 +188,9 @@ class Runner:
             "fitness_mean": line.fitness_mean,
             "versions": report.versions(),
         }
-        self.store.save(state, generation, description)
-        arrays = self._write_dataset(generation, state)
-        if arrays and self._best.improved_by(line):
-            self._best.write(arrays, report.dataset_meta(self.spec, generation))
+        arrays, dataset = self._dataset(generation, state)
+        self.store.save(state, generation, description, dataset)
+        self._write_dataset(dataset, best=self._best.improved_by(line))
         now = time.monotonic()
         timing = GenerationTiming(
             generation=generation, seconds=round(now - self._committed_at, 6), committed_at=round(time.time(), 3)
@@ -200,16 +198,22 @@ class Runner:
         self._committed_at = now
         records.append(self.directory / "timings.jsonl", timing)
         logfiles.rotate_open(self.directory / logfiles.WORKER_LOG, 1, 2)
-        dataset = None
+        shown = None
         last = generation == self.spec.evolution.generations
         if arrays and (last or now - self._sent_dataset_at >= DATASET_SECONDS):
-            dataset = report.snapshot_of(self.spec, generation, arrays)
+            shown = report.snapshot_of(self.spec, generation, arrays)
             self._sent_dataset_at = now
-        self.channel.report(Committed(metrics=line, timing=timing, dataset=dataset))
+        self.channel.report(Committed(metrics=line, timing=timing, dataset=shown))
 
-    def _write_dataset(self, generation: int, state: EvolutionState) -> dict[str, np.ndarray]:
+    def _dataset(self, generation: int, state: EvolutionState) -> tuple[dict[str, np.ndarray], bytes]:
+        """The mean dataset's arrays, and the npz of them; both empty for method es."""
         arrays = report.mean_pairs(self.problem, state)
-        if arrays:
-            meta = report.dataset_meta(self.spec, generation)
-            report.write_dataset(self.directory / "dataset.npz", arrays, meta)
-        return arrays
+        return arrays, report.dataset_bytes(arrays, report.dataset_meta(self.spec, generation)) if arrays else b""
+
+    def _write_dataset(self, dataset: bytes, best: bool) -> None:
+        """Replace dataset.npz and, where it is the best so far, best.npz."""
+        if not dataset:
+            return
+        report.replace_dataset(self.directory / "dataset.npz", dataset)
+        if best:
+            self._best.write(dataset)

@@ -21,7 +21,10 @@ NAMES = (
 
 None of them names a run, nor can it be the name of one."""
 
-VERBS = ("hello", "snapshot", "show", "history", "dataset", "pause", "resume", "cancel", "priority", "fork", "resize")
+VERBS = (
+    "hello", "snapshot", "show", "history", "dataset", "pause", "resume", "cancel", "priority", "fork", "resize",
+    "note", "evaluate",
+)  # fmt: skip
 WRONG: tuple[Any, ...] = (
     None, True, -1, 2**63, 2**64 - 1, -(2**63), 0.5, float("nan"), float("inf"), "", "x" * 10_000, b"\xff" * 100, [],
     [[]], {}, {"a": {"b": [1, None]}}, msgpack.Timestamp(2**33), msgpack.ExtType(5, b"x" * 20),
@@ -106,7 +109,7 @@ class FuzzSource:
 
     def _hostile_name(self) -> list[bytes]:
         request = {"verb": self._random.choice(VERBS[2:]), "request_id": "f", "run": self._random.choice(NAMES)}
-        return [msgpack.packb(request | {"priority": 1, "changes": {}})]
+        return [msgpack.packb(request | {"priority": 1, "changes": {}, "text": ""})]
 
     def _hostile_spec(self) -> list[bytes]:
         spec = {

@@ -1,7 +1,7 @@
 import numpy as np
 
 from hades_protocol.messages import GenerationMetrics
-from hadesd.worker import records
+from hadesd.worker import records, report
 from hadesd.worker.best import Best
 
 
@@ -40,6 +40,6 @@ def test_after_a_restart_the_best_up_to_that_generation_is_known_again(tmp_path)
 
 
 def test_the_file_is_a_dataset(tmp_path):
-    Best(tmp_path).write({"states": np.zeros((2, 4)), "actions": np.eye(2)}, "{}")
+    Best(tmp_path).write(report.dataset_bytes({"states": np.zeros((2, 4)), "actions": np.eye(2)}, "{}"))
     with np.load(tmp_path / "best.npz") as archive:
         assert set(archive.files) == {"states", "actions", "meta"}

@@ -1,0 +1,91 @@
+"""Lines of our logs as people read them: for `hadesd logs`, and for clients that ask the daemon. Pure."""
+
+import json
+import re
+from typing import Any, NamedTuple
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+"""From the least to the worst."""
+
+RAW_LEVEL = "warning"
+"""Of a line that is none of ours: what is written past the log is mostly what went wrong."""
+
+HIDDEN = ("timestamp", "level", "event", "traceback", "exception")
+
+_ABSEIL = re.compile(r"([IWEF])\d{4} ")
+"""How lines of XLA begin."""
+
+_ABSEIL_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "critical"}
+_WORD = re.compile(r"[A-Za-z0-9]+")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {9: "    ", 10: "\n"}
+
+
+class Entry(NamedTuple):
+    """A line of a log. stamp: UTC in ISO 8601, as it stands in the file; empty for a line that is none of ours."""
+
+    stamp: str
+    level: str
+    text: str  # the event and its fields; a traceback follows on lines of its own
+
+
+def parse(line: str) -> Entry:
+    """A line of structlog's JSON as `event  name=value …`; any other line as it is."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return _raw(line)
+    if not isinstance(entry, dict) or "event" not in entry:
+        return _raw(line)
+    fields = "  ".join(f"{name}={_value(value)}" for name, value in entry.items() if name not in HIDDEN)
+    text = f"{entry['event']}  {fields}" if fields else str(entry["event"])
+    if trace := entry.get("traceback") or entry.get("exception"):
+        text += "\n" + str(trace).rstrip()
+    return Entry(str(entry.get("timestamp", "")), str(entry.get("level", "")), printable(text))
+
+
+def printable(text: str) -> str:
+    """A text that cannot move a terminal's cursor: colours are taken out, other control characters are spelled."""
+    return text if text.isprintable() else _COLOUR.sub("", text).translate(_CONTROL)
+
+
+def is_at_least(level: str, least: str) -> bool:
+    """Whether a level is as bad as another one; one that is not known counts as info."""
+    return LEVELS.index(level if level in LEVELS else "info") >= LEVELS.index(least)
+
+
+class Sieve:
+    """Which lines a reader wants. Most of the others are told apart without being parsed.
+
+    level: the least that is wanted. search: text that an entry must contain, upper and lower case alike.
+    """
+
+    def __init__(self, level: str, search: str) -> None:
+        self._level = level
+        self._search = search.casefold()
+        self._word = max(_WORD.findall(search), key=len, default="").lower()
+        worse = LEVELS[LEVELS.index(level) :]
+        self._levels = () if level in ("debug", "info") else tuple(f'"{name}"' for name in worse)
+
+    def entry(self, line: str) -> Entry | None:
+        """The entry on a line where it is wanted."""
+        if not line or self._is_out_of_question(line):
+            return None
+        entry = parse(line)
+        wanted = is_at_least(entry.level, self._level) and self._search in entry.text.casefold()
+        return entry if wanted else None
+
+    def _is_out_of_question(self, line: str) -> bool:
+        if self._levels and line.startswith("{") and not any(level in line for level in self._levels):
+            return True
+        # Where nothing is escaped, a word of an entry's text is a word of the line.
+        return self._word not in line.casefold() and "\\u" not in line and line.isprintable()
+
+
+def _raw(line: str) -> Entry:
+    found = _ABSEIL.match(line)
+    return Entry("", _ABSEIL_LEVELS[found[1]] if found else RAW_LEVEL, printable(line))
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
