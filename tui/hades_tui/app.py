@@ -1,10 +1,13 @@
 """The application: pumps what the daemon says into the model and paints it, a few times a second at most."""
 
+import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from typing import ClassVar
 
+from textual.command import Provider
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.timer import Timer
 from textual.widget import Widget
@@ -14,15 +17,21 @@ from hades_protocol.errors import HadesError, NotFoundError
 from hades_tui import model as models
 from hades_tui import palette
 from hades_tui.actions import ActingApp
+from hades_tui.commands import HadesCommands
+from hades_tui.companions import missing
 from hades_tui.connection import Connection
-from hades_tui.filters import WITHOUT_COLOURS
+from hades_tui.detail import Range
+from hades_tui.filters import ASCII_ONLY, WITHOUT_COLOURS
+from hades_tui.help_text import entries
 from hades_tui.history import RunHistory
+from hades_tui.looking import LookingApp
 from hades_tui.model import Model
 from hades_tui.past import ask
 from hades_tui.screens.help import HelpScreen
 from hades_tui.screens.main import MainScreen
 from hades_tui.textual_theme import textual_name, textual_theme, variables
 from hades_tui.themes import THEMES, Theme, default_theme
+from hades_tui.widgets.fitness_panel import FitnessPanel
 from hades_tui.widgets.pairs_panel import PairsPanel
 from hades_tui.widgets.run_list import RunList
 
@@ -30,22 +39,33 @@ PAINT_SECONDS = 0.2
 RETRY_SECONDS = 2.0
 
 
-class HadesApp(ActingApp):
+class HadesApp(ActingApp, LookingApp):
     """Shows a daemon's runs. It changes a run only after a confirmation, and never by being closed."""
 
     TITLE = "hades"
     CSS_PATH = Path(__file__).parent / "styles" / "hades.tcss"
-    ENABLE_COMMAND_PALETTE = False
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {HadesCommands}
 
     def __init__(
-        self, connection: Connection, *, run: str | None = None, readonly: bool = False, theme: Theme | None = None
+        self,
+        connection: Connection,
+        *,
+        run: str | None = None,
+        readonly: bool = False,
+        theme: Theme | None = None,
+        keymap: Mapping[str, str] | None = None,
+        obstacle: Callable[[], str] = str,
     ) -> None:
+        """keymap: keys by action id, as keymap.checked_keymap returns it. obstacle: what is known to be in the way
+        of the link; empty for nothing.
+        """
         palette.choose(theme or default_theme(os.environ))
         super().__init__()
+        self.set_keymap(keymap or {})
         self.model = Model(selected=run)
         self.readonly = readonly
         self._connection = connection
-        self._main = MainScreen(readonly=readonly)
+        self._main = MainScreen(readonly=readonly, obstacle=obstacle)
         self._painted: Model | None = None
         self._retry: Timer | None = None
 
@@ -62,9 +82,10 @@ class HadesApp(ActingApp):
         return variables(palette.chosen())
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What every line of the screen goes through last: without colours, no colour comes from anywhere."""
+        """What every line of the screen goes through last: no colour and no letter comes past it that must not."""
         filters = [known for known in super().get_line_filters() if not isinstance(known, Monochrome | NoColor)]
-        return filters if palette.chosen().colours else [*filters, WITHOUT_COLOURS]
+        filters += [] if palette.chosen().colours else [WITHOUT_COLOURS]
+        return filters if palette.look().glyphs.braille else [*filters, ASCII_ONLY]
 
     def use_theme(self, theme: Theme) -> None:
         """Everything in the colours of that theme, from now on."""
@@ -92,6 +113,9 @@ class HadesApp(ActingApp):
         """Everything that happened since the last time, in one go; the link's age moves on its own."""
         if self._main.is_mounted and self._main.is_running:
             self._main.update_model(self.model)
+            for run in missing(self.model):
+                self.model = models.requesting_history(self.model, run)
+                self.run_worker(self._load_companion(run), group="companions")
 
     def _load(self) -> None:
         """Ask for what the stream does not carry: the past of the selected run, and its pairs."""
@@ -126,6 +150,28 @@ class HadesApp(ActingApp):
 
         self.run_worker(answer(), group="pairs")
 
+    async def _load_companion(self, run: str) -> None:
+        """The history of a run that lies over the selected one's curve."""
+        try:
+            self.model = models.with_history(self.model, await self._connection.history(run))
+        except HadesError as error:
+            self.log.warning(f"the history of {run} could not be read: {error}")
+            await asyncio.sleep(RETRY_SECONDS)
+            self.model = models.without_history(self.model, run)
+
+    def on_fitness_panel_finer(self, message: FitnessPanel.Finer) -> None:
+        """Somebody looks closer than the loaded points of a curve tell."""
+        self.run_worker(self._load_detail(message.asked), group="detail", exclusive=True)
+
+    async def _load_detail(self, asked: Range) -> None:
+        try:
+            result = await self._connection.history(asked.run, asked.points, after=asked.after, upto=asked.upto)
+        except HadesError as error:
+            self.notify(str(error), title="Finer points could not be read", severity="warning", markup=False)
+            return
+        self.model = models.with_detail(self.model, asked, result)
+        self._paint()
+
     def on_run_list_marked(self, message: RunList.Marked) -> None:
         """A run is marked, or not any more."""
         self.model = models.mark(self.model, message.run)
@@ -143,6 +189,14 @@ class HadesApp(ActingApp):
         self._load()
         self._paint()
 
+    def go_to(self, run: str) -> None:
+        """Select a run by its id; one that is gone by now is said to be."""
+        if all(known.id != run for known in self.model.runs):
+            self.notify(f"{run} is gone", severity="warning", markup=False)
+        elif run != self.model.selected:
+            self.model = models.select(self.model, run)
+            self.selection_changed()
+
     def action_help(self) -> None:
-        """Show the keys."""
-        self.push_screen(HelpScreen(self.readonly))
+        """Show the keys of the focused panel, and those that work everywhere."""
+        self.push_screen(HelpScreen(entries(self.screen.active_bindings.values(), self.get_key_display)))

@@ -1,23 +1,31 @@
 """The one screen: runs, the selected run's curve, its pairs."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
+from textual.geometry import Size
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widgets import Footer, Static
 
-from hades_tui import actions
+from hades_tui import actions, looking
+from hades_tui.health import is_shown
 from hades_tui.model import Model
 from hades_tui.widgets.facts_panel import FactsPanel
 from hades_tui.widgets.fitness_panel import FitnessPanel
+from hades_tui.widgets.gpus_panel import GpusPanel
+from hades_tui.widgets.mismatch_panel import MismatchPanel
 from hades_tui.widgets.pairs_panel import PairsPanel
 from hades_tui.widgets.run_list import RunList
 from hades_tui.widgets.top import TopLine
 
 WIDE = 110
 """Columns from which curve and pairs stand side by side."""
+
+LEAST = Size(40, 10)
+"""What the panels need; below it the screen says so instead of showing parts of them."""
 
 FACTS_ROWS = 10
 """Least height of the panel of facts."""
@@ -28,21 +36,27 @@ class MainScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.BINDINGS,
-        Binding("tab", "app.focus_next", "Panel", key_display="tab"),
-        Binding("l", "logarithmic", "Log"),
-        Binding("z", "zoom", "Zoom"),
-        Binding("question_mark", "app.help", "Help", key_display="?"),
-        Binding("q", "app.quit", "Quit"),
-        Binding("ctrl+c", "app.quit", show=False),
+        *looking.BINDINGS,
+        Binding("tab", "app.focus_next", "Panel", key_display="tab", id="screen.next-panel"),
+        Binding("shift+tab", "app.focus_previous", "Panel before", show=False, id="screen.previous-panel"),
+        Binding("l", "logarithmic", "Log", id="curve.log"),
+        Binding("z", "zoom", "Zoom", tooltip="Let the panel fill the screen, and back", id="screen.zoom"),
+        Binding("ctrl+p", "app.command_palette", "Commands", show=False, id="screen.commands"),
+        Binding("question_mark", "app.help", "Help", id="screen.help"),
+        Binding("q", "app.quit", "Quit", tooltip="Leave; runs go on", id="screen.quit"),
+        Binding("ctrl+c", "app.quit", "Quit", show=False, id="screen.interrupt"),
     ]
 
-    def __init__(self, *, readonly: bool) -> None:
+    def __init__(self, *, readonly: bool, obstacle: Callable[[], str] = str) -> None:
         super().__init__()
         self._zoomed = ""
         self._arranged_for: object = None
         # Held, not looked up: the painting timer may tick while the screen is being built or taken down.
-        self._top = TopLine(readonly, id="top")
+        self._top = TopLine(readonly, obstacle, id="top")
+        self._small = Static(id="small", markup=False)
         self._runs = RunList(id="runs")
+        self._gpus = GpusPanel(id="gpus")
+        self._mismatch = MismatchPanel(id="mismatch")
         self._fitness = FitnessPanel(id="fitness")
         self._pairs = PairsPanel(id="pairs")
         self._facts = FactsPanel(id="facts")
@@ -53,8 +67,11 @@ class MainScreen(Screen[None]):
         yield self._top
         yield self._runs
         yield self._runs.filter_line
+        yield self._gpus
+        yield self._mismatch
         yield Container(self._fitness, self._aside, id="below")
         yield Footer(show_command_palette=False)
+        yield self._small
 
     def on_mount(self) -> None:
         """Begin in the list of runs."""
@@ -62,9 +79,12 @@ class MainScreen(Screen[None]):
 
     def update_model(self, model: Model) -> None:
         """Draw another model."""
+        self.set_class(not is_shown(model.link), "mismatch")
+        self._mismatch.update_model(model)
         self._top.update_model(model)
         self._pairs.update_model(model)
         self._runs.update_model(model)
+        self._gpus.update_model(model)
         self._arrange(len(model.runs))
         self._fitness.update_model(model)
         self._facts.update_model(model)
@@ -72,18 +92,21 @@ class MainScreen(Screen[None]):
     def _arrange(self, runs: int) -> None:
         """Give every panel the room it deserves; nothing to do where size and contents are as before."""
         pairs = self._pairs
-        key = (self.size, runs, self._runs.natural_height, pairs.natural_size, self._zoomed)
+        width, height = self.size
+        gpus = self._gpus.natural_height(width, height) if self._zoomed in ("", "gpus") else 0
+        key = (self.size, runs, self._runs.natural_height, gpus, pairs.natural_size, self._zoomed)
         if key == self._arranged_for:
             return
         self._arranged_for = key
-        width, height = self.size
-        for name in ("runs", "fitness", "pairs"):
+        for name in ("runs", "gpus", "fitness", "pairs"):
             self.set_class(self._zoomed == name, f"zoom-{name}")
         wide = width >= WIDE
         self.set_class(wide, "wide")
         list_height = min(self._runs.natural_height, max(5, height // 4))
         self._runs.styles.height = "1fr" if self._zoomed == "runs" else list_height
-        below = height - 2 - list_height
+        self._gpus.display = gpus > 0
+        self._gpus.styles.height = "1fr" if self._zoomed == "gpus" else gpus
+        below = height - 2 - list_height - gpus
         table = pairs.natural_size
         aside = self._aside
         full = self._zoomed == "pairs"

@@ -1,6 +1,7 @@
 """The line at the top: the link, the runs, and what to know about this screen."""
 
 import time
+from collections.abc import Callable
 
 from textual.geometry import Size
 
@@ -13,9 +14,10 @@ from hades_tui.widgets.lines import LinesPanel
 class TopLine(LinesPanel):
     """Always visible; the link comes first."""
 
-    def __init__(self, readonly: bool, *, id: str | None = None) -> None:
+    def __init__(self, readonly: bool, obstacle: Callable[[], str], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._readonly = readonly
+        self._obstacle = obstacle
         self.model = Model()
 
     def update_model(self, model: Model) -> None:
@@ -37,6 +39,6 @@ class TopLine(LinesPanel):
         line[-1] = (line[-1][0], f"link.{link.phase.value}")
         if self._readonly:
             line += [("  ", "text"), (" read-only ", "badge.readonly")]
-        if link.phase is not LinkPhase.LIVE and (why := link_explanation(link)):
+        if link.phase is not LinkPhase.LIVE and (why := self._obstacle() or link_explanation(link)):
             return [*line, (f"  {why}", "warn")]
         return [*line, (f"  {fleet_line(self.model)}", "dim")]

@@ -1,0 +1,137 @@
+"""Every action of the screen by its id, with its keys; and what a person may make of them in tui.toml."""
+
+import pkgutil
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+
+import msgspec
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.keys import Keys, format_key
+
+import hades_tui
+from hades_protocol.errors import UsageError
+from hades_protocol.settings import nearest
+from hades_tui.help_text import about as told
+
+MAIN = "MainScreen"
+"""The screen below all dialogs: its keys are there in every panel."""
+
+MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
+
+
+class Action(msgspec.Struct, frozen=True):
+    """Something that a key does. `owner`: the class in which the key is looked at."""
+
+    id: str
+    keys: tuple[str, ...]
+    about: str
+    owner: str
+    dialog: bool = False
+
+    @property
+    def shown_keys(self) -> str:
+        """The keys as people write them."""
+        return " ".join(format_key(key) for key in self.keys)
+
+
+def all_actions() -> tuple[Action, ...]:
+    """Those of all panels, screens and dialogs."""
+    found: dict[str, Action] = {}
+    for owner in _classes():
+        grouped: dict[str, list[Binding]] = {}
+        for binding in Binding.make_bindings(owner.__dict__["BINDINGS"]):
+            if binding.id is not None:
+                grouped.setdefault(binding.id, []).append(binding)
+        for name, bindings in grouped.items():
+            keys = tuple(dict.fromkeys(binding.key for binding in bindings))
+            about = told(bindings[0])
+            found[name] = Action(name, keys, about, owner.__name__, owner.__module__.startswith("hades_tui.screens"))
+    return tuple(sorted(found.values(), key=lambda action: (action.dialog and action.owner != MAIN, action.id)))
+
+
+def _classes() -> Iterator[type[DOMNode]]:
+    """The classes of this package with bindings of their own."""
+    for module_info in pkgutil.walk_packages(hades_tui.__path__, "hades_tui."):
+        if module_info.name.startswith(("hades_tui.widgets.", "hades_tui.screens.")):
+            module = import_module(module_info.name)
+            for value in vars(module).values():
+                is_ours = isinstance(value, type) and value.__module__ == module.__name__
+                if is_ours and issubclass(value, DOMNode) and "BINDINGS" in value.__dict__:
+                    yield value
+
+
+def checked_keymap(wanted: Mapping[str, str], actions: Sequence[Action]) -> dict[str, str]:
+    """The keymap for Textual, once every id is known, every key can be pressed, and none means two things.
+
+    Raises:
+        UsageError: something of it is off.
+    """
+    known = {action.id: action for action in actions}
+    out: dict[str, str] = {}
+    for name, keys in wanted.items():
+        if name not in known:
+            raise UsageError(f"there is no action '{name}'; {nearest(name, known)}; 'hades-tui keys' lists them")
+        out[name] = ",".join(usable_key(key.strip()) for key in split_keys(keys))
+    _check_clashes(remapped(actions, out), out)
+    return out
+
+
+def split_keys(keys: str) -> Iterable[str]:
+    """Comma-separated keys; a comma alone is the key itself."""
+    return [keys] if keys.strip() == "," else keys.split(",")
+
+
+def usable_key(text: str) -> str:
+    """The key as Textual calls it: `?` is `question_mark`.
+
+    Raises:
+        UsageError: no key is called so.
+    """
+    named = {",": "comma", "": "none"}.get(text, text)
+    (binding,) = Binding.make_bindings([Binding(named, "nothing")])
+    *modifiers, last = binding.key.split("+")
+    if not last or not all(modifier in MODIFIERS for modifier in modifiers) or not _exists(last):
+        raise UsageError(
+            f"'{text}' is no key: it takes a character, or a name such as f5, space, ctrl+s, left_square_bracket"
+        )
+    return binding.key
+
+
+def _exists(key: str) -> bool:
+    if len(key) == 1 or (key in {known.value for known in Keys} and key[0] != "<"):  # <any> and <ignore> are none
+        return True
+    try:
+        return unicodedata.lookup(key.replace("_", " ").upper()).isprintable()
+    except KeyError:
+        return format_key(key) != key  # Textual's own short names, as question_mark
+
+
+def remapped(actions: Iterable[Action], keymap: Mapping[str, str]) -> tuple[Action, ...]:
+    """The actions with the keys that they have under a keymap."""
+    return tuple(
+        msgspec.structs.replace(action, keys=tuple(keymap[action.id].split(","))) if action.id in keymap else action
+        for action in actions
+    )
+
+
+def _check_clashes(actions: Sequence[Action], keymap: Mapping[str, str]) -> None:
+    """A key that somebody chose must not be another action's in the same panel, or one of the whole screen's."""
+    for action in actions:
+        for other in actions:
+            if action.id not in keymap or action.id == other.id or not _meet(action, other):
+                continue
+            for key in action.keys:
+                if key in other.keys:
+                    raise UsageError(
+                        f"'{format_key(key)}' would mean both {action.id} and {other.id}: "
+                        f"give one of them another key, or {other.id} one of its own"
+                    )
+
+
+def _meet(one: Action, other: Action) -> bool:
+    if one.owner == other.owner:
+        return True
+    owners = {one.owner, other.owner}
+    return MAIN in owners and not any(action.dialog and action.owner != MAIN for action in (one, other))
