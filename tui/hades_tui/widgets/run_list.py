@@ -10,11 +10,11 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from hades_tui import palette
 from hades_tui import runs_table as table
 from hades_tui.arrange import SORTS, Arrangement, Grouping, Order, Row, arrange
 from hades_tui.fit import fitted
 from hades_tui.model import Model
-from hades_tui.palette import style
 from hades_tui.view import Line
 from hades_tui.widgets.filter_line import FilterLine
 from hades_tui.widgets.strips import strip_of
@@ -71,6 +71,7 @@ class RunList(ScrollView, can_focus=True):
         self._lines: list[tuple[Row, bool]] = []  # (row, whether it is its second line)
         self._drawn: list[Drawn] = []
         self._strips: dict[Drawn, Strip] = {}
+        self._generation = palette.generation()
         self._titles = ("Runs", "")
 
     @property
@@ -215,17 +216,15 @@ class RunList(ScrollView, can_focus=True):
         else:
             self.post_message(self.Chosen(row.run.id))
 
-    def notify_style_update(self) -> None:
-        """Other colours: nothing that was drawn is of use."""
-        self._strips.clear()
-        super().notify_style_update()
-
     def on_resize(self) -> None:
         """Keep the selected run in sight."""
         self._draw()
 
     def render_line(self, y: int) -> Strip:
         """The titles, or a line of a row."""
+        if self._generation != palette.generation():
+            self._generation = palette.generation()
+            self._strips.clear()
         width = self.size.width
         if y == 0:
             return strip_of(table.heading(self._shape) if self._lines else [], width, self.rich_style)
@@ -247,7 +246,7 @@ class RunList(ScrollView, can_focus=True):
                     tail=self.model.tails.get(row.key, ()),
                 )
             )
-            over = style("selected") if selected else None
+            over = palette.style("selected") if selected else None
             self._strips[drawn] = strip_of(line, width, self.rich_style, over)
         return self._strips[drawn]
 

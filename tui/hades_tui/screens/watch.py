@@ -1,0 +1,62 @@
+"""The selected run in large numbers, on the whole screen."""
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.screen import Screen
+
+from hades_tui import palette
+from hades_tui.model import Model
+from hades_tui.view import Line
+from hades_tui.watch import watch_lines
+from hades_tui.widgets.lines import LinesPanel
+
+PAINT_SECONDS = 0.5
+
+
+class WatchPanel(LinesPanel):
+    """All of the screen."""
+
+    def __init__(self, model: Callable[[], Model], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._model = model
+
+    def key(self) -> object:
+        """What the lines are drawn from; the clock moves once a second."""
+        model = self._model()
+        return model.run, model.history.evaluated, model.link, int(time.monotonic())
+
+    def build(self, size: Size) -> list[Line]:
+        """All lines of the screen."""
+        return watch_lines(self._model(), size.width, size.height, time.monotonic(), palette.look().glyphs)
+
+
+class WatchScreen(Screen[None]):
+    """Follows the model; the keys that opened it, and escape, close it."""
+
+    DEFAULT_CSS = """
+    WatchPanel {
+        width: 1fr;
+        height: 1fr;
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("w,escape,q", "dismiss", "Back", id="watch.close"),
+    ]
+
+    def __init__(self, model: Callable[[], Model]) -> None:
+        super().__init__()
+        self._panel = WatchPanel(model, id="watch")
+
+    def compose(self) -> ComposeResult:
+        """Nothing but the numbers."""
+        yield self._panel
+
+    def on_mount(self) -> None:
+        """Follow the clock and the model."""
+        self.set_interval(PAINT_SECONDS, self._panel.show)
