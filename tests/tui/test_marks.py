@@ -7,8 +7,8 @@ from hades_protocol.events import RunChanged
 from hades_protocol.messages import Mark
 from hades_protocol.run_state import RunState
 from hades_tui.curve import draw
-from hades_tui.fitness import legend
 from hades_tui.history import RunHistory, load, request, unload
+from hades_tui.legend import legend
 from hades_tui.model import Model, apply
 from tests.helpers.protocol_server import a_run
 from tests.tui.test_overlay import a_curve

@@ -8,8 +8,9 @@ from hades_protocol.thinning import thin_metrics
 from hades_tui import history as histories
 from hades_tui import overlay
 from hades_tui.curve import draw
-from hades_tui.fitness import fitness_lines, legend
+from hades_tui.fitness import fitness_lines
 from hades_tui.history import RunHistory
+from hades_tui.legend import legend
 from hades_tui.model import Model, apply, requesting_history, with_history
 from hades_tui.once import page
 from hades_tui.palette import style

@@ -8,13 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hades_tui.curve import draw
-from hades_tui.plot import Canvas, Scale, band, columns, nice_step, scale_for, ticks
+from hades_tui.plot import Canvas, Columns, Scale, band, buckets, columns, nice_step, scale_for, ticks
 from tests.helpers.protocol_server import a_generation
 
 VALUES = st.floats(-1e6, 1e6, allow_nan=False).map(lambda v: round(v, 3))
 POINTS = st.lists(
     st.tuples(st.integers(1, 5000).map(float), VALUES), min_size=1, max_size=200, unique_by=lambda p: p[0]
 )
+
+
+def drawn(points: list[tuple[float, float]], low: float, high: float, count: int) -> Columns:
+    return columns([y for _, y in points], buckets([x for x, _ in points], low, high, count), count)
 
 
 @settings(max_examples=200, deadline=None)
@@ -25,7 +29,7 @@ def test_every_point_has_its_dot(points: list[tuple[float, float]], width: int, 
     low, high = points[0][0], points[-1][0]
     scale = scale_for((y for _, y in points), logarithmic)
     canvas = Canvas(width, height)
-    canvas.trace(columns(points, low, high, 2 * width), lambda v: scale.row(v, 4 * height))
+    canvas.trace(drawn(points, low, high, 2 * width), lambda v: scale.row(v, 4 * height))
     for x, y in points:
         at = round((x - low) / ((high - low) or 1.0) * (2 * width - 1))
         assert canvas.has(at, scale.row(y, 4 * height))
@@ -45,8 +49,8 @@ def test_a_single_spike_among_thousands_reaches_the_top() -> None:
 def test_a_line_has_no_gaps(values: list[float]) -> None:
     scale = scale_for(values)
     canvas = Canvas(30, 10)
-    points = list(enumerate(values))
-    canvas.trace(columns(points, 0, len(values) - 1, 60), lambda v: scale.row(v, 40))
+    points = [(float(x), y) for x, y in enumerate(values)]
+    canvas.trace(drawn(points, 0, len(values) - 1, 60), lambda v: scale.row(v, 40))
     rows = [[y for y in range(40) if canvas.has(x, y)] for x in range(60)]
     assert all(rows)
     for left, right in itertools.pairwise(rows):
@@ -106,7 +110,7 @@ def test_a_scale_of_nothing_and_of_one_value() -> None:
 
 
 def test_the_band_closes_gaps_between_points() -> None:
-    lower, upper = columns([(0, 0.0), (4, 4.0)], 0, 4, 5), columns([(0, 8.0), (4, 8.0)], 0, 4, 5)
+    lower, upper = drawn([(0.0, 0.0), (4.0, 4.0)], 0, 4, 5), drawn([(0.0, 8.0), (4.0, 8.0)], 0, 4, 5)
     assert band(lower, upper, Scale(0.0, 8.0), 1) == [(0, 8), (1, 8), (2, 8), (3, 8), (4, 8)]
 
 

@@ -1,66 +1,89 @@
 """The panel of the selected run: its state, its numbers, its curve. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-from hades_protocol.messages import Mark
+import msgspec
+
 from hades_protocol.run_state import RunState
-from hades_tui.curve import SIGNS, draw
+from hades_tui.companions import MOST, companions, marked
+from hades_tui.course import Course, course_of
+from hades_tui.curve import Companion, Picture, picture
+from hades_tui.detail import refined
 from hades_tui.digits import big
+from hades_tui.fit import abridged, fitted
+from hades_tui.glyphs import UNICODE, Glyphs, pictured
 from hades_tui.model import Model
-from hades_tui.overlay import MARKER
+from hades_tui.readout import readout
 from hades_tui.view import BEGIN, Line, number, status_line, trouble_line
+from hades_tui.viewport import Viewport
 
 BIG_FROM = (44, 17)
 """Least width and height of a panel that shows its numbers large."""
+
+NAMES_FROM = 8
+"""Least height of a picture above which the names of other runs have a line."""
+
+
+class Panel(msgspec.Struct, frozen=True):
+    """The panel's lines, its curve and where that begins.
+
+    courses: by run, what the next panel need not compute again.
+    """
+
+    lines: list[Line] = []
+    picture: Picture = Picture()
+    top: int = 0
+    courses: Mapping[str, Course] = {}
+    companions: tuple[Companion, ...] = ()
+
+    def course(self, run: str | None) -> Course | None:
+        """The course of a run that was drawn."""
+        return self.courses.get(run or "")
 
 
 def fitness_lines(
     model: Model, width: int, height: int, *, logarithmic: bool = False, colours: bool = True
 ) -> list[Line]:
-    """The whole panel, at most `height` lines."""
+    """The whole panel with all of the curve, at most `height` lines."""
+    return panel(model, width, height, Viewport(logarithmic=logarithmic), colours=colours).lines
+
+
+def panel(
+    model: Model,
+    width: int,
+    height: int,
+    view: Viewport,
+    *,
+    known: Mapping[str, Course] | None = None,
+    colours: bool = True,
+    glyphs: Glyphs = UNICODE,
+) -> Panel:
+    """The whole panel, at most `height` lines. known: the courses of the panel before."""
     run = model.run
     if run is None:
-        return centred([[span] for span in BEGIN], width, height) if model.daemon is not None else []
+        begin = centred([[span] for span in BEGIN], width, height) if model.daemon is not None else []
+        return Panel(_in(begin, glyphs))
+    known = known or {}
+    detail = model.detail if model.detail is not None and model.detail.asked.run == run.id else None
+    course = course_of(refined(model.history, detail), view.axis, known.get(run.id))
+    others = companions(model, view.axis, known)
     lines: list[Line] = [status_line(run)]
     if trouble := trouble_line(model):
         lines.append(trouble)
     numbers = _numbers(model)
     large = width >= BIG_FROM[0] and height >= BIG_FROM[1]
-    lines += ([[], *_large(numbers, width), []]) if large else [_small(numbers, width)]
+    lines += [[], *_large(numbers, width), []] if large else [_small(numbers, width)]
+    read_at = len(lines) - 1  # the cursor's line takes the place of the newest numbers where there is no other
+    if height - len(lines) > NAMES_FROM and (names := _names(model, others, width)):
+        lines.append(names)
     room = height - len(lines)
-    history = model.history
-    picture = draw(
-        history.metrics,
-        width,
-        room,
-        references=history.references,
-        marks=history.marks,
-        logarithmic=logarithmic,
-        colours=colours,
-    )
-    return (lines + (picture or centred([[(_absence(model), "dim")]], width, room)))[:height]
-
-
-def legend(logarithmic: bool, colours: bool = True, evaluated: bool = False, marks: Sequence[Mark] = ()) -> Line:
-    """What the hues of the curve mean; without hues, what its lines are from top to bottom.
-
-    evaluated: whether there are evaluations of the mean dataset. References carry their names themselves.
-    """
-    kinds = dict.fromkeys(mark.kind for mark in marks if mark.kind in SIGNS)
-    signs = "".join(f" · {SIGNS[kind]} {kind}" for kind in kinds)
-    if not colours:
-        words = "best of generation · mean + std · mean · mean - std"
-        more = f" · {MARKER} mean dataset" if evaluated else ""
-        return [(words + more + (" · log" if logarithmic else "") + signs, "dim")]
-    return [
-        ("━ mean ", "mean"),
-        ("━ best of generation ", "best"),
-        (f"{MARKER} mean dataset " if evaluated else "", "evaluated"),
-        ("█", "band"),
-        (" mean ± std", "dim"),
-        (" log", "gold") if logarithmic else ("", "dim"),
-        (signs, "gold"),
-    ]
+    drawn = picture(course, view, width, room, companions=others, colours=colours, glyphs=glyphs)
+    if read := readout(course, view, drawn, width):
+        lines[read_at] = read
+    top = len(lines)
+    lines += drawn.lines or centred([[(_absence(model, course), "dim")]], width, room)
+    courses = {run.id: course, **{other.name: other.course for other in others}}
+    return Panel(_in(lines[:height], glyphs), drawn, top, courses, tuple(others))
 
 
 def centred(lines: list[Line], width: int, height: int) -> list[Line]:
@@ -117,10 +140,33 @@ def _small(numbers: list[tuple[str, str, str]], width: int) -> Line:
     return line
 
 
-def _absence(model: Model) -> str:
+def _names(model: Model, others: list[Companion], width: int) -> Line:
+    """Which line is whose; empty without other runs."""
+    signs = [(f"{other.sign} " if other.sign else "parent ", other) for other in others]
+    if not signs:
+        return []
+    more = len(marked(model)) - MOST
+    tail = f"  {more} more marked, {MOST} are drawn" if more > 0 else ""
+    room = (width - len(tail)) // len(signs) - 3
+    line: Line = []
+    for sign, other in signs:
+        line += [(sign, other.hue), (abridged(other.name, max(6, room - len(sign))), "dim"), ("   ", "text")]
+    return fitted([*line[:-1], (tail, "warn")], width)
+
+
+def _in(lines: list[Line], glyphs: Glyphs) -> list[Line]:
+    """The lines in characters that the terminal has."""
+    if glyphs.braille:
+        return lines
+    return [[(pictured(text, glyphs), hue) for text, hue in line] for line in lines]
+
+
+def _absence(model: Model, course: Course) -> str:
     """Why there is no curve."""
     run = model.run
     assert run is not None
+    if course.missing and not course.xs:
+        return f"The {course.axis.value} of its generations is not known."
     if run.generation and not model.history.loaded:
         return "reading its history…"
     if run.generation:

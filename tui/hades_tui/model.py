@@ -19,6 +19,7 @@ from hades_protocol.events import (
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Job, RunSummary
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import Item, LinkPhase, LinkStatus
+from hades_tui.detail import Detail, Range, detail_of, shortened
 from hades_tui.history import RunHistory, follow, load, request, unload
 from hades_tui.tails import Tail, cut, grown, tail_of
 
@@ -34,6 +35,7 @@ class Model(msgspec.Struct, frozen=True):
 
     `runs`: newest first. `selected`: the run whose curve and pairs are shown; None only without runs. `tails`: the
     newest means of every run, from its history or from events alone. `marked`: runs to lay over the selected one's.
+    `detail`: finer points of a part of a curve, the last that were asked for.
     """
 
     link: LinkStatus = LinkStatus(LinkPhase.CONNECTING, 0.0)
@@ -47,6 +49,7 @@ class Model(msgspec.Struct, frozen=True):
     gpus: tuple[GpuInfo, ...] = ()
     jobs: tuple[Job, ...] = ()
     marked: frozenset[str] = frozenset()
+    detail: Detail | None = None
 
     @property
     def run(self) -> RunSummary | None:
@@ -144,6 +147,21 @@ def with_history(model: Model, result: HistoryResult) -> Model:
     return msgspec.structs.replace(model, histories={**model.histories, result.run: history}, tails=tails)
 
 
+def without_history(model: Model, run_id: str) -> Model:
+    """The daemon did not answer: what is known is shown, and may be asked for again."""
+    history = model.histories.get(run_id)
+    if history is None or history.loaded:
+        return model
+    return msgspec.structs.replace(model, histories={**model.histories, run_id: unload(history)})
+
+
+def with_detail(model: Model, asked: Range, result: HistoryResult) -> Model:
+    """Finer points of a range are in; of a history that was cut or asked for again meanwhile they are not."""
+    history = model.histories.get(asked.run, RunHistory())
+    detail = detail_of(asked, result, history) if history.loaded else None
+    return msgspec.structs.replace(model, detail=detail) if detail is not None else model
+
+
 def with_dataset(model: Model, run_id: str, dataset: DatasetSnapshot) -> Model:
     """The daemon's answer to GetDataset is in; a newer one that was published meanwhile stays."""
     known = model.datasets.get(run_id)
@@ -164,6 +182,7 @@ def _with_snapshot(model: Model, snapshot: SnapshotResult) -> Model:
         gpus=snapshot.gpus,
         jobs=snapshot.jobs,
         marked=model.marked & ids.keys(),
+        detail=None,
     )
     return _with_runs(model, {run.id: run for run in snapshot.runs})
 
@@ -243,6 +262,7 @@ def _with_cut(model: Model, event: HistoryCut) -> Model:
         datasets=datasets,
         tails={**model.tails, event.run_id: cut(model.tails.get(event.run_id, ()), event.generation)},
         runs=_updated(model.runs, event.run_id, generation=event.generation),
+        detail=shortened(model.detail, event.run_id, event.generation),
     )
 
 

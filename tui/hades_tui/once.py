@@ -9,7 +9,8 @@ from hades_protocol.client import Client
 from hades_protocol.errors import NotFoundError
 from hades_tui import model as models
 from hades_tui.arrange import Order, arrange
-from hades_tui.fitness import fitness_lines, legend
+from hades_tui.fitness import fitness_lines
+from hades_tui.legend import legend
 from hades_tui.model import Model
 from hades_tui.pairs import PairTable
 from hades_tui.palette import style

@@ -1,21 +1,26 @@
 """Curves in a grid of characters: Braille dots for lines, eighth blocks for the band around one. Pure.
 
 A column of dots shows the lowest and the highest of all points that fall into it, so that no spike is lost
-however many points there are.
+however many points there are. Points are sorted by x; what falls into a column is then a slice, and its extremes are
+found without a step of Python for each point. A canvas keeps its columns as whole numbers: a vertical line is one
+operation, whatever its length.
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import msgspec
 
-Point = tuple[float, float]
-
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bit of a Braille character for the dot in row 0-3, column 0-1."""
 
-BLOCKS = " ▁▂▃▄▅▆▇█"
+SINGLE = ((0x01,),)
+"""A character that is one dot."""
+
+Dots = tuple[tuple[int, ...], ...]
 
 
 class Column(msgspec.Struct):
@@ -27,60 +32,148 @@ class Column(msgspec.Struct):
     last: float
 
 
-def columns(points: Iterable[Point], low: float, high: float, count: int) -> list[Column | None]:
-    """Points by column, `low` in the first column and `high` in the last; None where there are none."""
-    out: list[Column | None] = [None] * count
+Columns = list[Column | None]
+"""One for each column of dots; None where there are no points."""
+
+Bucket = tuple[int, int, int]
+"""A column, and the slice of the points that fall into it."""
+
+
+def column_of(x: float, low: float, high: float, count: int) -> int:
+    """The column of x, where `low` is in the first and `high` in the last of so many; not limited to them."""
+    return round((x - low) / ((high - low) or 1.0) * (count - 1))
+
+
+def buckets(xs: Sequence[float], low: float, high: float, count: int) -> list[Bucket]:
+    """The columns in which there are points from `low` to `high`. xs is in ascending order."""
+    start, stop = bisect_left(xs, low), bisect_right(xs, high)
     span = (high - low) or 1.0
-    for x, y in points:
-        at = min(count - 1, max(0, round((x - low) / span * (count - 1))))
-        column = out[at]
-        if column is None:
-            out[at] = Column(y, y, y, y)
-            continue
-        column.low = min(column.low, y)
-        column.high = max(column.high, y)
-        column.last = y
+    last = count - 1
+    out = []
+    while start < stop:
+        column = round((xs[start] - low) / span * last)
+        # The end of the column is looked up, not looked for; rounding may put it one point beside.
+        end = min(stop, max(start + 1, bisect_left(xs, low + (column + 0.5) / (last or 1) * span, start, stop)))
+        while end < stop and round((xs[end] - low) / span * last) <= column:
+            end += 1
+        while end > start + 1 and round((xs[end - 1] - low) / span * last) > column:
+            end -= 1
+        out.append((column, start, end))
+        start = end
+    return out
+
+
+def columns(ys: Sequence[float], found: Sequence[Bucket], count: int) -> Columns:
+    """What is in each of so many columns."""
+    out: Columns = [None] * count
+    for column, i, j in found:
+        if j - i == 1:
+            y = ys[i]
+            out[column] = Column(y, y, y, y)
+        else:
+            part = ys[i:j]
+            out[column] = Column(min(part), max(part), part[0], part[-1])
+    return out
+
+
+def means(ys: Sequence[float], found: Sequence[Bucket]) -> dict[int, float]:
+    """The mean of the points in each column that has any."""
+    return {column: math.fsum(ys[i:j]) / (j - i) for column, i, j in found}
+
+
+def entered(data: Columns, xs: Sequence[float], ys: Sequence[float], low: float, high: float) -> Columns:
+    """Columns whose line comes from the points beside the picture and goes on to them: it shall not end at its edge."""
+    out = list(data)
+    for edge, column, i in ((low, 0, bisect_left(xs, low)), (high, len(data) - 1, bisect_right(xs, high))):
+        if out[column] is None and 0 < i < len(xs):
+            part = (edge - xs[i - 1]) / ((xs[i] - xs[i - 1]) or 1.0)
+            y = ys[i - 1] + part * (ys[i] - ys[i - 1])
+            out[column] = Column(y, y, y, y)
     return out
 
 
 class Canvas:
-    """A grid of Braille characters; dot (0, 0) is at the top left."""
+    """A grid of characters made of dots; dot (0, 0) is at the top left."""
 
-    def __init__(self, width: int, height: int) -> None:
-        self.width = width  # in characters, each 2 dots wide and 4 high
+    def __init__(self, width: int, height: int, dots: Dots = DOTS) -> None:
+        self.width = width  # in characters
         self.height = height
-        self._cells = [bytearray(width) for _ in range(height)]
+        self.across = len(dots[0])  # dots in a character
+        self.down = len(dots)
+        self._above = _above(height, dots)
+        self.columns = [0] * width  # the dots of each column of characters, a byte a row, the topmost lowest
 
     def set(self, x: int, y: int) -> None:
         """Set a dot; one outside the grid is ignored."""
-        if 0 <= x < 2 * self.width and 0 <= y < 4 * self.height:
-            self._cells[y >> 2][x >> 1] |= DOTS[y & 3][x & 1]
+        if 0 <= y < self.down * self.height:
+            self.fill(x, y, y)
+
+    def fill(self, x: int, top: int, bottom: int) -> None:
+        """Set the dots of a column from one row to another; what is outside the grid is ignored."""
+        if 0 <= x < self.across * self.width:
+            above = self._above[x % self.across]
+            last = len(above) - 1
+            reach = above[min(last, max(0, bottom + 1))] ^ above[min(last, max(0, top))]
+            self.columns[x // self.across] |= reach
 
     def has(self, x: int, y: int) -> bool:
         """Whether a dot is set."""
-        return bool(self._cells[y >> 2][x >> 1] & DOTS[y & 3][x & 1])
+        above = self._above[x % self.across]
+        return bool(self.columns[x // self.across] & (above[y + 1] ^ above[y]))
 
     def bits(self, column: int, row: int) -> int:
         """The dots of one character."""
-        return self._cells[row][column]
+        return self.columns[column] >> 8 * row & 0xFF
 
     def trace(self, data: Sequence[Column | None], to_row: Callable[[float], int]) -> None:
         """Draw a line through columns of points."""
-        before: tuple[int, int] | None = None
+        at, top, bottom, end = -1, 0, 0, 0  # the column before, not yet drawn, and the row in which its line ends
         for x, column in enumerate(data):
             if column is None:
                 continue
-            if before is not None:
-                self._join(before, (x, to_row(column.first)))
-            for y in range(to_row(column.high), to_row(column.low) + 1):
-                self.set(x, y)
-            before = (x, to_row(column.last))
+            high = low = first = last = to_row(column.high)
+            if column.low != column.high:
+                low = to_row(column.low)
+                first, last = to_row(column.first), to_row(column.last)
+            if at >= 0:
+                if x == at + 1:  # half of the way in either column
+                    middle = (end + first) >> 1
+                    top, bottom = min(top, middle), max(bottom, middle)
+                    begin = middle
+                else:
+                    begin = self._bridge(at, end, x, first)
+                self.fill(at, top, bottom)
+                high, low = min(high, begin), max(low, begin)
+            at, top, bottom, end = x, high, low, last
+        self.fill(at, top, bottom)
 
-    def _join(self, start: Point, end: Point) -> None:
-        (x0, y0), (x1, y1) = start, end
-        steps = max(abs(x1 - x0), abs(y1 - y0), 1)
-        for i in range(int(steps) + 1):
-            self.set(round(x0 + (x1 - x0) * i / steps), round(y0 + (y1 - y0) * i / steps))
+    def dot(self, data: Sequence[Column | None], to_row: Callable[[float], int]) -> None:
+        """The lowest and the highest of every column, without a line."""
+        for x, column in enumerate(data):
+            if column is not None:
+                self.set(x, to_row(column.high))
+                self.set(x, to_row(column.low))
+
+    def _bridge(self, x0: int, y0: int, x1: int, y1: int) -> int:
+        """A straight line over columns without points, without a gap; returns where it reaches column x1."""
+        y = y0
+        for x in range(x0, x1):
+            after = round(y0 + (y1 - y0) * (x - x0 + 0.5) / (x1 - x0))
+            self.fill(x, min(y, after), max(y, after))
+            y = after
+        return y
+
+
+@lru_cache(maxsize=8)
+def _above(height: int, dots: Dots) -> tuple[list[int], ...]:
+    """For each column of dots in a character: the dots above row 0, 1, 2, ... of a column of characters."""
+    out = []
+    for side in range(len(dots[0])):
+        masks = [0]
+        for y in range(height * len(dots)):
+            masks.append(masks[-1] | dots[y % len(dots)][side] << 8 * (y // len(dots)))
+        out.append(masks)
+    return tuple(out)
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -104,7 +197,22 @@ class Scale(msgspec.Struct, frozen=True):
 
     def row(self, value: float, rows: int) -> int:
         """Row of a value among so many, 0 at the top."""
-        return min(rows - 1, max(0, round((1.0 - self.fraction(value)) * (rows - 1))))
+        return self.to_row(rows)(value)
+
+    def to_row(self, rows: int) -> Callable[[float], int]:
+        """The function from values to rows, for many of them."""
+        last, warp = rows - 1, self.warp
+        bottom, top = warp(self.low), warp(self.high)
+        span = (top - bottom) or 1.0
+
+        def linear(value: float) -> int:
+            row = round((1.0 - (value - bottom) / span) * last)
+            return row if 0 <= row <= last else min(last, max(0, row))
+
+        def logarithmic(value: float) -> int:
+            return min(last, max(0, round((1.0 - (warp(value) - bottom) / span) * last)))
+
+        return logarithmic if self.logarithmic else linear
 
 
 def scale_for(values: Iterable[float], logarithmic: bool = False) -> Scale:

@@ -27,14 +27,23 @@ class LinesPanel(Widget):
 
     def show(self) -> None:
         """Draw again if something changed."""
-        if (self.size, palette.generation(), self.key()) != self._built:
+        if self._key() != self._built:
             self.refresh()
+
+    def prepare(self) -> bool:
+        """Build the lines if something changed; whether it did."""
+        key = self._key()
+        if key == self._built:
+            return False
+        self._built = key
+        self._lines = self.build(self.size)
+        return True
 
     def render_line(self, y: int) -> Strip:
         """One line of the panel."""
-        key = (self.size, palette.generation(), self.key())
-        if key != self._built:
-            self._built = key
-            self._lines = self.build(self.size)
+        self.prepare()
         line = self._lines[y] if y < len(self._lines) else []
         return strip_of(line, self.size.width, self.rich_style)
+
+    def _key(self) -> object:
+        return self.size, palette.generation(), self.key()
