@@ -134,4 +134,7 @@ class MainScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Another size, another arrangement."""
+        width, height = self.size
+        self.set_class(width < LEAST.width or height < LEAST.height, "small")
+        self._small.update(f"{width}x{height} is too small:\nat least {LEAST.width}x{LEAST.height}")
         self._arrange(len(self._runs.model.runs))
