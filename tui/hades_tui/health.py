@@ -22,13 +22,14 @@ Fact = tuple[str, str, str]
 def checkpoint_facts(shown: ShowResult, now: float) -> list[Fact]:
     """What a run could go on from. `now`: Unix time."""
     kept = shown.checkpoints
-    facts = [
-        ("last commit", _last(shown, now), "text"),
-        ("size", f"{size_text(kept.bytes_newest)} the newest, {size_text(kept.bytes)} all", "text"),
-        ("kept", _kept(kept), "text"),
-        ("retention", retention_words(kept), "text"),
-        ("verified", *_verified(kept, now)),
-    ]
+    facts: list[Fact] = [("last commit", _last(shown, now), "text")]
+    if kept.generations:
+        facts.append(("size", f"{size_text(kept.bytes_newest)} the newest, {size_text(kept.bytes)} all", "text"))
+        facts.append(("kept", _kept(kept), "text"))
+        pairs = len(kept.with_pairs)
+        facts.append(("with pairs", "all of them" if pairs == len(kept.generations) else f"{pairs} of them", "text"))
+    facts.append(("retention", retention_words(kept), "text"))
+    facts.append(("verified", *_verified(kept, now)))
     if kept.damaged:
         names = ", ".join(clean(name) for name in kept.damaged)
         facts.append(("damaged", f"✘ {len(kept.damaged)} found damaged and set aside, none deleted: {names}", "bad"))
@@ -40,7 +41,7 @@ def checkpoint_facts(shown: ShowResult, now: float) -> list[Fact]:
 def daemon_facts(model: Model, now: float, wall: float) -> list[Fact]:
     """Who answers, and how old what is shown is. `now`: on the link's clock; `wall`: Unix time."""
     words, hue = link_line(model.link, now)
-    facts = [("link", words, "bad" if hue == "link.mismatch" else "warn" if hue == "link.stale" else hue)]
+    facts: list[Fact] = [("link", words, "bad" if hue == "link.mismatch" else "warn" if hue == "link.stale" else hue)]
     if why := link_explanation(model.link):
         facts.append(("", why, "warn"))
     return facts + (_daemon(model.daemon, wall) if model.daemon is not None else [("daemon", "not heard yet", "dim")])
@@ -141,8 +142,6 @@ def _last(shown: ShowResult, now: float) -> str:
 
 
 def _kept(kept: Checkpoints) -> str:
-    if not kept.generations:
-        return "none"
     parts = ranges(kept.generations)
     if len(parts) > MANY:
         half = MANY // 2

@@ -8,7 +8,7 @@ import msgspec
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hades_tui.arrange import Arrangement, Grouping, Order, Row
-from hades_tui.fit import abridged, clean, fitted, padded, shortened
+from hades_tui.fit import abridged, clean, fitted, padded
 from hades_tui.tails import Tail, levels
 from hades_tui.view import Line, bar, duration, fraction_done, number, pace, state_word
 
@@ -76,8 +76,8 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def known(self) -> dict[str, int]:
-        """Widths by title, as the least ones of a later layout: columns that only grow do not jump about."""
-        return {field.title: width for field, width in zip(self.fields, self.widths, strict=True)}
+        """Widths of numbers by title, the least ones of a later layout: columns that only grow do not jump about."""
+        return {field.title: width for field, width in zip(self.fields, self.widths, strict=True) if field.right}
 
 
 @lru_cache(maxsize=4096)
@@ -120,7 +120,7 @@ def _extras(room: int, gap: int, longest: int) -> tuple[int, int, int]:
 
     trend = take(TREND_WIDTHS[0], TREND_WIDTHS[0])
     reason = take(min(MIN_WHY, longest), longest) if longest else 0
-    wide = take(BAR_WIDTHS[0], BAR_WIDTHS[1])
+    wide = take(BAR_WIDTHS[0], BAR_WIDTHS[1]) if gap == GAPS[0] else 0
     more = min(TREND_WIDTHS[1] - trend, room) if trend else 0
     return wide, trend + max(0, more), reason
 
@@ -156,7 +156,7 @@ def has_second_line(row: Row, shape: Layout) -> bool:
 def second_line(row: Row, shape: Layout) -> Line:
     """The reason of a run, on a line of its own."""
     text, hue = why(row)
-    return [("    └ ", "faint"), (shortened(text, shape.width - 6), hue)]
+    return fitted([("    └ ", "faint"), (text, hue)], shape.width)
 
 
 def heading(shape: Layout) -> Line:

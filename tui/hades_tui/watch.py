@@ -45,7 +45,10 @@ def watch_lines(model: Model, width: int, height: int, now: float, glyphs: Glyph
         head.append(_middle([(shortened(run.reason, width), "warn")], width))
     foot = [[], _progress(model, width), *_wrapped(_clock(model), "text", width)]
     room = height - len(head) - len(foot)
-    rows = _numbers(_readings(model, live), width, room, glyphs)
+    if run.generation:
+        rows = _numbers(_readings(model, live), width, room, glyphs)
+    else:
+        rows = [_middle([("No generation was committed yet.", "dim")], width)][: max(0, room)]
     above = max(0, (room - len(rows)) // 2)
     body = [*([[]] * above), *rows]
     return [fitted(line, width) for line in (*head, *body, *([[]] * (room - len(body))), *foot)][:height]

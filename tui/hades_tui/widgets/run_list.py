@@ -67,7 +67,7 @@ class RunList(ScrollView, can_focus=True):
         self.filter_line = FilterLine(self.set_filter, self.focus, id="filter")
         self.arrangement = Arrangement()
         self._shape = table.Layout()
-        self._known: set[str] = set()
+        self._listed: set[str] = set()
         self._lines: list[tuple[Row, bool]] = []  # (row, whether it is its second line)
         self._drawn: list[Drawn] = []
         self._strips: dict[Drawn, Strip] = {}
@@ -95,9 +95,10 @@ class RunList(ScrollView, can_focus=True):
         self.arrangement = arrange(model.runs, self.order)
         rows = self.arrangement.rows
         width = max(1, self.size.width - 1)
-        same_runs = before.width == width and {run.id for run in model.runs} == self._known
-        self._known = {run.id for run in model.runs}
-        self._shape = table.layout(rows, width, before.known if same_runs else None)
+        listed = {row.key for row in rows}
+        same = before.width == width and listed == self._listed
+        self._listed = listed
+        self._shape = table.layout(rows, width, before.known if same else None)
         self._lines = [(row, second) for row in rows for second in self._lines_of(row)]
         drawn = [self._drawn_from(row, second) for row, second in self._lines]
         self._show(drawn, everything=self._shape != before or len(drawn) != len(self._drawn) or not rows)
