@@ -75,6 +75,11 @@ def fitting(view: PairsView, table: PairTable, among: Sequence[str]) -> PairsVie
     )
 
 
+def is_sorted(view: PairsView) -> bool:
+    """Whether the pairs stand in another order than the dataset's."""
+    return view.sort != INDEX or view.reverse
+
+
 def sort_column(view: PairsView, table: PairTable) -> PairColumn:
     """The column that the pairs are sorted by."""
     return next(column for column in table.columns if (column.kind, column.at) == view.sort)
@@ -126,7 +131,7 @@ def sorted_text(view: PairsView, table: PairTable, glyphs: Glyphs) -> str:
     """View and order, for the panel's lower edge."""
     column = sort_column(view, table)
     sign = glyphs.down if view.reverse else glyphs.up
-    if view.sort == INDEX and not view.reverse:
+    if not is_sorted(view):
         return view.mode
     return f"{view.mode} · by {'number' if column.kind == 'index' else column.title} {sign}"
 

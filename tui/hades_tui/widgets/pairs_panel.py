@@ -187,7 +187,7 @@ class PairsPanel(ScrollView, can_focus=True):
         if picture and y >= room - picture:
             return self._line(self._picture(DRAWING, width, picture), y - (room - picture))
         if y == 0:
-            column = views.sort_column(self.view, self.table)
+            column = views.sort_column(self.view, self.table) if views.is_sorted(self.view) else None
             return self._lines.titles(column, self.view.reverse, self.scroll_offset.x, width, self.rich_style)
         row = y - 1 + self.scroll_offset.y
         if row >= len(self._order) or (picture and y == room - picture - 1):

@@ -37,8 +37,8 @@ class TableLines:
         """Columns of what stays in place."""
         return self._offsets[self.table.frozen]
 
-    def titles(self, sorted_by: PairColumn, reverse: bool, scroll: int, width: int, base: Style) -> Strip:
-        """The line of titles; a sign stands behind that of the column which the pairs are sorted by."""
+    def titles(self, sorted_by: PairColumn | None, reverse: bool, scroll: int, width: int, base: Style) -> Strip:
+        """The line of titles; a sign stands behind that of the column which the pairs are sorted by, if any."""
         sign = self._glyphs.down if reverse else self._glyphs.up
 
         def cells(columns: list[PairColumn]) -> Line:
