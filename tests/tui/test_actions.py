@@ -21,11 +21,13 @@ from hades_tui.screens.dialog import RunDialog
 from hades_tui.screens.fork import ForkScreen
 from hades_tui.screens.sending import SendingDialog
 from hades_tui.verbs import VERBS
+from hades_tui.widgets.fitness_panel import FitnessPanel
+from hades_tui.widgets.top import TopLine
 from tests.helpers.canned import some_checkpoints
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
 from tests.helpers.specs import tiny
 from tests.tui.conftest import ANT, CARTPOLE, HOPPER, three_runs
-from tests.tui.test_app import live, mutations, notices, until
+from tests.tui.test_app import live, mutations, notices, shown, until
 
 KEYS = {"P": "pause", "R": "resume", "C": "cancel", "F": "fork", "S": "resize"}
 KEYS |= {"E": "export", "V": "evaluate", "N": "note"}
@@ -403,9 +405,13 @@ async def test_arrows_walk_through_the_kept_generations(server: ProtocolServer) 
         await until(pilot, lambda: "generation takes the number of a kept checkpoint" in reason(app))
 
 
-async def test_the_cursor_of_the_curve_says_from_where(server: ProtocolServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HadesApp, "cursor_generation", 27)
+async def test_the_cursor_of_the_curve_says_from_where(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
+        panel = app.query_one(FitnessPanel)
+        panel.focus()
+        await until(pilot, lambda: panel.has_focus and CARTPOLE in panel.drawn.courses)
+        await pilot.press("end", "comma", "comma", "comma")
+        await until(pilot, lambda: app.cursor_generation == 27)
         await opened(app, pilot, "F")
         assert value(app, "generation") == "20", "the nearest kept one below the cursor"
         await until(pilot, lambda: bool(asked(server, commands.Fork)))
@@ -486,9 +492,11 @@ async def test_an_evaluation_is_told_when_it_ends_or_fails(server: ProtocolServe
         await pilot.press("V", "y")
         await until(pilot, lambda: bool(app.model.jobs))
         (job,) = app.model.jobs
+        await until(pilot, lambda: "evaluating cartpole-1" in shown(app, TopLine))
         await until(pilot, lambda: any("evaluate of cartpole-1 has begun" in notice for notice in notices(app)))
         server.do(lambda: server.daemon.end_job(job.id, "482.3 ± 3.1"))
         await until(pilot, lambda: "evaluate of cartpole-1: 482.3 ± 3.1" in notices(app))
+        await until(pilot, lambda: "evaluating" not in shown(app, TopLine))
         begun = server.do(lambda: server.daemon.begin_job(CARTPOLE, "evaluate"))
         server.do(lambda: server.daemon.end_job(begun.job.id, "out of memory", state="failed"))
         await until(pilot, lambda: "evaluate of cartpole-1 failed: out of memory" in notices(app))

@@ -22,23 +22,30 @@ from hades_tui.screens.note import NoteScreen
 from hades_tui.screens.resize import ResizeScreen
 from hades_tui.screens.sending import Outcome
 from hades_tui.verbs import EXPORT, FORK, NOTE, RESIZE, VERBS, Verb, done_text, order, refusal
+from hades_tui.widgets.fitness_panel import FitnessPanel
 
 NOTICE_SECONDS = 15.0
 """How long refusals and results stay; everything else goes sooner."""
 
-KEYS = (
-    ("P", "pause", "Pause", True),
-    ("R", "resume", "Resume", True),
-    ("C", "cancel", "Cancel", True),
-    ("F", "fork", "Fork", True),
-    ("S", "resize", "Resize", True),
-    ("E", "export", "Export", False),
-    ("V", "evaluate", "Evaluate", False),
-    ("N", "note", "Note", False),
-)
-"""Key, verb, what the footer calls it, and whether the footer has room for it."""
+KEYS = {
+    "P": ("pause", "Pause: finish the generation, commit, free the device"),
+    "R": ("resume", "Resume from the newest commit"),
+    "C": ("cancel", "Cancel: commit, and end the run"),
+    "F": ("fork", "Fork: a new run from a kept generation"),
+    "S": ("resize", "Resize: another size from the next generation on"),
+    "E": ("export", "Export the pairs to a file at the daemon's"),
+    "V": ("evaluate", "Evaluate the pairs with fresh policies"),
+    "N": ("note", "Note: write something on the run"),
+}
+"""Key -> verb, and what the help says."""
 
-BINDINGS = [Binding(key, f"app.mutate('{verb}')", text, show=show, id=f"run.{verb}") for key, verb, text, show in KEYS]
+FOOTER = "PRCFS"
+"""Those that the footer has room for."""
+
+BINDINGS = [
+    Binding(key, f"app.mutate('{verb}')", verb.capitalize(), show=key in FOOTER, tooltip=about, id=f"run.{verb}")
+    for key, (verb, about) in KEYS.items()
+]
 """For the screen of the runs."""
 
 
@@ -52,7 +59,7 @@ class ActingApp(App[None]):
     @property
     def cursor_generation(self) -> int | None:
         """The generation that is pointed at in the curve of the selected run; None without a cursor."""
-        return None
+        return self.screen_stack[0].query_one(FitnessPanel).cursor_generation
 
     def selection_changed(self) -> None:
         """Another run is selected."""
@@ -65,7 +72,7 @@ class ActingApp(App[None]):
     def on_key(self, event: events.Key) -> None:
         """On a read-only screen say why a key does nothing."""
         if self.readonly and len(self.screen_stack) == 1:
-            for key, verb, *_ in KEYS:
+            for key, (verb, _) in KEYS.items():
                 if event.key in self._keymap.get(f"run.{verb}", key).split(","):
                     self._say_no(refusal(VERBS[verb], self.model, self.readonly))
 

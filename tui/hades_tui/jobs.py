@@ -6,6 +6,14 @@ from hades_tui.model import Model
 RUNNING = "running"
 
 
+WORKING = {"export": "exporting", "evaluate": "evaluating"}
+
+
+def working_text(job: Job) -> str:
+    """A job that is at work, in a few letters."""
+    return f"{WORKING.get(job.verb, job.verb)} {job.run}"
+
+
 def begun_text(job: Job) -> str:
     """A job was asked for."""
     return f"{job.verb} of {job.run} has begun; its result is told here"

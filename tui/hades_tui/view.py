@@ -5,6 +5,7 @@ import math
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase, LinkStatus
+from hades_tui.jobs import RUNNING, working_text
 from hades_tui.model import Model
 
 Span = tuple[str, str]
@@ -165,6 +166,7 @@ def fleet_line(model: Model) -> str:
     parts = [f"{count} run{'' if count == 1 else 's'}"]
     if model.working:
         parts.append(f"{model.working} running")
+    parts += [working_text(job) for job in model.jobs if job.state == RUNNING]
     if model.daemon is not None:
         parts.append(f"{model.daemon.slots} slot{'' if model.daemon.slots == 1 else 's'}")
         if model.daemon.gpus:

@@ -79,6 +79,13 @@ class FitnessPanel(LinesPanel, can_focus=True):
     def logarithmic(self, wanted: bool) -> None:
         self.look(replace(self.view, logarithmic=wanted))
 
+    @property
+    def cursor_generation(self) -> int | None:
+        """The generation that the cursor reads; None without a cursor."""
+        course = self._course()
+        at = views.nearest(course.xs, self.view.cursor) if course is not None and self.view.cursor is not None else None
+        return None if course is None or at is None else course.metrics[at].generation
+
     def update_model(self, model: Model) -> None:
         """Draw another model. Another run is seen as a whole, on the same kind of axis."""
         if model.selected != self.model.selected:
@@ -115,8 +122,7 @@ class FitnessPanel(LinesPanel, can_focus=True):
 
     def show(self) -> None:
         """Draw again if something changed, title and legend as well."""
-        if self.prepare():
-            self.refresh()
+        super().show()
         self._entitle()
 
     def on_resize(self) -> None:
