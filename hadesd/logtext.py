@@ -45,8 +45,13 @@ def parse(line: str) -> Entry:
 
 
 def printable(text: str) -> str:
-    """A text that cannot move a terminal's cursor: colours are taken out, other control characters are spelled."""
-    return text if text.isprintable() else _COLOUR.sub("", text).translate(_CONTROL)
+    """A text that cannot move a terminal's cursor, and that can be encoded.
+
+    Colours are taken out; other control characters and halves of surrogate pairs are spelled.
+    """
+    if text.isprintable():
+        return text
+    return _COLOUR.sub("", text).translate(_CONTROL).encode(errors="backslashreplace").decode()
 
 
 def is_at_least(level: str, least: str) -> bool:

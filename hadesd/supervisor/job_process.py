@@ -50,6 +50,7 @@ class JobProcess:
         environment: Mapping[str, str],
         directory: Path,
         on_exit: Callable[[Finished], None],
+        command: Sequence[str] = JOB_COMMAND,
     ) -> None:
         """Start the process.
 
@@ -60,7 +61,7 @@ class JobProcess:
         self._on_exit = on_exit
         self._answer = self._errors = b""
         self._process = subprocess.Popen(
-            [*JOB_COMMAND, str(os.getpid()), *arguments],
+            [*command, str(os.getpid()), *arguments],
             env=dict(environment),
             cwd=directory,
             stdin=subprocess.DEVNULL,

@@ -40,6 +40,7 @@ STEM = "pairs"
 """Of the files that an export writes there, before their generation is known."""
 
 LIMIT_SECONDS = 3600.0
+NOUNS = {"export": "export", "evaluate": "evaluation"}
 
 log = structlog.get_logger()
 
@@ -164,12 +165,12 @@ class Jobs:
             raise
 
     def _refuse_more(self, run: str) -> None:
-        busy = {work.job.run: work.job.verb for work in self._at_work.values()}
+        busy = {work.job.run: f"the {NOUNS[work.job.verb]} of {work.job.run}" for work in self._at_work.values()}
         if run in busy:
-            raise WrongStateError(f"the {busy[run]} of {run} is at work: one job of a run at a time, wait for its end")
+            raise WrongStateError(f"{busy[run]} is at work: one job of a run at a time, so wait for its end")
         if len(busy) >= AT_ONCE:
-            listed = ", ".join(f"{verb} of {other}" for other, verb in busy.items())
-            raise WrongStateError(f"{AT_ONCE} jobs are at work already ({listed}): wait for one to end")
+            listed = " and ".join(busy.values())
+            raise WrongStateError(f"{listed} are at work: {AT_ONCE} jobs at a time, so wait for the end of one")
 
     def _begin(self, work: _Work, arguments: list[str], end: End) -> Job:
         def on_exit(finished: Finished) -> None:

@@ -63,7 +63,8 @@ class Kept:
         except FileNotFoundError:
             self._look()
         there = self._with_pairs()
-        has = f"it has those of {_listed(there)}" if there else "none of its checkpoints holds any"
+        none = "none of its checkpoints holds any" if self._steps else "it has no checkpoint yet"
+        has = f"it has those of {_listed(there)}" if there else none
         raise NotFoundError(f"run {run} keeps no pairs of generation {generation}; {has}") from None
 
     def _with_pairs(self) -> tuple[int, ...]:
