@@ -113,9 +113,16 @@ class HadesApp(ActingApp, LookingApp):
         """Everything that happened since the last time, in one go; the link's age moves on its own."""
         if self._main.is_mounted and self._main.is_running:
             self._main.update_model(self.model)
-            for run in missing(self.model):
-                self.model = models.requesting_history(self.model, run)
-                self.run_worker(self._load_companion(run), group="companions")
+            self._load_missing()
+
+    def _load_missing(self) -> None:
+        """Ask for the histories that a curve wants and that nobody asked for: of other runs, after a new worker."""
+        history = self.model.history
+        if self.model.run is not None and not history.loaded and not history.requested:
+            self._load()
+        for run in missing(self.model):
+            self.model = models.requesting_history(self.model, run)
+            self.run_worker(self._load_companion(run), group="companions")
 
     def _load(self) -> None:
         """Ask for what the stream does not carry: the past of the selected run, and its pairs."""
@@ -133,6 +140,10 @@ class HadesApp(ActingApp, LookingApp):
                 self.notify(str(error), title="Its history could not be read", severity="warning", markup=False)
                 self.set_timer(RETRY_SECONDS, self._load)
                 return
+            except asyncio.CancelledError:
+                if self.model.selected != run:  # another one was selected meanwhile
+                    self.model = models.without_history(self.model, run)
+                raise
         try:
             dataset = await self._connection.dataset(run)
         except NotFoundError:
