@@ -61,8 +61,8 @@ def answer(daemon: "FakeDaemon", request: Any, run: RunSummary | None, publish: 
     if run is None:
         raise NotFoundError(f"not served here: {request}")
     match request:
-        case commands.History():
-            return daemon.history(run.id)
+        case commands.History(points=points, after=after, upto=upto):
+            return daemon.history(run.id, points, after, upto)
         case commands.GetDataset(generation=generation):
             return _dataset(daemon, run.id, generation)
         case commands.Show():

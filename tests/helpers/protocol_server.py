@@ -6,6 +6,7 @@ behind a ROUTER and an XPUB. Tests use it in place of hadesd where they need to 
 
 import contextlib
 import itertools
+import math
 import queue
 import threading
 import time
@@ -50,6 +51,7 @@ from hades_protocol.messages import (
     RunSummary,
 )
 from hades_protocol.run_state import RunState
+from hades_protocol.thinning import thin_metrics
 from hades_protocol.version import MAJOR, MINOR
 from tests.helpers.canned import answer
 
@@ -230,17 +232,21 @@ class FakeDaemon:
             jobs=tuple(self.jobs.values()),
         )
 
-    def history(self, run_id: str) -> HistoryResult:
-        """A run's metrics at this moment."""
-        metrics = tuple(self.metrics[run_id])
+    def history(self, run_id: str, points: int = 2000, after: int = 0, upto: int | None = None) -> HistoryResult:
+        """A run's metrics at this moment, thinned as hadesd does it."""
+        every = self.metrics[run_id]
+        steps = list(itertools.accumulate(line.env_steps for line in every))
+        part = [i for i, line in enumerate(every) if line.generation > after and line.generation <= (upto or math.inf)]
+        kept = [part[i] for i in thin_metrics([every[i] for i in part], points)]
+        metrics = tuple(every[i] for i in kept)
         return HistoryResult(
             run=run_id,
             seq=self.seq,
-            generations_total=len(metrics),
+            generations_total=len(every),
             metrics=metrics,
             references=self.references.get(run_id, ()),
             marks=self.marks.get(run_id, ()),
-            env_steps=tuple(itertools.accumulate(line.env_steps for line in metrics)),
+            env_steps=tuple(steps[i] for i in kept),
             committed_at=tuple(1_700_000_000.0 + 1.5 * line.generation for line in metrics),
         )
 

@@ -26,15 +26,15 @@ def x_axis(
 ) -> list[Line]:
     """The line with what happened on it, and what is under it, for a picture of so many columns behind a margin."""
     line, text = [glyphs.floor] * width, [" "] * width
-    end = -2
+    end, before = -2, ""
     for x, label in _labels(axis, low, high, max(2, width // 14)):
         column = column_of(x, low, high, width)
         start = max(0, min(column - len(label) // 2, width - len(label)))
-        if start < end + 2 or not 0 <= column < width:
+        if start < end + 2 or not 0 <= column < width or label == before:
             continue
         line[column] = glyphs.floor_tick
         text[start : start + len(label)] = label
-        end = start + len(label)
+        end, before = start + len(label), label
     cells = [(character, "faint") for character in line]
     for x, character in signs:
         if low <= x <= high:
@@ -50,12 +50,10 @@ def _labels(axis: Axis, low: float, high: float, most: int) -> list[tuple[float,
     least = (high - low) / most
     if axis is Axis.TIME:
         step = time_step(least)
-    elif axis is Axis.GENERATION:
+    else:  # there is nothing between two generations or two steps
         step = max(1.0, nice_step(least))
-    else:
-        step = nice_step(least)
     places = [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
-    first = math.ceil(low) if axis is Axis.GENERATION else low
+    first = low if axis is Axis.TIME else math.ceil(low)
     return [(x, label(axis, x, step)) for x in [first, *(x for x in places if x > low)]]
 
 
@@ -74,11 +72,11 @@ def label(axis: Axis, x: float, step: float = 0.0) -> str:
 
 
 def steps_text(steps: float, step: float = 0.0) -> str:
-    """A number of environment steps with as many digits as `step` needs, at least three: 800, 12.8k, 1.25M, 3G."""
+    """A number of environment steps, as exact as `step` needs: 800, 12.8k, 1.25M, 3G."""
     size = abs(steps)
     for power, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if size >= power:
-            digits = 2 if not step else max(0, min(6, math.ceil(-math.log10(step / power) - 1e-9)))
+            digits = 2 if not step else max(0, min(9, 1 + math.ceil(-math.log10(step / power) - 1e-9)))
             text = f"{steps / power:.{digits}f}"
             return (text.rstrip("0").rstrip(".") if "." in text else text) + suffix
     return f"{steps:.0f}"
