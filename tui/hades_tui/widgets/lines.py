@@ -1,6 +1,8 @@
 """A panel drawn from lines: built once per change, given to the terminal line by line."""
 
-from textual.geometry import Size
+from itertools import zip_longest
+
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -16,6 +18,8 @@ class LinesPanel(Widget):
         super().__init__(id=id)
         self._lines: list[Line] = []
         self._built: object = None
+        self._shown = self._lines
+        self._drawn: object = None  # size and theme for which every row was drawn
 
     def key(self) -> object:
         """Everything that the lines depend on, besides the size."""
@@ -26,9 +30,20 @@ class LinesPanel(Widget):
         raise NotImplementedError
 
     def show(self) -> None:
-        """Draw again if something changed."""
-        if self._key() != self._built:
+        """Draw again what changed: over a slow line every row counts."""
+        self.prepare()
+        before, frame = self._shown, self._frame()
+        if self._lines is before:
+            return
+        self._shown = self._lines
+        if frame != self._drawn:
+            self._drawn = frame
             self.refresh()
+            return
+        nothing: Line = []
+        both = enumerate(zip_longest(before, self._lines, fillvalue=nothing))
+        if rows := [Region(0, y, self.size.width, 1) for y, (old, new) in both if old != new]:
+            self.refresh(*rows)
 
     def prepare(self) -> bool:
         """Build the lines if something changed; whether it did."""
@@ -45,5 +60,8 @@ class LinesPanel(Widget):
         line = self._lines[y] if y < len(self._lines) else []
         return strip_of(line, self.size.width, self.rich_style)
 
+    def _frame(self) -> object:
+        return self.size, palette.generation()
+
     def _key(self) -> object:
-        return self.size, palette.generation(), self.key()
+        return self._frame(), self.key()
