@@ -42,6 +42,7 @@ VERBS = {
     "keys": "make and list the keys with which clients on other machines attach over TCP",
     "gpus": "list the GPUs that runs may use, and who uses them",
     "doctor": "check the installation, the directories, the daemon and the devices",
+    "paths": "print where this installation has its files and sockets",
     "settings": "list every setting of a run with its range, default and meaning",
 }
 

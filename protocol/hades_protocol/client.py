@@ -241,6 +241,16 @@ class Client:
             self._subscriber = None
             socket.close(linger=0)
 
+    async def messages(self) -> AsyncGenerator[list[bytes] | None, None]:
+        """The event socket as it is: the frames of every message, for ever; None where TICK_SECONDS brought none."""
+        socket = self._subscribe()
+        try:
+            while True:
+                yield await socket.recv_multipart() if await socket.poll(int(1000 * TICK_SECONDS)) else None
+        finally:
+            self._subscriber = None
+            socket.close(linger=0)
+
     def _subscribe(self) -> zmq.asyncio.Socket:
         socket: zmq.asyncio.Socket = self._context.socket(zmq.SUB)
         socket.set(zmq.LINGER, 0)

@@ -90,7 +90,7 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_once", interrupted)
+    monkeypatch.setattr(cli, "_attach", interrupted)
     assert cli.main(["attach", "--once"]) == ExitCode.INTERRUPTED
 
 

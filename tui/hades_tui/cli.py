@@ -1,66 +1,23 @@
 """`hades-tui`: the command line of the screen. Everything heavy is imported where it is needed."""
 
 import argparse
-import asyncio
+import json
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
-from hades_protocol.client import Client
 from hades_protocol.errors import ExitCode, HadesError, UsageError
-from hades_protocol.keys import destination
 from hades_protocol.paths import Paths
-
-DESCRIPTION = "Watch the runs of a hades daemon. Leaving the screen never touches a run."
-
-EPILOG = """\
-exit codes: 0 ok, 2 usage, 3 no such run, 4 no daemon answers, 5 protocol mismatch, 130 Ctrl-C
-environment: HADES_HOME (where the daemon lives), HADES_CONNECT (as --connect), NO_COLOR (no colours)
-examples:
-  hades-tui attach
-  hades-tui attach --connect gpu-box.json     # a file of 'hadesd keys client'
-  hades-tui attach --connect ipc:///tmp/box   # a directory with sockets that ssh forwards; docs/security.md
-"""
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    top = argparse.ArgumentParser(
-        prog="hades-tui",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    top.add_argument("--version", action="version", version=f"hades-tui {version('hades-distil')}")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    attach = verbs.add_parser(
-        "attach",
-        help="open the screen",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    attach.add_argument("run", nargs="?", metavar="RUN", help="run to select: id, unique prefix, or @ for the newest")
-    attach.add_argument(
-        "--connect",
-        default="",
-        metavar="WHERE",
-        help="a daemon elsewhere: a key file, or ipc://DIRECTORY with its sockets",
-    )
-    attach.add_argument("--readonly", action="store_true", help="no keys that change a run")
-    attach.add_argument("--once", action="store_true", help="print one look as text and exit")
-    attach.add_argument("--wait", action="store_true", help="open the screen even if no daemon answers yet")
-    return top
+from hades_tui.options import parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     options = parser().parse_args(argv)
     try:
-        return _once(options) if options.once else _attach(options)
+        return {"attach": _attach, "tap": _tap, "keys": _keys}[options.verb](options)
     except HadesError as error:
-        print(f"hades-tui: {error}", file=sys.stderr)
+        print(f"hades-tui: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # the reader of --once has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -69,52 +26,45 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
 
 
-def _client(connect: str) -> Client:
-    where = destination(Paths(), connect)
-    return Client(where.control, where.events, keys=where.keys)
-
-
-def _once(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from hades_tui.once import look, write
-
-    async def ask() -> None:
-        client = _client(options.connect)
-        try:
-            write(await look(client, options.run), Console())
-        finally:
-            client.close()
-
-    asyncio.run(ask())
-    return ExitCode.OK
-
-
 def _attach(options: argparse.Namespace) -> int:
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
+    for name in ("json", "width", "height"):
+        if getattr(options, name) and not options.once:
+            raise UsageError(f"--{name} is for one look as text: add --once")
+    is_screen = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # Textual draws on stderr
+    if not options.once and not is_screen:
         raise UsageError("attach needs a terminal; 'hades-tui attach --once' prints one look as text")
-    from hades_tui.app import HadesApp
+    from hades_tui import attach
+    from hades_tui.preferences import load_preferences, preferences_file
 
-    async def show() -> int:
-        client = _client(options.connect)
-        try:
-            selected = await _find(client, options.run, options.wait)
-            app = HadesApp(client, run=selected, readonly=options.readonly)
-            await app.run_async()
-            return app.return_code or ExitCode.OK
-        finally:
-            client.close()
-
-    return asyncio.run(show())
+    preferences = load_preferences(preferences_file(Paths()))
+    return attach.until_ended((attach.once if options.once else attach.screen)(options, preferences))
 
 
-async def _find(client: Client, run: str | None, wait: bool) -> str | None:
-    """The id of the run that is meant; asking also tells whether a daemon is there."""
-    if run is not None:
-        return (await client.show(run)).run.id
-    if not wait:
-        await client.hello()
-    return None
+def _tap(options: argparse.Namespace) -> int:
+    from hades_tui import attach
+
+    return attach.until_ended(attach.tap(options))
+
+
+def _keys(options: argparse.Namespace) -> int:
+    """The keys in force: those of tui.toml where it names any."""
+    from hades_tui.keymap import all_actions, checked_keymap, remapped
+    from hades_tui.preferences import load_preferences, preferences_file
+
+    actions = all_actions()
+    wanted = load_preferences(preferences_file(Paths())).keys
+    in_force = remapped(actions, checked_keymap(wanted, actions))
+    if options.json:
+        told = [
+            {"id": action.id, "keys": action.keys, "about": action.about, "remapped": action.id in wanted}
+            for action in in_force
+        ]
+        print(json.dumps({"schema": 1, "actions": told}))
+        return ExitCode.OK
+    widths = [max(len(text) for text in texts) for texts in zip(*((a.id, a.shown_keys) for a in in_force), strict=True)]
+    for action in in_force:
+        print(f"{action.id:<{widths[0]}}  {action.shown_keys:<{widths[1]}}  {action.about}")
+    return ExitCode.OK
 
 
 if __name__ == "__main__":

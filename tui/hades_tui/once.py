@@ -2,22 +2,28 @@
 
 from collections.abc import Iterable
 
+import msgspec
 from rich.console import Console
 from rich.text import Text
 
 from hades_protocol.client import Client
+from hades_protocol.codec import Array
 from hades_protocol.errors import NotFoundError
 from hades_tui import model as models
 from hades_tui.arrange import Order, arrange
-from hades_tui.fitness import fitness_lines
+from hades_tui.fitness import panel
+from hades_tui.glyphs import pictured
 from hades_tui.legend import legend
 from hades_tui.model import Model
 from hades_tui.pairs import PairTable
+from hades_tui.palette import look as look_of_terminal
 from hades_tui.palette import style
 from hades_tui.runs_table import has_second_line, heading, layout, line_of, second_line
 from hades_tui.view import BEGIN, Line, identity_line
+from hades_tui.viewport import Viewport
 
 CURVE_ROWS = 16
+LEAST_ROWS = 6
 PAIR_ROWS = 8
 
 
@@ -40,26 +46,61 @@ async def look(client: Client, run: str | None) -> Model:
         return model
 
 
-def page(model: Model, width: int) -> list[Line]:
-    """The look as lines."""
+def page(model: Model, width: int, height: int | None = None) -> list[Line]:
+    """The look as lines; `height`: at most so many, of which the curve has what the others leave."""
     run = model.run
     if run is None:
-        return [[span] for span in BEGIN]
+        return [[span] for span in BEGIN][:height]
+    above = [*_runs(model, run.id, width, None if height is None else max(3, height // 4)), []]
+    above.append([(identity_line(run), "title")])
+    below: list[Line] = []
+    if model.history.metrics:
+        known = model.history.evaluated is not None
+        below.append(legend(False, colours=False, evaluated=known, width=width, glyphs=look_of_terminal().glyphs))
+    if model.dataset is not None and run.method != "es":
+        below += [[], *_pairs(PairTable(model.dataset), width)]
+    rows = CURVE_ROWS if height is None else height - len(above) - len(below)
+    if rows < LEAST_ROWS:
+        below, rows = [], max(0, rows + len(below))
+    drawn = panel(model, width, rows, Viewport(), colours=False, glyphs=look_of_terminal().glyphs)
+    return [*above, *drawn.lines, *below][:height]
+
+
+def _runs(model: Model, selected: str, width: int, limit: int | None) -> list[Line]:
+    """The list; where that is too long, the part around the selected run."""
     rows = arrange(model.runs, Order()).rows
     shape = layout(rows, width)
-    lines = [heading(shape)]
+    lines: list[Line] = []
+    at = 0
     for row in rows:
-        tail = model.tails.get(row.key, ())
-        lines += [line_of(row, shape, selected=row.key == run.id, tail=tail)]
+        at = len(lines) if row.key == selected else at
+        lines += [line_of(row, shape, selected=row.key == selected, tail=model.tails.get(row.key, ()))]
         lines += [second_line(row, shape)] if has_second_line(row, shape) else []
-    lines.append([])
-    lines.append([(identity_line(run), "title")])
-    lines += fitness_lines(model, width, CURVE_ROWS, colours=False)
-    if model.history.metrics:
-        lines.append(legend(False, colours=False, evaluated=model.history.evaluated is not None))
-    if model.dataset is not None and run.method != "es":
-        lines += [[], *_pairs(PairTable(model.dataset), width)]
-    return lines
+    if limit is not None and len(lines) >= limit:
+        first = max(0, min(at - limit // 2, len(lines) - limit + 1))
+        lines = lines[first : first + limit - 1]
+    return [heading(shape), *lines]
+
+
+def as_json(model: Model) -> str:
+    """The look for programs: the daemon, its runs, and newest metrics and pairs of the selected one."""
+    dataset = model.dataset
+    told = {
+        "schema": 1,
+        "daemon": model.daemon,
+        "runs": model.runs,
+        "selected": model.selected,
+        "metrics": model.history.metrics[-1] if model.history.metrics else None,
+        "dataset": dataset
+        and {"generation": dataset.generation, "states": _rows(dataset.states), "actions": _rows(dataset.actions)},
+    }
+    return msgspec.json.encode(told).decode()
+
+
+def _rows(array: Array) -> list[list[float]]:
+    values, count = array.values(), array.shape[0]
+    size = len(values) // count if count else 0
+    return [list(values[i * size : (i + 1) * size]) for i in range(count)]
 
 
 def _pairs(table: PairTable, width: int) -> Iterable[Line]:
@@ -81,9 +122,10 @@ def _pairs(table: PairTable, width: int) -> Iterable[Line]:
         yield [(f"… and {table.count - PAIR_ROWS} more pairs", "dim")]
 
 
-def write(model: Model, console: Console) -> None:
+def write(model: Model, console: Console, height: int | None = None) -> None:
     """Print the look; the console knows whether colours are wanted."""
-    for line in page(model, console.width):
-        text = Text.assemble(*((piece, style(hue)) for piece, hue in line))
+    glyphs = look_of_terminal().glyphs
+    for line in page(model, console.width, height):
+        text = Text.assemble(*((pictured(piece, glyphs), style(hue)) for piece, hue in line))
         text.rstrip()
         console.print(text, no_wrap=True, crop=True, overflow="ignore")

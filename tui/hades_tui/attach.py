@@ -1,0 +1,175 @@
+"""Opens the screen, or prints one look or the event stream: on a daemon here, behind keys, or through ssh."""
+
+import argparse
+import asyncio
+import contextlib
+import locale
+import os
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any
+
+from hades_protocol.client import Client
+from hades_protocol.errors import ExitCode, UnreachableError, UsageError
+from hades_protocol.keys import destination
+from hades_protocol.paths import Paths
+from hades_tui import palette
+from hades_tui.glyphs import ASCII, UNICODE
+from hades_tui.preferences import Preferences
+from hades_tui.themes import Theme, default_theme, theme_named
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+def choose_look(options: argparse.Namespace, preferences: Preferences) -> Theme:
+    """The theme and the glyphs: an option, else tui.toml, else NO_COLOR and the locale. Returns the theme."""
+    name = options.theme or ("" if os.environ.get("NO_COLOR") else preferences.theme)
+    theme = theme_named(name) if name else default_theme(os.environ)
+    palette.choose(theme)
+    wanted = preferences.ascii if options.ascii is None else options.ascii
+    palette.use_glyphs(ASCII if (not is_utf8() if wanted is None else wanted) else UNICODE)
+    return theme
+
+
+def is_utf8() -> bool:
+    """Whether the locale says that the terminal understands UTF-8."""
+    return locale.getencoding().lower().replace("-", "") == "utf8"
+
+
+@contextlib.asynccontextmanager
+async def reached(options: argparse.Namespace) -> AsyncIterator[tuple[Client, Callable[[], str]]]:
+    """A client of the daemon that is meant, and what is in its way from time to time.
+
+    Raises:
+        HadesError: the options lead to no daemon.
+    """
+    if options.host and options.connect:
+        raise UsageError("--host and --connect are two ways to a daemon: give one of them")
+    async with contextlib.AsyncExitStack() as stack:
+        connect = options.connect
+        obstacle: Callable[[], str] = str
+        if options.host:
+            from hades_tui.tunnel import Tunnel
+
+            tunnel = await stack.enter_async_context(
+                Tunnel(options.host, hadesd=options.remote_hadesd, sockets=options.remote_sockets)
+            )
+            connect = f"ipc://{tunnel.directory}"
+            obstacle = tunnel.trouble
+        where = destination(Paths(), connect)
+        client = Client(where.control, where.events, keys=where.keys)
+        stack.callback(client.close)
+        try:
+            yield client, obstacle
+        except UnreachableError as error:
+            if not options.host:
+                raise
+            raise UnreachableError(_silence(options.host, obstacle(), error)) from None
+
+
+def _silence(host: str, obstacle: str, error: UnreachableError) -> str:
+    """What to say where ssh came through and no daemon answers; its sockets here mean nothing to anybody."""
+    if "start one with" not in str(error):
+        return str(error)
+    return (
+        obstacle or f"no daemon answers on {host}: 'hadesd serve' or 'hadesd start' there starts one, --wait awaits it"
+    )
+
+
+async def screen(options: argparse.Namespace, preferences: Preferences) -> int:
+    """Open the screen until the person leaves it."""
+    from hades_tui.app import HadesApp
+    from hades_tui.keymap import all_actions, checked_keymap
+
+    keymap = checked_keymap(preferences.keys, all_actions()) if preferences.keys else {}
+    theme = choose_look(options, preferences)
+    async with reached(options) as (client, obstacle):
+        run = await find(client, options.run, options.wait)
+        app = HadesApp(client, run=run, readonly=options.readonly, theme=theme, keymap=keymap, obstacle=obstacle)
+        with _ended_by_signals(lambda number: app.exit(return_code=128 + number)):
+            await app.run_async()
+        return app.return_code or ExitCode.OK
+
+
+async def find(client: Client, run: str | None, wait: bool) -> str | None:
+    """The id of the run that is meant; asking also tells whether a daemon is there."""
+    if run is not None:
+        return (await client.show(run)).run.id
+    if not wait:
+        await client.hello()
+    return None
+
+
+async def once(options: argparse.Namespace, preferences: Preferences) -> int:
+    """Print one look."""
+    from rich.console import Console
+
+    from hades_tui.once import as_json, look, write
+
+    theme = choose_look(options, preferences)
+    async with reached(options) as (client, _):
+        model = await look(client, options.run)
+    if options.json:
+        sys.stdout.write(as_json(model) + "\n")
+        return ExitCode.OK
+    size = shutil.get_terminal_size()  # COLUMNS, else the terminal's, else 80
+    console = Console(
+        width=options.width or size.columns, no_color=not theme.colours, legacy_windows=False, highlight=False
+    )
+    write(model, console, options.height)
+    return ExitCode.OK
+
+
+async def tap(options: argparse.Namespace) -> int:
+    """Print the event stream until it has brought so many lines, or for ever."""
+    from hades_tui.tap import stream
+
+    async with reached(options) as (client, _):
+        run = await find(client, options.run, options.wait)
+        printed = 0
+        async with contextlib.aclosing(stream(client, run, options.heartbeats)) as lines:
+            async for line in lines:
+                sys.stdout.write((line.json() if options.json else line.words()) + "\n")
+                sys.stdout.flush()
+                printed += line.event is not None
+                if printed == options.count:
+                    return ExitCode.OK
+    raise AssertionError("the stream has no end")
+
+
+def until_ended(coroutine: Coroutine[Any, Any, int]) -> int:
+    """Run it; what it opened is closed where a signal ends it as well."""
+
+    async def watched() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        came: list[int] = []
+
+        def end(number: int) -> None:
+            came.append(number)
+            task.cancel()
+
+        with _ended_by_signals(end):
+            try:
+                return await coroutine
+            except asyncio.CancelledError:
+                if not came:
+                    raise  # Ctrl-C, as asyncio.run has it
+                return 128 + came[0]
+
+    return asyncio.run(watched())
+
+
+@contextlib.contextmanager
+def _ended_by_signals(act: Callable[[int], object]) -> Iterator[None]:
+    """A hang-up and a request to end are heard instead of deadly; what was in force before is so again."""
+    loop = asyncio.get_running_loop()
+    for number in ENDING:
+        loop.add_signal_handler(number, act, number)
+    try:
+        yield
+    finally:
+        for number in ENDING:
+            loop.remove_signal_handler(number)
