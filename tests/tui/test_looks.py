@@ -116,6 +116,17 @@ def test_damage_and_absence_are_said() -> None:
     assert "no worker has restored one yet" in words
 
 
+@pytest.mark.parametrize(
+    ("state", "age", "late"),
+    [(RunState.RUNNING, 59.0, False), (RunState.RUNNING, 61.0, True), (RunState.PAUSED, 900.0, False)],
+)
+def test_a_late_commit_stands_out(state: RunState, age: float, late: bool) -> None:
+    run = a_run("one", state, seconds_per_generation=1.5)
+    kept = Checkpoints(generations=(1,), committed_at=NOW - age)
+    facts = health.checkpoint_facts(ShowResult(run=run, spec={}, checkpoints=kept), NOW)
+    assert (facts[0][2] == "warn") is late
+
+
 def test_many_ranges_are_counted() -> None:
     words = shown(generations=tuple(range(0, 2000, 50)))
     assert "40: 0, 50, 100, 150, 200, 250, … 28 more …" in words

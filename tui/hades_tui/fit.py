@@ -74,11 +74,12 @@ def fitted(line: Line, width: int) -> Line:
 def wrapped(text: str, width: int, first: int = 0) -> Iterator[str]:
     """A text in pieces of at most so many columns, the first of at most `first`; broken at spaces where there are any.
 
-    No character is lost but spaces at a break.
+    No character is lost but spaces at a break. Fewer than two columns do not do: a character may need as many.
     """
-    room = first or width
+    width = max(2, width)
+    room = max(2, first) if first else width
     while cell_len(text) > room:
-        piece = head(text, room) or text[0]
+        piece = head(text, room)
         if text[len(piece)] != " " and (space := piece.rfind(" ")) > room // 3:
             piece = piece[:space]
         yield piece.rstrip()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from hades_protocol.commands import ShowResult
 from hades_protocol.messages import Checkpoints, DaemonInfo
+from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_protocol.version import MAJOR, MINOR
 from hades_tui.fit import clean, length, wrapped
@@ -15,6 +16,9 @@ LABEL = 14
 MANY = 12
 """Ranges of kept generations that are listed; of more, those in the middle are counted."""
 
+SLOW_SECONDS, SLOW_FACTOR = 60.0, 10.0
+"""A commit is late after so many seconds, and so many times a generation's usual ones."""
+
 Fact = tuple[str, str, str]
 """Label, text, hue."""
 
@@ -22,7 +26,7 @@ Fact = tuple[str, str, str]
 def checkpoint_facts(shown: ShowResult, now: float) -> list[Fact]:
     """What a run could go on from. `now`: Unix time."""
     kept = shown.checkpoints
-    facts: list[Fact] = [("last commit", _last(shown, now), "text")]
+    facts: list[Fact] = [("last commit", _last(shown, now), "warn" if _is_slow(shown, now) else "text")]
     if kept.generations:
         facts.append(("size", f"{size_text(kept.bytes_newest)} the newest, {size_text(kept.bytes)} all", "text"))
         facts.append(("kept", _kept(kept), "text"))
@@ -139,6 +143,14 @@ def _last(shown: ShowResult, now: float) -> str:
         return "no checkpoint yet: it would begin anew"
     age = "" if kept.committed_at is None else f", {duration(now - kept.committed_at)} ago, {moment(kept.committed_at)}"
     return f"generation {kept.generations[-1]}{age}"
+
+
+def _is_slow(shown: ShowResult, now: float) -> bool:
+    """Whether a run that computes should have committed again by now."""
+    run, committed = shown.run, shown.checkpoints.committed_at
+    if run.state is not RunState.RUNNING or committed is None or run.seconds_per_generation is None:
+        return False
+    return now - committed > max(SLOW_SECONDS, SLOW_FACTOR * run.seconds_per_generation)
 
 
 def _kept(kept: Checkpoints) -> str:

@@ -61,7 +61,7 @@ def _laid_out(line: LogLine, form: str, width: int, search: str) -> Iterator[Lin
     text_hue = hue if line.level in ("error", "critical") else "text"
     for i, piece in enumerate(wrapped(clean(line.text), room)):
         start: Line = head if not i else [(" " * used, "text")]
-        yield [*start, *_with_hits(piece, search, text_hue)]
+        yield fitted([*start, *_with_hits(piece, search, text_hue)], width)
 
 
 def _with_hits(text: str, search: str, hue: str) -> Line:

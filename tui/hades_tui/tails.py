@@ -32,12 +32,12 @@ def tail_of(metrics: Iterable[GenerationMetrics]) -> Tail:
 def levels(tail: Tail, width: int, steps: int) -> Sequence[int | None]:
     """Height of each of `width` columns, 0 to steps - 1; None where nothing is known.
 
-    The newest generation stands at the right. A column is the mean of its generations, and the lowest and highest
-    column span the steps; without any difference all stand in the middle.
+    The newest generation stands at the right. A column is the mean of its generations, as few as suffice, and the
+    lowest and highest column span the steps; without any difference all stand in the middle.
     """
     if not tail or width < 1:
         return [None] * max(0, width)
-    per_column = -(-REACH // width)
+    per_column = -(-(tail[-1][0] - tail[0][0] + 1) // width)
     sums = [(0.0, 0)] * width
     for generation, mean in tail:
         column = width - 1 - (tail[-1][0] - generation) // per_column
