@@ -19,7 +19,7 @@ from tests.helpers.specs import tiny
 
 INSIDE = "HADES_TEST_NAMESPACE"
 
-SPEC = spec_to_dict(tiny(evolution={"generations": 150}, resources={"devices": 2}))
+SPEC = spec_to_dict(tiny(evolution={"generations": 100}, resources={"devices": 2}))
 """A real run of CartPole-v1: some seconds of real generations, each with a real checkpoint."""
 
 
@@ -42,26 +42,12 @@ def home() -> Iterator[Home]:
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The compilation cache of all real workers here."""
-    return tmp_path_factory.mktemp("jax")
-
-
-@pytest.fixture
-def real_home(home: Home, compiled: Path) -> Home:
-    """A home for real workers, which find their programs compiled."""
-    home.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
-    return home
-
-
-@pytest.fixture(scope="session")
-def made(compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Directories of two runs of SPEC: one `finished` that nothing happened to, and one `paused` on its way."""
     with a_home() as home:
-        home.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
         daemon = home.daemon("--slots", "2")
         runs = {"paused": submit(home), "finished": submit(home)}
-        home.reaches(runs["paused"], RunState.RUNNING, 30, seconds=240)
+        home.reaches(runs["paused"], RunState.RUNNING, 50, seconds=240)
         home.ask(commands.Pause, run=runs["paused"])
         home.reaches(runs["paused"], RunState.PAUSED)
         home.reaches(runs["finished"], RunState.FINISHED, seconds=240)
@@ -94,13 +80,12 @@ def small_disk() -> Iterator[SmallDisk | None]:
 
 
 @pytest.fixture
-def small_home(small_disk: SmallDisk, compiled: Path) -> Iterator[Home | None]:
-    """A home on the small disk; compiled programs are elsewhere."""
+def small_home(small_disk: SmallDisk) -> Iterator[Home | None]:
+    """A home on the small disk; the compilation cache of all tests is elsewhere."""
     if small_disk is None:
         yield None
         return
     home = Home(small_disk.directory)
-    home.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
     try:
         yield home
     finally:

@@ -48,16 +48,22 @@ def test_a_run_survives_a_full_disk_and_goes_on_by_itself(
     assert changes == ["submitted", "out of room", "room again", "finished"]
 
 
+def full(directory: Path, line: int) -> OSError | None:
+    """Append a line; the error where there is no room for it."""
+    try:
+        records.record_seam(directory, line, "resume", "x" * 300, bit_exact=True)
+    except OSError as error:
+        return error
+    return None
+
+
 def test_lines_of_metrics_survive_a_full_disk_whole(small_disk: SmallDisk) -> None:
     path = small_disk.directory / "seams.jsonl"
     small_disk.fill(leave=4 * 4096)
     written = 0
-    try:
-        while True:
-            records.record_seam(small_disk.directory, written, "resume", "x" * 300, bit_exact=True)
-            written += 1
-    except OSError as error:
-        assert disk.is_full(error)
+    while (error := full(small_disk.directory, written)) is None:
+        written += 1
+    assert disk.is_full(error)
     assert written > 10
     small_disk.clear()
     records.record_seam(small_disk.directory, written, "resume", "there is room again", bit_exact=True)
@@ -108,7 +114,7 @@ def test_the_daemon_survives_a_full_disk_and_refuses_new_runs_in_one_line(
 
 def test_without_a_daemon_start_on_a_full_disk_is_one_line(small_home: Home, small_disk: SmallDisk) -> None:
     small_home.paths.make_private()
-    small_disk.remount(f"nr_inodes={small_disk.files}")  # not even an empty file can be made
+    small_disk.allow_files(small_disk.files)  # not even an empty file can be made
     done = small_home.hadesd("start", "--env", "CartPole-v1")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
@@ -144,14 +150,14 @@ def test_a_queued_run_whose_worker_has_no_room_for_its_log_waits_for_room(
     second = small_home.start(milliseconds=100)
     pid = small_home.reaches(first, S.RUNNING, 1).worker_pid
     assert pid is not None
-    small_disk.remount(f"nr_inodes={small_disk.files}")
+    small_disk.allow_files(small_disk.files)
     os.kill(pid, signal.SIGKILL)
     waiting = small_home.reaches(second, S.PAUSED)
     assert waiting.reason == (
         f"no room on {small_home.paths.runs / second} (no further file can be made on it): no worker was started; "
         "the run goes on by itself when there is room"
     )
-    small_disk.remount("nr_inodes=100000")
+    small_disk.allow_files(100_000)
     until(lambda: small_home.show(second).state != S.PAUSED, "it goes on by itself")
     small_home.ask(commands.Cancel, run=first)
     small_home.reaches(second, S.RUNNING, 1)

@@ -11,17 +11,17 @@ from tests.helpers.fake_worker import BEHAVIOURS
 S = RunState
 
 
-def test_a_run_survives_a_worker_that_was_stopped_with_sigstop(real_home: Home, twin: dict[str, bytes]) -> None:
-    real_home.daemon("--silence", "6")
-    run = submit(real_home)
-    stopped = real_home.reaches(run, S.RUNNING, 10).worker_pid
+def test_a_run_survives_a_worker_that_was_stopped_with_sigstop(home: Home, twin: dict[str, bytes]) -> None:
+    home.daemon("--silence", "6")
+    run = submit(home)
+    stopped = home.reaches(run, S.RUNNING, 10).worker_pid
     assert stopped is not None
     os.kill(stopped, signal.SIGSTOP)
-    backoff = real_home.reaches(run, S.BACKOFF)
+    backoff = home.reaches(run, S.BACKOFF)
     assert backoff.reason.startswith("the worker gave no sign of life for ")
-    done = real_home.reaches(run, S.FINISHED)
+    done = home.reaches(run, S.FINISHED)
     assert done.restarts == 1
-    assert results(real_home.paths.runs / run) == twin
+    assert results(home.paths.runs / run) == twin
 
 
 def test_a_run_survives_a_worker_that_beats_but_commits_no_more(home: Home) -> None:

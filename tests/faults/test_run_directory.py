@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
-from tests.faults.conftest import put, results, submit
+from tests.faults.conftest import results, submit
 from tests.helpers.daemon import Home, until
 from tests.helpers.small_disk import SmallDisk
 
@@ -14,44 +14,44 @@ S = RunState
 
 
 def test_a_run_survives_a_file_system_that_becomes_read_only(
-    small_disk: SmallDisk, real_home: Home, twin: dict[str, bytes]
+    small_disk: SmallDisk, home: Home, twin: dict[str, bytes]
 ) -> None:
     """The state directory stays writable: only the runs lie on the disk that turns read-only."""
-    real_home.paths.make_private()
-    real_home.paths.runs.rmdir()
-    real_home.paths.runs.symlink_to(small_disk.directory)
-    real_home.daemon()
-    run = submit(real_home)
-    real_home.reaches(run, S.RUNNING, 20)
-    small_disk.remount("ro")
-    failed = real_home.reaches(run, S.FAILED)
-    directory = real_home.paths.runs / run
+    home.paths.make_private()
+    home.paths.runs.rmdir()
+    home.paths.runs.symlink_to(small_disk.directory)
+    home.daemon()
+    run = submit(home)
+    home.reaches(run, S.RUNNING, 20)
+    small_disk.make_read_only()
+    failed = home.reaches(run, S.FAILED)
+    directory = home.paths.runs / run
     assert f"its directory cannot be written: {directory}; put that right, then 'hadesd resume {run}'" in failed.reason
     assert failed.restarts == 0, "it is not tried again and again"
-    refused = real_home.hadesd("resume", run)
+    refused = home.hadesd("resume", run)
     assert refused.stderr.splitlines() == [
         f"hadesd: cannot write {directory}/run.json (its directory cannot be written: {directory}), so nothing was done"
     ]
-    small_disk.remount("rw")
-    assert real_home.hadesd("resume", run).returncode == 0
-    real_home.reaches(run, S.FINISHED)
+    small_disk.make_writable()
+    assert home.hadesd("resume", run).returncode == 0
+    home.reaches(run, S.FINISHED)
     assert results(directory) == twin
 
 
 def test_a_run_survives_that_its_directory_is_moved_away_and_back(
-    real_home: Home, twin: dict[str, bytes], tmp_path: Path
+    home: Home, twin: dict[str, bytes], tmp_path: Path
 ) -> None:
-    real_home.daemon()
-    run = submit(real_home)
-    real_home.reaches(run, S.RUNNING, 20)
-    directory = real_home.paths.runs / run
+    home.daemon()
+    run = submit(home)
+    home.reaches(run, S.RUNNING, 20)
+    directory = home.paths.runs / run
     shutil.move(directory, tmp_path / run)
-    failed = real_home.reaches(run, S.FAILED)
+    failed = home.reaches(run, S.FAILED)
     assert f"its directory is gone: {directory}; put that right, then 'hadesd resume {run}'" in failed.reason
     assert failed.restarts == 0
     shutil.move(tmp_path / run, directory)
-    assert real_home.hadesd("resume", run).returncode == 0
-    real_home.reaches(run, S.FINISHED)
+    assert home.hadesd("resume", run).returncode == 0
+    home.reaches(run, S.FINISHED)
     assert results(directory) == twin
 
 
@@ -103,16 +103,17 @@ def test_a_daemon_survives_a_run_whose_metrics_cannot_be_read(home: Home) -> Non
     assert any(line["event"] == "cannot read a line file" for line in home.log())
 
 
-def test_a_paused_run_whose_directory_came_back_goes_on(
-    real_home: Home, made: dict[str, Path], twin: dict[str, bytes], tmp_path: Path
-) -> None:
-    directory = put(real_home, made["paused"])
-    run = directory.name
-    real_home.daemon()
+def test_a_paused_run_whose_directory_came_back_goes_on(home: Home, tmp_path: Path) -> None:
+    home.fake_daemon()
+    run = home.start(generations=20, milliseconds=100)
+    home.reaches(run, S.RUNNING, 2)
+    home.ask(commands.Pause, run=run)
+    home.reaches(run, S.PAUSED)
+    directory = home.paths.runs / run
     shutil.move(directory, tmp_path / run)
-    until(lambda: "its directory is gone" in real_home.show(run).reason, "it says so")
+    until(lambda: "its directory is gone" in home.show(run).reason, "it says so")
     shutil.move(tmp_path / run, directory)
-    until(lambda: "its directory is gone" not in real_home.show(run).reason, "it no longer says so")
-    assert real_home.hadesd("resume", run).returncode == 0
-    real_home.reaches(run, S.FINISHED)
-    assert results(directory) == twin
+    until(lambda: "its directory is gone" not in home.show(run).reason, "it no longer says so")
+    assert home.hadesd("resume", run).returncode == 0
+    home.reaches(run, S.FINISHED)
+    assert home.generations(run) == list(range(1, 21))

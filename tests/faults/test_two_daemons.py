@@ -26,15 +26,13 @@ def test_of_daemons_that_are_started_at_once_one_survives_and_serves(home: Home)
             assert "a daemon already runs for" in refused
 
 
-def test_a_worker_started_by_hand_waits_until_the_daemons_worker_lets_go(
-    real_home: Home, twin: dict[str, bytes]
-) -> None:
-    real_home.daemon()
-    run = submit(real_home)
-    real_home.reaches(run, S.RUNNING, 5)
-    directory = real_home.paths.runs / run
-    mine = real_home.spawn([sys.executable, "-m", "hadesd.worker", str(directory)])
-    shown = real_home.reaches(run, S.FINISHED)
+def test_a_worker_started_by_hand_waits_until_the_daemons_worker_lets_go(home: Home, twin: dict[str, bytes]) -> None:
+    home.daemon()
+    run = submit(home)
+    home.reaches(run, S.RUNNING, 5)
+    directory = home.paths.runs / run
+    mine = home.spawn([sys.executable, "-m", "hadesd.worker", str(directory)])
+    shown = home.reaches(run, S.FINISHED)
     assert shown.restarts == 0
     assert results(directory) == twin
     assert mine.wait(60) == 0, "it found the run finished"

@@ -22,7 +22,7 @@ from hades_protocol.run_state import RunState
 
 FAKE_DAEMON = Path(__file__).with_name("fake_daemon.py")
 BIN = Path(sys.executable).parent
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 T = TypeVar("T")
 

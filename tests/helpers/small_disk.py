@@ -16,6 +16,7 @@ class SmallDisk:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._ballast = directory / "ballast"
+        self._layers = 0
 
     @property
     def free(self) -> int:
@@ -40,9 +41,33 @@ class SmallDisk:
         """Give the room back."""
         self._ballast.unlink()
 
-    def remount(self, options: str) -> None:
-        """`ro` or `rw`, which bind root too; `nr_inodes=N`: how many files there may be."""
-        _mount("-o", f"remount,{options}", str(self.directory))
+    def allow_files(self, number: int) -> None:
+        """How many files and directories there may be."""
+        _mount("-o", f"remount,nr_inodes={number}", str(self.directory))
+
+    def make_read_only(self) -> None:
+        """From now on nothing is opened for writing or made, by root neither.
+
+        A mount of the same files is laid over this one: the kernel does not turn a file system read-only while
+        somebody has a file of it open for writing, as a worker has its log.
+        """
+        with tempfile.TemporaryDirectory(prefix="hades-", dir="/tmp") as aside:
+            _mount("--bind", str(self.directory), aside)
+            _mount("-o", "remount,bind,ro", aside)
+            _mount("--bind", aside, str(self.directory))
+            _unmount(aside)
+        self._layers += 1
+
+    def make_writable(self) -> None:
+        """Undo make_read_only."""
+        _unmount(str(self.directory))
+        self._layers -= 1
+
+    def close(self) -> None:
+        """Unmount it."""
+        while self._layers:
+            self.make_writable()
+        _unmount(str(self.directory))
 
 
 def can_mount() -> bool:
@@ -67,10 +92,11 @@ def a_small_disk(size: int = 32 * MIB) -> Iterator[SmallDisk]:
     """A tmpfs of that many bytes, below /tmp: pytest's own directories are too long for a socket's path."""
     directory = Path(tempfile.mkdtemp(prefix="hades-", dir="/tmp"))
     _mount("-t", "tmpfs", "-o", f"size={size},mode=0700", "hades", str(directory))
+    disk = SmallDisk(directory)
     try:
-        yield SmallDisk(directory)
+        yield disk
     finally:
-        _unmount(str(directory))
+        disk.close()
         directory.rmdir()
 
 
