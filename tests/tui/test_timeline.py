@@ -89,7 +89,7 @@ def test_a_run_that_went_back_takes_what_lies_after_with_it() -> None:
     assert after.at is None
     assert after.kept == (30, 60)
     assert after.datasets == {}
-    assert "generation 90 is void" in text_of(after, 70)
+    assert "90 is void" in text_of(after, 70)
     before = times.cut(timeline, 100)
     assert (before.at, set(before.datasets)) == (90, {90})
 

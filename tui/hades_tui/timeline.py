@@ -108,7 +108,7 @@ def with_failure(timeline: Timeline, generation: int, why: str) -> Timeline:
 def cut(timeline: Timeline, generation: int) -> Timeline:
     """The run went back to a generation: what lies after it is void, and will come again."""
     gone = [g for g in (timeline.at, timeline.base) if g is not None and g > generation]
-    note = f"generation {gone[0]} is void: the run went back to {generation}" if gone else timeline.note
+    note = f"{gone[0]} is void: the run went back to {generation}" if gone else timeline.note
     return msgspec.structs.replace(
         timeline,
         kept=None if timeline.kept is None else tuple(g for g in timeline.kept if g <= generation),
@@ -163,6 +163,8 @@ def slider_line(timeline: Timeline, newest: int, width: int, glyphs: Glyphs, *, 
     else:
         room = width - length(line) - length(tail) - len(" of ")
         line += [(" of ", "dim"), *_numbers(timeline, newest, at, max(8, room), glyphs)]
+    if timeline.note and length(line) + length(tail) > width:
+        return [(timeline.note, "warn")]
     return [*line, *tail]
 
 

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from hades_tui import pairs_view as views
 from hades_tui import palette
 from hades_tui.fitness import centred
-from hades_tui.glyphs import UNICODE, Glyphs, pictured
+from hades_tui.glyphs import Glyphs, pictured
 from hades_tui.look import Look
 from hades_tui.model import Model
 from hades_tui.pairs import PairTable
@@ -67,9 +67,8 @@ class PairsPanel(ScrollView, can_focus=True):
             super().__init__()
             self.panel, self.question = panel, question
 
-    def __init__(self, *, id: str | None = None, glyphs: Glyphs = UNICODE) -> None:
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.glyphs = glyphs
         self.table: PairTable | None = None
         self.view = PairsView()
         self.past = Past()
@@ -81,7 +80,10 @@ class PairsPanel(ScrollView, can_focus=True):
         self._made = 0  # tables so far: what a picture is of
         self._pictures: dict[str, tuple[object, list[Line]]] = {}
 
-    # what is shown -----------------------------------------------------------------------------------------------
+    @property
+    def glyphs(self) -> Glyphs:
+        """What the terminal has of characters."""
+        return palette.look().glyphs
 
     def update_model(self, model: Model) -> None:
         """Draw another model."""
@@ -116,14 +118,15 @@ class PairsPanel(ScrollView, can_focus=True):
         """Put everything in order and draw it, unless it is drawn as it is."""
         table, run, past = self.table, self._model.run, self.past
         state = (self._made, self.view, past.timeline, past.newest, past.is_asking, self._shown.absence)
-        key = (*state, self.size, self.has_focus, self.glyphs.braille, run.id if run is not None else "")
+        key = (*state, self.size, self.has_focus, palette.generation(), run.id if run is not None else "")
         if key == self._drawn:
             return
         self._drawn = key
         if table is not None and run is not None:
             self.view = views.fitting(self.view, table, views.modes(table, run.env))
             self._order = views.order(self.view, table)
-            self._lines = self._lines if self._lines and self._lines.table is table else TableLines(table, self.glyphs)
+            if self._lines is None or self._lines.table is not table or self._lines.glyphs is not self.glyphs:
+                self._lines = TableLines(table, self.glyphs)
         text = views.title_text(run, self._shown.dataset, self._shown.base)
         self.border_title = title(pictured(text, self.glyphs))
         self.border_subtitle = ""
@@ -170,8 +173,6 @@ class PairsPanel(ScrollView, can_focus=True):
         picture = self._picture_height()
         return (picture + 1 if picture else 0) + self._has_slider
 
-    # the lines ---------------------------------------------------------------------------------------------------
-
     def render_line(self, y: int) -> Strip:
         """A line of the view, of the drawing below it, or the slider's."""
         width, height = self.size
@@ -211,17 +212,14 @@ class PairsPanel(ScrollView, can_focus=True):
         table, run = self.table, self._model.run
         assert table is not None
         assert run is not None
-        theme = palette.chosen()
-        key = (self._made, self.view, width, height, palette.generation(), self.glyphs.braille)
+        key = (self._made, self.view, width, height, palette.generation())
         known = self._pictures.get(kind)
         if known is not None and known[0] == key:
             return known[1]
-        look = Look(self.glyphs, theme.colours and not theme.ansi)
+        look = Look(self.glyphs, palette.look().colours and not palette.chosen().ansi)  # sixteen paint no picture
         lines = views.picture(kind, table, run.env, (self._order, self.view.spot), Size(width, height), look)
         self._pictures[kind] = (key, lines)
         return lines
-
-    # keys --------------------------------------------------------------------------------------------------------
 
     def on_focus(self) -> None:
         """Whoever looks at the pairs may want older ones."""

@@ -19,7 +19,7 @@ class TableLines:
 
     def __init__(self, table: PairTable, glyphs: Glyphs) -> None:
         self.table = table
-        self._glyphs = glyphs
+        self.glyphs = glyphs
         self._offsets = offsets(table.columns)
 
     @property
@@ -39,7 +39,7 @@ class TableLines:
 
     def titles(self, sorted_by: PairColumn | None, reverse: bool, scroll: int, width: int, base: Style) -> Strip:
         """The line of titles; a sign stands behind that of the column which the pairs are sorted by, if any."""
-        sign = self._glyphs.down if reverse else self._glyphs.up
+        sign = self.glyphs.down if reverse else self.glyphs.up
 
         def cells(columns: list[PairColumn]) -> Line:
             line: Line = []
@@ -59,8 +59,8 @@ class TableLines:
             for column in columns:
                 text, hue = self.table.cell(pair, column)
                 text = text.ljust(column.width) if column.kind == "label" else text.rjust(column.width)
-                mark = self._glyphs.right if cursor and column.kind == "index" else " "
-                line += [(pictured(text, self._glyphs), hue), (mark, "label" if mark != " " else "text")]
+                mark = self.glyphs.right if cursor and column.kind == "index" else " "
+                line += [(pictured(text, self.glyphs), hue), (mark, "label" if mark != " " else "text")]
             return line
 
         frozen, moving = self._split(scroll, width)
