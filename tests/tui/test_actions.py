@@ -493,13 +493,13 @@ async def test_an_evaluation_is_told_when_it_ends_or_fails(server: ProtocolServe
         await until(pilot, lambda: bool(app.model.jobs))
         (job,) = app.model.jobs
         await until(pilot, lambda: "evaluating cartpole-1" in shown(app, TopLine))
-        await until(pilot, lambda: any("evaluate of cartpole-1 has begun" in notice for notice in notices(app)))
+        await until(pilot, lambda: any("evaluation of cartpole-1 has begun" in notice for notice in notices(app)))
         server.do(lambda: server.daemon.end_job(job.id, "482.3 ± 3.1"))
-        await until(pilot, lambda: "evaluate of cartpole-1: 482.3 ± 3.1" in notices(app))
+        await until(pilot, lambda: "evaluation of cartpole-1: 482.3 ± 3.1" in notices(app))
         await until(pilot, lambda: "evaluating" not in shown(app, TopLine))
         begun = server.do(lambda: server.daemon.begin_job(CARTPOLE, "evaluate"))
         server.do(lambda: server.daemon.end_job(begun.job.id, "out of memory", state="failed"))
-        await until(pilot, lambda: "evaluate of cartpole-1 failed: out of memory" in notices(app))
+        await until(pilot, lambda: "evaluation of cartpole-1 failed: out of memory" in notices(app))
 
 
 async def test_a_note_begins_with_the_present_one_and_can_be_taken_away(server: ProtocolServer) -> None:

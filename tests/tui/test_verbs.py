@@ -141,13 +141,22 @@ def test_what_ended_before_the_screen_opened_is_old_but_what_ended_in_a_gap_is_t
     gap = apply(first, msgspec.structs.replace(old, jobs=(*old.jobs, a_job("b", "failed"))))
     assert [job.id for job in jobs.ended(first, gap)] == ["b"]
     other = msgspec.structs.replace(seen.daemon, session="session-2")
-    assert jobs.ended(first, apply(first, msgspec.structs.replace(old, daemon=other, jobs=(a_job("c", "done"),)))) == ()
+    restarted = msgspec.structs.replace(old, daemon=other, jobs=(a_job("c", "done"),))
+    assert jobs.ended(first, apply(first, restarted)) == ()
+
+
+def test_a_job_does_not_outlive_its_daemon_in_silence() -> None:
+    running = heard(model(), a_job("a"))
+    assert running.daemon is not None
+    other = msgspec.structs.replace(running.daemon, session="session-2")
+    (lost,) = jobs.ended(running, apply(running, SnapshotResult(daemon=other, seq=1, runs=running.runs)))
+    assert jobs.ended_text(lost) == "evaluation of cartpole-1 lost: the daemon was restarted; ask again"
 
 
 def test_the_end_of_a_job_in_words() -> None:
-    assert jobs.ended_text(a_job("a", "done", text="482.3 ± 3.1")) == "evaluate of cartpole-1: 482.3 ± 3.1"
-    assert jobs.ended_text(a_job("a", "failed", text="no room")) == "evaluate of cartpole-1 failed: no room"
-    assert jobs.ended_text(a_job("a", "done", path="/x.npz")) == "evaluate of cartpole-1\n/x.npz"
+    assert jobs.ended_text(a_job("a", "done", text="482.3 ± 3.1")) == "evaluation of cartpole-1: 482.3 ± 3.1"
+    assert jobs.ended_text(a_job("a", "failed", text="no room")) == "evaluation of cartpole-1 failed: no room"
+    assert jobs.ended_text(a_job("a", "done", path="/x.npz")) == "evaluation of cartpole-1\n/x.npz"
     assert "has begun" in jobs.begun_text(a_job("a"))
 
 

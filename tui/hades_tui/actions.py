@@ -25,7 +25,10 @@ from hades_tui.verbs import EXPORT, FORK, NOTE, RESIZE, VERBS, Verb, done_text, 
 from hades_tui.widgets.fitness_panel import FitnessPanel
 
 NOTICE_SECONDS = 15.0
-"""How long refusals and results stay; everything else goes sooner."""
+"""How long the daemon's refusals stay; everything else goes sooner, but for"""
+
+RESULT_SECONDS = 60.0
+"""what came of a job: nothing else says it, and somebody may want to copy a path."""
 
 KEYS = {
     "P": ("pause", "Pause: finish the generation, commit, free the device"),
@@ -134,7 +137,7 @@ class ActingApp(App[None]):
         """Notices of the jobs that have ended since another model."""
         for job in jobs.ended(before, self.model):
             severity: SeverityLevel = "information" if job.state == "done" else "error"
-            self.notify(jobs.ended_text(job), severity=severity, timeout=NOTICE_SECONDS, markup=False)
+            self.notify(jobs.ended_text(job), severity=severity, timeout=RESULT_SECONDS, markup=False)
 
     def _say_no(self, why: str) -> None:
         self.notify(why, severity="warning", markup=False)

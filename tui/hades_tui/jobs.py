@@ -1,5 +1,7 @@
 """Jobs that the daemon does beside a run, as notices. Pure."""
 
+from msgspec.structs import replace
+
 from hades_protocol.messages import Job
 from hades_tui.model import Model
 
@@ -7,6 +9,7 @@ RUNNING = "running"
 
 
 WORKING = {"export": "exporting", "evaluate": "evaluating"}
+NOUNS = {"export": "export", "evaluate": "evaluation"}
 
 
 def working_text(job: Job) -> str:
@@ -16,22 +19,32 @@ def working_text(job: Job) -> str:
 
 def begun_text(job: Job) -> str:
     """A job was asked for."""
-    return f"{job.verb} of {job.run} has begun; its result is told here"
+    return f"{_noun(job)} of {job.run} has begun; its result is told here"
 
 
 def ended_text(job: Job) -> str:
     """What came of a job."""
-    parts = [f"{job.verb} of {job.run}{'' if job.state == 'done' else f' {job.state}'}: {job.text}".removesuffix(": ")]
+    parts = [
+        f"{_noun(job)} of {job.run}{'' if job.state == 'done' else f' {job.state}'}: {job.text}".removesuffix(": ")
+    ]
     if job.path and job.path not in job.text:
         parts.append(job.path)
     return "\n".join(parts)
 
 
 def ended(before: Model, after: Model) -> tuple[Job, ...]:
-    """Jobs that ended between two models of one daemon session; those that ended before the first one are old."""
-    if before.daemon is None or after.daemon is None or before.daemon.session != after.daemon.session:
+    """Jobs that ended between two models; those that ended before the first one are old."""
+    if before.daemon is None or after.daemon is None or before.jobs is after.jobs:
         return ()
-    if before.jobs is after.jobs:
-        return ()
+    if before.daemon.session != after.daemon.session:
+        return tuple(
+            replace(job, state="lost", text="the daemon was restarted; ask again")
+            for job in before.jobs
+            if job.state == RUNNING
+        )
     over = {job.id for job in before.jobs if job.state != RUNNING}
     return tuple(job for job in after.jobs if job.state != RUNNING and job.id not in over)
+
+
+def _noun(job: Job) -> str:
+    return NOUNS.get(job.verb, job.verb)

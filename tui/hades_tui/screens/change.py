@@ -125,6 +125,8 @@ class ChangeScreen(SendingDialog):
         edited = tuple(self.form.texts) if self.form is not None else ()
         lines = answer_lines(self._answer, edited) if isinstance(self._answer, ChangeResult) else []
         self.query_one("#outcome", Static).update(text_of_lines(lines))
+        box = self.query_one("#outcome-box", VerticalScroll)
+        box.can_focus = box.max_scroll_y > 0  # the tab key stops here only where there is something to scroll
 
 
 def text_of_lines(lines: list[Line]) -> Text:
