@@ -94,7 +94,7 @@ class MainScreen(Screen[None]):
         pairs = self._pairs
         width, height = self.size
         gpus = self._gpus.natural_height(width, height) if self._zoomed in ("", "gpus") else 0
-        key = (self.size, runs, self._runs.natural_height, gpus, pairs.natural_size, self._zoomed)
+        key = (self.size, runs, self._runs.natural_height, gpus, pairs.natural_size, pairs.picture_rows, self._zoomed)
         if key == self._arranged_for:
             return
         self._arranged_for = key
@@ -118,7 +118,8 @@ class MainScreen(Screen[None]):
             aside.styles.height = "1fr" if full else max(5, min(table.height + 3, below * 4 // 10))
         facts = wide and runs > 0 and not full and below - (table.height + 3) >= FACTS_ROWS
         self._facts.display = facts
-        pairs.styles.height = table.height + 3 if facts else "1fr"
+        picture = pairs.picture_rows if below - (table.height + 3) - FACTS_ROWS >= pairs.picture_rows else 0
+        pairs.styles.height = table.height + 3 + picture if facts else "1fr"
 
     def action_logarithmic(self) -> None:
         """Change the curve's scale."""

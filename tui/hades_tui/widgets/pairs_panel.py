@@ -147,13 +147,13 @@ class PairsPanel(ScrollView, can_focus=True):
 
     @property
     def picture_rows(self) -> int:
-        """Lines that a drawing below the table would take; 0 where there is none."""
+        """Lines that a blank and a drawing below the table would take; 0 where there is none."""
         table, run = self.table, self._model.run
-        return PICTURE_ROWS if table and run and views.drawing_for(table, run.env) is not None else 0
+        return PICTURE_ROWS + 1 if table and run and views.drawing_for(table, run.env) is not None else 0
 
     @property
     def _has_slider(self) -> bool:
-        if not self.past.has_pairs:
+        if not self.past.has_pairs or not self.past.newest:
             return False
         moved = self.past.timeline.at is not None or self.past.timeline.base is not None
         return moved or self.has_focus or self.size.height >= 5
