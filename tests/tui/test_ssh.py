@@ -67,6 +67,11 @@ def _lives(pid: int) -> bool:
     return state != "Z"
 
 
+def _listens(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
 def soon(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -100,7 +105,7 @@ def _sshd(directory: Path) -> Iterator[str]:
         pytest.skip(f"sshd cannot run here: {tried.stderr.strip()}")
     server = subprocess.Popen([program, "-D", "-e", "-f", directory / "sshd_config"], stderr=subprocess.DEVNULL)
     try:
-        soon(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, "sshd listens")
+        soon(lambda: _listens(port), "sshd listens")
         yield f"{client} -F {directory}/ssh_config"
     finally:
         server.terminate()
