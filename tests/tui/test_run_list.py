@@ -47,13 +47,13 @@ async def test_the_filter_narrows_while_it_is_typed(server: ProtocolServer) -> N
         await pilot.press(*"state:p")
         await until(pilot, lambda: listed(runs) == [HOPPER])
         assert "1 of 3 with 'state:p'" in str(runs.border_title)
-        assert f"{CARTPOLE} is selected, and hidden by the filter" in str(runs.border_title)
+        assert f"hides the selected {CARTPOLE}" in str(runs.border_title)
         await pilot.press("enter")
         await until(pilot, lambda: app.focused is runs and not runs.filter_line.display)
         assert app.model.selected == CARTPOLE
         await pilot.press("j")
         await until(pilot, lambda: app.model.selected == HOPPER)
-        assert "hidden" not in str(runs.border_title)
+        assert "hides" not in str(runs.border_title)
         await pilot.press("escape")
         await until(pilot, lambda: len(listed(runs)) == 3)
         assert str(runs.border_title) == "Runs"
@@ -174,6 +174,19 @@ async def test_gpus_have_a_panel_where_there_are_any(server: ProtocolServer) -> 
         await until(pilot, lambda: not panel.display)
 
 
+async def test_reasons_stand_below_their_runs_only_where_all_find_room(server: ProtocolServer) -> None:
+    """A short list shows runs; a zoomed one why they wait as well."""
+    async with live(server, size=(60, 24)) as (app, pilot):
+        runs = app.query_one(RunList)
+        await until(pilot, lambda: ANT in shown(app, RunList))
+        assert "out of memory" not in shown(app, RunList)
+        await pilot.press("z")
+        await until(pilot, lambda: "└ out of memory" in shown(app, RunList))
+        await pilot.press("z")
+        await until(pilot, lambda: "out of memory" not in shown(app, RunList))
+        assert runs.natural_height == 3 + 3 + 1
+
+
 async def test_text_from_outside_commands_no_terminal(tmp_path: Path) -> None:
     daemon = FakeDaemon(runs=(a_run("one", RunState.FAILED, reason="bad\x1b[2J[red]news"),))
     with serving(tmp_path, daemon) as server:
@@ -191,4 +204,4 @@ async def test_a_run_that_leaves_hands_the_selection_on(server: ProtocolServer) 
         server.do(lambda: setattr(server.daemon, "session", "another"))
         await until(pilot, lambda: listed(runs) == [])
         assert app.model.selected == CARTPOLE
-        assert f"0 of 2 with 'ant' · {CARTPOLE} is selected" in str(runs.border_title)
+        assert f"0 of 2 with 'ant' · hides the selected {CARTPOLE}" in str(runs.border_title)

@@ -216,7 +216,7 @@ def list_title(arrangement: Arrangement, order: Order, selected: str | None) -> 
         return "Runs"
     text = f"Runs · {arrangement.passed} of {arrangement.total} with '{clean(order.filter.strip())}'"
     if selected is not None and arrangement.row_of(selected) is None:
-        text += f" · {clean(selected)} is selected, and hidden by the filter"
+        text += f" · hides the selected {clean(selected)}"
     return text
 
 

@@ -69,6 +69,7 @@ class RunList(ScrollView, can_focus=True):
         self._shape = table.Layout()
         self._listed: set[str] = set()
         self._lines: list[tuple[Row, bool]] = []  # (row, whether it is its second line)
+        self._wanted = 0
         self._drawn: list[Drawn] = []
         self._strips: dict[Drawn, Strip] = {}
         self._generation = palette.generation()
@@ -76,8 +77,8 @@ class RunList(ScrollView, can_focus=True):
 
     @property
     def natural_height(self) -> int:
-        """Lines that the whole list takes, with its border."""
-        return max(1, len(self._lines)) + 3
+        """Lines that the whole list takes, with its border and with reasons below their runs."""
+        return max(1, self._wanted) + 3
 
     def update_model(self, model: Model) -> None:
         """Draw another model."""
@@ -99,7 +100,10 @@ class RunList(ScrollView, can_focus=True):
         same = before.width == width and listed == self._listed
         self._listed = listed
         self._shape = table.layout(rows, width, before.known if same else None)
-        self._lines = [(row, second) for row in rows for second in self._lines_of(row)]
+        lines = [(row, second) for row in rows for second in self._lines_of(row)]
+        self._wanted = len(lines)
+        fits = len(lines) < self.size.height  # else runs are more than reasons, which the panel below tells
+        self._lines = lines if fits else [(row, False) for row in rows]
         drawn = [self._drawn_from(row, second) for row, second in self._lines]
         self._show(drawn, everything=self._shape != before or len(drawn) != len(self._drawn) or not rows)
         if follow or self.arrangement.row_of(model.selected) != at:
