@@ -208,6 +208,7 @@ async def test_what_makes_no_sense_is_refused_in_words(server: ProtocolServer, k
 async def test_a_daemon_that_refuses_is_quoted(server: ProtocolServer) -> None:
     """The run paused on its own while the dialog was open: the daemon sees the state that was expected."""
     async with live(server) as (app, pilot):
+        server.do(lambda: setattr(server, "_heartbeat", 3600.0))  # which would tell the screen that it missed something
         await pilot.press("P")
         server.lose(lambda: server.daemon.change(a_run(CARTPOLE, RunState.PAUSED)))
         await pilot.press("y")
