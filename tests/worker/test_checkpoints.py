@@ -57,6 +57,22 @@ def test_what_comes_back_is_what_was_saved_to_the_bit(tmp_path):
     assert passed_over == []
 
 
+def test_a_dataset_lies_beside_the_state_and_nothing_is_restored_from_it(tmp_path):
+    kept = store(tmp_path, keep_newest=3)
+    kept.save(state(1), 1, {})  # as older versions did, and as method es does
+    kept.save(state(2), 2, {}, b"an npz")
+    assert not (tmp_path / "checkpoints/1/dataset.npz").exists()
+    assert (tmp_path / "checkpoints/2/dataset.npz").read_bytes() == b"an npz"
+    (tmp_path / "checkpoints/2/dataset.npz").write_bytes(b"broken")
+    restored, _, passed_over = store(tmp_path).restore_newest(lambda manifest: LIKE)
+    assert identical(restored, state(2))
+    assert passed_over == []
+    flip_a_bit(tmp_path / "checkpoints/2")
+    restored, _, passed_over = store(tmp_path).restore_newest(lambda manifest: LIKE)
+    assert identical(restored, state(1)), "a step without a dataset is as good as any"
+    assert len(passed_over) == 1
+
+
 def test_an_empty_directory_holds_nothing_to_restore(tmp_path):
     assert store(tmp_path).restore_newest(lambda manifest: LIKE) is None
 

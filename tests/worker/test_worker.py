@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from hades_protocol.errors import ExitCode
+from hades_protocol.run_spec import Checkpoints
+from hadesd.supervisor.kept import Kept
 from hadesd.worker import checkpoints
 from tests.helpers import worker_process as wp
 from tests.helpers.specs import tiny
@@ -39,6 +41,19 @@ def test_a_run_ends_with_every_generation_on_disk(undisturbed):
     assert meta["environment"] == "CartPole-v1"
     assert meta["generation"] == 40
     assert meta["units"] == "natural"
+
+
+def test_every_kept_checkpoint_holds_the_pairs_of_its_generation(undisturbed):
+    steps = undisturbed / "checkpoints"
+    kept = checkpoints.generations(steps)
+    assert len(kept) > 1
+    assert (steps / "40/dataset.npz").read_bytes() == (undisturbed / "dataset.npz").read_bytes()
+    found = Kept(undisturbed)
+    assert found.describe(Checkpoints(), ()).with_pairs == tuple(kept)
+    for generation in kept:
+        assert found.dataset("twin", generation).generation == generation
+    first, last = (found.dataset("twin", generation).states.data for generation in (kept[0], kept[-1]))
+    assert first != last
 
 
 def test_killed_and_resumed_it_ends_like_the_undisturbed_one(undisturbed, tmp_path):
