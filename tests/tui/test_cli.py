@@ -1,5 +1,6 @@
 """The command line of the screen."""
 
+import json
 import os
 import pty
 import subprocess
@@ -126,3 +127,113 @@ def test_help_does_not_load_the_screen() -> None:
     code = "import sys, hades_tui.cli; hades_tui.cli.parser(); print('textual' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "False\n"
+
+
+def test_once_fits_a_size(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home / "run", three_runs()):
+        for width, height in ((60, 12), (80, 24), (132, 43), (80, 1)):
+            assert cli.main(["attach", "--once", "--width", str(width), "--height", str(height)]) == ExitCode.OK
+            lines = capsys.readouterr().out.splitlines()
+            assert len(lines) <= height
+            assert max(map(len, lines)) <= width
+
+
+def test_once_in_ascii(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home / "run", three_runs()):
+        assert cli.main(["attach", "--once", "--ascii"]) == ExitCode.OK
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert "* running  cartpole-1" in out
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_ascii"),
+    [({"LC_ALL": "C"}, True), ({"LC_ALL": "C.UTF-8"}, False), ({"LC_ALL": "C", "HADES_TUI": "--no-ascii"}, False)],
+)
+def test_a_locale_without_utf8_gets_ascii(home: Path, variables: dict[str, str], is_ascii: bool) -> None:
+    with serving(home / "run", three_runs()):
+        flags = [variables["HADES_TUI"]] if "HADES_TUI" in variables else []
+        command = [sys.executable, "-X", "utf8", "-m", "hades_tui.cli", "attach", "--once", *flags]
+        done = subprocess.run(
+            command, env=os.environ | {"HADES_HOME": str(home)} | variables, capture_output=True, timeout=60, check=True
+        )
+    assert done.stdout.isascii() == is_ascii
+
+
+def test_once_as_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home / "run", three_runs()):
+        assert cli.main(["attach", "--once", "--json"]) == ExitCode.OK
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == 1
+    assert told["selected"] == "cartpole-1"
+    assert [run["id"] for run in told["runs"]] == ["cartpole-1", "hopper-2", "ant-3"]
+    assert told["metrics"]["generation"] == 30
+    assert told["dataset"]["generation"] == 30
+    assert [len(told["dataset"][name]) for name in ("states", "actions")] == [6, 6]
+
+
+def test_once_as_json_without_runs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(home / "run", FakeDaemon()):
+        assert cli.main(["attach", "--once", "--json"]) == ExitCode.OK
+    told = json.loads(capsys.readouterr().out)
+    assert (told["runs"], told["selected"], told["metrics"], told["dataset"]) == ([], None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["attach", "--json"], "--json is for one look as text: add --once"),
+        (["attach", "--height", "20"], "--height is for one look as text: add --once"),
+        (["attach", "--once", "--theme", "drak"], "there is no theme 'drak'; did you mean 'dark'"),
+        (["attach", "--once", "--host", "a", "--connect", "b"], "two ways to a daemon"),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_options_that_make_no_sense(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == ExitCode.USAGE
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_keys_lists_every_action(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    (home / "tui.toml").write_text('[keys]\nrun.pause = "f5"\n')
+    assert cli.main(["keys"]) == ExitCode.OK
+    out = capsys.readouterr().out
+    assert any(line.split()[:2] == ["run.pause", "f5"] for line in out.splitlines())
+    assert cli.main(["keys", "--json"]) == ExitCode.OK
+    actions = {action["id"]: action for action in json.loads(capsys.readouterr().out)["actions"]}
+    assert actions["run.pause"]["keys"] == ["f5"]
+    assert actions["run.pause"]["remapped"]
+    assert actions["screen.help"]["keys"] == ["question_mark"]
+    assert not actions["screen.help"]["remapped"]
+
+
+@pytest.mark.parametrize("verb", [["keys"], ["attach", "--once"]])
+def test_a_bad_settings_file_is_one_line(home: Path, verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "tui.toml").write_text("[keys\n")
+    assert cli.main(verb) == ExitCode.USAGE
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"hades-tui: {home}/tui.toml is not valid TOML")
+    assert captured.err.count("\n") == 1
+
+
+def test_a_bad_key_is_told_before_the_screen_opens(home: Path) -> None:
+    (home / "tui.toml").write_text('[keys]\nrun.pause = "C"\n')
+    parent, child = pty.openpty()
+    with serving(home / "run", three_runs()):
+        process = subprocess.run(
+            [sys.executable, "-m", "hades_tui.cli", "attach"],
+            stdin=child,
+            stdout=child,
+            stderr=child,
+            env=os.environ | {"HADES_HOME": str(home)},
+            timeout=60,
+            check=False,
+        )
+    os.close(child)
+    said = os.read(parent, 10_000).decode()
+    os.close(parent)
+    assert process.returncode == ExitCode.USAGE
+    assert said.startswith("hades-tui: 'C' would mean both run.pause and run.cancel")
+    assert "\x1b" not in said

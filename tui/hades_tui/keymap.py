@@ -89,18 +89,22 @@ def usable_key(text: str) -> str:
     Raises:
         UsageError: no key is called so.
     """
-    named = {",": "comma", "": "none"}.get(text, text)
-    (binding,) = Binding.make_bindings([Binding(named, "nothing")])
-    *modifiers, last = binding.key.split("+")
+    key = {" ": "space", ",": "comma"}.get(text, text)
+    if len(key) == 1 and key.isprintable():
+        (binding,) = Binding.make_bindings([Binding(key, "nothing")])
+        key = binding.key
+    *modifiers, last = key.split("+")
     if not last or not all(modifier in MODIFIERS for modifier in modifiers) or not _exists(last):
         raise UsageError(
-            f"'{text}' is no key: it takes a character, or a name such as f5, space, ctrl+s, left_square_bracket"
+            f"{text!r} is no key: it takes a character, or a name such as f5, space, ctrl+s, left_square_bracket"
         )
-    return binding.key
+    return key
 
 
 def _exists(key: str) -> bool:
-    if len(key) == 1 or (key in {known.value for known in Keys} and key[0] != "<"):  # <any> and <ignore> are none
+    if (len(key) == 1 and key.isalnum()) or (
+        key in {known.value for known in Keys} and key[0] != "<"
+    ):  # <any> and <ignore> are none
         return True
     try:
         return unicodedata.lookup(key.replace("_", " ").upper()).isprintable()

@@ -15,9 +15,9 @@ class ConfirmScreen(RunDialog[bool]):
 
     SAME_STATE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "Yes"),
-        Binding("n,escape,q", "answer(False)", "No"),
-        Binding("left,right,h,l", "other", "Choose", show=False),
+        Binding("y", "answer(True)", "Yes", id="confirm.yes"),
+        Binding("n,escape,q", "answer(False)", "No", id="confirm.no"),
+        Binding("left,right,h,l", "other", "Choose", show=False, id="confirm.other"),
     ]
 
     def compose(self) -> ComposeResult:

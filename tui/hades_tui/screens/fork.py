@@ -32,10 +32,10 @@ class ForkScreen(ChangeScreen):
     ForkScreen #outcome-box { max-height: 6; margin: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "step(1)", "Next", show=False),
-        Binding("up", "step(-1)", "Previous", show=False),
-        Binding("pagedown", "step(8)", "Next", show=False),
-        Binding("pageup", "step(-8)", "Previous", show=False),
+        Binding("down", "step(1)", "Next", show=False, id="fork.next"),
+        Binding("up", "step(-1)", "Previous", show=False, id="fork.previous"),
+        Binding("pagedown", "step(8)", "Page down", show=False, id="fork.page-down"),
+        Binding("pageup", "step(-8)", "Page up", show=False, id="fork.page-up"),
     ]
 
     def __init__(self, run: RunSummary, look: Callable[[], Model], sender: Sender, cursor: int | None) -> None:
@@ -168,4 +168,4 @@ class ForkScreen(ChangeScreen):
         super().settle()
         if self.form is not None and self._selected:
             self.query_one(SettingsList).update_form(self.form, self._names(), self._selected)
-            self.query_one("#meaning", Static).update(text_of_lines([meaning(self._selected)]))
+            self.put("meaning", text_of_lines([meaning(self._selected)]))

@@ -28,8 +28,8 @@ class ResizeScreen(ChangeScreen):
     ResizeScreen #meaning { height: 2; margin: 1 0 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,enter", "app.focus_next", "Next", show=False),
-        Binding("up", "app.focus_previous", "Previous", show=False),
+        Binding("down,enter", "app.focus_next", "Next", show=False, id="resize.next"),
+        Binding("up", "app.focus_previous", "Previous", show=False, id="resize.previous"),
     ]
 
     def compose(self) -> ComposeResult:
@@ -77,4 +77,4 @@ class ResizeScreen(ChangeScreen):
         """The words about the field with the cursor as well."""
         super().settle()
         name = FIELDS.get(self.focused.id or "") if self.focused is not None else None
-        self.query_one("#meaning", Static).update(text_of_lines([meaning(name)] if name else []))
+        self.put("meaning", text_of_lines([meaning(name)] if name else []))

@@ -35,7 +35,7 @@ class NotYet(UsageError):
 class SendingDialog(RunDialog[Outcome]):
     """Sends `fields` with the command; a refusal is shown and nothing that was typed is lost."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave it")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave it", id="dialog.leave")]
     DEFAULT_CSS = """
     SendingDialog #form {
         width: 100; max-width: 100%; height: auto; max-height: 100%; padding: 0 2;
@@ -96,7 +96,7 @@ class SendingDialog(RunDialog[Outcome]):
             text = str(problem) if problem else self.refused
         self.turn(text if hint or not text else f"✘ {text}", off=self._sending or problem is not None)
         self.query_one("#reason").set_class(hint, "hint")
-        self.query_one("#will", Label).update(self.verb.will(self.subject))
+        self.put("will", self.verb.will(self.subject))
 
     def edited(self) -> None:
         """Something was typed: an earlier refusal is about something else."""

@@ -1,0 +1,133 @@
+"""Action ids, keys that people choose, and the file in which they do."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.binding import Binding
+
+from hades_protocol.errors import UsageError
+from hades_tui import keymap
+from hades_tui.keymap import MAIN, all_actions, checked_keymap, remapped, usable_key
+from hades_tui.preferences import Preferences, load_preferences
+
+ACTIONS = all_actions()
+MUTATIONS = {
+    "run.pause",
+    "run.resume",
+    "run.cancel",
+    "run.fork",
+    "run.resize",
+    "run.export",
+    "run.evaluate",
+    "run.note",
+}
+
+
+def test_every_binding_has_an_id_and_says_what_it_does() -> None:
+    for owner in keymap._classes():
+        for binding in Binding.make_bindings(owner.__dict__["BINDINGS"]):
+            assert binding.id, f"{owner.__name__}: {binding.key}"
+    assert [action.id for action in ACTIONS if not action.about] == []
+    assert len({action.id for action in ACTIONS}) == len(ACTIONS)
+
+
+def test_what_changes_a_run_is_a_capital_and_nothing_else_is_on_the_main_screen() -> None:
+    for action in ACTIONS:
+        if action.id in MUTATIONS:
+            assert all(key.isupper() and len(key) == 1 for key in action.keys), action
+        elif action.owner == MAIN:
+            assert not any(key.isupper() for key in action.keys), action
+    assert {action.id for action in ACTIONS} >= MUTATIONS
+
+
+def test_no_key_of_a_panel_hides_one_that_changes_a_run() -> None:
+    capitals = {key for action in ACTIONS if action.id in MUTATIONS for key in action.keys}
+    for action in ACTIONS:
+        if action.owner != MAIN and not action.dialog:
+            assert not capitals & set(action.keys), action
+
+
+def test_a_keymap_is_taken_as_people_write_keys() -> None:
+    found = checked_keymap({"run.pause": "f5", "screen.help": "?, f1", "pairs.view": ","}, ACTIONS)
+    assert found == {"run.pause": "f5", "screen.help": "question_mark,f1", "pairs.view": "comma"}
+    by_id = {action.id: action for action in remapped(ACTIONS, found)}
+    assert by_id["screen.help"].keys == ("question_mark", "f1")
+    assert by_id["screen.help"].shown_keys == "? f1"
+    assert by_id["screen.quit"].keys == ("q",)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"run.puase": "f5"}, "there is no action 'run.puase'; did you mean 'run.pause'"),
+        ({"run.pause": "hyperspace"}, "'hyperspace' is no key"),
+        ({"run.pause": "ctrl+"}, "'ctrl+' is no key"),
+        ({"run.pause": "<any>"}, "'<any>' is no key"),
+        ({"run.pause": "C"}, "'C' would mean both run.pause and run.cancel"),
+        ({"run.pause": "f5", "run.cancel": "f5"}, "'f5' would mean both"),
+        ({"screen.help": "s"}, "would mean both screen.help and"),
+        ({"runs.sort": "?"}, "'?' would mean both runs.sort and screen.help"),
+    ],
+)
+def test_what_is_wrong_with_a_keymap_is_said(wanted: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        checked_keymap(wanted, ACTIONS)
+    assert said in str(caught.value)
+
+
+def test_keys_may_be_exchanged_and_shared_between_panels() -> None:
+    checked_keymap({"run.pause": "C", "run.cancel": "P"}, ACTIONS)
+    checked_keymap({"runs.sort": "f6", "pairs.sort": "f6"}, ACTIONS)
+    checked_keymap({"help.close": "z"}, ACTIONS)  # a dialog's keys are its own
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_key_or_is_refused(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        key = usable_key(text)
+        assert usable_key(key) == key
+        assert "," not in key
+        assert not key.isspace()
+
+
+def written(directory: Path, text: str) -> Path:
+    path = directory / "tui.toml"
+    path.write_text(text)
+    return path
+
+
+def test_without_a_file_nothing_is_set(tmp_path: Path) -> None:
+    assert load_preferences(tmp_path / "tui.toml") == Preferences()
+
+
+def test_preferences_with_dotted_ids_with_and_without_quotes(tmp_path: Path) -> None:
+    text = 'theme = "light"\nascii = true\n[keys]\n"run.pause" = "f5"\nscreen.help = ["?", "f1"]\nruns.page-up = "b"\n'
+    found = load_preferences(written(tmp_path, text))
+    assert found.theme == "light"
+    assert found.ascii is True
+    assert found.keys == {"run.pause": "f5", "screen.help": "?,f1", "runs.page-up": "b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("theme = ", "is not valid TOML"),
+        ('colour = "red"', "unknown setting 'colour'"),
+        ('theme = "drak"', "there is no theme 'drak'; did you mean 'dark'"),
+        ("theme = 1", "theme takes a name"),
+        ('ascii = "yes"', "ascii takes true or false"),
+        ("keys = 3", "keys is a section"),
+        ('[keys]\n"run.pause" = 5', 'keys."run.pause" takes a key'),
+        ('[keys]\nrun.pause = ""', 'keys."run.pause" takes a key'),
+        ("[keys]\nrun.pause = []", 'keys."run.pause" takes a key'),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_said_with_its_name(tmp_path: Path, text: str, said: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        load_preferences(path)
+    assert str(caught.value).startswith(str(path))
+    assert said in str(caught.value)
