@@ -2,6 +2,7 @@
 
 import time
 
+from hades_tui.fit import clean, fitted, wrapped
 from hades_tui.model import Model
 from hades_tui.view import Line, number
 
@@ -15,8 +16,16 @@ def fact_lines(model: Model, width: int, height: int) -> list[Line]:
     facts = [("population", f"{run.population}"), ("seed", f"{run.seed}")]
     if run.method != "es":
         facts.insert(0, ("pairs", f"{run.pairs}"))
+    if run.note:
+        facts.insert(0, ("note", run.note))
     if run.group:
         facts.append(("group", run.group))
+    if run.parent is not None:
+        facts.append(("forked from", f"{run.parent.run}@{run.parent.generation}"))
+    if run.priority:
+        facts.append(("priority", f"{run.priority:+d}"))
+    if run.gpus:
+        facts.append(("GPU", ", ".join(map(str, run.gpus))))
     if newest is not None:
         facts.append(("sigma", f"{newest.sigma:.4g}"))
         facts.append(("steps / generation", f"{newest.env_steps:,}".replace(",", " ")))
@@ -35,9 +44,14 @@ def fact_lines(model: Model, width: int, height: int) -> list[Line]:
     lines: list[Line] = []
     for label, value in facts:
         room = max(1, width - 20)
-        shown = value if len(value) <= room else "…" + value[1 - room :]
-        lines.append([(f"{label:<19} ", "dim"), (shown, "text")])
-    warnings = [[(f"▲ {log.text}", "warn")] for log in model.logs.get(run.id, ())]
+        value = clean(value)
+        if label == "note":
+            pieces = list(wrapped(value, room))
+        else:
+            pieces = [value if len(value) <= room else "…" + value[1 - room :]]
+        for i, piece in enumerate(pieces):
+            lines.append([(f"{'' if i else label:<19} ", "dim"), (piece, "text")])
+    warnings: list[Line] = [fitted([(f"▲ {clean(log.text)}", "warn")], width) for log in model.logs.get(run.id, ())]
     if warnings and height > len(lines) + 1:
         lines += [[], *warnings[-(height - len(lines) - 1) :]]
     return lines[:height]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hades_protocol.messages import GpuInfo
 from hades_tui.fit import clean, fitted, length, padded, shortened
+from hades_tui.glyphs import UNICODE, Glyphs
 from hades_tui.view import Line, bar
 
 WIDE = 100
@@ -13,10 +14,10 @@ MAX_NAME = 24
 BARS = (8, 20)
 
 
-def gpu_lines(gpus: Sequence[GpuInfo], width: int, height: int) -> list[Line]:
+def gpu_lines(gpus: Sequence[GpuInfo], width: int, height: int, glyphs: Glyphs = UNICODE) -> list[Line]:
     """All GPUs, at most `height` lines; those that find no room are counted."""
     lines: list[Line] = []
-    for i, block in enumerate(blocks := _blocks(gpus, width)):
+    for i, block in enumerate(blocks := _blocks(gpus, width, glyphs)):
         left = len(blocks) - i - 1
         if len(lines) + len(block) + (1 if left else 0) > height:
             lines.append([(f"… and {left + 1} more: z shows them all", "dim")])
@@ -30,25 +31,25 @@ def natural_height(gpus: Sequence[GpuInfo], width: int) -> int:
     return sum(len(block) for block in _blocks(gpus, width))
 
 
-def _blocks(gpus: Sequence[GpuInfo], width: int) -> list[list[Line]]:
+def _blocks(gpus: Sequence[GpuInfo], width: int, glyphs: Glyphs = UNICODE) -> list[list[Line]]:
     names = max((len(_name(gpu)) for gpu in gpus), default=0)
     memories = max((len(_memory(gpu)) for gpu in gpus), default=0)
-    return [_block(gpu, names, memories, width) for gpu in gpus]
+    return [_block(gpu, names, memories, width, glyphs) for gpu in gpus]
 
 
-def _block(gpu: GpuInfo, names: int, memories: int, width: int) -> list[Line]:
+def _block(gpu: GpuInfo, names: int, memories: int, width: int, glyphs: Glyphs) -> list[Line]:
     """One GPU: what it is and does, then who uses it."""
     use = in_use(gpu)
     if width < WIDE:
         size = max(BARS[0], (width - 17 - memories) // 2) if width >= 44 else 0
-        head: Line = [(f"{gpu.index} ", "gold"), *_meters(gpu, size, memories)]
+        head: Line = [(f"{gpu.index} ", "gold"), *_meters(gpu, size, memories, glyphs)]
         below: Line = [("  ", "text"), *use]
         if length(below) + 2 + len(_name(gpu)) <= width:
             below += [("  ", "text"), (_name(gpu), "dim")]
         return [head, below]
     size = min(BARS[1], max(BARS[0], (width - 70 - names) // 2))
     head = [(f"{gpu.index}  ", "gold"), (padded(_name(gpu), names), "text"), ("  ", "text")]
-    head += _meters(gpu, size, memories)
+    head += _meters(gpu, size, memories, glyphs)
     if length(head) + 2 + length(use) <= width:
         return [[*head, ("  ", "text"), *use]]
     return [head, [("   ", "text"), *use]]
@@ -83,9 +84,9 @@ def _memory(gpu: GpuInfo) -> str:
     return f"{gib(gpu.memory_used)}/{gib(gpu.memory_total)} GiB"
 
 
-def _meters(gpu: GpuInfo, size: int, memories: int) -> Line:
+def _meters(gpu: GpuInfo, size: int, memories: int, glyphs: Glyphs) -> Line:
     """Utilisation and memory, as bars where there is room, and in numbers."""
     used = gpu.memory_used / gpu.memory_total if gpu.memory_total else 0.0
     busy = "  –" if gpu.utilisation is None else f"{gpu.utilisation:>3.0%}"
-    line: Line = [*bar(gpu.utilisation or 0.0, size), (f" {busy:>4} busy  ", "text")]
-    return [*line, *bar(used, size), (f" {_memory(gpu):>{memories}}", "text")]
+    line: Line = [*bar(gpu.utilisation or 0.0, size, glyphs), (f" {busy:>4} busy  ", "text")]
+    return [*line, *bar(used, size, glyphs), (f" {_memory(gpu):>{memories}}", "text")]

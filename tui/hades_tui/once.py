@@ -74,7 +74,8 @@ def _runs(model: Model, selected: str, width: int, limit: int | None) -> list[Li
     at = 0
     for row in rows:
         at = len(lines) if row.key == selected else at
-        lines += [line_of(row, shape, selected=row.key == selected, tail=model.tails.get(row.key, ()))]
+        tail, glyphs = model.tails.get(row.key, ()), look_of_terminal().glyphs
+        lines += [line_of(row, shape, selected=row.key == selected, tail=tail, glyphs=glyphs)]
         lines += [second_line(row, shape)] if has_second_line(row, shape) else []
     if limit is not None and len(lines) >= limit:
         first = max(0, min(at - limit // 2, len(lines) - limit + 1))

@@ -9,6 +9,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hades_tui.arrange import Arrangement, Grouping, Order, Row
 from hades_tui.fit import abridged, clean, fitted, padded
+from hades_tui.glyphs import UNICODE, Glyphs
 from hades_tui.tails import Tail, levels
 from hades_tui.view import Line, bar, duration, fraction_done, number, pace, state_word
 
@@ -173,9 +174,17 @@ def heading(shape: Layout) -> Line:
     return fitted(line, shape.width)
 
 
-def line_of(row: Row, shape: Layout, *, selected: bool = False, marked: bool = False, tail: Tail = ()) -> Line:
+def line_of(
+    row: Row,
+    shape: Layout,
+    *,
+    selected: bool = False,
+    marked: bool = False,
+    tail: Tail = (),
+    glyphs: Glyphs = UNICODE,
+) -> Line:
     """One row: a run, or the heading of a group."""
-    gutter: Line = [("▌" if selected else " ", "ember"), (MARK if marked else " ", "gold")]
+    gutter: Line = [(glyphs.selected if selected else " ", "ember"), (MARK if marked else " ", "gold")]
     run = row.run
     if run is None:
         return fitted([*gutter, (indent(row), "dim"), (clean(row.title), "label")], shape.width)
@@ -189,7 +198,7 @@ def line_of(row: Row, shape: Layout, *, selected: bool = False, marked: bool = F
             hue = state_word(run)[1] if field.title == "state" else field.hue
             line.append((padded(texts[field.title], width, right=field.right), hue))
         if field.title == BAR_AFTER and shape.bar:
-            line += [(gap, "text"), *bar(fraction_done(run), shape.bar)]
+            line += [(gap, "text"), *bar(fraction_done(run), shape.bar, glyphs)]
         if field.title == TREND_AFTER and shape.trend:
             line += [(gap, "text"), (sparkline(tail, shape.trend), "mean")]
     if shape.why:

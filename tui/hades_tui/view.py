@@ -5,6 +5,7 @@ import math
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase, LinkStatus
+from hades_tui.glyphs import UNICODE, Glyphs
 from hades_tui.jobs import RUNNING, working_text
 from hades_tui.model import Model
 
@@ -98,11 +99,11 @@ def fraction_done(run: RunSummary) -> float:
     return min(1.0, run.generation / run.generations) if run.generations > 0 else 0.0
 
 
-def bar(fraction: float, width: int) -> Line:
+def bar(fraction: float, width: int, glyphs: Glyphs = UNICODE) -> Line:
     """A thin progress bar."""
     halves = round(min(1.0, max(0.0, fraction)) * width * 2)
-    done = "━" * (halves // 2) + ("╸" if halves % 2 else "")
-    return [(done, "bar"), ("─" * (width - len(done)), "faint")]
+    done = glyphs.bar_done * (halves // 2) + (glyphs.bar_half if halves % 2 else "")
+    return [(done, "bar"), (glyphs.bar_rest * (width - len(done)), "faint")]
 
 
 def state_word(run: RunSummary) -> Span:

@@ -43,7 +43,7 @@ def watch_lines(model: Model, width: int, height: int, now: float, glyphs: Glyph
     head += [[], _middle([state_word(run), (f"   {shortened(identity_line(run), width - 20)}", "dim")], width)]
     if run.reason:
         head.append(_middle([(shortened(run.reason, width), "warn")], width))
-    foot = [[], _progress(model, width), *_wrapped(_clock(model), "text", width)]
+    foot = [[], _progress(model, width, glyphs), *_wrapped(_clock(model), "text", width)]
     room = height - len(head) - len(foot)
     if run.generation:
         rows = _numbers(_readings(model, live), width, room, glyphs)
@@ -114,12 +114,12 @@ def _row(readings: list[Number], rows: int, width: int, glyphs: Glyphs) -> list[
     return [_middle(line, width) for line in lines]
 
 
-def _progress(model: Model, width: int) -> Line:
+def _progress(model: Model, width: int, glyphs: Glyphs) -> Line:
     run = model.run
     assert run is not None
     done = fraction_done(run)
     text = f"  {done:.0%}"
-    return _middle([*bar(done, max(0, min(width - 8, width * 3 // 4))), (text, "text")], width)
+    return _middle([*bar(done, max(0, min(width - 8, width * 3 // 4)), glyphs), (text, "text")], width)
 
 
 def _clock(model: Model) -> str:

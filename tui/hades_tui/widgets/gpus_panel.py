@@ -2,6 +2,7 @@
 
 from textual.geometry import Size
 
+from hades_tui import palette
 from hades_tui.gpus import gpu_lines, natural_height
 from hades_tui.model import Model
 from hades_tui.view import Line
@@ -38,4 +39,4 @@ class GpusPanel(LinesPanel, can_focus=True):
 
     def build(self, size: Size) -> list[Line]:
         """All lines of the panel."""
-        return gpu_lines(self.model.gpus, size.width, size.height)
+        return gpu_lines(self.model.gpus, size.width, size.height, palette.look().glyphs)

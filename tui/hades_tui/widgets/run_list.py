@@ -249,6 +249,7 @@ class RunList(ScrollView, can_focus=True):
                     selected=selected,
                     marked=row.key in self.model.marked,
                     tail=self.model.tails.get(row.key, ()),
+                    glyphs=palette.look().glyphs,
                 )
             )
             over = palette.style("selected") if selected else None
