@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, Label, TextArea
+from textual.widgets import Button, Input, Label, Static, TextArea
 
 from hades_protocol import commands
 from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
@@ -208,7 +208,7 @@ async def test_a_confirmation_for_another_state_is_off(server: ProtocolServer) -
         server.do(lambda: server.daemon.change(a_run(CARTPOLE, RunState.PAUSED, created_at=3e9)))
         await until(pilot, lambda: button(app).disabled)
         assert reason(app) == "cartpole-1 is paused by now, not running: close this and ask again."
-        assert app.screen.query_one("#no", Button).has_focus
+        await until(pilot, lambda: app.screen.query_one("#no", Button).has_focus)
         await pilot.press("y")
         assert is_open(app)
         await pilot.press("enter")
@@ -521,3 +521,18 @@ async def test_a_note_begins_with_the_present_one_and_can_be_taken_away(server: 
         assert isinstance(request, commands.Annotate)
         assert request.text == ""
         assert not re.search("traceback", " ".join(notices(app)), re.IGNORECASE)
+
+
+@pytest.mark.parametrize("key", ["F", "S", "P"])
+async def test_an_open_dialog_in_which_nothing_happens_draws_nothing(
+    server: ProtocolServer, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with live(server) as (app, pilot):
+        await filled(app, pilot, key)
+        await until(pilot, lambda: not button(app).disabled)
+        await pilot.pause(0.5)
+        drawn: list[object] = []
+        update = Static.update
+        monkeypatch.setattr(Static, "update", lambda self, *args: drawn.append(self) or update(self, *args))
+        await pilot.pause(1.0)
+        assert drawn == []

@@ -124,7 +124,7 @@ class ChangeScreen(SendingDialog):
     def _show_answer(self) -> None:
         edited = tuple(self.form.texts) if self.form is not None else ()
         lines = answer_lines(self._answer, edited) if isinstance(self._answer, ChangeResult) else []
-        self.query_one("#outcome", Static).update(text_of_lines(lines))
+        self.put("outcome", text_of_lines(lines))
         box = self.query_one("#outcome-box", VerticalScroll)
         box.can_focus = box.max_scroll_y > 0  # the tab key stops here only where there is something to scroll
 

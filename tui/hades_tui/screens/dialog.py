@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.screen import ModalScreen
-from textual.widgets import Button, Label
+from textual.widgets import Button, Label, Static
 
 from hades_protocol.messages import RunSummary
 from hades_tui.model import Model
@@ -25,10 +26,8 @@ class RunDialog(ModalScreen[T]):
 
     SAME_STATE: ClassVar[bool] = False
     DEFAULT_CSS = """
-    RunDialog { align: center middle; background: $background 60%; }
     RunDialog #reason { display: none; width: 100%; color: $gold; margin-bottom: 1; }
     RunDialog #buttons { height: 1; }
-    RunDialog #buttons Button:disabled { color: $dim; text-style: none; }
     """
 
     def __init__(self, verb: Verb, run: RunSummary, look: Callable[[], Model]) -> None:
@@ -39,6 +38,7 @@ class RunDialog(ModalScreen[T]):
         self.look = look
         daemon = look().daemon
         self.session = daemon.session if daemon is not None else ""
+        self._shown: dict[str, str | Text] = {}
 
     @property
     def subject(self) -> RunSummary:
@@ -48,6 +48,12 @@ class RunDialog(ModalScreen[T]):
     def obstacle(self) -> str:
         """Why nothing may be sent now; empty where it may."""
         return obstacle(self.verb, self.asked, self.session, self.look(), same_state=self.SAME_STATE)
+
+    def put(self, name: str, content: str | Text) -> None:
+        """Show a text in the place of that id; the same one again costs nothing, not even a byte to the terminal."""
+        if self._shown.get(name) != content:
+            self._shown[name] = content
+            self.query_one(f"#{name}", Static).update(content)
 
     def foot(self) -> ComposeResult:
         """Why the button is off, and the buttons."""
@@ -71,9 +77,9 @@ class RunDialog(ModalScreen[T]):
 
     def turn(self, text: str, *, off: bool) -> None:
         """Show a line above the buttons, and turn the button that sends on or off."""
-        label, button = self.query_one("#reason", Label), self.query_one("#yes", Button)
-        label.update(text)
-        label.display = bool(text)
+        self.put("reason", text)
+        button = self.query_one("#yes", Button)
+        self.query_one("#reason").display = bool(text)
         if off and button.has_focus:
             self.query_one("#no", Button).focus()
         button.disabled = off
