@@ -129,13 +129,14 @@ class HadesApp(ActingApp, LookingApp):
         run = self.model.selected
         self._connection.watch(run)
         if run is not None:
+            if not self.model.history.loaded:
+                self.model = models.requesting_history(self.model, run)
             self.run_worker(self._load_run(run), group="load", exclusive=True)
 
     async def _load_run(self, run: str) -> None:
         if not self.model.histories.get(run, RunHistory()).loaded:
-            self.model = models.requesting_history(self.model, run)
             try:
-                self.model = models.with_history(self.model, await self._connection.history(run))
+                result = await self._connection.history(run)
             except HadesError as error:
                 self.notify(str(error), title="Its history could not be read", severity="warning", markup=False)
                 self.set_timer(RETRY_SECONDS, self._load)
@@ -144,6 +145,7 @@ class HadesApp(ActingApp, LookingApp):
                 if self.model.selected != run:  # another one was selected meanwhile
                     self.model = models.without_history(self.model, run)
                 raise
+            self.model = models.with_history(self.model, result)  # of now: events came during the question
         try:
             dataset = await self._connection.dataset(run)
         except NotFoundError:
@@ -164,11 +166,13 @@ class HadesApp(ActingApp, LookingApp):
     async def _load_companion(self, run: str) -> None:
         """The history of a run that lies over the selected one's curve."""
         try:
-            self.model = models.with_history(self.model, await self._connection.history(run))
+            result = await self._connection.history(run)
         except HadesError as error:
             self.log.warning(f"the history of {run} could not be read: {error}")
             await asyncio.sleep(RETRY_SECONDS)
             self.model = models.without_history(self.model, run)
+        else:
+            self.model = models.with_history(self.model, result)
 
     def on_fitness_panel_finer(self, message: FitnessPanel.Finer) -> None:
         """Somebody looks closer than the loaded points of a curve tell."""

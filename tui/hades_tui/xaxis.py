@@ -48,10 +48,8 @@ def x_axis(
 def _labels(axis: Axis, low: float, high: float, most: int) -> list[tuple[float, str]]:
     """Where the picture begins, then round places, each with its label."""
     least = (high - low) / most
-    if axis is Axis.TIME:
-        step = time_step(least)
-    else:  # there is nothing between two generations or two steps
-        step = max(1.0, nice_step(least))
+    # There is nothing between two generations or two steps.
+    step = time_step(least) if axis is Axis.TIME else max(1.0, nice_step(least))
     places = [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
     first = low if axis is Axis.TIME else math.ceil(low)
     return [(x, label(axis, x, step)) for x in [first, *(x for x in places if x > low)]]

@@ -90,7 +90,8 @@ class FitnessPanel(LinesPanel, can_focus=True):
         """Draw another model. Another run is seen as a whole, on the same kind of axis."""
         if model.selected != self.model.selected:
             self.view = replace(self.view, reach=None, following=False, cursor=None)
-        if model.selected != self.model.selected or model.detail is None:
+            self._asked = None
+        if model.detail is None and self.model.detail is not None:  # void: to be asked for again
             self._asked = None
         self.model = model
         sources = _sources(model)
