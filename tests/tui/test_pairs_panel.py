@@ -56,7 +56,7 @@ def first_number(panel: PairsPanel) -> str:
 
 def numbers(panel: PairsPanel) -> list[str]:
     """The numbers of the pairs in the table, from top to bottom."""
-    return [row[:3].rstrip("→ ").strip() for row in rows(panel)[1:7]]
+    return [row[:3].rstrip("▌ ").strip() for row in rows(panel)[1:7]]
 
 
 def asked(server: ProtocolServer) -> list[int | None]:
@@ -210,7 +210,7 @@ async def test_the_cursor_stays_in_sight(past: ProtocolServer) -> None:
         await until(pilot, lambda: panel.table is not None and panel.table.count == 30)
         for key, pair in (("G", "30"), ("g", "1"), ("pagedown", "11")):
             await pilot.press(key)
-            await until(pilot, lambda pair=pair: any(line.split("→")[0].strip() == pair for line in rows(panel)))  # type: ignore[misc]
+            await until(pilot, lambda pair=pair: any(line.split("▌")[0].strip() == pair for line in rows(panel)))  # type: ignore[misc]
 
 
 async def test_y_copies_and_leaves_a_file(

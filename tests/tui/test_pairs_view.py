@@ -182,7 +182,7 @@ def test_the_heat_map_names_the_cell_under_the_cursor() -> None:
     lines = text_of(heat_lines(table, [1, 0], Spot(0, 1), 76, 4, Look()))
     assert "↓b" in lines[0]
     assert lines[1].startswith(" 2")
-    assert lines[2].startswith(" 1→")
+    assert lines[2].startswith(" 1▌")
     assert lines[3].startswith("pair 1  b -4.000")
     assert "-4.000" in lines[3]
     assert "+4.000" in lines[3]
@@ -213,6 +213,6 @@ def test_the_heat_map_fits_and_shows_the_cursor(data: st.DataObject, pairs: int,
         return
     assert all(length(line) == width for line in lines)
     shown = text_of(lines)
-    mark = look.glyphs.right
+    mark = look.glyphs.selected
     assert [line.split(mark)[0].strip() for line in shown[1:-1] if mark in line] == [str(spot.pair + 1)]
     assert look.glyphs.down in shown[0]

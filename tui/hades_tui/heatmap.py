@@ -123,7 +123,7 @@ def _side(table: PairTable, pairs: Sequence[int], spot: Spot, gutter: int, look:
     here = spot.pair in pairs
     pair = spot.pair if here else pairs[0]
     number = str(pair + 1).rjust(max(2, len(str(table.count))))
-    mark = look.glyphs.right if here else " "
+    mark = look.glyphs.selected if here else " "
     line: Line = [(number, "label" if here else "dim"), (mark, "label")]
     if table.dataset.discrete:
         best, names = table.best(pair), table.dataset.action_names
@@ -140,7 +140,7 @@ def _foot(table: PairTable, column: PairColumn, spot: Spot, look: Look) -> Line:
     name = column.title.removesuffix(f" {unit}")
     said = f"{name} {'changed by ' if changed else ''}{with_unit(number, unit)}"
     full = full_scale(table, column)
-    words = "" if all_alike(table.dataset) else ", this entry's scale"
+    words = "" if all_alike(table.dataset) else ", by entry"
     line: Line = [(f"pair {spot.pair + 1}  ", "bold"), (said, "label"), ("   ", "text")]
     if full == 0:
         return [*line, ("nothing changed here" if changed else "all zero", "dim")]

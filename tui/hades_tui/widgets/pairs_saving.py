@@ -60,7 +60,7 @@ async def copy_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary) 
         notice = f"{copied}, but there is no file of them: {error}"
         widget.notify(notice, severity="error", timeout=NOTICE_SECONDS, markup=False)
         return
-    widget.notify(f"{copied}, and are in {written}", timeout=NOTICE_SECONDS, markup=False)
+    widget.notify(f"{copied}, and are in\n{written}", timeout=NOTICE_SECONDS, markup=False)
 
 
 async def save_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary, path: Path) -> None:
@@ -72,5 +72,5 @@ async def save_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary, 
         widget.notify(str(error), title="Not saved", severity="error", timeout=NOTICE_SECONDS, markup=False)
         return
     widget.notify(
-        f"The pairs of generation {dataset.generation} are in {written}", timeout=NOTICE_SECONDS, markup=False
+        f"The pairs of generation {dataset.generation} are in\n{written}", timeout=NOTICE_SECONDS, markup=False
     )

@@ -59,7 +59,7 @@ class TableLines:
             for column in columns:
                 text, hue = self.table.cell(pair, column)
                 text = text.ljust(column.width) if column.kind == "label" else text.rjust(column.width)
-                mark = self.glyphs.right if cursor and column.kind == "index" else " "
+                mark = self.glyphs.selected if cursor and column.kind == "index" else " "
                 line += [(pictured(text, self.glyphs), hue), (mark, "label" if mark != " " else "text")]
             return line
 
