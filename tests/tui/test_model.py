@@ -13,7 +13,7 @@ from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_protocol.thinning import MIN_POINTS, thin_metrics
 from hades_tui import model as models
 from hades_tui.history import MAX_POINTS, RunHistory, follow
-from hades_tui.model import LOG_LINES, Model, apply, move, select
+from hades_tui.model import LOG_LINES, Model, apply, select
 from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_generation, a_run
 
 
@@ -105,17 +105,8 @@ def test_a_run_asked_for_before_the_first_snapshot_is_selected_by_it() -> None:
     assert apply(Model(selected="gone"), daemon.snapshot()).selected == "one"
 
 
-@given(st.lists(st.integers(-3, 3), max_size=20))
-def test_moving_stays_within_the_list(moves: list[int]) -> None:
-    _, model = attached()
-    for by in moves:
-        index = model.index
-        model = move(model, by)
-        assert model.index == min(1, max(0, index + by))
-
-
-def test_nothing_moves_without_runs() -> None:
-    assert move(Model(), 1) == select(Model(), "one") == Model()
+def test_nothing_is_selected_without_runs() -> None:
+    assert select(Model(), "one") == Model()
     assert Model().run is None
 
 

@@ -119,14 +119,6 @@ def with_run(model: Model, run: RunSummary) -> Model:
     return _with_runs(model, {**{known.id: known for known in model.runs}, run.id: run})
 
 
-def move(model: Model, by: int) -> Model:
-    """Select the run so many places further down, stopping at the ends."""
-    if not model.runs:
-        return model
-    index = min(len(model.runs) - 1, max(0, model.index + by))
-    return msgspec.structs.replace(model, selected=model.runs[index].id)
-
-
 def mark(model: Model, run_id: str) -> Model:
     """Mark a run, or take its mark away; one that does not exist is ignored."""
     if all(run.id != run_id for run in model.runs):
