@@ -97,8 +97,9 @@ def _body(
     fit = 2 * room if halves else room
     at = order.index(spot.pair) if spot.pair in order else 0
     top = _window(at, len(order), fit)
-    if halves:
+    if halves:  # two pairs stay on their line while the cursor moves
         top -= top % 2
+        top += 2 if at >= top + fit else 0
     shown = order[top : top + fit]
     scales = [full_scale(table, column) for column in columns]
     shares = [
