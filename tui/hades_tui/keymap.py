@@ -16,7 +16,10 @@ from hades_protocol.settings import nearest
 from hades_tui.help_text import about as told
 
 MAIN = "MainScreen"
-"""The screen below all dialogs: its keys are there in every panel."""
+"""The screen below all dialogs: its keys work in every panel."""
+
+PANELS = ("RunList", "GpusPanel", "FitnessPanel", "PairsPanel")
+"""What has the focus there; every other owner of keys is a dialog, or a part of one."""
 
 MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
 
@@ -135,7 +138,8 @@ def _check_clashes(actions: Sequence[Action], keymap: Mapping[str, str]) -> None
 
 
 def _meet(one: Action, other: Action) -> bool:
-    if one.owner == other.owner:
-        return True
-    owners = {one.owner, other.owner}
-    return MAIN in owners and not any(action.dialog and action.owner != MAIN for action in (one, other))
+    return (
+        one.owner == other.owner
+        or (one.owner in PANELS and other.owner == MAIN)
+        or (other.owner in PANELS and one.owner == MAIN)
+    )

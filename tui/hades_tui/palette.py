@@ -17,6 +17,7 @@ HUES: dict[str, str] = {
     "title": "bold ember",
     "ember": "ember",
     "gold": "gold",
+    "grey": "grey",
     "dim": "dim",
     "faint": "faint",
     "grid": "grid",

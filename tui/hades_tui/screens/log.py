@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.screen import Screen
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import LogLine
@@ -16,6 +16,7 @@ from hades_tui.connection import Connection
 from hades_tui.fit import fitted
 from hades_tui.log_text import Question, absence, headline, log_lines, next_level
 from hades_tui.view import Line
+from hades_tui.widgets.keys_line import KeysLine
 from hades_tui.widgets.lines import LinesPanel
 from hades_tui.widgets.log_view import LogView
 
@@ -86,7 +87,7 @@ class LogScreen(Screen[None]):
         yield self._head
         yield self._view
         yield self._input
-        yield Footer(show_command_palette=False)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         """Ask, and go on asking while it follows."""

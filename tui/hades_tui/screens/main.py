@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.geometry import Size
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from hades_tui import actions, looking
 from hades_tui.health import is_shown
@@ -16,6 +16,7 @@ from hades_tui.model import Model
 from hades_tui.widgets.facts_panel import FactsPanel
 from hades_tui.widgets.fitness_panel import FitnessPanel
 from hades_tui.widgets.gpus_panel import GpusPanel
+from hades_tui.widgets.keys_line import KeysLine
 from hades_tui.widgets.mismatch_panel import MismatchPanel
 from hades_tui.widgets.pairs_panel import PairsPanel
 from hades_tui.widgets.run_list import RunList
@@ -39,7 +40,7 @@ class MainScreen(Screen[None]):
         *looking.BINDINGS,
         Binding("tab", "app.focus_next", "Panel", key_display="tab", id="screen.next-panel"),
         Binding("shift+tab", "app.focus_previous", "Panel before", show=False, id="screen.previous-panel"),
-        Binding("l", "logarithmic", "Log", id="curve.log"),
+        Binding("l", "logarithmic", "Log scale", id="curve.log"),
         Binding("z", "zoom", "Zoom", tooltip="Let the panel fill the screen, and back", id="screen.zoom"),
         Binding("ctrl+p", "app.command_palette", "Commands", show=False, id="screen.commands"),
         Binding("question_mark", "app.help", "Help", id="screen.help"),
@@ -70,7 +71,7 @@ class MainScreen(Screen[None]):
         yield self._gpus
         yield self._mismatch
         yield Container(self._fitness, self._aside, id="below")
-        yield Footer(show_command_palette=False)
+        yield KeysLine()
         yield self._small
 
     def on_mount(self) -> None:

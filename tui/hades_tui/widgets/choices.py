@@ -16,8 +16,8 @@ class Choices(LinesPanel, can_focus=True):
     """One line each; arrows choose, and the choice is a mark, not a colour alone."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,right,j,l,space", "choose(1)", "Next", show=False),
-        Binding("up,left,k,h", "choose(-1)", "Previous", show=False),
+        Binding("down,right,j,l,space", "choose(1)", "Next", show=False, id="choices.next"),
+        Binding("up,left,k,h", "choose(-1)", "Previous", show=False, id="choices.previous"),
     ]
     DEFAULT_CSS = "Choices { width: 100%; height: auto; margin-bottom: 1; }"
 

@@ -1,0 +1,132 @@
+"""The screen in a real terminal multiplexer: other sizes, other themes, no colours, no letters but ASCII."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.protocol_server import serving
+from tests.tui.conftest import CARTPOLE, three_runs
+
+TUI = Path(sys.executable).with_name("hades-tui")
+SIZES = ((200, 60), (40, 10), (120, 40), (30, 8), (80, 24))
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux is installed here")
+
+
+class Tmux:
+    """A tmux server of our own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._base = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
+        self._environ = {
+            **os.environ,
+            "HADES_HOME": str(directory / "h"),
+            "LC_ALL": "C.UTF-8",
+            "TERM": "xterm-256color",
+        }
+        for name in ("TMUX", "NO_COLOR", "COLORTERM"):
+            self._environ.pop(name, None)
+
+    def run(self, *words: str) -> str:
+        done = subprocess.run([*self._base, *words], env=self._environ, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def open(self, name: str, size: tuple[int, int], *flags: str, environ: tuple[str, ...] = ()) -> None:
+        width, height = map(str, size)
+        command = f"env {' '.join(environ)} {TUI} attach {' '.join(flags)}"
+        self.run("new-session", "-d", "-s", name, "-x", width, "-y", height, command)
+
+    def resize(self, name: str, size: tuple[int, int]) -> None:
+        self.run("resize-window", "-t", name, "-x", str(size[0]), "-y", str(size[1]))
+
+    def frame(self, name: str, *flags: str) -> str:
+        return self.run("capture-pane", "-p", "-t", name, *flags)
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Tmux]:
+    """One, with three runs behind the screens in it."""
+    (tmp_path / "h" / "run").mkdir(parents=True)
+    with serving(tmp_path / "h" / "run", three_runs()):
+        server = Tmux(tmp_path)
+        server.run("new-session", "-d", "-s", "keep", "sleep 600")
+        yield server
+        server.run("kill-server")
+
+
+def until(condition: Callable[[], bool], what: Callable[[], str], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, what()
+        time.sleep(0.1)
+
+
+def settled(tmux: Tmux, name: str) -> str:
+    """The frame once it has stopped changing and shows what it is to show."""
+    before = ""
+
+    def still() -> bool:
+        nonlocal before
+        now, before = before, tmux.frame(name)
+        return before == now and ("too small" in now or (CARTPOLE in now and "live" in now and "Quit" in now))
+
+    until(still, lambda: tmux.frame(name))
+    time.sleep(0.5)
+    return tmux.frame(name)
+
+
+def test_any_size_after_any_other_is_drawn_as_if_it_were_the_first(tmux: Tmux) -> None:
+    tmux.open("old", (80, 24))
+    settled(tmux, "old")
+    for i, size in enumerate(SIZES):
+        tmux.resize("old", size)
+        tmux.open(f"new{i}", size)
+        expected = settled(tmux, f"new{i}")
+        until(lambda wanted=expected: tmux.frame("old") == wanted, lambda: tmux.frame("old"))  # type: ignore[misc]
+        if size == (30, 8):
+            assert "30x8 is too small" in expected
+        tmux.run("kill-session", "-t", f"new{i}")
+
+
+def test_ascii_and_no_color_reach_the_terminal(tmux: Tmux) -> None:
+    tmux.open("plain", (100, 30), "--ascii", environ=("NO_COLOR=1",))
+    settled(tmux, "plain")
+    frame = tmux.frame("plain", "-e")
+    assert frame.isascii()
+    for codes in re.findall(r"\x1b\[([0-9;:]*)m", frame):
+        assert set(codes.split(";")) <= {"", "0", "1", "2", "4", "7"}, codes
+
+
+def test_a_locale_without_utf8_gets_ascii(tmux: Tmux) -> None:
+    tmux.open("c", (100, 30), environ=("LC_ALL=C",))
+    settled(tmux, "c")
+    assert tmux.frame("c").isascii()
+
+
+def test_the_ansi_theme_leaves_the_ground_alone(tmux: Tmux) -> None:
+    tmux.open("ansi", (100, 30), "--theme", "ansi")
+    settled(tmux, "ansi")
+    frame = tmux.frame("ansi", "-e")
+    assert "38;5" not in frame
+    assert "38;2" not in frame
+    assert "48;" not in frame
+    assert re.search(r"\x1b\[[0-9;]*35m", frame)  # magenta stands for ember
+
+
+def test_a_term_ends_the_screen_and_leaves_the_terminal_as_it_was(tmux: Tmux) -> None:
+    tmux.run("new-session", "-d", "-s", "shell", "-x", "100", "-y", "30", "env PS1=ready: sh")
+    tmux.run("send-keys", "-t", "shell", f"{TUI} attach; echo left with $?", "Enter")
+    settled(tmux, "shell")
+    shell = tmux.run("list-panes", "-t", "shell", "-F", "#{pane_pid}").strip()
+    child = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0]
+    os.kill(int(child), 15)
+    until(lambda: "left with 143" in tmux.frame("shell"), lambda: tmux.frame("shell"))
+    assert CARTPOLE not in tmux.frame("shell")
+    assert tmux.run("display-message", "-p", "-t", "shell", "#{alternate_on} #{mouse_any_flag}").split() == ["0", "0"]
