@@ -7,6 +7,7 @@ from hades_protocol.messages import GenerationMetrics, Reference
 from hades_protocol.thinning import thin_metrics
 from hades_tui import history as histories
 from hades_tui import overlay
+from hades_tui.arrange import Order, arrange
 from hades_tui.curve import draw
 from hades_tui.fitness import fitness_lines
 from hades_tui.history import RunHistory
@@ -15,7 +16,7 @@ from hades_tui.model import Model, apply, requesting_history, with_history
 from hades_tui.once import page
 from hades_tui.palette import style
 from hades_tui.plot import Scale
-from hades_tui.runs_table import heading, layout, row
+from hades_tui.runs_table import heading, layout, line_of
 from hades_tui.view import Line
 from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
 
@@ -127,8 +128,10 @@ def test_thinning_keeps_the_newest_and_the_extreme_evaluations() -> None:
 
 
 def test_the_group_is_a_column_where_there_is_one_and_room() -> None:
-    alone, grouped = (a_run("one"),), (a_run("one", group="sizes"), a_run("two"))
+    alone = arrange((a_run("one"),), Order()).rows
+    grouped = arrange((a_run("one", group="sizes"), a_run("two")), Order()).rows
     assert "group" not in text_of(heading(layout(alone, 200)))
     assert "group" in text_of(heading(layout(grouped, 200)))
-    assert ("sizes", "dim") in [(text.strip(), hue) for text, hue in row(grouped[0], layout(grouped, 200), False)]
+    first = next(row for row in grouped if row.key == "one")
+    assert ("sizes", "dim") in [(text.strip(), hue) for text, hue in line_of(first, layout(grouped, 200))]
     assert "group" not in text_of(heading(layout(grouped, 70)))
