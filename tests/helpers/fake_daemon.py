@@ -1,4 +1,7 @@
-"""A real daemon whose workers are tests/helpers/fake_worker.py. Arguments: settings as JSON, laid over config.toml."""
+"""A real daemon whose workers are tests/helpers/fake_worker.py. Arguments: settings as JSON, laid over config.toml.
+
+One of them is no setting: `send_queue`, events that are kept for a subscriber that does not keep up.
+"""
 
 import functools
 import json
@@ -8,6 +11,7 @@ from pathlib import Path
 from hades_protocol.errors import HadesError
 from hades_protocol.paths import Paths
 from hadesd.settings import load_settings
+from hadesd.supervisor import doors
 from hadesd.supervisor.processes import Worker
 from hadesd.supervisor.serve import serve
 
@@ -17,9 +21,11 @@ FAKE_WORKER = Path(__file__).with_name("fake_worker.py")
 def main() -> int:
     """Serve as `hadesd serve` does."""
     start = functools.partial(Worker, command=(sys.executable, str(FAKE_WORKER)))
+    settings = json.loads(sys.argv[1])
+    doors.SEND_QUEUE = settings.pop("send_queue", doors.SEND_QUEUE)
     try:
         paths = Paths()
-        return serve(paths, load_settings(paths.config_file, json.loads(sys.argv[1])), start_worker=start)
+        return serve(paths, load_settings(paths.config_file, settings), start_worker=start)
     except HadesError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
