@@ -26,7 +26,8 @@ def legend(
     """What differs from the usual look, then what the lines are; without hues, from top to bottom.
 
     evaluated: whether there are evaluations of the mean dataset. missing: points whose place on the axis is not known.
-    References carry their names themselves. What does not fit into the width is left out from the end.
+    References carry their names themselves. What does not fit into the width is left out,
+    the last first.
     """
     looked = _looked(view or Viewport(logarithmic=logarithmic), picture, missing)
     kinds = dict.fromkeys(mark.kind for mark in marks if mark.kind in SIGNS)
