@@ -48,7 +48,7 @@ def metrics_of(
         fitness_worst=plain(m.fitness_worst),
         fitness_std=plain(m.fitness_std),
         best_so_far=plain(m.best_so_far),
-        sigma=float(f"{float(m.sigma):.9g}"),
+        sigma=plain(m.sigma),
         episodes=int(m.episodes),
         unfinished=int(m.unfinished),
         nan=int(m.nan),

@@ -19,7 +19,7 @@ class GenerationMetrics(msgspec.Struct, frozen=True, kw_only=True):
     fitness_worst: float | None
     fitness_std: float | None
     best_so_far: float | None
-    sigma: float
+    sigma: float | None  # null where it overflowed
     episodes: int  # completed, over the whole population
     unfinished: int  # environments in which no episode completed: their partial return was counted
     nan: int  # candidates whose fitness was not finite: they rank worst

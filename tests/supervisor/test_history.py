@@ -237,3 +237,13 @@ def test_a_disk_without_room_for_the_cache_loses_nothing(
     (tmp_path / f".{curve_cache.CACHE_FILE}.tmp").mkdir()  # cannot be opened as a file
     check_whole(History(tmp_path))
     assert curve_cache.read(tmp_path) is None
+
+
+def test_a_sigma_that_overflowed_does_not_hide_the_curve(tmp_path: Path) -> None:
+    line = msgspec.json.encode(msgspec.structs.replace(metrics(1), sigma=float("inf")))
+    assert b'"sigma":null' in line
+    (tmp_path / "metrics.jsonl").write_bytes(line + b"\n")
+    _, found = known(History(tmp_path), 0, 100)
+    assert [m.sigma for m in found] == [None]
+    restored = msgspec.msgpack.decode(msgspec.msgpack.encode(found[0]), type=GenerationMetrics)
+    assert restored == found[0]

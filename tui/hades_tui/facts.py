@@ -27,7 +27,7 @@ def fact_lines(model: Model, width: int, height: int) -> list[Line]:
     if run.gpus:
         facts.append(("GPU", ", ".join(map(str, run.gpus))))
     if newest is not None:
-        facts.append(("sigma", f"{newest.sigma:.4g}"))
+        facts.append(("sigma", "not finite" if newest.sigma is None else f"{newest.sigma:.4g}"))
         facts.append(("steps / generation", f"{newest.env_steps:,}".replace(",", " ")))
         facts.append(
             ("episodes", f"{newest.episodes}" + (f", {newest.unfinished} cut off" if newest.unfinished else ""))
