@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hades_protocol import commands
+from hades_protocol import commands, replies
 from hades_protocol.control import ControlClient
 from hades_protocol.errors import ProtocolMismatchError, UsageError
 from hades_protocol.messages import DaemonInfo
@@ -45,7 +45,7 @@ def nested(assignments: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def report_changes(result: commands.ChangeResult) -> None:
+def report_changes(result: replies.ChangeResult) -> None:
     """The settings before and after, and the notes, for people."""
     width = max((len(change.name) for change in result.changes), default=0)
     for change in result.changes:

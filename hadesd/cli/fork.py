@@ -4,7 +4,7 @@ import argparse
 import re
 from typing import Any
 
-from hades_protocol import commands
+from hades_protocol import commands, replies
 from hades_protocol.control import ControlClient
 from hades_protocol.paths import Paths
 from hadesd.cli.changing import nested, report_changes, require_changes
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     wanted: dict[str, Any] = {"generation": generation, "changes": nested(args.assignments), "group": args.group}
     with ControlClient(paths) as client:
         require_changes(client, "fork")
-        result: commands.ChangeResult = client.request(commands.Fork, run=name, dry_run=args.dry_run, **wanted)
+        result: replies.ChangeResult = client.request(commands.Fork, run=name, dry_run=args.dry_run, **wanted)
     if args.json:
         print_json(result)
     if result.run is None:

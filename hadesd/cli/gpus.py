@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from hades_protocol import commands
+from hades_protocol import commands, replies
 from hades_protocol.control import ControlClient, listens
 from hades_protocol.messages import GpuInfo, GpuProcess
 from hades_protocol.paths import Paths
@@ -45,7 +45,7 @@ def look(paths: Paths) -> tuple[tuple[GpuInfo, ...], bool]:
     """The GPUs, and whether the daemon said so: it knows which runs are on them. Without one NVML is asked here."""
     if paths.connect or listens(paths):
         with ControlClient(paths) as client:
-            snapshot: commands.SnapshotResult = client.request(commands.Snapshot)
+            snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
         if paths.connect or snapshot.daemon.protocol_minor >= DEVICES_SINCE:
             return snapshot.gpus, True
     from hadesd.supervisor.fleet import picture

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from hades_protocol import commands
+from hades_protocol import commands, replies
 from hades_protocol.control import ControlClient
 from hades_protocol.errors import ExitCode, NotFoundError, WrongStateError
 from hades_protocol.messages import RunSummary
@@ -49,7 +49,7 @@ def no_group(group: str, known: Iterable[str]) -> NotFoundError:
 
 def ask(client: ControlClient, group: str) -> Runs:
     """The runs of a group now."""
-    snapshot: commands.SnapshotResult = client.request(commands.Snapshot)
+    snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
     return members(snapshot.runs, group)
 
 

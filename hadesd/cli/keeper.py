@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from hades_protocol import commands
+from hades_protocol import commands, replies
 from hades_protocol.control import ControlClient, listens
 from hades_protocol.errors import HadesError, NotFoundError, ProtocolMismatchError
 from hades_protocol.messages import RunSummary
@@ -82,11 +82,11 @@ class _Served:
         self._client = client
 
     def runs(self) -> tuple[RunSummary, ...]:
-        snapshot: commands.SnapshotResult = self._client.request(commands.Snapshot)
+        snapshot: replies.SnapshotResult = self._client.request(commands.Snapshot)
         return snapshot.runs
 
     def remove(self, run: RunSummary) -> Path:
-        removed: commands.Removed = self._client.request(commands.Remove, run=run.id, expected_state=run.state)
+        removed: replies.Removed = self._client.request(commands.Remove, run=run.id, expected_state=run.state)
         return Path(removed.directory)
 
     def adopt(self, run: str) -> RunSummary:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from hades_protocol import commands
+from hades_protocol import commands, replies
 from hades_protocol.control import ControlClient
 from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"no size is given: use {', '.join(f'--{flag}' for flag in SIZES)}")
     with ControlClient(Paths()) as client:
         require_changes(client, "resize")
-        result: commands.ChangeResult = client.request(
+        result: replies.ChangeResult = client.request(
             commands.Resize, run=args.run, changes=values, dry_run=args.dry_run
         )
     if args.json:

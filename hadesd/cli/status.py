@@ -5,7 +5,7 @@ import sys
 import time
 from typing import Any
 
-from hades_protocol import commands
+from hades_protocol import commands, replies
 from hades_protocol.control import ControlClient
 from hades_protocol.messages import Checkpoints, DaemonInfo, RunSummary
 from hades_protocol.paths import Paths
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the table or the JSON."""
     with ControlClient(Paths()) as client:
         if args.run is not None:
-            shown: commands.ShowResult = client.request(commands.Show, run=args.run)
+            shown: replies.ShowResult = client.request(commands.Show, run=args.run)
             info: DaemonInfo = client.request(commands.Hello)
             if args.json:
                 print_json(
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
             else:
                 print(_details(shown))
             return 0
-        snapshot: commands.SnapshotResult = client.request(commands.Snapshot)
+        snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
     runs = snapshot.runs
     if args.group is not None:
         from hadesd.cli.groups import members
@@ -71,7 +71,7 @@ def _checkpoints(kept: Checkpoints) -> str:
     return text + (f"; damaged: {', '.join(kept.damaged)}" if kept.damaged else "")
 
 
-def _details(shown: commands.ShowResult) -> str:
+def _details(shown: replies.ShowResult) -> str:
     lines = [table([shown.run], use_colour(sys.stdout)), ""]
     lines += [f"environment  {shown.run.env}, {shown.run.method}, seed {shown.run.seed}"]
     lines += [f"preset       {shown.run.preset}"] if shown.run.preset else []

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from hades_protocol import codec, version
+from hades_protocol import codec, replies, version
 from hades_protocol import commands as c
 from hades_protocol.control import MAX_REQUEST
 from hades_protocol.errors import HadesError, InternalError, ProtocolMismatchError, UsageError, WrongStateError
@@ -81,7 +81,7 @@ class Control:
             case c.Hello():
                 return self._info()
             case c.Snapshot():
-                return c.SnapshotResult(
+                return replies.SnapshotResult(
                     daemon=self._info(),
                     seq=daemon.seq,
                     runs=daemon.summaries(),
@@ -158,10 +158,10 @@ def _refuse_deep(raw: Any) -> None:
 
 def _reply(envelope: _Envelope, result: Any) -> bytes:
     return codec.encode(
-        c.Reply(request_id=envelope.request_id, result=msgspec.to_builtins(result, builtin_types=(bytes,)))
+        replies.Reply(request_id=envelope.request_id, result=msgspec.to_builtins(result, builtin_types=(bytes,)))
     )
 
 
 def _failure(envelope: _Envelope, error: HadesError) -> bytes:
-    body = c.ErrorBody(code=error.code, message=str(error)[:MAX_TEXT])
-    return codec.encode(c.Reply(request_id=envelope.request_id, error=body))
+    body = replies.ErrorBody(code=error.code, message=str(error)[:MAX_TEXT])
+    return codec.encode(replies.Reply(request_id=envelope.request_id, error=body))

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import zmq
 
-from hades_protocol import codec, commands, version
+from hades_protocol import codec, commands, replies, version
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError, UsageError
 from hades_protocol.keys import HANDSHAKE_SECONDS, destination
 from hades_protocol.paths import Paths
@@ -69,7 +69,7 @@ class ControlClient:
         while (left := deadline - time.monotonic()) > 0:
             if not self._socket.poll(int(left * 1000) + 1):
                 break
-            reply = codec.decode(self._socket.recv(), commands.Reply)
+            reply = codec.decode(self._socket.recv(), replies.Reply)
             if reply.request_id in (request.request_id, ""):
                 return _result(kind, reply)
         raise UnreachableError(
@@ -103,7 +103,7 @@ def encode_request(request: commands.Request) -> bytes:
     return data
 
 
-def _result(kind: type[commands.Request], reply: commands.Reply) -> Any:
+def _result(kind: type[commands.Request], reply: replies.Reply) -> Any:
     if reply.error is not None:
         raise BY_CODE.get(reply.error.code, HadesError)(reply.error.message)
     if not version.is_compatible(reply.protocol_major):

@@ -9,9 +9,9 @@ from enum import StrEnum
 
 import msgspec
 
-from hades_protocol.commands import SnapshotResult
 from hades_protocol.errors import HadesError, ProtocolMismatchError
 from hades_protocol.events import AnyEvent, DatasetPublished, Goodbye, Heartbeat, UnknownEvent
+from hades_protocol.replies import SnapshotResult
 from hades_protocol.version import MAJOR, is_compatible
 
 STALE_AFTER = 3.0

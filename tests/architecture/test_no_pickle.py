@@ -99,12 +99,13 @@ import _pickle, pickle
 {FORBID}
 import msgpack
 from hades_protocol import codec, commands, events
+from hades_protocol import replies
 from hades_protocol.errors import ProtocolMismatchError
 hostile = {pickle_that_would_exit()!r}
 for raw in (hostile, msgpack.packb(hostile), msgpack.packb(msgpack.ExtType(1, hostile)),
             msgpack.packb({{"verb": "start", "request_id": "1", "spec": {{"env": hostile}}}}),
             msgpack.packb({{"request_id": "1", "result": hostile}})):
-    for read in (lambda: codec.decode(raw, commands.AnyRequest), lambda: codec.decode(raw, commands.Reply),
+    for read in (lambda: codec.decode(raw, commands.AnyRequest), lambda: codec.decode(raw, replies.Reply),
                  lambda: events.decode_event(raw)):
         try:
             read()

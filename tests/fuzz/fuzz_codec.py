@@ -9,11 +9,11 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["hades_protocol", "hadesd"]):
-    from hades_protocol import codec, commands, events, messages
+    from hades_protocol import codec, commands, events, messages, replies
     from hades_protocol.errors import ProtocolMismatchError
     from hadesd import worker_messages
 
-KINDS = (commands.AnyRequest, commands.Reply, messages.RunSummary, messages.DatasetSnapshot, worker_messages.FromWorker)
+KINDS = (commands.AnyRequest, replies.Reply, messages.RunSummary, messages.DatasetSnapshot, worker_messages.FromWorker)
 
 
 def one_input(data: bytes) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from hades_protocol import commands
-from hades_protocol.commands import ChangeResult, LogResult, SettingChange, ShowResult
 from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
 from hades_protocol.events import AnyEvent
 from hades_protocol.messages import Checkpoints, Job, Lineage, LogLine, RunSummary
+from hades_protocol.replies import ChangeResult, LogResult, SettingChange, ShowResult
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import set_dotted
 

@@ -20,7 +20,7 @@ import zmq
 
 from hades_protocol import commands
 from hades_protocol.codec import Array, decode, encode
-from hades_protocol.commands import AnyRequest, ErrorBody, HistoryResult, Reply, SnapshotResult
+from hades_protocol.commands import AnyRequest
 from hades_protocol.errors import HadesError, NotFoundError
 from hades_protocol.events import (
     TOPIC_EVENTS,
@@ -50,6 +50,7 @@ from hades_protocol.messages import (
     Reference,
     RunSummary,
 )
+from hades_protocol.replies import ErrorBody, HistoryResult, Reply, SnapshotResult
 from hades_protocol.run_state import RunState
 from hades_protocol.thinning import thin_metrics
 from hades_protocol.version import MAJOR, MINOR

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hades_protocol import commands
+from hades_protocol import commands, replies
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
 from tests.helpers.daemon import Home, until
@@ -55,7 +55,7 @@ def test_a_fork_with_nothing_changed_ends_like_its_parent_and_one_with_a_change_
     assert changed[:4] == before[:4]
     assert changed[4] != before[4]
     assert changed[4]["sigma"] == pytest.approx(before[4]["sigma"] / 10, rel=0.01)
-    history: commands.HistoryResult = home.ask(commands.History, run=other.stdout.strip())
+    history: replies.HistoryResult = home.ask(commands.History, run=other.stdout.strip())
     assert [(mark.kind, mark.generation) for mark in history.marks] == [("fork", 4), ("resume", 4)]
 
     refused = home.hadesd("fork", f"{parent.name}@4", "--set", "env=hopper")

@@ -12,7 +12,7 @@ import msgpack
 import pytest
 import zmq
 
-from hades_protocol import codec, commands, events
+from hades_protocol import codec, commands, events, replies
 from hades_protocol.run_state import RunState
 from hadesd.supervisor import sparing
 from tests.helpers.daemon import Home, until
@@ -48,7 +48,7 @@ class Line:
 
     def _receive(self) -> None:
         assert self._socket.poll(60_000), f"{self._open} messages were not answered"
-        reply = codec.decode(self._socket.recv(), commands.Reply)
+        reply = codec.decode(self._socket.recv(), replies.Reply)
         self.codes["ok" if reply.error is None else reply.error.code] += 1
         self._open -= 1
 

@@ -11,12 +11,12 @@ from typing import Any
 import msgpack
 import pytest
 
-from hades_protocol import commands
+from hades_protocol import commands, replies
 from hades_protocol.client import Client
 from hades_protocol.codec import encode
-from hades_protocol.commands import SnapshotResult
 from hades_protocol.errors import NotFoundError, ProtocolMismatchError, UnreachableError, WrongStateError
 from hades_protocol.events import TOPIC_EVENTS, DatasetPublished, GenerationCommitted, Heartbeat
+from hades_protocol.replies import SnapshotResult
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import Item, LinkPhase, LinkStatus
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
@@ -202,8 +202,8 @@ async def test_another_major_version_is_reported(tmp_path: Path) -> None:
 
 
 async def test_a_reply_of_another_major_version_is_a_mismatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(_: bytes) -> commands.Reply:
-        return commands.Reply(request_id="?", protocol_major=2)
+    def answer(_: bytes) -> replies.Reply:
+        return replies.Reply(request_id="?", protocol_major=2)
 
     with serving(tmp_path, a_daemon()) as server:
         monkeypatch.setattr(server, "_answer", answer)

@@ -9,17 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hades_protocol.codec import DTYPES, MAX_MESSAGE, Array, decode, encode
-from hades_protocol.commands import (
-    RESULTS,
-    AnyRequest,
-    ErrorBody,
-    HistoryResult,
-    Pause,
-    Reply,
-    ShowResult,
-    SnapshotResult,
-    Start,
-)
+from hades_protocol.commands import RESULTS, AnyRequest, Pause, Start
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError
 from hades_protocol.events import AnyEvent, DatasetPublished, GenerationCommitted, Heartbeat, UnknownEvent, decode_event
 from hades_protocol.messages import (
@@ -32,6 +22,7 @@ from hades_protocol.messages import (
     Mark,
     RunSummary,
 )
+from hades_protocol.replies import ErrorBody, HistoryResult, Reply, ShowResult, SnapshotResult
 from hades_protocol.run_state import RunState
 from tests.helpers.protocol_server import FakeDaemon, a_run
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hades_protocol.codec import convert, decode, encode, unpack
-from hades_protocol.commands import AnyRequest, Reply, Show
+from hades_protocol.commands import AnyRequest, Show
 from hades_protocol.errors import ProtocolMismatchError
 from hades_protocol.events import AnyEvent, UnknownEvent, decode_event
 from hades_protocol.messages import DatasetSnapshot, RunSummary
+from hades_protocol.replies import Reply
 from tests.helpers.fuzz import FuzzSource
 from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run
 

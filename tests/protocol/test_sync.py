@@ -7,7 +7,6 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hades_protocol.commands import SnapshotResult
 from hades_protocol.errors import ProtocolMismatchError, UnreachableError
 from hades_protocol.events import (
     AnyEvent,
@@ -19,6 +18,7 @@ from hades_protocol.events import (
     UnknownEvent,
 )
 from hades_protocol.messages import RunSummary
+from hades_protocol.replies import SnapshotResult
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import (
     ASK_INTERVAL,

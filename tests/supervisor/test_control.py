@@ -8,7 +8,7 @@ import msgpack
 import pytest
 import zmq
 
-from hades_protocol import codec, commands
+from hades_protocol import codec, commands, replies
 from hadesd.supervisor.control import MAX_REQUEST
 from tests.helpers.daemon import Home, a_home
 
@@ -28,9 +28,9 @@ def line(served: Home) -> Iterator["zmq.Socket[bytes]"]:
         yield socket
 
 
-def reply(socket: "zmq.Socket[bytes]") -> commands.Reply:
+def reply(socket: "zmq.Socket[bytes]") -> replies.Reply:
     assert socket.poll(5000), "no reply"
-    return codec.decode(socket.recv(), commands.Reply)
+    return codec.decode(socket.recv(), replies.Reply)
 
 
 def request(**fields: Any) -> bytes:

@@ -16,14 +16,14 @@ import pytest
 import zmq
 import zmq.asyncio
 
-from hades_protocol import codec, commands, keys
+from hades_protocol import codec, commands, keys, replies
 from hades_protocol.client import Client
-from hades_protocol.commands import SnapshotResult
 from hades_protocol.control import MAX_REQUEST, ControlClient
 from hades_protocol.errors import HadesError, NotFoundError, UnreachableError, UsageError
 from hades_protocol.events import AnyEvent
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
+from hades_protocol.replies import SnapshotResult
 from hadesd.supervisor import doors, sparing
 from hadesd.supervisor.sparing import Sparingly
 from tests.helpers.daemon import Home, until
@@ -241,9 +241,9 @@ with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
 # How much gets through -----------------------------------------------------------------------------------------
 
 
-def reply_to(socket: "zmq.Socket[bytes]", data: bytes, milliseconds: int) -> commands.Reply | None:
+def reply_to(socket: "zmq.Socket[bytes]", data: bytes, milliseconds: int) -> replies.Reply | None:
     socket.send(data)
-    return codec.decode(socket.recv(), commands.Reply) if socket.poll(milliseconds) else None
+    return codec.decode(socket.recv(), replies.Reply) if socket.poll(milliseconds) else None
 
 
 def test_a_request_far_too_large_is_not_even_received(home: Home) -> None:

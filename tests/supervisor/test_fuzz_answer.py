@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hades_protocol import codec, commands, version
+from hades_protocol import codec, commands, replies, version
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
 from hades_protocol.groups import check_group
 from hades_protocol.messages import DaemonInfo
@@ -108,14 +108,14 @@ class Desk:
         files = sorted((str(path), path.stat().st_size) for path in self.home.rglob("*"))
         return self.supervisor.summaries(), self.supervisor.seq, self.stopped, files
 
-    def answer(self, frames: list[bytes]) -> commands.Reply | None:
+    def answer(self, frames: list[bytes]) -> replies.Reply | None:
         """The reply, decoded. After a refusal everything is as it was."""
         before = self.state()
         data = self.control.answer(frames)
         if data is None:
             assert self.state() == before
             return None
-        reply = codec.decode(data, commands.Reply)
+        reply = codec.decode(data, replies.Reply)
         if reply.error is not None:
             assert reply.error.code != "internal", reply.error.message
             assert len(reply.error.message) <= MAX_TEXT
@@ -256,7 +256,7 @@ def test_no_name_of_a_run_leads_out_of_the_runs_directory(
     finally:
         touched.on = False
     assert data is not None
-    error = codec.decode(data, commands.Reply).error
+    error = codec.decode(data, replies.Reply).error
     assert error is not None
     assert error.code in ("not_found", "usage")
     assert outside(touched, desk.home) == []

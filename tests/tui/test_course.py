@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hades_protocol.commands import HistoryResult
 from hades_protocol.messages import GenerationMetrics, Lineage
+from hades_protocol.replies import HistoryResult
 from hades_tui import companions, detail
 from hades_tui.course import Course, between, course_of, matched
 from hades_tui.detail import Range, detail_of, refined, shortened, wanted

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hades_protocol.commands import ShowResult
 from hades_protocol.messages import Checkpoints, LogLine
+from hades_protocol.replies import ShowResult
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_tui import health, log_text

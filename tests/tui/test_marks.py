@@ -2,9 +2,9 @@
 
 from msgspec.structs import replace
 
-from hades_protocol.commands import HistoryResult
 from hades_protocol.events import RunChanged
 from hades_protocol.messages import Mark
+from hades_protocol.replies import HistoryResult
 from hades_protocol.run_state import RunState
 from hades_tui.curve import draw
 from hades_tui.history import RunHistory, load, request, unload

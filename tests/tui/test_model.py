@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hades_protocol.commands import HistoryResult
 from hades_protocol.events import RunRemoved
+from hades_protocol.replies import HistoryResult
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_protocol.thinning import MIN_POINTS, thin_metrics

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol import commands
-from hades_protocol.commands import ChangeResult, SettingChange, SnapshotResult
 from hades_protocol.events import JobChanged
 from hades_protocol.messages import DaemonInfo, Job
+from hades_protocol.replies import ChangeResult, SettingChange, SnapshotResult
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_tui import jobs

@@ -7,9 +7,10 @@ from textual.app import App
 from textual.binding import Binding
 from textual.notifications import SeverityLevel
 
-from hades_protocol.commands import RESULTS, ChangeResult
+from hades_protocol.commands import RESULTS
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import Job, RunSummary
+from hades_protocol.replies import ChangeResult
 from hades_tui import jobs
 from hades_tui import model as models
 from hades_tui.connection import Connection

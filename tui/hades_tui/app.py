@@ -12,8 +12,8 @@ from textual.filter import LineFilter, Monochrome, NoColor
 from textual.timer import Timer
 from textual.widget import Widget
 
-from hades_protocol.commands import SnapshotResult
 from hades_protocol.errors import HadesError, NotFoundError
+from hades_protocol.replies import SnapshotResult
 from hades_tui import model as models
 from hades_tui import palette
 from hades_tui.actions import ActingApp

@@ -4,8 +4,9 @@ from collections.abc import AsyncGenerator
 from typing import Protocol, TypeVar
 
 from hades_protocol.client import Level
-from hades_protocol.commands import HistoryResult, LogResult, Request, ShowResult
+from hades_protocol.commands import Request
 from hades_protocol.messages import DatasetSnapshot
+from hades_protocol.replies import HistoryResult, LogResult, ShowResult
 from hades_protocol.sync import Item
 
 T = TypeVar("T")

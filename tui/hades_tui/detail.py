@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
-from hades_protocol.commands import HistoryResult
 from hades_protocol.messages import GenerationMetrics
+from hades_protocol.replies import HistoryResult
 from hades_tui.history import RunHistory
 
 MOST_POINTS = 8000

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hades_protocol.commands import ChangeResult, SettingChange
+from hades_protocol.replies import ChangeResult, SettingChange
 from hades_tui.settings_form import Form, known, text_of
 from hades_tui.view import Line
 

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Sequence
 
-from hades_protocol.commands import ShowResult
 from hades_protocol.messages import Checkpoints, DaemonInfo
+from hades_protocol.replies import ShowResult
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_protocol.version import MAJOR, MINOR

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from hades_protocol.commands import HistoryResult
 from hades_protocol.events import GenerationCommitted, HistoryCut
 from hades_protocol.messages import GenerationMetrics, Mark, Reference
+from hades_protocol.replies import HistoryResult
 from hades_protocol.thinning import thin_metrics
 
 MAX_POINTS = 4000

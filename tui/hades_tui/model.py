@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from hades_protocol.commands import HistoryResult, SnapshotResult
 from hades_protocol.events import (
     DatasetPublished,
     Event,
@@ -17,6 +16,7 @@ from hades_protocol.events import (
     RunRemoved,
 )
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Job, RunSummary
+from hades_protocol.replies import HistoryResult, SnapshotResult
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import Item, LinkPhase, LinkStatus
 from hades_tui.detail import Detail, Range, detail_of, shortened

@@ -19,7 +19,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from hades_protocol import commands
+from hades_protocol import commands, replies
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
@@ -73,7 +73,7 @@ class Soak:
 
     def runs(self) -> tuple[RunSummary, ...]:
         """All runs of the soak."""
-        snapshot: commands.SnapshotResult = self.home.ask(commands.Snapshot)
+        snapshot: replies.SnapshotResult = self.home.ask(commands.Snapshot)
         return snapshot.runs
 
     def some_run(self, chance: random.Random, *states: RunState) -> RunSummary | None:
@@ -96,7 +96,7 @@ class Soak:
         """What took effect in a run so far."""
         return self.origins[run] + resizes(self.home.paths.runs / run)
 
-    def note_fork(self, parent: str, result: commands.ChangeResult, changes: dict[str, Any]) -> None:
+    def note_fork(self, parent: str, result: replies.ChangeResult, changes: dict[str, Any]) -> None:
         """Remember where a fork came from: what its parent had been told before that generation, and its changes."""
         assert result.run is not None
         before = tuple(step for step in resizes(self.home.paths.runs / parent) if step.generation < result.generation)

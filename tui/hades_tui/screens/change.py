@@ -10,8 +10,8 @@ from textual.widgets import Input, Static
 
 from hades_protocol import commands
 from hades_protocol.client import fresh_id
-from hades_protocol.commands import ChangeResult, ShowResult
 from hades_protocol.errors import HadesError, UsageError
+from hades_protocol.replies import ChangeResult, ShowResult
 from hades_protocol.run_state import RunState
 from hades_tui.form_view import answer_lines
 from hades_tui.palette import style

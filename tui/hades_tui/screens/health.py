@@ -11,8 +11,8 @@ from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.screen import ModalScreen
 
-from hades_protocol.commands import ShowResult
 from hades_protocol.errors import HadesError
+from hades_protocol.replies import ShowResult
 from hades_tui.connection import Connection
 from hades_tui.fit import shortened
 from hades_tui.health import checkpoint_facts, daemon_facts, fact_rows

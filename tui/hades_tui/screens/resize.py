@@ -7,7 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Label, Static
 
-from hades_protocol.commands import ShowResult
+from hades_protocol.replies import ShowResult
 from hades_protocol.run_spec import build_spec
 from hades_protocol.sizes import RESIZABLE
 from hades_tui.form_view import meaning

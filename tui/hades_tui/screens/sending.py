@@ -8,9 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Button, Label
 
-from hades_protocol.commands import RESULTS, ChangeResult, Request
+from hades_protocol.commands import RESULTS, Request
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.messages import Job, RunSummary
+from hades_protocol.replies import ChangeResult
 from hades_tui.model import Model
 from hades_tui.screens.dialog import RunDialog
 from hades_tui.verbs import Verb, order
