@@ -1,6 +1,6 @@
 """Every message survives the wire; bytes that are none end in one error, and only in that one."""
 
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgpack
 import msgspec
@@ -13,16 +13,18 @@ from hades_protocol.commands import RESULTS, AnyRequest, Pause, Start
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError
 from hades_protocol.events import AnyEvent, DatasetPublished, GenerationCommitted, Heartbeat, UnknownEvent, decode_event
 from hades_protocol.messages import (
+    Checkpoints,
     DaemonInfo,
     DatasetSnapshot,
     GenerationMetrics,
     GenerationTiming,
     GpuInfo,
+    Job,
     Lineage,
     Mark,
     RunSummary,
 )
-from hades_protocol.replies import ErrorBody, HistoryResult, Reply, ShowResult, SnapshotResult
+from hades_protocol.replies import ChangeResult, ErrorBody, HistoryResult, LogResult, Reply, ShowResult, SnapshotResult
 from hades_protocol.run_state import RunState
 from tests.helpers.protocol_server import FakeDaemon, a_run
 
@@ -55,7 +57,9 @@ def valued(hint: Any) -> st.SearchStrategy[Any]:
         return PLAIN
     if get_origin(hint) is Annotated:
         meta = args[1]
-        return st.integers(meta.ge, meta.le)
+        return st.text(max_size=meta.max_length) if args[0] is str else st.integers(meta.ge, meta.le)
+    if get_origin(hint) is Literal:
+        return st.sampled_from(args)
     if hint is int:
         return st.integers(-(2**63), 2**64 - 1)
     if hint is float:
@@ -85,6 +89,10 @@ PLAIN_MESSAGES = (
     SnapshotResult,
     ShowResult,
     HistoryResult,
+    LogResult,
+    ChangeResult,
+    Checkpoints,
+    Job,
     ErrorBody,
     Reply,
 )
