@@ -121,7 +121,8 @@ class Mirror:
             self._forget(gone)
         for run in snapshot.runs:
             await self._catch_up(run, verify=True)
-        self._say(f"{len(self._runs if self._chosen is None else self._chosen)} runs are up to date")
+        count = len(self._runs if self._chosen is None else self._chosen)
+        self._say(f"{count} {'run is' if count == 1 else 'runs are'} up to date")
 
     async def _on_run(self, run: RunSummary) -> None:
         self._runs[run.id] = run
