@@ -136,7 +136,7 @@ def test_random_bytes_give_the_protocol_error_only(data: bytes, kind: Any) -> No
         st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary(),
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     ),
-    st.sampled_from([*PLAIN_MESSAGES, AnyRequest]),
+    st.sampled_from([*(kind for kind in PLAIN_MESSAGES if kind is not Checkpoints), AnyRequest]),  # {} is Checkpoints
 )
 def test_well_formed_msgpack_that_is_no_message_gives_it_too(value: Any, kind: Any) -> None:
     data = msgpack.packb(value)
