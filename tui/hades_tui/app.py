@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ from hades_protocol.replies import SnapshotResult
 from hades_tui import model as models
 from hades_tui import palette
 from hades_tui.actions import ActingApp
+from hades_tui.background import begin
 from hades_tui.commands import HadesCommands
 from hades_tui.companions import missing
 from hades_tui.connection import Connection
@@ -74,7 +76,7 @@ class HadesApp(ActingApp, LookingApp):
         for theme in THEMES.values():
             self.register_theme(textual_theme(theme))
         self.use_theme(palette.chosen())
-        self.run_worker(self._pump(), group="pump")
+        begin(self, self._pump, "pump")
         self.set_interval(PAINT_SECONDS, self._paint)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -92,6 +94,9 @@ class HadesApp(ActingApp, LookingApp):
         palette.choose(theme)
         self.no_color = not theme.colours
         self.theme = textual_name(theme)
+        self.call_next(self._repaint)  # after Textual has looked at its stylesheets again
+
+    def _repaint(self) -> None:
         for screen in self.screen_stack:
             for node in screen.walk_children(Widget, with_self=True):
                 node.refresh()
@@ -122,7 +127,7 @@ class HadesApp(ActingApp, LookingApp):
             self._load()
         for run in missing(self.model):
             self.model = models.requesting_history(self.model, run)
-            self.run_worker(self._load_companion(run), group="companions")
+            begin(self, partial(self._load_companion, run), "companions")
 
     def _load(self) -> None:
         """Ask for what the stream does not carry: the past of the selected run, and its pairs."""
@@ -131,7 +136,7 @@ class HadesApp(ActingApp, LookingApp):
         if run is not None:
             if not self.model.history.loaded:
                 self.model = models.requesting_history(self.model, run)
-            self.run_worker(self._load_run(run), group="load", exclusive=True)
+            begin(self, partial(self._load_run, run), "load", exclusive=True)
 
     async def _load_run(self, run: str) -> None:
         if not self.model.histories.get(run, RunHistory()).loaded:
@@ -161,7 +166,7 @@ class HadesApp(ActingApp, LookingApp):
         async def answer() -> None:
             message.panel.answered(message.question, await ask(self._connection, message.question))
 
-        self.run_worker(answer(), group="pairs")
+        begin(self, answer, "pairs")
 
     async def _load_companion(self, run: str) -> None:
         """The history of a run that lies over the selected one's curve."""
@@ -176,7 +181,7 @@ class HadesApp(ActingApp, LookingApp):
 
     def on_fitness_panel_finer(self, message: FitnessPanel.Finer) -> None:
         """Somebody looks closer than the loaded points of a curve tell."""
-        self.run_worker(self._load_detail(message.asked), group="detail", exclusive=True)
+        begin(self, partial(self._load_detail, message.asked), "detail", exclusive=True)
 
     async def _load_detail(self, asked: Range) -> None:
         try:
