@@ -1,5 +1,6 @@
 """What a person does to runs: the part of the application that asks, sends and tells."""
 
+from functools import partial
 from typing import Any
 
 from textual import events
@@ -13,6 +14,7 @@ from hades_protocol.messages import Job, RunSummary
 from hades_protocol.replies import ChangeResult
 from hades_tui import jobs
 from hades_tui import model as models
+from hades_tui.background import begin
 from hades_tui.connection import Connection
 from hades_tui.model import Model
 from hades_tui.screens.confirm import ConfirmScreen
@@ -102,7 +104,7 @@ class ActingApp(App[None]):
 
     def _answered(self, dialog: RunDialog[Any], result: Outcome | bool | None) -> None:
         if result is True:
-            self.run_worker(self._send(dialog), group="mutate")
+            begin(self, partial(self._send, dialog), "mutate")
         elif result is not None and result is not False:
             self._done(dialog.verb, result)
 

@@ -13,6 +13,7 @@ from hades_protocol.client import fresh_id
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.replies import ChangeResult, ShowResult
 from hades_protocol.run_state import RunState
+from hades_tui.background import begin
 from hades_tui.form_view import answer_lines
 from hades_tui.palette import style
 from hades_tui.screens.sending import NotYet, SendingDialog
@@ -52,7 +53,7 @@ class ChangeScreen(SendingDialog):
         """Nothing can be typed before the present settings are there."""
         for field in self.query(Input):
             field.disabled = True
-        self.run_worker(self._load(), group="load")
+        begin(self, self._load, "load")
 
     async def _load(self) -> None:
         request = commands.Show(request_id=fresh_id(), run=self.asked.id, session=self.session)
@@ -105,7 +106,7 @@ class ChangeScreen(SendingDialog):
         super().settle()
 
     def _ask(self) -> None:
-        self.run_worker(self._dry_run(), group="dry run", exclusive=True)
+        begin(self, self._dry_run, "dry run", exclusive=True)
 
     async def _dry_run(self) -> None:
         about = self._asked_about

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 
 from hades_protocol.errors import HadesError
 from hades_protocol.replies import ShowResult
+from hades_tui.background import begin
 from hades_tui.connection import Connection
 from hades_tui.fit import shortened
 from hades_tui.health import checkpoint_facts, daemon_facts, fact_rows
@@ -98,7 +99,7 @@ class HealthScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Ask, and go on asking."""
         self.set_interval(TICK_SECONDS, self._show)
-        self.run_worker(self._follow())
+        begin(self, self._follow, "follow")
 
     async def _follow(self) -> None:
         """What was known stays, with what went wrong said above it."""

@@ -1,6 +1,7 @@
 """The newest lines of a run's log or of the daemon's, with level and search."""
 
 import time
+from functools import partial
 from typing import ClassVar
 
 import msgspec
@@ -12,6 +13,7 @@ from textual.widgets import Input
 
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import LogLine
+from hades_tui.background import begin
 from hades_tui.connection import Connection
 from hades_tui.fit import fitted
 from hades_tui.log_text import Question, absence, headline, log_lines, next_level
@@ -108,7 +110,7 @@ class LogScreen(Screen[None]):
             self._answer, self.following = None, True
             self._show()
         self._asking = True
-        self.run_worker(self._answered(self.question), group="log", exclusive=True)
+        begin(self, partial(self._answered, self.question), "log", exclusive=True)
 
     async def _answered(self, question: Question) -> None:
         try:

@@ -1,6 +1,7 @@
 """Dialogs in which something is typed: they stay open, with what was typed, until the daemon has taken it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from textual.app import ComposeResult
@@ -12,6 +13,7 @@ from hades_protocol.commands import RESULTS, Request
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.messages import Job, RunSummary
 from hades_protocol.replies import ChangeResult
+from hades_tui.background import begin
 from hades_tui.model import Model
 from hades_tui.screens.dialog import RunDialog
 from hades_tui.verbs import Verb, order
@@ -127,7 +129,8 @@ class SendingDialog(RunDialog[Outcome]):
         self.settle()
         if not self._sending and not self.query_one("#yes", Button).disabled:
             self._sending = True
-            self.run_worker(self._send(order(self.verb, self.subject, self.session, **self.fields())), group="send")
+            request = order(self.verb, self.subject, self.session, **self.fields())
+            begin(self, partial(self._send, request), "send")
             self.settle()
 
     async def _send(self, request: Request) -> None:

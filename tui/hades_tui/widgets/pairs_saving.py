@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 
 from textual.widget import Widget
@@ -9,6 +10,7 @@ from textual.widget import Widget
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import DatasetSnapshot, RunSummary
 from hades_tui import pairs_file
+from hades_tui.background import begin
 from hades_tui.screens.save import SaveScreen
 
 NOTICE_SECONDS = 12.0
@@ -19,7 +21,7 @@ def begin_copy(widget: Widget, run: RunSummary | None, dataset: DatasetSnapshot 
     if run is None or dataset is None:
         widget.notify("There are no pairs to copy.", severity="warning")
     else:
-        widget.run_worker(copy_pairs(widget, dataset, run), group="pairs-file")
+        begin(widget, partial(copy_pairs, widget, dataset, run), "pairs-file")
 
 
 def begin_save(
@@ -37,7 +39,7 @@ def begin_save(
 
     def chosen(path: Path | None) -> None:
         if path is not None:
-            widget.run_worker(save_pairs(widget, dataset, run, path), group="pairs-file")
+            begin(widget, partial(save_pairs, widget, dataset, run, path), "pairs-file")
 
     what = f"Save the pairs of generation {dataset.generation}{', not the difference' if compared else ''}"
     widget.app.push_screen(SaveScreen(what, offered), chosen)
