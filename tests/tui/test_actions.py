@@ -509,9 +509,9 @@ async def test_a_note_begins_with_the_present_one_and_can_be_taken_away(server: 
         await opened(app, pilot, "N")
         area = app.screen.query_one(TextArea)
         assert area.text == "so far [b]good"
-        assert button(app).disabled
+        await until(pilot, lambda: button(app).disabled)
         await pilot.press("!")
-        assert not button(app).disabled
+        await until(pilot, lambda: not button(app).disabled)
         area.text = "x" * 2001
         await until(pilot, lambda: "at most 2000 characters, this one 2001" in reason(app))
         area.text = ""
