@@ -12,7 +12,7 @@ from hades_tui.view import Line
 TITLES = {"run": "The selected run: asks first", "screen": "Everywhere"}
 """What the last sections are called; every other one has the name of its panel."""
 
-KEYS_WIDTH = 14
+KEYS_WIDTH = 12
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -36,7 +36,8 @@ def entries(active: Iterable[ActiveBinding], name_of: Callable[[Binding], str]) 
 
 def about(binding: Binding, tooltip: str = "") -> str:
     """What a binding does, in words."""
-    return tooltip or binding.tooltip or binding.description or (binding.id or "").partition(".")[2].replace("-", " ")
+    words = (binding.id or "").partition(".")[2].replace("-", " ").capitalize()
+    return tooltip or binding.tooltip or binding.description or words
 
 
 def help_lines(known: Iterable[Entry], glyphs: Glyphs) -> list[Line]:
@@ -49,6 +50,7 @@ def help_lines(known: Iterable[Entry], glyphs: Glyphs) -> list[Line]:
         lines += [[(TITLES.get(name, name.capitalize()), "title")]]
         lines += [_line(entry) for entry in sections[name]]
         lines.append([])
+    lines += [[("Any of them by its name: see Commands. Other keys: tui.toml, 'hades-tui keys'", "dim")], []]
     return lines + _meaning(glyphs)
 
 
