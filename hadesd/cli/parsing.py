@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from hades_protocol.errors import ExitCode
 
-RUN_HELP = "run: its id, a unique prefix of it, or @ for the newest"
+RUN_HELP = "run: its id, a unique prefix of it or of its last part, or @ for the newest"
 
 
 class Parser(argparse.ArgumentParser):

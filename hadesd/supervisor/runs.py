@@ -196,7 +196,7 @@ def scan(runs: Path) -> tuple[list[tuple[RunRecord, RunSpec]], list[str]]:
 
 
 def find(name: str, created: Iterable[tuple[str, float]]) -> str:
-    """The id that a person means: an id, a unique prefix of one, or @ for the newest.
+    """The id that a person means: an id, a unique prefix of one or of its last part, or @ for the newest.
 
     created: ids with the time of their creation.
 
@@ -211,6 +211,8 @@ def find(name: str, created: Iterable[tuple[str, float]]) -> str:
     if name in known:
         return name
     fits = sorted(run for run in known if name and run.startswith(name))
+    if not fits:  # all runs of a day in one environment begin alike: people tell them apart by the end
+        fits = sorted(run for run in known if name and run.rpartition("-")[2].startswith(name))
     if len(fits) == 1:
         return fits[0]
     if fits:

@@ -53,7 +53,7 @@ class Snapshot(Request, frozen=True, tag="snapshot"):
 
 
 class RunRequest(Request, frozen=True, kw_only=True):
-    """A request about one run. `run`: id, unique prefix, or @ for the newest."""
+    """A request about one run. `run`: its id, a unique prefix of it or of its last part, or @ for the newest."""
 
     run: str
 

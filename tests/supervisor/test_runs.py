@@ -88,6 +88,7 @@ def test_the_group_is_kept_beside_the_settings_not_in_them(tmp_path: Path) -> No
         (b'{"schema": 99, "id": "x-1", "created_at": 0, "spec": {}}', "newer than this version"),
         (b'{"schema": 1, "id": "other", "created_at": 0, "spec": {"env": "ant"}}', "a copy?"),
         (b'{"schema": 1, "id": "x-1", "created_at": 0, "spec": {"env": "ant", "new": 1}}', "unknown setting 'new'"),
+        ("bbb", "hopper-0102-bbbb"),
     ],
 )
 def test_a_damaged_run_is_one_line_and_stays(tmp_path: Path, content: bytes, why: str) -> None:

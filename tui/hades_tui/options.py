@@ -85,7 +85,12 @@ def _add(verbs: "Subparsers[Parser]", name: str, summary: str, epilog: str) -> P
 
 def _add_attach(verbs: "Subparsers[Parser]") -> None:
     attach = _add(verbs, "attach", "open the screen, or print one look at it", CODES + ATTACH)
-    attach.add_argument("run", nargs="?", metavar="RUN", help="run to select: id, unique prefix, or @ for the newest")
+    attach.add_argument(
+        "run",
+        nargs="?",
+        metavar="RUN",
+        help="run to select: its id, a unique prefix of it or of its last part, or @ for the newest",
+    )
     _add_way(attach)
     attach.add_argument("--readonly", action="store_true", help="no keys that change a run")
     attach.add_argument("--theme", default="", metavar="NAME", help="its colours, see below")

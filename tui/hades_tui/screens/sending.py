@@ -38,7 +38,10 @@ class NotYet(UsageError):
 class SendingDialog(RunDialog[Outcome]):
     """Sends `fields` with the command; a refusal is shown and nothing that was typed is lost."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave it", id="dialog.leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Leave it", id="dialog.leave"),
+        Binding("ctrl+s", "send", "Do it", priority=True, id="dialog.send"),
+    ]
     DEFAULT_CSS = """
     SendingDialog #form {
         width: 100; max-width: 100%; height: auto; max-height: 100%; padding: 0 2;
@@ -122,6 +125,15 @@ class SendingDialog(RunDialog[Outcome]):
             self.settle()
             return
         self.dismiss(None)
+
+    def buttons(self) -> ComposeResult:
+        """Do it, from any field, or leave it."""
+        yield Button(f"{self.verb.name.capitalize()} (ctrl+s)", id="yes", variant="primary")
+        yield Button("Leave it (esc)", id="no")
+
+    def action_send(self) -> None:
+        """Do it."""
+        self.send()
 
     def send(self) -> None:
         """Send the command, if that makes sense at this moment."""
