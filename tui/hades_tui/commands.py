@@ -60,7 +60,8 @@ class HadesCommands(Provider):
     def _actions(self) -> Iterator[Offer]:
         seen = {"screen.commands"}
         for node, binding, enabled, tooltip in self.screen.active_bindings.values():
-            if binding.id is None or binding.id in seen or not enabled:
+            is_worth_a_name = binding.show or binding.tooltip  # moving about is not
+            if binding.id is None or binding.id in seen or not enabled or not is_worth_a_name:
                 continue
             seen.add(binding.id)
             key = self.app.get_key_display(binding)
