@@ -88,7 +88,6 @@ def test_the_group_is_kept_beside_the_settings_not_in_them(tmp_path: Path) -> No
         (b'{"schema": 99, "id": "x-1", "created_at": 0, "spec": {}}', "newer than this version"),
         (b'{"schema": 1, "id": "other", "created_at": 0, "spec": {"env": "ant"}}', "a copy?"),
         (b'{"schema": 1, "id": "x-1", "created_at": 0, "spec": {"env": "ant", "new": 1}}', "unknown setting 'new'"),
-        ("bbb", "hopper-0102-bbbb"),
     ],
 )
 def test_a_damaged_run_is_one_line_and_stays(tmp_path: Path, content: bytes, why: str) -> None:
@@ -130,7 +129,12 @@ KNOWN = [("hopper-0101-aaaa", 1.0), ("hopper-0102-bbbb", 2.0), ("cartpole-0101-c
 
 @pytest.mark.parametrize(
     ("name", "found"),
-    [("@", "cartpole-0101-cccc"), ("c", "cartpole-0101-cccc"), ("hopper-0102", "hopper-0102-bbbb")],
+    [
+        ("@", "cartpole-0101-cccc"),
+        ("c", "cartpole-0101-cccc"),
+        ("hopper-0102", "hopper-0102-bbbb"),
+        ("bb", "hopper-0102-bbbb"),
+    ],
 )
 def test_a_run_is_found_by_id_prefix_or_newest(name: str, found: str) -> None:
     assert runs.find(name, KNOWN) == found
