@@ -10,12 +10,15 @@ from hades_tui.course import Course, course_of
 from hades_tui.curve import Companion, Picture, picture
 from hades_tui.detail import refined
 from hades_tui.digits import big
-from hades_tui.fit import abridged, fitted
+from hades_tui.fit import abridged, fitted, wrapped
 from hades_tui.glyphs import UNICODE, Glyphs, pictured
 from hades_tui.model import Model
 from hades_tui.readout import readout
 from hades_tui.view import BEGIN, Line, number, status_line, trouble_line
 from hades_tui.viewport import Viewport
+
+TROUBLE_ROWS = 3
+"""Most lines for the reason why a run waits or failed."""
 
 BIG_FROM = (44, 17)
 """Least width and height of a panel that shows its numbers large."""
@@ -68,8 +71,11 @@ def panel(
     course = course_of(refined(model.history, detail), view.axis, known.get(run.id))
     others = companions(model, view.axis, known)
     lines: list[Line] = [status_line(run)]
-    if trouble := trouble_line(model):
-        lines.append(trouble)
+    for text, hue in trouble_line(model):
+        pieces = list(wrapped(text, width - 2, width))
+        if len(pieces) > TROUBLE_ROWS:
+            pieces = [*pieces[: TROUBLE_ROWS - 1], pieces[TROUBLE_ROWS - 1][: width - 3] + ELLIPSIS]
+        lines += [[(piece if i == 0 else f"  {piece}", hue)] for i, piece in enumerate(pieces)]
     numbers = _numbers(model)
     large = width >= BIG_FROM[0] and height >= BIG_FROM[1]
     lines += [[], *_large(numbers, width), []] if large else [_small(numbers, width)]
