@@ -13,7 +13,10 @@ from hades_protocol.client import Client
 from hades_protocol.messages import Reference
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase
+from hades_tui import palette
 from hades_tui.app import HadesApp
+from hades_tui.glyphs import ASCII
+from hades_tui.themes import THEMES
 from hades_tui.widgets.pairs_panel import PairsPanel
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 from tests.tui.conftest import ANT, CARTPOLE, HOPPER
@@ -102,3 +105,22 @@ def test_confirmation(snap_compare: SnapCompare, screen: Callable[..., HadesApp]
 
 def test_help(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> None:
     assert snap_compare(screen(), terminal_size=(80, 24), run_before=settled("question_mark"))
+
+
+@pytest.mark.parametrize("theme", [theme for theme in THEMES if theme != "dark"])
+def test_themes(snap_compare: SnapCompare, screen: Callable[..., HadesApp], theme: str) -> None:
+    assert snap_compare(screen(theme=THEMES[theme]), terminal_size=(120, 40), run_before=settled())
+
+
+def test_ascii(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> None:
+    palette.use_glyphs(ASCII)
+    assert snap_compare(screen(), terminal_size=(80, 24), run_before=settled())
+
+
+@pytest.mark.parametrize("keys", ["d", "dd"], ids=["heat", "drawing"])
+def test_pairs(snap_compare: SnapCompare, screen: Callable[..., HadesApp], keys: str) -> None:
+    assert snap_compare(screen(), terminal_size=(100, 30), run_before=settled("tab", "tab", "z", *keys))
+
+
+def test_too_small(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> None:
+    assert snap_compare(screen(), terminal_size=(36, 9), run_before=settled())
