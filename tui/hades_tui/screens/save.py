@@ -22,7 +22,7 @@ class SaveScreen(ModalScreen[Path | None]):
     """The path that is wanted, or None."""
 
     DEFAULT_CSS = """
-    SaveScreen { align: center middle; background: #121212 60%; }
+    SaveScreen { align: center middle; background: $background 60%; }
     SaveScreen #dialog { width: 74; max-width: 95%; }
     SaveScreen #why { margin-top: 1; width: 100%; }
     """
