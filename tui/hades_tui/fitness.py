@@ -10,7 +10,7 @@ from hades_tui.course import Course, course_of
 from hades_tui.curve import Companion, Picture, picture
 from hades_tui.detail import refined
 from hades_tui.digits import big
-from hades_tui.fit import ELLIPSIS, wrapped
+from hades_tui.fit import ELLIPSIS, abridged, fitted, wrapped
 from hades_tui.glyphs import UNICODE, Glyphs, pictured
 from hades_tui.model import Model
 from hades_tui.readout import readout
