@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import msgspec
+import structlog
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.thinning import thin_metrics
@@ -37,6 +38,8 @@ FINE_ENOUGH = 600
 """Points in memory with which a part of the curve need not be read from the file: a screen has not many more dots."""
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+log = structlog.get_logger()
 
 
 class Selection(NamedTuple):
@@ -189,7 +192,7 @@ class History:
 
     def _read_seconds(self, upto: int) -> None:
         """The newest durations, of which the median is taken."""
-        lines = tail_lines(self._directory / TIMINGS_FILE, NEWEST_SECONDS + 2)
+        lines = _tail(self._directory / TIMINGS_FILE, NEWEST_SECONDS + 2)
         found = {timing.generation: timing for line in lines if (timing := _parse(line, GenerationTiming))}
         self._seconds.clear()
         self._seconds.extend(timing.seconds for timing in found.values() if timing.generation <= upto)
@@ -200,8 +203,17 @@ def _batches(points: Iterator[Point]) -> Iterator[list[Point]]:
         yield batch
 
 
+def _tail(path: Path, count: int) -> list[str]:
+    """The last lines of a file. One that cannot be read must not end the daemon with all its other runs."""
+    try:
+        return tail_lines(path, count)
+    except OSError as error:
+        log.error("cannot read a line file", file=str(path), why=str(error))
+        return []
+
+
 def _newest(directory: Path) -> GenerationMetrics | None:
-    lines = (_parse(line, GenerationMetrics) for line in reversed(tail_lines(directory / METRICS_FILE, 3)))
+    lines = (_parse(line, GenerationMetrics) for line in reversed(_tail(directory / METRICS_FILE, 3)))
     return next((metrics for metrics in lines if metrics is not None), None)
 
 

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import msgspec
+import structlog
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 
 T = TypeVar("T", GenerationMetrics, GenerationTiming)
+
+log = structlog.get_logger()
 
 NEAR = 16 * 1024
 """Bytes below which reading on is as good as searching."""
@@ -25,28 +28,30 @@ _GENERATION = msgspec.json.Decoder(_Line)
 def read_lines(path: Path, kind: type[T], after: int = 0, upto: int | None = None) -> Iterator[T]:
     """The lines of generations in (after, upto], ascending; none where there is no file.
 
-    A line that is cut short, as the last one may be, is left out.
+    A line that is cut short, as the last one may be, is left out. A file that cannot be read is logged and has none:
+    it must not end the daemon with all its other runs.
     """
     decoder = msgspec.json.Decoder(kind)
     newest = after
     try:
-        file = open(path, "rb")  # noqa: SIM115  # closed by the `with` below, which must not catch its absence
+        with open(path, "rb") as file:
+            if after:
+                _seek(file, after)
+            for line in file:
+                try:
+                    item = decoder.decode(line)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    continue
+                if item.generation <= newest:
+                    continue
+                if upto is not None and item.generation > upto:
+                    return
+                newest = item.generation
+                yield item
     except FileNotFoundError:
-        return
-    with file:
-        if after:
-            _seek(file, after)
-        for line in file:
-            try:
-                item = decoder.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                continue
-            if item.generation <= newest:
-                continue
-            if upto is not None and item.generation > upto:
-                return
-            newest = item.generation
-            yield item
+        return  # no generation was committed yet
+    except OSError as error:
+        log.error("cannot read a line file", file=str(path), why=str(error))
 
 
 def _seek(file: BinaryIO, generation: int) -> None:

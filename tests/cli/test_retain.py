@@ -9,6 +9,7 @@ from hades_protocol import commands
 from hades_protocol.errors import UsageError, WrongStateError
 from hades_protocol.run_state import RunState
 from hadesd.housekeeping.disk import holding
+from hadesd.steps import manifest_text
 from tests.cli.test_rm import finished
 from tests.helpers.daemon import Home
 
@@ -21,8 +22,9 @@ def with_checkpoints(home: Home, run: str, count: int = 6, best: int = 1) -> Pat
     for generation in range(1, count + 1):
         (directory / str(generation) / "state").mkdir(parents=True)
         (directory / str(generation) / "state/0").write_bytes(b"x" * 1000)
-        manifest = {"generation": generation, "fitness_mean": 99.0 if generation == best else float(generation)}
-        (directory / str(generation) / "hades.json").write_text(json.dumps(manifest))
+        fitness = 99.0 if generation == best else float(generation)
+        manifest = {"schema": 2, "generation": generation, "fitness_mean": fitness}
+        (directory / str(generation) / "hades.json").write_text(manifest_text(manifest))
     return directory
 
 
