@@ -15,7 +15,7 @@ from hades_protocol.client import Client
 from hades_protocol.paths import Paths
 from hades_tui.app import HadesApp
 
-SIZE = (124, 36)
+SIZE = (132, 40)
 WIDTH = 1400
 SETTLE_SECONDS = 4.0
 

@@ -114,8 +114,8 @@ def test_the_push_has_a_direction_and_a_probability(right: float, arrow: str, wo
 
 def test_what_is_beyond_the_track_is_said() -> None:
     far = text_of(cartpole.lines(cart(40.0, 0.1), 0, 76, 20, COLOURED))
-    assert "beyond the track" in far[1]
-    assert "beyond" not in text_of(cartpole.lines(cart(2.0, 0.1), 0, 76, 20, COLOURED))[1]
+    assert "beyond the track" in far[0]
+    assert "beyond" not in text_of(cartpole.lines(cart(2.0, 0.1), 0, 76, 20, COLOURED))[0]
 
 
 @pytest.mark.parametrize("env", sorted(CLASSIC))

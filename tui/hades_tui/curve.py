@@ -138,7 +138,9 @@ def picture(
         label = labels.get(y, "")
         bar = glyphs.axis_tick if label else glyphs.axis
         lines.append([(label.rjust(margin), "dim"), (f" {bar}", "faint"), *area[y]])
-    signs = [(x, SIGNS[mark.kind]) for x, mark in placed(course)]
+    # Of two in one column the later hides the earlier: whatever happened is worth more than that a worker went on.
+    marks = sorted(placed(course), key=lambda one: one[1].kind != "resume")
+    signs = [(x, SIGNS[mark.kind]) for x, mark in marks]
     lines += x_axis(course.axis, low, high, margin, drawing.width, glyphs, signs)
     return Picture(lines, margin + 2, drawing.width, low, high, drawing.across)
 

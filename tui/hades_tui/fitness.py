@@ -70,7 +70,7 @@ def panel(
     detail = model.detail if model.detail is not None and model.detail.asked.run == run.id else None
     course = course_of(refined(model.history, detail), view.axis, known.get(run.id))
     others = companions(model, view.axis, known)
-    lines: list[Line] = [status_line(run)]
+    lines: list[Line] = [fitted(status_line(run), width)]
     for text, hue in trouble_line(model):
         pieces = list(wrapped(text, width - 2, width))
         if len(pieces) > TROUBLE_ROWS:

@@ -29,11 +29,11 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Lo
     ]
     said[1].append((f"  w {cell_number(turning)} rad/s", "text"))
     if abs(x) > TRACK:
-        said[1].append(("  beyond the track", "warn"))
+        said[0] = [*said[0], ("  beyond the track", "warn")]
     room = height - len(said)
     if room < LEAST_ROWS or not (math.isfinite(x) and math.isfinite(angle)):
         return [fitted(line, width) for line in said[: max(0, height)]]
-    return said + _sketch(dataset, (x, angle), right - left, (width, room), look)
+    return [fitted(line, width) for line in said] + _sketch(dataset, (x, angle), right - left, (width, room), look)
 
 
 def _sketch(
