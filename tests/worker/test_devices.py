@@ -1,8 +1,7 @@
 """The population shared by one, two and four devices: real workers, virtual CPU devices.
 
 What a device computes does not depend on the others, but XLA may round a candidate differently in a batch of another
-size. With the same `resources.chunk` results are the same to the bit; with a chunk chosen for each number of devices
-they agree within ROUNDING.
+size, and sum a mean over them in another order. They agree within ROUNDING; the second run here does so to the bit.
 """
 
 import json
