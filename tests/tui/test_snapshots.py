@@ -8,17 +8,22 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Button, Input, TextArea
 
 from hades_protocol.client import Client
 from hades_protocol.messages import Reference
+from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase
 from hades_tui import palette
 from hades_tui.app import HadesApp
 from hades_tui.glyphs import ASCII
+from hades_tui.screens.sending import SendingDialog
 from hades_tui.themes import THEMES
 from hades_tui.widgets.pairs_panel import PairsPanel
+from tests.helpers.canned import some_checkpoints
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
+from tests.helpers.specs import tiny
 from tests.tui.conftest import ANT, CARTPOLE, HOPPER
 from tests.tui.test_app import until
 
@@ -101,6 +106,24 @@ def test_failed_es_run_readonly(snap_compare: SnapCompare, screen: Callable[...,
 
 def test_confirmation(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> None:
     assert snap_compare(screen(), terminal_size=(80, 24), run_before=settled("P"))
+
+
+@pytest.mark.parametrize("key", ["F", "S", "E", "N"], ids=["fork", "resize", "export", "note"])
+def test_forms(snap_compare: SnapCompare, server: ProtocolServer, screen: Callable[..., HadesApp], key: str) -> None:
+    server.daemon.specs[CARTPOLE] = spec_to_dict(tiny())
+    server.daemon.checkpoints[CARTPOLE] = some_checkpoints()
+
+    async def before(pilot: Pilot[None]) -> None:
+        await settled(key)(pilot)
+        dialog = pilot.app.screen
+        assert isinstance(dialog, SendingDialog)
+        for field in (*dialog.query(Input), *dialog.query(TextArea)):
+            field.cursor_blink = False
+        button = dialog.query_one("#yes", Button)
+        await until(pilot, lambda: button.disabled == (key in "SN"))  # those two wait for something to be typed
+        await pilot.pause(0.3)
+
+    assert snap_compare(screen(), terminal_size=(80, 24), run_before=before)
 
 
 def test_help(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> None:
