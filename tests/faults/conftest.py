@@ -93,13 +93,22 @@ def small_home(small_disk: SmallDisk) -> Iterator[Home | None]:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need the runs of `made` share one process of pytest-xdist, so that these are computed once."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "made" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("faults"))
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Where mounting is not permitted, a test that has to is run once more, as root of a namespace of its own."""
     if "small_disk" not in pyfuncitem.fixturenames or can_mount():
         return None
     if INSIDE in os.environ or not can_be_root_of_a_namespace():
         pytest.skip("a small disk cannot be mounted here, and 'unshare -rm' is not permitted either")
-    command = ["unshare", "-rm", sys.executable, "-m", "pytest", "-p", "no:cacheprovider", pyfuncitem.nodeid]
+    nodeid = pyfuncitem.nodeid.partition("@")[0]  # xdist adds the group
+    command = ["unshare", "-rm", sys.executable, "-m", "pytest", "-p", "no:cacheprovider", nodeid]
     done = subprocess.run(
         command, env={**os.environ, INSIDE: "1"}, cwd=pyfuncitem.config.rootpath, capture_output=True, text=True
     )
