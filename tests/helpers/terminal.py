@@ -61,6 +61,10 @@ class Terminal:
         except AssertionError:
             raise AssertionError(f"{patterns} did not come within {seconds:g} s:\n{self.frame()}") from None
 
+    def hides(self, pattern: str) -> None:
+        """Wait until something no longer stands on the screen."""
+        until(lambda: not re.search(pattern, without_frames(self.frame())), f"{pattern!r} goes away")
+
     def close(self) -> None:
         """End the server and what runs in it."""
         subprocess.run([*self._base, "kill-server"], env=self._environ, capture_output=True)

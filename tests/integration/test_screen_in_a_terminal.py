@@ -144,4 +144,4 @@ def look_around(terminal: Terminal) -> None:
         terminal.press(key)
         terminal.shows(text)
         terminal.press("Escape")
-        terminal.shows(" Filter .*Quit")
+        terminal.hides(text)  # before the next key: escape and a letter at once are another key
