@@ -27,9 +27,9 @@ $(STAMP): requirements.lock pyproject.toml
 demo: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash demo/cartpole.sh
 
-# Two processes: more would only wait for each other's compilations on a small machine.
+# Three processes on two cores: many tests wait for daemons and workers; more would wait for each other's compilations.
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 # Two hours of faults and verbs, then every run is compared with its undisturbed twin: MINUTES=20 for a short one.
 MINUTES ?= 120
