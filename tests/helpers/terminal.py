@@ -25,7 +25,7 @@ class Terminal:
     def __init__(self, directory: Path, environ: Mapping[str, str], size: tuple[int, int], *flags: str) -> None:
         self._base = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
         self._environ = {**environ, "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
-        for name in ("TMUX", "NO_COLOR", "COLORTERM"):
+        for name in ("TMUX", "NO_COLOR", "COLORTERM", "COLUMNS", "LINES"):  # the last two would be believed
             self._environ.pop(name, None)
         width, height = map(str, size)
         self._run("new-session", "-d", "-s", "screen", "-x", width, "-y", height, str(TUI), "attach", *flags)

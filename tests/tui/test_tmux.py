@@ -31,7 +31,7 @@ class Tmux:
             "LC_ALL": "C.UTF-8",
             "TERM": "xterm-256color",
         }
-        for name in ("TMUX", "NO_COLOR", "COLORTERM"):
+        for name in ("TMUX", "NO_COLOR", "COLORTERM", "COLUMNS", "LINES"):  # the last two would be believed
             self._environ.pop(name, None)
 
     def run(self, *words: str) -> str:
