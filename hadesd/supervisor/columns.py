@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hades_protocol.messages import GenerationMetrics
-from hades_protocol.thinning import EVALUATED_FROM, extremes, thin, values
+from hades_protocol.thinning import extremes, thin_curves, values
 
 INT_FIELDS = ("generation", "episodes", "unfinished", "nan", "env_steps")
 FLOAT_FIELDS = (
@@ -95,12 +95,8 @@ class Columns:
         """Of the points in (after, upto] at most so many, spikes first."""
         start = bisect.bisect_right(self.generations, after)
         end = max(start, bisect.bisect_right(self.generations, upto))
-        cut = {name: self.values[name][start:end] for name in ("generation", *CURVES)}
-        evaluated = cut["evaluated_mean"]
-        newest = next((i for i in range(end - start - 1, -1, -1) if not math.isnan(evaluated[i])), None)
-        taking_part = CURVES if newest is not None and points >= EVALUATED_FROM else CURVES[:2]
-        always = () if newest is None else (newest,)
-        kept = thin(cut["generation"], [cut[name] for name in taking_part], points, always)
+        generations, mean, best, evaluated = (self.values[name][start:end] for name in ("generation", *CURVES))
+        kept = thin_curves(generations, mean, best, evaluated, points)
         return [self.at(start + i) for i in kept]
 
     def at(self, index: int) -> Point:

@@ -34,16 +34,31 @@ def thin(
 
 
 def thin_metrics(metrics: Sequence[GenerationMetrics], points: int) -> list[int]:
-    """Indices of at most `points` of the metrics.
+    """Indices of at most `points` of the metrics, as thin_curves chooses them."""
+    return thin_curves(
+        [m.generation for m in metrics],
+        values(m.fitness_mean for m in metrics),
+        values(m.fitness_best for m in metrics),
+        values(m.evaluated_mean for m in metrics),
+        points,
+    )
+
+
+def thin_curves(
+    generations: Sequence[int],
+    mean: Sequence[float],
+    best: Sequence[float],
+    evaluated: Sequence[float],
+    points: int,
+) -> list[int]:
+    """Indices of at most `points` generations. NaN is what is not known.
 
     Of every bucket the extremes of mean, best and evaluated fitness stay, and the newest evaluation does. With less
     than EVALUATED_FROM points only that one evaluation has a right to stay.
     """
-    newest = next((i for i in range(len(metrics) - 1, -1, -1) if metrics[i].evaluated_mean is not None), None)
-    curves = [values([m.fitness_mean for m in metrics]), values([m.fitness_best for m in metrics])]
-    if newest is not None and points >= EVALUATED_FROM:
-        curves.append(values([m.evaluated_mean for m in metrics]))
-    return thin([m.generation for m in metrics], curves, points, () if newest is None else (newest,))
+    newest = next((i for i in range(len(evaluated) - 1, -1, -1) if not math.isnan(evaluated[i])), None)
+    curves = [mean, best] if newest is None or points < EVALUATED_FROM else [mean, best, evaluated]
+    return thin(generations, curves, points, () if newest is None else (newest,))
 
 
 def values(known: Iterable[float | None]) -> list[float]:

@@ -5,8 +5,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hades_protocol.messages import GenerationMetrics
 from hades_protocol.thinning import MIN_POINTS, extremes, thin, thin_metrics
+from tests.helpers.protocol_server import a_generation
 
 VALUES = st.one_of(st.floats(-1e6, 1e6), st.just(math.nan))
 
@@ -69,27 +69,9 @@ def test_extremes_of_extremes_are_extremes(
     } == {mean[i] for i in direct}
 
 
-def generation(g: int, mean: float, evaluated: float | None = None) -> GenerationMetrics:
-    """Metrics with what thinning looks at."""
-    return GenerationMetrics(
-        generation=g,
-        fitness_mean=mean,
-        fitness_best=mean,
-        fitness_worst=None,
-        fitness_std=None,
-        best_so_far=None,
-        sigma=0.1,
-        episodes=1,
-        unfinished=0,
-        nan=0,
-        env_steps=10,
-        evaluated_mean=evaluated,
-    )
-
-
 @given(st.integers(1, 3000), st.integers(1, 400), st.integers(MIN_POINTS, 60))
 def test_the_newest_evaluation_is_never_thinned_away(total: int, every: int, points: int) -> None:
-    metrics = [generation(i, float(i % 7), float(i) if i % every == 0 else None) for i in range(total)]
+    metrics = [a_generation(i, float(i % 7), evaluated_mean=float(i) if i % every == 0 else None) for i in range(total)]
     kept = thin_metrics(metrics, points)
     assert (total - 1) // every * every in kept
     assert len(kept) <= points

@@ -77,8 +77,8 @@ def mutations(server: ProtocolServer) -> list[commands.Mutation]:
 async def test_the_screen_shows_runs_curve_and_pairs(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
         await until(pilot, lambda: "cart position" in shown(app, PairsPanel))
-        assert "● live" in shown(app, TopLine)
-        assert "3 runs · 1 running" in shown(app, TopLine)
+        await until(pilot, lambda: "● live" in shown(app, TopLine))
+        await until(pilot, lambda: "3 runs · 1 running" in shown(app, TopLine))
         await until(pilot, lambda: ANT in shown(app, RunList))
         listed = rows(app.query_one(RunList))[1:4]
         for line, words in zip(
@@ -89,7 +89,7 @@ async def test_the_screen_shows_runs_curve_and_pairs(server: ProtocolServer) -> 
         assert "● running  30/400" in curve
         assert "│" in curve
         assert any("⠀" < character <= "⣿" for character in curve)
-        assert "population          128" in shown(app, FactsPanel)
+        await until(pilot, lambda: "population          128" in shown(app, FactsPanel))
 
 
 async def test_live_generations_move_numbers_and_curve(server: ProtocolServer) -> None:
@@ -98,7 +98,7 @@ async def test_live_generations_move_numbers_and_curve(server: ProtocolServer) -
         server.do(lambda: server.daemon.commit(CARTPOLE, 4321.0))
         await until(pilot, lambda: "mean 4321" in shown(app, FitnessPanel))
         assert shown(app, FitnessPanel) != before
-        assert "31/400" in shown(app, RunList)
+        await until(pilot, lambda: "31/400" in shown(app, RunList))
 
 
 async def test_live_pairs_replace_the_ones_on_screen(server: ProtocolServer) -> None:
@@ -106,7 +106,7 @@ async def test_live_pairs_replace_the_ones_on_screen(server: ProtocolServer) -> 
         await until(pilot, lambda: "-0.000" in shown(app, PairsPanel) or "+0.000" in shown(app, PairsPanel))
         server.do(lambda: server.daemon.publish_dataset(CARTPOLE, a_dataset(99, 6)))
         await until(pilot, lambda: "generation 99" in str(app.query_one(PairsPanel).border_title))
-        assert "+0.690" in shown(app, PairsPanel)
+        await until(pilot, lambda: "+0.690" in shown(app, PairsPanel))
 
 
 @pytest.mark.parametrize("down", ["down", "j"])
@@ -141,7 +141,7 @@ async def test_a_click_selects(server: ProtocolServer) -> None:
 async def test_method_es_has_no_pairs_and_a_failed_run_its_reason(server: ProtocolServer) -> None:
     async with live(server, run=ANT) as (app, pilot):
         await until(pilot, lambda: "Method es evolves a policy directly" in shown(app, PairsPanel))
-        assert "✘ out of memory" in shown(app, FitnessPanel)
+        await until(pilot, lambda: "✘ out of memory" in shown(app, FitnessPanel))
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ async def test_a_daemon_that_refuses_is_quoted(server: ProtocolServer) -> None:
 
 async def test_readonly_has_no_keys_that_change_a_run(server: ProtocolServer) -> None:
     async with live(server, readonly=True) as (app, pilot):
-        assert "read-only" in shown(app, TopLine)
+        await until(pilot, lambda: "read-only" in shown(app, TopLine))
         await pilot.press("P", "C")
         await pilot.press("down", "R")
         assert not isinstance(app.screen, ConfirmScreen)
@@ -315,7 +315,7 @@ async def test_a_new_run_appears_by_itself_on_an_empty_screen(tmp_path: Path) ->
 
 async def test_a_history_that_fails_is_said_and_tried_again(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
-        hidden = server.daemon.metrics.pop(HOPPER)
+        hidden = server.do(lambda: server.daemon.metrics.pop(HOPPER))
         await pilot.press("down")
         await until(pilot, lambda: len(notices(app)) == 1)
         server.do(lambda: server.daemon.metrics.update({HOPPER: hidden}))
@@ -327,7 +327,7 @@ async def test_stale_then_live_with_another_daemon_and_no_key(tmp_path: Path) ->
         context = live(server)
         app, pilot = await context.__aenter__()
     await until(pilot, lambda: "▲ stale for" in shown(app, TopLine))
-    assert "reconnects by itself" in shown(app, TopLine)
+    await until(pilot, lambda: "reconnects by itself" in shown(app, TopLine))
     with serving(tmp_path, FakeDaemon("session-2", (a_run("later"),))):
         await until(pilot, lambda: "● live" in shown(app, TopLine))
         await until(pilot, lambda: app.model.selected == "later" and "later" in shown(app, RunList))
@@ -339,7 +339,7 @@ async def test_a_stopped_daemon_is_stale_at_once(server: ProtocolServer) -> None
         server.do(lambda: setattr(server, "_heartbeat", 60.0))
         await pilot.pause(0.2)
         server.do(server.daemon.goodbye)
-        await until(pilot, lambda: "the daemon was stopped" in shown(app, TopLine), seconds=1.5)
+        await until(pilot, lambda: "the daemon was stopped" in shown(app, TopLine))
 
 
 async def test_events_are_painted_together(server: ProtocolServer, monkeypatch: pytest.MonkeyPatch) -> None:

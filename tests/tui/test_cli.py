@@ -95,7 +95,8 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.main(["attach", "--once"]) == ExitCode.INTERRUPTED
 
 
-def test_in_a_terminal_without_a_daemon_the_screen_does_not_open(home: Path) -> None:
+def attach_in_a_terminal(home: Path) -> tuple[int, str]:
+    """Exit code and words of `hades-tui attach` on a terminal, where it ends by itself."""
     parent, child = pty.openpty()
     process = subprocess.run(
         [sys.executable, "-m", "hades_tui.cli", "attach"],
@@ -103,13 +104,18 @@ def test_in_a_terminal_without_a_daemon_the_screen_does_not_open(home: Path) -> 
         stdout=child,
         stderr=child,
         env=os.environ | {"HADES_HOME": str(home)},
-        timeout=30,
+        timeout=60,
         check=False,
     )
     os.close(child)
     said = os.read(parent, 10_000).decode()
     os.close(parent)
-    assert process.returncode == ExitCode.UNREACHABLE
+    return process.returncode, said
+
+
+def test_in_a_terminal_without_a_daemon_the_screen_does_not_open(home: Path) -> None:
+    code, said = attach_in_a_terminal(home)
+    assert code == ExitCode.UNREACHABLE
     assert said.startswith("hades-tui: no daemon answers at")
     assert "\x1b" not in said
 
@@ -220,20 +226,8 @@ def test_a_bad_settings_file_is_one_line(home: Path, verb: list[str], capsys: py
 
 def test_a_bad_key_is_told_before_the_screen_opens(home: Path) -> None:
     (home / "tui.toml").write_text('[keys]\nrun.pause = "C"\n')
-    parent, child = pty.openpty()
     with serving(home / "run", three_runs()):
-        process = subprocess.run(
-            [sys.executable, "-m", "hades_tui.cli", "attach"],
-            stdin=child,
-            stdout=child,
-            stderr=child,
-            env=os.environ | {"HADES_HOME": str(home)},
-            timeout=60,
-            check=False,
-        )
-    os.close(child)
-    said = os.read(parent, 10_000).decode()
-    os.close(parent)
-    assert process.returncode == ExitCode.USAGE
+        code, said = attach_in_a_terminal(home)
+    assert code == ExitCode.USAGE
     assert said.startswith("hades-tui: 'C' would mean both run.pause and run.cancel")
     assert "\x1b" not in said

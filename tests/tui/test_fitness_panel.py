@@ -93,16 +93,16 @@ async def test_a_close_look_asks_for_finer_points_once_and_shows_them(runs: Prot
         assert len(histories(runs, LONG)) == 1 + len(asked), "there is nothing finer"
         await pilot.press("right", "right")
         assert panel.view.cursor is not None
-        assert f"generation {panel.view.cursor:.0f} " in shown(app, FitnessPanel)
+        await until(pilot, lambda: f"generation {panel.view.cursor:.0f} " in shown(app, FitnessPanel))
 
 
 async def test_finer_points_that_cannot_be_had_are_said_and_the_curve_stays(runs: ProtocolServer) -> None:
     async with live(runs) as (app, pilot):
         panel = await focused(app, pilot)
-        hidden = runs.daemon.metrics.pop(LONG)
+        hidden = runs.do(lambda: runs.daemon.metrics.pop(LONG))
         await pilot.press("plus", "plus", "plus", "plus", "plus")
         await until(pilot, lambda: bool(notices(app)))
-        assert "│" in shown(app, FitnessPanel)
+        await until(pilot, lambda: "│" in shown(app, FitnessPanel))
         await rested(pilot, panel)
         said = len(notices(app))
         await rested(pilot, panel)
@@ -218,7 +218,7 @@ async def test_marked_runs_and_the_parent_are_loaded_and_drawn(runs: ProtocolSer
     async with live(runs) as (app, pilot):
         panel = app.query_one(FitnessPanel)
         await until(pilot, lambda: OLD in panel.drawn.courses)
-        assert "parent " + OLD in shown(app, FitnessPanel)
+        await until(pilot, lambda: "parent " + OLD in shown(app, FitnessPanel))
         await pilot.press("down", "space", "up")
         await until(pilot, lambda: "1 " + OTHER in shown(app, FitnessPanel))
         assert [len(histories(runs, run)) for run in (OTHER, OLD)] == [1, 1]
@@ -230,7 +230,8 @@ async def test_marked_runs_and_the_parent_are_loaded_and_drawn(runs: ProtocolSer
 
 async def test_a_marked_run_that_cannot_be_read_is_tried_again(runs: ProtocolServer) -> None:
     async with live(runs) as (app, pilot):
-        hidden = runs.daemon.metrics.pop(OLD)
+        await until(pilot, lambda: OLD in app.model.histories and app.model.histories[OLD].loaded)
+        hidden = runs.do(lambda: runs.daemon.metrics.pop(OLD))
         app.model = apply(app.model, runs.daemon.snapshot())  # everything is asked for again
         await until(pilot, lambda: len(histories(runs, OLD)) >= 2)
         runs.do(lambda: runs.daemon.metrics.update({OLD: hidden}))

@@ -27,7 +27,7 @@ def attached(*runs: Any) -> tuple[FakeDaemon, Model]:
 def test_history_is_the_daemons_however_the_answer_is_late(steps: list[str], data: st.DataObject) -> None:
     """Events before the question, between question and answer, and after it: none missing, none twice."""
     daemon, model = attached(a_run("one"))
-    answer: HistoryResult | None = None
+    answers: list[HistoryResult] = []
     for step in [*steps, "ask", "answer", "commit"]:
         match step:
             case "commit":
@@ -40,12 +40,12 @@ def test_history_is_the_daemons_however_the_answer_is_late(steps: list[str], dat
             case "log":
                 model = apply(model, daemon.log("one", "warning"))
             case "resync":
-                model, answer = apply(model, daemon.snapshot()), None  # the app gives up its question
+                model, answers = apply(model, daemon.snapshot()), []  # the app gives up its questions
             case "ask" if not model.history.loaded:
                 model = models.requesting_history(model, "one")
-                answer = daemon.history("one")
-            case "answer" if answer is not None:
-                model, answer = models.with_history(model, answer), None
+                answers.append(daemon.history("one"))
+            case "answer" if answers:
+                model = models.with_history(model, answers.pop(0))
     assert model.history.metrics == tuple(daemon.metrics["one"])
     assert model.runs == tuple(daemon.runs.values())
 

@@ -2,9 +2,6 @@
 
 import os
 import re
-import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,42 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.protocol_server import serving
+from tests.helpers.terminal import HAS_TMUX, TUI, Tmux
 from tests.tui.conftest import CARTPOLE, three_runs
 
-TUI = Path(sys.executable).with_name("hades-tui")
 SIZES = ((200, 60), (40, 10), (120, 40), (30, 8), (80, 24))
 
-pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux is installed here")
-
-
-class Tmux:
-    """A tmux server of our own."""
-
-    def __init__(self, directory: Path) -> None:
-        self._base = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
-        self._environ = {
-            **os.environ,
-            "HADES_HOME": str(directory / "h"),
-            "LC_ALL": "C.UTF-8",
-            "TERM": "xterm-256color",
-        }
-        for name in ("TMUX", "NO_COLOR", "COLORTERM", "COLUMNS", "LINES"):  # the last two would be believed
-            self._environ.pop(name, None)
-
-    def run(self, *words: str) -> str:
-        done = subprocess.run([*self._base, *words], env=self._environ, capture_output=True, text=True, check=True)
-        return done.stdout
-
-    def open(self, name: str, size: tuple[int, int], *flags: str, environ: tuple[str, ...] = ()) -> None:
-        width, height = map(str, size)
-        command = f"env {' '.join(environ)} {TUI} attach {' '.join(flags)}"
-        self.run("new-session", "-d", "-s", name, "-x", width, "-y", height, command)
-
-    def resize(self, name: str, size: tuple[int, int]) -> None:
-        self.run("resize-window", "-t", name, "-x", str(size[0]), "-y", str(size[1]))
-
-    def frame(self, name: str, *flags: str) -> str:
-        return self.run("capture-pane", "-p", "-t", name, *flags)
+pytestmark = pytest.mark.skipif(not HAS_TMUX, reason="no tmux is installed here")
 
 
 @pytest.fixture
@@ -55,10 +22,10 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
     """One, with three runs behind the screens in it."""
     (tmp_path / "h" / "run").mkdir(parents=True)
     with serving(tmp_path / "h" / "run", three_runs()):
-        server = Tmux(tmp_path)
+        server = Tmux(tmp_path, {**os.environ, "HADES_HOME": str(tmp_path / "h")})
         server.run("new-session", "-d", "-s", "keep", "sleep 600")
         yield server
-        server.run("kill-server")
+        server.close()
 
 
 def until(condition: Callable[[], bool], what: Callable[[], str], seconds: float = 60.0) -> None:
@@ -93,6 +60,12 @@ def test_any_size_after_any_other_is_drawn_as_if_it_were_the_first(tmux: Tmux) -
         if size == (30, 8):
             assert "30x8 is too small" in expected
         tmux.run("kill-session", "-t", f"new{i}")
+
+
+def test_what_the_environment_says_of_the_size_is_not_believed(tmux: Tmux) -> None:
+    tmux.open("lied to", (60, 20), environ=("COLUMNS=200", "LINES=60"))
+    tmux.open("true", (60, 20))
+    assert settled(tmux, "lied to") == settled(tmux, "true")
 
 
 def test_ascii_and_no_color_reach_the_terminal(tmux: Tmux) -> None:

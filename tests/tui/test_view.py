@@ -15,6 +15,7 @@ from hades_tui.arrange import Order, Row, arrange
 from hades_tui.digits import big
 from hades_tui.facts import fact_lines
 from hades_tui.fitness import fitness_lines
+from hades_tui.glyphs import UNICODE
 from hades_tui.model import Model, apply, requesting_history, with_history
 from hades_tui.pairs import PairTable, offsets
 from hades_tui.palette import style
@@ -91,7 +92,7 @@ def test_bars() -> None:
 def test_every_state_has_a_glyph_and_a_hue() -> None:
     for state in RunState:
         glyph_and_word, hue = view.state_word(a_run(state=state))
-        assert glyph_and_word == f"{view.GLYPHS[state]} {state.value}"
+        assert glyph_and_word == f"{UNICODE.states[state]} {state.value}"
         assert style(hue).color is not None
 
 

@@ -109,6 +109,8 @@ class HadesApp(ActingApp, LookingApp):
         async with aclosing(self._connection.attach()) as items:
             async for item in items:
                 before = self.model
+                if isinstance(item, SnapshotResult):  # answers to earlier questions know less than it
+                    self.workers.cancel_group(self, "companions")
                 self.model = models.apply(before, item)
                 self.tell_jobs(before)
                 if isinstance(item, SnapshotResult) or self.model.selected != before.selected:

@@ -85,6 +85,8 @@ async def screen(options: argparse.Namespace, preferences: Preferences) -> int:
 
     keymap = checked_keymap(preferences.keys, all_actions()) if preferences.keys else {}
     theme = choose_look(options, preferences)
+    for name in ("COLUMNS", "LINES"):  # Textual believes them more than the terminal, whose size changes
+        os.environ.pop(name, None)
     async with reached(options) as (client, obstacle):
         run = await find(client, options.run, options.wait)
         app = HadesApp(client, run=run, readonly=options.readonly, theme=theme, keymap=keymap, obstacle=obstacle)

@@ -40,8 +40,9 @@ class RunHistory(msgspec.Struct, frozen=True):
 
 
 def request(history: RunHistory) -> RunHistory:
-    """The daemon is about to be asked."""
-    return msgspec.structs.replace(history, loaded=False, requested=True, pending=())
+    """The daemon is about to be asked; of two questions at once the first answer counts."""
+    pending = history.pending if history.requested else ()
+    return msgspec.structs.replace(history, loaded=False, requested=True, pending=pending)
 
 
 def follow(history: RunHistory, event: GenerationCommitted | HistoryCut) -> RunHistory:

@@ -133,8 +133,11 @@ def requesting_history(model: Model, run_id: str) -> Model:
 
 
 def with_history(model: Model, result: HistoryResult) -> Model:
-    """The daemon's answer to History is in."""
-    history = load(model.histories.get(result.run, RunHistory()), result)
+    """The daemon's answer to History is in; one that nobody waits for any more changes nothing."""
+    asked = model.histories.get(result.run, RunHistory())
+    if not asked.requested:
+        return model
+    history = load(asked, result)
     tails = {**model.tails, result.run: tail_of(history.metrics)}
     return msgspec.structs.replace(model, histories={**model.histories, result.run: history}, tails=tails)
 

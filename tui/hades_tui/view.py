@@ -16,29 +16,6 @@ Line = list[Span]
 
 NONE = "–"
 
-GLYPHS: dict[RunState, str] = {
-    RunState.QUEUED: "○",
-    RunState.STARTING: "◐",
-    RunState.RUNNING: "●",
-    RunState.PAUSING: "◑",
-    RunState.PAUSED: "‖",
-    RunState.STOPPING: "◒",
-    RunState.BACKOFF: "↻",
-    RunState.CANCELLING: "◒",
-    RunState.FINISHED: "✔",
-    RunState.FAILED: "✘",
-    RunState.CANCELLED: "⊘",
-}
-"""The state is always a glyph and a word and a hue: it survives a terminal without colours."""
-
-LINK_GLYPHS = {
-    LinkPhase.CONNECTING: "◌",
-    LinkPhase.LIVE: "●",
-    LinkPhase.RESYNCING: "↻",
-    LinkPhase.STALE: "▲",
-    LinkPhase.MISMATCH: "✘",
-}
-
 
 def number(value: float | None) -> str:
     """About four digits: 3.14, 312.4, 10123, 1.23M."""
@@ -108,7 +85,7 @@ def bar(fraction: float, width: int, glyphs: Glyphs = UNICODE) -> Line:
 
 def state_word(run: RunSummary) -> Span:
     """Glyph and word of a run's state."""
-    return f"{GLYPHS[run.state]} {run.state.value}", f"state.{run.state.value}"
+    return f"{UNICODE.states[run.state]} {run.state.value}", f"state.{run.state.value}"
 
 
 def status_line(run: RunSummary) -> Line:
@@ -150,7 +127,7 @@ def link_line(link: LinkStatus, now: float) -> Span:
         LinkPhase.STALE: f"stale for {duration(now - link.since)}",
         LinkPhase.MISMATCH: "protocol mismatch",
     }
-    return f"{LINK_GLYPHS[link.phase]} {words[link.phase]}", f"link.{link.phase.value}"
+    return f"{UNICODE.links[link.phase]} {words[link.phase]}", f"link.{link.phase.value}"
 
 
 def link_explanation(link: LinkStatus) -> str:

@@ -18,6 +18,7 @@ from hades_tui.screens.change import ChangeScreen, text_of_lines
 from hades_tui.screens.sending import Sender
 from hades_tui.settings_form import shown
 from hades_tui.verbs import FORK
+from hades_tui.widgets.fields import Field
 from hades_tui.widgets.settings_list import SettingsList
 
 
@@ -51,18 +52,18 @@ class ForkScreen(ChangeScreen):
             yield from self.head()
             with Horizontal(classes="row"):
                 yield Label("generation")
-                yield Input(NEWEST, id="generation", compact=True)
+                yield Field(NEWEST, id="generation", compact=True)
                 yield Label("", id="kept", markup=False)
             with Horizontal(classes="row"):
                 yield Label("group")
-                yield Input(placeholder="none", id="group", compact=True)
+                yield Field(placeholder="none", id="group", compact=True)
             with Horizontal(classes="row"):
                 yield Label("find a setting")
-                yield Input(placeholder="part of its name, e.g. sigma", id="find", compact=True)
+                yield Field(placeholder="part of its name, e.g. sigma", id="find", compact=True)
             yield SettingsList(id="settings")
             with Horizontal(classes="row"):
                 yield Label("its value")
-                yield Input(id="value", compact=True)
+                yield Field(id="value", compact=True)
             yield Static("", id="meaning", markup=False)
             yield from self.outcome()
             yield from self.foot()

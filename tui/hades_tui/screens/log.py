@@ -18,6 +18,7 @@ from hades_tui.connection import Connection
 from hades_tui.fit import fitted
 from hades_tui.log_text import Question, absence, headline, log_lines, next_level
 from hades_tui.view import Line
+from hades_tui.widgets.fields import Field
 from hades_tui.widgets.keys_line import KeysLine
 from hades_tui.widgets.lines import LinesPanel
 from hades_tui.widgets.log_view import LogView
@@ -82,7 +83,7 @@ class LogScreen(Screen[None]):
         self._asking = False
         self._head = LogHead(id="log-head")
         self._view = LogView(id="log")
-        self._input = Input(placeholder="text to search for; enter, or escape for none", compact=True, id="log-search")
+        self._input = Field(placeholder="text to search for; enter, or escape for none", compact=True, id="log-search")
 
     def compose(self) -> ComposeResult:
         """A line about the log, the log, the keys."""

@@ -3,10 +3,10 @@
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.widgets import TextArea
 
 from hades_protocol.errors import UsageError
 from hades_tui.screens.sending import NotYet, SendingDialog
+from hades_tui.widgets.fields import Area
 
 MOST = 2000
 """Characters that the protocol lets a note have."""
@@ -23,17 +23,17 @@ class NoteScreen(SendingDialog):
         """Field and buttons."""
         with self.frame():
             yield from self.head()
-            yield TextArea(self.asked.note, id="note", compact=True, soft_wrap=True, show_line_numbers=False)
+            yield Area(self.asked.note, id="note", compact=True, soft_wrap=True, show_line_numbers=False)
             yield from self.foot()
 
     def on_mount(self) -> None:
         """Write at the end of what there is."""
-        area = self.query_one(TextArea)
+        area = self.query_one(Area)
         area.move_cursor(area.document.end)
         area.focus()
 
     def _text(self) -> str:
-        return self.query_one(TextArea).text.strip()
+        return self.query_one(Area).text.strip()
 
     def fields(self) -> dict[str, Any]:
         """The text."""

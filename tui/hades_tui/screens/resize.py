@@ -14,6 +14,7 @@ from hades_tui.form_view import meaning
 from hades_tui.screens.change import ChangeScreen, text_of_lines
 from hades_tui.screens.sending import NotYet
 from hades_tui.settings_form import UNSET
+from hades_tui.widgets.fields import Field
 
 FIELDS = {name.replace(".", "-"): name for name in RESIZABLE}
 """Id of a field -> setting."""
@@ -40,7 +41,7 @@ class ResizeScreen(ChangeScreen):
                 with Horizontal(classes="row"):
                     yield Label(name.rpartition(".")[2])
                     yield Label("", id=f"{field}-now", classes="present", markup=False)
-                    yield Input(id=field, compact=True)
+                    yield Field(id=field, compact=True)
             yield Static("", id="meaning", markup=False)
             yield from self.outcome()
             yield from self.foot()

@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from hades_tui.pairs_file import SUFFIXES
+from hades_tui.widgets.fields import Field
 
 HINT = (
     "Enter saves, Tab changes the format, Escape leaves. "
@@ -40,7 +41,7 @@ class SaveScreen(ModalScreen[Path | None]):
         """Question, path, what it means."""
         with Vertical(id="dialog"):
             yield Label(self._what, id="question", markup=False)
-            yield Input(str(self._path), id="path", compact=True, select_on_focus=False)
+            yield Field(str(self._path), id="path", compact=True, select_on_focus=False)
             yield Label(HINT, id="why", markup=False)
 
     @on(Input.Submitted)

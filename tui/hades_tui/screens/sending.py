@@ -40,7 +40,7 @@ class SendingDialog(RunDialog[Outcome]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave it", id="dialog.leave"),
-        Binding("ctrl+s", "send", "Do it", priority=True, id="dialog.send"),
+        Binding("ctrl+s", "send", "Do it", id="dialog.send"),
     ]
     DEFAULT_CSS = """
     SendingDialog #form {

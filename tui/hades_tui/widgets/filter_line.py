@@ -6,8 +6,10 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from hades_tui.widgets.fields import Field
 
-class FilterLine(Input):
+
+class FilterLine(Field):
     """Hidden until it is asked for; enter keeps the filter, escape takes it away."""
 
     DEFAULT_CSS = """

@@ -45,14 +45,12 @@ class LinesPanel(Widget):
         if rows := [Region(0, y, self.size.width, 1) for y, (old, new) in both if old != new]:
             self.refresh(*rows)
 
-    def prepare(self) -> bool:
-        """Build the lines if something changed; whether it did."""
+    def prepare(self) -> None:
+        """Build the lines if something changed."""
         key = self._key()
-        if key == self._built:
-            return False
-        self._built = key
-        self._lines = self.build(self.size)
-        return True
+        if key != self._built:
+            self._built = key
+            self._lines = self.build(self.size)
 
     def render_line(self, y: int) -> Strip:
         """One line of the panel."""
