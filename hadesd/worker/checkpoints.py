@@ -11,6 +11,8 @@ What is promised: no SIGKILL loses a committed step. Against a power cut one ste
 flushed to the disk, and kept until the next one is.
 """
 
+import contextlib
+import errno
 import hashlib
 import logging
 import shutil
@@ -64,6 +66,7 @@ class CheckpointStore:
         self._durable: int | None = None
         self._flushed_at = time.monotonic()
         directory.mkdir(parents=True, exist_ok=True)
+        self._identity = _identity(directory)
         for partial in directory.glob(f"{PARTIAL}*"):
             shutil.rmtree(partial)
         self._fitness = read_fitness(directory)
@@ -98,8 +101,10 @@ class CheckpointStore:
             if dataset:
                 (partial / DATASET).write_bytes(dataset)
             (partial / MANIFEST).write_text(manifest_text(manifest))
+            self._check_place()
         except Exception:
             shutil.rmtree(partial, ignore_errors=True)  # on a full disk others need that room; the next start sweeps
+            self._leave_no_shell()
             raise
         durable = time.monotonic() - self._flushed_at >= DURABLE_SECONDS
         if durable:
@@ -113,6 +118,18 @@ class CheckpointStore:
             self._durable, self._flushed_at = generation, time.monotonic()
         self._fitness[generation] = description.get("fitness_mean")
         self._retain()
+
+    def _check_place(self) -> None:
+        """Orbax makes every missing parent: a run moved away while it saves would go on in an empty new directory."""
+        if _identity(self.directory) != self._identity:
+            raise FileNotFoundError(errno.ENOENT, "was moved away or removed during a checkpoint", str(self.directory))
+
+    def _leave_no_shell(self) -> None:
+        """Remove what Orbax made anew, so that what was moved away can come back to its place."""
+        if _identity(self.directory) not in (None, self._identity):
+            with contextlib.suppress(OSError):  # not empty: somebody else's, or what was moved away has come back
+                self.directory.rmdir()
+                self.directory.parent.rmdir()
 
     def restore_newest(self, like: Callable[[dict[str, Any]], Any]) -> tuple[Any, dict[str, Any], list[str]] | None:
         """The newest step that verifies: (state, manifest, what had to be passed over). None: there is no step.
@@ -167,6 +184,15 @@ class CheckpointStore:
         for generation in set(steps) - kept(fitness, self.retention, self._durable):
             discard(self.directory, generation)
             self._fitness.pop(generation, None)
+
+
+def _identity(directory: Path) -> tuple[int, int] | None:
+    """Which directory stands under a path; None: none."""
+    try:
+        found = directory.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class CheckpointMismatch(CheckpointError):

@@ -198,3 +198,40 @@ def test_a_step_says_what_it_is_without_jax(tmp_path):
     manifest = json.loads((tmp_path / "checkpoints/4/hades.json").read_text())
     assert manifest["generation"] == 4
     assert ["['count']", "int32", []] in manifest["leaves"]
+
+
+def moving_away(kept: CheckpointStore, run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The run's directory is moved in the middle of the next save; where to."""
+    away = run.with_name("away")
+    save = kept._orbax.save
+
+    def moved(*args, **options):
+        run.rename(away)
+        monkeypatch.undo()
+        save(*args, **options)
+
+    monkeypatch.setattr(kept._orbax, "save", moved)
+    return away
+
+
+def test_a_run_moved_away_during_a_save_does_not_go_on_in_an_empty_directory(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    kept = filled(run, 2)
+    away = moving_away(kept, run, monkeypatch)
+    with pytest.raises(FileNotFoundError, match="moved away"):
+        kept.save(state(3), 3, {"fitness_mean": 0.0})
+    assert not run.exists(), "a shell is left where the run was"
+    away.rename(run)
+    kept.save(state(3), 3, {"fitness_mean": 0.0})
+    assert store(run).generations() == [1, 2, 3]
+
+
+def test_what_another_put_in_the_place_of_a_moved_run_stays(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    kept = filled(run, 2)
+    moving_away(kept, run, monkeypatch)
+    save = kept._orbax.save
+    monkeypatch.setattr(kept._orbax, "save", lambda *a, **o: (save(*a, **o), (run / "mine").touch()))
+    with pytest.raises(FileNotFoundError):
+        kept.save(state(3), 3, {"fitness_mean": 0.0})
+    assert [path.name for path in run.iterdir()] == ["mine"]
