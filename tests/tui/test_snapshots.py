@@ -11,21 +11,24 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, TextArea
 
 from hades_protocol.client import Client
-from hades_protocol.messages import Reference
+from hades_protocol.messages import LogLine, Reference
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase
 from hades_tui import palette
 from hades_tui.app import HadesApp
 from hades_tui.glyphs import ASCII
+from hades_tui.screens.health import HealthFacts
 from hades_tui.screens.sending import SendingDialog
 from hades_tui.themes import THEMES
+from hades_tui.widgets.log_view import LogView
 from hades_tui.widgets.pairs_panel import PairsPanel
 from tests.helpers.canned import some_checkpoints
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 from tests.helpers.specs import tiny
 from tests.tui.conftest import ANT, CARTPOLE, HOPPER
 from tests.tui.test_app import until
+from tests.tui.test_looking import text
 
 SnapCompare = Callable[..., bool]
 
@@ -124,6 +127,40 @@ def test_forms(snap_compare: SnapCompare, server: ProtocolServer, screen: Callab
         await pilot.pause(0.3)
 
     assert snap_compare(screen(), terminal_size=(80, 24), run_before=before)
+
+
+NOON = 1_700_049_600.0
+"""12:00 UTC on the day of the fake daemon's runs."""
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("key", ["w", "i", "o"], ids=["watch", "health", "log"])
+def test_pages_with_clocks(
+    snap_compare: SnapCompare,
+    server: ProtocolServer,
+    screen: Callable[..., HadesApp],
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    size: tuple[int, int],
+) -> None:
+    """At noon for ever: the clock of the link goes on."""
+    monkeypatch.setattr(time, "time", lambda: NOON)
+    server.daemon.checkpoints[CARTPOLE] = some_checkpoints()
+    texts = ("ready", "resumed after generation 12", "out of memory with 128 candidates at a time", "cannot go on")
+    server.daemon.logs[CARTPOLE] = [
+        LogLine(time=NOON - 50_000 + 13_000 * i, level=level, text=text)
+        for i, (level, text) in enumerate(zip(("debug", "info", "warning", "error"), texts, strict=True))
+    ]
+
+    async def before(pilot: Pilot[None]) -> None:
+        await settled(key)(pilot)
+        app = pilot.app
+        assert isinstance(app, HadesApp)
+        for page, kind, words in (("i", HealthFacts, "the newest 3"), ("o", LogView, "cannot go on")):
+            if key == page:
+                await until(pilot, lambda kind=kind, words=words: words in text(app, kind))  # type: ignore[misc]
+
+    assert snap_compare(screen(), terminal_size=size, run_before=before)
 
 
 def test_help(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> None:
