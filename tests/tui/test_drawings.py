@@ -251,10 +251,12 @@ def test_what_is_left_out_is_counted() -> None:
     assert "3 of 27" in lines[1]
 
 
-@given(st.floats(-1, 1), st.floats(-1, 1))
-def test_a_larger_value_is_never_darker(a: float, b: float) -> None:
-    if a * b >= 0 and abs(a) < abs(b):
-        assert sum(rgb(diverging(a))) <= sum(rgb(diverging(b)))
+@given(st.floats(-1, 1), st.floats(-1, 1), st.booleans())
+def test_a_larger_value_is_never_nearer_to_the_ground(a: float, b: float, dark: bool) -> None:
+    smaller, larger = sorted((a, b), key=abs)
+    if a * b >= 0:
+        brighter = sum(rgb(diverging(larger, dark))) - sum(rgb(diverging(smaller, dark)))
+        assert brighter >= 0 if dark else brighter <= 0
 
 
 def test_half_blocks_hold_every_pixel() -> None:

@@ -12,7 +12,7 @@ from hades_tui.units import all_alike, with_unit
 from hades_tui.view import Line, cell_number
 
 WIDEST = 12
-"""Columns of the widest cell."""
+"""Columns of the widest cell, unless a name above one needs more."""
 
 NAMED_FROM = 5
 """Columns of a cell from which its entry's name stands above it."""
@@ -37,7 +37,7 @@ def heat_lines(table: PairTable, order: Sequence[int], spot: Spot, width: int, h
     if not entries or height < 3 or not order:
         return []
     gutter = _gutter(table)
-    cell = _cell_width(len(entries), width - gutter, look)
+    cell = _cell_width(entries, width - gutter, look)
     shown = max(1, (width - gutter) // cell)
     first = _window(spot.entry, len(entries), shown)
     columns = entries[first : first + shown]
@@ -62,10 +62,10 @@ def _gutter(table: PairTable) -> int:
     return numbers + min(8, max((len(name) for name in table.dataset.action_names), default=2)) + 1
 
 
-def _cell_width(count: int, room: int, look: Look) -> int:
-    if not look.has_pixels:
-        return min(WIDEST, max(3, room // count))
-    return min(WIDEST, max(1, room // count))
+def _cell_width(entries: Sequence[PairColumn], room: int, look: Look) -> int:
+    least = 1 if look.has_pixels else 3
+    widest = max(WIDEST, *(len(entry.title) + 2 for entry in entries))
+    return min(widest, max(least, room // len(entries)))
 
 
 def _window(at: int, count: int, shown: int) -> int:
@@ -110,7 +110,8 @@ def _body(
         cells = [[(_tenths(share).rjust(cell - 1) + " ", _hue(share)) for share in row] for row in shares]
         return [[*_side(table, (pair,), spot, gutter, look), *row] for pair, row in zip(shown, cells, strict=True)]
     each = 1 if halves else 2
-    pixels = [[diverging(share) for share in row for _ in range(cell)] for row in shares for _ in range(each)]
+    colours = [[diverging(share, look.dark) for share in row] for row in shares]
+    pixels = [[colour for colour in row for _ in range(cell)] for row in colours for _ in range(each)]
     step = 2 if halves else 1
     groups = [shown[i : i + step] for i in range(0, len(shown), step)]
     return [
@@ -148,7 +149,7 @@ def _foot(table: PairTable, column: PairColumn, spot: Spot, look: Look) -> Line:
     if not look.has_pixels:
         return [*line, (f"-9 to +9: tenths of {with_unit(_size(full), unit)}{words}", "dim")]
     steps = [2 * i / (SCALE_CELLS - 1) - 1 for i in range(SCALE_CELLS)]
-    scale = half_blocks([[diverging(step) for step in steps]] * 2)[0]
+    scale = half_blocks([[diverging(step, look.dark) for step in steps]] * 2)[0]
     return [*line, (f"-{_size(full)} ", "dim"), *scale, (f" +{with_unit(_size(full), unit)}{words}", "dim")]
 
 

@@ -6,10 +6,13 @@ from hades_tui.glyphs import UNICODE, Glyphs
 
 
 class Look(msgspec.Struct, frozen=True):
-    """glyphs: the characters that pictures are made of. colours: whether hues tell anything."""
+    """glyphs: the characters that pictures are made of. colours: whether pixels can have any colour. dark: the ground
+    is.
+    """
 
     glyphs: Glyphs = UNICODE
     colours: bool = True
+    dark: bool = True
 
     @property
     def has_pixels(self) -> bool:

@@ -116,7 +116,9 @@ def use_glyphs(glyphs: Glyphs) -> None:
 
 def look() -> Look:
     """What the terminal can show."""
-    return Look(glyphs=_Chosen.glyphs, colours=_Chosen.theme.colours)
+    theme = _Chosen.theme
+    any_colour = theme.colours and not theme.ansi  # sixteen paint no picture
+    return Look(glyphs=_Chosen.glyphs, colours=any_colour, dark=theme.dark)
 
 
 def shades() -> bool:

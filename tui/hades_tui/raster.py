@@ -16,6 +16,10 @@ COLD = ("262626", "3a3a3a", "5f5f87", "5f87af", "5f87d7", "5fafff", "5fd7ff", "a
 WARM = ("262626", "4e3a3a", "875f5f", "af5f5f", "d75f5f", "ff875f", "ffaf5f", "ffd75f")
 """A value by its size: brighter is larger; blue below zero, red to yellow above. 4e4e4e-like steps stay dark."""
 
+COLD_ON_LIGHT = ("eeeeee", "d7d7ff", "afd7ff", "87afff", "5f87ff", "5f5fd7", "0000d7", "000087")
+WARM_ON_LIGHT = ("eeeeee", "ffd7af", "ffaf87", "ff875f", "d75f5f", "d70000", "af0000", "870000")
+"""The same on a light ground, where darker is larger: what is near zero is near the ground."""
+
 NOT_A_NUMBER = "875faf"
 
 Pixels = Sequence[Sequence[str]]
@@ -26,11 +30,12 @@ def grey(share: float) -> str:
     return GREYS[round(min(1.0, max(0.0, share)) * (len(GREYS) - 1))] if share == share else NOT_A_NUMBER
 
 
-def diverging(share: float) -> str:
-    """-1 to 1: bright blue over dark to bright yellow."""
+def diverging(share: float, dark: bool = True) -> str:
+    """-1 to 1: bright blue over dark to bright yellow; on a light ground dark blue over light to dark red."""
     if share != share:
         return NOT_A_NUMBER
-    ramp = COLD if share < 0 else WARM
+    cold, warm = (COLD, WARM) if dark else (COLD_ON_LIGHT, WARM_ON_LIGHT)
+    ramp = cold if share < 0 else warm
     return ramp[min(len(ramp) - 1, int(min(1.0, abs(share)) * len(ramp)))]
 
 

@@ -15,7 +15,6 @@ from hades_tui import pairs_view as views
 from hades_tui import palette
 from hades_tui.fitness import centred
 from hades_tui.glyphs import Glyphs, pictured
-from hades_tui.look import Look
 from hades_tui.model import Model
 from hades_tui.pairs import PairTable
 from hades_tui.pairs_view import DRAWING, HEAT, TABLE, PairsView
@@ -216,8 +215,8 @@ class PairsPanel(ScrollView, can_focus=True):
         known = self._pictures.get(kind)
         if known is not None and known[0] == key:
             return known[1]
-        look = Look(self.glyphs, palette.look().colours and not palette.chosen().ansi)  # sixteen paint no picture
-        lines = views.picture(kind, table, run.env, (self._order, self.view.spot), Size(width, height), look)
+        at = (self._order, self.view.spot)
+        lines = views.picture(kind, table, run.env, at, Size(width, height), palette.look())
         self._pictures[kind] = (key, lines)
         return lines
 
