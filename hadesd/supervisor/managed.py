@@ -17,6 +17,7 @@ from hadesd.supervisor.history import History
 from hadesd.supervisor.kept import Kept
 from hadesd.supervisor.machine_state import Run
 from hadesd.supervisor.runs import RunRecord
+from hadesd.supervisor.symptoms import Symptom
 
 LOCK_FILE = "lock"
 """In a run's directory; its worker holds a flock on it as long as it lives."""
@@ -57,7 +58,7 @@ class Managed:
         self.full_at = 0.0  # monotonic time at which it found a disk full
         self.free_when_full = 0  # and the bytes that were free then
         self.trouble = ""  # why its directory cannot be used
-        self.storm = ""  # says that every candidate's fitness is NaN, and since when
+        self.symptom: Symptom | None = None  # what is wrong with the search itself
         self.dataset: DatasetSnapshot | None = None
         self.waits_for = ""
         self.orphaned = self.is_locked()  # a worker that an earlier daemon started is still there
@@ -86,7 +87,7 @@ def summarise(managed: Managed) -> RunSummary:
         left = seconds * max(0, run.generations - run.generation)
     orphan = "the worker of the daemon before still finishes its generation" if managed.orphaned else ""
     trouble = "" if managed.trouble in run.reason else managed.trouble
-    texts = (orphan, trouble, managed.waits_for, run.reason, managed.storm)
+    texts = (orphan, trouble, managed.waits_for, run.reason, str(managed.symptom or ""))
     return RunSummary(
         id=run.id,
         state=run.state,

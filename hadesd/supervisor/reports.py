@@ -16,6 +16,7 @@ from hadesd.supervisor.machine_worker import NO_ROOM
 from hadesd.supervisor.managed import Managed, summarise
 from hadesd.supervisor.processes import LOG_FILE
 from hadesd.supervisor.publisher import Publisher
+from hadesd.supervisor.symptoms import symptom_of
 
 TAIL_LINES = 20
 
@@ -88,23 +89,19 @@ class Reports:
         managed.moved_at = managed.heard_at
         if managed.history.add(message.metrics, message.timing):
             self._publish_generation(managed, message.metrics, message.timing)
-        self._watch_for_storms(managed, message.metrics)
+        self._watch_the_search(managed, message.metrics)
         if message.dataset is not None:
             managed.dataset = message.dataset
             self._publisher.offer_dataset(managed.run.id, message.dataset)
 
-    def _watch_for_storms(self, managed: Managed, metrics: GenerationMetrics) -> None:
-        """Say once that no candidate has a fitness any more, or again has one: it lasts for generations."""
-        raging = metrics.nan > 0 and metrics.fitness_mean is None
-        if raging and not managed.storm:
-            managed.storm = f"every fitness is NaN since generation {metrics.generation}"
-            text = f"generation {metrics.generation}: all {metrics.nan} candidates gave NaN"
-            self._say(managed, "warning", f"{text}; smaller steps may help (evolution.sigma, cloning.learning_rate)")
-        elif not raging and managed.storm:
-            managed.storm = ""
-            self._say(managed, "warning", f"generation {metrics.generation}: no longer every fitness is NaN")
-        else:
+    def _watch_the_search(self, managed: Managed, metrics: GenerationMetrics) -> None:
+        """Say once that something is wrong with it, or no longer is: it lasts for generations."""
+        before, now = managed.symptom, symptom_of(metrics, managed.spec.evolution.sigma)
+        if (now and now.what) == (before and before.what):
             return
+        managed.symptom = now
+        text = now.detail if now is not None else f"no longer so: {before}"
+        self._say(managed, "warning", f"generation {metrics.generation}: {text}")
         self._show(managed)
 
     def _publish_generation(self, managed: Managed, metrics: GenerationMetrics, timing: GenerationTiming) -> None:
