@@ -29,8 +29,12 @@ BAD = "bad-"
 
 
 def generations(directory: Path) -> list[int]:
-    """Generations of the steps in a checkpoint directory, ascending."""
-    return sorted(int(entry.name) for entry in directory.iterdir() if entry.name.isdigit())
+    """Generations of the steps in a checkpoint directory, ascending; none where there is no such directory."""
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def manifest_text(manifest: Mapping[str, Any]) -> str:

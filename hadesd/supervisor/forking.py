@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from hades_protocol.errors import NotFoundError, WrongStateError
+from hadesd.steps import CHECKPOINTS, generations
 
-CHECKPOINTS = "checkpoints"
 LINE_FILES = ("metrics.jsonl", "timings.jsonl")
 REFERENCES = "references.json"
 
@@ -17,22 +17,13 @@ class _Line(msgspec.Struct, frozen=True):
     generation: int
 
 
-def kept_generations(directory: Path) -> list[int]:
-    """Generations whose checkpoints a run directory keeps, ascending."""
-    try:
-        names = os.listdir(directory / CHECKPOINTS)
-    except FileNotFoundError:
-        return []
-    return sorted(int(name) for name in names if name.isdigit())
-
-
 def choose_generation(run: str, directory: Path, wanted: int | None) -> int:
     """The generation of the checkpoint to go on from: the wanted one, or the newest.
 
     Raises:
         NotFoundError: there is no such checkpoint; those that there are are named.
     """
-    kept = kept_generations(directory)
+    kept = generations(directory / CHECKPOINTS)
     if not kept:
         raise NotFoundError(f"run {run} has no checkpoint yet: it is written with the first generation")
     if wanted is None:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from hadesd import disk
+from hadesd.steps import CHECKPOINTS, generations
 
-CHECKPOINTS = 4
+STEPS = 4
 """How many of its newest checkpoints a run must have room for before it goes on."""
 
 SPARE = 8 * disk.MIB
@@ -16,11 +17,10 @@ PATIENCE = 60.0
 
 def needed(directory: Path) -> int:
     """Bytes that have to be free before a run goes on."""
-    checkpoints = directory / "checkpoints"
-    steps = [entry for entry in checkpoints.iterdir() if entry.name.isdigit()] if checkpoints.is_dir() else []
-    newest = max(steps, key=lambda step: int(step.name), default=None)
-    size = sum(file.stat().st_size for file in newest.rglob("*") if file.is_file()) if newest else 0
-    return CHECKPOINTS * size + SPARE
+    checkpoints = directory / CHECKPOINTS
+    newest = max(generations(checkpoints), default=None)
+    files = (checkpoints / str(newest)).rglob("*") if newest is not None else ()
+    return STEPS * sum(file.stat().st_size for file in files if file.is_file()) + SPARE
 
 
 def is_enough(needed: int, free: int, free_when_full: int, waited: float) -> bool:

@@ -7,7 +7,7 @@ import jax
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.distill.generation import init_state
-from hadesd.steps import generations
+from hadesd.steps import CHECKPOINTS, generations
 from hadesd.worker import build, checkpoints, report
 
 
@@ -19,7 +19,8 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
         UsageError: the run has no dataset (method es).
         CheckpointError: the checkpoint is damaged.
     """
-    kept = generations(directory / "checkpoints") if (directory / "checkpoints").is_dir() else []
+    steps = directory / CHECKPOINTS
+    kept = generations(steps)
     if generation not in kept:
         listed = ", ".join(map(str, kept[-12:])) or "none yet"
         raise NotFoundError(f"run {directory.name} keeps no checkpoint of generation {generation}; kept: {listed}")
@@ -27,5 +28,5 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
     if problem.layout is None:
         raise UsageError(f"run {directory.name} is direct neuroevolution (es): it evolves a policy and has no dataset")
     like = jax.eval_shape(lambda: init_state(problem, mean))
-    state, _ = checkpoints.load(directory / "checkpoints" / str(generation), like)
+    state, _ = checkpoints.load(steps / str(generation), like)
     report.write_dataset(output, report.mean_pairs(problem, state), report.dataset_meta(spec, generation))

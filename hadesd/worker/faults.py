@@ -6,6 +6,7 @@ import msgspec
 
 from hades_protocol.errors import ExitCode
 from hadesd import disk
+from hadesd.steps import CHECKPOINTS, generations
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -31,6 +32,4 @@ def ending(error: BaseException, directory: Path) -> Ending | None:
 
 def committed(directory: Path) -> int:
     """The newest generation that has a checkpoint; 0 where there is none."""
-    checkpoints = directory / "checkpoints"
-    names = [entry.name for entry in checkpoints.iterdir()] if checkpoints.is_dir() else []
-    return max((int(name) for name in names if name.isdigit()), default=0)
+    return max(generations(directory / CHECKPOINTS), default=0)

@@ -22,6 +22,7 @@ from hadesd import logfiles
 from hadesd.distill.generation import compile_mean_evaluation, compile_step, init_state
 from hadesd.distill.problem import EvolutionState
 from hadesd.distill.sharding import make_mesh
+from hadesd.steps import CHECKPOINTS
 from hadesd.worker import build, carrying, records, report
 from hadesd.worker.best import Best
 from hadesd.worker.channel import Channel
@@ -45,7 +46,7 @@ class Runner:
             self.mesh = make_mesh(spec.resources.devices)
         except ValueError as error:
             raise UsageError(f"resources.devices: {error}; 0 takes all that are there") from None
-        self.store = CheckpointStore(directory / "checkpoints", spec.checkpoints)
+        self.store = CheckpointStore(directory / CHECKPOINTS, spec.checkpoints)
         devices = self.mesh.devices.size
         chunk = build.initial_chunk(spec, devices, self.mesh.devices.flat[0].platform)
         self.execution = Execution.current(devices, self.mesh.devices.flat[0].platform, chunk)
