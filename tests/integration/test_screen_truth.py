@@ -82,9 +82,9 @@ def test_killed_daemons_and_a_stopped_screen_lose_and_double_nothing(home: Home)
         os.kill(watcher.process.pid, signal.SIGCONT)
         check(home, run, watcher.waits_for(at))
         home.reaches(run, S.FINISHED)
+        until(lambda: watcher.knows()["state"] == "finished", "it says that the run has finished")
         knows = watcher.waits_for(1500)
         check(home, run, knows)
-        assert knows["state"] == "finished"
         assert (knows["generation"], len(knows["metrics"])) == (1500, 1500)
     finally:
         watcher.close()
