@@ -7,6 +7,7 @@ is read from the file, which is in ascending order.
 import bisect
 import itertools
 import statistics
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,9 @@ CACHE_EVERY = 20_000
 BATCH = 4096
 """Generations that are read at once."""
 
+IDLE_SECONDS = 600.0
+"""After so long without a question or a commit a curve leaves the memory: a daemon's runs add up over weeks."""
+
 FINE_ENOUGH = 600
 """Points in memory with which a part of the curve need not be read from the file: a screen has not many more dots."""
 
@@ -58,6 +62,7 @@ class History:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._loaded = False
+        self._used_at = 0.0  # monotonic time of the last question or commit
         self._seconds: deque[float] = deque(maxlen=NEWEST_SECONDS)
         self._compiling = False  # the next generation is a worker's first: its duration is mostly compilation
         self._first_seconds: float | None = None
@@ -119,9 +124,15 @@ class History:
             return Selection(self.generation, tuple(closely))
         return Selection(self.generation, tuple(self._columns.select(after, end, points)))
 
+    def rest(self, now: float) -> None:
+        """Leave the memory where nobody has asked for a while; the files have it all. now: monotonic time."""
+        if self._loaded and now - self._used_at > IDLE_SECONDS:
+            self._loaded, self._columns, self._cached = False, Columns(), 0
+
     # Between memory and files --------------------------------------------------------------------------------
 
     def _load(self) -> None:
+        self._used_at = time.monotonic()
         if self._loaded:
             return
         self._loaded = True

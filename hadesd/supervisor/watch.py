@@ -49,6 +49,7 @@ class Watch:
                 self._look_at_worker(managed, now, absent > LATE_TICK)
             if at_disk:
                 self._look_at_disk(managed, now)
+                managed.history.rest(now)
 
     @property
     def stuck(self) -> list[str]:

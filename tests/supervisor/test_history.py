@@ -1,5 +1,6 @@
 """Metrics in memory: complete, in order, and thinned without losing a spike."""
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.thinning import MIN_POINTS
 from hadesd.supervisor import columns, curve_cache, history
-from hadesd.supervisor.history import History
+from hadesd.supervisor.history import IDLE_SECONDS, History
 
 
 def metrics(generation: int, mean: float | None = 1.0) -> GenerationMetrics:
@@ -51,6 +52,21 @@ def test_what_a_worker_commits_is_there_once(tmp_path: Path) -> None:
     assert known(history, 0, 100) == (2, (metrics(1, None), metrics(2)))
     assert known(history, 1, 100) == (2, (metrics(2),))
     assert history.seconds_per_generation == 4.0
+
+
+def test_a_curve_that_nobody_looks_at_leaves_the_memory_and_comes_back(tmp_path: Path) -> None:
+    write(tmp_path, range(1, 101))
+    history = History(tmp_path)
+    before = history.select(0, 50)
+    history.rest(time.monotonic() + IDLE_SECONDS - 60)
+    assert len(history._columns) == 100, "somebody has just looked"
+    history.rest(time.monotonic() + IDLE_SECONDS + 60)
+    assert len(history._columns) == 0
+    assert (history.generation, history.seconds_per_generation) == (100, 90.5)
+    assert history.select(0, 50) == before
+    history.rest(time.monotonic() + IDLE_SECONDS + 60)
+    assert history.add(metrics(101), timing(101))
+    assert [m.generation for m in known(history, 98, 100)[1]] == [99, 100, 101]
 
 
 def test_pages_together_are_everything(tmp_path: Path) -> None:
