@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hades_protocol.messages import DatasetSnapshot
 from hades_tui.drawings import bars, cartpole, frames, images
 from hades_tui.drawings.choice import drawing_of
+from hades_tui.fit import length
 from hades_tui.glyphs import ASCII, UNICODE
 from hades_tui.look import Look
-from hades_tui.raster import GREYS, diverging, fitted, half_blocks, length, rgb
+from hades_tui.raster import GREYS, cropped, diverging, half_blocks, rgb
 from hades_tui.view import Line
 from tests.helpers.protocol_server import float_array
 
@@ -189,7 +190,7 @@ def test_a_frame_shows_an_object_in_its_channels_colour_and_place() -> None:
     assert sum(line[:20].count("2") for line in plain[1:11]) == 1
     assert any(line[20:].split()[:2] == ["2", "ball"] for line in plain[1:])
     coloured = frames.lines(dataset, 0, 30, 6, COLOURED)
-    ball = [(text, hue) for text, hue in fitted(coloured[1 + 1], 10) if frames.CHANNELS[1] in hue]
+    ball = [(text, hue) for text, hue in cropped(coloured[1 + 1], 10) if frames.CHANNELS[1] in hue]
     assert ball == [("▄", f"px:{frames.CHANNELS[1]}:000000")] or ball == [("▀", f"px:000000:{frames.CHANNELS[1]}")]
 
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from hades_protocol.messages import DatasetSnapshot
 from hades_tui import pairs_view as views
+from hades_tui.fit import length
 from hades_tui.glyphs import ASCII, UNICODE
 from hades_tui.heatmap import Spot, heat_lines
 from hades_tui.look import Look
 from hades_tui.pairs import PairTable, change_number, incomparable
 from hades_tui.pairs_view import DRAWING, HEAT, TABLE, PairsView
-from hades_tui.raster import length
 from hades_tui.units import units_of
 from tests.helpers.protocol_server import a_dataset, float_array
 

@@ -9,10 +9,10 @@ from hades_protocol.errors import NotFoundError, UnreachableError
 from hades_protocol.messages import Checkpoints
 from hades_tui import model as models
 from hades_tui import timeline as times
+from hades_tui.fit import length
 from hades_tui.glyphs import ASCII, UNICODE
 from hades_tui.model import Model
 from hades_tui.past import COMPARE, NEWER, OLDER, Past, Question
-from hades_tui.raster import length
 from hades_tui.timeline import Timeline
 from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run
 

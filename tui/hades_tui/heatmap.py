@@ -7,7 +7,7 @@ import msgspec
 
 from hades_tui.look import Look
 from hades_tui.pairs import PairColumn, PairTable, change_number
-from hades_tui.raster import diverging, fitted, half_blocks
+from hades_tui.raster import cropped, diverging, half_blocks
 from hades_tui.units import all_alike, with_unit
 from hades_tui.view import Line, cell_number
 
@@ -44,7 +44,7 @@ def heat_lines(table: PairTable, order: Sequence[int], spot: Spot, width: int, h
     head = _head(columns, spot.entry - first, cell, gutter, look)
     body = _body(table, order, columns, (spot, cell, gutter, height - 2), look)
     foot = _foot(table, entries[spot.entry], spot, look)
-    return [fitted(line, width) for line in (head, *body, foot)]
+    return [cropped(line, width) for line in (head, *body, foot)]
 
 
 def full_scale(table: PairTable, column: PairColumn) -> float:
@@ -131,7 +131,7 @@ def _side(table: PairTable, pairs: Sequence[int], spot: Spot, gutter: int, look:
         best, names = table.best(pair), table.dataset.action_names
         name = names[best] if best < len(names) else str(best)
         line.append((name[: gutter - len(number) - 2], "label"))
-    return fitted(line, gutter)
+    return cropped(line, gutter)
 
 
 def _foot(table: PairTable, column: PairColumn, spot: Spot, look: Look) -> Line:

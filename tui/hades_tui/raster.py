@@ -5,6 +5,7 @@ A colour is six hexadecimal digits, one of xterm's 256; empty is the ground.
 
 from collections.abc import Sequence
 
+from hades_tui.fit import length
 from hades_tui.view import Line
 
 LEVELS = (0x00, 0x5F, 0x87, 0xAF, 0xD7, 0xFF)
@@ -79,13 +80,8 @@ def enlarged(pixels: Pixels, times: int) -> list[list[str]]:
     return [[colour for colour in row for _ in range(times)] for row in pixels for _ in range(times)]
 
 
-def length(line: Line) -> int:
-    """Columns of a line."""
-    return sum(len(text) for text, _ in line)
-
-
-def fitted(line: Line, width: int) -> Line:
-    """A line of exactly so many columns."""
+def cropped(line: Line, width: int) -> Line:
+    """A line of a picture in exactly so many columns; what is outside is cut off without a sign."""
     out: Line = []
     room = width
     for text, hue in line:
@@ -101,5 +97,5 @@ def beside(left: Sequence[Line], right: Sequence[Line], gap: int = 3) -> list[Li
     width = max((length(line) for line in left), default=0) + gap
     rows = max(len(left), len(right))
     return [
-        [*fitted(left[y] if y < len(left) else [], width), *(right[y] if y < len(right) else [])] for y in range(rows)
+        [*cropped(left[y] if y < len(left) else [], width), *(right[y] if y < len(right) else [])] for y in range(rows)
     ]

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from hades_protocol.messages import DatasetSnapshot
+from hades_tui.fit import length
 from hades_tui.glyphs import Glyphs
 from hades_tui.pairs import incomparable
-from hades_tui.raster import length
 from hades_tui.view import Line
 
 MOST_DATASETS = 8

@@ -8,7 +8,7 @@ from hades_tui.drawings.pushes import hue_of
 from hades_tui.drawings.words import action_names, action_of, pair_words, state_of
 from hades_tui.look import Look
 from hades_tui.pairs import names_of
-from hades_tui.raster import beside, fitted
+from hades_tui.raster import beside, cropped
 from hades_tui.view import Line, cell_number
 
 NARROWEST = 34
@@ -90,4 +90,4 @@ def _cut(rows: list[Line], room: int, width: int) -> list[Line]:
     if len(rows) > room and rows and room >= 1:
         title, hue = rows[0][0]
         rows = [[(f"{title}: {room - 1} of {len(rows) - 1}", hue)], *rows[1:room]]
-    return [fitted(row, width) for row in rows[: max(0, room)]]
+    return [cropped(row, width) for row in rows[: max(0, room)]]

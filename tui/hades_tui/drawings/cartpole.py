@@ -7,7 +7,7 @@ from hades_tui.drawings.pushes import arrow
 from hades_tui.drawings.sketch import Sketch
 from hades_tui.drawings.words import action_of, degrees, pair_words, state_of
 from hades_tui.look import Look
-from hades_tui.raster import fitted
+from hades_tui.raster import cropped
 from hades_tui.view import Line, cell_number
 
 TRACK = 2.4
@@ -32,8 +32,8 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Lo
         said[0] = [*said[0], ("  beyond the track", "warn")]
     room = height - len(said)
     if room < LEAST_ROWS or not (math.isfinite(x) and math.isfinite(angle)):
-        return [fitted(line, width) for line in said[: max(0, height)]]
-    return [fitted(line, width) for line in said] + _sketch(dataset, (x, angle), right - left, (width, room), look)
+        return [cropped(line, width) for line in said[: max(0, height)]]
+    return [cropped(line, width) for line in said] + _sketch(dataset, (x, angle), right - left, (width, room), look)
 
 
 def _sketch(

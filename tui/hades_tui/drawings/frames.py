@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from hades_protocol.messages import DatasetSnapshot
 from hades_tui.drawings.words import action_names, action_of, is_natural, pair_words, state_of
 from hades_tui.look import Look
-from hades_tui.raster import beside, enlarged, fitted, half_blocks, mixed, rgb
+from hades_tui.raster import beside, cropped, enlarged, half_blocks, mixed, rgb
 from hades_tui.view import Line
 
 CHANNELS = (
@@ -35,7 +35,7 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Lo
     rows, columns, channels = dataset.states.shape[1:]
     values = state_of(dataset, pair)
     cells = [values[i : i + channels] for i in range(0, len(values), channels)]
-    head = [fitted(pair_words(dataset, pair), width)]
+    head = [cropped(pair_words(dataset, pair), width)]
     room = height - 1
     times = _times(rows, columns, width, room, look)
     if times == 0:
@@ -48,7 +48,7 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Lo
     else:
         picture = [_letters(cells[y * columns : (y + 1) * columns], full, times) for y in range(rows)]
     legend = _legend(dataset, pair, cells, (width - columns * times - 3, room), look)
-    return [*head, *(fitted(line, width) for line in beside(picture, legend))][:height]
+    return [*head, *(cropped(line, width) for line in beside(picture, legend))][:height]
 
 
 def _rows_needed(rows: int, look: Look) -> int:
@@ -118,4 +118,4 @@ def _legend(
         out.append([])
         for name, value in zip(action_names(dataset, len(action)), action, strict=True):
             out.append([(f"{name:<10}", "text"), (f"{value:>5.0%}", "label")])
-    return [fitted(line, width) for line in out[:room]]
+    return [cropped(line, width) for line in out[:room]]

@@ -8,7 +8,7 @@ import math
 from hades_protocol.messages import DatasetSnapshot
 from hades_tui.drawings.words import pair_words, state_of
 from hades_tui.look import Look
-from hades_tui.raster import enlarged, fitted, grey, half_blocks
+from hades_tui.raster import cropped, enlarged, grey, half_blocks
 from hades_tui.view import Line, cell_number
 
 RAMP = " .:-=+*#%@"
@@ -27,14 +27,14 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Lo
     low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
     head = pair_words(dataset, pair)
     head.append((f"  black {cell_number(low)}  white {cell_number(high)}", "dim"))
-    out = [fitted(head, width)]
+    out = [cropped(head, width)]
     room = height - 1
     if room < 1:
         return out[: max(0, height)]
     times = min(2 * room // rows, width // columns)
     if times == 0:
         grid, times = _halved(grid), 1
-        out[0] = fitted([*head, ("  every second pixel", "dim")], width)
+        out[0] = cropped([*head, ("  every second pixel", "dim")], width)
         if len(grid) > 2 * room or len(grid[0]) > width:
             words = f"The image needs {(len(grid) + 1) // 2 + 1} lines and {len(grid[0])} columns."
             return [*out, [(words, "dim")]][: max(0, height)]

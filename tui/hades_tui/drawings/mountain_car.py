@@ -8,7 +8,7 @@ from hades_tui.drawings.pushes import arrow
 from hades_tui.drawings.sketch import Sketch
 from hades_tui.drawings.words import action_of, pair_words, state_of
 from hades_tui.look import Look
-from hades_tui.raster import fitted
+from hades_tui.raster import cropped
 from hades_tui.view import Line, cell_number
 
 WEST, EAST, GOAL, VALLEY = -1.2, 0.6, 0.45, -math.pi / 6
@@ -26,7 +26,7 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Lo
         said[1].append(("  beyond the valley", "warn"))
     room = height - len(said)
     if room < LEAST_ROWS or not math.isfinite(x):
-        return [fitted(line, width) for line in said[: max(0, height)]]
+        return [cropped(line, width) for line in said[: max(0, height)]]
     sketch = Sketch(width, room, centre=((WEST + EAST) / 2, 0.68), across=EAST - WEST + 0.2, up=1.25)
     knots = [WEST + (EAST - WEST) * i / 48 for i in range(49)]
     for a, b in pairwise(knots):

@@ -8,7 +8,7 @@ from hades_tui.drawings.pushes import turn
 from hades_tui.drawings.sketch import Sketch
 from hades_tui.drawings.words import action_of, degrees, pair_words, state_of
 from hades_tui.look import Look
-from hades_tui.raster import fitted
+from hades_tui.raster import cropped
 from hades_tui.view import Line, cell_number
 
 LEAST_ROWS = 5
@@ -20,7 +20,7 @@ def pendulum(dataset: DatasetSnapshot, pair: int, width: int, height: int, look:
     said = [pair_words(dataset, pair), _words(("angle",), (sine,), (cosine,), (speed,), look)]
     room = height - len(said)
     if room < LEAST_ROWS or not _finite(cosine, sine):
-        return [fitted(line, width) for line in said[: max(0, height)]]
+        return [cropped(line, width) for line in said[: max(0, height)]]
     sketch = Sketch(width, room, centre=(0, 0), across=2.3, up=2.3)
     angle = math.atan2(sine, cosine)
     sketch.line("ember", (0, 0), (-math.sin(angle), math.cos(angle)), thick=3)
@@ -35,7 +35,7 @@ def acrobot(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: 
     said = [pair_words(dataset, pair), _words(("first", "second"), (s1, s2), (c1, c2), (w1, w2), look)]
     room = height - len(said)
     if room < LEAST_ROWS or not _finite(c1, s1, c2, s2):
-        return [fitted(line, width) for line in said[: max(0, height)]]
+        return [cropped(line, width) for line in said[: max(0, height)]]
     sketch = Sketch(width, room, centre=(0, 0), across=4.4, up=4.4)
     half = width / sketch.unit
     sketch.line("good", (-half, 1), (half, 1))
