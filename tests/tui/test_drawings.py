@@ -194,6 +194,20 @@ def test_a_frame_shows_an_object_in_its_channels_colour_and_place() -> None:
     assert ball == [("▄", f"px:{frames.CHANNELS[1]}:000000")] or ball == [("▀", f"px:000000:{frames.CHANNELS[1]}")]
 
 
+def test_small_values_are_not_a_black_frame() -> None:
+    """At the begin of a run none is near a deviation; every pair has the same scale."""
+    states = [[0.0] * 400, [0.0] * 400]
+    states[0][(3 * 10 + 6) * 4 + 1] = 0.1
+    states[1][0] = 0.05
+    dataset = pairs(states, [[0.0, 1.0]] * 2, shape=(10, 10, 4), normalisation="running")
+    first, second = (frames.lines(dataset, pair, 76, 14, COLOURED) for pair in (0, 1))
+    hues = [" ".join(hue for line in lines for text, hue in line if text != "■") for lines in (first, second)]
+    assert frames.CHANNELS[1] in hues[0]
+    assert frames.CHANNELS[0] not in hues[1], "half as bright"
+    for lines in (first, second):
+        assert "brightest: 0.1 deviations above the usual and more" in " ".join(text_of(lines))
+
+
 def test_a_frame_that_does_not_fit_says_what_it_needs() -> None:
     dataset = pairs([[0.0] * 400], [[1.0]], shape=(10, 10, 4))
     assert "needs 5 lines" in text_of(frames.lines(dataset, 0, 76, 4, COLOURED))[1]

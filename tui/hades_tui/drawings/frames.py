@@ -2,7 +2,8 @@
 
 A real frame holds zeros and ones, a distilled one any number: an object is as bright as its value says. Where states
 are normalised, a value is so many standard deviations above or below the usual: then every square shows the channel
-that is most above the usual, at full brightness from three deviations on.
+that is most above the usual, at full brightness from three deviations on. Where no pair of a dataset gets so far, as
+at the begin of a run, its largest value is the brightest.
 """
 
 import math
@@ -40,7 +41,7 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Lo
     times = _times(rows, columns, width, room, look)
     if times == 0:
         return [*head, [(f"The frame needs {_rows_needed(rows, look)} lines and {columns} columns.", "dim")]][:height]
-    full = 1.0 if is_natural(dataset) else FULL
+    full = _brightest(dataset)
     if look.has_pixels:
         colour = _blended if is_natural(dataset) else _strongest
         grid = [[colour(cells[y * columns + x], full) for x in range(columns)] for y in range(rows)]
@@ -49,6 +50,13 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Lo
         picture = [_letters(cells[y * columns : (y + 1) * columns], full, times) for y in range(rows)]
     legend = _legend(dataset, pair, cells, (width - columns * times - 3, room), look)
     return [*head, *(cropped(line, width) for line in beside(picture, legend))][:height]
+
+
+def _brightest(dataset: DatasetSnapshot) -> float:
+    """The value that has full brightness, the same for every pair."""
+    limit = 1.0 if is_natural(dataset) else FULL
+    largest = max((value for value in dataset.states.values() if math.isfinite(value)), default=0.0)
+    return min(limit, largest) if largest > 0 else limit
 
 
 def _rows_needed(rows: int, look: Look) -> int:
@@ -111,8 +119,8 @@ def _legend(
         name = names[channel] if len(names) == channels else f"channel {channel}"
         largest = max((cell[channel] for cell in cells if math.isfinite(cell[channel])), default=math.nan)
         out.append([sign, (f" {name:<14} ", "text"), (f"up to {largest:+.2f}", "dim")])
-    full = "brightest: 1 and more" if is_natural(dataset) else f"brightest: {FULL:g} deviations above the usual"
-    out += [[], [(full, "dim")]]
+    above = "" if is_natural(dataset) else " deviations above the usual"
+    out += [[], [(f"brightest: {_brightest(dataset):.3g}{above} and more", "dim")]]
     action = action_of(dataset, pair)
     if dataset.discrete and room >= len(out) + 1 + len(action):
         out.append([])
