@@ -27,7 +27,7 @@ def symptom_of(metrics: GenerationMetrics, sigma: float) -> Symptom | None:
         return Symptom("every fitness is NaN", at, f"all {metrics.nan} candidates gave NaN; {hint}")
     if metrics.sigma is None:
         hint = "a fork from an earlier generation goes on from before"
-        return Symptom("sigma is not finite", at, f"the steps of the search are beyond all numbers; {hint}")
+        return Symptom("sigma is not finite", at, f"the steps of the search are no finite numbers any more; {hint}")
     if metrics.sigma < COLLAPSED * sigma:
         hint = "a fork with a larger evolution.sigma searches on"
         return Symptom("sigma has collapsed", at, f"sigma went from {sigma:.3g} to {metrics.sigma:.3g}; {hint}")
