@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, TextArea
 
 from hades_protocol.client import Client
-from hades_protocol.messages import LogLine, Reference
+from hades_protocol.messages import GpuInfo, GpuProcess, Lineage, LogLine, Reference
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase
@@ -180,6 +180,32 @@ def test_ascii(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> No
 @pytest.mark.parametrize("keys", ["d", "dd"], ids=["heat", "drawing"])
 def test_pairs(snap_compare: SnapCompare, screen: Callable[..., HadesApp], keys: str) -> None:
     assert snap_compare(screen(), terminal_size=(100, 30), run_before=settled("tab", "tab", "z", *keys))
+
+
+def test_gpus_with_another_user(
+    snap_compare: SnapCompare, server: ProtocolServer, screen: Callable[..., HadesApp]
+) -> None:
+    gib = 2**30
+    alice = GpuProcess(pid=4242, user="alice", memory=12 * gib, other=True)
+    ours = GpuProcess(pid=77, user="ada", memory=30 * gib, run=CARTPOLE)
+    common = {"name": "NVIDIA H100", "memory_total": 80 * gib}
+    server.daemon.gpus = (
+        GpuInfo(index=0, uuid="0", memory_used=31 * gib, utilisation=0.93, processes=(ours,), runs=(CARTPOLE,), **common),
+        GpuInfo(index=1, uuid="1", memory_used=13 * gib, utilisation=0.08, processes=(alice,), **common),
+    )
+    assert snap_compare(screen(), terminal_size=(120, 40), run_before=settled())
+
+
+@pytest.mark.parametrize("keys", ["b", "bb"], ids=["groups", "lineage"])
+def test_the_list_in_groups_and_as_a_tree(
+    snap_compare: SnapCompare, server: ProtocolServer, screen: Callable[..., HadesApp], keys: str
+) -> None:
+    fork = Lineage(run=HOPPER, generation=400)
+    server.daemon.runs["hopper-4"] = a_run(
+        "hopper-4", RunState.QUEUED, env="hopper", created_at=1.5e9, parent=fork, group="sizes"
+    )
+    server.daemon.metrics["hopper-4"] = []
+    assert snap_compare(screen(), terminal_size=(120, 40), run_before=settled(*keys))
 
 
 def test_too_small(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> None:
