@@ -190,7 +190,9 @@ def test_gpus_with_another_user(
     ours = GpuProcess(pid=77, user="ada", memory=30 * gib, run=CARTPOLE)
     common = {"name": "NVIDIA H100", "memory_total": 80 * gib}
     server.daemon.gpus = (
-        GpuInfo(index=0, uuid="0", memory_used=31 * gib, utilisation=0.93, processes=(ours,), runs=(CARTPOLE,), **common),
+        GpuInfo(
+            index=0, uuid="0", memory_used=31 * gib, utilisation=0.93, processes=(ours,), runs=(CARTPOLE,), **common
+        ),
         GpuInfo(index=1, uuid="1", memory_used=13 * gib, utilisation=0.08, processes=(alice,), **common),
     )
     assert snap_compare(screen(), terminal_size=(120, 40), run_before=settled())
