@@ -103,3 +103,22 @@ def test_a_term_ends_the_screen_and_leaves_the_terminal_as_it_was(tmux: Tmux) ->
     until(lambda: "left with 143" in tmux.frame("shell"), lambda: tmux.frame("shell"))
     assert CARTPOLE not in tmux.frame("shell")
     assert tmux.run("display-message", "-p", "-t", "shell", "#{alternate_on} #{mouse_any_flag}").split() == ["0", "0"]
+
+
+def test_a_terminal_that_goes_away_at_any_moment_leaves_no_process(tmux: Tmux, tmp_path: Path) -> None:
+    """With it go SIGHUP and SIGCONT, and whoever still writes to it waits for ever."""
+    servers, pids = [], []
+    for i in range(6):
+        (tmp_path / str(i)).mkdir()
+        server = Tmux(tmp_path / str(i), {**os.environ, "HADES_HOME": str(tmp_path / "h")})
+        server.open("short-lived", (80, 24))
+        pids.append(int(server.run("list-panes", "-t", "short-lived", "-F", "#{pane_pid}")))
+        servers.append(server)
+    for server in servers:
+        time.sleep(0.4)
+        server.close()
+    until(lambda: not any(map(is_there, pids)), lambda: f"of {pids} there are {[p for p in pids if is_there(p)]}")
+
+
+def is_there(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()

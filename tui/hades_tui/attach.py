@@ -8,7 +8,9 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from types import FrameType
 from typing import Any
 
 from hades_protocol.client import Client
@@ -21,6 +23,7 @@ from hades_tui.preferences import Preferences
 from hades_tui.themes import Theme, default_theme, theme_named
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
+END_SECONDS = 5.0
 
 
 def choose_look(options: argparse.Namespace, preferences: Preferences) -> Theme:
@@ -166,12 +169,22 @@ def until_ended(coroutine: Coroutine[Any, Any, int]) -> int:
 
 @contextlib.contextmanager
 def _ended_by_signals(act: Callable[[int], object]) -> Iterator[None]:
-    """A hang-up and a request to end are heard instead of deadly; what was in force before is so again."""
+    """A hang-up and a request to end are heard instead of deadly; what was in force before is so again.
+
+    A terminal that is gone blocks whoever writes to it, the event loop too: so the signals are not the loop's, and
+    what has not ended in good order after END_SECONDS is ended.
+    """
     loop = asyncio.get_running_loop()
-    for number in ENDING:
-        loop.add_signal_handler(number, act, number)
+
+    def hear(number: int, _: FrameType | None) -> None:
+        deadline = threading.Timer(END_SECONDS, os._exit, (128 + number,))
+        deadline.daemon = True
+        deadline.start()
+        loop.call_soon_threadsafe(act, number)
+
+    before = {number: signal.signal(number, hear) for number in ENDING}
     try:
         yield
     finally:
-        for number in ENDING:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)
