@@ -1,7 +1,9 @@
-"""The environment that a worker starts in, set before anything imports jax; and one compilation cache for all tests."""
+"""What every test needs: the environment of a worker before anything imports jax, one compilation cache, patience."""
 
 import os
 from pathlib import Path
+
+from hypothesis import HealthCheck, settings
 
 CACHE = Path(__file__).parent.parent / ".hades-test-cache"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
@@ -10,3 +12,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("PJRT_NPROC", "4")
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("hades", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hades")

@@ -29,7 +29,7 @@ def test_every_format_is_declared_once() -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@settings(deadline=None, max_examples=40)  # files are written through to the disk
+@settings(max_examples=40)  # files are written through to the disk
 @given(
     states=hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3)), elements=FINITE),
     action=FINITE,

@@ -99,7 +99,7 @@ def loss_of(layout, activation):
 
 
 @pytest.mark.parametrize(("discrete", "labels"), KINDS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     blocks=st.integers(1, 2),
     actions=st.just(3),

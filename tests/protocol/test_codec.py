@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgpack
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hades_protocol.codec import DTYPES, MAX_MESSAGE, Array, decode, encode
@@ -98,13 +98,13 @@ PLAIN_MESSAGES = (
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(st.sampled_from(PLAIN_MESSAGES).flatmap(built))
 def test_messages_come_back_as_they_were(message: msgspec.Struct) -> None:
     assert decode(encode(message), type(message)) == message
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(st.sampled_from(get_args(AnyRequest)).flatmap(built))
 def test_requests_come_back_as_the_same_verb(request: msgspec.Struct) -> None:
     back: Any = decode(encode(request), AnyRequest)  # type: ignore[arg-type]
@@ -112,7 +112,7 @@ def test_requests_come_back_as_the_same_verb(request: msgspec.Struct) -> None:
     assert back == request
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(st.sampled_from(get_args(AnyEvent)).flatmap(built))
 def test_events_come_back_as_the_same_type(event: Any) -> None:
     event = msgspec.structs.replace(event, protocol_major=1)
@@ -121,7 +121,7 @@ def test_events_come_back_as_the_same_type(event: Any) -> None:
     assert back == event
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200), st.sampled_from([*PLAIN_MESSAGES, AnyRequest]))
 def test_random_bytes_give_the_protocol_error_only(data: bytes, kind: Any) -> None:
     with pytest.raises(ProtocolMismatchError):
@@ -130,7 +130,7 @@ def test_random_bytes_give_the_protocol_error_only(data: bytes, kind: Any) -> No
         decode_event(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary(),
@@ -145,7 +145,7 @@ def test_well_formed_msgpack_that_is_no_message_gives_it_too(value: Any, kind: A
             read()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_flipped_byte_gives_a_message_or_the_protocol_error(data: st.DataObject) -> None:
     daemon = FakeDaemon(runs=(a_run("one"),))

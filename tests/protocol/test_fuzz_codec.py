@@ -57,7 +57,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return data
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(mutated(), st.sampled_from(KINDS))
 def test_a_mutated_message_is_a_message_or_the_protocol_error(data: bytes, kind: Any) -> None:
     readable(data, kind)
@@ -65,7 +65,7 @@ def test_a_mutated_message_is_a_message_or_the_protocol_error(data: bytes, kind:
         assert decode_event(data).protocol_major is not None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(PLAIN, st.sampled_from(KINDS))
 def test_any_value_converts_or_gives_the_protocol_error(value: Any, kind: Any) -> None:
     try:
@@ -75,7 +75,7 @@ def test_any_value_converts_or_gives_the_protocol_error(value: Any, kind: Any) -
     assert isinstance(found, msgspec.Struct)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 2**32))
 def test_the_messages_of_the_storm_are_read_or_refused(seed: int) -> None:
     for frame in FuzzSource(seed).message():

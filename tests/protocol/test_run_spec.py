@@ -83,7 +83,7 @@ def test_the_init_seed_is_the_runs_seed_unless_set() -> None:
     assert build_spec({"env": "hopper", "seed": 7, "policy": {"init_seed": 9}}).init_seed == 9
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.recursive(st.none() | st.floats() | st.integers() | st.text(max_size=5), lambda s: st.lists(s), max_leaves=4))
 def test_any_value_of_a_setting_is_accepted_or_explained(value: Any) -> None:
     for name in ("evolution.sigma", "evaluation.steps", "env", "checkpoints.keep_best", "policy.inits"):

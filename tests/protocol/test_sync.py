@@ -135,7 +135,7 @@ STEPS = [
 # fmt: on
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 30)), max_size=60))
 def test_any_interleaving_ends_in_the_daemons_state(steps: list[tuple[str, int]]) -> None:
     world = World()
@@ -148,7 +148,7 @@ def test_any_interleaving_ends_in_the_daemons_state(steps: list[tuple[str, int]]
     assert world.sync.seq == world.daemon.seq
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 30)), max_size=60))
 def test_snapshots_are_never_asked_for_in_a_storm(steps: list[tuple[str, int]]) -> None:
     world = World()

@@ -39,7 +39,7 @@ ANY = st.recursive(
 VERBS_ABOUT_A_RUN = [
     kind.__struct_config__.tag for kind in get_args(commands.AnyRequest) if "run" in kind.__struct_fields__
 ]
-FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=300, suppress_health_check=list(HealthCheck))
 
 
 class Touched:
@@ -273,7 +273,7 @@ def test_the_watch_over_files_sees_what_leads_out(desk: Desk, touched: Touched) 
     assert outside(touched, desk.home) == [Path("/etc/hostname")]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(name=st.sampled_from(NAMES) | st.text())
 def test_what_names_a_group_or_a_run_is_a_plain_word(name: str) -> None:
     try:
@@ -288,7 +288,7 @@ def test_what_names_a_group_or_a_run_is_a_plain_word(name: str) -> None:
         assert name not in (".", "..")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(name=st.sampled_from(NAMES) | st.text())
 def test_names_on_the_command_line_stay_inside_too(desk: Desk, name: str) -> None:
     try:
@@ -298,7 +298,7 @@ def test_names_on_the_command_line_stay_inside_too(desk: Desk, name: str) -> Non
     assert found.parent == desk.paths.runs
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(name=st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=40))
 def test_a_directory_that_lies_about_its_run_is_not_one(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     """A record is believed only in a directory of its own name, so no id in a file leads anywhere else."""

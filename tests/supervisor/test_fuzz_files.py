@@ -17,9 +17,7 @@ from hadesd import worker_messages
 from hadesd.supervisor.datasets import DATASET_FILE, read_dataset
 from hadesd.supervisor.references import REFERENCES_FILE, read_references
 
-FUZZ = settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+FUZZ = settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def npy(header: str, body: bytes) -> bytes:

@@ -25,7 +25,7 @@ def test_no_log_no_lines(tmp_path: Path) -> None:
     assert read_log(tmp_path / "worker.log", 10, "info", "") == ()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     written=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=30)),
     cuts=st.lists(st.integers(0, 40), max_size=2),

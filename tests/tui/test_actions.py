@@ -379,6 +379,19 @@ async def test_the_daemons_refusal_of_a_dry_run_keeps_the_button_off(server: Pro
         assert all(request.dry_run for request in asked(server, commands.Fork))
 
 
+async def test_a_dry_run_that_nobody_answered_is_asked_again(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
+        await filled(app, pilot, "S")
+        await until(pilot, lambda: not button(app).disabled)
+        app._connection._reply_seconds = 0.3  # type: ignore[attr-defined]
+        server.do(lambda: setattr(server, "deaf", True))
+        await pilot.press("0")
+        await until(pilot, lambda: "did not answer" in reason(app) and button(app).disabled)
+        server.do(lambda: setattr(server, "deaf", False))
+        await until(pilot, lambda: not button(app).disabled)
+        assert value(app, "evolution-population") == "160"
+
+
 async def test_arrows_choose_the_setting_and_what_is_typed_stays_with_it(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
         await opened(app, pilot, "F")

@@ -1,7 +1,7 @@
 """A run's metrics along an axis, finer points in place of thinned ones, other runs beside it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -74,7 +74,6 @@ POINT = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(
     st.lists(POINT, max_size=30), st.lists(st.integers(0, 30), max_size=4), st.sampled_from(list(Axis)), st.booleans()
 )

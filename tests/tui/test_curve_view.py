@@ -52,7 +52,7 @@ def texts(lines: list[Line]) -> str:
     return "\n".join(text(line) for line in lines)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.one_of(st.none(), st.integers(-(10**6), 10**6)), min_size=1, max_size=60),
     VIEWS,
@@ -133,7 +133,6 @@ def test_smoothing_keeps_to_columns_that_have_points() -> None:
     assert [column.first for column in line if column is not None] == [50.5, 3.0, 51.5]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(0, 1e4), min_size=1, max_size=300), st.floats(0, 1e4), st.floats(0.01, 1e4), st.integers(1, 90)
 )
@@ -330,7 +329,6 @@ def test_a_time_step_is_round_and_large_enough(least: float) -> None:
     assert step <= 2.6 * max(least, 1e-3) or step in TIMES or step % 86_400 == 0
 
 
-@settings(deadline=None)
 @given(st.sampled_from(list(Axis)), st.floats(0, 1e7), st.floats(1.0, 1e7), st.integers(20, 380))
 def test_labels_of_the_axis_stand_apart_and_differ(axis: Axis, low: float, width: float, columns_: int) -> None:
     line, words = x_axis(axis, low, low + width, 4, columns_, UNICODE)

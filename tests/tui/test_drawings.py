@@ -72,7 +72,7 @@ def rows_of(lines: Sequence[Line], hue: str) -> list[int]:
     return [y for y, line in enumerate(lines) if any(mine == hue and text.strip() for text, mine in line)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(x=st.floats(-2.4, 2.4), other=st.floats(-2.4, 2.4))
 def test_a_cart_further_right_is_drawn_further_right(x: float, other: float) -> None:
     drawn = [columns_of(cartpole.lines(cart(v, 0.0), 0, 76, 20, COLOURED)[2:], "ember") for v in (x, other)]
@@ -81,7 +81,7 @@ def test_a_cart_further_right_is_drawn_further_right(x: float, other: float) -> 
         assert (middles[0] < middles[1]) == (x < other)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(angle=st.floats(-1.4, 1.4))
 def test_the_pole_leans_to_the_side_of_its_angle(angle: float) -> None:
     lines = cartpole.lines(cart(0.0, angle), 0, 76, 20, COLOURED)[2:]
@@ -158,7 +158,7 @@ def test_no_pairs_no_drawing() -> None:
 any_number = st.one_of(st.floats(-1e6, 1e6, width=32), st.sampled_from([math.nan, math.inf, -math.inf, 0.0]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     data=st.data(),
     env=st.sampled_from([*CLASSIC, "ant", "Breakout-MinAtar", "mnist", "digits"]),

@@ -14,7 +14,7 @@ from hades_tui.glyphs import ASCII
 from hades_tui.keymap import all_actions, checked_keymap
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.help import HelpScreen
-from hades_tui.themes import THEMES
+from hades_tui.themes import THEMES, Theme
 from hades_tui.widgets.run_list import RunList
 from hades_tui.widgets.top import TopLine
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
@@ -60,21 +60,24 @@ async def choose(pilot: Pilot[None], text: str) -> None:
     await until(pilot, lambda: not CommandPalette.is_open(app))
 
 
+def wears(app: HadesApp, theme: Theme) -> bool:
+    """Whether everything on screen has the theme's colours."""
+    found = colours(app)
+    used = {colour.name for colour in found}
+    if not theme.colours:
+        return not used
+    if theme.ansi:
+        return all(colour.is_default or colour.is_system_defined for colour in found)
+    others = {other.ground for other in THEMES.values()} - {theme.ground}
+    strange = used & others - {theme.text, theme.selected, theme.panel, theme.surface}
+    return {theme.ground, theme.ember, theme.green, theme.violet} <= used and not strange
+
+
 @pytest.mark.parametrize("name", THEMES)
 async def test_a_theme_is_everywhere(server: ProtocolServer, name: str) -> None:
-    theme = THEMES[name]
     async with live(server) as (app, pilot):
-        app.use_theme(theme)
-        await pilot.pause(0.3)
-        used = {colour.name for colour in colours(app)}
-        if not theme.colours:
-            assert used == set()
-        elif theme.ansi:
-            assert all(colour.is_default or colour.is_system_defined for colour in colours(app))
-        else:
-            assert {theme.ground, theme.ember, theme.green, theme.violet} <= used
-            others = {other.ground for other in THEMES.values()} - {theme.ground}
-            assert not used & others - {theme.text, theme.selected, theme.panel, theme.surface}
+        app.use_theme(THEMES[name])
+        await until(pilot, lambda: wears(app, THEMES[name]))
 
 
 async def test_the_theme_is_changed_while_it_runs(server: ProtocolServer) -> None:
@@ -82,7 +85,7 @@ async def test_the_theme_is_changed_while_it_runs(server: ProtocolServer) -> Non
         assert THEMES["dark"].ground in {colour.name for colour in colours(app)}
         await choose(pilot, "Theme light")
         await until(pilot, lambda: THEMES["dark"].ground not in {colour.name for colour in colours(app)})
-        assert THEMES["light"].ground in {colour.name for colour in colours(app)}
+        await until(pilot, lambda: THEMES["light"].ground in {colour.name for colour in colours(app)})
         await choose(pilot, "Theme mono")
         await until(pilot, lambda: colours(app) == set())
         await choose(pilot, "Theme dark")

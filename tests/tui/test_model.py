@@ -22,7 +22,7 @@ def attached(*runs: Any) -> tuple[FakeDaemon, Model]:
     return daemon, apply(Model(), daemon.snapshot())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(["commit", "cut", "ask", "answer", "resync", "change", "log"]), max_size=40), st.data())
 def test_history_is_the_daemons_however_the_answer_is_late(steps: list[str], data: st.DataObject) -> None:
     """Events before the question, between question and answer, and after it: none missing, none twice."""
@@ -158,7 +158,7 @@ def test_runs_that_compute_are_counted() -> None:
     assert model.working == 2
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=400), st.integers(MIN_POINTS, 100))
 def test_thinning_keeps_ends_extremes_and_order(means: list[float], points: int) -> None:
     metrics = [a_generation(g, mean) for g, mean in enumerate(means, start=1)]

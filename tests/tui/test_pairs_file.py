@@ -28,7 +28,7 @@ def same(a: float, b: float) -> bool:
     return bits(a) == bits(b) or (math.isnan(a) and math.isnan(b))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(FLOATS)
 def test_a_number_is_read_back_as_the_same_float32(value: float) -> None:
     assert same(float(pairs_file.shortest(value)), value)
@@ -51,7 +51,7 @@ def dataset(pairs: int, values: list[float], shape: tuple[int, ...], acts: int) 
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     pairs=st.integers(0, 5),
     values=st.lists(FLOATS, min_size=1, max_size=30),
@@ -70,7 +70,7 @@ def test_a_csv_is_read_back_equal(pairs: int, values: list[float], shape: tuple[
     assert all(same(a, b) for a, b in zip(actions, given_.actions.values(), strict=True))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(values=st.lists(FLOATS, min_size=1, max_size=30))
 def test_a_json_is_read_back_equal_with_its_shape(values: list[float]) -> None:
     given_ = dataset(2, values, (2, 2, 3), 2)

@@ -33,7 +33,7 @@ def flat(states: list[list[float]], generation: int = 1, normalisation: str = "n
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(values=st.lists(st.sampled_from([*(float(i) for i in range(4)), math.nan]), min_size=1, max_size=20))
 def test_sorting_is_stable_both_ways_and_ends_with_what_is_no_number(values: list[float]) -> None:
     table = PairTable(flat([[v] for v in values]))
@@ -72,7 +72,7 @@ def test_labels_sort_by_action_and_then_by_probability() -> None:
     assert table.order(table.columns[1]) == [1, 3, 2, 0]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=6))
 def test_a_difference_is_the_later_less_the_earlier(values: list[tuple[float, float]]) -> None:
     now, was = flat([[a] for a, _ in values], 9), flat([[b] for _, b in values], 3)
@@ -197,7 +197,7 @@ def test_the_heat_map_without_pixels_has_signs_and_sizes() -> None:
     assert all(line.isascii() for line in lines)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), pairs=st.integers(1, 40), entries=st.integers(1, 8), width=st.integers(12, 90))
 def test_the_heat_map_fits_and_shows_the_cursor(data: st.DataObject, pairs: int, entries: int, width: int) -> None:
     few = data.draw(st.lists(NUMBERS, min_size=5, max_size=5))

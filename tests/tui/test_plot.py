@@ -21,7 +21,7 @@ def drawn(points: list[tuple[float, float]], low: float, high: float, count: int
     return columns([y for _, y in points], buckets([x for x, _ in points], low, high, count), count)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(POINTS, st.integers(2, 60), st.integers(1, 20), st.booleans())
 def test_every_point_has_its_dot(points: list[tuple[float, float]], width: int, height: int, logarithmic: bool) -> None:
     """However many points share a column of dots, each of them, so every spike, lies on the drawn line."""
@@ -44,7 +44,7 @@ def test_a_single_spike_among_thousands_reaches_the_top() -> None:
     assert sum("⠀" < c <= "⣿" for c in bottom) > 60
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(VALUES, min_size=2, max_size=50))
 def test_a_line_has_no_gaps(values: list[float]) -> None:
     scale = scale_for(values)
@@ -72,7 +72,7 @@ def test_bits_are_brailles() -> None:
     assert chr(0x2800 + canvas.bits(0, 0)) == "⡇"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(VALUES, VALUES, st.integers(3, 60), st.booleans())
 def test_ticks_lie_on_the_scale_and_apart(a: float, b: float, rows: int, logarithmic: bool) -> None:
     scale = scale_for([a, b], logarithmic)
@@ -114,7 +114,7 @@ def test_the_band_closes_gaps_between_points() -> None:
     assert band(lower, upper, Scale(0.0, 8.0), 1) == [(0, 8), (1, 8), (2, 8), (3, 8), (4, 8)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.one_of(st.none(), VALUES), min_size=1, max_size=40),
     st.integers(1, 120),

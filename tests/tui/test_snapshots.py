@@ -62,9 +62,17 @@ def settled(*keys: str) -> Callable[[Pilot[None]], Any]:
         run = app.model.run
         await until(pilot, lambda: app.query_one(PairsPanel).table is not None or run is None or run.method == "es")
         await pilot.press(*keys)
-        await pilot.pause(0.5)
+        await still(pilot)
 
     return before
+
+
+async def still(pilot: Pilot[Any]) -> None:
+    """Wait until nothing moves any more."""
+    before = ""
+    while (now := pilot.app.export_screenshot()) != before:
+        before = now
+        await pilot.pause(0.4)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
@@ -124,7 +132,7 @@ def test_forms(snap_compare: SnapCompare, server: ProtocolServer, screen: Callab
             field.cursor_blink = False
         button = dialog.query_one("#yes", Button)
         await until(pilot, lambda: button.disabled == (key in "SN"))  # those two wait for something to be typed
-        await pilot.pause(0.3)
+        await still(pilot)
 
     assert snap_compare(screen(), terminal_size=(80, 24), run_before=before)
 
@@ -159,6 +167,7 @@ def test_pages_with_clocks(
         for page, kind, words in (("i", HealthFacts, "the newest 3"), ("o", LogView, "cannot go on")):
             if key == page:
                 await until(pilot, lambda kind=kind, words=words: words in text(app, kind))  # type: ignore[misc]
+        await still(pilot)
 
     assert snap_compare(screen(), terminal_size=size, run_before=before)
 

@@ -94,7 +94,7 @@ def test_a_run_that_went_back_takes_what_lies_after_with_it() -> None:
     assert (before.at, set(before.datasets)) == (90, {90})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     kept=st.lists(st.integers(1, 5000), unique=True, max_size=60),
     newest=st.integers(1, 5000),

@@ -56,7 +56,7 @@ def test_any_size_after_any_other_is_drawn_as_if_it_were_the_first(tmux: Tmux) -
         tmux.resize("old", size)
         tmux.open(f"new{i}", size)
         expected = settled(tmux, f"new{i}")
-        until(lambda wanted=expected: tmux.frame("old") == wanted, lambda: tmux.frame("old"))  # type: ignore[misc]
+        until(lambda new=f"new{i}": tmux.frame("old") == tmux.frame(new), lambda: tmux.frame("old"))  # type: ignore[misc]
         if size == (30, 8):
             assert "30x8 is too small" in expected
         tmux.run("kill-session", "-t", f"new{i}")

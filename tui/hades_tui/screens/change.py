@@ -1,5 +1,6 @@
 """What the forms of fork and resize have in common: settings, and the daemon's word on them before they are sent."""
 
+import asyncio
 from typing import Any
 
 from rich.text import Text
@@ -21,6 +22,7 @@ from hades_tui.settings_form import Form, form_of
 from hades_tui.verbs import order
 from hades_tui.view import Line
 
+RETRY_SECONDS = 2.0
 PAUSE_SECONDS = 0.3
 """Nothing typed for so long: the daemon is asked what it would do."""
 
@@ -57,15 +59,19 @@ class ChangeScreen(SendingDialog):
 
     async def _load(self) -> None:
         request = commands.Show(request_id=fresh_id(), run=self.asked.id, session=self.session)
-        try:
-            shown: ShowResult = await self._sender.request(request, ShowResult)
-            self.form = form_of(shown.spec, self.SIZES)
-        except HadesError as error:
-            self._unreadable = f"Its settings could not be read: {error}"
-        else:
-            for field in self.query(Input):
-                field.disabled = False
-            self.loaded(shown)
+        while self.form is None:
+            try:
+                shown: ShowResult = await self._sender.request(request, ShowResult)
+                self.form = form_of(shown.spec, self.SIZES)
+            except HadesError as error:
+                self._unreadable = f"Its settings could not be read: {error}"
+                self.settle()
+                if not _may_pass(error):
+                    return
+                await asyncio.sleep(RETRY_SECONDS)
+        for field in self.query(Input):
+            field.disabled = False
+        self.loaded(shown)
         self.settle()
 
     def loaded(self, shown: ShowResult) -> None:
@@ -110,17 +116,21 @@ class ChangeScreen(SendingDialog):
 
     async def _dry_run(self) -> None:
         about = self._asked_about
-        if about is None:
-            return
-        request = order(self.verb, self.subject, self.session, **about[0], dry_run=True)
-        answer: ChangeResult | str
-        try:
-            answer = await self._sender.request(request, ChangeResult)
-        except HadesError as error:
-            answer = str(error)
-        if self._asked_about == about:
+        while about is not None and about == self._asked_about:
+            request = order(self.verb, self.subject, self.session, **about[0], dry_run=True)
+            answer: ChangeResult | str
+            again = False
+            try:
+                answer = await self._sender.request(request, ChangeResult)
+            except HadesError as error:
+                answer, again = str(error), _may_pass(error)
+            if self._asked_about != about:
+                return
             self._answer = answer
             self.settle()
+            if not again:
+                return
+            await asyncio.sleep(RETRY_SECONDS)
 
     def _show_answer(self) -> None:
         edited = tuple(self.form.texts) if self.form is not None else ()
@@ -128,6 +138,11 @@ class ChangeScreen(SendingDialog):
         self.put("outcome", text_of_lines(lines))
         box = self.query_one("#outcome-box", VerticalScroll)
         box.can_focus = box.max_scroll_y > 0  # the tab key stops here only where there is something to scroll
+
+
+def _may_pass(error: HadesError) -> bool:
+    """Whether the same question may have an answer in a moment: the daemon was too busy, or away."""
+    return error.code == "unreachable"
 
 
 def text_of_lines(lines: list[Line]) -> Text:
