@@ -37,6 +37,10 @@ SLOTS_PER_GPU = 2
 """The second is of use only to runs whose memory fractions let them share a GPU."""
 
 LINGER_MS = 1000
+FAREWELL_SECONDS = 0.5
+"""After a request to stop the sockets stay open so long at least. Lingering is not enough for its answer: a TCP
+connection that is closed with something unread takes what the other side has not read yet with it."""
+
 AFTER_KILL = 10.0
 """Seconds that killed workers get to be reaped before the daemon exits without them."""
 
@@ -68,6 +72,7 @@ class Daemon:
         self._say = say
         self._companions = companions
         self._why = ""  # what asked the daemon to stop
+        self._open_until = 0.0  # monotonic time before which the sockets are not closed
         self._failed = False
 
     async def run(self) -> int:
@@ -101,7 +106,7 @@ class Daemon:
             fleet=fleet,
             environ=dict(os.environ),
         )
-        self._requests = Control(self._supervisor, functools.partial(self._ask_to_stop, "a request"), self._check)
+        self._requests = Control(self._supervisor, self._on_shutdown, self._check)
         self._doors.open_tcp()  # it may fail, so before any worker is started
         self._telling = Telling(self._supervisor, self._settings, self._paths, self._say)  # before anything happens
         # The runs are known before anybody can ask for them.
@@ -139,6 +144,7 @@ class Daemon:
                 companion.ready(self._supervisor, self._ask_to_stop)
             await self._stop_asked.wait()
             await self._drain()
+            await asyncio.sleep(max(0.0, self._open_until - time.monotonic()))
         finally:
             for task in tasks:
                 task.cancel()
@@ -196,6 +202,10 @@ class Daemon:
     def _check(self, request: Request) -> None:
         for companion in self._companions:
             companion.check(request)
+
+    def _on_shutdown(self) -> None:
+        self._open_until = time.monotonic() + FAREWELL_SECONDS
+        self._ask_to_stop("a request")
 
     def _ask_to_stop(self, why: str) -> None:
         self._why = self._why or why
