@@ -48,7 +48,7 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Lo
         picture = half_blocks(enlarged(grid, times))
     else:
         picture = [_letters(cells[y * columns : (y + 1) * columns], full, times) for y in range(rows)]
-    legend = _legend(dataset, pair, cells, (width - columns * times - 3, room), look)
+    legend = _legend(dataset, pair, cells, (width - columns * times - 3, room), look, full)
     return [*head, *(cropped(line, width) for line in beside(picture, legend))][:height]
 
 
@@ -105,7 +105,12 @@ def _letters(row: Sequence[Sequence[float]], full: float, times: int) -> Line:
 
 
 def _legend(
-    dataset: DatasetSnapshot, pair: int, cells: Sequence[Sequence[float]], size: tuple[int, int], look: Look
+    dataset: DatasetSnapshot,
+    pair: int,
+    cells: Sequence[Sequence[float]],
+    size: tuple[int, int],
+    look: Look,
+    full: float,
 ) -> list[Line]:
     """Each channel with its largest value in this frame, then what brightness means, then what is asked for."""
     width, room = size
@@ -120,7 +125,7 @@ def _legend(
         largest = max((cell[channel] for cell in cells if math.isfinite(cell[channel])), default=math.nan)
         out.append([sign, (f" {name:<14} ", "text"), (f"up to {largest:+.2f}", "dim")])
     above = "" if is_natural(dataset) else " deviations above the usual"
-    out += [[], [(f"brightest: {_brightest(dataset):.3g}{above} and more", "dim")]]
+    out += [[], [(f"brightest: {full:.3g}{above} and more", "dim")]]
     action = action_of(dataset, pair)
     if dataset.discrete and room >= len(out) + 1 + len(action):
         out.append([])
