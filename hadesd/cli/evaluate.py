@@ -73,13 +73,14 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         raise UsageError("-o draws what one policy returns in several environments: it is for merged files")
     spec = settings_for(dataset, args.env, assignments)
-    from hadesd.cli.computing import prepare_computing
+    from hadesd.cli.computing import interruptible, prepare_computing
 
-    prepare_computing(spec)
+    images = catalogue.find(spec.env).family == "images"
+    prepare_computing(spec, "hadesd.analysis.image_accuracy" if images else "hadesd.analysis.evaluate")
     sections = ("backend", "policy", "cloning", "evaluation")
     settings = {"settings": {key: spec_to_dict(spec)[key] for key in sections}}
     head = {"schema": SCHEMA, "file": str(args.file), "environment": spec.env, "pairs": len(dataset.states)}
-    if catalogue.find(spec.env).family == "images":
+    if images:
         from hadesd.cli.evaluate_images import evaluate_images
 
         return evaluate_images(dataset, spec, args.inits, args.seed, head | settings if args.json else None)
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         f"training {args.inits} policies on {len(dataset.states)} pairs of {spec.env} "
         f"({spec.policy.depth} x {spec.policy.width} {spec.policy.activation}, {spec.cloning.epochs} epochs) …"
     )
-    summary = evaluate(dataset, spec, args.inits, args.episodes, args.seed).summary()
+    summary = interruptible(lambda: evaluate(dataset, spec, args.inits, args.episodes, args.seed).summary())
     if args.json:
         print_json(head | summary | settings)
     else:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from hades_protocol.run_spec import RunSpec
+from hadesd.cli.computing import interruptible
 from hadesd.cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ def evaluate_images(dataset: "DatasetFile", spec: RunSpec, inits: int, seed: int
         f"training {inits} classifiers on {len(dataset.states)} images of {spec.env}, as many on class means and on "
         f"random real images ({spec.policy.kind}, {spec.cloning.epochs} epochs) …"
     )
-    found = {name: accuracies.summary() for name, accuracies in evaluate(dataset, spec, inits, seed).items()}
+    judged = interruptible(lambda: evaluate(dataset, spec, inits, seed))
+    found = {name: accuracies.summary() for name, accuracies in judged.items()}
     if head is not None:
         print_json(head | found["dataset"] | {"baselines": {k: v for k, v in found.items() if k != "dataset"}})
         return 0

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from hades_protocol.errors import UsageError
-from hadesd.cli.computing import prepare_computing
+from hadesd.cli.computing import interruptible, prepare_computing
 from hadesd.cli.file_settings import settings_for
 from hadesd.cli.output import number, print_json, say
 
@@ -23,7 +23,7 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
     parts = parts_of(dataset)
     specs = [settings_for(part, None, assignments) for part in parts]
     training = settings_for(with_training(parts[0], dataset), None, assignments)
-    prepare_computing(training)
+    prepare_computing(training, "hadesd.analysis.multitask")
     from hadesd.analysis.multitask import Task, document, judge_all
 
     tasks = [Task(part, spec) for part, spec in zip(parts, specs, strict=True)]
@@ -34,7 +34,7 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
     )
     if args.env is not None:
         return _one(args, dataset, tasks, training)
-    scored = judge_all(dataset, tasks, training, args.inits, args.episodes, args.seed, say)
+    scored = interruptible(lambda: judge_all(dataset, tasks, training, args.inits, args.episodes, args.seed, say))
     found = document(dataset, scored, training, args.inits, args.episodes, args.seed)
     if args.json:
         print_json(found)
@@ -58,7 +58,8 @@ def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", 
     if name not in names:
         raise UsageError(f"{dataset.path} was merged for {' and '.join(names)}, not for {name}")
     index = names.index(name)
-    summary = judge_one(dataset, tasks, index, training, args.inits, args.episodes, args.seed).summary()
+    judged = interruptible(lambda: judge_one(dataset, tasks, index, training, args.inits, args.episodes, args.seed))
+    summary = judged.summary()
     if args.json:
         head = {"schema": 1, "file": str(dataset.path), "environment": name, "pairs": len(dataset.states)}
         print_json(head | summary)

@@ -166,7 +166,7 @@ def _source(directory: Path, generation: int | None, best: bool, scratch: Path) 
     from hadesd.supervisor.runs import load
 
     _, spec = load(directory)
-    prepare_computing(spec)
+    prepare_computing(spec, "hadesd.worker.exporting")
     from hadesd.worker.exporting import export_generation
 
     export_generation(directory, spec, generation, scratch / "dataset.npz")

@@ -3,9 +3,9 @@
 import argparse
 import importlib
 import sys
-import time
 
-from hades_protocol.errors import ExitCode, HadesError
+from hades_protocol.errors import ExitCode
+from hadesd.cli.errors import tell_error
 from hadesd.cli.parsing import Parser
 
 VERBS = {
@@ -65,17 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         return _dispatch(arguments)
-    except HadesError as error:
-        print(f"hadesd: {' '.join(str(error).splitlines())}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output is gone: nothing more to say, and nowhere to say it
-        return ExitCode.OK
-    except Exception as error:  # noqa: BLE001 — the last resort: a line instead of a traceback
-        print(f"hadesd: internal error: {type(error).__name__}: {_note(error)}", file=sys.stderr)
-        return ExitCode.RUN_FAILED
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 — the last resort: a line instead of a traceback
+        return tell_error(error)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -126,24 +117,6 @@ def _nearest(verb: str) -> str:
 
     close = difflib.get_close_matches(verb, VERBS, n=2)
     return f"; did you mean {' or '.join(close)}?" if close else ""
-
-
-def _note(error: Exception) -> str:
-    """Write the traceback where it can be found and return the message with that place."""
-    import traceback
-
-    from hades_protocol.paths import Paths
-
-    text = " ".join(str(error).splitlines()) or "no message"
-    try:
-        path = Paths().state / "cli-error.log"
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} hadesd {' '.join(sys.argv[1:])}\n")
-            traceback.print_exception(error, file=file)
-    except (OSError, HadesError) as problem:
-        return f"{text} (the details could not be written: {problem})"
-    return f"{text} (a bug, please report it; details in {path})"
 
 
 if __name__ == "__main__":

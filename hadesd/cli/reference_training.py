@@ -2,21 +2,19 @@
 
 import argparse
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hades_protocol.errors import ExitCode, UsageError
+from hades_protocol.errors import UsageError
 from hades_protocol.messages import Reference
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import merge, parse_assignment, set_dotted
 from hadesd import catalogue
 from hadesd.analysis.reference import store
 from hadesd.analysis.reference.settings import PPO, build, defaults, plan
-from hadesd.cli.computing import prepare_computing
+from hadesd.cli.computing import interruptible, prepare_computing
 from hadesd.cli.output import duration, number, print_json, say
 from hadesd.cli.reference import SCHEMA, line
 from hadesd.cli.start import has_gpu
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from hadesd.analysis.reference.training import Trained
 
 EPISODES = 64
-
-T = TypeVar("T")
 
 
 def train_and_report(args: argparse.Namespace, directory: Path | None) -> None:
@@ -105,7 +101,7 @@ def _check_output(output: Path) -> None:
 
 def _train(spec: RunSpec, settings: PPO, seeds: list[int], environments: int) -> "list[Trained]":
     """One training after the other, with a line on stderr for each measurement."""
-    prepare_computing(spec)
+    prepare_computing(spec, "hadesd.analysis.reference.training")
 
     _, total = plan(settings)
     first: dict[int, tuple[int, float]] = {}  # a seed's first measurement after steps: before it, time is compilation
@@ -122,20 +118,7 @@ def _train(spec: RunSpec, settings: PPO, seeds: list[int], environments: int) ->
 
         return [train(spec, settings, seed, environments, progress) for seed in seeds]
 
-    return _interruptible(work)
-
-
-def _interruptible(work: Callable[[], T]) -> T:
-    """Compute in a thread, so that Ctrl-C is heard at once and not only after minutes inside a compiled program.
-
-    Then the process ends without taking the thread along: nothing was stored yet.
-    """
-    computing = ThreadPoolExecutor(1).submit(work)
-    try:
-        return computing.result()
-    except KeyboardInterrupt:
-        say("interrupted: nothing was stored")
-        os._exit(ExitCode.INTERRUPTED)
+    return interruptible(work, lambda: say("interrupted: nothing was stored"))
 
 
 def _document(name: str, spec: RunSpec, settings: PPO, words: str, trained: "list[Trained]") -> dict[str, Any]:

@@ -122,13 +122,14 @@ def _record(material: "Material", seed: int) -> "tuple[Recording | None, str]":
     if is_images(material):
         return None, ""
     spec = _spec(material)
-    from hadesd.cli.computing import prepare_computing
+    from hadesd.cli.computing import interruptible, prepare_computing
 
-    prepare_computing(spec)
+    prepare_computing(spec, "hadesd.analysis.recording")
     from hadesd.analysis.recording import record
 
     say(f"training a policy on {len(material.dataset.states)} pairs of {spec.env} and recording an episode …")
-    return record(material.dataset, spec, seed), ""
+    dataset = material.dataset
+    return interruptible(lambda: record(dataset, spec, seed)), ""
 
 
 def _spec(material: "Material") -> "RunSpec":

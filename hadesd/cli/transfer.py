@@ -3,6 +3,7 @@
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,9 +96,9 @@ def run(args: argparse.Namespace) -> int:
     datasets = [load(path) for path, _ in sources]
     hint = "use --set env=..., e.g. --set env=CartPole-v1"
     specs = [settings_for(_transferable(dataset), None, assignments, hint) for dataset in datasets]
-    from hadesd.cli.computing import prepare_computing
+    from hadesd.cli.computing import interruptible, prepare_computing
 
-    prepare_computing(specs[0])
+    prepare_computing(specs[0], "hadesd.analysis.transfer")
     from hadesd.analysis import transfer
 
     results = [
@@ -107,8 +108,9 @@ def run(args: argparse.Namespace) -> int:
     directories = [directory for _, directory in sources if directory is not None]
 
     def document(complete: bool) -> dict[str, Any]:
+        frozen = [replace(one, trials=list(one.trials)) for one in results]  # after Ctrl-C they may still grow
         return transfer.document(
-            [one for one in results if one.trials],
+            [one for one in frozen if one.trials],
             mode="grid" if args.grid else "draws",
             complete=complete,
             seed=args.seed,
@@ -117,14 +119,16 @@ def run(args: argparse.Namespace) -> int:
             threshold=args.threshold,
         )
 
-    try:
+    def work() -> None:
         for one in results:
             _compute(args, one, widths, count)
-    except KeyboardInterrupt:
+
+    def interrupted() -> None:
         if any(one.trials for one in results):
             say("interrupted: this is what was computed so far")
             _report(args, document(complete=False), directories)
-        raise
+
+    interruptible(work, interrupted)
     _report(args, document(complete=True), directories)
     return 0
 

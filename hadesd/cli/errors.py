@@ -1,0 +1,46 @@
+"""How every verb ends that cannot do what was asked: one line on stderr and a documented exit code."""
+
+import os
+import sys
+import time
+
+from hades_protocol.errors import ExitCode, HadesError
+
+
+class Abandoned(KeyboardInterrupt):
+    """Ctrl-C while a thread computes that cannot be stopped: the process must end without waiting for it."""
+
+
+def tell_error(error: Exception | KeyboardInterrupt) -> int:
+    """Say what went wrong; returns the exit code. What nobody foresaw is told as a bug, its traceback in a file."""
+    if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, Abandoned):
+            sys.stdout.flush()
+            os._exit(ExitCode.INTERRUPTED)
+        return ExitCode.INTERRUPTED
+    if isinstance(error, HadesError):
+        print(f"hadesd: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        sys.stderr.close()  # the reader of our output is gone: nothing more to say, and nowhere to say it
+        return ExitCode.OK
+    print(f"hadesd: internal error: {type(error).__name__}: {_note(error)}", file=sys.stderr)
+    return ExitCode.RUN_FAILED
+
+
+def _note(error: Exception) -> str:
+    """Write the traceback where it can be found and return the message with that place."""
+    import traceback
+
+    from hades_protocol.paths import Paths
+
+    text = " ".join(str(error).splitlines()) or "no message"
+    try:
+        path = Paths().state / "cli-error.log"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} hadesd {' '.join(sys.argv[1:])}\n")
+            traceback.print_exception(error, file=file)
+    except (OSError, HadesError) as problem:
+        return f"{text} (the details could not be written: {problem})"
+    return f"{text} (a bug, please report it; details in {path})"
