@@ -10,6 +10,7 @@ import zmq
 
 from hades_protocol import codec, commands, replies
 from hadesd.supervisor.control import MAX_REQUEST
+from hadesd.supervisor.loop import BURST
 from tests.helpers.daemon import Home, a_home
 
 
@@ -73,6 +74,15 @@ def test_what_makes_no_sense_is_refused_as_a_protocol_error(
 def test_a_refusal_names_the_request_where_it_can_be_read(line: "zmq.Socket[bytes]") -> None:
     line.send(request(verb="format_disk"))
     assert reply(line).request_id == "q"
+
+
+@pytest.mark.parametrize("nonsense", [False, True], ids=["requests", "among nonsense"])
+def test_many_requests_at_once_are_all_answered_in_their_order(line: "zmq.Socket[bytes]", nonsense: bool) -> None:
+    for number in range(10 * BURST + 1):
+        line.send(request(request_id=f"{number}", verb="format_disk" if nonsense and number % 3 else "hello"))
+    answers = [reply(line) for _ in range(10 * BURST + 1)]
+    assert [answer.request_id for answer in answers] == [f"{number}" for number in range(10 * BURST + 1)]
+    assert [answer.error is None for answer in answers] == [not (nonsense and n % 3) for n in range(10 * BURST + 1)]
 
 
 def test_a_request_nobody_waits_for_any_more_is_dropped(line: "zmq.Socket[bytes]", served: Home) -> None:
