@@ -48,7 +48,7 @@ def test_without_a_daemon_too_and_a_paused_run_goes_on_after_it(home: Home, tmp_
     home.ask(commands.Pause, run=run)
     at = home.reaches(run, S.PAUSED).generation
     daemon.terminate()
-    assert daemon.wait(30) == 0
+    assert daemon.wait(60) == 0
     done = home.hadesd("archive", run, "-o", str(tmp_path), "--yes")
     assert done.returncode == 0, done.stderr
     assert list(home.paths.runs.iterdir()) == []

@@ -65,8 +65,8 @@ def test_following_goes_over_to_the_new_file(home: Home, log: Path) -> None:
         pytest.fail(f"nothing more after {seen[-1:]}")
     finally:
         process.kill()
-        process.wait(30)
-        reader.join(30)
+        process.wait(60)
+        reader.join(60)
         process.stdout.close()
     assert seen == [f"line {i:05d}" for i in range(9, 1600)]
     assert len(logfiles.rotated(log)) >= 1

@@ -53,7 +53,7 @@ def test_a_changed_rule_prunes_at_once_and_is_noted_for_later_workers(home: Home
     assert home.record(run)["history"][-1]["what"] == "retention"
     assert home.show(run).state == S.FINISHED
     first.terminate()
-    assert first.wait(30) == 0
+    assert first.wait(60) == 0
     home.fake_daemon()
     assert home.ask(commands.Show, run=run).spec["checkpoints"] == rule
 
@@ -63,7 +63,7 @@ def test_without_a_daemon_it_does_the_same(home: Home) -> None:
     (run,) = finished(home)
     checkpoints = with_checkpoints(home, run)
     daemon.terminate()
-    assert daemon.wait(30) == 0
+    assert daemon.wait(60) == 0
     done = home.hadesd("retain", "--all", "--keep-newest", "2", "--yes")
     assert done.returncode == 0, done.stderr
     assert kept(checkpoints) == [1, 5, 6]

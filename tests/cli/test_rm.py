@@ -83,7 +83,7 @@ def test_without_a_daemon_it_does_the_same(home: Home) -> None:
     daemon = home.fake_daemon()
     run, other = finished(home, 2)
     daemon.terminate()
-    assert daemon.wait(30) == 0
+    assert daemon.wait(60) == 0
     done = home.hadesd("rm", run, "--yes")
     assert done.returncode == 0, done.stderr
     assert run in done.stdout
@@ -102,7 +102,7 @@ def test_what_would_run_is_refused_whether_a_daemon_says_so_or_the_disk(home: Ho
         with pytest.raises(WrongStateError, match="cancel or pause it first"):
             home.ask(commands.Remove, run=run)
     daemon.terminate()
-    assert daemon.wait(30) == 0
+    assert daemon.wait(60) == 0
     assert home.hadesd("rm", queued, "--yes").returncode == 3
     assert (home.paths.runs / running / "run.json").exists()
 
@@ -114,7 +114,7 @@ def test_a_run_whose_lock_is_held_stays(home: Home) -> None:
         with pytest.raises(WrongStateError, match="still works on its files"):
             home.ask(commands.Remove, run=run)
         daemon.terminate()
-        assert daemon.wait(30) == 0
+        assert daemon.wait(60) == 0
         assert home.hadesd("rm", run, "--yes").returncode == 3
     assert (home.paths.runs / run / "run.json").exists()
 
@@ -184,7 +184,7 @@ def test_a_parent_may_go(home: Home) -> None:
     daemon = home.fake_daemon()
     parent, child = finished(home, 2)
     daemon.terminate()
-    assert daemon.wait(30) == 0
+    assert daemon.wait(60) == 0
     path = home.paths.runs / child / "run.json"
     path.write_text(json.dumps(home.record(child) | {"parent": {"run": parent, "generation": 1}}))
     done = home.hadesd("rm", parent, "--yes")

@@ -296,7 +296,7 @@ def test_a_daemons_directory_is_left_alone(home: Home) -> None:
     home.start()
     home.start()
     daemon.terminate()
-    assert daemon.wait(30) == 0
+    assert daemon.wait(60) == 0
     code, _, told = (job := Job(home, home.paths.state)).end(job.begin(*job.arguments()))
     assert code == 3
     assert "holds 2 runs, so it is a daemon's: give 'hadesd run' a --directory of its own" in told

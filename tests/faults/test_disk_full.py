@@ -133,7 +133,7 @@ def test_a_daemon_starts_on_a_full_disk_and_its_runs_go_on_when_there_is_room(
     small_home.ask(commands.Pause, run=run)
     paused = small_home.reaches(run, S.PAUSED)
     first.terminate()
-    assert first.wait(30) == 0
+    assert first.wait(60) == 0
     small_disk.fill()
     small_home.fake_daemon()
     assert small_home.show(run).generation == paused.generation

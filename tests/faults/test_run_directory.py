@@ -94,7 +94,7 @@ def test_a_daemon_survives_a_run_whose_metrics_cannot_be_read(home: Home) -> Non
     run = home.start(generations=3)
     home.reaches(run, S.FINISHED)
     first.terminate()
-    assert first.wait(30) == 0
+    assert first.wait(60) == 0
     metrics = home.paths.runs / run / "metrics.jsonl"
     os.rename(metrics, metrics.with_suffix(".bak"))
     metrics.mkdir()

@@ -58,7 +58,7 @@ def test_a_run_survives_that_its_worker_is_started_by_hand_first(home: Home) -> 
         assert home.show(run).reason == "the worker of the daemon before still finishes its generation"
     finally:
         os.close(theirs)
-        assert by_hand.wait(30) == 0
+        assert by_hand.wait(60) == 0
     done = home.reaches(run, S.FINISHED)
     assert home.generations(run) == list(range(1, 61))
     assert [m.generation for m in home.ask(commands.History, run=run).metrics] == list(range(1, done.generation + 1))

@@ -269,12 +269,12 @@ class ProtocolServer:
 
     def __enter__(self) -> "ProtocolServer":
         self._thread.start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(5)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def do(self, job: Callable[[], Any]) -> Any:

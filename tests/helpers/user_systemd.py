@@ -131,7 +131,7 @@ def _cgroups() -> list[Path]:
 def _end(process: "subprocess.Popen[bytes]", groups: list[Path]) -> None:
     """Kill the manager and what it started: everything in its control groups."""
     process.kill()
-    process.wait(30)
+    process.wait(60)
 
     def empty() -> bool:
         pids = {

@@ -48,7 +48,7 @@ def wait_for_generation(directory: Path, process: subprocess.Popen, generation: 
 def kill(process: subprocess.Popen) -> None:
     """SIGKILL, and wait for its end."""
     process.send_signal(signal.SIGKILL)
-    process.wait(30)
+    process.wait(60)
 
 
 def results(directory: Path) -> dict[str, bytes]:

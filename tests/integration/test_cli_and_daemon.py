@@ -122,7 +122,7 @@ def test_follow_shows_progress_and_ctrl_c_detaches(home: Home) -> None:
     home.reaches(run, S.RUNNING, 1)
     until(lambda: home.show(run).generation > 1, "it goes on")
     following.send_signal(signal.SIGINT)
-    _, told = following.communicate(timeout=30)
+    _, told = following.communicate(timeout=60)
     assert following.returncode == 130, told
     assert f"detached: {run} goes on" in told
     assert home.show(run).state == S.RUNNING

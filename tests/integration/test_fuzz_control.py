@@ -172,7 +172,7 @@ def test_a_run_and_its_watchers_go_on_under_a_flood(home: Home) -> None:
             seen: set[str] = set()
             first = home.show(run).generation
             while not {"Heartbeat", "GenerationCommitted"} <= seen or home.show(run).generation < first + 20:
-                assert watcher.poll(30_000), "no event for 30 s"
+                assert watcher.poll(60_000), "no event for 30 s"
                 seen.add(type(events.decode_event(watcher.recv_multipart()[1])).__name__)
                 assert home.show(run).state == RunState.RUNNING
     finally:

@@ -54,7 +54,7 @@ def strike(home: Home, random_source: random.Random, runs: list[str]) -> str:
         except ProcessLookupError:
             continue
     if daemon.pid in hit:
-        daemon.wait(30)
+        daemon.wait(60)
         home.daemon("--slots", "2")
     return target if hit else ""
 
@@ -126,7 +126,7 @@ def test_killed_at_random_the_runs_end_bit_for_bit_like_undisturbed_ones(home: H
 def test_a_killed_daemon_is_noticed_by_the_next_command(home: Home) -> None:
     daemon = home.daemon()
     daemon.kill()
-    daemon.wait(30)
+    daemon.wait(60)
     done = home.hadesd("status")
     assert done.returncode == UnreachableError.exit_code
     assert len(done.stderr.splitlines()) == 1

@@ -30,7 +30,7 @@ def line(served: Home) -> Iterator["zmq.Socket[bytes]"]:
 
 
 def reply(socket: "zmq.Socket[bytes]") -> replies.Reply:
-    assert socket.poll(5000), "no reply"
+    assert socket.poll(60_000), "no reply"
     return codec.decode(socket.recv(), replies.Reply)
 
 

@@ -50,7 +50,7 @@ def test_a_group_outlives_the_daemon_and_references_come_with_the_history(home: 
     assert home.ask(commands.History, run=alone.id).references == ()
     assert any("references" in line["event"] for line in home.log() if line["level"] == "warning")
     first.terminate()
-    assert first.wait(30) == 0
+    assert first.wait(60) == 0
     home.fake_daemon()
     assert {r.id: r.group for r in home.ask(commands.Snapshot).runs} == {grouped.id: "sizes", alone.id: ""}
 
@@ -76,7 +76,7 @@ def test_sigterm_lets_workers_commit_and_the_next_daemon_goes_on(home: Home) -> 
     home.ask(commands.Pause, run=idle)
     pid = home.reaches(run, S.RUNNING, 3).worker_pid
     first.terminate()
-    assert first.wait(30) == 0
+    assert first.wait(60) == 0
     assert gone(pid)
     at = len(home.generations(run))
     home.fake_daemon()
@@ -130,7 +130,7 @@ def test_daemons_that_share_a_socket_directory_do_not_steal_from_each_other(home
     environ = {**home.environ, "XDG_RUNTIME_DIR": str(home.paths.state), "XDG_STATE_HOME": str(home.paths.cache)}
     environ.pop("HADES_HOME")
     (home.paths.state / "hades").symlink_to(home.paths.runtime)  # XDG_RUNTIME_DIR/hades is the first's directory
-    second = subprocess.run([str(BIN / "hadesd"), "serve"], env=environ, capture_output=True, text=True, timeout=30)
+    second = subprocess.run([str(BIN / "hadesd"), "serve"], env=environ, capture_output=True, text=True, timeout=60)
     assert second.returncode == 3
     assert "a daemon with another state directory listens" in second.stderr
     assert home.ask(commands.Hello).pid == first.pid
@@ -189,7 +189,7 @@ def test_a_worker_that_does_not_commit_in_time_is_killed(home: Home) -> None:
     run = home.start(seed=BEHAVIOURS["never halts"], milliseconds=50)
     pid = home.reaches(run, S.RUNNING, 1).worker_pid
     daemon.terminate()
-    assert daemon.wait(30) == 0
+    assert daemon.wait(60) == 0
     assert gone(pid)
     home.fake_daemon()
     home.reaches(run, S.RUNNING)
@@ -204,7 +204,7 @@ def test_a_second_sigint_does_not_cut_the_grace_short(home: Home) -> None:
     with pytest.raises(WrongStateError, match="the daemon is stopping"):
         home.ask(commands.Pause, run=run)
     daemon.send_signal(signal.SIGINT)
-    assert daemon.wait(30) == 0
+    assert daemon.wait(60) == 0
     exits = [line["code"] for line in home.log() if line["event"] == "worker exited"]
     assert exits == [75]
 
@@ -212,7 +212,7 @@ def test_a_second_sigint_does_not_cut_the_grace_short(home: Home) -> None:
 def test_a_second_daemon_ends_with_one_line_that_names_the_first(home: Home) -> None:
     first = home.fake_daemon()
     second = home.spawn([str(BIN / "hadesd"), "serve"])
-    _, stderr = second.communicate(timeout=30)
+    _, stderr = second.communicate(timeout=60)
     assert second.returncode == 3
     assert stderr.decode().count("\n") == 1
     assert f"a daemon already runs for {home.paths.state} (pid {first.pid})" in stderr.decode()

@@ -19,7 +19,7 @@ def subscribed(home: Home, *topics: bytes) -> Iterator["zmq.Socket[bytes]"]:
         for topic in (events.WELCOME, *topics):
             socket.subscribe(topic)
         socket.connect(home.paths.events_endpoint)
-        assert socket.poll(5000), "no welcome"
+        assert socket.poll(60_000), "no welcome"
         assert socket.recv_multipart() == [events.WELCOME]
         yield socket
 
@@ -28,7 +28,7 @@ def stream(socket: "zmq.Socket[bytes]", end: type[events.Event]) -> list[events.
     """Events up to the first of that kind."""
     found: list[events.Event] = []
     while True:
-        assert socket.poll(10_000), f"no {end.__name__} after {found[-3:]}"
+        assert socket.poll(60_000), f"no {end.__name__} after {found[-3:]}"
         topic, body = socket.recv_multipart()
         if topic != events.WELCOME:
             found.append(codec.decode(body, events.AnyEvent))

@@ -1,7 +1,6 @@
 """What the daemon knows of the GPUs: readings, who was there and when, whose the memory is."""
 
 import threading
-import time
 
 import pytest
 from hypothesis import given
@@ -65,17 +64,18 @@ def test_the_driver_is_asked_every_few_seconds_in_a_thread_of_its_own() -> None:
 
 def test_a_driver_that_hangs_stops_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     released = threading.Event()
+    returned = []
     driver = Driver(gpu())
     fleet = Fleet(driver.read, now=0.0)
 
     def hang() -> list[Gpu]:
-        released.wait(60)
+        released.wait()
+        returned.append(True)
         return []
 
     fleet._read = hang
-    begun = time.monotonic()
     assert not any(fleet.refresh(NOBODY, float(at)) for at in range(10, 10 + 3 * int(STUCK_SECONDS)))
-    assert time.monotonic() - begun < 30
+    assert not returned, "the driver still hangs, and nobody waited for it"
     assert len(fleet.gpus) == 1, "what was known stays known"
     assert capsys.readouterr().out.count("NVML does not answer") == 1, "it is said, and once"
     released.set()

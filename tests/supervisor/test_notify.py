@@ -68,7 +68,7 @@ def test_a_daemon_tells_when_it_is_ready_how_it_stands_and_that_it_stops(home: H
     daemon = home.daemon("--grace", "7")
     assert manager.lines()[:2] == ["READY=1", "STATUS=no run is waiting or running"]
     daemon.terminate()
-    assert daemon.wait(30) == 0
+    assert daemon.wait(60) == 0
     manager.hears("STOPPING=1")
     assert manager.hears("STATUS=stopping") == "STATUS=stopping: no run is waiting or running"
     assert manager.hears("EXTEND_TIMEOUT_USEC=") == "EXTEND_TIMEOUT_USEC=37000000"  # 7 s, 10 to kill, 20 to leave
@@ -88,7 +88,7 @@ def test_the_status_follows_the_runs_and_the_workers_are_not_told_of_systemd(hom
     assert b"NOTIFY_SOCKET" not in environment
     assert b"WATCHDOG" not in environment
     daemon.send_signal(signal.SIGUSR1)
-    assert daemon.wait(30) == 0
+    assert daemon.wait(60) == 0
     manager.hears(f"STATUS=stopping: 1 queued, 1 stopping; {run}")
 
 

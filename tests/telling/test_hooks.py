@@ -148,7 +148,7 @@ def test_a_daemon_that_stops_lets_hooks_end(home: Home) -> None:
     home.ask(commands.Pause, run=run)
     home.reaches(run, S.PAUSED)
     daemon.terminate()
-    assert daemon.wait(30) == 0
+    assert daemon.wait(60) == 0
     assert [said["event"] for said in told(home)] == ["paused"]
 
 

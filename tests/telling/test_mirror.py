@@ -62,7 +62,7 @@ def test_kills_of_daemon_and_mirror_lose_and_double_nothing(home: Home) -> None:
     last = mirror(home, run)
     has(home, run, 120)
     daemon.terminate()
-    daemon.wait(30)
+    daemon.wait(60)
     home.fake_daemon()
     assert last.wait(60) == 0  # the only wanted run has ended
     assert home.show(run).state == S.FINISHED
@@ -104,7 +104,7 @@ def test_a_run_that_went_back_while_nobody_looked_and_came_to_something_else(hom
     home.reaches(run, S.FINISHED)
     once(home)
     daemon.terminate()
-    daemon.wait(30)
+    daemon.wait(60)
     path = home.paths.runs / run / "metrics.jsonl"
     path.write_text(path.read_text().replace('"fitness_mean":20.0', '"fitness_mean":21.5'))
     home.fake_daemon()
@@ -123,7 +123,7 @@ def test_new_runs_are_taken_in_and_those_that_are_removed_stay(home: Home) -> No
     another = home.start(generations=3)
     has(home, another, 3)
     going_on.send_signal(signal.SIGTERM)
-    assert going_on.wait(30) == 0
+    assert going_on.wait(60) == 0
     for run in (*runs, another):
         assert curve(boards(home) / run) == every(3)
 
@@ -136,7 +136,7 @@ def test_ctrl_c_is_130(home: Home) -> None:
     assert going_on.stderr is not None
     until(going_on.stderr.readline, "it said that it is up to date")
     going_on.send_signal(signal.SIGINT)
-    assert going_on.wait(30) == 130
+    assert going_on.wait(60) == 130
 
 
 def test_two_mirrors_do_not_write_into_one_directory(home: Home) -> None:

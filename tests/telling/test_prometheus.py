@@ -34,7 +34,7 @@ def configure(home: Home, text: str = "port = 0") -> None:
 
 def scrape(home: Home) -> Samples:
     """Every sample by name."""
-    with urllib.request.urlopen(url(home), timeout=30) as answer:
+    with urllib.request.urlopen(url(home), timeout=60) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain; version=")
         text = answer.read().decode()
     found: Samples = {}
@@ -95,7 +95,7 @@ def test_clients_that_say_nothing_or_nonsense_hold_up_no_run(home: Home) -> None
     home.reaches(home.start(generations=5), S.FINISHED)
     for connection in silent:
         connection.close()
-    with socket.create_connection((where.hostname or "", where.port or 0), timeout=30) as nonsense:
+    with socket.create_connection((where.hostname or "", where.port or 0), timeout=60) as nonsense:
         nonsense.sendall(b"\0\1\2\r\n\r\n")
         assert b"400" in nonsense.recv(1000)
     assert scrape(home)["hades_run_generation"][0][1] == 5

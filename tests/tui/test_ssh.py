@@ -109,7 +109,7 @@ def _sshd(directory: Path) -> Iterator[str]:
         yield f"{client} -F {directory}/ssh_config"
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(60)
 
 
 @pytest.fixture(params=["sshd", "stand-in"])

@@ -68,7 +68,7 @@ class Soak:
 
     def restart_daemon(self) -> None:
         """The daemon is gone: start the next one."""
-        self.daemon.wait(30)
+        self.daemon.wait(60)
         self.daemon = self.home.daemon(*DAEMON_FLAGS)
 
     def runs(self) -> tuple[RunSummary, ...]:
