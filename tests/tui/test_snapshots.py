@@ -11,16 +11,19 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, TextArea
 
 from hades_protocol.client import Client
+from hades_protocol.codec import encode
 from hades_protocol.messages import GpuInfo, GpuProcess, Lineage, LogLine, Reference
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
 from hades_protocol.sync import LinkPhase
-from hades_tui import palette
+from hades_tui import pairs_file, palette
 from hades_tui.app import HadesApp
 from hades_tui.glyphs import ASCII
 from hades_tui.screens.health import HealthFacts
+from hades_tui.screens.save import SaveScreen
 from hades_tui.screens.sending import SendingDialog
 from hades_tui.themes import THEMES
+from hades_tui.widgets import mismatch_panel
 from hades_tui.widgets.log_view import LogView
 from hades_tui.widgets.pairs_panel import PairsPanel
 from tests.helpers.canned import some_checkpoints
@@ -189,6 +192,41 @@ def test_ascii(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> No
 @pytest.mark.parametrize("keys", ["d", "dd"], ids=["heat", "drawing"])
 def test_pairs(snap_compare: SnapCompare, screen: Callable[..., HadesApp], keys: str) -> None:
     assert snap_compare(screen(), terminal_size=(100, 30), run_before=settled("tab", "tab", "z", *keys))
+
+
+def test_saving_pairs(
+    snap_compare: SnapCompare, screen: Callable[..., HadesApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs_file, "directory", lambda _environ: Path("/home/ada/Downloads"))
+
+    async def before(pilot: Pilot[None]) -> None:
+        await settled("tab", "tab", "e")(pilot)
+        await until(pilot, lambda: isinstance(pilot.app.screen, SaveScreen))
+        pilot.app.screen.query_one(Input).cursor_blink = False
+        await still(pilot)
+
+    assert snap_compare(screen(), terminal_size=(80, 24), run_before=before)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_daemon_of_another_protocol(
+    snap_compare: SnapCompare,
+    server: ProtocolServer,
+    screen: Callable[..., HadesApp],
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+) -> None:
+    monkeypatch.setattr(mismatch_panel, "version", lambda _name: "0.1.0")
+    heartbeat = {"type": "heartbeat", "session": "session-1", "seq": 0, "time": 0.0, "protocol_major": 9}
+
+    async def before(pilot: Pilot[None]) -> None:
+        await settled()(pilot)
+        server.do(lambda: setattr(server, "_heartbeat", 60.0))
+        server.raw(b"events", encode(heartbeat))
+        await until(pilot, lambda: pilot.app.query_one(mismatch_panel.MismatchPanel).size.height > 10)
+        await still(pilot)
+
+    assert snap_compare(screen(), terminal_size=size, run_before=before)
 
 
 def test_gpus_with_another_user(
