@@ -73,7 +73,8 @@ to ten times, epochs from half to twice (both log-uniform), depth 1 to 4, tanh o
 or plain SGD (which takes a hundred times Adam's rate). The better half of each width is what
 the paper plots. The grid: depths 1 to 4, tanh and relu, three learning rates over a factor of
 ten, with the file's own epochs and optimiser. Initialisations are always fresh, for datasets of
-hades-f too. A run's result is also kept in its directory, as transfer.json."""
+hades-f too. A run's result is also kept in its directory, as transfer.json; what Ctrl-C leaves of one does not replace a
+complete one."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -126,11 +127,32 @@ def run(args: argparse.Namespace) -> int:
     def interrupted() -> None:
         if any(one.trials for one in results):
             say("interrupted: this is what was computed so far")
-            _report(args, document(complete=False), directories)
+            partial = document(complete=False)
+            _report(args, partial, _without_better(directories, partial))
 
     interruptible(work, interrupted)
     _report(args, document(complete=True), directories)
     return 0
+
+
+def _without_better(directories: list[Path], partial: dict[str, Any]) -> list[Path]:
+    """Those of the runs that a partial document is about, without those that have a complete one already."""
+    begun = {entry["run"] for entry in partial["datasets"]}
+    out = []
+    for directory in directories:
+        if directory.name in begun and _is_complete(directory / FILE):
+            say(f"{directory / FILE} stays: it holds the complete result of an earlier comparison")
+        elif directory.name in begun:
+            out.append(directory)
+    return out
+
+
+def _is_complete(file: Path) -> bool:
+    try:
+        kept = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(kept, dict) and kept.get("complete") is True
 
 
 def _compute(args: argparse.Namespace, one: "Transferred", widths: list[int], count: int) -> None:
@@ -155,7 +177,7 @@ def _compute(args: argparse.Namespace, one: "Transferred", widths: list[int], co
 
 
 def _report(args: argparse.Namespace, document: dict[str, Any], directories: list[Path]) -> None:
-    """Print the table or the JSON, draw, and leave the document in the directories of the runs that were named."""
+    """Print the table or the JSON, draw, and leave the document in those directories."""
     from hadesd.files import write_atomically
 
     for directory in directories:

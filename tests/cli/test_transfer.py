@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,19 +92,43 @@ def test_bad_arguments_get_one_line(home, arguments, code, says, capsys):
     assert lines[-1].startswith("hadesd: ")
 
 
-def test_ctrl_c_keeps_what_was_computed(home):
-    command = [sys.executable, "-m", "hadesd.cli.main", "transfer", "@", "--inits", "1", "--episodes", "1", "--json"]
+def interrupted(what: list[str], after: str) -> tuple[dict[str, Any], str]:
+    """The document and the messages of a transfer that gets Ctrl-C once it says that."""
+    command = [sys.executable, "-m", "hadesd.cli.main", "transfer", *what, "--inits", "1", "--episodes", "1", "--json"]
     with subprocess.Popen(
         [*command, "--widths", "4,512,1024", "--draws", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
+        said = ""
         for line in process.stderr:
-            if "width 4 done" in line:
+            said += line
+            if after in line:
                 process.send_signal(signal.SIGINT)
                 break
-        out, err = process.communicate(timeout=120)
-    assert process.returncode == ExitCode.INTERRUPTED, err
-    document = json.loads(out)
+        out, rest = process.communicate(timeout=120)
+    assert process.returncode == ExitCode.INTERRUPTED, said + rest
+    return json.loads(out), said + rest
+
+
+@pytest.mark.parametrize("there", [None, '{"complete": false}', "{", "[]"])
+def test_ctrl_c_keeps_what_was_computed(home, there):
+    if there is not None:
+        (home / "transfer.json").write_text(there)
+    document, _ = interrupted(["@"], "width 4 done")
     assert document["complete"] is False
     assert document["datasets"][0]["widths"][0]["settings"] == 2
     assert json.loads((home / "transfer.json").read_text()) == document
+
+
+def test_ctrl_c_leaves_a_complete_result_alone(home):
+    (home / "transfer.json").write_text('{"complete": true}')
+    _, said = interrupted(["@"], "width 4 done")
+    assert (home / "transfer.json").read_text() == '{"complete": true}'
+    assert f"{home / 'transfer.json'} stays" in said
+
+
+def test_ctrl_c_leaves_a_run_alone_that_was_not_reached(home):
+    document, said = interrupted(["f.npz", "@"], "width 4 done")
+    assert [entry["run"] for entry in document["datasets"]] == [None]
+    assert not (home / "transfer.json").exists()
+    assert "stays" not in said
