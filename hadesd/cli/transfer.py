@@ -73,8 +73,8 @@ to ten times, epochs from half to twice (both log-uniform), depth 1 to 4, tanh o
 or plain SGD (which takes a hundred times Adam's rate). The better half of each width is what
 the paper plots. The grid: depths 1 to 4, tanh and relu, three learning rates over a factor of
 ten, with the file's own epochs and optimiser. Initialisations are always fresh, for datasets of
-hades-f too. A run's result is also kept in its directory, as transfer.json; what Ctrl-C leaves of one does not replace a
-complete one."""
+hades-f too. A run's result is also kept in its directory, as transfer.json; one that Ctrl-C cut
+short does not replace a complete one."""
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,13 +3,12 @@
 import argparse
 import time
 
-from hades_protocol.errors import WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb, positive_seconds
-from hadesd.cli.watching import OUTCOMES, watch
+from hadesd.cli.watching import OUTCOMES, Limit, poll, watch
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -32,17 +31,18 @@ def run(args: argparse.Namespace) -> int:
     if args.group is not None:
         return _wait_for_group(args.group, deadline, args)
     said, said_paused = False, False
-    for summary in watch(Paths(), args.run):
+
+    def late(seen: RunSummary | None) -> str:
+        text = f"run {seen.id if seen else args.run} has not ended within {args.timeout:g} s"
+        return f"{text}: it is {seen.state} after generation {seen.generation} of {seen.generations}" if seen else text
+
+    limit: Limit[RunSummary] | None = None if deadline is None else Limit(deadline, late)
+    for summary in watch(Paths(), args.run, limit=limit):
         if summary.state in OUTCOMES:
             return _report(summary, args.json)
         if not said:
             said = True
             say(f"waiting for {summary.id}, which is {summary.state}; Ctrl-C leaves it alone")
-        if deadline is not None and time.monotonic() > deadline:
-            raise WrongStateError(
-                f"run {summary.id} has not ended within {args.timeout:g} s: it is {summary.state} "
-                f"after generation {summary.generation} of {summary.generations}"
-            )
         if summary.state == RunState.PAUSED and not said_paused:
             said_paused = True
             say(f"{summary.id} is paused: it goes on with 'hadesd resume {summary.id}'")
@@ -51,10 +51,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _wait_for_group(group: str, deadline: float | None, args: argparse.Namespace) -> int:
     """The end of all runs of a group; the exit code is that of the worst."""
-    from hadesd.cli.groups import counted, have_ended, outcome, watch_group
+    from hadesd.cli.groups import Runs, ask, counted, have_ended, outcome
+
+    def late(seen: Runs | None) -> str:
+        text = f"group {group} has not ended within {args.timeout:g} s"
+        return f"{text}: {counted(seen)}" if seen else text
 
     said = False
-    for runs in watch_group(Paths(), group):
+    limit: Limit[Runs] | None = None if deadline is None else Limit(deadline, late)
+    for runs in poll(Paths(), lambda client, _: ask(client, group), lambda _: f"group {group}", limit=limit):
         if have_ended(runs):
             say(f"{group}: {counted(runs)}")
             if args.json:
@@ -63,9 +68,7 @@ def _wait_for_group(group: str, deadline: float | None, args: argparse.Namespace
         if not said:
             said = True
             say(f"waiting for {group}: {counted(runs)}; Ctrl-C leaves it alone")
-        if deadline is not None and time.monotonic() > deadline:
-            raise WrongStateError(f"group {group} has not ended within {args.timeout:g} s: {counted(runs)}")
-    raise AssertionError("watch_group() has no end")
+    raise AssertionError("poll() has no end")
 
 
 def _report(summary: RunSummary, as_json: bool) -> int:

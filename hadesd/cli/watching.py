@@ -1,12 +1,14 @@
 """Looking at runs again and again, through restarts of the daemon."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from hades_protocol import commands
 from hades_protocol.control import ControlClient
-from hades_protocol.errors import ExitCode, UnreachableError
+from hades_protocol.errors import ExitCode, UnreachableError, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
@@ -15,6 +17,9 @@ from hadesd.cli.output import say
 POLL_SECONDS = 0.25
 PATIENCE = 60.0
 """Seconds without a daemon after which watching is given up."""
+
+LAST_ANSWER = 1.0
+"""Seconds after a deadline within which the daemon may answer what it was asked just before."""
 
 OUTCOMES = {
     RunState.FINISHED: ExitCode.OK,
@@ -26,23 +31,47 @@ OUTCOMES = {
 T = TypeVar("T")
 
 
-def watch(paths: Paths, name: str, patience: float = PATIENCE) -> Iterator[RunSummary]:
+@dataclass(frozen=True)
+class Limit(Generic[T]):
+    """A time.monotonic() after which watching ends, whether or not the daemon answers; `late`: what is said then."""
+
+    at: float
+    late: Callable[[T | None], str]
+
+    def check(self, seen: T | None, answers: bool) -> None:
+        """Whether there is time left, given what was seen last.
+
+        Raises:
+            WrongStateError: there is none.
+        """
+        if time.monotonic() > self.at:
+            raise WrongStateError(self.late(seen) + ("" if answers else "; the daemon does not answer"))
+
+
+def watch(
+    paths: Paths, name: str, patience: float = PATIENCE, limit: Limit[RunSummary] | None = None
+) -> Iterator[RunSummary]:
     """The run's summary, at once and then every POLL_SECONDS, without end.
 
     Raises:
         UnreachableError: no daemon answers at first, or none has come back within `patience` seconds.
         NotFoundError: there is no such run.
+        WrongStateError: the limit is over.
     """
 
     def ask(client: ControlClient, seen: RunSummary | None) -> RunSummary:
         summary: RunSummary = client.request(commands.Show, run=seen.id if seen else name).run
         return summary
 
-    return poll(paths, ask, lambda seen: seen.id, patience)
+    return poll(paths, ask, lambda seen: seen.id, patience, limit)
 
 
 def poll(
-    paths: Paths, ask: Callable[[ControlClient, T | None], T], name_of: Callable[[T], str], patience: float = PATIENCE
+    paths: Paths,
+    ask: Callable[[ControlClient, T | None], T],
+    name_of: Callable[[T], str],
+    patience: float = PATIENCE,
+    limit: Limit[T] | None = None,
 ) -> Iterator[T]:
     """What `ask` returns, at once and then every POLL_SECONDS, without end; it is given what it returned before.
 
@@ -50,26 +79,32 @@ def poll(
 
     Raises:
         UnreachableError: no daemon answers at first, or none has come back within `patience` seconds.
+        WrongStateError: the limit is over.
         HadesError: the daemon refused the question.
     """
     seen: T | None = None
     gone_since: float | None = None
     client: ControlClient | None = None
+    deadline = limit.at + LAST_ANSWER if limit else math.inf
     try:
         while True:
             try:
-                client = client or ControlClient(paths)
+                client = client or ControlClient(paths, deadline=deadline)
                 seen = ask(client, seen)
                 gone_since = None
             except UnreachableError as error:
                 if client is not None:
                     client.close()
                     client = None
+                if limit:
+                    limit.check(seen, answers=False)
                 if seen is None:
                     raise
                 gone_since = _still_patient(name_of(seen), gone_since, patience, error)
             else:
                 yield seen
+                if limit:
+                    limit.check(seen, answers=True)
             time.sleep(POLL_SECONDS)
     finally:
         if client is not None:

@@ -1,6 +1,7 @@
 """A small synchronous client of the daemon's control socket, for commands that ask once and leave."""
 
 import contextlib
+import math
 import os
 import socket
 import time
@@ -28,14 +29,17 @@ SLOW_OR_SKEWED = "it is stopped or overloaded, or the clocks of the two machines
 class ControlClient:
     """Asks the daemon of one installation, or the one that HADES_CONNECT names. Use as a context manager."""
 
-    def __init__(self, paths: Paths, timeout: float = TIMEOUT) -> None:
+    def __init__(self, paths: Paths, timeout: float = TIMEOUT, deadline: float = math.inf) -> None:
         """Connect.
+
+        deadline: no reply is waited for after that time.monotonic(), whatever is left of its timeout.
 
         Raises:
             UnreachableError: no daemon listens.
             HadesError: HADES_CONNECT names no way to a daemon.
         """
         self._timeout = timeout
+        self._deadline = deadline
         self._where = destination(paths)
         self._endpoint = self._where.control
         if self._where.local and not listens(paths):
@@ -62,20 +66,24 @@ class ControlClient:
         """
         request = kind(request_id=os.urandom(8).hex(), expires_at=time.time() + self._timeout, **fields)
         data = encode_request(request)
-        if not self._where.local and not self._socket.poll(int(HANDSHAKE_SECONDS * 1000), zmq.POLLOUT):
+        if not self._where.local and not self._socket.poll(int(self._at_most(HANDSHAKE_SECONDS) * 1000), zmq.POLLOUT):
             raise UnreachableError(self._where.silence())
         self._socket.send(data)
-        deadline = time.monotonic() + self._timeout
-        while (left := deadline - time.monotonic()) > 0:
+        patience = self._at_most(self._timeout)
+        end = time.monotonic() + patience
+        while (left := end - time.monotonic()) > 0:
             if not self._socket.poll(int(left * 1000) + 1):
                 break
             reply = codec.decode(self._socket.recv(), replies.Reply)
             if reply.request_id in (request.request_id, ""):
                 return _result(kind, reply)
         raise UnreachableError(
-            f"the daemon at {self._endpoint} did not answer within {self._timeout:g} s: "
+            f"the daemon at {self._endpoint} did not answer within {patience:.3g} s: "
             + ("is it stopped or overloaded? 'hadesd doctor' tells more" if self._where.local else SLOW_OR_SKEWED)
         )
+
+    def _at_most(self, seconds: float) -> float:
+        return max(0.0, min(seconds, self._deadline - time.monotonic()))
 
     def close(self) -> None:
         """Disconnect."""
