@@ -5,6 +5,7 @@ import sys
 import time
 
 from hades_protocol.errors import ExitCode, HadesError
+from hades_protocol.last_flush import flush_output
 
 
 class Abandoned(KeyboardInterrupt):
@@ -15,14 +16,15 @@ def tell_error(error: Exception | KeyboardInterrupt) -> int:
     """Say what went wrong; returns the exit code. What nobody foresaw is told as a bug, its traceback in a file."""
     if isinstance(error, KeyboardInterrupt):
         if isinstance(error, Abandoned):
-            sys.stdout.flush()
-            os._exit(ExitCode.INTERRUPTED)
+            try:
+                flush_output("hadesd")
+            finally:
+                os._exit(ExitCode.INTERRUPTED)
         return ExitCode.INTERRUPTED
     if isinstance(error, HadesError):
         print(f"hadesd: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        sys.stderr.close()  # the reader of our output is gone: nothing more to say, and nowhere to say it
+    if isinstance(error, BrokenPipeError):  # the reader of our output has seen enough
         return ExitCode.OK
     print(f"hadesd: internal error: {type(error).__name__}: {_note(error)}", file=sys.stderr)
     return ExitCode.RUN_FAILED

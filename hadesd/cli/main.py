@@ -5,6 +5,7 @@ import importlib
 import sys
 
 from hades_protocol.errors import ExitCode
+from hades_protocol.last_flush import flush_output
 from hadesd.cli.errors import tell_error
 from hadesd.cli.parsing import Parser
 
@@ -67,6 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _dispatch(arguments)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 — the last resort: a line instead of a traceback
         return tell_error(error)
+    finally:
+        flush_output("hadesd")
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -2,28 +2,29 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 
 from hades_protocol.errors import ExitCode, HadesError, UsageError
+from hades_protocol.last_flush import flush_output
 from hades_protocol.paths import Paths
 from hades_tui.options import parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    options = parser().parse_args(argv)
     try:
+        options = parser().parse_args(argv)
         return {"attach": _attach, "tap": _tap, "keys": _keys}[options.verb](options)
     except HadesError as error:
         print(f"hades-tui: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # the reader of --once has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    finally:
+        flush_output("hades-tui")
 
 
 def _attach(options: argparse.Namespace) -> int:
