@@ -116,6 +116,21 @@ def test_a_name_that_is_too_long_is_said_in_one_line(tmp_path: Path) -> None:
         pairs_file.write_new(tmp_path / ("a" * 300 + ".csv"), "text")
 
 
+def test_a_home_that_nobody_has_is_said_in_one_line() -> None:
+    with pytest.raises(HadesError) as caught:
+        pairs_file.write_new(Path("~nobodyhere/pairs.csv"), "text")
+    assert str(caught.value) == "~nobodyhere/pairs.csv could not be written: ~nobodyhere is no known user's home"
+
+
+def test_a_current_directory_that_is_gone_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(HadesError, match=r"^pairs.csv could not be written: the current directory is gone"):
+        pairs_file.write_new(Path("pairs.csv"), "text")
+    assert pairs_file.write_new(tmp_path / "pairs.csv", "text").read_text() == "text"
+
+
 @pytest.mark.skipif(not can_mount(), reason="only root may mount")
 def test_a_full_or_read_only_disk_is_said_and_nothing_is_left_behind() -> None:
     with a_small_disk(MIB) as disk:
@@ -135,5 +150,6 @@ def test_files_go_to_the_downloads_or_here(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     assert pairs_file.directory({}) == tmp_path
     assert pairs_file.directory({"XDG_DOWNLOAD_DIR": str(tmp_path / "none")}) == tmp_path
+    assert pairs_file.directory({"XDG_DOWNLOAD_DIR": "~nobodyhere"}) == tmp_path
     (tmp_path / "down").mkdir()
     assert pairs_file.directory({"XDG_DOWNLOAD_DIR": str(tmp_path / "down")}) == tmp_path / "down"

@@ -266,13 +266,34 @@ async def test_a_name_without_a_format_is_not_taken(past: ProtocolServer) -> Non
         assert not isinstance(app.screen, SaveScreen)
 
 
-async def test_a_file_that_cannot_be_written_is_said(past: ProtocolServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", ["", "/", "."])
+async def test_tab_gives_a_name_where_there_is_none(past: ProtocolServer, value: str) -> None:
     async with live(past) as (app, pilot):
         await focused((app, pilot))
         await pilot.press("e")
-        (await saving(app)).value = str(tmp_path / "none" / "pairs.csv")
+        field = await saving(app)
+        field.value = value
+        await pilot.press("tab")
+        assert field.value.endswith("/cartpole-1-generation-40.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("none/pairs.csv", "there is no such directory"),
+        ("~nobodyhere/pairs.csv", "~nobodyhere is no known user's home"),
+    ],
+)
+async def test_a_file_that_cannot_be_written_is_said(
+    past: ProtocolServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with live(past) as (app, pilot):
+        await focused((app, pilot))
+        await pilot.press("e")
+        (await saving(app)).value = name
         await pilot.press("enter")
-        await until(pilot, lambda: any("there is no such directory" in notice for notice in notices(app)))
+        await until(pilot, lambda: any(why in notice for notice in notices(app)))
 
 
 @pytest.fixture

@@ -73,7 +73,10 @@ def text_for(path: Path, dataset: DatasetSnapshot, run: RunSummary) -> str:
 def directory(environment: Mapping[str, str]) -> Path:
     """Where files go: $XDG_DOWNLOAD_DIR where it is a directory, else the current one."""
     wanted = environment.get("XDG_DOWNLOAD_DIR", "")
-    path = Path(wanted).expanduser() if wanted else Path()
+    try:
+        path = Path(wanted).expanduser()
+    except RuntimeError:  # the home of nobody
+        return Path.cwd()
     return path if wanted and path.is_dir() else Path.cwd()
 
 
@@ -88,7 +91,7 @@ def write_new(path: Path, text: str) -> Path:
     Raises:
         HadesError: it could not be written; one line says why. Nothing is left behind.
     """
-    path = Path(os.path.abspath(path.expanduser()))
+    path = _absolute(path)
     for number in itertools.count(1):
         there = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
         if number > MOST_COPIES:
@@ -108,6 +111,15 @@ def write_new(path: Path, text: str) -> Path:
             raise _failed(there, error) from None
         return there
     raise AssertionError("unreachable")
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return Path(os.path.abspath(path.expanduser()))
+    except RuntimeError:
+        raise HadesError(f"{path} could not be written: {path.parts[0]} is no known user's home") from None
+    except OSError:
+        raise HadesError(f"{path} could not be written: the current directory is gone; give a whole path") from None
 
 
 def _failed(path: Path, error: OSError) -> HadesError:

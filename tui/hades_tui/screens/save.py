@@ -56,7 +56,9 @@ class SaveScreen(ModalScreen[Path | None]):
     def action_format(self) -> None:
         """The next suffix."""
         field = self.query_one("#path", Input)
-        path = Path(field.value.strip() or str(self._path))
+        path = Path(field.value.strip())
+        if not path.name:  # no name to change: "", "/", "."
+            path = self._path
         at = SUFFIXES.index(path.suffix.lower()) if path.suffix.lower() in SUFFIXES else -1
         field.value = str(path.with_suffix(SUFFIXES[(at + 1) % len(SUFFIXES)]))
         field.cursor_position = len(field.value)
