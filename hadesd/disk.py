@@ -61,7 +61,7 @@ def describe_room(directory: Path) -> str:
 
 def trouble(directory: Path) -> str:
     """Why a run's directory cannot be used, in words; empty where it can."""
-    if not directory.is_dir():
+    if not os.path.isdir(directory):  # Path.is_dir raises where the way there is barred
         return f"its directory is gone: {directory}"
     if not os.access(directory, os.W_OK | os.X_OK):  # false for root too, on a read-only file system
         return f"its directory cannot be written: {directory}"

@@ -41,6 +41,15 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         sync_directory(directory)
 
 
+def sync_file(path: Path) -> None:
+    """Make what was written to a file durable."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def sync_directory(directory: Path) -> None:
     """Make renames in a directory durable."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

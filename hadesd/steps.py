@@ -3,6 +3,7 @@
 A step is a directory `checkpoints/<generation>`; hadesd.worker.checkpoints writes and restores them.
 """
 
+import errno
 import hashlib
 import json
 import math
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hades_protocol.run_spec import Checkpoints
-from hadesd.files import sync_directory
+from hadesd.files import sync_directory, sync_file
 
 CHECKPOINTS = "checkpoints"
 """In a run's directory."""
@@ -24,6 +25,9 @@ DATASET = "dataset.npz"
 """In a step: the mean dataset after its generation. Steps of method es and of older versions have none."""
 
 SEAL = "manifest_sha256"
+DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO, errno.EUCLEAN, errno.EBADMSG})
+"""Errors of reading a step that say that it is damaged."""
+
 PARTIAL = "partial-"
 BAD = "bad-"
 
@@ -103,6 +107,26 @@ def discard(directory: Path, generation: int) -> None:
     shutil.rmtree(doomed)
 
 
+def check_access(step: Path) -> None:
+    """Read every file of a step, whatever it holds.
+
+    Raises:
+        OSError: something keeps us from reading (rights, descriptors, a server that is away) that may pass, while the
+            step may be sound. What is missing or cannot be read off a failing disk raises nothing: that is damage.
+    """
+    try:
+        for root, _, files in os.walk(step, onerror=_raise):
+            for name in files:
+                Path(root, name).read_bytes()
+    except OSError as error:
+        if error.errno not in DAMAGE:
+            raise
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
 def flush(step: Path) -> None:
     """Force everything below a directory onto the disk.
 
@@ -111,9 +135,5 @@ def flush(step: Path) -> None:
     """
     for root, _, files in os.walk(step):
         for name in files:
-            fd = os.open(os.path.join(root, name), os.O_RDONLY)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+            sync_file(Path(root, name))
         sync_directory(Path(root))

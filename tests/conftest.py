@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 CACHE = Path(__file__).parent.parent / ".hades-test-cache"
@@ -16,3 +17,17 @@ os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 # How long an example takes says how busy the machine is.
 settings.register_profile("hades", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hades")
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files and directories that were forced onto the disk, in order; they really are."""
+    paths: list[Path] = []
+    fsync = os.fsync
+
+    def seen(fd: int) -> None:
+        paths.append(Path(os.readlink(f"/proc/self/fd/{fd}")))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    return paths

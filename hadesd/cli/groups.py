@@ -18,11 +18,12 @@ from hadesd.cli.watching import OUTCOMES, poll
 S = RunState
 
 MEANINGFUL: dict[type[commands.Mutation], frozenset[RunState]] = {
-    commands.Pause: frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.BACKOFF}),
+    commands.Pause: frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.STOPPING, S.BACKOFF}),
     commands.Resume: frozenset({S.PAUSED, S.FAILED, S.CANCELLED}),
     commands.Cancel: frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.PAUSING, S.PAUSED, S.STOPPING, S.BACKOFF}),
 }
-"""States in which a verb does something to a run; the group's other runs are left alone."""
+"""States in which a verb does something to a run; the group's other runs are left alone. A run that is stopping gives
+way or gets another size, and would come back by itself."""
 
 Runs = tuple[RunSummary, ...]
 
@@ -58,6 +59,12 @@ def watch_group(paths: Paths, group: str) -> Iterator[Runs]:
     return poll(paths, lambda client, _: ask(client, group), lambda _: f"group {group}")
 
 
+def _means_something(kind: type[commands.Mutation], run: RunSummary) -> bool:
+    if kind is commands.Pause and run.state == S.PAUSED:
+        return bool(run.reason)  # it waits for room on a disk, and would go on by itself
+    return run.state in MEANINGFUL[kind]
+
+
 def change(client: ControlClient, kind: type[commands.Mutation], group: str) -> Runs:
     """Carry a verb out on every run of a group to which it means something; those runs.
 
@@ -68,7 +75,7 @@ def change(client: ControlClient, kind: type[commands.Mutation], group: str) -> 
         WrongStateError: it means nothing to any of them.
     """
     found = ask(client, group)
-    todo = sorted((run for run in found if run.state in MEANINGFUL[kind]), key=lambda run: run.state != S.QUEUED)
+    todo = sorted((run for run in found if _means_something(kind, run)), key=lambda run: run.state != S.QUEUED)
     if not todo:
         raise WrongStateError(f"group {group} is {counted(found)}: there is nothing to {kind.__name__.lower()}")
     done = []

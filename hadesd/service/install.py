@@ -27,6 +27,7 @@ KEPT = ("HADES_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 """Variables that say where things lie: the unit's daemon must find the same places as the user's commands."""
 
 SYSTEMCTL_SECONDS = 120.0
+"""For an answer. Starting and stopping take what they take: systemd itself ends a stop, after TimeoutStopSec."""
 
 FileState = Literal["absent", "current", "outdated", "edited"]
 
@@ -194,12 +195,12 @@ class Systemctl:
             return "there is no systemctl here"
         if not BOOTED.is_dir():
             return "systemd does not run here"
-        done = self._run("show", "--property=Version")
+        done = self._run("show", "--property=Version", seconds=SYSTEMCTL_SECONDS)
         last = (done.stderr.strip().splitlines() or [""])[-1]
         return "" if done.returncode == 0 else f"systemd cannot be reached ({last or f'status {done.returncode}'})"
 
     def do(self, *arguments: str) -> None:
-        """Have it done.
+        """Have it done, however long it takes.
 
         Raises:
             HadesError: systemctl says why not.
@@ -213,10 +214,10 @@ class Systemctl:
         """What it says of a unit.
 
         Raises:
-            HadesError: nothing.
+            HadesError: it does not answer, or does not know.
         """
         names = ("UnitFileState", "ActiveState", "MainPID", "NRestarts", "Result", "StatusText")
-        done = self._run("show", unit, f"--property={','.join(names)}")
+        done = self._run("show", unit, f"--property={','.join(names)}", seconds=SYSTEMCTL_SECONDS)
         if done.returncode != 0:
             raise HadesError(f"'{self.words} show {unit}' failed: {' '.join(done.stderr.split())}")
         said = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
@@ -229,15 +230,19 @@ class Systemctl:
             status=said.get("StatusText", ""),
         )
 
-    def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            ["systemctl", self._scope, "--no-pager", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=SYSTEMCTL_SECONDS,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "LC_ALL": "C"},
-        )
+    def _run(self, *arguments: str, seconds: float | None = None) -> "subprocess.CompletedProcess[str]":
+        try:
+            return subprocess.run(
+                ["systemctl", self._scope, "--no-pager", *arguments],
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "LC_ALL": "C"},
+            )
+        except subprocess.TimeoutExpired:
+            said = f"'{self.words} {' '.join(arguments)}' gave no answer within {seconds:g} s"
+            raise HadesError(f"{said}: systemd is not well; look with 'systemctl status', then try again") from None
 
 
 def lingers(user: str) -> bool:

@@ -74,6 +74,14 @@ def read_file(path: Path) -> DatasetSnapshot:
     )
 
 
+def generation_of(path: Path) -> int:
+    """The generation after which a dataset in a file was the mean; 0 where there is no file that says it."""
+    try:
+        return read_file(path).generation
+    except (FileNotFoundError, InternalError):
+        return 0
+
+
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     """One file of the archive, but never more than fits into a message: a zip may hold far more than its size."""
     with archive.open(name) as file:

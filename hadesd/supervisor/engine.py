@@ -67,6 +67,8 @@ class Engine:
         history = History(directory)
         run = restore(runs.to_machine(record, spec, history.generation), time.time())
         managed = self.runs[record.id] = Managed(directory, record, spec, run, history)
+        if run.outcome != record.outcome:  # the daemon before died between a wish to cancel and the run's end
+            self._persist(managed, run, w.Persist("cancelled"))
         return managed
 
     def apply(

@@ -7,10 +7,12 @@ from pathlib import Path
 import msgspec
 
 from hades_protocol.errors import NotFoundError, WrongStateError
-from hadesd.steps import CHECKPOINTS, generations
+from hadesd.steps import CHECKPOINTS, flush, generations
+from hadesd.supervisor.datasets import generation_of
 
 LINE_FILES = ("metrics.jsonl", "timings.jsonl")
 REFERENCES = "references.json"
+BEST = "best.npz"
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -36,7 +38,9 @@ def choose_generation(run: str, directory: Path, wanted: int | None) -> int:
 
 
 def copy_history(parent: Path, child: Path, generation: int) -> None:
-    """Put into a new run directory what a run at that generation has: checkpoint, curves, reference levels.
+    """Put into a new run directory what a run at that generation has: checkpoint, curves, best pairs, reference levels.
+
+    All of it is on the disk afterwards, safe from a power cut: the parent may be removed.
 
     Raises:
         WrongStateError: the parent's worker has just removed that checkpoint.
@@ -56,6 +60,9 @@ def copy_history(parent: Path, child: Path, generation: int) -> None:
         _copy_lines(parent / name, child / name, generation)
     if (parent / REFERENCES).exists():
         shutil.copyfile(parent / REFERENCES, child / REFERENCES)
+    if 0 < generation_of(parent / BEST) <= generation:
+        shutil.copyfile(parent / BEST, child / BEST)
+    flush(child)
 
 
 def _copy_lines(source: Path, target: Path, generation: int) -> None:

@@ -9,6 +9,8 @@ from hadesd.supervisor.machine_words import Event, LastWord
 
 Desired = Literal["run", "pause", "cancel"]
 
+OutcomeKind = Literal["finished", "failed", "cancelled"]
+
 Leaving = Literal["", "daemon", "resize", "requeue", "yield"]
 
 
@@ -25,9 +27,9 @@ class CrashPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended. `kind`: finished, failed, cancelled."""
+    """How a run ended."""
 
-    kind: str
+    kind: OutcomeKind
     at: float
     reason: str = ""
     log_tail: tuple[str, ...] = ()

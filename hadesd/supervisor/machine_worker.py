@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from hades_protocol.run_state import RunState
 from hadesd.supervisor import machine_words as w
-from hadesd.supervisor.machine_state import CrashPolicy, InvalidTransition, Leaving, Outcome, Run
+from hadesd.supervisor.machine_state import CrashPolicy, InvalidTransition, Leaving, Outcome, OutcomeKind, Run
 from hadesd.supervisor.machine_words import Event, Instruction
 
 S = RunState
@@ -172,7 +172,7 @@ def _crashed(run: Run, why: str, tail: tuple[str, ...], now: float, policy: Cras
     return after, [w.Persist("crashed", why, tail), w.RestartAt(at), w.Publish()]
 
 
-def end(run: Run, kind: str, now: float, reason: str = "", tail: tuple[str, ...] = ()) -> Step:
+def end(run: Run, kind: OutcomeKind, now: float, reason: str = "", tail: tuple[str, ...] = ()) -> Step:
     """The run ends: finished, failed or cancelled."""
     outcome = Outcome(kind=kind, at=now, reason=reason, log_tail=tail)
     after = replace(_no_worker(run), state=S(kind), outcome=outcome, reason=reason)
@@ -180,7 +180,8 @@ def end(run: Run, kind: str, now: float, reason: str = "", tail: tuple[str, ...]
 
 
 def _no_worker(run: Run) -> Run:
-    return replace(run, worker_pid=None, phase="", last_word=None, kill_reason="", restart_at=None, leaving="")
+    without = replace(run, worker_pid=None, phase="", last_word=None, kill_reason="", restart_at=None, leaving="")
+    return replace(without, out_of_room=False)
 
 
 def describe_exit(code: int) -> str:

@@ -185,7 +185,7 @@ def scan(runs: Path) -> tuple[list[tuple[RunRecord, RunSpec]], list[str]]:
     for directory in sorted(runs.iterdir()):
         if directory.name.startswith("."):
             continue
-        if not ID_PATTERN.fullmatch(directory.name) or not directory.is_dir():
+        if not ID_PATTERN.fullmatch(directory.name) or not os.path.isdir(directory):
             problems.append(f"{directory} is not a run: ignored")
             continue
         try:

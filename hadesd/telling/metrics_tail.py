@@ -9,6 +9,8 @@ from hadesd.files import tail_lines
 from hadesd.supervisor.history import METRICS_FILE
 
 LINES = 1000
+LINE_BYTES = 512
+"""More than a line of metrics has."""
 
 
 class NewestEvaluations:
@@ -35,7 +37,7 @@ class NewestEvaluations:
 
 def _read(directory: Path, upto: int) -> GenerationMetrics | None:
     try:
-        lines = tail_lines(directory / METRICS_FILE, LINES)
+        lines = tail_lines(directory / METRICS_FILE, LINES, LINES * LINE_BYTES)
     except OSError:
         return None  # the run is being removed
     for line in reversed(lines):

@@ -18,10 +18,15 @@ class Best:
         self._value = -math.inf
 
     def recall(self, generation: int) -> None:
-        """Find the best of the generations up to this one in metrics.jsonl."""
+        """Find the generation of the file, and whether the newest one, of which the checkpoint is, is better still.
+
+        A file of a later generation, as after a fallback, comes again. Without a file (a fork of a run whose best came
+        later) the next evaluation is the best: a level that no file reaches would be of no use to anybody.
+        """
+        written = report.generation_of(self.directory / "best.npz")
         self.generation, self._value = 0, -math.inf
         for line in records.read_metrics(self.directory):
-            if line.generation <= generation:
+            if line.generation in (written, generation) or line.generation < generation < written:
                 self.improved_by(line)
 
     def improved_by(self, line: GenerationMetrics) -> bool:

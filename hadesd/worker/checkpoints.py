@@ -15,6 +15,7 @@ import contextlib
 import errno
 import hashlib
 import logging
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -27,12 +28,13 @@ import orbax.checkpoint as ocp
 
 from hades_protocol.errors import HadesError
 from hades_protocol.run_spec import Checkpoints
-from hadesd.files import sync_directory
+from hadesd.files import sync_directory, sync_file
 from hadesd.steps import (
     BAD,
     DATASET,
     MANIFEST,
     PARTIAL,
+    check_access,
     discard,
     flush,
     generations,
@@ -64,7 +66,7 @@ class CheckpointStore:
         self.retention = retention
         self._orbax = _orbax()
         self._durable: int | None = None
-        self._flushed_at = time.monotonic()
+        self._flushed_at = -math.inf  # the first step is flushed: those it makes superfluous may be on the disk
         directory.mkdir(parents=True, exist_ok=True)
         self._identity = _identity(directory)
         for partial in directory.glob(f"{PARTIAL}*"):
@@ -109,6 +111,7 @@ class CheckpointStore:
         durable = time.monotonic() - self._flushed_at >= DURABLE_SECONDS
         if durable:
             flush(partial)
+            self._flush_lines()
         final = self.directory / str(generation)
         if final.exists():  # a step that was set aside as unreadable has left; anything else is written once
             shutil.rmtree(final)
@@ -118,6 +121,30 @@ class CheckpointStore:
             self._durable, self._flushed_at = generation, time.monotonic()
         self._fitness[generation] = description.get("fitness_mean")
         self._retain()
+
+    def settle(self) -> None:
+        """Flush the newest step and the files beside the steps to the disk: the run ends, or stands still for long.
+
+        An older step that was kept because it was flushed goes, unless the rule keeps it.
+
+        Raises:
+            OSError: they could not be.
+        """
+        if steps := self.generations():
+            flush(self.directory / str(steps[-1]))
+            self._durable = steps[-1]
+        sync_directory(self.directory)
+        self._flush_lines()
+        for path in self.directory.parent.glob("*.npz"):
+            sync_file(path)
+        sync_directory(self.directory.parent)
+        self._retain()
+
+    def _flush_lines(self) -> None:
+        """What a step that is safe from a power cut must not be without."""
+        for name in records.LINE_FILES:
+            if (path := self.directory.parent / name).exists():
+                sync_file(path)
 
     def _check_place(self) -> None:
         """Orbax makes every missing parent: a run moved away while it saves would go on in an empty new directory."""
@@ -139,6 +166,7 @@ class CheckpointStore:
 
         Raises:
             CheckpointError: there are or were steps, and none can be used; or the state has another form.
+            OSError: a step cannot be looked at now, which says nothing of what it holds; it stays where it is.
         """
         steps = self.generations()
         passed_over = self._taken_away(steps)
@@ -149,6 +177,7 @@ class CheckpointStore:
             except CheckpointMismatch:
                 raise
             except CheckpointError as error:
+                check_access(step)
                 aside = self._set_aside(generation)
                 passed_over.append(f"checkpoint {generation} is unreadable ({error}); kept as {aside.name}")
                 continue
@@ -225,6 +254,8 @@ def load(step: Path, like: Any) -> tuple[Any, dict[str, Any]]:
         raise CheckpointMismatch(f"{step} holds another kind of state than these settings have: {differing}")
     try:
         packed = np.asarray(_orbax().restore(step / "state", args=ocp.args.ArrayRestore()), np.uint8)
+    except MemoryError:
+        raise  # it says nothing of the step
     except Exception as error:
         raise CheckpointError(f"{type(error).__name__}: {str(error).splitlines()[0][:200]}") from error
     if hashlib.sha256(packed.tobytes()).hexdigest() != manifest["sha256"]:

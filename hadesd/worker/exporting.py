@@ -7,12 +7,13 @@ import jax
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.distill.generation import init_state
-from hadesd.steps import CHECKPOINTS, generations
+from hadesd.steps import CHECKPOINTS, generations, read_manifest
 from hadesd.worker import build, checkpoints, report
+from hadesd.worker.carrying import settings_then
 
 
 def export_generation(directory: Path, spec: RunSpec, generation: int, output: Path) -> None:
-    """Write the mean dataset after a generation.
+    """Write the mean dataset after a generation, with the settings of that time: the run may have another size since.
 
     Raises:
         NotFoundError: that generation is not kept; the kept ones are named.
@@ -24,9 +25,10 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
     if generation not in kept:
         listed = ", ".join(map(str, kept[-12:])) or "none yet"
         raise NotFoundError(f"run {directory.name} keeps no checkpoint of generation {generation}; kept: {listed}")
-    problem, mean = build.build(spec)
+    then = settings_then(read_manifest(steps / str(generation)), spec)
+    problem, mean = build.build(then)
     if problem.layout is None:
         raise UsageError(f"run {directory.name} is direct neuroevolution (es): it evolves a policy and has no dataset")
     like = jax.eval_shape(lambda: init_state(problem, mean))
     state, _ = checkpoints.load(steps / str(generation), like)
-    report.write_dataset(output, report.mean_pairs(problem, state), report.dataset_meta(spec, generation))
+    report.write_dataset(output, report.mean_pairs(problem, state), report.dataset_meta(then, generation))

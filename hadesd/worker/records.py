@@ -11,6 +11,8 @@ import msgspec
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hadesd.files import tail_lines
 
+LINE_FILES = ("metrics.jsonl", "timings.jsonl", "seams.jsonl")
+
 
 class _Line(msgspec.Struct, frozen=True):
     """What every line of metrics.jsonl and timings.jsonl has."""

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,15 @@ def dataset_bytes(arrays: dict[str, np.ndarray], meta: str) -> bytes:
     file = io.BytesIO()
     np.savez(file, **arrays, meta=np.array(meta))  # type: ignore[arg-type]
     return file.getvalue()
+
+
+def generation_of(path: Path) -> int:
+    """The generation whose mean dataset an npz of ours holds; 0 where there is no such file, or none that says it."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return int(json.loads(str(archive["meta"]))["generation"])
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        return 0
 
 
 def replace_dataset(path: Path, data: bytes) -> None:

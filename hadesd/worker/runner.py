@@ -82,6 +82,7 @@ class Runner:
             self.channel.phase("finishing", generation)
             if pending is not None:
                 pending.result()
+        self.store.settle()
         return generation
 
     def _advance(self, step: Any, state: EvolutionState) -> tuple[EvolutionState, EvolutionState, Any]:

@@ -10,6 +10,7 @@ import pytest
 
 from hades_protocol.errors import ExitCode
 from hades_protocol.paths import Paths
+from hades_protocol.settings import merge
 from hadesd.cli.export import split_generation
 from hadesd.cli.main import main
 from hadesd.supervisor import runs
@@ -68,6 +69,20 @@ def test_a_kept_generation_out_of_its_checkpoint(home, tmp_path, capsys):
     assert json.loads(str(np.load(earlier)["meta"]))["generation"] == 2
     same = [d for d in (home / "runs").iterdir() if (d / "dataset.npz").exists()]
     assert newest.read_bytes() == (same[0] / "dataset.npz").read_bytes(), "the same arrays give the same file"
+
+
+@pytest.mark.parametrize("changes", [{"dataset": {"pairs": 8}}, {"evaluation": {"environments": 1}}])
+def test_a_generation_from_before_a_resize_is_exported_as_it_was(home, tmp_path, capsys, changes):
+    (directory,) = [d for d in (home / "runs").iterdir() if (d / "dataset.npz").exists()]
+    content = json.loads((directory / "run.json").read_text())
+    resized = content | {"spec": merge(content["spec"], changes)}
+    (directory / "run.json").write_text(json.dumps(resized))
+    try:
+        code, _, err = hadesd(capsys, "export", "@@2", "-o", str(tmp_path / "2.npz"))
+    finally:
+        (directory / "run.json").write_text(json.dumps(content))
+    assert code == ExitCode.OK, err
+    assert (tmp_path / "2.npz").read_bytes() == (directory / "checkpoints/2/dataset.npz").read_bytes()
 
 
 def test_the_pairs_as_a_table_and_as_json(home, capsys):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from hades_protocol.errors import HadesError
 from hadesd.service import install
 from tests.helpers.daemon import Home
 
@@ -157,3 +158,26 @@ def test_it_says_where_systemctl_is_missing(home: Home, unit: Path, tmp_path: Pa
     assert done.returncode == 0
     assert done.stderr.startswith("there is no systemctl here: ")
     assert os.listdir(unit.parent) == ["hadesd.service"]
+
+
+def test_a_systemctl_that_does_not_answer_is_given_up_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = tmp_path / "systemctl"
+    slow.write_text("#!/bin/sh\nexec sleep 1000\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(install, "SYSTEMCTL_SECONDS", 0.2)
+    with pytest.raises(HadesError, match=r"'systemctl --user show hadesd.service .*' gave no answer within 0\.2 s"):
+        install.Systemctl(system=False).status("hadesd.service")
+
+
+def test_a_stop_may_take_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the daemon's grace, which may be hours."""
+    slow = tmp_path / "systemctl"
+    slow.write_text(f"#!/bin/sh\nsleep 0.5\necho $@ > {tmp_path}/done\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(install, "SYSTEMCTL_SECONDS", 0.1)
+    install.Systemctl(system=False).do("stop", "hadesd.service")
+    assert (tmp_path / "done").read_text() == "--user --no-pager stop hadesd.service\n"

@@ -163,6 +163,24 @@ def test_a_queued_run_whose_worker_has_no_room_for_its_log_waits_for_room(
     small_home.reaches(second, S.RUNNING, 1)
 
 
+def test_a_run_that_is_cancelled_while_it_waits_for_room_stays_cancelled_when_there_is_some(
+    small_home: Home, small_disk: SmallDisk
+) -> None:
+    daemon = small_home.fake_daemon(slots=1)
+    first, second, third = (small_home.start(milliseconds=100) for _ in range(3))
+    pid = small_home.reaches(first, S.RUNNING, 1).worker_pid
+    assert pid is not None
+    small_disk.allow_files(small_disk.files)
+    os.kill(pid, signal.SIGKILL)
+    for waiting in (second, third):
+        small_home.reaches(waiting, S.PAUSED)
+    small_disk.allow_files(100_000)
+    small_home.ask(commands.Cancel, run=second)
+    until(lambda: small_home.show(third).state != S.PAUSED, "the daemon has looked at the disk, for both")
+    assert small_home.show(second).state == S.CANCELLED
+    assert daemon.poll() is None
+
+
 @pytest.mark.parametrize("name", ["out.npz", "out.csv", "out.json"])
 def test_an_old_file_survives_an_export_to_a_full_disk(
     small_home: Home, small_disk: SmallDisk, made: dict[str, Path], name: str

@@ -99,6 +99,7 @@ def test_sigkill_of_the_daemon_loses_no_wish_and_no_generation(home: Home) -> No
     home.fake_daemon(slots=3)
     assert home.show(runs["pause"]).state == S.PAUSED
     assert home.show(runs["cancel"]).state == S.CANCELLED
+    assert home.record(runs["cancel"])["outcome"]["kind"] == "cancelled", "the next daemon is to know when"
     at = home.show(runs["run"]).generation
     home.reaches(runs["run"], S.RUNNING, at + 2)
     home.ask(commands.Pause, run=runs["run"])

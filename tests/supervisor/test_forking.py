@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,26 @@ def test_a_fork_has_the_checkpoint_and_the_lines_up_to_it(tmp_path: Path) -> Non
     assert (child / "references.json").exists()
     assert not (child / "timings.jsonl").exists()
     assert lines(run / "metrics.jsonl") == [1, 2, 3, 4]
+
+
+def test_a_fork_is_on_the_disk_before_its_parent_may_go(tmp_path: Path, synced: list[Path]) -> None:
+    run = a_run(tmp_path / "a", [1, 2], [2])
+    child = tmp_path / "b"
+    child.mkdir()
+    copy_history(run, child, 2)
+    assert {child / "metrics.jsonl", child / "checkpoints" / "2" / "hades.json", child} <= set(synced)
+
+
+@pytest.mark.parametrize(("best", "is_copied"), [(1, True), (2, True), (3, False), (None, False)])
+def test_the_best_pairs_of_the_time_come_along(tmp_path: Path, best: int | None, is_copied: bool) -> None:
+    run = a_run(tmp_path / "a", [1, 2, 3], [2])
+    if best is not None:
+        pairs = {"states": np.zeros((2, 4), np.float32), "actions": np.eye(2, dtype=np.float32)}
+        np.savez(run / "best.npz", **pairs, meta=np.array(json.dumps({"generation": best})))
+    child = tmp_path / "b"
+    child.mkdir()
+    copy_history(run, child, 2)
+    assert (child / "best.npz").exists() == is_copied
 
 
 def test_a_checkpoint_that_is_removed_meanwhile_is_one_line(tmp_path: Path) -> None:

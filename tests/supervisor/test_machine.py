@@ -245,6 +245,12 @@ def test_a_person_may_pause_a_run_that_waits_for_room_and_then_it_stays_paused()
         play(run, w.RoomAgain())
 
 
+@pytest.mark.parametrize("asked", [w.CancelAsked(), w.ResumeAsked(), w.PauseAsked()])
+def test_a_run_that_waited_for_room_waits_no_more_once_a_person_decided(asked: w.Event) -> None:
+    run, _ = play(running(), w.LastWord("no-room", "no room on /data"), w.Exited(75), asked)
+    assert (run.out_of_room, run.reason) == (False, "")
+
+
 def test_a_full_disk_while_pausing_leaves_the_run_paused_and_says_why() -> None:
     run, _ = play(running(), w.PauseAsked(), w.LastWord("no-room", "no room on /data"), w.Exited(75))
     assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "pause", False, "no room on /data")
@@ -343,7 +349,7 @@ class AnyLife(RuleBasedStateMachine):
             generation=self.run.generation,
             high_water=self.run.generation,
         )
-        self.run = restore(kept, self.now)
+        self.run = self.disk = restore(kept, self.now)
         self.alive = False
         assert wish[0] == self.run.desired, "a wish was lost"
         if wish[1] is not None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import build_spec
+from hadesd import disk
 from hadesd.supervisor import runs
 from hadesd.supervisor.machine_state import Outcome
 
@@ -88,6 +89,10 @@ def test_the_group_is_kept_beside_the_settings_not_in_them(tmp_path: Path) -> No
         (b'{"schema": 99, "id": "x-1", "created_at": 0, "spec": {}}', "newer than this version"),
         (b'{"schema": 1, "id": "other", "created_at": 0, "spec": {"env": "ant"}}', "a copy?"),
         (b'{"schema": 1, "id": "x-1", "created_at": 0, "spec": {"env": "ant", "new": 1}}', "unknown setting 'new'"),
+        (
+            b'{"schema": 1, "id": "x-1", "created_at": 0, "spec": {"env": "ant"}, "outcome": {"kind": "won", "at": 0}}',
+            "outcome.kind",
+        ),
     ],
 )
 def test_a_damaged_run_is_one_line_and_stays(tmp_path: Path, content: bytes, why: str) -> None:
@@ -109,6 +114,16 @@ def test_what_is_not_a_run_is_ignored(tmp_path: Path) -> None:
     found, problems = runs.scan(tmp_path)
     assert found == []
     assert len(problems) == 2
+
+
+def test_a_directory_that_cannot_even_be_looked_at_hides_no_other_run(tmp_path: Path) -> None:
+    good = runs.create(tmp_path, SPEC, NOW)
+    (tmp_path / "beyond-1").symlink_to("/" + "x" * 300)  # as where a server does not answer or a parent is barred
+    found, problems = runs.scan(tmp_path)
+    assert [record.id for record, _ in found] == [good.id]
+    assert len(problems) == 1
+    assert "beyond-1" in problems[0]
+    assert disk.trouble(tmp_path / "beyond-1").startswith("its directory is gone")
 
 
 def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

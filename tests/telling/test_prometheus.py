@@ -167,3 +167,10 @@ def test_an_evaluation_is_remembered_until_the_run_goes_back(tmp_path: Path) -> 
     newest.keep(set())
     write_metrics(tmp_path, [metrics(1, evaluated=2.0)])
     assert value(1) == 2.0
+
+
+def test_an_evaluation_is_found_as_far_back_as_they_may_be_apart(tmp_path: Path) -> None:
+    write_metrics(tmp_path, [metrics(1, evaluated=7.0), *map(metrics, range(2, 1000))])
+    found = NewestEvaluations().of(summary("r", tmp_path, generation=999))
+    assert found is not None
+    assert found.generation == 1

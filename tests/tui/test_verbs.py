@@ -65,6 +65,17 @@ def test_where_it_makes_sense_nothing_is_in_the_way(verb: Verb, state: RunState)
     assert "\n" not in why
 
 
+@pytest.mark.parametrize("verb", [PAUSE, CANCEL])
+def test_a_run_that_would_come_back_by_itself_can_be_held(verb: Verb) -> None:
+    """It gives way, gets another size, or waits for room on a disk."""
+    for seen in (model(RunState.STOPPING), model(RunState.PAUSED, reason="no room on /data")):
+        assert refused(verb, seen, readonly=False) == ""
+    waiting, leaving = a_run(state=RunState.PAUSED, reason="no room"), a_run(state=RunState.STOPPING)
+    assert "does not go on by itself" in PAUSE.will(waiting)
+    assert "does not come back by itself" in PAUSE.will(leaving)
+    assert "there is nothing to pause" in refused(PAUSE, model(RunState.PAUSED), readonly=False)
+
+
 @given(verbs, states, states)
 def test_another_state_is_in_the_way_of_a_dialog_that_is_about_one(verb: Verb, then: RunState, now: RunState) -> None:
     asked, seen = a_run(state=then, generation=3), model(now)

@@ -22,6 +22,18 @@ def line(generation, evaluated):
     )
 
 
+def recalled(directory, generation, values, written) -> Best:
+    """What is known after a start from the checkpoint of a generation; `written`: of which best.npz is, if it is."""
+    for at, value in values.items():
+        records.append(directory / "metrics.jsonl", line(at, value))
+    if written is not None:
+        pairs = {"states": np.zeros((2, 4)), "actions": np.eye(2)}
+        Best(directory).write(report.dataset_bytes(pairs, f'{{"generation": {written}}}'))
+    best = Best(directory)
+    best.recall(generation)
+    return best
+
+
 def test_only_an_evaluation_that_is_better_than_all_before_counts(tmp_path):
     best = Best(tmp_path)
     values = [None, 3.0, 2.0, 3.0, None, 3.5]
@@ -30,13 +42,37 @@ def test_only_an_evaluation_that_is_better_than_all_before_counts(tmp_path):
 
 
 def test_after_a_restart_the_best_up_to_that_generation_is_known_again(tmp_path):
-    for generation, value in ((1, 1.0), (2, 5.0), (3, None), (4, 9.0)):
-        records.append(tmp_path / "metrics.jsonl", line(generation, value))
-    best = Best(tmp_path)
-    best.recall(3)
+    best = recalled(tmp_path, 3, {1: 1.0, 2: 5.0, 3: None, 4: 9.0}, written=2)
     assert best.generation == 2
     assert not best.improved_by(line(4, 4.0))
     assert best.improved_by(line(4, 9.0))
+
+
+def test_a_crash_before_the_file_was_written_is_noticed(tmp_path):
+    assert recalled(tmp_path, 3, {1: 1.0, 2: 5.0, 3: 6.0}, written=2).generation == 3
+
+
+def test_also_the_first_of_all(tmp_path):
+    assert recalled(tmp_path, 1, {1: 1.0}, written=None).generation == 1
+
+
+def test_after_a_fallback_the_file_is_ahead_and_is_not_replaced_by_worse_ones(tmp_path):
+    best = recalled(tmp_path, 3, {1: 1.0, 2: 5.0, 3: None}, written=4)
+    assert not best.improved_by(line(4, 4.0))
+    assert best.improved_by(line(4, 9.0))
+
+
+def test_a_fork_without_its_parents_best_begins_with_the_next_evaluation(tmp_path):
+    """Its curve knows a return that no file of it reaches."""
+    best = recalled(tmp_path, 3, {1: 1.0, 2: 5.0, 3: None}, written=None)
+    assert best.generation == 0
+    assert best.improved_by(line(4, 0.5))
+    assert not best.improved_by(line(5, 0.4))
+
+
+def test_a_fork_that_has_written_its_own_goes_on_from_that(tmp_path):
+    best = recalled(tmp_path, 5, {1: 1.0, 2: 5.0, 3: None, 4: 0.5, 5: None}, written=4)
+    assert (best.generation, best.improved_by(line(6, 0.6))) == (4, True)
 
 
 def test_the_file_is_a_dataset(tmp_path):

@@ -4,12 +4,19 @@ import json
 from pathlib import Path
 
 import jax
+import msgspec
 import numpy as np
 import pytest
 
 from hades_protocol.run_spec import Checkpoints
-from hadesd.worker import checkpoints
+from hadesd.worker import checkpoints, records
 from hadesd.worker.checkpoints import CheckpointError, CheckpointMismatch, CheckpointStore
+
+
+class Line(msgspec.Struct):
+    """The least that a line of metrics.jsonl has."""
+
+    generation: int
 
 
 def state(generation: int) -> dict:
@@ -33,6 +40,7 @@ def filled(path: Path, count: int = 4, **retention) -> CheckpointStore:
     kept = store(path, keep_newest=3, **retention)
     for generation in range(1, count + 1):
         kept.save(state(generation), generation, {"fitness_mean": float(generation % 3)})
+    kept.settle()
     return kept
 
 
@@ -144,6 +152,51 @@ def test_where_every_step_is_damaged_it_is_an_error_and_not_a_fresh_start(tmp_pa
     assert len(list((tmp_path / "checkpoints").glob("bad-*"))) == 3
 
 
+def test_what_cannot_be_looked_at_now_is_no_damage_and_stays_in_its_place(tmp_path):
+    """Such as wrong rights, or a file server that is away. Too long a name is an error for root too."""
+    filled(tmp_path)
+    manifest = tmp_path / "checkpoints/4/hades.json"
+    aside = manifest.rename(tmp_path / "hades.json")
+    manifest.symlink_to("/" + "x" * 300)
+    with pytest.raises(OSError, match="name too long"):
+        store(tmp_path).restore_newest(lambda manifest: LIKE)
+    manifest.unlink()
+    aside.rename(manifest)
+    _, found, passed_over = store(tmp_path).restore_newest(lambda manifest: LIKE)
+    assert (found["generation"], passed_over) == (4, [])
+
+
+def test_a_new_workers_first_step_is_on_the_disk_before_older_ones_go(tmp_path, synced):
+    """Those may be the only ones that a power cut leaves, after an hour's pause as after a crash."""
+    filled(tmp_path)
+    again = store(tmp_path)
+    records.append(tmp_path / "metrics.jsonl", Line(generation=5))
+    synced.clear()
+    again.save(state(5), 5, {"fitness_mean": 5.0})
+    names = [str(path.relative_to(tmp_path)) for path in synced]
+    assert "checkpoints/partial-5/hades.json" in names
+    assert any(name.startswith("checkpoints/partial-5/state/") for name in names)
+    assert names[-2:] == ["metrics.jsonl", "checkpoints"], "a step without its line would leave a hole for ever"
+    assert again.generations() == [3, 4, 5]
+    synced.clear()
+    for generation in (6, 7, 8, 9):
+        again.save(state(generation), generation, {"fitness_mean": 6.0})
+    assert synced == [], "from then on one in a while"
+    assert again.generations() == [5, 7, 8, 9], "the one on the disk stays until the next is"
+
+
+def test_at_the_end_everything_is_on_the_disk(tmp_path, synced):
+    kept = filled(tmp_path)
+    kept.save(state(5), 5, {"fitness_mean": 5.0})
+    for name in ("metrics.jsonl", "timings.jsonl"):
+        records.append(tmp_path / name, Line(generation=5))
+    (tmp_path / "dataset.npz").write_bytes(b"pairs")
+    synced.clear()
+    kept.settle()
+    names = {str(path.relative_to(tmp_path)) for path in synced}
+    assert names >= {"checkpoints/5/hades.json", "checkpoints", "metrics.jsonl", "timings.jsonl", "dataset.npz", "."}
+
+
 def test_the_generation_after_a_fallback_can_be_committed_again(tmp_path):
     filled(tmp_path)
     flip_a_bit(tmp_path / "checkpoints/4")
@@ -190,6 +243,7 @@ def test_the_best_step_stays_also_after_reopening(tmp_path):
     again = store(tmp_path, keep_newest=2, keep_best=True)
     for generation in (4, 5, 6):
         again.save(state(generation), generation, {"fitness_mean": None})
+    again.settle()
     assert again.generations() == [1, 5, 6], "a NaN generation must not evict the best one"
 
 

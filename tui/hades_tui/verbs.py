@@ -32,7 +32,7 @@ class Verb(msgspec.Struct, frozen=True):
 
     def refusal(self, run: RunSummary) -> str:
         """Why the verb means nothing for this run; empty where it does."""
-        if run.state not in self.states:
+        if run.state not in self.states and not (self.kind is commands.Pause and _waits_for_room(run)):
             return self.nothing.format(run=run.id, state=run.state.value, verb=self.name)
         if self.kind in NEED_A_COMMIT and run.generation == 0:
             return f"{run.id} has committed no generation yet: there is nothing to {self.name}"
@@ -45,7 +45,16 @@ NEED_A_COMMIT = (commands.Fork, commands.Export, commands.Evaluate)
 NEED_PAIRS = (commands.Export, commands.Evaluate)
 
 
+def _waits_for_room(run: RunSummary) -> bool:
+    """Whether the daemon paused it, to go on by itself: a run that a person paused waits for no reason."""
+    return run.state is S.PAUSED and bool(run.reason)
+
+
 def _will_pause(run: RunSummary) -> str:
+    if run.state is S.PAUSED:
+        return "It does not go on by itself when what it waits for is there, but when it is resumed."
+    if run.state is S.STOPPING:
+        return "It does not come back by itself: once its worker has committed and gone, it waits until it is resumed."
     if run.state is S.QUEUED:
         return "It leaves the queue and waits until it is resumed."
     if run.state is S.BACKOFF:
@@ -64,7 +73,7 @@ def _will_resume(run: RunSummary) -> str:
 
 
 def _will_cancel(run: RunSummary) -> str:
-    if run.state in (S.STARTING, S.RUNNING, S.PAUSING):
+    if run.state in (S.STARTING, S.RUNNING, S.PAUSING, S.STOPPING):
         return (
             "The worker commits what it has and exits, and the run ends as cancelled. Its checkpoints and metrics "
             "stay on disk; resuming can take it up again."
@@ -102,7 +111,7 @@ EVERY = frozenset(S)
 PAUSE = Verb(
     "pause",
     commands.Pause,
-    frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.BACKOFF}),
+    frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.STOPPING, S.BACKOFF}),
     _will_pause,
     "will pause after this generation",
 )
@@ -110,7 +119,7 @@ RESUME = Verb("resume", commands.Resume, frozenset({S.PAUSED, S.FAILED, S.CANCEL
 CANCEL = Verb(
     "cancel",
     commands.Cancel,
-    frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.PAUSING, S.PAUSED, S.BACKOFF, S.FAILED}),
+    frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.PAUSING, S.PAUSED, S.STOPPING, S.BACKOFF, S.FAILED}),
     _will_cancel,
     "is being cancelled",
     dangerous=True,
