@@ -79,6 +79,12 @@ def settings_from_meta(meta: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def complete_file_hint(meta: dict[str, Any]) -> str:
+    """Where to get what a file lacks: pairs that were saved from the screen name their run. Empty for other files."""
+    run = meta.get("run")
+    return f"; 'hadesd export {run}' (E on the screen) writes a file that has them" if isinstance(run, str) else ""
+
+
 def _numbers(path: Path, name: str, content: dict[str, np.ndarray]) -> np.ndarray:
     array = content[name]
     if array.dtype.kind not in "fiub":

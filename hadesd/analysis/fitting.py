@@ -5,7 +5,7 @@ import numpy as np
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
-from hadesd.analysis.datasets import DatasetFile
+from hadesd.analysis.datasets import DatasetFile, complete_file_hint
 from hadesd.distill import normalise
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.images import ImageTask
@@ -42,7 +42,7 @@ def constants(dataset: DatasetFile, spec: RunSpec, env: Environment) -> Statisti
     if dataset.obs_mean is None or dataset.obs_var is None:
         raise UsageError(
             f"{dataset.path} has no obs_mean and obs_var, which fixed normalisation needs: "
-            "add them, or use --set evaluation.normalisation=running or none"
+            "add them, or use --set evaluation.normalisation=running or none" + complete_file_hint(dataset.meta)
         )
     for name, array in (("obs_mean", dataset.obs_mean), ("obs_var", dataset.obs_var)):
         if array.size != int(np.prod(env.observation)):

@@ -18,7 +18,7 @@ import numpy as np
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd import catalogue
-from hadesd.analysis.datasets import DatasetFile
+from hadesd.analysis.datasets import DatasetFile, complete_file_hint
 
 SCHEMA = 1
 TRAINING = ("policy", "cloning")
@@ -131,7 +131,8 @@ def _shaped(dataset: DatasetFile, spec: RunSpec) -> DatasetFile:
         )
     fixed = spec.evaluation.normalisation == "fixed"
     if fixed and (dataset.obs_mean is None or dataset.obs_var is None):
-        raise UsageError(f"{dataset.path} has no obs_mean and obs_var, which fixed normalisation needs")
+        hint = complete_file_hint(dataset.meta)
+        raise UsageError(f"{dataset.path} has no obs_mean and obs_var, which fixed normalisation needs{hint}")
     if fixed and any(a is not None and a.size != size for a in (dataset.obs_mean, dataset.obs_var)):
         raise UsageError(f"{dataset.path}: obs_mean and obs_var do not have the {size} entries of an observation")
     said: dict[str, Any] = {name: spec_to_dict(spec)[name] for name in (*TRAINING, "evaluation")}

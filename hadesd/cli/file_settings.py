@@ -54,18 +54,30 @@ def settings_for(
     if not isinstance(asked.get("env"), str):
         raise UsageError(f"{dataset.path} does not say which environment it is for: {hint}")
     entry = catalogue.find(asked["env"])
-    if not dataset.meta:
-        say("the file says nothing of its settings: the published ones are used where --set gives none")
+    _say_what_is_missing(dataset)
     base, _ = resolve(
         env=entry.name, method="hades-r", preset="published", file_values=None, assignments=[], has_gpu=False
     )
     # Of the published settings only those of the inner loop matter here; the method and its k do not.
     values = {key: spec_to_dict(base)[key] for key in ("policy", "cloning", "evaluation", "images")}
     values = merge(values, asked) | {"env": entry.name, "method": "hades-r"}
-    values["policy"] = values["policy"] | {"inits": None}
+    if isinstance(values["policy"], dict):  # build_spec refuses anything else
+        values["policy"] = values["policy"] | {"inits": None}
     spec = build_spec(values)
     validation.check(spec)
     return spec
+
+
+def _say_what_is_missing(dataset: "DatasetFile") -> None:
+    if not dataset.meta:
+        say("the file says nothing of its settings: the published ones are used where --set gives none")
+        return
+    missing = [key for key in ("policy", "cloning", "evaluation") if not isinstance(dataset.meta.get(key), dict)]
+    if missing:
+        say(
+            f"{dataset.path} does not say its settings of {', '.join(missing)}: the published ones are used where "
+            "--set gives none; the files of 'hadesd export' say them all"
+        )
 
 
 def check_range(name: str, value: int, low: int, high: int) -> None:

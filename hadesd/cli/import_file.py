@@ -85,7 +85,7 @@ def _settings(
     assignments: list[tuple[str, Any]],
 ) -> "RunSpec":
     """How to train on it: the published settings, under the file's, under those of the command line."""
-    from hadesd.analysis.datasets import DatasetFile
+    from hadesd.analysis.datasets import DatasetFile, complete_file_hint
     from hadesd.cli.file_settings import settings_for
 
     for note in imported.notes:
@@ -100,7 +100,10 @@ def _settings(
     dataset = DatasetFile(args.file, arrays["states"], arrays["actions"], meta=said)
     spec = settings_for(dataset, env, [*chosen, *assignments])
     if spec.evaluation.normalisation == "fixed" and "obs_mean" not in arrays:
-        raise UsageError(f"{args.file} has no obs_mean and obs_var, which fixed normalisation needs: add them to it")
+        raise UsageError(
+            f"{args.file} has no obs_mean and obs_var, which fixed normalisation needs: add them to it"
+            + complete_file_hint(said)
+        )
     return spec
 
 
