@@ -70,6 +70,19 @@ def test_a_keymap_is_taken_as_people_write_keys() -> None:
         ({"run.pause": "f5", "run.cancel": "f5"}, "'f5' would mean both"),
         ({"screen.help": "s"}, "would mean both screen.help and"),
         ({"runs.sort": "?"}, "'?' would mean both runs.sort and screen.help"),
+        ({"log.follow": "g"}, "'g' would mean both log.follow and log.first"),
+        ({"log.close": "k"}, "'k' would mean both log.close and log.up"),
+        ({"log.up": "l"}, "'l' would mean both log.up and log.level"),
+        ({"dialog.send": "space"}, "'space' would mean both dialog.send and choices.next"),
+        ({"choices.next": "escape"}, "would mean both choices.next and dialog.leave"),
+        ({"dialog.send": "pagedown"}, "'pgdn' would mean both dialog.send and fork.page-down"),
+        ({"dialog.send": "down", "choices.next": "j"}, "'↓' would mean both dialog.send and fork.next"),
+        ({"fork.next": "ctrl+s"}, "'ctrl+s' would mean both fork.next and dialog.send"),
+        ({"resize.next": "escape"}, "would mean both resize.next and dialog.leave"),
+        ({"dialog.send": "x"}, "'x' would mean both dialog.send and typing"),
+        ({"dialog.send": "?"}, "'?' would mean both dialog.send and typing"),
+        ({"dialog.send": "f6"}, "'f6' would mean both dialog.send and typing"),
+        ({"save.leave": "backspace"}, "would mean both save.leave and typing"),
     ],
 )
 def test_what_is_wrong_with_a_keymap_is_said(wanted: dict[str, str], said: str) -> None:
@@ -82,6 +95,19 @@ def test_keys_may_be_exchanged_and_shared_between_panels() -> None:
     checked_keymap({"run.pause": "C", "run.cancel": "P"}, ACTIONS)
     checked_keymap({"runs.sort": "f6", "pairs.sort": "f6"}, ACTIONS)
     checked_keymap({"help.close": "z"}, ACTIONS)  # a dialog's keys are its own
+    checked_keymap({"confirm.yes": "g", "log.close": "s"}, ACTIONS)
+    checked_keymap({"dialog.send": "f5", "dialog.leave": "escape,f4", "fork.next": "f2", "resize.next": "f2"}, ACTIONS)
+
+
+def test_the_keys_that_there_are_from_the_beginning_may_be_written_down() -> None:
+    checked_keymap({action.id: ",".join(action.keys) for action in ACTIONS}, ACTIONS)
+
+
+def test_every_dialog_that_extends_one_with_keys_is_known_to_be_inside_it() -> None:
+    owners = {owner.__name__: owner for owner in keymap._classes()}
+    for name, owner in owners.items():
+        above = [base.__name__ for base in owner.__mro__[1:] if base.__name__ in owners]
+        assert above in ([], [keymap.INSIDE.get(name)]), name
 
 
 @given(st.text(max_size=20))

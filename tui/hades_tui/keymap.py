@@ -1,6 +1,7 @@
 """Every action of the screen by its id, with its keys; and what a person may make of them in tui.toml."""
 
 import pkgutil
+import string
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
@@ -9,6 +10,8 @@ import msgspec
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import Keys, format_key
+from textual.widget import Widget
+from textual.widgets import Input, TextArea
 
 import hades_tui
 from hades_protocol.errors import UsageError
@@ -18,8 +21,21 @@ from hades_tui.help_text import about as told
 MAIN = "MainScreen"
 """The screen below all dialogs: its keys work in every panel."""
 
-PANELS = ("RunList", "GpusPanel", "FitnessPanel", "PairsPanel")
-"""What has the focus there; every other owner of keys is a dialog, or a part of one."""
+INSIDE = {
+    **dict.fromkeys(("RunList", "GpusPanel", "FitnessPanel", "PairsPanel"), MAIN),
+    "LogView": "LogScreen",
+    **dict.fromkeys(("ForkScreen", "ResizeScreen", "Choices"), "SendingDialog"),
+}
+"""What has the focus, or is looked at first, and where else the same key is then looked at: the panels of a screen, a
+dialog and the class that it extends."""
+
+FIELDS: dict[str, tuple[type[Widget], ...]] = {
+    "SendingDialog": (Input, TextArea),
+    "ForkScreen": (Input,),
+    "ResizeScreen": (Input,),
+    "SaveScreen": (Input,),
+}
+"""What people type in where these owners' keys are to work."""
 
 MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
 
@@ -77,7 +93,10 @@ def checked_keymap(wanted: Mapping[str, str], actions: Sequence[Action]) -> dict
         if name not in known:
             raise UsageError(f"there is no action '{name}'; {nearest(name, known)}; 'hades-tui keys' lists them")
         out[name] = ",".join(usable_key(key.strip()) for key in split_keys(keys))
-    _check_clashes(remapped(actions, out), out)
+    chosen = remapped(actions, out)
+    _check_clashes(chosen, out)
+    for action in chosen:
+        _check_typing(action, known[action.id].keys)
     return out
 
 
@@ -138,8 +157,17 @@ def _check_clashes(actions: Sequence[Action], keymap: Mapping[str, str]) -> None
 
 
 def _meet(one: Action, other: Action) -> bool:
-    return (
-        one.owner == other.owner
-        or (one.owner in PANELS and other.owner == MAIN)
-        or (other.owner in PANELS and one.owner == MAIN)
-    )
+    return one.owner in (other.owner, INSIDE.get(other.owner)) or other.owner == INSIDE.get(one.owner)
+
+
+def _check_typing(action: Action, defaults: Sequence[str]) -> None:
+    """A key that somebody chose for a dialog with fields must not be one that writes or edits in them."""
+    if not (fields := FIELDS.get(action.owner)):
+        return
+    taken = {binding.key for field in fields for binding in Binding.make_bindings(field.BINDINGS)}
+    taken |= {usable_key(character) for character in string.printable if character.isprintable()}
+    for key in action.keys:
+        if key not in defaults and (key in taken or len(key) == 1):
+            raise UsageError(
+                f"'{format_key(key)}' would mean both {action.id} and typing: give {action.id} another key"
+            )
