@@ -24,7 +24,8 @@ class Material:
     """What a report is made of. Where the source is a file, everything that only a run knows is empty.
 
     name: the run's id, or the file's name; path: the run directory or the file.
-    spec: the run's settings (None for a file); parent_metrics: the parent's at the generation of the fork.
+    spec: the run's settings (None for a file); parent_spec: those of the run that it was forked from, where that is
+    still there; parent_metrics: the parent's at the generation of the fork.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Material:
     timings: tuple[GenerationTiming, ...] = ()
     seams: tuple[Seam, ...] = ()
     references: tuple[Reference, ...] = ()
+    parent_spec: RunSpec | None = None
     parent_metrics: GenerationMetrics | None = None
     children: tuple[tuple[str, int], ...] = ()
     story: tuple[dict[str, Any], ...] = ()
@@ -109,6 +111,7 @@ def of_run(directory: Path) -> Material:
         timings=_lines(directory / "timings.jsonl", GenerationTiming),
         seams=_lines(directory / runs.SEAMS_FILE, Seam),
         references=_document(directory / "references.json", tuple[Reference, ...], problems) or (),
+        parent_spec=_spec_of(directory.parent, record.parent),
         parent_metrics=_at_fork(directory.parent, record.parent),
         children=_children(directory),
         story=runs.story(record, directory),
@@ -148,6 +151,15 @@ def _document(path: Path, kind: Any, problems: list[str]) -> Any:
         return None
 
 
+def _spec_of(directory: Path, parent: Lineage | None) -> RunSpec | None:
+    if parent is None:
+        return None
+    try:
+        return runs.load(directory / parent.run)[1]
+    except runs.Damaged:
+        return None
+
+
 def _at_fork(directory: Path, parent: Lineage | None) -> GenerationMetrics | None:
     if parent is None:
         return None
@@ -181,5 +193,11 @@ def versions(material: Material) -> dict[str, str]:
 
 
 def as_json(value: object) -> str:
-    """A setting as a person would type it after --set."""
-    return value if isinstance(value, str) else json.dumps(value)
+    """A setting as a person would type it after --set; a text that would be read as something else is quoted."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError):
+        return value if value.isprintable() and value == value.strip() else json.dumps(value)
+    return json.dumps(value)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from hades_protocol.messages import Reference
 from hadesd.analysis import report_words as words
 from hadesd.analysis import transfer_plot
+from hadesd.analysis.again import commands
 from hadesd.analysis.material import Material
 from hadesd.analysis.material import versions as versions_of
 from hadesd.analysis.pictures import bodies, brax_viewer, curve, pairs, rollout
@@ -72,7 +73,7 @@ def page(material: Material, drawn: Report, recording: Recording | None, why_non
         "lineage": words.lineage(material),
         "events": words.events(material),
         **_transfer(material),
-        "commands": words.commands(material),
+        "commands": commands(material),
         "versions": versions_of(material),
         "problems": material.problems,
     }

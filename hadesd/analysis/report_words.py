@@ -1,15 +1,13 @@
 """The words, numbers and tables of a report."""
 
-import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from hades_protocol.errors import HadesError
-from hades_protocol.run_spec import RunSpec, build_spec
+from hades_protocol.run_spec import RunSpec
 from hades_protocol.settings import leaves
+from hadesd.analysis.again import base_of, differences, flat
 from hadesd.analysis.material import Material, as_json
 from hadesd.analysis.recording import Recording
-from hadesd.presets import resolve
 
 METHODS = {"hades-r": "HaDES-R", "hades-f": "HaDES-F", "es": "direct neuroevolution"}
 
@@ -154,49 +152,18 @@ def settings(material: Material) -> dict[str, Any]:
     """The settings that differ from the preset's first, then all: {'base': words, 'changed': [...], 'all': [...]}."""
     if material.spec is None:
         meta = material.dataset.meta if material.dataset else {}
-        flat = _flat({key: meta[key] for key in ("policy", "cloning", "evaluation", "seed") if key in meta})
+        said = _flat({key: meta[key] for key in ("policy", "cloning", "evaluation", "seed") if key in meta})
         known = leaves(RunSpec)
-        rows = [Setting(k, as_json(v), None, known[k].description if k in known else "") for k, v in flat.items()]
+        rows = [Setting(k, as_json(v), None, known[k].description if k in known else "") for k, v in said.items()]
         return {"base": "", "changed": [], "all": rows}
-    base, words = _base(material.spec)
-    theirs, ours = _flat_spec(base), _flat_spec(material.spec)
-    known = leaves(RunSpec)
+    base, words = base_of(material.spec)
+    theirs, known = flat(base), leaves(RunSpec)
+    changed = differences(base, material.spec)
     rows = [
-        Setting(
-            name,
-            as_json(value),
-            as_json(theirs.get(name)) if theirs.get(name) != value else None,
-            known[name].description,
-        )
-        for name, value in ours.items()
+        Setting(name, as_json(value), as_json(theirs[name]) if name in changed else None, known[name].description)
+        for name, value in flat(material.spec).items()
     ]
-    silent = ("env", "method", "preset")
-    changed = [row for row in rows if row.base is not None and row.name not in silent]
-    return {"base": words, "changed": changed, "all": rows}
-
-
-def _base(spec: RunSpec) -> tuple[RunSpec, str]:
-    """What the settings would be without --set, and a name for it."""
-    if spec.preset:
-        try:
-            base, _ = resolve(
-                env=spec.env, method=spec.method, preset=spec.preset, file_values=None, assignments=[], has_gpu=False
-            )
-        except HadesError:
-            pass  # a preset of another version: compare with the defaults
-        else:
-            return base, f"the preset {spec.preset}"
-    return build_spec({"env": spec.env, "method": spec.method}), "the defaults"
-
-
-def _flat_spec(spec: RunSpec) -> dict[str, Any]:
-    out = {}
-    for name in leaves(RunSpec):
-        value: Any = spec
-        for part in name.split("."):
-            value = getattr(value, part)
-        out[name] = value
-    return out
+    return {"base": words, "changed": [row for row in rows if row.name in changed], "all": rows}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -223,23 +190,6 @@ def events(material: Material) -> list[tuple[str, str, str]]:
         exact = "" if entry.get("bit_exact", True) else " (not bit-exact from here on)"
         out.append((str(entry.get("generation", "")), str(entry.get("what", "")), f"{entry.get('reason', '')}{exact}"))
     return out
-
-
-def commands(material: Material) -> list[str]:
-    """What to type to get the same again."""
-    if material.spec is None:
-        return [f"hadesd evaluate {shlex.quote(str(material.path))} --inits 10"] if material.entry else []
-    spec, known = material.spec, settings(material)
-    start = ["hadesd", "start", "--env", spec.env, "--method", spec.method]
-    if spec.preset:
-        start += ["--preset", spec.preset]
-    for row in known["changed"]:
-        start += ["--set", f"{row.name}={row.value}"]
-    out = [shlex.join(start)]
-    if material.dataset is not None:
-        file = f"{material.name}.npz"
-        out += [f"hadesd export {material.name} -o {file}", f"hadesd evaluate {file} --inits 10"]
-    return [*out, f"hadesd report {material.name} -o {material.name}.html"]
 
 
 TRANSFER_COLUMNS = {

@@ -58,7 +58,7 @@ def resolve(
         )
     asked["preset"] = name
     method_name = str(asked.get("method", DEFAULT_METHOD))
-    spec = build_spec(merge(_preset_values(str(name), entry, method_name, _asked_strategy(asked)), asked))
+    spec = build_spec(merge(preset_values(str(name), entry, method_name, _asked_strategy(asked)), asked))
     validation.check(spec)
     return spec, notes
 
@@ -73,7 +73,12 @@ def _asked_strategy(asked: Mapping[str, Any]) -> str | None:
     return str(evolution["strategy"])
 
 
-def _preset_values(name: str, entry: catalogue.Entry, method: str, strategy: str | None) -> dict[str, Any]:
+def preset_values(name: str, entry: catalogue.Entry, method: str, strategy: str | None) -> dict[str, Any]:
+    """What a preset says. strategy: the one that is asked for, in canonical spelling; None: the preset's own.
+
+    Raises:
+        UsageError: there is no such preset.
+    """
     out: dict[str, Any] = {}
     chain = _chain(name)
     for tables in chain:
