@@ -1,7 +1,7 @@
 """What the overview is drawn from: tails, columns that fit, GPUs."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -64,6 +64,8 @@ def test_a_cut_tail_grows_again_to_the_same(tail: Tail, at: int) -> None:
 
 
 @given(tails, st.integers(1, 40), st.integers(2, 8))
+@example(((0, 0.0), (1, 8.988465674311579e307), (2, 8.98846567431158e307)), 2, 2)
+@example(((0, 0.0), (1, 5e-324)), 2, 2)
 def test_a_sparkline_spans_its_steps(tail: Tail, width: int, steps: int) -> None:
     heights = levels(tail, width, steps)
     known = [height for height in heights if height is not None]

@@ -38,17 +38,15 @@ def levels(tail: Tail, width: int, steps: int) -> Sequence[int | None]:
     if not tail or width < 1:
         return [None] * max(0, width)
     per_column = -(-(tail[-1][0] - tail[0][0] + 1) // width)
-    sums = [(0.0, 0)] * width
+    columns = [(0.0, 0)] * width  # mean and number of its generations
     for generation, mean in tail:
         column = width - 1 - (tail[-1][0] - generation) // per_column
         if mean is not None and column >= 0:
-            total, count = sums[column]
-            sums[column] = (total + mean, count + 1)
-    means = [total / count if count else None for total, count in sums]
-    known = [mean for mean in means if mean is not None]
+            before, count = columns[column]
+            columns[column] = (before * (count / (count + 1)) + mean / (count + 1), count + 1)  # a sum may overflow
+    known = [mean for mean, count in columns if count]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    if not low < high:
-        return [None if mean is None else (steps - 1) // 2 for mean in means]
-    return [
-        None if mean is None else round((mean / 2 - low / 2) / (high / 2 - low / 2) * (steps - 1)) for mean in means
-    ]
+    span = high / 2 - low / 2
+    if not span > 0:
+        return [(steps - 1) // 2 if count else None for _, count in columns]
+    return [round((mean / 2 - low / 2) / span * (steps - 1)) if count else None for mean, count in columns]
