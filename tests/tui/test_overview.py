@@ -75,6 +75,12 @@ def test_a_sparkline_spans_its_steps(tail: Tail, width: int, steps: int) -> None
     assert len(table.sparkline(tail, width)) == width
 
 
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=1e-300), st.integers(1, 64), st.integers(1, 64))
+def test_what_does_not_change_has_no_noise(value: float, count: int, width: int) -> None:
+    tail = tuple((generation, value) for generation in range(count))
+    assert {level for level in levels(tail, width, 8) if level is not None} == {3}
+
+
 def test_a_sparkline_leaves_out_what_was_missed() -> None:
     tail = tail_of([a_generation(1, 1.0), a_generation(2, 2.0), a_generation(30, 3.0), a_generation(63, 4.0)])
     assert table.sparkline(tail, 64) == " ▁▃" + " " * 27 + "▆" + " " * 32 + "█"

@@ -7,6 +7,9 @@ from hades_protocol.messages import GenerationMetrics
 REACH = 64
 """Generations that a tail goes back."""
 
+SMALLER = 2.0**-8
+"""Of these a sum and a difference cannot overflow; a power of two, which rounds nothing."""
+
 Tail = tuple[tuple[int, float | None], ...]
 """(generation, mean fitness), ascending; at most REACH of them. A generation that was missed is not there."""
 
@@ -38,15 +41,19 @@ def levels(tail: Tail, width: int, steps: int) -> Sequence[int | None]:
     if not tail or width < 1:
         return [None] * max(0, width)
     per_column = -(-(tail[-1][0] - tail[0][0] + 1) // width)
-    columns = [(0.0, 0)] * width  # mean and number of its generations
+    columns: list[list[float]] = [[] for _ in range(width)]
     for generation, mean in tail:
         column = width - 1 - (tail[-1][0] - generation) // per_column
         if mean is not None and column >= 0:
-            before, count = columns[column]
-            columns[column] = (before * (count / (count + 1)) + mean / (count + 1), count + 1)  # a sum may overflow
-    known = [mean for mean, count in columns if count]
+            columns[column].append(mean * SMALLER)
+    means = [_mean(values) if values else None for values in columns]
+    known = [mean for mean in means if mean is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    span = high / 2 - low / 2
-    if not span > 0:
-        return [(steps - 1) // 2 if count else None for _, count in columns]
-    return [round((mean / 2 - low / 2) / span * (steps - 1)) if count else None for mean, count in columns]
+    if not low < high:
+        return [None if mean is None else (steps - 1) // 2 for mean in means]
+    return [None if mean is None else round((mean - low) / (high - low) * (steps - 1)) for mean in means]
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Their mean; of equal ones exactly that value, so that a level curve has no noise."""
+    return values[0] + sum(value - values[0] for value in values) / len(values)
