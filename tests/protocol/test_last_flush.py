@@ -22,13 +22,13 @@ def directory(tmp_path: Path) -> Path:
 
 
 def run(
-    command: list[str], directory: Path, out: int, err: int = subprocess.PIPE
+    command: list[str], directory: Path, out: int, err: int = subprocess.PIPE, **variables: str
 ) -> "subprocess.CompletedProcess[str]":
     """A command of this installation; standard output (and error) are the given descriptors."""
     return subprocess.run(
         [BIN / command[0], *command[1:]],
         cwd=directory,
-        env={**os.environ, "HADES_HOME": str(directory), "PYTHONUNBUFFERED": ""},
+        env={**os.environ, "HADES_HOME": str(directory), "PYTHONUNBUFFERED": "", **variables},
         stdout=out,
         stderr=err,
         text=True,
@@ -66,4 +66,14 @@ def test_a_full_disk_is_one_line(command: list[str], directory: Path) -> None:
     assert (done.returncode, done.stderr) == (
         1,
         f"{command[0]}: the output could not be written: No space left on device\n",
+    )
+
+
+@pytest.mark.parametrize("command", [["hadesd", "pairs", "big.npz"], ["hades-tui", "keys"]], ids=" ".join)
+def test_a_full_disk_in_the_middle_is_one_line_too(command: list[str], directory: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = run(command, directory, full.fileno(), PYTHONUNBUFFERED="1")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"{command[0]}: No space left on device: make room, then try again\n",
     )

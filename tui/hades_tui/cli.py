@@ -1,6 +1,7 @@
 """`hades-tui`: the command line of the screen. Everything heavy is imported where it is needed."""
 
 import argparse
+import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:  # the reader of --once has seen enough
         return ExitCode.OK
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"hades-tui: {error.strerror or error}: make room, then try again", file=sys.stderr)
+        return ExitCode.RUN_FAILED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     finally:
