@@ -60,9 +60,7 @@ def watch_group(paths: Paths, group: str) -> Iterator[Runs]:
 
 
 def _means_something(kind: type[commands.Mutation], run: RunSummary) -> bool:
-    if kind is commands.Pause and run.state == S.PAUSED:
-        return bool(run.reason)  # it waits for room on a disk, and would go on by itself
-    return run.state in MEANINGFUL[kind]
+    return run.state in MEANINGFUL[kind] or (kind is commands.Pause and run.waits_for_room)
 
 
 def change(client: ControlClient, kind: type[commands.Mutation], group: str) -> Runs:
@@ -84,6 +82,8 @@ def change(client: ControlClient, kind: type[commands.Mutation], group: str) -> 
             done.append(client.request(kind, run=run.id))
         except WrongStateError as error:  # it ended meanwhile
             say(str(error))
+    if not done:
+        raise WrongStateError(f"group {group} is {counted(ask(client, group))}: nothing was done")
     return tuple(done)
 
 

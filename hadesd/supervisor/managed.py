@@ -115,6 +115,7 @@ def summarise(managed: Managed) -> RunSummary:
         group=managed.record.group,
         priority=run.priority,
         note=managed.record.note,
+        waits_for_room=run.out_of_room,
         gpus=tuple(gpu.index for gpu in managed.gpus) if run.state in WITH_WORKER else (),
     )
 

@@ -56,6 +56,8 @@ def carry(
         state = _resize(spec, then, problem, mesh, chunk, state)
     if then.evolution.sigma != spec.evolution.sigma:
         state = _rescale(state, spec.evolution.sigma / then.evolution.sigma)
+    if then.evolution.parameters != spec.evolution.parameters:
+        state = _with_rate_of_std(problem, state)
     changed = [f"{name} {of(then)} → {of(spec)}" for name, of in SIZES if of(then) != of(spec)]
     return state, ", ".join(changed)
 
@@ -105,6 +107,15 @@ def _as_then(spec: RunSpec, then: RunSpec) -> RunSpec:
         dataset=replace(spec.dataset, pairs=pairs),
         evolution=replace(spec.evolution, population=population),
     )
+
+
+def _with_rate_of_std(problem: Problem, state: EvolutionState) -> EvolutionState:
+    """SNES and xNES keep one of their parameters, a constant, in the state: it becomes that of the settings of now."""
+    now = getattr(problem.strategy.params, "lr_std_init", None)
+    then = getattr(state.strategy, "lr_std", None)
+    if now is None or then is None:
+        return state
+    return state._replace(strategy=state.strategy.replace(lr_std=np.asarray(now, then.dtype)))
 
 
 def _rescale(state: EvolutionState, factor: float) -> EvolutionState:

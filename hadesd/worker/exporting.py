@@ -1,5 +1,6 @@
 """The mean dataset of a kept generation, out of its checkpoint."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -26,7 +27,7 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
         listed = ", ".join(map(str, kept[-12:])) or "none yet"
         raise NotFoundError(f"run {directory.name} keeps no checkpoint of generation {generation}; kept: {listed}")
     then = settings_then(read_manifest(steps / str(generation)), spec)
-    problem, mean = build.build(then)
+    problem, mean = build.build(replace(then, images=spec.images))  # where the images are by now
     if problem.layout is None:
         raise UsageError(f"run {directory.name} is direct neuroevolution (es): it evolves a policy and has no dataset")
     like = jax.eval_shape(lambda: init_state(problem, mean))

@@ -133,7 +133,7 @@ class Runner:
         """Compare this process with the one that wrote the checkpoint; the differences that end bit-exactness."""
         # The chunk that fitted the memory before is the one to go on with: another one may round differently.
         written = Execution.of_manifest(manifest, self.execution)
-        self.execution = replace(self.execution, chunk=self._chunk(manifest, written.chunk))
+        self.execution = replace(self.execution, chunk=self._chunk(manifest, written))
         differences = self.execution.differences(written) + version_differences(manifest)
         text = "; ".join(differences) or f"resumed after generation {generation}"
         records.record_seam(self.directory, generation, "resume", text, bit_exact=not differences)
@@ -142,14 +142,14 @@ class Runner:
     def _shape(self, manifest: dict[str, Any]) -> EvolutionState:
         return carrying.shape_of(self.spec, carrying.settings_then(manifest, self.spec), self.problem, self.mean)
 
-    def _chunk(self, manifest: dict[str, Any], written: int) -> int:
-        """The chunk to go on with: that of the checkpoint, or where the population is another one, what fits it."""
-        then = carrying.settings_then(manifest, self.spec)
-        if then.evolution.population == self.spec.evolution.population:
-            return written
-        own = self.execution
-        halved = written < build.initial_chunk(then, own.devices, own.platform)
-        return min(written, own.chunk) if halved else own.chunk
+    def _chunk(self, manifest: dict[str, Any], written: Execution) -> int:
+        """The chunk to go on with: that of the checkpoint, or where it was made for something else, what fits now."""
+        then, own = carrying.settings_then(manifest, self.spec), self.execution
+        sizes = [(s.evolution.population, s.resources.chunk) for s in (then, self.spec)]
+        if sizes[0] == sizes[1] and (written.devices, written.platform) == (own.devices, own.platform):
+            return written.chunk
+        halved = written.chunk < build.initial_chunk(then, written.devices, written.platform)
+        return min(written.chunk, own.chunk) if halved and written.platform == own.platform else own.chunk
 
     def _carry(self, manifest: dict[str, Any], generation: int, state: EvolutionState) -> tuple[EvolutionState, bool]:
         """The state for today's settings, and whether it was resized for them."""

@@ -88,6 +88,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     gpus: tuple[int, ...] = ()  # indices of the GPUs it computes on; since protocol 1.2
     group: str = ""  # runs that were made together, by `hadesd sweep` say; decides nothing that is computed
     note: str = ""  # what people wrote about it; since protocol 1.3
+    waits_for_room: bool = False  # paused by the daemon until a disk has room, then it goes on; since protocol 1.3
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):

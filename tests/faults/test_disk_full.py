@@ -157,6 +157,7 @@ def test_a_queued_run_whose_worker_has_no_room_for_its_log_waits_for_room(
         f"no room on {small_home.paths.runs / second} (no further file can be made on it): no worker was started; "
         "the run goes on by itself when there is room"
     )
+    assert waiting.waits_for_room
     small_disk.allow_files(100_000)
     until(lambda: small_home.show(second).state != S.PAUSED, "it goes on by itself")
     small_home.ask(commands.Cancel, run=first)

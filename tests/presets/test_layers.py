@@ -2,7 +2,7 @@ import pytest
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import spec_to_dict
-from hadesd import catalogue
+from hadesd import catalogue, strategy_table
 from hadesd.presets import available, resolve
 
 
@@ -101,6 +101,15 @@ def test_another_strategy_brings_its_own_steps_along():
     own, _ = ask(preset="cpu", assignments=[("evolution.strategy", "SNES"), ("evolution.learning_rate", 0.5)])
     assert own.evolution.learning_rate == 0.5
     assert ask(preset="cpu", assignments=[("evolution.strategy", "Open_ES")])[0] == ask(preset="cpu")[0]
+
+
+@pytest.mark.parametrize("env", ["Breakout-MinAtar", "CartPole-v1", "hopper"])
+@pytest.mark.parametrize("preset", ["published", "cpu"])
+def test_a_learning_rate_of_adam_is_never_that_of_another_kind_of_step(env, preset):
+    for entry in strategy_table.STRATEGIES.values():
+        if entry.optimizer == "adam":
+            spec, _ = ask(env=env, preset=preset, assignments=[("evolution.strategy", entry.key)])
+            assert spec.evolution.learning_rate <= 0.05, f"{entry.key} with the preset {preset} on {env}"
 
 
 def test_a_strategy_and_its_parameters_are_checked_before_anything_starts():

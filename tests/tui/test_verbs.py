@@ -68,12 +68,12 @@ def test_where_it_makes_sense_nothing_is_in_the_way(verb: Verb, state: RunState)
 @pytest.mark.parametrize("verb", [PAUSE, CANCEL])
 def test_a_run_that_would_come_back_by_itself_can_be_held(verb: Verb) -> None:
     """It gives way, gets another size, or waits for room on a disk."""
-    for seen in (model(RunState.STOPPING), model(RunState.PAUSED, reason="no room on /data")):
+    for seen in (model(RunState.STOPPING), model(RunState.PAUSED, waits_for_room=True)):
         assert refused(verb, seen, readonly=False) == ""
-    waiting, leaving = a_run(state=RunState.PAUSED, reason="no room"), a_run(state=RunState.STOPPING)
+    waiting, leaving = a_run(state=RunState.PAUSED), a_run(state=RunState.STOPPING)
     assert "does not go on by itself" in PAUSE.will(waiting)
     assert "does not come back by itself" in PAUSE.will(leaving)
-    assert "there is nothing to pause" in refused(PAUSE, model(RunState.PAUSED), readonly=False)
+    assert "there is nothing to pause" in refused(PAUSE, model(RunState.PAUSED, reason="killed"), readonly=False)
 
 
 @given(verbs, states, states)

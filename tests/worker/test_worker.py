@@ -114,6 +114,8 @@ def test_another_number_of_devices_is_allowed_and_marked(tmp_path):
     seams = [json.loads(line) for line in (directory / "seams.jsonl").read_text().splitlines()]
     assert not seams[-1]["bit_exact"]
     assert "devices 2 -> 1" in seams[-1]["text"]
+    chunk = checkpoints.read_manifest(directory / "checkpoints/40")["chunk"]
+    assert chunk == 8, "all of the population at once on the one device, not two halves one after the other"
 
 
 def test_settings_that_the_environment_does_not_admit_end_it_with_a_reason(tmp_path):

@@ -32,7 +32,7 @@ class Verb(msgspec.Struct, frozen=True):
 
     def refusal(self, run: RunSummary) -> str:
         """Why the verb means nothing for this run; empty where it does."""
-        if run.state not in self.states and not (self.kind is commands.Pause and _waits_for_room(run)):
+        if run.state not in self.states and not (self.kind is commands.Pause and run.waits_for_room):
             return self.nothing.format(run=run.id, state=run.state.value, verb=self.name)
         if self.kind in NEED_A_COMMIT and run.generation == 0:
             return f"{run.id} has committed no generation yet: there is nothing to {self.name}"
@@ -45,14 +45,9 @@ NEED_A_COMMIT = (commands.Fork, commands.Export, commands.Evaluate)
 NEED_PAIRS = (commands.Export, commands.Evaluate)
 
 
-def _waits_for_room(run: RunSummary) -> bool:
-    """Whether the daemon paused it, to go on by itself: a run that a person paused waits for no reason."""
-    return run.state is S.PAUSED and bool(run.reason)
-
-
 def _will_pause(run: RunSummary) -> str:
     if run.state is S.PAUSED:
-        return "It does not go on by itself when what it waits for is there, but when it is resumed."
+        return "It does not go on by itself when the disk has room again, but when it is resumed."
     if run.state is S.STOPPING:
         return "It does not come back by itself: once its worker has committed and gone, it waits until it is resumed."
     if run.state is S.QUEUED:

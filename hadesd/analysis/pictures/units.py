@@ -8,6 +8,9 @@ from hadesd.analysis.datasets import DatasetFile
 from hadesd.catalogue import Entry
 from hadesd.distill.normalise import EPSILON, UNSEEN_VARIANCE
 
+NEAR = 1e-5
+"""How far from a constant its running mean may end."""
+
 
 @dataclass(frozen=True)
 class Constants:
@@ -51,7 +54,9 @@ class Pairs:
         if self.constants is None:
             return np.zeros(self.seen.shape[1:], bool)
         variance, mean = self.constants.variance, self.constants.mean
-        return np.asarray((variance < UNSEEN_VARIANCE) | ((variance == 1.0) & np.isin(mean, (0.0, 1.0))))
+        # Running means of float32 end a little below a constant 1.
+        constant = (np.abs(mean) < NEAR) | (np.abs(mean - 1.0) < NEAR)
+        return np.asarray((variance < UNSEEN_VARIANCE) | ((variance == 1.0) & constant))
 
 
 def constants_of(dataset: DatasetFile, shape: tuple[int, ...]) -> Constants | None:

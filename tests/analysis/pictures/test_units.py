@@ -1,7 +1,9 @@
 """Pairs in natural units."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from hypothesis import given, settings
@@ -53,3 +55,22 @@ def test_entries_that_never_vary_in_the_game_are_known():
     pairs = in_natural_units(file, ENTRY, "fixed", constants_of(file, (4,)))
     assert pairs.never_varies.tolist() == [True, False, True, False]
     assert "carries" in pairs.caption
+
+
+def test_entries_that_measuring_found_constant_are_known():
+    """In float32 the running mean of a constant 1 ends a little below it."""
+
+    def observation(count):
+        return jnp.array([0.0, 1.0, 0.5, 0.0]).at[3].set(count % 2)
+
+    env = SimpleNamespace(
+        observation=(4,),
+        discrete=True,
+        actions=2,
+        reset=lambda key: (0, observation(0)),
+        step=lambda key, count, action: (count + 1, observation(count), 0.0, False),
+    )
+    found = normalise.measure(env, jax.random.key(0))
+    file = dataset(np.ones((1, 4)), obs_mean=np.asarray(found.mean), obs_var=np.asarray(found.variance))
+    pairs = in_natural_units(file, ENTRY, "fixed", constants_of(file, (4,)))
+    assert pairs.never_varies.tolist() == [True, True, False, False]
