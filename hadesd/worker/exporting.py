@@ -1,9 +1,9 @@
 """The mean dataset of a kept generation, out of its checkpoint."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import jax
+from msgspec.structs import replace
 
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import RunSpec

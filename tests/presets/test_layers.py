@@ -3,7 +3,7 @@ import pytest
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import spec_to_dict
 from hadesd import catalogue, strategy_table
-from hadesd.presets import available, resolve
+from hadesd.presets import available, preset_values, resolve
 
 
 def ask(**given):
@@ -108,8 +108,8 @@ def test_another_strategy_brings_its_own_steps_along():
 def test_a_learning_rate_of_adam_is_never_that_of_another_kind_of_step(env, preset):
     for entry in strategy_table.STRATEGIES.values():
         if entry.optimizer == "adam":
-            spec, _ = ask(env=env, preset=preset, assignments=[("evolution.strategy", entry.key)])
-            assert spec.evolution.learning_rate <= 0.05, f"{entry.key} with the preset {preset} on {env}"
+            values = preset_values(preset, catalogue.find(env), "hades-r", entry.key)
+            assert values["evolution"]["learning_rate"] <= 0.05, f"{entry.key} with the preset {preset} on {env}"
 
 
 def test_a_strategy_and_its_parameters_are_checked_before_anything_starts():
