@@ -48,7 +48,8 @@ def has_ended(pid: int) -> bool:
         return True
 
 
-KEEP = "cat >> told; echo >> told"
+KEEP = """line=$(cat); printf '%s\\n' "$line" >> told"""
+"""In one write: hooks of several runs may run side by side."""
 
 
 def test_a_hook_is_told_what_happened(home: Home) -> None:
