@@ -13,7 +13,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.run_state import ENDED, WITH_WORKER, RunState
 from hadesd.cli.follow import ProgressLine
 from hadesd.cli.output import duration, say
-from hadesd.cli.watching import OUTCOMES, poll
+from hadesd.cli.watching import OUTCOMES, Limit, poll
 
 S = RunState
 
@@ -54,9 +54,9 @@ def ask(client: ControlClient, group: str) -> Runs:
     return members(snapshot.runs, group)
 
 
-def watch_group(paths: Paths, group: str) -> Iterator[Runs]:
+def watch_group(paths: Paths, group: str, limit: Limit[Runs] | None = None) -> Iterator[Runs]:
     """The group's runs, again and again (hadesd.cli.watching.poll)."""
-    return poll(paths, lambda client, _: ask(client, group), lambda _: f"group {group}")
+    return poll(paths, lambda client, _: ask(client, group), lambda _: f"group {group}", limit=limit)
 
 
 def _means_something(kind: type[commands.Mutation], run: RunSummary) -> bool:

@@ -8,7 +8,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb, positive_seconds
-from hadesd.cli.watching import OUTCOMES, Limit, poll, watch
+from hadesd.cli.watching import OUTCOMES, Limit, watch
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _wait_for_group(group: str, deadline: float | None, args: argparse.Namespace) -> int:
     """The end of all runs of a group; the exit code is that of the worst."""
-    from hadesd.cli.groups import Runs, ask, counted, have_ended, outcome
+    from hadesd.cli.groups import Runs, counted, have_ended, outcome, watch_group
 
     def late(seen: Runs | None) -> str:
         text = f"group {group} has not ended within {args.timeout:g} s"
@@ -59,7 +59,7 @@ def _wait_for_group(group: str, deadline: float | None, args: argparse.Namespace
 
     said = False
     limit: Limit[Runs] | None = None if deadline is None else Limit(deadline, late)
-    for runs in poll(Paths(), lambda client, _: ask(client, group), lambda _: f"group {group}", limit=limit):
+    for runs in watch_group(Paths(), group, limit):
         if have_ended(runs):
             say(f"{group}: {counted(runs)}")
             if args.json:
@@ -68,7 +68,7 @@ def _wait_for_group(group: str, deadline: float | None, args: argparse.Namespace
         if not said:
             said = True
             say(f"waiting for {group}: {counted(runs)}; Ctrl-C leaves it alone")
-    raise AssertionError("poll() has no end")
+    raise AssertionError("watch_group() has no end")
 
 
 def _report(summary: RunSummary, as_json: bool) -> int:
