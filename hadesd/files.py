@@ -43,16 +43,16 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 
 def sync_file(path: Path) -> None:
     """Make what was written to a file durable."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    _sync(path, os.O_RDONLY)
 
 
 def sync_directory(directory: Path) -> None:
     """Make renames in a directory durable."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(directory, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    fd = os.open(path, flags)
     try:
         os.fsync(fd)
     finally:

@@ -1,12 +1,12 @@
 """How every verb ends that cannot do what was asked: one line on stderr and a documented exit code."""
 
-import errno
 import os
 import sys
 import time
 
 from hades_protocol.errors import ExitCode, HadesError
 from hades_protocol.last_flush import flush_output
+from hadesd.disk import FULL
 
 
 class Abandoned(KeyboardInterrupt):
@@ -27,7 +27,7 @@ def tell_error(error: Exception | KeyboardInterrupt) -> int:
         return error.exit_code
     if isinstance(error, BrokenPipeError):  # the reader of our output has seen enough
         return ExitCode.OK
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in FULL:
         print(f"hadesd: {error.strerror or error}: make room, then try again", file=sys.stderr)
         return ExitCode.RUN_FAILED
     print(f"hadesd: internal error: {type(error).__name__}: {_note(error)}", file=sys.stderr)
