@@ -7,6 +7,8 @@ import sys
 import tempfile
 import time
 
+from benchmarks.record import record
+
 ROUNDS = 15
 
 
@@ -24,6 +26,7 @@ def main() -> int:
         finally:
             daemon.terminate()
             daemon.wait(30)
+    record("start_up", {"hadesd status": status, "python -c pass": python, "rounds": ROUNDS})
     print(f"start-up: hadesd status {status * 1e3:.0f} ms, python -c pass {python * 1e3:.0f} ms (median of {ROUNDS})")
     return 0
 

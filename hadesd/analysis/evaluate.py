@@ -92,6 +92,7 @@ def train_and_judge(
     first = arenas[0].env
     policy, c = build.policy_of(spec, first), spec.cloning
     optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
+    native = build.cloning_of(spec) == "native"
     root = jax.random.key(seed)
     mesh = make_mesh(0)
     on_cpu = mesh.devices.flat[0].platform == "cpu"
@@ -106,7 +107,7 @@ def train_and_judge(
     def one(common: Any, item: tuple[policies.Params, jax.Array]) -> list[rollout.Outcome]:
         states, actions, constants = common
         params, key = item
-        trained, _ = cloning.clone(policy, params, states, actions, optimizer, c.epochs)
+        trained, _ = cloning.clone(policy, params, states, actions, optimizer, c.epochs, native=native)
         return [judge(arena, own, trained, key) for arena, own in zip(arenas, constants, strict=True)]
 
     @jax.jit

@@ -132,7 +132,7 @@ def _sem(values: np.ndarray) -> float:
 
 
 def _arena(merged: DatasetFile, task: Task) -> Arena:
-    env = build.environment_of(task.spec)
+    env = build.environment_of(task.spec, "vmap")
     fitting.fit(task.part, env)
     padded = PaddedEnvironment(env, merged.states.shape[1:], merged.actions.shape[1])
     constants = padded.pad(fitting.constants(task.part, task.spec, env))

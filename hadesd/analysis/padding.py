@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from hadesd.distill.environments.base import Environment
+from hadesd.distill.environments.base import VMAP, Environment
 from hadesd.distill.normalise import Statistics
 from hadesd.distill.policies import Params
 
@@ -17,6 +17,8 @@ class PaddedEnvironment:
     `actions` is what a policy for it must put out, as many as the largest of the environments that it serves;
     `Cut` makes of them what this environment takes.
     """
+
+    form = VMAP
 
     def __init__(self, env: Environment, observation: tuple[int, ...], actions: int) -> None:
         self._env = env

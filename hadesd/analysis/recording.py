@@ -61,7 +61,7 @@ def record(dataset: DatasetFile, spec: RunSpec, seed: int, steps: int | None = N
     Raises:
         UsageError: the arrays do not fit the environment, or constants for fixed normalisation are missing.
     """
-    env = build.environment_of(spec)
+    env = build.environment_of(spec, "vmap")  # every state is kept
     states, actions = fitting.fit(dataset, env)
     constants = fitting.constants(dataset, spec, env)
     policy, c = build.policy_of(spec, env), spec.cloning

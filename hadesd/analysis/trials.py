@@ -143,7 +143,7 @@ class Trials:
             (states, actions, constants), activation, optimizer, rate, epochs = common
             params, key = item
             policy: Any = Switched(alternatives, activation)
-            chosen = [cloning.make_optimizer(name, rate, clip) for name in optimizers]
+            chosen = [cloning.make_optimizer(name, rate, clip).transformation for name in optimizers]
             train = switched_optimizer(optimizer, chosen) if len(chosen) > 1 else chosen[0]
             trained = clone(policy, params, states, actions, train, epochs)
             judge = jax.vmap(lambda k: rollout.evaluate(self._env, policy, trained, constants, k, self._evaluation))

@@ -28,7 +28,16 @@ PROBE_SECONDS = 60.0
 
 PROBE = """\
 import json, jax
-print(json.dumps({"devices": [str(d) for d in jax.devices()], "platform": jax.default_backend()}))
+from hadesd.native import machine_code, xla_ffi
+lacking = machine_code.unavailable()
+if not lacking:
+    try:
+        xla_ffi.api_version()
+    except machine_code.NativeError as error:
+        lacking = str(error)
+target = "" if lacking else machine_code.target()
+print(json.dumps({"devices": [str(d) for d in jax.devices()], "platform": jax.default_backend(),
+                  "lacking": lacking, "target": target}))
 """
 
 
@@ -63,7 +72,7 @@ def all_checks(paths: Paths, environ: dict[str, str], probe_jax: bool) -> Iterat
     yield ok("cpu", f"{usable_cores()} usable cores of {os.cpu_count()}")
     yield check_gpus(environ)
     if probe_jax:
-        yield check_jax(environ)
+        yield from check_jax(environ)
 
 
 def check_python() -> Finding:
@@ -168,18 +177,26 @@ def check_gpus(environ: dict[str, str]) -> Finding:
     return ok("gpu", names)
 
 
-def check_jax(environ: dict[str, str]) -> Finding:
-    """Import JAX in a process of its own and list its devices."""
+def check_jax(environ: dict[str, str]) -> Iterator[Finding]:
+    """Import JAX in a process of its own, list its devices, and say how CPUs compute the physics."""
     if missing_packages():
-        return Finding(name="jax", level="note", text="not tried: its packages are not installed")
+        yield Finding(name="jax", level="note", text="not tried: its packages are not installed")
+        return
     try:
         done = subprocess.run(
             [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=PROBE_SECONDS, env=environ, cwd="/"
         )
     except subprocess.TimeoutExpired:
-        return problem("jax", f"did not start within {PROBE_SECONDS:.0f} s", "is the GPU's driver stuck?")
+        yield problem("jax", f"did not start within {PROBE_SECONDS:.0f} s", "is the GPU's driver stuck?")
+        return
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        return problem("jax", f"cannot start (status {done.returncode}): {last}", "reinstall 'hades-distil[daemon]'")
+        yield problem("jax", f"cannot start (status {done.returncode}): {last}", "reinstall 'hades-distil[daemon]'")
+        return
     found = json.loads(done.stdout.splitlines()[-1])
-    return ok("jax", f"{found['platform']}: {', '.join(found['devices'])}")
+    yield ok("jax", f"{found['platform']}: {', '.join(found['devices'])}")
+    if found["lacking"]:
+        text = f"no machine code for CPUs, runs there are many times slower: {found['lacking']}"
+        yield Finding(name="physics", level="note", text=text)
+    else:
+        yield ok("physics", f"machine code on CPUs ({' '.join(found['target'].split()[:3])})")

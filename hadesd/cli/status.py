@@ -80,6 +80,7 @@ def _details(shown: replies.ShowResult) -> str:
     lines += [f"note         {shown.run.note}"] if shown.run.note else []
     lines += [f"directory    {shown.run.directory}"]
     lines += [f"checkpoints  {_checkpoints(shown.checkpoints)}"] if shown.checkpoints.generations else []
+    lines += [f"computed by  {shown.checkpoints.execution}"] if shown.checkpoints.execution else []
     lines += [f"worker       {shown.run.worker_pid}, {shown.run.phase}"] if shown.run.worker_pid else []
     lines += [f"restarts     {shown.run.restarts}"] if shown.run.restarts else []
     for seam in shown.seams[-10:]:

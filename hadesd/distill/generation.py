@@ -5,6 +5,7 @@ fold_in(root key, generation) and nothing else, so that a run that was interrupt
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -147,15 +148,39 @@ def compile_step(
     return step
 
 
-def compile_mean_evaluation(problem: Problem, mesh: Mesh) -> Callable[[EvolutionState], jax.Array]:
-    """`evaluate_mean`, jitted for a mesh: state -> float32 [inits, groups], padding cut off."""
-    everywhere = NamedSharding(mesh, PartitionSpec())
-    program = jax.jit(
-        lambda state, givens: evaluate_mean(problem, mesh, state, givens),
-        in_shardings=everywhere,
-        out_shardings=NamedSharding(mesh, PartitionSpec(AXIS)),
-    )
-    givens = jax.device_put(problem.givens, everywhere)
-    single = problem.layout is None or problem.givens.fixed_init is not None
-    count = 1 if single else problem.mean_inits
-    return lambda state: jax.device_get(program(state, givens))[:count]
+class MeanEvaluation:
+    """`evaluate_mean`, compiled for a mesh: state -> float32 [inits, groups], padding cut off.
+
+    It is first needed in the middle of a run: `prepare` compiles it on a thread of its own before that.
+    """
+
+    def __init__(self, problem: Problem, mesh: Mesh) -> None:
+        everywhere = NamedSharding(mesh, PartitionSpec())
+        self._program = jax.jit(
+            lambda state, givens: evaluate_mean(problem, mesh, state, givens),
+            in_shardings=everywhere,
+            out_shardings=NamedSharding(mesh, PartitionSpec(AXIS)),
+        )
+        self._givens = jax.device_put(problem.givens, everywhere)
+        single = problem.layout is None or problem.givens.fixed_init is not None
+        self._count = 1 if single else problem.mean_inits
+        self._compiled: Future[Callable[[EvolutionState, Givens], jax.Array]] | None = None
+
+    def prepare(self, state: EvolutionState) -> None:
+        """Begin to compile it for states like this one."""
+        if self._compiled is not None:
+            return
+        like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state)
+        executor = ThreadPoolExecutor(1, "compile mean evaluation")
+        self._compiled = executor.submit(lambda: self._program.lower(like, self._givens).compile())
+        executor.shutdown(wait=False)
+
+    def __call__(self, state: EvolutionState) -> jax.Array:
+        """Evaluate, as soon as the program is there.
+
+        Raises:
+            JaxRuntimeError: the device's memory cannot hold it.
+        """
+        self.prepare(state)
+        assert self._compiled is not None
+        return jax.device_get(self._compiled.result()(state, self._givens))[: self._count]

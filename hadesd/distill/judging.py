@@ -79,7 +79,9 @@ def _train(
     assert problem.layout is not None
     assert problem.optimizer is not None
     states, targets = problem.layout.unflatten(candidate)
-    trained, _ = cloning.clone(policy, params, states, targets, problem.optimizer, problem.epochs, rate_factor, weights)
+    trained, _ = cloning.clone(
+        policy, params, states, targets, problem.optimizer, problem.epochs, rate_factor, weights, problem.native_cloning
+    )
     return trained
 
 

@@ -5,7 +5,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from hadesd.distill import native_rollout
 from hadesd.distill.environments.base import Environment
+from hadesd.physics.program import EnvironmentProgram
 
 EPSILON = 1e-8
 INITIAL_COUNT = 1e-4
@@ -26,6 +28,11 @@ class Statistics(NamedTuple):
 def unit(observation: tuple[int, ...]) -> Statistics:
     """Before anything was seen: mean 0, variance 1, count 1e-4 (as published)."""
     return Statistics(jnp.zeros(observation), jnp.ones(observation), jnp.float32(INITIAL_COUNT))
+
+
+def neutral(observation: tuple[int, ...]) -> Statistics:
+    """Constants with which `apply` changes nothing."""
+    return unit(observation)._replace(variance=jnp.full(observation, 1.0 - EPSILON))
 
 
 def update(statistics: Statistics, batch: jax.Array) -> Statistics:
@@ -52,6 +59,8 @@ def measure(env: Environment, key: jax.Array) -> Statistics:
     An entry that never varied gets variance 1: with its own (zero) it would explode by 10^4 the first time
     that it does vary.
     """
+    if env.form.program is not None:
+        return _usable(_measure_native(env, env.form.program, key))
     key_reset, key_steps = jax.random.split(key)
     states, first = jax.vmap(env.reset)(jax.random.split(key_reset, MEASURE_ENVIRONMENTS))
 
@@ -68,4 +77,30 @@ def measure(env: Environment, key: jax.Array) -> Statistics:
 
     start = (states, update(unit(env.observation), first))
     (_, found), _ = jax.lax.scan(step, start, jax.random.split(key_steps, MEASURE_STEPS))
+    return _usable(found)
+
+
+def _usable(found: Statistics) -> Statistics:
     return found._replace(variance=jnp.where(found.variance < UNSEEN_VARIANCE, 1.0, found.variance))
+
+
+def _measure_native(env: Environment, program: EnvironmentProgram, key: jax.Array) -> Statistics:
+    """The same environments, actions and observations, in machine code."""
+    key_reset, key_steps = jax.random.split(key)
+    pairs = jax.vmap(jax.random.split)(jax.random.split(key_steps, MEASURE_STEPS))
+    if env.discrete:
+        draw = lambda k: jax.random.randint(k, (MEASURE_ENVIRONMENTS, 1), 0, env.actions).astype(jnp.float32)  # noqa: E731
+    else:
+        draw = lambda k: jax.random.uniform(k, (MEASURE_ENVIRONMENTS, env.actions), minval=-1.0, maxval=1.0)  # noqa: E731
+    actions = jax.vmap(draw)(pairs[:, 0]).transpose(1, 0, 2)
+    start = unit(env.observation)
+    counts = native_rollout.follow(
+        program,
+        jax.random.split(key_reset, MEASURE_ENVIRONMENTS),
+        actions,
+        lambda: jax.vmap(lambda k: jax.random.split(k, MEASURE_ENVIRONMENTS))(pairs[:, 1]).T,
+        start.mean,
+        start.variance,
+    )
+    shape = env.observation
+    return Statistics(counts.mean[0].reshape(shape), counts.variance[0].reshape(shape), counts.weight[0])

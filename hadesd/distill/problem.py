@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
-import optax
 
 from hadesd.distill.dataset import Layout
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.normalise import Statistics
+from hadesd.distill.optimizer import Optimizer
 from hadesd.distill.policies import CNN, MLP, Params
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.strategies import Strategy
@@ -60,6 +60,7 @@ class Problem:
 
     layout: None for direct neuroevolution, where a candidate is the policy's flat parameters.
     unflatten: flat vector -> parameters, for direct neuroevolution.
+    native_cloning: whether policies are trained in machine code, where that is possible.
     alternatives: the policy with each of ACTIVATIONS, where `variation` is set.
     mean_inits, mean_groups: fresh initialisations, and groups of E environments for each, of evaluate_mean.
     """
@@ -72,12 +73,13 @@ class Problem:
     inits: int
     seed: int
     layout: Layout | None
-    optimizer: optax.GradientTransformation | None
+    optimizer: Optimizer | None
     epochs: int
     givens: Givens
     unflatten: Callable[[jax.Array], Params] | None
     mean_inits: int
     mean_groups: int
+    native_cloning: bool = False
     variation: Variation | None = None
     alternatives: tuple[MLP | CNN, ...] = ()
 

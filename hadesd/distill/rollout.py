@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from hadesd.distill import normalise, policies
+from hadesd.distill import native_rollout, normalise, policies
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.policies import Params, Policy
+from hadesd.distill.policies import MLP, Params, Policy
+from hadesd.physics.program import EnvironmentProgram
 
 
 class Outcome(NamedTuple):
@@ -52,6 +53,8 @@ def evaluate(
     collected so far: scoring it 0, as the published code did, reads 0 for a game that outlasts T (Freeway).
     `constants` are used where normalisation is fixed; `running` starts from nothing in every evaluation.
     """
+    if env.form.program is not None and native_rollout.supports(policy):
+        return _evaluate_native(env.form.program, policy, params, constants, key, setting)
     key_reset, key_steps = jax.random.split(key)
     states, first = jax.vmap(env.reset)(jax.random.split(key_reset, setting.environments))
     statistics = constants if setting.normalisation == "fixed" else normalise.unit(env.observation)
@@ -83,6 +86,16 @@ def evaluate(
     start = (states, first, statistics, _Tally(zeros, zeros, zeros.astype(jnp.int32)))
     (_, _, _, tally), _ = jax.lax.scan(step, start, jnp.arange(setting.steps))
     return _score(tally)
+
+
+def _evaluate_native(
+    program: EnvironmentProgram, policy: MLP, params: Params, constants: Statistics, key: jax.Array, setting: Evaluation
+) -> Outcome:
+    statistics = constants if setting.normalisation == "fixed" else normalise.unit((program.observation,))
+    if setting.normalisation == "none":
+        statistics = normalise.neutral((program.observation,))
+    counts = native_rollout.evaluate(program, policy, params, statistics.mean, statistics.variance, key, setting)
+    return _score(_Tally(counts.running[0], counts.completed[0], counts.episodes[0]))
 
 
 def _score(tally: _Tally) -> Outcome:

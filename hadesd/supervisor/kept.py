@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from hades_protocol.errors import NotFoundError
 from hades_protocol.messages import Checkpoints, DatasetSnapshot
 from hades_protocol.run_spec import Checkpoints as Retention
-from hadesd.steps import BAD, CHECKPOINTS, DATASET, MANIFEST
+from hadesd.steps import BAD, CHECKPOINTS, DATASET, MANIFEST, read_manifest
 from hadesd.supervisor.datasets import read_file
 
 LISTED = 12
@@ -49,6 +49,7 @@ class Kept:
             verified_generation=verified["generation"] if verified else None,
             verified_at=verified["at"] if verified else None,
             damaged=damaged,
+            execution=_execution(self._directory / str(generations[-1])) if generations else "",
         )
 
     def dataset(self, run: str, generation: int) -> DatasetSnapshot:
@@ -102,6 +103,18 @@ def _measure(directory: Path, inode: int) -> _Step | None:
     except OSError:
         return None
     return _Step(inode, size, (directory / DATASET).exists(), committed_at)
+
+
+def _execution(step: Path) -> str:
+    """How a checkpoint was computed, in words; empty where it does not say."""
+    said = read_manifest(step)
+    try:
+        return (
+            f"{said['devices']} x {said['platform']}, physics {said['physics']}, cloning {said['cloning']}, "
+            f"{said['chunk']} candidates at a time"
+        )
+    except KeyError:
+        return ""
 
 
 def _tree_bytes(directory: str) -> int:

@@ -7,33 +7,50 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
+from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd import catalogue, strategy_table, validation
-from hadesd.distill import cloning, images, policies, strategies
+from hadesd.distill import cloning, images, native_cloning, policies, strategies
 from hadesd.distill.dataset import Layout, label_counts
 from hadesd.distill.environments.base import Environment
+from hadesd.distill.environments.compiled import FormError
 from hadesd.distill.environments.make import make_environment
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.policies import ACTIVATIONS, CNN, MLP
 from hadesd.distill.problem import START_STREAM, Givens, Problem, Variation, generation_key
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.strategies import Strategy
+from hadesd.native import machine_code
 from hadesd.worker import image_files
+from hadesd.worker.execution import FIRST_FORMS
 
 CPU_CHUNK = 32
 """Candidates at a time per CPU device: enough to fill vector units, small enough for the cache."""
 
 GPU_CHUNK = 2048
 
+NATIVE_POLICIES = 512
+"""Policies at a time per CPU device where machine code computes: their parameters lie in memory together."""
 
-def environment_of(spec: RunSpec) -> Environment:
-    """The environment that a spec names.
+
+def environment_of(spec: RunSpec, physics: str | None = None) -> Environment:
+    """The environment that a spec names. physics: instead of the spec's.
 
     Raises:
-        UsageError: unknown name, or a backend it does not run on.
+        UsageError: unknown name, a backend it does not run on, or a form of its steps that cannot be had.
     """
     entry = catalogue.find(spec.env)
-    return make_environment(entry.name, catalogue.backend_for(entry, spec.backend))
+    backend = catalogue.backend_for(entry, spec.backend)
+    try:
+        return make_environment(entry.name, backend, physics or spec.physics, (entry.observation, entry.actions))
+    except FormError as error:
+        raise UsageError(f"physics={physics or spec.physics}: {error}; physics=auto takes what there is") from None
+
+
+def cloning_of(spec: RunSpec) -> str:
+    """How policies are trained: "native" (machine code) on CPUs, unless a spec's physics says otherwise, or "xla"."""
+    wanted = spec.physics in ("auto", "native") and jax.default_backend() == "cpu"
+    return "native" if wanted and not machine_code.unavailable() else "xla"
 
 
 def policy_of(spec: RunSpec, env: Environment | ImageTask) -> MLP | CNN:
@@ -72,8 +89,10 @@ def layout_of(spec: RunSpec, env: Environment | ImageTask) -> Layout:
     return Layout(spec.dataset.pairs, env.observation, env.actions, env.discrete, spec.dataset.labels)
 
 
-def build(spec: RunSpec) -> tuple[Problem, jax.Array]:
+def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = None) -> tuple[Problem, jax.Array]:
     """The problem, and the mean float32 [dim] that evolution starts from.
+
+    physics, cloning_form: instead of what the spec leads to here: those that a checkpoint was computed with.
 
     Raises:
         UsageError: settings that do not fit each other; image files that are missing.
@@ -86,7 +105,7 @@ def build(spec: RunSpec) -> tuple[Problem, jax.Array]:
         train, test = image_files.load(entry.name, spec.images.directory)
         givens = Givens(train=train, test=test)
     else:
-        env = environment_of(spec)
+        env = environment_of(spec, physics)
     policy = policy_of(spec, env)
     _, key = jax.random.split(generation_key(spec.seed, START_STREAM))
     layout, unflatten, optimizer = None, None, None
@@ -113,6 +132,7 @@ def build(spec: RunSpec) -> tuple[Problem, jax.Array]:
         layout=layout,
         optimizer=optimizer,
         epochs=spec.cloning.epochs,
+        native_cloning=(cloning_form or cloning_of(spec)) == "native",
         givens=givens,
         unflatten=unflatten,
         mean_inits=spec.evaluation.mean_inits,
@@ -164,7 +184,43 @@ def _strategy_of(spec: RunSpec, dim: int) -> Strategy:
     )
 
 
-def initial_chunk(spec: RunSpec, devices: int, platform: str) -> int:
+def forms_to_go_on_with(spec: RunSpec, manifest: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Physics and cloning for a run with a newest checkpoint: with physics=auto what the checkpoint was computed with.
+
+    So a run that was interrupted ends like one that was not, also where a new version would choose otherwise. None:
+    what the spec leads to.
+    """
+    if spec.physics != "auto" or not manifest:
+        return None, None
+    said = {**FIRST_FORMS, **manifest}
+    if "native" in (said["physics"], said["cloning"]) and (
+        machine_code.unavailable() or jax.default_backend() != "cpu"
+    ):
+        return None, None
+    return str(said["physics"]), str(said["cloning"])
+
+
+def forms_of(problem: Problem) -> tuple[str, str]:
+    """Physics and cloning that a problem is computed with."""
+    physics = "none" if isinstance(problem.env, ImageTask) else problem.env.form.physics
+    optimizer = problem.optimizer
+    native = problem.native_cloning and optimizer is not None and native_cloning.supported(problem.policy, optimizer)
+    return physics, "native" if native else "xla"
+
+
+def form_note(problem: Problem) -> str:
+    """Why the physics is not what could be expected; empty where it is."""
+    if isinstance(problem.env, ImageTask) or not problem.env.form.note:
+        return ""
+    return f"environment steps are computed by vmap, which is slower: {problem.env.form.note}"
+
+
+def initial_chunk(spec: RunSpec, devices: int, platform: str, physics: str) -> int:
     """Candidates evaluated at once per device, before any memory was found too small."""
     share = -(-spec.evolution.population // devices)
-    return min(share, spec.resources.chunk or (CPU_CHUNK if platform == "cpu" else GPU_CHUNK))
+    if spec.resources.chunk:
+        return min(share, spec.resources.chunk)
+    if physics == "native":
+        # Machine code takes one policy, or a few, after another: a chunk costs memory only.
+        return min(share, max(1, NATIVE_POLICIES // spec.inits))
+    return min(share, CPU_CHUNK if platform == "cpu" else GPU_CHUNK)

@@ -6,25 +6,35 @@ from typing import Any
 
 from hadesd.worker.report import versions
 
+FIRST_FORMS = {"physics": "vmap", "cloning": "xla"}
+"""What checkpoints that do not say it were computed with: there was nothing else."""
+
 
 @dataclass(frozen=True)
 class Execution:
-    """How a process computes. `threads`: XLA's pool (PJRT_NPROC), whose size changes the bits of matrix products."""
+    """How a process computes.
+
+    threads: XLA's pool (PJRT_NPROC), whose size changes the bits of matrix products. physics: how environment steps
+    are computed (native, xla, vmap); cloning: how policies are trained (native, xla).
+    """
 
     devices: int
     platform: str
     threads: int
     chunk: int
+    physics: str
+    cloning: str
 
     @classmethod
-    def current(cls, devices: int, platform: str, chunk: int) -> "Execution":
+    def current(cls, devices: int, platform: str, chunk: int, physics: str, cloning: str) -> "Execution":
         """Of this process."""
-        return cls(devices, platform, int(os.environ.get("PJRT_NPROC", "0")), chunk)
+        return cls(devices, platform, int(os.environ.get("PJRT_NPROC", "0")), chunk, physics, cloning)
 
     @classmethod
     def of_manifest(cls, manifest: dict[str, Any], default: "Execution") -> "Execution":
         """Of the process that wrote a checkpoint; what it does not say is taken from `default`."""
-        return cls(**{name: manifest.get(name, value) for name, value in asdict(default).items()})
+        said = {**FIRST_FORMS, **manifest}
+        return cls(**{name: said.get(name, value) for name, value in asdict(default).items()})
 
     def describe(self) -> dict[str, Any]:
         """Entries for a manifest and a log line."""
@@ -32,7 +42,14 @@ class Execution:
 
     def differences(self, before: "Execution") -> list[str]:
         """In words, what changed against the process before."""
-        names = {"devices": "devices", "platform": "platform", "threads": "XLA threads", "chunk": "chunk"}
+        names = {
+            "devices": "devices",
+            "platform": "platform",
+            "threads": "XLA threads",
+            "chunk": "chunk",
+            "physics": "physics",
+            "cloning": "cloning",
+        }
         then, now = asdict(before), asdict(self)
         return [f"{words} {then[key]} -> {now[key]}" for key, words in names.items() if then[key] != now[key]]
 

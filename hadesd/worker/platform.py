@@ -25,3 +25,5 @@ def prepare(cache: Path | None = None) -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # They would put the cache's own path into every key; what they keep, autotuning, deterministic ops turn off.
+    jax.config.update("jax_persistent_cache_enable_xla_caches", "none")

@@ -19,7 +19,7 @@ from hades_protocol.errors import UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd import logfiles
-from hadesd.distill.generation import compile_mean_evaluation, compile_step, init_state
+from hadesd.distill.generation import MeanEvaluation, compile_step, init_state
 from hadesd.distill.problem import EvolutionState
 from hadesd.distill.sharding import make_mesh
 from hadesd.steps import CHECKPOINTS
@@ -41,17 +41,21 @@ class Runner:
 
     def __init__(self, directory: Path, spec: RunSpec, channel: Channel) -> None:
         self.directory, self.spec, self.channel = directory, spec, channel
-        self.problem, self.mean = build.build(spec)
+        self.store = CheckpointStore(directory / CHECKPOINTS, spec.checkpoints)
+        physics, cloning = build.forms_to_go_on_with(spec, self.store.newest_manifest())
+        self.problem, self.mean = build.build(spec, physics, cloning)
         try:
             self.mesh = make_mesh(spec.resources.devices)
         except ValueError as error:
             raise UsageError(f"resources.devices: {error}; 0 takes all that are there") from None
-        self.store = CheckpointStore(directory / CHECKPOINTS, spec.checkpoints)
-        devices = self.mesh.devices.size
-        chunk = build.initial_chunk(spec, devices, self.mesh.devices.flat[0].platform)
-        self.execution = Execution.current(devices, self.mesh.devices.flat[0].platform, chunk)
+        devices, platform = self.mesh.devices.size, self.mesh.devices.flat[0].platform
+        physics, cloning = build.forms_of(self.problem)
+        chunk = build.initial_chunk(spec, devices, platform, physics)
+        self.execution = Execution.current(devices, platform, chunk, physics, cloning)
+        if note := build.form_note(self.problem):
+            log.warning("physics", detail=note)
         self._settings = spec_to_dict(spec)
-        self._evaluate = compile_mean_evaluation(self.problem, self.mesh) if spec.evaluation.mean_every else None
+        self._evaluate = MeanEvaluation(self.problem, self.mesh) if spec.evaluation.mean_every else None
         self._best = Best(directory)
         self._sent_dataset_at = 0.0
         self._committed_at = time.monotonic()
@@ -72,6 +76,7 @@ class Runner:
                     step = self._smaller_chunk(error, generation)
                     continue
                 generation += 1
+                self._prepare_evaluation(state)
                 if pending is not None:
                     pending.result()
                 line = report.metrics_of(
@@ -90,6 +95,11 @@ class Runner:
         after, metrics = step(state)
         host, metrics = jax.device_get((after, metrics))
         return after, host, metrics
+
+    def _prepare_evaluation(self, state: EvolutionState) -> None:
+        """Have the evaluation of the mean compiled beside the first generations, which are on disk by then."""
+        if self._evaluate is not None:
+            self._evaluate.prepare(state)
 
     def _evaluated(self, generation: int, state: EvolutionState) -> np.ndarray | None:
         """The mean dataset's own evaluation, where one is due: every so often, and after the last generation."""
@@ -148,7 +158,7 @@ class Runner:
         sizes = [(s.evolution.population, s.resources.chunk) for s in (then, self.spec)]
         if sizes[0] == sizes[1] and (written.devices, written.platform) == (own.devices, own.platform):
             return written.chunk
-        halved = written.chunk < build.initial_chunk(then, written.devices, written.platform)
+        halved = written.chunk < build.initial_chunk(then, written.devices, written.platform, written.physics)
         return min(written.chunk, own.chunk) if halved and written.platform == own.platform else own.chunk
 
     def _carry(self, manifest: dict[str, Any], generation: int, state: EvolutionState) -> tuple[EvolutionState, bool]:

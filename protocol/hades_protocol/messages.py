@@ -144,6 +144,7 @@ class Checkpoints(msgspec.Struct, frozen=True, kw_only=True):
     verified_generation: int | None = None  # the newest that a worker has restored and found whole
     verified_at: float | None = None  # Unix time of that restore
     damaged: tuple[str, ...] = ()  # names of those that were found damaged and set aside
+    execution: str = ""  # how the newest was computed: devices, physics, cloning
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,8 @@ from hades_protocol.settings import explain, leaves, nearest
 
 Method = Literal["hades-f", "hades-r", "es"]
 
+Physics = Literal["auto", "native", "xla", "vmap"]
+
 OPEN = frozenset({"evolution.parameters"})
 """Settings that are tables of names which this package does not know: whoever knows the strategies checks them."""
 
@@ -220,6 +222,13 @@ class RunSpec(_Section, frozen=True):
     backend: Annotated[
         Literal["auto", "positional", "generalized", "spring", "mjx"],
         Meta(description="Brax physics (auto: positional where supported)"),
+    ] = "auto"
+    physics: Annotated[
+        Physics,
+        Meta(
+            description="how environment steps are computed: native (machine code for CPUs), xla (scalar operations), "
+            "vmap; auto: native on CPUs where it is possible, else vmap"
+        ),
     ] = "auto"
     method: Annotated[Method, Meta(description="hades-f, hades-r, or es (direct neuroevolution)")] = "hades-r"
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1, description="root of all random numbers of the run")] = 0

@@ -1,5 +1,6 @@
 """hadesd doctor: each check finds what is wrong and says what to do."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from hadesd.cli import checks
 from hadesd.supervisor.gpus import Gpu
 from hadesd.supervisor.lock import DaemonLock
 from tests.helpers.daemon import Home
+
+WITHOUT_LLVMLITE = "import sys\nsys.modules['llvmlite'] = None\n"
 
 GPU = Gpu(index=0, uuid="GPU-0", name="H200", memory_total=2**37, memory_used=0)
 
@@ -66,7 +69,7 @@ def test_gpus_that_jax_cannot_use_come_with_advice(monkeypatch: pytest.MonkeyPat
 
 def test_jax_that_does_not_start_is_a_problem_with_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "PROBE", "raise RuntimeError('driver too old')")
-    found = checks.check_jax({})
+    (found,) = checks.check_jax({})
     assert (found.level, "driver too old" in found.text) == ("problem", True)
 
 
@@ -74,4 +77,12 @@ def test_missing_packages_are_a_note_for_a_laptop(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(checks, "missing_packages", lambda: ["jax"])
     levels = {finding.name: finding for finding in checks.check_packages()}
     assert "hades-distil[daemon]" in levels["daemon packages"].advice
-    assert checks.check_jax({}).level == "note"
+    assert [finding.level for finding in checks.check_jax({})] == ["note"]
+
+
+def test_the_physics_is_said_and_what_is_missing_for_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, found = checks.check_jax(dict(os.environ))
+    assert (found.name, found.level) == ("physics", "ok")
+    monkeypatch.setattr(checks, "PROBE", WITHOUT_LLVMLITE + checks.PROBE)
+    _, found = checks.check_jax(dict(os.environ))
+    assert (found.level, "pip install llvmlite" in found.text) == ("note", True)

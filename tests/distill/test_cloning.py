@@ -46,13 +46,13 @@ def test_a_cloned_policy_imitates_its_pairs():
 
 @pytest.mark.parametrize("clip", [None, 0.0])
 def test_without_clipping_sgd_takes_the_whole_gradient(clip):
-    optimizer = cloning.make_optimizer("sgd", 0.1, clip)
+    optimizer = cloning.make_optimizer("sgd", 0.1, clip).transformation
     updates, _ = optimizer.update({"w": jnp.array([300.0])}, optimizer.init({"w": jnp.zeros(1)}))
     assert updates["w"] == pytest.approx(-30.0)
 
 
 def test_clipping_limits_the_global_norm():
-    optimizer = cloning.make_optimizer("sgd", 1.0, 0.5)
+    optimizer = cloning.make_optimizer("sgd", 1.0, 0.5).transformation
     updates, _ = optimizer.update({"w": jnp.array([3.0, 4.0])}, optimizer.init({"w": jnp.zeros(2)}))
     assert np.linalg.norm(updates["w"]) == pytest.approx(0.5)
 

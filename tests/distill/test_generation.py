@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from hadesd.distill.generation import (
+    MeanEvaluation,
     ask_and_judge,
-    compile_mean_evaluation,
     compile_step,
     generation_step,
     init_state,
@@ -111,7 +111,7 @@ def test_the_mean_is_evaluated_on_fresh_inits_and_always_the_same_way(method, in
         evaluation={"mean_every": 1, "mean_inits": 3, "mean_environments": 4},
     )
     problem, mean = build(spec)
-    evaluate = compile_mean_evaluation(problem, make_mesh(2))
+    evaluate = MeanEvaluation(problem, make_mesh(2))
     returns = evaluate(init_state(problem, mean))
     assert returns.shape == (inits, 2), "fresh inits x groups of evaluation.environments"
     assert np.all((returns >= 1) & (returns <= 24)), "CartPole gives 1 a step, for 24 steps at most"
@@ -130,7 +130,7 @@ def test_digits_are_judged_by_the_loss_of_a_classifier_and_evaluated_by_its_accu
     state, lines = run(spec, generations=2)
     assert all(-5 < line.fitness_mean < 0 for line in lines), "fitness is minus a cross-entropy"
     problem, _ = build(spec)
-    accuracy = compile_mean_evaluation(problem, make_mesh(2))(state)
+    accuracy = MeanEvaluation(problem, make_mesh(2))(state)
     assert accuracy.shape == (2, 1)
     assert 0.25 < accuracy.mean() <= 1.0, "class means teach more than chance (0.1)"
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from hadesd.distill import cloning, strategies
 from hadesd.distill.dataset import Layout
+from hadesd.distill.environments.base import VMAP
 from hadesd.distill.policies import MLP
 from hadesd.distill.problem import Givens, Problem
 from hadesd.distill.rollout import Evaluation
@@ -17,6 +18,7 @@ class Counter:
     observation = (2,)
     discrete = True
     actions = 2
+    form = VMAP
 
     def __init__(self, length: int, nan_at: int = -1) -> None:
         self.length, self.nan_at = length, nan_at
@@ -42,6 +44,7 @@ class Uneven:
     observation = (1,)
     discrete = True
     actions = 2
+    form = VMAP
 
     def reset(self, key):
         endless = jax.random.key_data(key)[-1] % 2 == 1
@@ -60,6 +63,7 @@ class Echo:
     observation = (1,)
     discrete = False
     actions = 2
+    form = VMAP
 
     def reset(self, key):
         return jnp.int32(0), jnp.ones(1)

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from hadesd.distill import normalise, policies, rollout
-from hadesd.distill.environments.base import Environment
+from hadesd.distill.environments.base import VMAP, Environment
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.sharding import make_mesh, map_over_mesh
 
@@ -28,6 +28,7 @@ class _Piloted:
 
     discrete = True
     actions = 1
+    form = VMAP
 
     def __init__(self, env: Environment, pilot: Callable[[jax.Array, jax.Array], jax.Array]) -> None:
         self._env = env

@@ -75,7 +75,7 @@ def train(spec: RunSpec, settings: PPO, seed: int, environments: int, progress: 
         HadesError: the policy diverged to NaN.
     """
     entry = catalogue.find(spec.env)
-    env = build.environment_of(spec)
+    env = build.environment_of(spec, "vmap")
     meter = Meter(env, build.evaluation_of(spec))
     root = jax.random.fold_in(jax.random.key(seed), MEASURE_STREAM)
     key_curve, key_final = jax.random.split(root)

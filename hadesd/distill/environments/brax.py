@@ -1,6 +1,7 @@
 """Brax: continuous control, with the time limit and the auto-reset that Brax's own training wrappers apply."""
 
 import contextlib
+import functools
 import logging
 import os
 import sys
@@ -10,6 +11,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from hadesd.distill.environments.base import VMAP
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +62,25 @@ class BraxEnvironment:
 
     An episode ends where Brax says so or after 1000 steps. The next one starts, as in Brax's AutoResetWrapper,
     from the first state of this rollout: a full reset inside the step would cost as much as the step.
+
+    Brax is imported when it is first needed: never, where the steps are machine code that lies on the disk.
     """
 
     discrete = False
 
-    def __init__(self, name: str, backend: str) -> None:
-        with _quietly():
+    def __init__(self, name: str, backend: str, sizes: tuple[tuple[int, ...], int] | None = None) -> None:
+        """sizes: shape of an observation and number of actions, where they are known; else Brax is asked."""
+        self.name = name
+        self.backend = backend
+        self.form = VMAP
+        if sizes is None:
+            sizes = (int(self._env.observation_size),), int(self._env.action_size)
+        self.observation, self.actions = sizes
+
+    @functools.cached_property
+    def _env(self) -> Any:
+        # It may be first needed while a program is traced: its arrays are constants there too.
+        with _quietly(), jax.ensure_compile_time_eval():
             import mujoco
             from brax import envs, fluid
 
@@ -72,11 +88,7 @@ class BraxEnvironment:
 
             # Without a handler MuJoCo writes its warnings to MUJOCO_LOG.TXT in the current directory.
             mujoco.set_mju_user_warning(log.info)
-            self._env = envs.get_environment(name, backend=backend)
-        self.name = name
-        self.backend = backend
-        self.observation: tuple[int, ...] = (int(self._env.observation_size),)
-        self.actions = int(self._env.action_size)
+            return envs.get_environment(self.name, backend=self.backend)
 
     @property
     def system(self) -> Any:

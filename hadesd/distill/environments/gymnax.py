@@ -9,6 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from hadesd.distill.environments.base import VMAP
+
 DEFERRED = ("seaborn", "matplotlib.pyplot")
 """Plotting libraries that gymnax imports for its drawings, and with them pandas and scipy.stats."""
 
@@ -52,6 +54,8 @@ class GymnaxEnvironment:
 
     def __init__(self, name: str) -> None:
         self._env, self._params = gymnax.make(name)
+        self.form = VMAP
+        self.backend = "auto"
         space = self._env.action_space(self._params)
         self.name = name
         self.observation: tuple[int, ...] = tuple(self._env.observation_space(self._params).shape)

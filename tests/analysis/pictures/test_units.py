@@ -14,6 +14,7 @@ from hadesd import catalogue
 from hadesd.analysis.datasets import DatasetFile
 from hadesd.analysis.pictures.units import Constants, constants_of, in_natural_units
 from hadesd.distill import normalise
+from hadesd.distill.environments.base import VMAP
 
 ENTRY = catalogue.find("CartPole-v1")
 
@@ -67,6 +68,7 @@ def test_entries_that_measuring_found_constant_are_known():
         observation=(4,),
         discrete=True,
         actions=2,
+        form=VMAP,
         reset=lambda key: (0, observation(0)),
         step=lambda key, count, action: (count + 1, observation(count), 0.0, False),
     )
