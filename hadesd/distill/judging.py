@@ -1,15 +1,17 @@
 """What a candidate is worth: train policies on it and judge them (paper, algorithm 1, inner loop)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh
 
 from hadesd.distill import cloning, images, policies, rollout
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.policies import Params, Policy, Switched
+from hadesd.distill.policies import Params, Policy
 from hadesd.distill.problem import MEAN_STREAM, EvolutionState, Givens, Problem, Variation, generation_key
 from hadesd.distill.rollout import Outcome
 from hadesd.distill.sharding import map_over_mesh
@@ -57,15 +59,31 @@ def evaluate_candidate(
         assert problem.unflatten is not None
         return _judge(problem, problem.policy, shared, problem.unflatten(candidate), keys[0])
 
-    def one(params: Params, key: jax.Array, variation: Variation | None) -> Outcome:
-        policy: Policy = problem.policy
-        factor = None
-        if variation is not None:
-            policy, factor = Switched(problem.alternatives, variation.activation), variation.rate_factor
+    def one(policy: Policy, params: Params, key: jax.Array, factor: jax.Array | None) -> Outcome:
         return _judge(problem, policy, shared, _train(problem, policy, params, candidate, factor, weights), key)
 
-    fitness, episodes, unfinished = jax.vmap(one)(shared.inits, keys, problem.variation)
+    if problem.variation is None:
+        found = jax.vmap(lambda params, key: one(problem.policy, params, key, None))(shared.inits, keys)
+    else:
+        found = _judge_varied(problem, problem.variation, one, shared.inits, keys)
+    fitness, episodes, unfinished = found
     return Outcome(jnp.mean(fitness), jnp.sum(episodes), jnp.sum(unfinished))
+
+
+def _judge_varied(
+    problem: Problem, variation: Variation, one: Callable[..., Outcome], inits: Params, keys: jax.Array
+) -> Outcome:
+    """Outcomes [k] of policies that differ in activation and learning rate: those of one activation together."""
+    parts, order = [], []
+    for number in np.unique(variation.activation):
+        members = np.flatnonzero(variation.activation == number)
+        policy, factors = problem.alternatives[number], jnp.asarray(variation.rate_factor)[members]
+        chosen = jax.tree.map(lambda leaf, m=members: leaf[m], inits)
+        judge = jax.vmap(lambda params, key, factor, p=policy: one(p, params, key, factor))
+        parts.append(judge(chosen, keys[members], factors))
+        order.append(members)
+    back = np.argsort(np.concatenate(order))
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[back], *parts)
 
 
 def _train(

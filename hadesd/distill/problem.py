@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from hadesd.distill.dataset import Layout
 from hadesd.distill.environments.base import Environment
@@ -46,12 +47,12 @@ class Givens(NamedTuple):
 class Variation(NamedTuple):
     """How the k policies that judge a candidate differ beyond their initialisation.
 
-    rate_factor: float32 [k], factors on the learning rate of the cloning. activation: int32 [k], index into
+    rate_factor: float32 [k], factors on the learning rate of the cloning. activation: int [k], index into
     ACTIVATIONS.
     """
 
-    rate_factor: jax.Array
-    activation: jax.Array
+    rate_factor: np.ndarray
+    activation: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """RunSpec -> problem, mesh and starting mean: the one place that translates settings into the algorithm's terms."""
 
+from math import prod
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd import catalogue, strategy_table, validation
-from hadesd.distill import cloning, images, native_cloning, policies, strategies
+from hadesd.distill import cloning, images, native_cloning, native_rollout, policies, strategies
 from hadesd.distill.dataset import Layout, label_counts
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.environments.compiled import FormError
@@ -29,8 +31,8 @@ CPU_CHUNK = 32
 
 GPU_CHUNK = 2048
 
-NATIVE_POLICIES = 512
-"""Policies at a time per CPU device where machine code computes: their parameters lie in memory together."""
+NATIVE_POLICIES, NATIVE_BYTES = 512, 2**28
+"""Policies at a time per CPU device where machine code computes, and what their parameters may take together."""
 
 
 def environment_of(spec: RunSpec, physics: str | None = None) -> Environment:
@@ -72,8 +74,8 @@ def variation_of(spec: RunSpec) -> Variation | None:
     k = spec.inits
     names = list(ACTIVATIONS)
     own = names.index(spec.policy.activation)
-    activation = (own + jnp.arange(k)) % len(names) if both else jnp.full(k, own)
-    return Variation(jnp.geomspace(1.0 / spread, spread, k), activation.astype(jnp.int32))
+    activation = (own + np.arange(k)) % len(names) if both else np.full(k, own)
+    return Variation(np.geomspace(1.0 / spread, spread, k).astype(np.float32), activation)
 
 
 def evaluation_of(spec: RunSpec) -> Evaluation:
@@ -203,6 +205,8 @@ def forms_to_go_on_with(spec: RunSpec, manifest: dict[str, Any]) -> tuple[str | 
 def forms_of(problem: Problem) -> tuple[str, str]:
     """Physics and cloning that a problem is computed with."""
     physics = "none" if isinstance(problem.env, ImageTask) else problem.env.form.physics
+    if physics == "native" and not native_rollout.supports(problem.policy):
+        physics = "vmap"
     optimizer = problem.optimizer
     native = problem.native_cloning and optimizer is not None and native_cloning.supported(problem.policy, optimizer)
     return physics, "native" if native else "xla"
@@ -210,9 +214,23 @@ def forms_of(problem: Problem) -> tuple[str, str]:
 
 def form_note(problem: Problem) -> str:
     """Why the physics is not what could be expected; empty where it is."""
-    if isinstance(problem.env, ImageTask) or not problem.env.form.note:
+    if isinstance(problem.env, ImageTask):
         return ""
-    return f"environment steps are computed by vmap, which is slower: {problem.env.form.note}"
+    why = problem.env.form.note
+    if problem.env.form.physics == "native" and not native_rollout.supports(problem.policy):
+        why = "machine code has no cnn policies"
+    return f"environment steps are computed by vmap, which is slower: {why}" if why else ""
+
+
+def _native_policies(spec: RunSpec) -> int:
+    """How many policies machine code takes in one call.
+
+    It computes one of them, or a few, after another: more cost memory only. Whole vectors of 16 leave no lane idle.
+    """
+    entry, p = catalogue.find(spec.env), spec.policy
+    floats = p.width * (prod(entry.observation) + (p.depth - 1) * p.width + entry.actions)
+    fit = max(1, min(NATIVE_POLICIES, NATIVE_BYTES // (4 * floats)))
+    return fit - fit % 16 if fit > 16 else fit
 
 
 def initial_chunk(spec: RunSpec, devices: int, platform: str, physics: str) -> int:
@@ -221,6 +239,5 @@ def initial_chunk(spec: RunSpec, devices: int, platform: str, physics: str) -> i
     if spec.resources.chunk:
         return min(share, spec.resources.chunk)
     if physics == "native":
-        # Machine code takes one policy, or a few, after another: a chunk costs memory only.
-        return min(share, max(1, NATIVE_POLICIES // spec.inits))
+        return min(share, max(1, _native_policies(spec) // spec.inits))
     return min(share, CPU_CHUNK if platform == "cpu" else GPU_CHUNK)

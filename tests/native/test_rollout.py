@@ -1,0 +1,143 @@
+"""Whole rollouts in machine code against `rollout.evaluate` by vmap: the same random numbers, so the same returns."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hadesd.distill import normalise, policies, rollout
+from hadesd.distill.environments import compiled
+from hadesd.distill.environments.base import StepForm
+from hadesd.distill.policies import MLP
+from hadesd.distill.rollout import Evaluation
+from hadesd.native import machine_code
+from hadesd.physics import program as programs
+from tests.distill.toys import Counter, Echo, Uneven
+
+pytestmark = pytest.mark.skipif(bool(machine_code.unavailable()), reason=machine_code.unavailable() or "there is one")
+
+
+class Drift:
+    """Continuous: a point that actions push, with noise from the step's key; an episode ends beyond 3 or at random."""
+
+    name, observation, discrete, actions = "drift", (3,), False, 2
+
+    def reset(self, key: jax.Array) -> Any:
+        place = jax.random.normal(key, (3,))
+        return (place, jnp.int32(0)), place
+
+    def step(self, key: jax.Array, state: Any, action: jax.Array) -> Any:
+        place, steps = state
+        key_noise, key_end, key_reset = jax.random.split(key, 3)
+        place = place + 0.3 * jnp.concatenate([action, action[:1]]) + 0.1 * jax.random.normal(key_noise, (3,))
+        done = (jnp.abs(place).max() > 3) | jax.random.bernoulli(key_end, 0.1)
+        after = jnp.where(done, jax.random.normal(key_reset, (3,)), place)
+        return (after, jnp.where(done, 0, steps + 1)), after, -jnp.square(place).sum(), done
+
+
+def in_both_forms(env: Any) -> tuple[Any, Any]:
+    """An environment by vmap, and the same with machine code."""
+    plain, native = env, type(env).__new__(type(env))
+    native.__dict__.update(env.__dict__)
+    plain.form = StepForm("vmap")
+    native.form = StepForm("native", programs.compile_environment(env.name, compiled.functions_of(env), env.actions))
+    return plain, native
+
+
+def outcomes(env: Any, policy: MLP, setting: Evaluation, candidates: int, inits: int) -> rollout.Outcome:
+    """Of [candidates, inits] policies; the initialisations' resets are common to all candidates."""
+    params = policies.init_many(policy, jax.random.key(0), env.observation, candidates * inits)
+    params = jax.tree.map(lambda leaf: 2 * leaf.reshape(candidates, inits, *leaf.shape[1:]), params)
+    constants = normalise.unit(env.observation)._replace(mean=jnp.full(env.observation, 0.1))
+    keys = jax.random.split(jax.random.key(1), inits)
+
+    def one(params: Any, key: jax.Array) -> rollout.Outcome:
+        return rollout.evaluate(env, policy, params, constants, key, setting)
+
+    return jax.device_get(jax.jit(jax.vmap(lambda several: jax.vmap(one)(several, keys)))(params))
+
+
+ENVIRONMENTS = {"counter": Counter(7), "uneven": Uneven(), "echo": Echo(), "drift": Drift()}
+SETTINGS = [
+    # candidates, inits, environments, steps, normalisation, greedy: lanes that are filled exactly, in part, many times
+    (16, 1, 1, 20, "none", False),
+    (3, 2, 5, 20, "running", False),
+    (5, 1, 17, 12, "fixed", False),
+    (2, 3, 4, 20, "running", True),
+    (1, 1, 1, 20, "fixed", True),
+]
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_returns_and_episodes_are_those_of_vmap(name: str) -> None:
+    plain, native = in_both_forms(ENVIRONMENTS[name])
+    policy = MLP(plain.actions, plain.discrete, width=8, depth=1, activation="tanh")
+    for candidates, inits, environments, steps, normalisation, greedy in SETTINGS:
+        setting = Evaluation(environments, steps, normalisation, greedy)
+        expected = outcomes(plain, policy, setting, candidates, inits)
+        found = outcomes(native, policy, setting, candidates, inits)
+        assert np.array_equal(expected.episodes, found.episodes), setting
+        assert np.array_equal(expected.unfinished, found.unfinished), setting
+        assert np.allclose(expected.fitness, found.fitness, rtol=2e-4, atol=1e-4), setting
+
+
+def test_a_policy_s_result_does_not_depend_on_its_neighbours() -> None:
+    _, native = in_both_forms(Drift())
+    policy = MLP(2, False, width=8, depth=2, activation="relu")
+    setting = Evaluation(3, 30, "running", greedy=False)
+    many, few = outcomes(native, policy, setting, 9, 1), outcomes(native, policy, setting, 2, 1)
+    assert np.array_equal(many.fitness[:2], few.fitness)
+
+
+def test_wide_policies_come_in_smaller_groups_with_the_same_result() -> None:
+    plain, native = in_both_forms(Drift())
+    policy = MLP(2, False, width=512, depth=2, activation="tanh")
+    setting = Evaluation(2, 10, "none", greedy=False)
+    expected, found = outcomes(plain, policy, setting, 3, 1), outcomes(native, policy, setting, 3, 1)
+    assert np.array_equal(expected.episodes, found.episodes)
+    assert np.allclose(expected.fitness, found.fitness, rtol=1e-3, atol=1e-3)
+
+
+def test_a_nan_reward_a_nan_state_and_a_nan_policy_show() -> None:
+    _, native = in_both_forms(Counter(7, nan_at=3))
+    policy = MLP(2, True, width=8, depth=1, activation="tanh")
+    assert np.isnan(outcomes(native, policy, Evaluation(2, 5, "none", greedy=True), 2, 1).fitness).all()
+    _, drift = in_both_forms(Drift())
+    actor = MLP(2, False, width=8, depth=1, activation="tanh")
+    params = policies.init(actor, jax.random.key(0), (3,))
+    broken = jax.tree.map(lambda leaf: leaf.at[(0,) * leaf.ndim].set(jnp.nan), params)
+    constants = normalise.unit((3,))
+    setting = Evaluation(2, 5, "none", greedy=False)
+    assert np.isnan(rollout.evaluate(drift, actor, broken, constants, jax.random.key(0), setting).fitness)
+    constants = constants._replace(mean=jnp.array([jnp.nan, 0.0, 0.0]))
+    setting = dataclasses.replace(setting, normalisation="fixed")
+    assert np.isnan(rollout.evaluate(drift, actor, params, constants, jax.random.key(0), setting).fitness)
+
+
+@pytest.mark.parametrize("name", ["counter", "echo"])
+def test_measured_normalisation_is_that_of_vmap(name: str) -> None:
+    plain, native = in_both_forms(ENVIRONMENTS[name])
+    expected, found = (normalise.measure(env, jax.random.key(3)) for env in (plain, native))
+    for a, b in zip(expected, found, strict=True):
+        assert np.allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_program_is_kept_and_found_and_so_is_the_reason_why_there_is_none(tmp_path: Any) -> None:
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    try:
+        program = programs.compile_environment("drift", compiled.functions_of(Drift()), 2)
+        programs.save("one", program)
+        programs.save("two", "the primitive lgamma")
+        assert programs.find("one") == program
+        assert programs.find("two") == "the primitive lgamma"
+        assert programs.find("three") is None
+        kept = tmp_path / "native" / "one.env"
+        kept.write_bytes(kept.read_bytes()[:-1])
+        assert programs.find("one") is None, "a file that is not whole counts as none"
+        assert (tmp_path / "native").stat().st_mode & 0o777 == 0o700
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
