@@ -317,6 +317,19 @@ def _concatenate(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> An
     return np.concatenate([as_operands(v) for v in values], p["dimension"])
 
 
+@_rule("stack")
+def _stack(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
+    if known(*values):
+        return np.stack(values, p["axis"])
+    return np.stack([as_operands(v) for v in values], p["axis"])
+
+
+@_rule("unstack")
+def _unstack(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
+    array = np.moveaxis(np.asarray(values[0]), p["axis"], 0)
+    return [array[i] for i in range(len(array))]
+
+
 @_rule("split")
 def _split(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return np.split(np.asarray(values[0]), np.cumsum(p["sizes"])[:-1], p["axis"])

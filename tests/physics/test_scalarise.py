@@ -116,6 +116,7 @@ CLOSE: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "products": (lambda x, y: (x @ y, x @ x.T, jnp.einsum("ij,kj->ik", x, x), x.sum(0), x.mean()), (X, Y)),
     "loop": (_loop, (X, Y)),
     "scan": (_scan_with_outputs, (X, Y)),
+    "stacks": (lambda x: (jnp.stack([x[0], x[1]], 1), jnp.unstack(x, axis=1)), (X,)),
     "reverse scan": (_reverse_scan, (X,)),
     "linear algebra": (_solves, (X, Y)),
     "random numbers": (_draws, (K,)),
