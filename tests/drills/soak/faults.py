@@ -149,13 +149,25 @@ def fill_disk(soak: "Soak", chance: random.Random) -> str:
     return "until room was made"
 
 
+def _remount_read_only(directory: str) -> bool:
+    """A mount is busy while a file in it is open for writing, as one often is: try again; whether it came about."""
+    for _ in range(100):
+        done = subprocess.run(["mount", "-o", "remount,bind,ro", directory], check=False, capture_output=True)
+        if done.returncode == 0:
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def read_only(soak: "Soak", chance: random.Random) -> str:
     """A run's directory cannot be written for a while."""
     run = soak.some_run(chance, RunState.RUNNING)
     if not soak.small_disk or run is None:
         return ""
     subprocess.run(["mount", "--bind", run.directory, run.directory], check=True)
-    subprocess.run(["mount", "-o", "remount,bind,ro", run.directory], check=True)
+    if not _remount_read_only(run.directory):
+        subprocess.run(["umount", run.directory], check=True)
+        return ""
     time.sleep(chance.uniform(2.0, 6.0))
     subprocess.run(["umount", "-l", run.directory], check=True)
     return run.id
