@@ -7,6 +7,7 @@ C compiler is needed. The header's version is compared with the one whose layout
 import ctypes
 import functools
 import re
+import threading
 from pathlib import Path
 
 import jax
@@ -27,6 +28,7 @@ _BUFFER_DATA, _BUFFER_DIMENSIONS = 24, 40
 _TYPE_METADATA, _STAGE_EXECUTE = 1, 3
 
 _registered: set[str] = set()
+_lock = threading.Lock()
 
 
 @functools.cache
@@ -97,9 +99,10 @@ def is_registered(name: str) -> bool:
 
 def register(name: str, address: int) -> None:
     """Make a handler known to XLA under a name; a second time does nothing."""
-    if name in _registered:
-        return
-    new = ctypes.pythonapi.PyCapsule_New
-    new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-    jax.ffi.register_ffi_target(name, new(address, None, None), platform="cpu")
-    _registered.add(name)
+    with _lock:  # the evaluation of the mean is traced on a thread of its own
+        if name in _registered:
+            return
+        new = ctypes.pythonapi.PyCapsule_New
+        new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        jax.ffi.register_ffi_target(name, new(address, None, None), platform="cpu")
+        _registered.add(name)

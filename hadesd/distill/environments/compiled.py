@@ -4,7 +4,6 @@ import functools
 import hashlib
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -108,8 +107,3 @@ def sources() -> str:
     root = Path(__file__).parents[2]
     text = [path.read_bytes() for folder in SOURCES for path in sorted((root / folder).glob("*.py"))]
     return hashlib.sha256(b"".join(text)).hexdigest()
-
-
-def unwrapped(env: Any) -> Any:
-    """The environment itself, out of the form that it is in."""
-    return env.inner if isinstance(env, XlaEnvironment) else env
