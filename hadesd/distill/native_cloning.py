@@ -70,21 +70,6 @@ def clone(
     weights: jax.Array | None = None,
 ) -> Params:
     """As `cloning.clone`: the trained parameters of one policy. Under `jax.vmap`: of all policies, by one kernel."""
-    packed, network = clone_packed(policy, params, states, targets, optimizer, epochs, rate_factor, weights)
-    return unpack(policy, network, packed)
-
-
-def clone_packed(
-    policy: MLP,
-    params: Params,
-    states: jax.Array,
-    targets: jax.Array,
-    optimizer: Optimizer,
-    epochs: int,
-    rate_factor: jax.Array | None = None,
-    weights: jax.Array | None = None,
-) -> tuple[jax.Array, NetworkShape]:
-    """As `clone`, with the parameters as the kernels have them: float32 [P]."""
     pairs = states.shape[0]
     network = network_of(policy, states.shape[1:])
     setting = CloneSetting(
@@ -100,7 +85,8 @@ def clone_packed(
     operands = [pack(policy, params), states.reshape(-1), targets.reshape(-1), *([] if weights is None else [weights])]
     rate = jnp.ones(1) if rate_factor is None else jnp.reshape(rate_factor, 1)
     train = _trainer(setting, (Sharing(),) * len(operands))
-    return train(rate, *[operand.astype(jnp.float32)[None] for operand in operands])[0], network
+    packed = train(rate, *[operand.astype(jnp.float32)[None] for operand in operands])[0]
+    return unpack(policy, network, packed)
 
 
 @functools.cache
