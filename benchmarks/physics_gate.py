@@ -150,7 +150,7 @@ def _step_kernel(program: EnvironmentProgram) -> str:
     actions = 1 if program.discrete else program.actions
     rows = [program.moving, program.constant, actions, 2, program.moving, program.observation, 1, 1]
     f = Function(module, "steps", [*[(PTR, n) for n in [*names, "memory"]], ("i64", "n")])
-    scratch = programs.align(f, "%memory")
+    scratch = f.aligned("%memory")
 
     def block(index: str, carried: list[str]) -> list[str]:
         places = [f.offset(f"%{n}", index, max(r, 1) * 4 * LANES) for n, r in zip(names, rows, strict=True)]

@@ -349,8 +349,7 @@ def add_kernel(module: Module, s: CloneSetting, one: str, sharing: Sequence[Shar
     pointers = [*s.operands, "params_out", "scratch"]
     module.declare(one, f"declare void @{one}({F32}, ptr, ptr, ptr, ptr, ptr)")
     f = Function(module, "clone", [("ptr", "rates"), *[("ptr", name) for name in pointers], (I64, "n")])
-    address = f.binary("add", I64, f.let(f"ptrtoint ptr %scratch to {I64}"), str(VECTOR - 1))
-    scratch = f.let(f"inttoptr {I64} {f.binary('and', I64, address, str(-VECTOR))} to ptr")
+    scratch = f.aligned("%scratch")
 
     def policy(i: str, _: list[str]) -> list[str]:
         params = f.offset("%params_out", i, 4 * s.network.parameters)

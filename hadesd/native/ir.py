@@ -147,6 +147,12 @@ class Function:
         scaled = index if size == 1 else self.binary("mul", I64, index, str(size))
         return self.let(f"getelementptr i8, ptr {pointer}, i64 {scaled}")
 
+    def aligned(self, pointer: str) -> str:
+        """A pointer moved up to the next multiple of 64 bytes."""
+        number = self.let(f"ptrtoint ptr {pointer} to i64")
+        up = self.binary("and", I64, self.binary("add", I64, number, "63"), "-64")
+        return self.let(f"inttoptr i64 {up} to ptr")
+
     def load(self, kind: str, pointer: str, align: int = 4) -> str:
         """Read a value."""
         return self.let(f"load {kind}, ptr {pointer}, align {align}")

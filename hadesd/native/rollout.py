@@ -160,7 +160,7 @@ class _Rollout:
 
     def place(self, f: Function, offset: str, index: str = "0", size: int = 0) -> str:
         """A pointer into memory: an offset, and an index of things of so many bytes."""
-        return f.offset(f.offset("%m", offset, 1), index, size)
+        return f.offset(f.offset(self.memory, offset, 1), index, size)
 
     def _add_transpose(self) -> None:
         """`transpose(in, in stride, out, out stride)`: 16 x 16 values of four bytes, strides in bytes."""
@@ -201,9 +201,7 @@ class _Rollout:
     def add(self) -> str:
         pointers = [*ARGUMENTS, *RESULTS]
         f = Function(self.module, "rollout", [*[(PTR, p) for p in pointers], (I64, "n")], linkage="")
-        number = f.let("ptrtoint ptr %memory to i64")
-        up = f.binary("and", I64, f.binary("add", I64, number, "63"), "-64")
-        f.emit(f"%m = inttoptr i64 {up} to ptr")
+        self.memory = f.aligned("%memory")
         groups = f.binary("sdiv", I64, f.binary("add", I64, "%n", str(self.s.group - 1)), str(self.s.group))
         self._clear(f)
 

@@ -198,7 +198,7 @@ def _add_reset(module: Module, name: str, scalar: ScalarEnvironment) -> tuple[st
     )
     pointers = ["key", "moving", "constant", "observation", "memory"]
     f = Function(module, name, [*[(PTR, p) for p in pointers], ("i64", "n")], linkage="")
-    aligned = align(f, "%memory")
+    aligned = f.aligned("%memory")
     sizes = [2, len(scalar.moving), len(scalar.constant), len(_flat(reset.outputs[-1:]))]
 
     def block(index: str, carried: list[str]) -> list[str]:
@@ -209,13 +209,6 @@ def _add_reset(module: Module, name: str, scalar: ScalarEnvironment) -> tuple[st
     f.loop("%n", block)
     f.finish()
     return name, scratch
-
-
-def align(f: Function, pointer: str) -> str:
-    """A pointer moved up to the next multiple of 64 bytes."""
-    number = f.let(f"ptrtoint ptr {pointer} to i64")
-    up = f.binary("and", "i64", f.binary("add", "i64", number, "63"), "-64")
-    return f.let(f"inttoptr i64 {up} to ptr")
 
 
 # -- keeping a program on disk

@@ -11,7 +11,6 @@ from hadesd.native import kernel
 from hadesd.native.ir import LANES, PTR, Function, Module
 from hadesd.physics import emit_xla
 from hadesd.physics.emit_llvm import ROW, Output, add_program
-from hadesd.physics.program import align
 from hadesd.physics.scalarise import Scalarised, scalarise
 
 DTYPES = {"f": jnp.float32, "i": jnp.int32, "I": jnp.uint32, "?": jnp.int32}
@@ -56,7 +55,7 @@ def _run(
     module = Module()
     scratch = add_program(module, "block", scalar.graph, ("given", "made"), inputs, outputs)
     f = Function(module, "all", [(PTR, p) for p in ("given", "made", "memory")] + [("i64", "n")], linkage="")
-    aligned = align(f, "%memory")
+    aligned = f.aligned("%memory")
 
     def block(i: str, carried: list[str]) -> list[str]:
         places = [f.offset("%given", i, max(len(inputs), 1) * ROW), f.offset("%made", i, len(outputs) * ROW), aligned]
