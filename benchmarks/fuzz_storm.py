@@ -25,9 +25,9 @@ import zmq
 
 from benchmarks.overhead import SHORT
 from hades_protocol import commands
-from hades_protocol.control import ControlClient, listens
 from hades_protocol.errors import HadesError
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient, listens
 from tests.helpers.fuzz import FuzzSource
 
 WANTED = 0.95

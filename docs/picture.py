@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hades_protocol.client import Client
+from hades_protocol.async_client import Client
 from hades_protocol.paths import Paths
 from hades_tui.app import HadesApp
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hades_protocol.errors import UsageError
-from hades_protocol.groups import GROUP_PATTERN
+from hades_protocol.names import GROUP_PATTERN
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 
 SEED = "seed"

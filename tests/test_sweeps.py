@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.errors import UsageError
-from hades_protocol.groups import GROUP_PATTERN
+from hades_protocol.names import GROUP_PATTERN
 from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.settings import set_dotted
 from hadesd import sweeps

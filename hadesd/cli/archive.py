@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from hades_protocol.errors import ExitCode, HadesError, UsageError, WrongStateError
+from hades_protocol.formatting import size
 from hades_protocol.paths import Paths
 from hadesd.cli import housekeeping as h
 from hadesd.cli.keeper import Keeper, keeper
@@ -53,9 +54,7 @@ def run(args: argparse.Namespace) -> int:
         without = [() if args.all_checkpoints else archives.left_out(Path(item.run.directory)) for item in chosen]
         if not args.json:
             print(h.table(chosen, [_words(generations) for generations in without], "LEFT OUT"))
-        say(
-            f"{h.counted(len(chosen))}, {h.size(sum(item.room.total for item in chosen))}, into {args.output.resolve()}"
-        )
+        say(f"{h.counted(len(chosen))}, {size(sum(item.room.total for item in chosen))}, into {args.output.resolve()}")
         if not args.keep:
             h.say_about_children(chosen, known)
             if not args.dry_run and not h.agreed(f"Pack and then remove {h.counted(len(chosen))}?", args.yes):
@@ -86,7 +85,7 @@ def _archive(
     count = target.stat().st_size
     if not stays:
         _remove(keep, item, before, target)
-    say(f"{target}  {h.size(count)}{'' if stays else f'; {item.run.id} is removed'}")
+    say(f"{target}  {size(count)}{'' if stays else f'; {item.run.id} is removed'}")
     return {"id": item.run.id, "file": str(target), "bytes": count, "removed": not stays}
 
 

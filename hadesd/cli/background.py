@@ -6,10 +6,10 @@ import sys
 import time
 
 from hades_protocol import commands
-from hades_protocol.control import ControlClient, listens
 from hades_protocol.errors import ExitCode, ProtocolMismatchError, UnreachableError, UsageError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient, listens
 from hadesd.files import tail_lines
 from hadesd.logfiles import DAEMON_STDERR
 

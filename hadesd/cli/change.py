@@ -4,10 +4,10 @@ import argparse
 import time
 
 from hades_protocol import commands
-from hades_protocol.control import ControlClient
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb
 

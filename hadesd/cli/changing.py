@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from hades_protocol import commands, replies
-from hades_protocol.control import ControlClient
 from hades_protocol.errors import ProtocolMismatchError, UsageError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.settings import parse_assignment, set_dotted
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import say
 
 SINCE = 2

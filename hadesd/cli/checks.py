@@ -11,10 +11,10 @@ from importlib import metadata
 import msgspec
 
 from hades_protocol import commands, version
-from hades_protocol.control import ControlClient, listens
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient, listens
 from hadesd.cli.extras import missing_packages
 from hadesd.files import is_locked, tail_lines
 from hadesd.settings import load_settings

@@ -6,10 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from hades_protocol.control import listens
 from hades_protocol.errors import ProtocolMismatchError, UsageError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import listens
 from hadesd.cli.parsing import Parser
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import sys
 import time
 
 from hades_protocol.errors import ExitCode, HadesError
-from hades_protocol.last_flush import flush_output
+from hades_protocol.stdio import flush_output
 from hadesd.disk import FULL
 
 

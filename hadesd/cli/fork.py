@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 from hades_protocol import commands, replies
-from hades_protocol.control import ControlClient
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.changing import nested, report_changes, require_changes
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb

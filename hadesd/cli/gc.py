@@ -5,6 +5,7 @@ import time
 from collections import Counter
 
 from hades_protocol.errors import ExitCode, HadesError, WrongStateError
+from hades_protocol.formatting import size
 from hades_protocol.paths import Paths
 from hadesd.cli import housekeeping as h
 from hadesd.cli.output import print_json, say
@@ -47,13 +48,13 @@ def run(args: argparse.Namespace) -> int:
     total = sum(item.size for item in found)
     if not args.json:
         _show(found)
-    say(f"{h.size(total)} can go" if found else "nothing can go")
+    say(f"{size(total)} can go" if found else "nothing can go")
     removed: list[leftovers.Leftover] = []
     if found and not args.dry_run:
         if not h.agreed(f"Delete {h.counted(len(found), 'thing')}?", args.yes):
             return ExitCode.OK
         removed = [item for item in found if _remove(item)]
-        say(f"deleted {h.counted(len(removed), 'thing')}, {h.size(sum(item.size for item in removed))}")
+        say(f"deleted {h.counted(len(removed), 'thing')}, {size(sum(item.size for item in removed))}")
     if args.json:
         print_json(
             {
@@ -72,11 +73,11 @@ def _show(found: list[leftovers.Leftover]) -> None:
     programs = [item for item in found if item.kind == "cache"]
     for item in found:
         if item.kind != "cache":  # of those there are thousands
-            print(f"{h.size(item.size):>10}  {item.kind:10}  {item.path}  {item.why}")
+            print(f"{size(item.size):>10}  {item.kind:10}  {item.path}  {item.why}")
     if programs:
         where = Counter(item.path.parent for item in programs).most_common(1)[0][0]
         count = h.counted(len(programs), "compiled program")
-        print(f"{h.size(sum(item.size for item in programs)):>10}  {'cache':10}  {where}  {count} not used")
+        print(f"{size(sum(item.size for item in programs)):>10}  {'cache':10}  {where}  {count} not used")
 
 
 def _remove(item: leftovers.Leftover) -> bool:

@@ -4,14 +4,14 @@ import argparse
 import os
 
 from hades_protocol import commands, replies
-from hades_protocol.control import ControlClient, listens
+from hades_protocol.formatting import size
 from hades_protocol.messages import GpuInfo, GpuProcess
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient, listens
 from hadesd.cli.devices import DEVICES_SINCE
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.supervisor.gpu_words import process as words
-from hadesd.supervisor.gpu_words import size
 
 SCHEMA = 1
 HEADINGS = ("GPU", "NAME", "MEMORY", "BUSY", "WHO")

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from hades_protocol import commands, replies
-from hades_protocol.control import ControlClient
 from hades_protocol.errors import ExitCode, NotFoundError, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import ENDED, WITH_WORKER, RunState
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.follow import ProgressLine
 from hadesd.cli.output import duration, say
 from hadesd.cli.watching import OUTCOMES, Limit, poll

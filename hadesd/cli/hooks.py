@@ -10,9 +10,9 @@ import time
 import msgspec
 
 from hades_protocol import commands
-from hades_protocol.control import ControlClient
 from hades_protocol.errors import ExitCode, NotFoundError, UsageError
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
 from hadesd.telling.hook_events import EVENTS, HookInput, commands_for, environment

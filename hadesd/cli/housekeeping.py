@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hades_protocol.errors import NotFoundError, UsageError
+from hades_protocol.formatting import size
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hadesd.cli.groups import members
@@ -38,16 +39,6 @@ class Chosen(NamedTuple):
             "bytes": self.room.total,
             "checkpoint_bytes": self.room.checkpoints,
         }
-
-
-def size(count: int) -> str:
-    """Bytes as 0 B, 12 KiB, 3.4 MiB."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
-            break
-        value /= 1024
-    return f"{count} B" if unit == "B" else f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
 
 
 def age(text: str) -> float:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from hades_protocol import commands, replies
-from hades_protocol.control import ControlClient, listens
 from hades_protocol.errors import HadesError, NotFoundError, ProtocolMismatchError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
+from hades_protocol.sync_client import ControlClient, listens
 from hadesd.files import is_locked
 from hadesd.supervisor import removal, retention
 from hadesd.supervisor import runs as records

@@ -5,7 +5,7 @@ import importlib
 import sys
 
 from hades_protocol.errors import ExitCode
-from hades_protocol.last_flush import flush_output
+from hades_protocol.stdio import flush_output
 from hadesd.cli.errors import tell_error
 from hadesd.cli.parsing import Parser
 

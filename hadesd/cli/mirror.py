@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _mirror(args: argparse.Namespace, paths: Paths, open_target: "OpenTarget") -> int:
-    from hades_protocol.client import Client
+    from hades_protocol.async_client import Client
     from hades_protocol.keys import destination
     from hadesd.telling.mirror import Mirror
 

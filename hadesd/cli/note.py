@@ -3,11 +3,11 @@
 import argparse
 
 from hades_protocol import commands
-from hades_protocol.control import ControlClient
 from hades_protocol.errors import UsageError
 from hades_protocol.messages import RunSummary
-from hades_protocol.notes import check_note
+from hades_protocol.names import check_note
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.changing import require_changes
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb

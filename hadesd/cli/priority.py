@@ -3,9 +3,9 @@
 import argparse
 
 from hades_protocol import commands
-from hades_protocol.control import ControlClient
 from hades_protocol.messages import DaemonInfo, RunSummary
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.devices import priority, require_devices
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb

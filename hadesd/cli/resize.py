@@ -4,11 +4,11 @@ import argparse
 from typing import Any
 
 from hades_protocol import commands, replies
-from hades_protocol.control import ControlClient
 from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import WITH_WORKER
 from hades_protocol.settings import set_dotted
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.changing import report_changes, require_changes
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hades_protocol.errors import ExitCode, HadesError, UsageError, WrongStateError
+from hades_protocol.formatting import size
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import Checkpoints
@@ -53,10 +54,10 @@ def run(args: argparse.Namespace) -> int:
         going = sum(sum(plan.go.values()) for plan in plans)
         if not args.json:
             print(h.table(chosen, [_words(plan) for plan in plans], "GOES"))
-        say(f"{h.counted(sum(len(plan.go) for plan in plans), 'checkpoint')} would go, {h.size(going)}")
+        say(f"{h.counted(sum(len(plan.go) for plan in plans), 'checkpoint')} would go, {size(going)}")
         documents: list[dict[str, Any]] = []
         failures = 0
-        if not args.dry_run and going and not h.agreed(f"Delete {h.size(going)} of checkpoints?", args.yes):
+        if not args.dry_run and going and not h.agreed(f"Delete {size(going)} of checkpoints?", args.yes):
             return ExitCode.OK
         for item, plan in zip(chosen, plans, strict=True):
             try:
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"schema": 1, "dry_run": args.dry_run, "runs": documents, "bytes": going})
     elif not args.dry_run:
-        say(f"freed {h.size(sum(document['bytes'] for document in documents))}")
+        say(f"freed {size(sum(document['bytes'] for document in documents))}")
     return failures
 
 
@@ -121,4 +122,4 @@ def _retain(keep: Keeper, run: RunSummary, rule: Rule) -> pruning.Plan:
 def _words(plan: pruning.Plan) -> str:
     if not plan.go:
         return "nothing"
-    return f"{len(plan.go)} of {len(plan.go) + len(plan.stay)} checkpoints, {h.size(sum(plan.go.values()))}"
+    return f"{len(plan.go)} of {len(plan.go) + len(plan.stay)} checkpoints, {size(sum(plan.go.values()))}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hades_protocol.errors import ExitCode, HadesError, WrongStateError
+from hades_protocol.formatting import size
 from hades_protocol.paths import Paths
 from hadesd.cli import housekeeping as h
 from hadesd.cli.keeper import Keeper, keeper
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         total = sum(item.room.total for item in chosen)
         if not args.json:
             print(h.table(chosen))
-        say(f"{h.counted(len(chosen))}, {h.size(total)}")
+        say(f"{h.counted(len(chosen))}, {size(total)}")
         h.say_about_children(chosen, known)
         removed: list[h.Chosen] = []
         if not args.dry_run and not h.agreed(f"Remove {h.counted(len(chosen))} for good?", args.yes):

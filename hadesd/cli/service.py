@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hades_protocol.control import listens
 from hades_protocol.errors import ExitCode, UsageError
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import listens
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 

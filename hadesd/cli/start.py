@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hades_protocol import commands
-from hades_protocol.control import ControlClient
 from hades_protocol.errors import UsageError
-from hades_protocol.groups import check_group
 from hades_protocol.messages import RunSummary
+from hades_protocol.names import check_group
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.background import ensure_daemon, require_groups
 from hadesd.cli.devices import add_devices, assignments, check, require_devices
 from hadesd.cli.extras import require_daemon_extra

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from hades_protocol import commands, replies
-from hades_protocol.control import ControlClient
 from hades_protocol.messages import Checkpoints, DaemonInfo, RunSummary
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import print_json, say, table, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb
 
@@ -62,7 +62,7 @@ def _document(daemon: DaemonInfo, runs: tuple[RunSummary, ...]) -> dict[str, Any
 
 
 def _checkpoints(kept: Checkpoints) -> str:
-    from hadesd.cli.housekeeping import size
+    from hades_protocol.formatting import size
 
     text = f"{len(kept.generations)} kept, newest of generation {kept.generations[-1]}, {size(kept.bytes)}"
     if kept.verified_generation is not None and kept.verified_at is not None:

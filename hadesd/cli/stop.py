@@ -4,10 +4,10 @@ import argparse
 import time
 
 from hades_protocol import commands
-from hades_protocol.control import ControlClient
 from hades_protocol.errors import UnreachableError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import say
 from hadesd.cli.parsing import Parser, Subparsers, add_verb, positive_seconds
 from hadesd.files import is_locked

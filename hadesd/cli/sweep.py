@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hades_protocol import commands
-from hades_protocol.control import ControlClient
 from hades_protocol.errors import ExitCode, HadesError, UnreachableError, UsageError
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _make(args: argparse.Namespace) -> int:
-    from hades_protocol.groups import check_group
+    from hades_protocol.names import check_group
     from hadesd import sweeps
 
     axes = sweeps.check_axes(_axes(args))

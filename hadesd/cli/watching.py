@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from hades_protocol import commands
-from hades_protocol.control import ControlClient
 from hades_protocol.errors import ExitCode, UnreachableError, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import say
 
 POLL_SECONDS = 0.25

@@ -7,9 +7,8 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import UsageError
 from hades_protocol.replies import SettingChange
-from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
+from hades_protocol.run_spec import RESIZABLE, RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import merge
-from hades_protocol.sizes import RESIZABLE
 from hadesd import strategy_table, validation
 from hadesd.supervisor.expectations import policies
 

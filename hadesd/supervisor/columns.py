@@ -7,8 +7,8 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from hades_protocol.downsample import extremes, thin_curves, values
 from hades_protocol.messages import GenerationMetrics
-from hades_protocol.thinning import extremes, thin_curves, values
 
 INT_FIELDS = ("generation", "episodes", "unfinished", "nan", "env_steps")
 FLOAT_FIELDS = (

@@ -9,10 +9,10 @@ import structlog
 
 from hades_protocol import codec, replies, version
 from hades_protocol import commands as c
-from hades_protocol.control import MAX_REQUEST
+from hades_protocol.downsample import MIN_POINTS
 from hades_protocol.errors import HadesError, InternalError, ProtocolMismatchError, UsageError, WrongStateError
 from hades_protocol.messages import DaemonInfo
-from hades_protocol.thinning import MIN_POINTS
+from hades_protocol.sync_client import MAX_REQUEST
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.sparing import Sparingly
 from hadesd.supervisor.supervisor import Supervisor

@@ -1,8 +1,8 @@
 """What another size will probably cost: seconds a generation, and memory. Estimates, and their text says so. Pure."""
 
+from hades_protocol.formatting import size
 from hades_protocol.run_spec import RunSpec
 from hadesd import strategy_table
-from hadesd.supervisor.gpu_words import size
 from hadesd.supervisor.scheduler import asked_for
 
 

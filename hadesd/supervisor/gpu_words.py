@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from hades_protocol.formatting import duration, size
+
 MOST = 3
 """GPUs and runs that a line names; of the others it says how many there are."""
 
@@ -84,21 +86,6 @@ def waits_for(count: int, free: int, named: bool, blocked: Sequence[Blocked]) ->
 def process(user: str, pid: int, memory: int | None) -> str:
     """A process in words: alice (pid 4242, 31 GiB)."""
     return f"{user} (pid {pid}{f', {size(memory)}' if memory else ''})"
-
-
-def size(count: int) -> str:
-    """Bytes as 512 MiB, 7.5 GiB or 31 GiB."""
-    gib = count / 2**30
-    if gib < 1:
-        return f"{count / 2**20:.0f} MiB"
-    return f"{gib:.0f} GiB" if gib >= 10 else f"{gib:.1f} GiB"
-
-
-def duration(seconds: float) -> str:
-    """2 s, 5 min, 3 min 20 s, 1 h 30 min: what is zero at the end is left out."""
-    whole = max(1, round(seconds)) if seconds > 0 else 0
-    units = (("h", whole // 3600), ("min", whole % 3600 // 60), ("s", whole % 60 if whole < 3600 else 0))
-    return " ".join(f"{number} {unit}" for unit, number in units if number) or "0 s"
 
 
 def _been_free(quiet: float) -> str:

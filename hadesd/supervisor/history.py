@@ -16,8 +16,8 @@ from typing import NamedTuple, TypeVar
 import msgspec
 import structlog
 
+from hades_protocol.downsample import thin_metrics
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hades_protocol.thinning import thin_metrics
 from hadesd.files import tail_lines
 from hadesd.supervisor import curve_cache
 from hadesd.supervisor.columns import Columns, Point

@@ -13,9 +13,8 @@ from hades_protocol import commands
 from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
-from hades_protocol.run_spec import RunSpec
+from hades_protocol.run_spec import RESIZABLE, RunSpec
 from hades_protocol.run_state import ENDED, RunState
-from hades_protocol.sizes import RESIZABLE
 from hadesd.supervisor import changes, runs
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.companion import Companion, Stop

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TextIO, cast
 
-from hades_protocol.control import listens
 from hades_protocol.errors import HadesError, WrongStateError
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import listens
 from hadesd import log
 from hadesd.settings import Settings
 from hadesd.supervisor.companion import Companion

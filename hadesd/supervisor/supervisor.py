@@ -13,9 +13,8 @@ from msgspec.structs import replace
 from hades_protocol import events
 from hades_protocol.commands import Fork, GetLog, Resize, Retain
 from hades_protocol.errors import WrongStateError
-from hades_protocol.groups import check_group
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineage, RunSummary
-from hades_protocol.notes import check_note
+from hades_protocol.names import check_group, check_note
 from hades_protocol.paths import Paths
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Removed, ShowResult
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict

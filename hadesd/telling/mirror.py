@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hades_protocol.client import Client
+from hades_protocol.async_client import Client
 from hades_protocol.errors import NotFoundError, ProtocolMismatchError, UnreachableError
 from hades_protocol.events import GenerationCommitted, HistoryCut, RunChanged, RunRemoved
 from hades_protocol.messages import RunSummary
 from hades_protocol.replies import SnapshotResult
+from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import ENDED
-from hades_protocol.sync import LinkPhase, LinkStatus
 from hadesd.supervisor.runs import find
 from hadesd.telling.points import Point, Target, Timings
 

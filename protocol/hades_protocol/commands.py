@@ -39,7 +39,7 @@ class Hello(Request, frozen=True, tag="hello"):
 class Start(Request, frozen=True, tag="start"):
     """Queue a new run. `spec`: nested settings as in run.json. Result: RunSummary.
 
-    group: name of the group that the run belongs to (hades_protocol.groups), empty for none; since protocol 1.1.
+    group: name of the group that the run belongs to (hades_protocol.names), empty for none; since protocol 1.1.
     priority: of two queued runs the one with the higher priority starts first; since protocol 1.2.
     """
 
@@ -105,7 +105,7 @@ class Fork(Mutation, frozen=True, tag="fork"):
 class Resize(Mutation, frozen=True, tag="resize"):
     """Change a run's size at the next generation boundary. Result: ChangeResult. Since protocol 1.2.
 
-    changes: nested settings, of hades_protocol.sizes.RESIZABLE alone.
+    changes: nested settings, of hades_protocol.run_spec.RESIZABLE alone.
     """
 
     changes: dict[str, Any]

@@ -314,3 +314,14 @@ def _check_together(spec: RunSpec) -> None:
             f"evolution.learning_rate_floor ({evolution.learning_rate_floor:g}) is above "
             f"evolution.learning_rate ({evolution.learning_rate:g})"
         )
+
+
+RESIZABLE = (
+    "evolution.population",
+    "dataset.pairs",
+    "policy.inits",
+    "evaluation.environments",
+    "resources.gpus",
+    "resources.devices",
+)
+"""What `resize` takes."""

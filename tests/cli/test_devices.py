@@ -112,7 +112,7 @@ def test_the_table_says_who_uses_what() -> None:
     silent = GpuInfo(index=2, uuid="GPU-2", name="GB10", memory_total=0, memory_used=0)
     assert table((free, busy, silent)).splitlines() == [
         "GPU  NAME                    MEMORY  BUSY  WHO",
-        "  0  NVIDIA H200   0 MiB of 141 GiB    0%  nobody",
+        "  0  NVIDIA H200     0 B of 141 GiB    0%  nobody",
         "  1  NVIDIA H200  71 GiB of 141 GiB   97%  "
         "run ant-1121-abcd (40 GiB), me (pid 8), alice (pid 9, 31 GiB), run pusher-1121-efgh",
         "  2  GB10                         –     –  nobody",

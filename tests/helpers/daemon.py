@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hades_protocol import commands
-from hades_protocol.control import ControlClient, listens
 from hades_protocol.errors import UnreachableError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
+from hades_protocol.sync_client import ControlClient, listens
 
 FAKE_DAEMON = Path(__file__).with_name("fake_daemon.py")
 BIN = Path(sys.executable).parent

@@ -21,6 +21,7 @@ import zmq
 from hades_protocol import commands
 from hades_protocol.codec import Array, decode, encode
 from hades_protocol.commands import AnyRequest
+from hades_protocol.downsample import thin_metrics
 from hades_protocol.errors import HadesError, NotFoundError
 from hades_protocol.events import (
     TOPIC_EVENTS,
@@ -52,7 +53,6 @@ from hades_protocol.messages import (
 )
 from hades_protocol.replies import ErrorBody, HistoryResult, Reply, SnapshotResult
 from hades_protocol.run_state import RunState
-from hades_protocol.thinning import thin_metrics
 from hades_protocol.version import MAJOR, MINOR
 from tests.helpers.canned import answer
 

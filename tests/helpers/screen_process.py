@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from hades_protocol.client import Client
+from hades_protocol.async_client import Client
 from hades_tui.app import HadesApp
 
 

@@ -189,7 +189,7 @@ def test_clients_see_the_gpus_and_hear_of_changes(home: Home, two: FakeGpus, str
     assert document["gpus"][1]["runs"] == [run]
     assert sorted((p["run"], p["other"]) for p in document["gpus"][1]["processes"]) == [("", True), (run, False)]
     lines = home.hadesd("gpus").stdout.splitlines()
-    assert lines[1].split() == ["0", "Testing", "H200", "0", "MiB", "of", "100", "GiB", "0%", "nobody"]
+    assert lines[1].split() == ["0", "Testing", "H200", "0", "B", "of", "100", "GiB", "0%", "nobody"]
     assert f"run {run} (40 GiB)" in lines[2]
     assert f"(pid {stranger}, 31 GiB)" in lines[2]
     status = home.hadesd("status").stdout.splitlines()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hades_protocol import commands
-from hades_protocol.client import Client
+from hades_protocol.async_client import Client
 from hades_protocol.errors import NotFoundError, WrongStateError
 from hades_protocol.messages import Checkpoints
 from hades_protocol.run_state import RunState

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from hades_protocol.errors import UsageError
-from hades_protocol.run_spec import RunSpec, build_spec
+from hades_protocol.run_spec import RESIZABLE, RunSpec, build_spec
 from hades_protocol.settings import merge
-from hades_protocol.sizes import RESIZABLE
 from hadesd.supervisor.changes import difference, forked, resized, words
 from tests.helpers.specs import TINY, tiny
 

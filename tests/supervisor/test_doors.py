@@ -17,13 +17,13 @@ import zmq
 import zmq.asyncio
 
 from hades_protocol import codec, commands, keys, replies
-from hades_protocol.client import Client
-from hades_protocol.control import MAX_REQUEST, ControlClient
+from hades_protocol.async_client import Client
 from hades_protocol.errors import HadesError, NotFoundError, UnreachableError, UsageError
 from hades_protocol.events import AnyEvent
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.replies import SnapshotResult
+from hades_protocol.sync_client import MAX_REQUEST, ControlClient
 from hadesd.supervisor import doors, sparing
 from hadesd.supervisor.sparing import Sparingly
 from tests.helpers.daemon import Home, until
@@ -41,8 +41,8 @@ def ring(home: Home) -> Keyring:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is refused is refused at once: nobody has to wait for it as long as across an ocean."""
-    monkeypatch.setattr("hades_protocol.control.HANDSHAKE_SECONDS", 2.0)
-    monkeypatch.setattr("hades_protocol.client.HANDSHAKE_SECONDS", 2.0)
+    monkeypatch.setattr("hades_protocol.sync_client.HANDSHAKE_SECONDS", 2.0)
+    monkeypatch.setattr("hades_protocol.async_client.HANDSHAKE_SECONDS", 2.0)
 
 
 def at(file: Path) -> Paths:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from hades_protocol import codec, commands, replies, version
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
-from hades_protocol.groups import check_group
 from hades_protocol.messages import DaemonInfo
+from hades_protocol.names import check_group
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import spec_to_dict
 from hadesd.settings import Settings

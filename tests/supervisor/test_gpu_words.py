@@ -2,7 +2,8 @@
 
 import pytest
 
-from hadesd.supervisor.gpu_words import another_user_was_there, duration, no_memory, ours, process, size, waits_for
+from hades_protocol.formatting import duration, size
+from hadesd.supervisor.gpu_words import another_user_was_there, no_memory, ours, process, waits_for
 
 
 @pytest.mark.parametrize(
@@ -14,7 +15,7 @@ def test_duration(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 MiB"), (512 * 2**20, "512 MiB"), (7.5 * 2**30, "7.5 GiB"), (31 * 2**30, "31 GiB")]
+    ("count", "text"), [(0, "0 B"), (512 * 2**20, "512 MiB"), (7.5 * 2**30, "7.5 GiB"), (31 * 2**30, "31 GiB")]
 )
 def test_size(count: int, text: str) -> None:
     assert size(count) == text

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hades_protocol.downsample import MIN_POINTS
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hades_protocol.thinning import MIN_POINTS
 from hadesd.supervisor import columns, curve_cache, history
 from hadesd.supervisor.history import IDLE_SECONDS, History
 

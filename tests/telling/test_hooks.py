@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hades_protocol import commands
-from hades_protocol.control import ControlClient
 from hades_protocol.run_state import RunState
+from hades_protocol.sync_client import ControlClient
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.machine import step
 from hadesd.supervisor.machine_state import CrashPolicy, Run

@@ -11,9 +11,9 @@ from textual.widgets import Button, Input, Label, Static, TextArea
 
 from hades_protocol import commands
 from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
+from hades_protocol.resync import LinkPhase
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import LinkPhase
 from hades_tui.app import HadesApp
 from hades_tui.model import Model
 from hades_tui.screens.confirm import ConfirmScreen

@@ -10,9 +10,9 @@ from textual.pilot import Pilot
 from textual.widgets import Label
 
 from hades_protocol import commands
-from hades_protocol.client import Client
+from hades_protocol.async_client import Client
+from hades_protocol.resync import LinkPhase
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import LinkPhase
 from hades_tui.app import HadesApp
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.help import HelpScreen

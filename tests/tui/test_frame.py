@@ -7,7 +7,7 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from hades_protocol.client import Client
+from hades_protocol.async_client import Client
 from hades_tui import palette
 from hades_tui.app import HadesApp
 from hades_tui.glyphs import ASCII

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from hades_protocol.resync import LinkPhase
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import LinkPhase
 from hades_tui.glyphs import ASCII, UNICODE, Glyphs, pictured, plain
 
 TEXTS = [field.name for field in msgspec.structs.fields(Glyphs) if field.type is str]

@@ -7,7 +7,7 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.codec import encode
 from hades_protocol.messages import Checkpoints, LogLine
-from hades_protocol.sync import LinkPhase
+from hades_protocol.resync import LinkPhase
 from hades_tui.app import HadesApp
 from hades_tui.screens.health import HealthFacts, HealthScreen
 from hades_tui.screens.log import LogHead, LogScreen

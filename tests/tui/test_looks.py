@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from hades_protocol.messages import Checkpoints, LogLine
 from hades_protocol.replies import ShowResult
+from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_tui import health, log_text
 from hades_tui.digits import ROWS, large
 from hades_tui.fit import length

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hades_protocol.downsample import MIN_POINTS, thin_metrics
 from hades_protocol.events import RunRemoved
 from hades_protocol.replies import HistoryResult
+from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import LinkPhase, LinkStatus
-from hades_protocol.thinning import MIN_POINTS, thin_metrics
 from hades_tui import model as models
 from hades_tui.history import MAX_POINTS, RunHistory, follow
 from hades_tui.model import LOG_LINES, Model, apply, select

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hades_protocol.downsample import thin_metrics
 from hades_protocol.messages import GenerationMetrics, Reference
-from hades_protocol.thinning import thin_metrics
 from hades_tui import history as histories
 from hades_tui import overlay
 from hades_tui.arrange import Order, arrange

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.errors import UsageError
-from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
+from hades_protocol.run_spec import RESIZABLE, RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import leaves, merge
-from hades_protocol.sizes import RESIZABLE
 from hades_tui.settings_form import EMPTY, UNSET, Form, form_of, read, shown, text_of
 from tests.helpers.specs import TINY, tiny
 

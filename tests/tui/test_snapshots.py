@@ -10,12 +10,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, TextArea
 
-from hades_protocol.client import Client
+from hades_protocol.async_client import Client
 from hades_protocol.codec import encode
 from hades_protocol.messages import GpuInfo, GpuProcess, Lineage, LogLine, Reference
+from hades_protocol.resync import LinkPhase
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import LinkPhase
 from hades_tui import pairs_file, palette
 from hades_tui.app import HadesApp
 from hades_tui.glyphs import ASCII

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from hades_protocol.client import Client
+from hades_protocol.async_client import Client
 from hades_protocol.errors import ExitCode, UnreachableError, UsageError
-from hades_protocol.sync import LinkPhase
+from hades_protocol.resync import LinkPhase
 from hades_tui import ssh
 from hades_tui.app import HadesApp
 from hades_tui.ssh import Sockets, ask_command, failure, forward_command, sockets_in, sockets_of

@@ -9,8 +9,8 @@ from hades_protocol import commands
 from hades_protocol.events import JobChanged
 from hades_protocol.messages import DaemonInfo, Job
 from hades_protocol.replies import ChangeResult, SettingChange, SnapshotResult
+from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_tui import jobs
 from hades_tui.form_view import NEWEST, answer_lines, generations_text, nearest, setting_lines, stepped
 from hades_tui.model import Model, apply, with_run

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.messages import DatasetSnapshot, Lineage, RunSummary
+from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState, may
-from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_tui import view
 from hades_tui.arrange import Order, Row, arrange
 from hades_tui.digits import big

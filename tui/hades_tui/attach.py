@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any
 
-from hades_protocol.client import Client
+from hades_protocol.async_client import Client
 from hades_protocol.errors import ExitCode, UnreachableError, UsageError
 from hades_protocol.keys import destination
 from hades_protocol.paths import Paths

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from hades_protocol.errors import ExitCode, HadesError, UsageError
-from hades_protocol.last_flush import flush_output
 from hades_protocol.paths import Paths
+from hades_protocol.stdio import flush_output
 from hades_tui.options import parser
 
 

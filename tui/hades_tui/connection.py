@@ -1,13 +1,13 @@
-"""What the screen needs of a daemon; hades_protocol.client.Client is it."""
+"""What the screen needs of a daemon; hades_protocol.async_client.Client is it."""
 
 from collections.abc import AsyncGenerator
 from typing import Protocol, TypeVar
 
-from hades_protocol.client import Level
+from hades_protocol.async_client import Level
 from hades_protocol.commands import Request
 from hades_protocol.messages import DatasetSnapshot
 from hades_protocol.replies import HistoryResult, LogResult, ShowResult
-from hades_protocol.sync import Item
+from hades_protocol.resync import Item
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from hades_protocol.resync import LinkPhase
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import LinkPhase
 
 
 class Glyphs(msgspec.Struct, frozen=True, kw_only=True):

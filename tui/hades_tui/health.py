@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from hades_protocol.messages import Checkpoints, DaemonInfo
 from hades_protocol.replies import ShowResult
+from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_protocol.version import MAJOR, MINOR
 from hades_tui.fit import clean, length, wrapped
 from hades_tui.model import Model

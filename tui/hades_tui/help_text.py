@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 from textual.binding import ActiveBinding, Binding
 
-from hades_protocol.sync import LinkPhase
+from hades_protocol.resync import LinkPhase
 from hades_tui.glyphs import Glyphs
 from hades_tui.view import Line
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from hades_protocol.downsample import thin_metrics
 from hades_protocol.events import GenerationCommitted, HistoryCut
 from hades_protocol.messages import GenerationMetrics, Mark, Reference
 from hades_protocol.replies import HistoryResult
-from hades_protocol.thinning import thin_metrics
 
 MAX_POINTS = 4000
 """Points kept for a run; beyond, they are thinned to half of it, spikes first."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from hades_protocol.client import Level
+from hades_protocol.async_client import Level
 from hades_protocol.messages import LogLine
 from hades_tui.fit import clean, fitted, wrapped
 from hades_tui.view import Line

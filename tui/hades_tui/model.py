@@ -17,8 +17,8 @@ from hades_protocol.events import (
 )
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Job, RunSummary
 from hades_protocol.replies import HistoryResult, SnapshotResult
+from hades_protocol.resync import Item, LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import Item, LinkPhase, LinkStatus
 from hades_tui.detail import Detail, Range, detail_of, shortened
 from hades_tui.history import RunHistory, follow, load, request, unload
 from hades_tui.tails import Tail, cut, grown, tail_of

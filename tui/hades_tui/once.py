@@ -6,7 +6,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from hades_protocol.client import Client
+from hades_protocol.async_client import Client
 from hades_protocol.codec import Array
 from hades_protocol.errors import NotFoundError
 from hades_tui import model as models

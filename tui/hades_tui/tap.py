@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hades_protocol.client import Client
+from hades_protocol.async_client import Client
 from hades_protocol.codec import unpack
 from hades_protocol.errors import ProtocolMismatchError
 from hades_protocol.events import TOPIC_DATASET, WELCOME

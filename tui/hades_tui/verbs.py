@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 
 from hades_protocol import commands
-from hades_protocol.client import fresh_id
+from hades_protocol.async_client import fresh_id
 from hades_protocol.messages import RunSummary
+from hades_protocol.resync import LinkPhase
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import LinkPhase
 from hades_tui.model import Model
 
 S = RunState

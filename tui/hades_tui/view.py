@@ -3,8 +3,8 @@
 import math
 
 from hades_protocol.messages import RunSummary
+from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import LinkPhase, LinkStatus
 from hades_tui.glyphs import UNICODE, Glyphs
 from hades_tui.jobs import RUNNING, working_text
 from hades_tui.model import Model

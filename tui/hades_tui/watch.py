@@ -2,8 +2,8 @@
 
 import time
 
+from hades_protocol.resync import LinkPhase
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import LinkPhase
 from hades_tui.digits import PIXELS, ROWS, large
 from hades_tui.fit import fitted, length, shortened, wrapped
 from hades_tui.fitness import centred

@@ -10,7 +10,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from hades_protocol import commands
-from hades_protocol.client import fresh_id
+from hades_protocol.async_client import fresh_id
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.replies import ChangeResult, ShowResult
 from hades_protocol.run_state import RunState

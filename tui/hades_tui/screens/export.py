@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 from textual.app import ComposeResult
 
-from hades_protocol.client import Format
+from hades_protocol.async_client import Format
 from hades_tui.screens.sending import SendingDialog
 from hades_tui.widgets.choices import Choices
 

@@ -9,8 +9,8 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Label, Static
 
 from hades_protocol.errors import UsageError
-from hades_protocol.groups import check_group
 from hades_protocol.messages import RunSummary
+from hades_protocol.names import check_group
 from hades_protocol.replies import ShowResult
 from hades_tui.form_view import NEWEST, generations_text, meaning, nearest, stepped
 from hades_tui.model import Model

@@ -8,8 +8,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Label, Static
 
 from hades_protocol.replies import ShowResult
-from hades_protocol.run_spec import build_spec
-from hades_protocol.sizes import RESIZABLE
+from hades_protocol.run_spec import RESIZABLE, build_spec
 from hades_tui.form_view import meaning
 from hades_tui.screens.change import ChangeScreen, text_of_lines
 from hades_tui.screens.sending import NotYet

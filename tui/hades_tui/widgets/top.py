@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from textual.geometry import Size
 
-from hades_protocol.sync import LinkPhase
+from hades_protocol.resync import LinkPhase
 from hades_tui.model import Model
 from hades_tui.view import Line, fleet_line, link_explanation, link_line
 from hades_tui.widgets.lines import LinesPanel

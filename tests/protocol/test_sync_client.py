@@ -10,9 +10,9 @@ import pytest
 import zmq
 
 from hades_protocol import commands
-from hades_protocol.control import ControlClient
 from hades_protocol.errors import ProtocolMismatchError, UnreachableError
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
 from tests.helpers.daemon import Home
 
 

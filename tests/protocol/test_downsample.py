@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hades_protocol.thinning import MIN_POINTS, extremes, thin, thin_metrics
+from hades_protocol.downsample import MIN_POINTS, extremes, thin, thin_metrics
 from tests.helpers.protocol_server import a_generation
 
 VALUES = st.one_of(st.floats(-1e6, 1e6), st.just(math.nan))

@@ -17,14 +17,14 @@ import zmq.asyncio
 from hades_protocol import commands
 from hades_protocol.codec import MAX_MESSAGE, convert, decode
 from hades_protocol.commands import Request
-from hades_protocol.control import SLOW_OR_SKEWED, encode_request
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError
 from hades_protocol.events import TOPIC_EVENTS, WELCOME, dataset_topic, decode_event
 from hades_protocol.keys import HANDSHAKE_SECONDS, ClientKeys, Destination
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, Job, RunSummary
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Reply, ShowResult, SnapshotResult
+from hades_protocol.resync import Action, AskSnapshot, Item, Sync
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import Action, AskSnapshot, Item, Sync
+from hades_protocol.sync_client import SLOW_OR_SKEWED, encode_request
 from hades_protocol.version import MAJOR, is_compatible
 
 CONNECT_SECONDS = 1.5

@@ -12,13 +12,13 @@ import msgpack
 import pytest
 
 from hades_protocol import commands, replies
-from hades_protocol.client import Client
+from hades_protocol.async_client import Client
 from hades_protocol.codec import encode
 from hades_protocol.errors import NotFoundError, ProtocolMismatchError, UnreachableError, WrongStateError
 from hades_protocol.events import TOPIC_EVENTS, DatasetPublished, GenerationCommitted, Heartbeat
 from hades_protocol.replies import SnapshotResult
+from hades_protocol.resync import Item, LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
-from hades_protocol.sync import Item, LinkPhase, LinkStatus
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 
 

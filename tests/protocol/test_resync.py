@@ -19,8 +19,7 @@ from hades_protocol.events import (
 )
 from hades_protocol.messages import RunSummary
 from hades_protocol.replies import SnapshotResult
-from hades_protocol.run_state import RunState
-from hades_protocol.sync import (
+from hades_protocol.resync import (
     ASK_INTERVAL,
     RETRY_AFTER,
     STALE_AFTER,
@@ -30,6 +29,7 @@ from hades_protocol.sync import (
     LinkStatus,
     Sync,
 )
+from hades_protocol.run_state import RunState
 from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run
 
 

@@ -1,0 +1,18 @@
+"""Quantities for people: bytes and durations, the same on the command line, in reasons and on the screen."""
+
+
+def duration(seconds: float) -> str:
+    """2 s, 5 min, 3 min 20 s, 1 h 30 min: what is zero at the end is left out."""
+    whole = max(1, round(seconds)) if seconds > 0 else 0
+    units = (("h", whole // 3600), ("min", whole % 3600 // 60), ("s", whole % 60 if whole < 3600 else 0))
+    return " ".join(f"{number} {unit}" for unit, number in units if number) or "0 s"
+
+
+def size(count: int) -> str:
+    """Bytes as 0 B, 12 KiB, 3.4 MiB."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            break
+        value /= 1024
+    return f"{count} B" if unit == "B" else f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
