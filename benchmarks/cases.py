@@ -6,7 +6,7 @@ from typing import Any
 
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.settings import merge
-from hadesd.presets import resolve
+from hadesd.spec.presets import resolve
 
 BRAX = ("hopper", "walker2d", "halfcheetah", "ant", "humanoid")
 GAMES = ("SpaceInvaders-MinAtar", "CartPole-v1")

@@ -36,7 +36,7 @@ from benchmarks.record import commit, machine
 from hades_protocol.errors import HadesError
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hades_protocol.settings import leaves, set_dotted
-from hadesd.presets import resolve
+from hadesd.spec.presets import resolve
 from hadesd.supervisor.processes import usable_cores
 
 Findings = dict[str, Any]

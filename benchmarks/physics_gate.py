@@ -23,7 +23,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hadesd import catalogue
 from hadesd.distill import normalise, policies, rollout
 from hadesd.distill.environments import compiled
 from hadesd.distill.environments.base import Environment
@@ -33,6 +32,7 @@ from hadesd.native import kernel
 from hadesd.native.ir import LANES, PTR, Function, Module
 from hadesd.physics import program as programs
 from hadesd.physics.program import EnvironmentProgram
+from hadesd.spec import environments
 
 LANES_EACH, STEPS = 64, 24
 SLACK = 1.25
@@ -68,8 +68,8 @@ class Verdict:
 
 def environment(name: str, physics: str) -> Environment:
     """An environment of the catalogue in a form."""
-    entry = catalogue.find(name)
-    return make_environment(entry.name, catalogue.backend_for(entry, "auto"), physics)
+    entry = environments.find(name)
+    return make_environment(entry.name, environments.backend_for(entry, "auto"), physics)
 
 
 # -- one step, three ways
@@ -282,7 +282,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--physics", default="native", choices=("native", "xla"))
     parser.add_argument("--seeds", type=int, default=16)
     args = parser.parse_args(given)
-    names = args.env or [entry.name for entry in catalogue.ENVIRONMENTS.values() if entry.family != "images"]
+    names = args.env or [entry.name for entry in environments.ENVIRONMENTS.values() if entry.family != "images"]
     failed = 0
     for name in names:
         if args.physics == "native" and environment(name, "auto").form.physics != "native":

@@ -1,10 +1,13 @@
 """What every test needs: the environment of a worker before anything imports jax, one compilation cache, patience."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.helpers.daemon import Home, a_home
 
 CACHE = Path(__file__).parent.parent / ".hades-test-cache"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
@@ -17,6 +20,13 @@ os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 # How long an example takes says how busy the machine is.
 settings.register_profile("hades", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hades")
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    """A directory for one test's daemons, which end with it."""
+    with a_home() as home:
+        yield home
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import msgspec
 from hades_protocol.errors import HadesError
 from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.settings import leaves, merge, set_dotted
-from hadesd import catalogue, strategy_table
 from hadesd.analysis.material import Material, as_json
-from hadesd.presets import preset_values
-from hadesd.supervisor.changes import forked
-from hadesd.supervisor.forking import choose_generation
+from hadesd.spec import environments, strategies
+from hadesd.spec.changes import forked
+from hadesd.spec.presets import preset_values
+from hadesd.storage.fork import choose_generation
 
 NAMED = ("env", "method", "preset")
 """Settings with options of their own."""
@@ -27,7 +27,7 @@ def base_of(spec: RunSpec) -> tuple[RunSpec, str]:
     """
     for preset in filter(None, (spec.preset, "published")):
         with suppress(HadesError):  # a preset, an environment or a strategy of another version
-            entry, strategy = catalogue.find(spec.env), strategy_table.find(spec.evolution.strategy).key
+            entry, strategy = environments.find(spec.env), strategies.find(spec.evolution.strategy).key
             values, own = (preset_values(preset, entry, spec.method, name) for name in (strategy, None))
             named = {"env": spec.env, "method": spec.method, "preset": preset}
             own_strategy = {"evolution": {"strategy": own.get("evolution", {}).get("strategy", "openes")}}

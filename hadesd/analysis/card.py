@@ -103,9 +103,9 @@ def _summary(meta: dict[str, Any], count: int) -> str:
 
 
 def _is_images(meta: dict[str, Any]) -> bool:
-    from hadesd import catalogue
+    from hadesd.spec.environments import ENVIRONMENTS
 
-    entry = catalogue.ENVIRONMENTS.get(str(meta.get("environment")))
+    entry = ENVIRONMENTS.get(str(meta.get("environment")))
     return entry is not None and entry.family == "images"
 
 

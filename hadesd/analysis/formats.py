@@ -24,7 +24,7 @@ from safetensors.numpy import save as save_safetensors
 
 from hades_protocol.errors import UsageError
 from hadesd.analysis.columns import action_columns, is_action, state_columns
-from hadesd.files import write_atomically, write_together
+from hadesd.storage.atomic import write_atomically, write_together
 
 SCHEMA = 1
 CONSTANTS = ("obs_mean", "obs_var")

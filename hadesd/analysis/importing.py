@@ -8,7 +8,7 @@ import numpy as np
 
 from hades_protocol.errors import UsageError
 from hadesd.analysis.formats import Arrays
-from hadesd.catalogue import Entry
+from hadesd.spec.environments import Entry
 
 NAMES = {
     "states": ("states", "state", "observations", "observation", "obs", "x", "images"),

@@ -10,11 +10,11 @@ import msgspec
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming, Lineage, Reference
 from hades_protocol.run_spec import RunSpec
-from hadesd import catalogue
 from hadesd.analysis import datasets
-from hadesd.supervisor import runs
-from hadesd.supervisor.runs import RunRecord
-from hadesd.worker.records import Seam
+from hadesd.spec import environments
+from hadesd.storage import records
+from hadesd.storage.metric_lines import Seam
+from hadesd.storage.records import RunRecord
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Material:
     name: str
     path: Path
     dataset: datasets.DatasetFile | None
-    entry: catalogue.Entry | None
+    entry: environments.Entry | None
     spec: RunSpec | None = None
     record: RunRecord | None = None
     metrics: tuple[GenerationMetrics, ...] = ()
@@ -95,8 +95,8 @@ def of_run(directory: Path) -> Material:
         UsageError: run.json or dataset.npz is damaged.
     """
     try:
-        record, spec = runs.load(directory)
-    except runs.Damaged as error:
+        record, spec = records.load(directory)
+    except records.Damaged as error:
         raise UsageError(str(error)) from None
     problems: list[str] = []
     file = directory / "dataset.npz"
@@ -109,20 +109,20 @@ def of_run(directory: Path) -> Material:
         record=record,
         metrics=_lines(directory / "metrics.jsonl", GenerationMetrics),
         timings=_lines(directory / "timings.jsonl", GenerationTiming),
-        seams=_lines(directory / runs.SEAMS_FILE, Seam),
+        seams=_lines(directory / records.SEAMS_FILE, Seam),
         references=_document(directory / "references.json", tuple[Reference, ...], problems) or (),
         parent_spec=_spec_of(directory.parent, record.parent),
         parent_metrics=_at_fork(directory.parent, record.parent),
         children=_children(directory),
-        story=runs.story(record, directory),
+        story=records.story(record, directory),
         transfer=_document(directory / "transfer.json", dict[str, Any], problems),
         problems=problems,
     )
 
 
-def _entry(name: object) -> catalogue.Entry | None:
+def _entry(name: object) -> environments.Entry | None:
     try:
-        return catalogue.find(str(name)) if name else None
+        return environments.find(str(name)) if name else None
     except HadesError:
         return None  # an environment that this version does not know: drawn as numbers
 
@@ -155,8 +155,8 @@ def _spec_of(directory: Path, parent: Lineage | None) -> RunSpec | None:
     if parent is None:
         return None
     try:
-        return runs.load(directory / parent.run)[1]
-    except runs.Damaged:
+        return records.load(directory / parent.run)[1]
+    except records.Damaged:
         return None
 
 
@@ -169,8 +169,8 @@ def _at_fork(directory: Path, parent: Lineage | None) -> GenerationMetrics | Non
 
 def _children(directory: Path) -> tuple[tuple[str, int], ...]:
     """Runs that were forked from this one, each with the generation of the fork."""
-    records = (record for record, _ in runs.scan(directory.parent)[0])
-    return tuple((r.id, r.parent.generation) for r in records if r.parent and r.parent.run == directory.name)
+    found = (record for record, _ in records.scan(directory.parent)[0])
+    return tuple((r.id, r.parent.generation) for r in found if r.parent and r.parent.run == directory.name)
 
 
 def require_something(material: Material) -> None:

@@ -17,8 +17,8 @@ import numpy as np
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec, spec_to_dict
-from hadesd import catalogue
 from hadesd.analysis.datasets import DatasetFile, complete_file_hint
+from hadesd.spec import environments
 
 SCHEMA = 1
 TRAINING = ("policy", "cloning")
@@ -70,7 +70,7 @@ def parts_of(dataset: DatasetFile) -> list[DatasetFile]:
                 actions=dataset.actions[start:stop, :actions],
                 meta=dict(part["meta"]),
             )
-            if one.meta["environment"] not in catalogue.ENVIRONMENTS:
+            if one.meta["environment"] not in environments.ENVIRONMENTS:
                 raise ValueError(f"unknown environment {one.meta['environment']}")
             if one.states.shape != (stop - start, *observation) or one.actions.shape != (stop - start, actions):
                 raise ValueError(f"part {index + 1} does not fit the arrays")
@@ -106,7 +106,7 @@ def notes(specs: Sequence[RunSpec]) -> list[str]:
 
 
 def _check_together(datasets: Sequence[DatasetFile], specs: Sequence[RunSpec]) -> None:
-    entries = [catalogue.find(spec.env) for spec in specs]
+    entries = [environments.find(spec.env) for spec in specs]
     for i, (dataset, entry) in enumerate(zip(datasets, entries, strict=True)):
         if entry.family == "images":
             raise UsageError(f"{dataset.path} is a dataset of images ({entry.name}): a policy acts in no image")
@@ -122,7 +122,7 @@ def _check_together(datasets: Sequence[DatasetFile], specs: Sequence[RunSpec]) -
 
 def _shaped(dataset: DatasetFile, spec: RunSpec) -> DatasetFile:
     """The dataset in its environment's shapes, with a meta that holds whatever an evaluation needs."""
-    entry = catalogue.find(spec.env)
+    entry = environments.find(spec.env)
     size = int(np.prod(entry.observation))
     if int(np.prod(dataset.states.shape[1:])) != size or dataset.actions.shape[1] != entry.actions:
         raise UsageError(
@@ -152,7 +152,7 @@ def _meta(datasets: Sequence[DatasetFile], specs: Sequence[RunSpec]) -> dict[str
         "schema": SCHEMA,
         "environment": "+".join(names),
         "environments": names,
-        "discrete": catalogue.find(names[0]).discrete,
+        "discrete": environments.find(names[0]).discrete,
         **_training(specs),
         "parts": [
             {

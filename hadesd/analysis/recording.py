@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from hades_protocol.run_spec import RunSpec
-from hadesd import catalogue
 from hadesd.analysis import fitting
 from hadesd.analysis.datasets import DatasetFile
 from hadesd.distill import cloning, normalise, policies
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.normalise import Statistics
+from hadesd.spec.environments import find as find_environment
 from hadesd.worker import build
 
 INIT_STREAM, ROLLOUT_STREAM = 0, 1
@@ -73,7 +73,7 @@ def record(dataset: DatasetFile, spec: RunSpec, seed: int, steps: int | None = N
         fixed = policies.init_fixed(policy, spec.policy.init_seed, env.observation)
         params = jax.tree.map(lambda leaf: leaf[0], fixed)
     side_by_side = spec.evaluation.environments if spec.evaluation.normalisation == "running" else 1
-    limit = min(steps or catalogue.find(spec.env).episode_steps, catalogue.find(spec.env).episode_steps)
+    limit = min(steps or find_environment(spec.env).episode_steps, find_environment(spec.env).episode_steps)
 
     @jax.jit
     def run(params: Any, states: jax.Array, actions: jax.Array, constants: Statistics) -> Any:

@@ -10,7 +10,7 @@ from matplotlib.ticker import NullLocator
 from hades_protocol.messages import Reference
 from hadesd.analysis import plots
 from hadesd.analysis.sweep_table import Average, Row, SweepTable, average, short_names, value_word
-from hadesd.supervisor.references import read_references
+from hadesd.storage.references import read_references
 
 LOG_FROM = 10.0
 """Values that span more than this factor stand on a logarithmic axis."""

@@ -19,10 +19,9 @@ import msgspec
 from hades_protocol.messages import GenerationMetrics
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
-from hadesd.files import is_locked
-from hadesd.supervisor import runs
+from hadesd.storage import records
+from hadesd.storage.locks import LOCK_FILE, is_locked
 from hadesd.supervisor.history import METRICS_FILE
-from hadesd.supervisor.managed import LOCK_FILE
 
 SCHEMA = 1
 SEED = "seed"
@@ -131,13 +130,13 @@ def average(values: Iterable[float | None]) -> Average | None:
 
 def groups_on_disk(directory: Path) -> list[str]:
     """The group of every run that is in one, oldest run first."""
-    found = runs.scan(directory)[0] if directory.is_dir() else []
+    found = records.scan(directory)[0] if directory.is_dir() else []
     return [record.group for record, _ in found if record.group]
 
 
 def read_group(directory: Path, group: str) -> list[Member]:
     """The runs of a group in a directory of runs, oldest first; empty where there is none."""
-    found = runs.scan(directory)[0] if directory.is_dir() else []
+    found = records.scan(directory)[0] if directory.is_dir() else []
     return [
         Member(
             id=record.id,
@@ -201,7 +200,7 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
-def _state(directory: Path, record: runs.RunRecord) -> RunState:
+def _state(directory: Path, record: records.RunRecord) -> RunState:
     """The state as far as the disk knows it."""
     if record.outcome is not None:
         return RunState(record.outcome.kind)

@@ -13,8 +13,8 @@ from hadesd.cli.keeper import Keeper, keeper
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.rm import delete, removable
-from hadesd.housekeeping import archives
-from hadesd.housekeeping.disk import holding
+from hadesd.storage import archive
+from hadesd.storage.locks import holding
 
 EXAMPLES = """\
 hadesd archive @ -o /mnt/store
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     with keeper(Paths()) as keep:
         known = keep.runs()
         chosen = removable(h.choose(known, args, time.time()), strict=bool(args.runs))
-        without = [() if args.all_checkpoints else archives.left_out(Path(item.run.directory)) for item in chosen]
+        without = [() if args.all_checkpoints else archive.left_out(Path(item.run.directory)) for item in chosen]
         if not args.json:
             print(h.table(chosen, [_words(generations) for generations in without], "LEFT OUT"))
         say(f"{h.counted(len(chosen))}, {size(sum(item.room.total for item in chosen))}, into {args.output.resolve()}")
@@ -78,10 +78,10 @@ def _words(generations: tuple[int, ...]) -> str:
 def _archive(
     keep: Keeper, item: h.Chosen, output: Path, without: tuple[int, ...], stays: bool
 ) -> dict[str, str | int | bool]:
-    directory, target = Path(item.run.directory), output.resolve() / f"{item.run.id}{archives.SUFFIX}"
+    directory, target = Path(item.run.directory), output.resolve() / f"{item.run.id}{archive.SUFFIX}"
     with holding(directory):
-        before = archives.contents(directory)
-        archives.pack(directory, target, without)
+        before = archive.contents(directory)
+        archive.pack(directory, target, without)
     count = target.stat().st_size
     if not stays:
         _remove(keep, item, before, target)
@@ -99,7 +99,7 @@ def _remove(keep: Keeper, item: h.Chosen, before: dict[str, os.stat_result], tar
         hidden = keep.remove(item.run)
     except HadesError as error:
         raise WrongStateError(f"{error}; its archive {target} is whole") from error
-    if not _same(before, archives.contents(hidden)):
+    if not _same(before, archive.contents(hidden)):
         hidden.rename(item.run.directory)
         keep.adopt(item.run.id)
         raise WrongStateError(f"it went on while it was packed, so it stays; its archive {target} is older")
@@ -119,7 +119,7 @@ def _restore(args: argparse.Namespace) -> int:
     paths = Paths()
     with keeper(paths) as keep:
         paths.make_private()
-        restored = archives.restore(args.restore, paths.runs)
+        restored = archive.restore(args.restore, paths.runs)
         try:
             summary = keep.adopt(restored)
         except HadesError as error:

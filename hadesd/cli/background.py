@@ -10,8 +10,8 @@ from hades_protocol.errors import ExitCode, ProtocolMismatchError, UnreachableEr
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
-from hadesd.files import tail_lines
-from hadesd.logfiles import DAEMON_STDERR
+from hadesd.logs.rotation import DAEMON_STDERR
+from hadesd.storage.atomic import tail_lines
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.05

@@ -16,8 +16,9 @@ from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
 from hadesd.cli.extras import missing_packages
-from hadesd.files import is_locked, tail_lines
-from hadesd.settings import load_settings
+from hadesd.config import load_settings
+from hadesd.storage.atomic import tail_lines
+from hadesd.storage.locks import is_locked
 from hadesd.supervisor import gpus
 from hadesd.supervisor.processes import usable_cores
 

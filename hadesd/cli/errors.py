@@ -6,7 +6,7 @@ import time
 
 from hades_protocol.errors import ExitCode, HadesError
 from hades_protocol.stdio import flush_output
-from hadesd.disk import FULL
+from hadesd.storage.disk import FULL
 
 
 class Abandoned(KeyboardInterrupt):

@@ -7,11 +7,11 @@ from typing import Any
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.settings import parse_assignment
-from hadesd import catalogue
 from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.file_settings import check_range, settings_for
 from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.spec import environments
 
 SCHEMA = 1
 
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     spec = settings_for(dataset, args.env, assignments)
     from hadesd.cli.computing import interruptible, prepare_computing
 
-    images = catalogue.find(spec.env).family == "images"
+    images = environments.find(spec.env).family == "images"
     prepare_computing(spec, "hadesd.analysis.image_accuracy" if images else "hadesd.analysis.evaluate")
     sections = ("backend", "policy", "cloning", "evaluation")
     settings = {"settings": {key: spec_to_dict(spec)[key] for key in sections}}

@@ -51,10 +51,10 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
 
 
 def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", training: "RunSpec") -> int:
-    from hadesd import catalogue
     from hadesd.analysis.multitask import judge_one
+    from hadesd.spec import environments
 
-    name, names = catalogue.find(args.env).name, [task.spec.env for task in tasks]
+    name, names = environments.find(args.env).name, [task.spec.env for task in tasks]
     if name not in names:
         raise UsageError(f"{dataset.path} was merged for {' and '.join(names)}, not for {name}")
     index = names.index(name)

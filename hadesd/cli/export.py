@@ -13,7 +13,7 @@ from hades_protocol.paths import Paths
 from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
-from hadesd.dataset_suffixes import SUFFIXES
+from hadesd.storage.datasets import SUFFIXES
 
 if TYPE_CHECKING:
     from hadesd.analysis.card import Origin
@@ -47,7 +47,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 def run(args: argparse.Namespace) -> int:
     """Write the file and say what is in it."""
     require_daemon_extra("export")
-    from hadesd.supervisor.runs import find_directory
+    from hadesd.storage.records import find_directory
 
     name, generation = split_generation(args.run)
     if args.best and generation is not None:
@@ -140,7 +140,7 @@ def best_dataset(directory: Path) -> Path:
     Raises:
         NotFoundError: no mean dataset of the run was evaluated so far; the text says what to set.
     """
-    from hadesd.supervisor.runs import load
+    from hadesd.storage.records import load
 
     source = directory / "best.npz"
     if source.is_file():
@@ -163,7 +163,7 @@ def _source(directory: Path, generation: int | None, best: bool, scratch: Path) 
     if generation is None:
         return newest_dataset(directory)
     from hadesd.cli.computing import prepare_computing
-    from hadesd.supervisor.runs import load
+    from hadesd.storage.records import load
 
     _, spec = load(directory)
     prepare_computing(spec, "hadesd.worker.exporting")
@@ -203,7 +203,7 @@ def write_card(dataset: "DatasetFile", output: Path, origin: "Origin") -> Path:
         UsageError: it cannot be written.
     """
     from hadesd.analysis.card import card_path, card_text
-    from hadesd.files import write_atomically
+    from hadesd.storage.atomic import write_atomically
 
     path = card_path(output)
     try:
@@ -218,7 +218,7 @@ def _origin(directory: Path, output: Path) -> "tuple[DatasetFile, Origin]":
     from hadesd.analysis.card import Origin
     from hadesd.analysis.datasets import load as load_dataset
     from hadesd.analysis.sweep_table import read_metrics
-    from hadesd.supervisor.runs import load
+    from hadesd.storage.records import load
 
     dataset = load_dataset(output)
     record, spec = load(directory)

@@ -8,7 +8,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import merge, set_dotted
 from hadesd.cli.output import say
-from hadesd.dataset_suffixes import is_dataset_name
+from hadesd.storage.datasets import is_dataset_name
 
 if TYPE_CHECKING:
     from hadesd.analysis.datasets import DatasetFile
@@ -21,7 +21,7 @@ def find_dataset(text: str) -> tuple[Path, Path | None]:
         NotFoundError: no such run, or it has no dataset.
     """
     from hadesd.cli.export import newest_dataset
-    from hadesd.supervisor.runs import find_directory
+    from hadesd.storage.records import find_directory
 
     if is_dataset_name(text):
         return Path(text), None
@@ -42,9 +42,9 @@ def settings_for(
     Raises:
         UsageError: the environment is not known, or a setting is not accepted.
     """
-    from hadesd import catalogue, validation
     from hadesd.analysis.datasets import settings_from_meta
-    from hadesd.presets import resolve
+    from hadesd.spec import environments, validation
+    from hadesd.spec.presets import resolve
 
     asked: dict[str, Any] = settings_from_meta(dataset.meta)
     if env is not None:
@@ -53,7 +53,7 @@ def settings_for(
         set_dotted(asked, key, value)
     if not isinstance(asked.get("env"), str):
         raise UsageError(f"{dataset.path} does not say which environment it is for: {hint}")
-    entry = catalogue.find(asked["env"])
+    entry = environments.find(asked["env"])
     _say_what_is_missing(dataset)
     base, _ = resolve(
         env=entry.name, method="hades-r", preset="published", file_values=None, assignments=[], has_gpu=False

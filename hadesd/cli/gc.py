@@ -10,8 +10,7 @@ from hades_protocol.paths import Paths
 from hadesd.cli import housekeeping as h
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.housekeeping import leftovers
-from hadesd.supervisor import runs as records
+from hadesd.storage import garbage, records
 
 EXAMPLES = """\
 hadesd gc --dry-run
@@ -43,13 +42,13 @@ def run(args: argparse.Namespace) -> int:
     """Show, ask, delete."""
     paths = Paths()
     usable = [paths.runs / record.id for record, _ in records.scan(paths.runs)[0]] if paths.runs.is_dir() else []
-    limits = leftovers.Limits(args.evidence, args.cache_older, args.logs_older)
-    found = leftovers.find(paths, usable, limits, time.time())
+    limits = garbage.Limits(args.evidence, args.cache_older, args.logs_older)
+    found = garbage.find(paths, usable, limits, time.time())
     total = sum(item.size for item in found)
     if not args.json:
         _show(found)
     say(f"{size(total)} can go" if found else "nothing can go")
-    removed: list[leftovers.Leftover] = []
+    removed: list[garbage.Leftover] = []
     if found and not args.dry_run:
         if not h.agreed(f"Delete {h.counted(len(found), 'thing')}?", args.yes):
             return ExitCode.OK
@@ -69,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.OK if args.dry_run or len(removed) == len(found) else ExitCode.RUN_FAILED
 
 
-def _show(found: list[leftovers.Leftover]) -> None:
+def _show(found: list[garbage.Leftover]) -> None:
     programs = [item for item in found if item.kind == "cache"]
     for item in found:
         if item.kind != "cache":  # of those there are thousands
@@ -80,9 +79,9 @@ def _show(found: list[leftovers.Leftover]) -> None:
         print(f"{size(sum(item.size for item in programs)):>10}  {'cache':10}  {where}  {count} not used")
 
 
-def _remove(item: leftovers.Leftover) -> bool:
+def _remove(item: garbage.Leftover) -> bool:
     try:
-        leftovers.remove(item)
+        garbage.remove(item)
     except WrongStateError as error:
         say(f"left alone: {error}")
         return False

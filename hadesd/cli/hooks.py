@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from hadesd.settings import load_settings
+    from hadesd.config import load_settings
 
     path = Paths().config_file
     hooks = load_settings(path, {}).hooks
@@ -63,7 +63,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _test(args: argparse.Namespace) -> int:
-    from hadesd.settings import load_settings
+    from hadesd.config import load_settings
     from hadesd.telling.hook_process import run_hook
 
     paths = Paths()

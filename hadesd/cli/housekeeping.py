@@ -14,8 +14,8 @@ from hades_protocol.run_state import RunState
 from hadesd.cli.groups import members
 from hadesd.cli.output import duration, say
 from hadesd.cli.parsing import RUN_HELP, Parser
-from hadesd.housekeeping.disk import Room, run_room
-from hadesd.supervisor import runs as records
+from hadesd.storage import records
+from hadesd.storage.usage import Room, run_room
 
 UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 HEADINGS = ("RUN", "STATE", "AGE", "GENERATION", "SIZE", "CHECKPOINTS")

@@ -62,16 +62,16 @@ def run(args: argparse.Namespace) -> int:
     if not args.file.is_file():
         raise NotFoundError(f"there is no file {args.file}")
     check_output(args.output, None, args.force, args.card)
-    from hadesd import catalogue
     from hadesd.analysis import formats, importing
     from hadesd.analysis.datasets import read_meta
+    from hadesd.spec import environments
 
     content = formats.read(args.file)
     said = read_meta(args.file, content)
     name = args.env or said.get("environment")
     if not isinstance(name, str):
         raise UsageError(f"{args.file} does not say which environment it is for: use --env, e.g. --env CartPole-v1")
-    imported = importing.fit(args.file, content, catalogue.find(name))
+    imported = importing.fit(args.file, content, environments.find(name))
     spec = _settings(args, imported, said, name, assignments)
     meta = _meta(args.file, spec, said)
     return _write(args, imported, meta)

@@ -12,15 +12,14 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.sync_client import ControlClient, listens
-from hadesd.files import is_locked
-from hadesd.supervisor import removal, retention
-from hadesd.supervisor import runs as records
+from hadesd.storage import records, removal
+from hadesd.storage.locks import LOCK_FILE, DaemonLock, is_locked
+from hadesd.storage.removal import with_retention
 from hadesd.supervisor.history import History
-from hadesd.supervisor.lock import DaemonLock
 from hadesd.supervisor.machine import restore, step
-from hadesd.supervisor.machine_state import CrashPolicy
+from hadesd.supervisor.machine_state import CrashPolicy, to_machine, with_change
 from hadesd.supervisor.machine_words import Persist, RetentionAsked
-from hadesd.supervisor.managed import LOCK_FILE, Managed, summarise
+from hadesd.supervisor.managed import Managed, summarise
 
 SINCE = 2
 """Minor version of the protocol that knows these verbs."""
@@ -120,13 +119,13 @@ class _Alone:
     def retain(self, run: RunSummary, rule: Rule) -> None:
         with self._locked():
             managed = self._managed(*removal.load_new(self._directory, run.id))
-            record, _, text = retention.changed(managed.record, **rule)
+            record, _, text = with_retention(managed.record, **rule)
             now = time.time()
             after, orders = step(managed.run, RetentionAsked(text), now, CrashPolicy())
             for order in orders:
                 if isinstance(order, Persist):
                     change = records.Change(at=now, what=order.what, generation=after.generation, reason=order.reason)
-                    record = records.with_change(record, after, change)
+                    record = with_change(record, after, change)
             try:
                 records.save(managed.directory, record)
             except OSError as error:
@@ -136,7 +135,7 @@ class _Alone:
 
     def _managed(self, record: records.RunRecord, spec: RunSpec) -> Managed:
         history = History(self._directory / record.id)
-        run = restore(records.to_machine(record, spec, history.generation), time.time())
+        run = restore(to_machine(record, spec, history.generation), time.time())
         return Managed(self._directory / record.id, record, spec, run, history)
 
     @contextlib.contextmanager

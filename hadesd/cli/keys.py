@@ -192,7 +192,7 @@ def _own_address(at_the_client: bool) -> str:
     Raises:
         UsageError: that is not known.
     """
-    from hadesd.settings import load_settings
+    from hadesd.config import load_settings
 
     listen = None if at_the_client else load_settings(Paths().config_file, {}).listen
     if listen is None:

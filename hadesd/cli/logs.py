@@ -11,9 +11,9 @@ from hades_protocol.errors import NotFoundError
 from hades_protocol.paths import Paths
 from hadesd.cli.output import use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_run, add_verb
-from hadesd.files import tail_lines
-from hadesd.logfiles import rotated
-from hadesd.logtext import parse
+from hadesd.logs.parsing import parse
+from hadesd.logs.rotation import rotated
+from hadesd.storage.atomic import tail_lines
 
 POLL_SECONDS = 0.2
 MAX_BYTES = 64 * 2**20
@@ -37,7 +37,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Print the end of the log, then what is added."""
-    from hadesd.supervisor.runs import find_directory
+    from hadesd.storage.records import find_directory
 
     path = find_directory(Paths().runs, args.run) / "worker.log"
     if not path.exists() and not args.follow:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hades_protocol.paths import Paths
-from hadesd import catalogue
 from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.dataset_suffixes import is_dataset_name
+from hadesd.spec import environments
+from hadesd.storage.datasets import is_dataset_name
 
 if TYPE_CHECKING:
     from hadesd.analysis.datasets import DatasetFile
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     require_daemon_extra("pairs")
     from hadesd.analysis.datasets import load
     from hadesd.cli.export import newest_dataset
-    from hadesd.supervisor.runs import find_directory
+    from hadesd.storage.records import find_directory
 
     path = Path(args.what)
     if not is_dataset_name(args.what):
@@ -66,7 +66,7 @@ def _document(dataset: "DatasetFile") -> dict[str, Any]:
 def _table(dataset: "DatasetFile") -> list[str]:
     """One line a pair: the state's entries, then the action."""
     states = dataset.states.reshape(len(dataset.states), -1)
-    entry = catalogue.ENVIRONMENTS.get(str(dataset.meta.get("environment")))
+    entry = environments.ENVIRONMENTS.get(str(dataset.meta.get("environment")))
     names = _names(entry.observation_names if entry else (), states.shape[1], "s")
     shown = min(len(names), MOST_COLUMNS)
     width = max(9, *(len(name) + 1 for name in names[:shown]))
@@ -82,7 +82,7 @@ def _names(known: tuple[str, ...], count: int, letter: str) -> list[str]:
     return list(known) if len(known) == count else [f"{letter}{i}" for i in range(count)]
 
 
-def _action(entry: catalogue.Entry | None, action: list[float]) -> str:
+def _action(entry: environments.Entry | None, action: list[float]) -> str:
     names = _names(entry.action_names if entry else (), len(action), "a")
     if entry is not None and entry.discrete:
         best = max(range(len(action)), key=action.__getitem__)

@@ -111,7 +111,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _directory(name: str) -> Path:
-    from hadesd.supervisor.runs import find_directory
+    from hadesd.storage.records import find_directory
 
     return find_directory(Paths().runs, name)
 

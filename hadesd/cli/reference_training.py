@@ -11,16 +11,17 @@ from hades_protocol.errors import UsageError
 from hades_protocol.messages import Reference
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import merge, parse_assignment, set_dotted
-from hadesd import catalogue
 from hadesd.analysis.reference import store
 from hadesd.analysis.reference.settings import PPO, build, defaults, plan
 from hadesd.cli.computing import interruptible, prepare_computing
 from hadesd.cli.output import duration, number, print_json, say
 from hadesd.cli.reference import SCHEMA, line
 from hadesd.cli.start import has_gpu
-from hadesd.files import write_atomically
-from hadesd.presets import available, resolve
-from hadesd.supervisor import runs
+from hadesd.spec.environments import backend_for
+from hadesd.spec.environments import find as find_environment
+from hadesd.spec.presets import available, resolve
+from hadesd.storage import records
+from hadesd.storage.atomic import write_atomically
 
 if TYPE_CHECKING:
     from hadesd.analysis.reference.training import Trained
@@ -41,7 +42,7 @@ def train_and_report(args: argparse.Namespace, directory: Path | None) -> None:
     if args.steps is not None:
         asked["steps"] = args.steps
     spec = _spec(directory, args.env, preset, other)
-    entry = catalogue.find(spec.env)
+    entry = find_environment(spec.env)
     if entry.family == "images":
         raise UsageError(f"{entry.name} is a set of images: there is no return that PPO could reach")
     values, words = defaults(entry, preset)
@@ -86,11 +87,11 @@ def _spec(directory: Path | None, env: str | None, preset: str, other: dict[str,
         spec, _ = resolve(env=env, method=None, preset=preset, file_values=None, assignments=[], has_gpu=False)
     else:
         try:
-            _, spec = runs.load(directory)
-        except runs.Damaged as error:
+            _, spec = records.load(directory)
+        except records.Damaged as error:
             raise UsageError(str(error)) from None
     spec = build_spec(merge(spec_to_dict(spec), other))
-    catalogue.backend_for(catalogue.find(spec.env), spec.backend)
+    backend_for(find_environment(spec.env), spec.backend)
     return spec
 
 

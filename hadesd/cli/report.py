@@ -10,7 +10,7 @@ from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.file_settings import check_range
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
-from hadesd.dataset_suffixes import is_dataset_name
+from hadesd.storage.datasets import is_dataset_name
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _material(name: str) -> "Material":
     from hadesd.analysis import material
-    from hadesd.supervisor.runs import find_directory
+    from hadesd.storage.records import find_directory
 
     if is_dataset_name(name):
         return material.of_file(Path(name))
@@ -160,7 +160,7 @@ def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:
 
 def _page(output: Path, material: "Material", drawn: "Report", recording: "Recording | None", why_none: str) -> None:
     from hadesd.analysis.report import page
-    from hadesd.files import write_atomically
+    from hadesd.storage.atomic import write_atomically
 
     try:
         write_atomically(output, page(material, drawn, recording, why_none).encode())

@@ -15,9 +15,9 @@ from hadesd.cli import housekeeping as h
 from hadesd.cli.keeper import Keeper, Rule, keeper
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.housekeeping import pruning
-from hadesd.housekeeping.disk import holding
-from hadesd.supervisor import removal, retention
+from hadesd.storage import pruning, removal
+from hadesd.storage.locks import holding
+from hadesd.storage.removal import with_retention
 
 EXAMPLES = """\
 hadesd retain @ --keep-newest 2 --keep-every 0
@@ -100,7 +100,7 @@ def _rule(run: RunSummary, rule: Rule) -> Checkpoints:
     """
     directory = Path(run.directory)
     record, spec = removal.load_new(directory.parent, run.id)
-    return spec.checkpoints if not _given(rule) else retention.changed(record, **rule)[1].checkpoints
+    return spec.checkpoints if not _given(rule) else with_retention(record, **rule)[1].checkpoints
 
 
 def _given(rule: Rule) -> bool:

@@ -13,10 +13,8 @@ from hadesd.cli import housekeeping as h
 from hadesd.cli.keeper import Keeper, keeper
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.files import is_locked
-from hadesd.housekeeping.disk import holding
-from hadesd.supervisor import removal
-from hadesd.supervisor.managed import LOCK_FILE
+from hadesd.storage import removal
+from hadesd.storage.locks import LOCK_FILE, holding, is_locked
 
 EXAMPLES = """\
 hadesd rm @

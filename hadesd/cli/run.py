@@ -26,7 +26,7 @@ from hadesd.cli.watching import OUTCOMES
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
-    from hadesd.settings import Settings
+    from hadesd.config import Settings
     from hadesd.supervisor.managed import StartWorker
 
 EXAMPLES = """\
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace, start_worker: "StartWorker | None" = None) -> 
 def _settings(args: argparse.Namespace, paths: Paths) -> "Settings":
     from msgspec.structs import replace
 
-    from hadesd.settings import Prometheus, load_settings
+    from hadesd.config import Prometheus, load_settings
 
     flags = {name: getattr(args, name) for name in ("grace", "silence", "log_level")}
     # Ports are for the user's daemon, which may run on this machine too.
@@ -92,7 +92,8 @@ def _settings(args: argparse.Namespace, paths: Paths) -> "Settings":
 
 def _check_directory(paths: Paths) -> None:
     """Make the directory, or see that it is ours and free."""
-    from hadesd.files import is_locked, tail_lines
+    from hadesd.storage.atomic import tail_lines
+    from hadesd.storage.locks import is_locked
 
     directory = paths.state
     try:

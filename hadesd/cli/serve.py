@@ -42,7 +42,7 @@ def add_patience(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM, Ctrl-C or `hadesd stop`."""
-    from hadesd.settings import load_settings
+    from hadesd.config import load_settings
     from hadesd.supervisor.serve import serve
 
     require_daemon_extra("serve")

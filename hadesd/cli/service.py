@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _wanted(site: "Site", asked: float | None) -> str:
     """The unit as it would be written now; asked: the grace."""
+    from hadesd.config import load_settings
     from hadesd.service.install import placement, unit_text
-    from hadesd.settings import load_settings
 
     # The configuration of a system unit's daemon is in its own directory; ours says nothing about it.
     config = Path(os.devnull) if site.system else Paths().config_file

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from hades_protocol.errors import NotFoundError
     from hades_protocol.run_spec import RunSpec
     from hades_protocol.settings import leaves
-    from hadesd.settings import Settings
+    from hadesd.config import Settings
 
     found = [leaf for leaf in leaves(Settings if args.daemon else RunSpec).values() if args.part in leaf.name]
     if not found:

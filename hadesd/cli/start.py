@@ -92,7 +92,7 @@ def asked_spec(args: argparse.Namespace, gpu: bool) -> "RunSpec":
         UsageError: a file, name or value that is not accepted.
     """
     from hades_protocol.settings import parse_assignment
-    from hadesd.presets import resolve
+    from hadesd.spec.presets import resolve
 
     assignments = [parse_assignment(text) for text in args.assignments]
     if args.seed is not None:

@@ -10,7 +10,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import say
 from hadesd.cli.parsing import Parser, Subparsers, add_verb, positive_seconds
-from hadesd.files import is_locked
+from hadesd.storage.locks import is_locked
 
 POLL_SECONDS = 0.1
 

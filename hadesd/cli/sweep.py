@@ -14,7 +14,7 @@ from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
-    from hadesd.sweeps import Axis, Combination, Cost
+    from hadesd.spec.sweep import Axis, Combination, Cost
 
 SCHEMA = 1
 MANY = 1000
@@ -77,18 +77,18 @@ def run(args: argparse.Namespace) -> int:
 
 def _make(args: argparse.Namespace) -> int:
     from hades_protocol.names import check_group
-    from hadesd import sweeps
+    from hadesd.spec import sweep
 
-    axes = sweeps.check_axes(_axes(args))
-    if (total := sweeps.count(axes)) > (sweeps.MOST_RUNS if args.yes_many else MANY):
+    axes = sweep.check_axes(_axes(args))
+    if (total := sweep.count(axes)) > (sweep.MOST_RUNS if args.yes_many else MANY):
         limit = "that is beyond what one group takes" if args.yes_many else "repeat it with --yes-many if that is meant"
         raise UsageError(f"these settings make {total:,} runs: {limit}")
     group = check_group(args.name) if args.name is not None else ""
     found = _combine(args, axes)
-    group = group or sweeps.default_name(found[0].spec.env, axes)
+    group = group or sweep.default_name(found[0].spec.env, axes)
     paths = Paths()
     there = _there(paths, group)
-    missing = [combination for combination in found if sweeps.identity(combination.spec) not in there]
+    missing = [combination for combination in found if sweep.identity(combination.spec) not in there]
     if args.dry_run:
         return _list(args, group, found, missing)
     say(_announcement(group, found, missing))
@@ -108,7 +108,7 @@ def _make(args: argparse.Namespace) -> int:
 
 def _axes(args: argparse.Namespace) -> "list[Axis]":
     """What was typed, as settings with values; options before --set."""
-    from hadesd.sweeps import Axis, parse_axis, parse_values
+    from hadesd.spec.sweep import Axis, parse_axis, parse_values
 
     options = (("env", args.env), ("method", args.method), ("preset", args.preset), ("seed", args.seed))
     axes = [Axis(key, parse_values(f"--{key}", text)) for key, text in options if text is not None]
@@ -118,8 +118,8 @@ def _axes(args: argparse.Namespace) -> "list[Axis]":
 def _combine(args: argparse.Namespace, axes: "list[Axis]") -> "list[Combination]":
     """Every combination, validated; what there is to say of the settings is said once."""
     from hadesd.cli.start import has_gpu, read_spec_file
-    from hadesd.presets import resolve
-    from hadesd.sweeps import combine
+    from hadesd.spec.presets import resolve
+    from hadesd.spec.sweep import combine
 
     file_values = None if args.spec is None else read_spec_file(args.spec)
     gpu, said = has_gpu(), set()
@@ -146,10 +146,10 @@ def _combine(args: argparse.Namespace, axes: "list[Axis]") -> "list[Combination]
 
 def _there(paths: Paths, group: str) -> set[str]:
     """What the group has already, read from the disk."""
-    from hadesd.supervisor import runs
-    from hadesd.sweeps import identity
+    from hadesd.spec.sweep import identity
+    from hadesd.storage import records
 
-    found = runs.scan(paths.runs)[0] if paths.runs.is_dir() else []
+    found = records.scan(paths.runs)[0] if paths.runs.is_dir() else []
     return {identity(spec) for record, spec in found if record.group == group}
 
 
@@ -164,7 +164,7 @@ def _submit(paths: Paths, group: str, missing: "list[Combination]") -> list[str]
     """Queue the runs; their ids. What an interruption leaves out, the same command with --name makes up for."""
     from hades_protocol.run_spec import spec_to_dict
     from hadesd.cli.background import ensure_daemon, require_groups
-    from hadesd.sweeps import identity
+    from hadesd.spec.sweep import identity
 
     info, started = ensure_daemon(paths)
     if started:
@@ -192,10 +192,10 @@ def _half_done(group: str, done: int, total: int) -> str:
 
 def _list(args: argparse.Namespace, group: str, found: "list[Combination]", missing: "list[Combination]") -> int:
     """--dry-run: every run that would be made, and what all of them cost."""
-    from hadesd import catalogue
-    from hadesd.sweeps import cost
+    from hadesd.spec import environments
+    from hadesd.spec.sweep import cost
 
-    price = cost((one.spec for one in missing), lambda spec: catalogue.find(spec.env).family != "images")
+    price = cost((one.spec for one in missing), lambda spec: environments.find(spec.env).family != "images")
     new = {id(one) for one in missing}
     if args.json:
         runs = [{"settings": one.chosen, "there_already": id(one) not in new} for one in found]
@@ -216,7 +216,7 @@ def _list(args: argparse.Namespace, group: str, found: "list[Combination]", miss
 
 
 def _words(one: "Combination") -> list[str]:
-    from hadesd.sweeps import word
+    from hadesd.spec.sweep import word
 
     return [word(value) for value in one.chosen.values()]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from hades_protocol.errors import UsageError
 from hades_protocol.settings import parse_assignment
-from hadesd import catalogue
 from hadesd.cli.extras import require_daemon_extra
 from hadesd.cli.file_settings import check_range, find_dataset, settings_for
 from hadesd.cli.output import duration, number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.spec import environments
 
 if TYPE_CHECKING:
     from hadesd.analysis.datasets import DatasetFile
@@ -178,7 +178,7 @@ def _compute(args: argparse.Namespace, one: "Transferred", widths: list[int], co
 
 def _report(args: argparse.Namespace, document: dict[str, Any], directories: list[Path]) -> None:
     """Print the table or the JSON, draw, and leave the document in those directories."""
-    from hadesd.files import write_atomically
+    from hadesd.storage.atomic import write_atomically
 
     for directory in directories:
         try:
@@ -234,7 +234,7 @@ def _transferable(dataset: "DatasetFile") -> "DatasetFile":
     """
     if "parts" in dataset.meta:
         raise UsageError(f"{dataset.path} is merged of several environments' datasets: hadesd evaluate {dataset.path}")
-    entry = catalogue.ENVIRONMENTS.get(str(dataset.meta.get("environment")))
+    entry = environments.ENVIRONMENTS.get(str(dataset.meta.get("environment")))
     if entry is not None and entry.family == "images":
         raise UsageError(f"{dataset.path} is a dataset of images: transfer rolls policies out, in an environment")
     return dataset

@@ -12,8 +12,8 @@ from typing import Literal
 import msgspec
 
 from hades_protocol.errors import HadesError, NotFoundError, UsageError, WrongStateError
-from hadesd.files import write_atomically
 from hadesd.service.units import Placement, is_sealed, sealed, system_unit, user_unit
+from hadesd.storage.atomic import write_atomically
 
 USER_UNIT, SYSTEM_UNIT = "hadesd.service", "hadesd@.service"
 SYSTEM_DIRECTORY = Path("/etc/systemd/system")

@@ -13,8 +13,8 @@ from hades_protocol.downsample import MIN_POINTS
 from hades_protocol.errors import HadesError, InternalError, ProtocolMismatchError, UsageError, WrongStateError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.sync_client import MAX_REQUEST
+from hadesd.logs.rate_limit import Sparingly
 from hadesd.supervisor import machine_words as w
-from hadesd.supervisor.sparing import Sparingly
 from hadesd.supervisor.supervisor import Supervisor
 
 MAX_POINTS = 100_000

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from hadesd.files import write_atomically
+from hadesd.storage.atomic import write_atomically
 from hadesd.supervisor.columns import Columns
 
 CACHE_FILE = "curve.cache"

@@ -18,7 +18,7 @@ from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import MAX_REQUEST
 from hadesd.key_store import KeyStore
-from hadesd.supervisor.sparing import Sparingly
+from hadesd.logs.rate_limit import Sparingly
 
 SEND_QUEUE = 10_000
 """Events that are kept for a subscriber that does not keep up; then it loses some, and notices by their numbers."""

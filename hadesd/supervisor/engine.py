@@ -13,14 +13,13 @@ from hades_protocol import events
 from hades_protocol.errors import InternalError
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
-from hadesd import disk
+from hadesd.storage import disk, records
 from hadesd.supervisor import machine_words as w
-from hadesd.supervisor import runs
 from hadesd.supervisor.dispatch import Dispatcher
 from hadesd.supervisor.environment import worker_environment
 from hadesd.supervisor.history import History
 from hadesd.supervisor.machine import restore, step
-from hadesd.supervisor.machine_state import CrashPolicy, Run
+from hadesd.supervisor.machine_state import CrashPolicy, Run, to_machine, with_change
 from hadesd.supervisor.machine_worker import NO_ROOM
 from hadesd.supervisor.managed import Managed, StartWorker, summarise, without_progress
 from hadesd.supervisor.processes import usable_cores
@@ -61,11 +60,11 @@ class Engine:
         """Called with the run before and after each step that changed its state; they must not wait."""
         self._reports = Reports(publisher, self.apply, self.publish)
 
-    def add(self, record: runs.RunRecord, spec: RunSpec) -> Managed:
+    def add(self, record: records.RunRecord, spec: RunSpec) -> Managed:
         """Take in a run that is on disk."""
         directory = self.paths.runs / record.id
         history = History(directory)
-        run = restore(runs.to_machine(record, spec, history.generation), time.time())
+        run = restore(to_machine(record, spec, history.generation), time.time())
         managed = self.runs[record.id] = Managed(directory, record, spec, run, history)
         if run.outcome != record.outcome:  # the daemon before died between a wish to cancel and the run's end
             self._persist(managed, run, w.Persist("cancelled"))
@@ -76,7 +75,7 @@ class Engine:
         managed: Managed,
         event: w.Event,
         asked: bool = False,
-        changed: tuple[runs.RunRecord, RunSpec] | None = None,
+        changed: tuple[records.RunRecord, RunSpec] | None = None,
     ) -> None:
         """One step of the machine. Nothing is done before it is on disk.
 
@@ -105,17 +104,17 @@ class Engine:
             self.schedule()
 
     def _persist(self, managed: Managed, after: Run, order: w.Persist) -> bool:
-        change = runs.Change(
+        change = records.Change(
             at=time.time(),
             what=order.what,
             generation=after.generation,
             reason=order.reason,
             log_tail=order.log_tail,
         )
-        managed.record = runs.with_change(managed.record, after, change)
+        managed.record = with_change(managed.record, after, change)
         return self.save(managed)
 
-    def rewrite(self, managed: Managed, record: runs.RunRecord) -> None:
+    def rewrite(self, managed: Managed, record: records.RunRecord) -> None:
         """Take over a record in which nothing is another that the machine knows.
 
         Raises:
@@ -133,7 +132,7 @@ class Engine:
     def save(self, managed: Managed) -> bool:
         """Write run.json; where the disk refuses, it is tried again with every tick."""
         try:
-            runs.save(managed.directory, managed.record)
+            records.save(managed.directory, managed.record)
         except OSError as error:
             if not managed.unsaved:
                 log.error("cannot write run.json", run=managed.run.id, why=str(error))

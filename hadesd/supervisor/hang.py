@@ -1,7 +1,7 @@
 """How long a worker may go without a new generation before it counts as hung. Its heartbeats say nothing about that:
 they come from a thread of their own and go on while the computation stands still."""
 
-from hadesd.settings import Settings
+from hadesd.config import Settings
 
 WAITS = "waiting for the worker before"
 """The phase in which a worker waits for the run's lock, for as long as it takes."""

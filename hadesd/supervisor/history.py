@@ -18,10 +18,10 @@ import structlog
 
 from hades_protocol.downsample import thin_metrics
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hadesd.files import tail_lines
+from hadesd.storage.atomic import tail_lines
+from hadesd.storage.metric_lines import read_lines
 from hadesd.supervisor import curve_cache
 from hadesd.supervisor.columns import Columns, Point
-from hadesd.supervisor.line_files import read_lines
 
 METRICS_FILE = "metrics.jsonl"
 TIMINGS_FILE = "timings.jsonl"

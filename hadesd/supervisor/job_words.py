@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from hadesd.logtext import printable
+from hadesd.logs.parsing import printable
 from hadesd.supervisor.job_process import MAX_ANSWER, Finished
 from hadesd.supervisor.machine_worker import describe_exit
 

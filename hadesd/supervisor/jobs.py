@@ -18,9 +18,9 @@ from hades_protocol import events
 from hades_protocol.errors import HadesError, InternalError, NotFoundError, WrongStateError
 from hades_protocol.messages import Job
 from hades_protocol.paths import Paths
-from hadesd import disk
+from hadesd.storage import disk
+from hadesd.storage.datasets import DATASET_FILE, read_dataset
 from hadesd.supervisor import job_words as words
-from hadesd.supervisor.datasets import DATASET_FILE, read_dataset
 from hadesd.supervisor.job_process import Finished, JobHandle, StartJob
 from hadesd.supervisor.managed import Managed
 from hadesd.supervisor.publisher import Publisher

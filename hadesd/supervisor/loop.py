@@ -19,8 +19,8 @@ from hades_protocol import events, version
 from hades_protocol.commands import Request
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
-from hadesd import logfiles
-from hadesd.settings import Settings
+from hadesd.config import Settings
+from hadesd.logs import rotation
 from hadesd.supervisor import gpus
 from hadesd.supervisor.companion import Companion
 from hadesd.supervisor.control import Control
@@ -213,7 +213,7 @@ class Daemon:
             self._supervisor.tick()
             for companion in self._companions:
                 companion.tick()
-            logfiles.rotate_open(self._paths.state / logfiles.DAEMON_STDERR, 1, 2)
+            rotation.rotate_open(self._paths.state / rotation.DAEMON_STDERR, 1, 2)
 
     def _check(self, request: Request) -> None:
         for companion in self._companions:

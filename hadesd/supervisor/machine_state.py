@@ -4,12 +4,10 @@ from typing import Literal
 
 import msgspec
 
+from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import RunState
+from hadesd.storage.records import MAX_CHANGES, Change, Desired, Outcome, RunRecord
 from hadesd.supervisor.machine_words import Event, LastWord
-
-Desired = Literal["run", "pause", "cancel"]
-
-OutcomeKind = Literal["finished", "failed", "cancelled"]
 
 Leaving = Literal["", "daemon", "resize", "requeue", "yield"]
 
@@ -24,15 +22,6 @@ class CrashPolicy(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 3
     window: float = 600.0
     backoff: tuple[float, ...] = (1.0, 5.0)
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended."""
-
-    kind: OutcomeKind
-    at: float
-    reason: str = ""
-    log_tail: tuple[str, ...] = ()
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,3 +67,34 @@ class InvalidTransition(Exception):
     def __init__(self, run: Run, event: Event, why: str) -> None:
         story = "\n  ".join(run.trail) or "(nothing)"
         super().__init__(f"run {run.id} is {run.state} and got {event}: {why}; before that:\n  {story}")
+
+
+def to_machine(record: RunRecord, spec: RunSpec, generation: int) -> Run:
+    """What the state machine starts from after a restart of the daemon; see machine.restore."""
+    return Run(
+        id=record.id,
+        generations=spec.evolution.generations,
+        queued_at=record.queued_at or record.created_at,
+        changed_at=record.history[-1].at if record.history else record.created_at,
+        desired=record.desired,
+        outcome=record.outcome,
+        generation=generation,
+        high_water=generation,
+        crashes=record.crashes,
+        restarts=record.restarts,
+        priority=record.priority,
+    )
+
+
+def with_change(record: RunRecord, run: Run, change: Change) -> RunRecord:
+    """The record after a change, as the state machine sees the run now."""
+    return msgspec.structs.replace(
+        record,
+        desired=run.desired,
+        priority=run.priority,
+        queued_at=run.queued_at,
+        outcome=run.outcome,
+        restarts=run.restarts,
+        crashes=run.crashes,
+        history=(*record.history, change)[-MAX_CHANGES:],
+    )

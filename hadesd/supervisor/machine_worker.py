@@ -5,8 +5,9 @@ import signal
 from msgspec.structs import replace
 
 from hades_protocol.run_state import RunState
+from hadesd.storage.records import Outcome, OutcomeKind
 from hadesd.supervisor import machine_words as w
-from hadesd.supervisor.machine_state import CrashPolicy, InvalidTransition, Leaving, Outcome, OutcomeKind, Run
+from hadesd.supervisor.machine_state import CrashPolicy, InvalidTransition, Leaving, Run
 from hadesd.supervisor.machine_words import Event, Instruction
 
 S = RunState

@@ -10,17 +10,14 @@ from msgspec.structs import replace
 from hades_protocol.messages import DatasetSnapshot, RunSummary
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import WITH_WORKER
-from hadesd import disk
-from hadesd.files import is_locked
+from hadesd.storage import disk
+from hadesd.storage.checkpoint_index import Kept
+from hadesd.storage.locks import LOCK_FILE, is_locked
+from hadesd.storage.records import RunRecord
 from hadesd.supervisor.gpus import Gpu
 from hadesd.supervisor.history import History
-from hadesd.supervisor.kept import Kept
 from hadesd.supervisor.machine_state import Run
-from hadesd.supervisor.runs import RunRecord
 from hadesd.supervisor.symptoms import Symptom
-
-LOCK_FILE = "lock"
-"""In a run's directory; its worker holds a flock on it as long as it lives."""
 
 
 class WorkerHandle(Protocol):

@@ -15,7 +15,8 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RESIZABLE, RunSpec
 from hades_protocol.run_state import ENDED, RunState
-from hadesd.supervisor import changes, runs
+from hadesd.spec import changes
+from hadesd.storage import records
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.companion import Companion, Stop
 from hadesd.supervisor.supervisor import Supervisor
@@ -50,7 +51,7 @@ class OneShot(Companion):
         if stored is None:
             if self._spec is None:
                 raise NotFoundError(f"there is no run in {self._paths.state} yet: name its settings, e.g. with --spec")
-            self._run = runs.create(self._paths.runs, self._spec, time.time()).id
+            self._run = records.create(self._paths.runs, self._spec, time.time()).id
             return
         record, spec = stored
         self._run = record.id
@@ -94,13 +95,13 @@ class OneShot(Companion):
             self._stop("the run's end")
 
 
-def find_run(directory: Path) -> tuple[runs.RunRecord, RunSpec] | None:
+def find_run(directory: Path) -> tuple[records.RunRecord, RunSpec] | None:
     """The one run below a directory of runs; None where there is none yet.
 
     Raises:
         WrongStateError: there are several, or one that cannot be used.
     """
-    found, problems = runs.scan(directory) if directory.is_dir() else ([], [])
+    found, problems = records.scan(directory) if directory.is_dir() else ([], [])
     if problems:
         raise WrongStateError(f"{problems[0]}: mend it, or give 'hadesd run' another --directory")
     if len(found) > 1:
@@ -110,7 +111,7 @@ def find_run(directory: Path) -> tuple[runs.RunRecord, RunSpec] | None:
     return found[0] if found else None
 
 
-def check_same(record: runs.RunRecord, stored: RunSpec, asked: RunSpec, directory: Path) -> None:
+def check_same(record: records.RunRecord, stored: RunSpec, asked: RunSpec, directory: Path) -> None:
     """Refuse to go on with a run under other settings; sizes may be those of a resize since.
 
     Raises:

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hadesd import logfiles, worker_messages
+from hadesd import worker_protocol
+from hadesd.logs import rotation
 
 WORKER_COMMAND = (sys.executable, "-m", "hadesd.worker")
 """The run's directory is appended."""
 
-LOG_FILE = logfiles.WORKER_LOG
+LOG_FILE = rotation.WORKER_LOG
 READ_SIZE = 256 * 1024
 
 
@@ -42,14 +43,14 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._on_message = on_message
         self._on_exit = on_exit
-        self._unpacker = worker_messages.Unpacker()
+        self._unpacker = worker_protocol.Unpacker()
         self._socket, theirs = socket.socketpair()
-        logfiles.rotate(directory / LOG_FILE)
+        rotation.rotate(directory / LOG_FILE)
         try:
             with open(directory / LOG_FILE, "ab") as log:
                 self._process = subprocess.Popen(
                     [*command, str(directory)],
-                    env={**environment, worker_messages.FD_VARIABLE: str(theirs.fileno())},
+                    env={**environment, worker_protocol.FD_VARIABLE: str(theirs.fileno())},
                     pass_fds=(theirs.fileno(),),
                     cwd=directory,
                     stdin=subprocess.DEVNULL,
@@ -75,7 +76,7 @@ class Worker:
     def halt(self) -> None:
         """Ask it to commit its generation and to exit."""
         with contextlib.suppress(OSError):  # it has ended or is about to; the process descriptor will say so
-            worker_messages.send(self._socket, worker_messages.Halt())
+            worker_protocol.send(self._socket, worker_protocol.Halt())
 
     def kill(self) -> None:
         """SIGKILL, to the whole session: its helpers, if JAX started any, go with it."""

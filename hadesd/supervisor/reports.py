@@ -8,8 +8,8 @@ import structlog
 from hades_protocol import codec, events
 from hades_protocol.errors import ProtocolMismatchError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hadesd import worker_messages as wm
-from hadesd.files import tail_lines
+from hadesd import worker_protocol as wm
+from hadesd.storage.atomic import tail_lines
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.machine_state import InvalidTransition
 from hadesd.supervisor.machine_worker import NO_ROOM

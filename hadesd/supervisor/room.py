@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hadesd import disk
-from hadesd.steps import CHECKPOINTS, generations
+from hadesd.storage import disk
+from hadesd.storage.checkpoints import CHECKPOINTS, generations
 
 STEPS = 4
 """How many of its newest checkpoints a run must have room for before it goes on."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from hadesd.spec.cost import asked_for
 from hadesd.supervisor.gpu_words import (
     NO_GPU,
     SILENT,
@@ -88,16 +89,6 @@ def plan(wishes: Iterable[Wish], holdings: Iterable[Holding], devices: Sequence[
         else:
             starts.append((wish.id, chosen))
     return Plan(tuple(starts), reasons)
-
-
-def asked_for(gpus: str) -> tuple[int, tuple[int, ...]]:
-    """How many GPUs the setting resources.gpus means, and which; none named: any."""
-    if gpus == "auto":
-        return 1, ()
-    if "," not in gpus:
-        return int(gpus), ()
-    indices = tuple(sorted({int(text) for text in gpus.split(",") if text}))
-    return len(indices), indices
 
 
 def unfit(gpus: str, present: Sequence[int] | None) -> str:

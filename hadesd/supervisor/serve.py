@@ -7,11 +7,11 @@ from typing import TextIO, cast
 from hades_protocol.errors import HadesError, WrongStateError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import listens
-from hadesd import log
-from hadesd.settings import Settings
+from hadesd.config import Settings
+from hadesd.logs import streams
+from hadesd.logs.streams import BoundedStream
+from hadesd.storage.locks import DaemonLock
 from hadesd.supervisor.companion import Companion
-from hadesd.supervisor.daemon_log import BoundedStream
-from hadesd.supervisor.lock import DaemonLock
 from hadesd.supervisor.loop import AFTER_KILL, run_daemon
 from hadesd.supervisor.managed import StartWorker
 from hadesd.supervisor.notify import service_manager
@@ -38,7 +38,7 @@ def serve(
     lock = DaemonLock(paths.lock)
     try:
         with BoundedStream(paths.daemon_log) as file:
-            log.configure(cast(TextIO, file), settings.log_level)
+            streams.configure(cast(TextIO, file), settings.log_level)
             say(f"hadesd serves {paths.state} (pid {os.getpid()}); log: {paths.daemon_log}; Ctrl-C stops it")
             try:
                 _check_sockets_are_free(paths)
@@ -52,7 +52,7 @@ def serve(
                     for companion in told:
                         companion.leave()
             except HadesError as error:
-                log.get_logger().error("daemon cannot start", why=str(error), endpoints=endpoints)
+                streams.get_logger().error("daemon cannot start", why=str(error), endpoints=endpoints)
                 raise
     finally:
         lock.release()

@@ -19,23 +19,25 @@ from hades_protocol.paths import Paths
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Removed, ShowResult
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
-from hadesd import logfiles, validation
-from hadesd.settings import Settings
-from hadesd.supervisor import changes, expectations, removal, retention, runs
+from hadesd.config import Settings
+from hadesd.logs import rotation
+from hadesd.logs.reader import read_log
+from hadesd.spec import changes, cost, validation
+from hadesd.storage import records, removal
+from hadesd.storage.datasets import read_dataset
+from hadesd.storage.fork import choose_generation, copy_history
+from hadesd.storage.references import read_references
+from hadesd.storage.removal import with_retention
 from hadesd.supervisor import machine_words as w
-from hadesd.supervisor.datasets import read_dataset
 from hadesd.supervisor.dispatch import Dispatcher
 from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.fleet import Fleet
-from hadesd.supervisor.forking import choose_generation, copy_history
 from hadesd.supervisor.gpu_watch import GpuWatch
 from hadesd.supervisor.job_process import StartJob
 from hadesd.supervisor.jobs import Jobs
-from hadesd.supervisor.log_lines import read_log
 from hadesd.supervisor.machine_state import CrashPolicy, Run
 from hadesd.supervisor.managed import Managed, StartWorker, summarise
 from hadesd.supervisor.publisher import Publisher
-from hadesd.supervisor.references import read_references
 from hadesd.supervisor.watch import Watch
 from hadesd.supervisor.worker_memory import taken
 
@@ -102,7 +104,7 @@ class Supervisor:
     def show(self, name: str) -> ShowResult:
         """One run with its settings and history."""
         managed = self.find(name)
-        story = runs.story(managed.record, managed.directory)
+        story = records.story(managed.record, managed.directory)
         return ShowResult(
             run=summarise(managed),
             spec=managed.record.spec,
@@ -122,7 +124,7 @@ class Supervisor:
             env_steps=tuple(steps for _, steps, _ in found),
             committed_at=tuple(committed_at for _, _, committed_at in found),
             references=read_references(managed.directory),
-            marks=runs.marks(managed.record, managed.directory),
+            marks=records.marks(managed.record, managed.directory),
         )
 
     def dataset(self, name: str, generation: int | None = None) -> DatasetSnapshot:
@@ -134,7 +136,7 @@ class Supervisor:
 
     def log(self, request: GetLog) -> LogResult:
         """The newest lines of a worker's log, or of the daemon's own."""
-        path = self.find(request.run).directory / logfiles.WORKER_LOG if request.run else self._paths.daemon_log
+        path = self.find(request.run).directory / rotation.WORKER_LOG if request.run else self._paths.daemon_log
         return LogResult(lines=read_log(path, request.lines, request.level, request.search))
 
     def submit(self, values: dict[str, Any], group: str = "", priority: int = 0) -> RunSummary:
@@ -145,11 +147,11 @@ class Supervisor:
         spec = build_spec(values)
         validation.check(spec)
         self._dispatcher.check(spec)
-        record = runs.create(self._paths.runs, spec, time.time(), group, priority)
+        record = records.create(self._paths.runs, spec, time.time(), group, priority)
         log.info("run submitted", run=record.id, env=spec.env, method=spec.method, group=group or None)
         return self._queue(record, spec)
 
-    def _queue(self, record: runs.RunRecord, spec: RunSpec) -> RunSummary:
+    def _queue(self, record: records.RunRecord, spec: RunSpec) -> RunSummary:
         managed = self._engine.add(record, spec)
         self._engine.schedule()
         self._engine.publish(managed)
@@ -170,7 +172,7 @@ class Supervisor:
         group = check_group(request.group) if request.group else ""
         if request.dry_run:
             return ChangeResult(run=None, generation=generation, changes=changed, notes=notes)
-        record = runs.create(
+        record = records.create(
             self._paths.runs,
             spec,
             time.time(),
@@ -200,7 +202,7 @@ class Supervisor:
     def _expected(self, managed: Managed, after: RunSpec) -> tuple[str, ...]:
         seconds = managed.history.seconds_per_generation if managed.history.is_steady else None
         pid = managed.worker.pid if managed.worker is not None else None
-        return expectations.expected(managed.spec, after, seconds, taken(managed.run.id, pid, self.gpus()))
+        return cost.expected(managed.spec, after, seconds, taken(managed.run.id, pid, self.gpus()))
 
     def prioritise(self, name: str, priority: int, expected: RunState | None) -> RunSummary:
         """Change a run's place in the queue."""
@@ -211,7 +213,7 @@ class Supervisor:
     def retain(self, request: Retain) -> RunSummary:
         """Note which checkpoints a run's later workers shall keep."""
         managed = self.find_for_change(request.run, request.expected_state)
-        record, spec, text = retention.changed(
+        record, spec, text = with_retention(
             managed.record, keep_newest=request.keep_newest, keep_every=request.keep_every, keep_best=request.keep_best
         )
         self._engine.apply(managed, w.RetentionAsked(text), asked=True, changed=(record, spec))
@@ -246,7 +248,7 @@ class Supervisor:
     def find(self, name: str) -> Managed:
         """The run that a person means."""
         known = ((m.run.id, m.record.created_at) for m in self._engine.runs.values())
-        return self._engine.runs[runs.find(name, known)]
+        return self._engine.runs[records.find(name, known)]
 
     def find_for_change(self, name: str, expected: RunState | None = None) -> Managed:
         """The run that a person means, where it still is in the state in which he saw it."""
@@ -265,7 +267,7 @@ class Supervisor:
 
     def load(self) -> None:
         """Take in the runs on disk; those that were to run are queued again."""
-        found, problems = runs.scan(self._paths.runs)
+        found, problems = records.scan(self._paths.runs)
         for problem in problems:
             log.warning("run directory skipped", why=problem)
         for record, spec in found:

@@ -4,8 +4,8 @@ import time
 
 import structlog
 
-from hadesd import disk
-from hadesd.settings import Settings
+from hadesd.config import Settings
+from hadesd.storage import disk
 from hadesd.supervisor import hang, room
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.engine import Engine

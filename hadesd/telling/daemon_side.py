@@ -11,7 +11,7 @@ import structlog
 
 from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
-from hadesd import settings
+from hadesd import config
 from hadesd.supervisor.supervisor import Supervisor
 from hadesd.telling.hooks import Hooks
 
@@ -24,7 +24,7 @@ READ_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-def require_packages(prometheus: settings.Prometheus) -> None:
+def require_packages(prometheus: config.Prometheus) -> None:
     """Stop where the endpoint is configured and its package is missing.
 
     Raises:
@@ -42,7 +42,7 @@ class Telling:
     """
 
     def __init__(
-        self, supervisor: Supervisor, configured: settings.Settings, paths: Paths, say: Callable[[str], None]
+        self, supervisor: Supervisor, configured: config.Settings, paths: Paths, say: Callable[[str], None]
     ) -> None:
         require_packages(configured.prometheus)
         self._supervisor = supervisor

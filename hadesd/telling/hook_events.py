@@ -7,7 +7,7 @@ import msgspec
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
-from hadesd import settings
+from hadesd import config
 from hadesd.supervisor.machine_state import Run
 
 SCHEMA = 1
@@ -53,7 +53,7 @@ def event_of(before: Run, after: Run) -> HookEvent | None:
     return _BY_STATE.get(after.state)
 
 
-def commands_for(event: HookEvent, hooks: settings.Hooks) -> tuple[tuple[str, ...], ...]:
+def commands_for(event: HookEvent, hooks: config.Hooks) -> tuple[tuple[str, ...], ...]:
     """The commands that an event calls for: its own, and the one for any event."""
     own: tuple[str, ...] | None = getattr(hooks, event)
     return tuple(command for command in (own, hooks.any) if command)

@@ -1,4 +1,4 @@
-"""hooks.log: what every hook came to, one JSON object a line; bounded as in hadesd.logfiles."""
+"""hooks.log: what every hook came to, one JSON object a line; bounded as in hadesd.logs.rotation."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from hadesd import logfiles
+from hadesd.logs import rotation
 from hadesd.telling.hook_events import HookInput
 from hadesd.telling.hook_process import HookResult
 
@@ -49,7 +49,7 @@ def append(path: Path, told: HookInput, command: Sequence[str], result: HookResu
         problem=result.problem,
         output=result.output,
     )
-    logfiles.rotate(path, MAX_BYTES)
+    rotation.rotate(path, MAX_BYTES)
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(fd, msgspec.json.encode(entry) + b"\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from hadesd import settings
+from hadesd import config
 from hadesd.supervisor.machine_state import Run
 from hadesd.supervisor.managed import Managed, summarise
 from hadesd.telling import hook_log
@@ -34,7 +34,7 @@ class Hooks:
     environ: what hooks inherit.
     """
 
-    def __init__(self, configured: settings.Hooks, state: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, configured: config.Hooks, state: Path, environ: Mapping[str, str]) -> None:
         self._configured = configured
         self._state = state
         self._environ = dict(environ)

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from hades_protocol.messages import GenerationMetrics, RunSummary
-from hadesd.files import tail_lines
+from hadesd.storage.atomic import tail_lines
 from hadesd.supervisor.history import METRICS_FILE
 
 LINES = 1000

@@ -17,7 +17,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.replies import SnapshotResult
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import ENDED
-from hadesd.supervisor.runs import find
+from hadesd.storage.records import find
 from hadesd.telling.points import Point, Target, Timings
 
 PAGE = 500

@@ -15,10 +15,11 @@ import structlog
 
 from hades_protocol.errors import ExitCode, HadesError
 from hades_protocol.run_spec import build_spec
-from hadesd.log import PatientStream
-from hadesd.worker import faults, records
+from hadesd.logs.streams import PatientStream
+from hadesd.storage import metric_lines
+from hadesd.worker import faults
 from hadesd.worker.channel import Channel
-from hadesd.worker_messages import Ended
+from hadesd.worker_protocol import Ended
 
 NICENESS = 10
 """Below everybody else's: a shared box stays pleasant for the people at its terminals."""
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
         lock = _take_lock(directory, channel)
         if lock is None:
             return _end(channel, "checkpointed", 0, ExitCode.CHECKPOINTED)
-        spec = build_spec(dict(records.read_spec_values(directory)))
+        spec = build_spec(dict(metric_lines.read_spec_values(directory)))
         from hadesd.worker.platform import prepare
 
         prepare()

@@ -4,7 +4,8 @@ import math
 from pathlib import Path
 
 from hades_protocol.messages import GenerationMetrics
-from hadesd.worker import records, report
+from hadesd.storage import metric_lines
+from hadesd.worker import report
 
 
 class Best:
@@ -25,7 +26,7 @@ class Best:
         """
         written = report.generation_of(self.directory / "best.npz")
         self.generation, self._value = 0, -math.inf
-        for line in records.read_metrics(self.directory):
+        for line in metric_lines.read_metrics(self.directory):
             if line.generation in (written, generation) or line.generation < generation < written:
                 self.improved_by(line)
 

@@ -11,7 +11,6 @@ from jax.flatten_util import ravel_pytree
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
-from hadesd import catalogue, strategy_table, validation
 from hadesd.distill import cloning, images, native_cloning, native_rollout, policies, strategies
 from hadesd.distill.dataset import Layout, label_counts
 from hadesd.distill.environments.base import Environment
@@ -23,6 +22,9 @@ from hadesd.distill.problem import START_STREAM, Givens, Problem, Variation, gen
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.strategies import Strategy
 from hadesd.native import machine_code
+from hadesd.spec import environments, validation
+from hadesd.spec.strategies import check as check_strategy
+from hadesd.spec.strategies import find as find_strategy
 from hadesd.worker import image_files
 from hadesd.worker.execution import FIRST_FORMS
 
@@ -41,8 +43,8 @@ def environment_of(spec: RunSpec, physics: str | None = None) -> Environment:
     Raises:
         UsageError: unknown name, a backend it does not run on, or a form of its steps that cannot be had.
     """
-    entry = catalogue.find(spec.env)
-    backend = catalogue.backend_for(entry, spec.backend)
+    entry = environments.find(spec.env)
+    backend = environments.backend_for(entry, spec.backend)
     try:
         return make_environment(entry.name, backend, physics or spec.physics, (entry.observation, entry.actions))
     except FormError as error:
@@ -163,8 +165,8 @@ def _initial_images(
 
 def _strategy_of(spec: RunSpec, dim: int) -> Strategy:
     e = spec.evolution
-    entry = strategy_table.find(e.strategy)
-    strategy_table.check(entry, e.population, e.parameters, dim)
+    entry = find_strategy(e.strategy)
+    check_strategy(entry, e.population, e.parameters, dim)
     sigma = strategies.exponential(e.sigma, e.sigma_decay, e.sigma_floor)
     rate: Any = e.learning_rate
     if e.learning_rate_decay < 1.0:
@@ -227,7 +229,7 @@ def _native_policies(spec: RunSpec) -> int:
 
     It computes one of them, or a few, after another: more cost memory only. Whole vectors of 16 leave no lane idle.
     """
-    entry, p = catalogue.find(spec.env), spec.policy
+    entry, p = environments.find(spec.env), spec.policy
     floats = p.width * (prod(entry.observation) + (p.depth - 1) * p.width + entry.actions)
     fit = max(1, min(NATIVE_POLICIES, NATIVE_BYTES // (4 * floats)))
     return fit - fit % 16 if fit > 16 else fit

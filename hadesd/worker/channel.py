@@ -16,7 +16,7 @@ import structlog
 
 from hades_protocol import codec
 from hades_protocol.errors import ProtocolMismatchError
-from hadesd.worker_messages import FD_VARIABLE, HEARTBEAT_SECONDS, Beat, ToWorker, Unpacker, send
+from hadesd.worker_protocol import FD_VARIABLE, HEARTBEAT_SECONDS, Beat, ToWorker, Unpacker, send
 
 log = structlog.get_logger()
 

@@ -28,8 +28,9 @@ import orbax.checkpoint as ocp
 
 from hades_protocol.errors import HadesError
 from hades_protocol.run_spec import Checkpoints
-from hadesd.files import sync_directory, sync_file
-from hadesd.steps import (
+from hadesd.storage import metric_lines
+from hadesd.storage.atomic import sync_directory, sync_file
+from hadesd.storage.checkpoints import (
     BAD,
     DATASET,
     MANIFEST,
@@ -43,7 +44,6 @@ from hadesd.steps import (
     read_fitness,
     read_manifest,
 )
-from hadesd.worker import records
 
 SCHEMA = 2
 READABLE = (1, SCHEMA)
@@ -149,7 +149,7 @@ class CheckpointStore:
 
     def _flush_lines(self) -> None:
         """What a step that is safe from a power cut must not be without."""
-        for name in records.LINE_FILES:
+        for name in metric_lines.LINE_FILES:
             if (path := self.directory.parent / name).exists():
                 sync_file(path)
 
@@ -200,7 +200,7 @@ class CheckpointStore:
 
     def _taken_away(self, steps: list[int]) -> list[str]:
         """Says where a committed step is no longer there: its line in timings.jsonl is written after it."""
-        committed = records.last_generation(self.directory.parent / "timings.jsonl")
+        committed = metric_lines.last_generation(self.directory.parent / "timings.jsonl")
         if committed <= max(steps, default=0) or any(self.directory.glob(f"{BAD}{committed}-*")):
             return []
         return [f"checkpoint {committed} is gone"]

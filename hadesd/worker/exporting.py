@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.distill.generation import init_state
-from hadesd.steps import CHECKPOINTS, generations, read_manifest
+from hadesd.storage.checkpoints import CHECKPOINTS, generations, read_manifest
 from hadesd.worker import build, checkpoints, report
 from hadesd.worker.carrying import settings_then
 

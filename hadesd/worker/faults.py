@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 
 from hades_protocol.errors import ExitCode
-from hadesd import disk
-from hadesd.steps import CHECKPOINTS, generations
+from hadesd.storage import disk
+from hadesd.storage.checkpoints import CHECKPOINTS, generations
 
 
 class Ending(msgspec.Struct, frozen=True):

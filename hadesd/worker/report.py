@@ -16,9 +16,9 @@ import numpy as np
 from hades_protocol.codec import Array
 from hades_protocol.messages import DatasetSnapshot, GenerationMetrics
 from hades_protocol.run_spec import RunSpec, spec_to_dict
-from hadesd import catalogue
 from hadesd.distill.generation import Metrics
 from hadesd.distill.problem import EvolutionState, Problem
+from hadesd.spec import environments
 
 PACKAGES = ("hades-distil", "jax", "jaxlib", "evosax", "brax", "gymnax", "flax", "optax", "orbax-checkpoint")
 
@@ -92,12 +92,12 @@ def mean_pairs(problem: Problem, state: EvolutionState) -> dict[str, np.ndarray]
 
 def dataset_meta(spec: RunSpec, generation: int) -> str:
     """The `meta` of an exported dataset: JSON that says how it was made and how to use it."""
-    entry = catalogue.find(spec.env)
+    entry = environments.find(spec.env)
     settings = spec_to_dict(spec)
     meta = {
         "schema": 1,
         "environment": entry.name,
-        "backend": catalogue.backend_for(entry, spec.backend),
+        "backend": environments.backend_for(entry, spec.backend),
         "method": spec.method,
         "generation": generation,
         "generations": spec.evolution.generations,
@@ -155,7 +155,7 @@ def write_dataset(path: Path, arrays: dict[str, np.ndarray], meta: str) -> None:
 
 def snapshot_of(spec: RunSpec, generation: int, arrays: dict[str, np.ndarray]) -> DatasetSnapshot:
     """The pairs as clients get them."""
-    entry = catalogue.find(spec.env)
+    entry = environments.find(spec.env)
     return DatasetSnapshot(
         generation=generation,
         states=_wire(arrays["states"]),

@@ -18,17 +18,18 @@ from jax.sharding import NamedSharding, PartitionSpec
 from hades_protocol.errors import UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_spec import RunSpec, spec_to_dict
-from hadesd import logfiles
 from hadesd.distill.generation import MeanEvaluation, compile_step, init_state
 from hadesd.distill.problem import EvolutionState
 from hadesd.distill.sharding import make_mesh
-from hadesd.steps import CHECKPOINTS
-from hadesd.worker import build, carrying, records, report
+from hadesd.logs import rotation
+from hadesd.storage import metric_lines
+from hadesd.storage.checkpoints import CHECKPOINTS
+from hadesd.worker import build, carrying, report
 from hadesd.worker.best import Best
 from hadesd.worker.channel import Channel
 from hadesd.worker.checkpoints import CheckpointStore
 from hadesd.worker.execution import Execution, version_differences
-from hadesd.worker_messages import Committed, Note, Resumed
+from hadesd.worker_protocol import Committed, Note, Resumed
 
 log = structlog.get_logger()
 
@@ -120,11 +121,11 @@ class Runner:
             state, manifest, warnings = found
             generation = int(manifest["generation"])
             for text in warnings:
-                records.record_seam(self.directory, generation, "fallback", text, bit_exact=True)
+                metric_lines.record_seam(self.directory, generation, "fallback", text, bit_exact=True)
             warnings += self._join(manifest, generation)
             state, resized = self._carry(manifest, generation, state)
-        last = records.cut(self.directory / "metrics.jsonl", GenerationMetrics, generation)
-        records.cut(self.directory / "timings.jsonl", GenerationTiming, generation)
+        last = metric_lines.cut(self.directory / "metrics.jsonl", GenerationMetrics, generation)
+        metric_lines.cut(self.directory / "timings.jsonl", GenerationTiming, generation)
         if last < generation:
             warnings.append(f"metrics.jsonl ends at generation {last}, the checkpoint is of generation {generation}")
         if self._evaluate is not None:
@@ -146,7 +147,7 @@ class Runner:
         self.execution = replace(self.execution, chunk=self._chunk(manifest, written))
         differences = self.execution.differences(written) + version_differences(manifest)
         text = "; ".join(differences) or f"resumed after generation {generation}"
-        records.record_seam(self.directory, generation, "resume", text, bit_exact=not differences)
+        metric_lines.record_seam(self.directory, generation, "resume", text, bit_exact=not differences)
         return [f"not bit-exact from generation {generation} on: {text}"] if differences else []
 
     def _shape(self, manifest: dict[str, Any]) -> EvolutionState:
@@ -168,7 +169,7 @@ class Runner:
             self.channel.phase("resizing", generation)
         state, text = carrying.carry(self.spec, then, self.problem, self.mesh, self.execution.chunk, state)
         if text:
-            records.record_seam(self.directory, generation, "resize", text, bit_exact=True)
+            metric_lines.record_seam(self.directory, generation, "resize", text, bit_exact=True)
             log.info("resized", generation=generation, detail=text)
         return state, bool(text)
 
@@ -184,14 +185,14 @@ class Runner:
         self.execution = replace(self.execution, chunk=chunk // 2)
         text = f"out of memory with {chunk} candidates at a time per device: going on with {chunk // 2}"
         log.warning("chunk", detail=text)
-        records.record_seam(self.directory, generation, "chunk", text, bit_exact=False)
+        metric_lines.record_seam(self.directory, generation, "chunk", text, bit_exact=False)
         self.channel.report(Note(level="warning", text=text))
         self.channel.phase("compiling", generation + 1)
         return compile_step(self.problem, self.mesh, self.execution.chunk)
 
     def _commit(self, generation: int, state: EvolutionState, line: GenerationMetrics) -> None:
         """Metrics line, checkpoint, dataset, timing, report: in this order, on the commit thread."""
-        records.append(self.directory / "metrics.jsonl", line)
+        metric_lines.append(self.directory / "metrics.jsonl", line)
         description = {
             **self.execution.describe(),
             "settings": self._settings,
@@ -208,8 +209,8 @@ class Runner:
             generation=generation, seconds=round(now - self._committed_at, 6), committed_at=round(time.time(), 3)
         )
         self._committed_at = now
-        records.append(self.directory / "timings.jsonl", timing)
-        logfiles.rotate_open(self.directory / logfiles.WORKER_LOG, 1, 2)
+        metric_lines.append(self.directory / "timings.jsonl", timing)
+        rotation.rotate_open(self.directory / rotation.WORKER_LOG, 1, 2)
         shown = None
         last = generation == self.spec.evolution.generations
         if arrays and (last or now - self._sent_dataset_at >= DATASET_SECONDS):

@@ -19,9 +19,9 @@ from hadesd.analysis.material import Material
 from hadesd.cli import fork, start
 from hadesd.cli.changing import nested
 from hadesd.cli.parsing import Parser
-from hadesd.presets import resolve
-from hadesd.supervisor import runs
-from hadesd.supervisor.changes import forked
+from hadesd.spec.changes import forked
+from hadesd.spec.presets import resolve
+from hadesd.storage import records
 from tests.helpers.specs import tiny
 
 
@@ -113,10 +113,10 @@ def test_images_are_given_again_though_the_preset_alone_would_be_refused(tmp_pat
 def family(home: Path, kept: int = 2, **changed: Any) -> tuple[RunSpec, Material]:
     """A parent that keeps one checkpoint, and its fork of generation 2."""
     parent_spec = tiny(preset="cpu")
-    parent = runs.create(home, parent_spec, 1000.0)
+    parent = records.create(home, parent_spec, 1000.0)
     (home / parent.id / "checkpoints" / str(kept)).mkdir(parents=True)
     spec, _, _ = forked(parent_spec, changed, 2)
-    child = runs.create(home, spec, 1000.0, parent=Lineage(run=parent.id, generation=2))
+    child = records.create(home, spec, 1000.0, parent=Lineage(run=parent.id, generation=2))
     return parent_spec, materials.of_run(home / child.id)
 
 

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from hades_protocol.errors import UsageError
 from hadesd.analysis import columns, datasets, formats
-from hadesd.dataset_suffixes import SUFFIXES, is_dataset_name
+from hadesd.storage.datasets import SUFFIXES, is_dataset_name
 
 META = {"environment": "CartPole-v1", "observation_names": ["x", "vx", "angle", "w"], "action_names": ["left", "right"]}
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hades_protocol.errors import UsageError
-from hadesd import catalogue
 from hadesd.analysis import datasets, merging, multitask, multitask_plot
 from hadesd.analysis.datasets import DatasetFile
 from hadesd.analysis.evaluate import Evaluated, evaluate
@@ -23,6 +22,7 @@ from hadesd.distill import normalise, policies
 from hadesd.distill.environments.make import make_environment
 from hadesd.distill.normalise import Statistics
 from hadesd.distill.policies import MLP
+from hadesd.spec import environments
 from tests.helpers.specs import tiny
 
 CONTINUOUS = ["hopper", "halfcheetah", "humanoid", "Pendulum-v1"]
@@ -32,7 +32,7 @@ GRIDS = ["Breakout-MinAtar", "Asterix-MinAtar", "Pong-misc"]
 
 def file(env: str, pairs: int, seed: int, normalisation: str = "none") -> tuple[DatasetFile, object]:
     """Random pairs for an environment, and the spec that goes with them."""
-    entry, random = catalogue.find(env), np.random.default_rng(seed)
+    entry, random = environments.find(env), np.random.default_rng(seed)
     numbers = {
         "states": random.normal(size=(pairs, *entry.observation)).astype(np.float32),
         "actions": random.uniform(size=(pairs, entry.actions)).astype(np.float32),

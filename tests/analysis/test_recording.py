@@ -9,7 +9,7 @@ import pytest
 from hadesd.analysis.datasets import DatasetFile
 from hadesd.analysis.pictures import rollout
 from hadesd.analysis.recording import record
-from hadesd.catalogue import find
+from hadesd.spec.environments import find
 from tests.helpers.specs import tiny
 
 LEAN = np.array([[0.0, 0.5, -0.1, -2.0], [0.0, -0.5, 0.1, 2.0]], np.float32)

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from hades_protocol.errors import UsageError
-from hadesd import catalogue
 from hadesd.analysis.reference import settings as ppo_settings
 from hadesd.analysis.reference.environment import BatchedEnvironment
 from hadesd.analysis.reference.measuring import Meter, standard_error
 from hadesd.analysis.reference.networks import CategoricalDistribution
 from hadesd.distill.environments.make import make_environment
 from hadesd.distill.rollout import Evaluation
+from hadesd.spec.environments import ENVIRONMENTS
+from hadesd.spec.environments import find as find_environment
 from tests.distill.toys import Counter, Echo, Uneven
 
 
@@ -61,7 +62,7 @@ def test_a_step_of_the_batch_is_a_step_of_the_programs_environment():
 
 def test_the_catalogues_time_limit_is_the_one_that_truncates():
     """Pendulum never fails: its first end must be a truncation, at the step that the catalogue names."""
-    limit = catalogue.find("Pendulum-v1").episode_steps
+    limit = find_environment("Pendulum-v1").episode_steps
     env = BatchedEnvironment(make_environment("Pendulum-v1", "auto"), limit)
     state = env.reset(jax.random.split(jax.random.key(0), 1))
     _, (done, cut) = jax.lax.scan(
@@ -129,9 +130,9 @@ def test_the_standard_error_of_one_value_is_unknown():
 
 
 @pytest.mark.parametrize("preset", ["published", "cpu"])
-@pytest.mark.parametrize("name", [name for name, e in catalogue.ENVIRONMENTS.items() if e.family != "images"])
+@pytest.mark.parametrize("name", [name for name, e in ENVIRONMENTS.items() if e.family != "images"])
 def test_the_defaults_of_every_environment_fit_together(name, preset):
-    values, words = ppo_settings.defaults(catalogue.find(name), preset)
+    values, words = ppo_settings.defaults(find_environment(name), preset)
     settings = ppo_settings.build(values, {})
     points, env_steps = ppo_settings.plan(settings)
     assert 1 <= points <= ppo_settings.MAX_POINTS
@@ -141,7 +142,7 @@ def test_the_defaults_of_every_environment_fit_together(name, preset):
 
 
 def test_brax_defaults_are_brax_authors_figures():
-    values, _ = ppo_settings.defaults(catalogue.find("humanoid"), "published")
+    values, _ = ppo_settings.defaults(find_environment("humanoid"), "published")
     settings = ppo_settings.build(values, {})
     assert (settings.environments, settings.batch, settings.unroll, settings.passes) == (2048, 1024, 10, 8)
     assert (settings.entropy, settings.reward_scale, settings.steps) == (1e-3, 0.1, 50_000_000)
@@ -158,7 +159,7 @@ def test_brax_defaults_are_brax_authors_figures():
     ],
 )
 def test_settings_that_are_not_accepted_get_one_line(asked, says):
-    values, _ = ppo_settings.defaults(catalogue.find("CartPole-v1"), "cpu")
+    values, _ = ppo_settings.defaults(find_environment("CartPole-v1"), "cpu")
     with pytest.raises(UsageError, match=says.replace("(", r"\(")) as caught:
         ppo_settings.build(values, asked)
     assert "\n" not in str(caught.value)
@@ -169,6 +170,6 @@ def test_settings_that_are_not_accepted_get_one_line(asked, says):
     [(100, 10, (10, 100)), (5, 10, (1, 10)), (490, 10, (10, 500)), (2_000, 100, (20, 2_000))],
 )
 def test_measurements_divide_a_training_with_little_rounding(steps, collected, expected):
-    values, _ = ppo_settings.defaults(catalogue.find("CartPole-v1"), "cpu")
+    values, _ = ppo_settings.defaults(find_environment("CartPole-v1"), "cpu")
     sizes = {"batch": 1, "minibatches": 1, "environments": 1, "unroll": collected, "steps": steps}
     assert ppo_settings.plan(ppo_settings.build(values, sizes)) == expected

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.messages import Reference
 from hadesd.analysis.reference import store
-from hadesd.supervisor.references import MAX_REFERENCES, REFERENCES_FILE, read_references
+from hadesd.storage.references import MAX_REFERENCES, REFERENCES_FILE, read_references
 
 NAMES = st.sampled_from(["PPO", "SAC", "PPO, published", "Zufall – π"])
 VALUES = st.floats(allow_nan=False, allow_infinity=False)

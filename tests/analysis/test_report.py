@@ -12,8 +12,8 @@ from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming, Lineage, Reference
 from hadesd.analysis import material as materials
 from hadesd.analysis import report
-from hadesd.supervisor import runs
-from hadesd.worker.records import append, record_seam
+from hadesd.storage import records
+from hadesd.storage.metric_lines import append, record_seam
 from hadesd.worker.report import dataset_meta, write_dataset
 from tests.helpers.specs import tiny
 
@@ -47,7 +47,7 @@ class Page(HTMLParser):
 def make_run(home: Path, **sections) -> Path:
     """A run directory as a worker leaves it, of three generations, without having computed them."""
     spec = tiny(preset="cpu", **sections)
-    directory = home / runs.create(home, spec, 1000.0).id
+    directory = home / records.create(home, spec, 1000.0).id
     for g in (1, 2, 3):
         metrics = GenerationMetrics(
             generation=g,
@@ -123,8 +123,8 @@ def test_settings_that_differ_from_the_preset_come_first_and_rebuild_the_run(tmp
 def test_lineage_shows_both_ways_and_the_parent_is_a_line_in_the_curve(tmp_path):
     parent = make_run(tmp_path)
     child = make_run(tmp_path)
-    record, _ = runs.load(child)
-    runs.save(child, msgspec.structs.replace(record, parent=Lineage(run=parent.name, generation=2)))
+    record, _ = records.load(child)
+    records.save(child, msgspec.structs.replace(record, parent=Lineage(run=parent.name, generation=2)))
     assert f"Forked from generation 2 of run {parent.name}" in page_of(child)[1].text
     assert f"Run {child.name} was forked from its generation 2" in page_of(parent)[1].text
     drawn = report.draw(materials.of_run(child), None)
@@ -193,7 +193,7 @@ def test_a_damaged_run_is_refused_in_one_line(tmp_path):
 
 
 def test_a_run_without_a_generation_has_nothing_to_report(tmp_path):
-    directory = tmp_path / runs.create(tmp_path, tiny(), 1000.0).id
+    directory = tmp_path / records.create(tmp_path, tiny(), 1000.0).id
     with pytest.raises(NotFoundError, match="no generation is committed"):
         materials.require_something(materials.of_run(directory))
 

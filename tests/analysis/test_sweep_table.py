@@ -14,8 +14,8 @@ from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
 from hadesd.analysis import plots, sweep_plot, sweep_table
 from hadesd.cli.output import number
-from hadesd.supervisor import runs
-from hadesd.supervisor.machine_state import Outcome
+from hadesd.storage import records
+from hadesd.storage.records import Outcome
 
 
 def line(generation: int, mean: float | None, evaluated: float | None = None) -> bytes:
@@ -42,10 +42,10 @@ def make(
 ) -> str:
     """A run in group g; its last generation's mean dataset is worth 100 more than its fitness."""
     values = {"env": "CartPole-v1", "evolution": {"generations": 3}} | values
-    record = runs.create(directory, build_spec(values), at, group="g")
+    record = records.create(directory, build_spec(values), at, group="g")
     if done:
         record = msgspec.structs.replace(record, outcome=Outcome(kind="finished", at=at))
-        runs.save(directory / record.id, record)
+        records.save(directory / record.id, record)
     lines = [line(i + 1, mean, mean + 100 if mean and i == len(means) - 1 else None) for i, mean in enumerate(means)]
     (directory / record.id / "metrics.jsonl").write_bytes(b"".join(lines) + rest)
     return record.id
@@ -58,7 +58,7 @@ def directory(tmp_path: Path) -> Path:
     make(tmp_path, 2.0, [1.0, 2.0, 14.0], seed=1, dataset={"pairs": 16})
     make(tmp_path, 3.0, [0.0, 1.0, 4.0], seed=0, dataset={"pairs": 4})
     make(tmp_path, 4.0, [2.0, 3.0], done=False, rest=b'{"generation": 3, "fit', seed=1, dataset={"pairs": 4})
-    runs.create(tmp_path, build_spec({"env": "hopper"}), 5.0)
+    records.create(tmp_path, build_spec({"env": "hopper"}), 5.0)
     (tmp_path / "broken").mkdir()
     return tmp_path
 
@@ -114,9 +114,9 @@ def test_what_a_preset_brings_along_was_not_varied(tmp_path: Path) -> None:
 
 def test_states_come_from_the_disk(tmp_path: Path) -> None:
     run = make(tmp_path, 1.0, [], done=False)
-    record, _ = runs.load(tmp_path / run)
+    record, _ = records.load(tmp_path / run)
     for desired, state in (("pause", RunState.PAUSED), ("cancel", RunState.CANCELLED), ("run", RunState.QUEUED)):
-        runs.save(tmp_path / run, msgspec.structs.replace(record, desired=desired))
+        records.save(tmp_path / run, msgspec.structs.replace(record, desired=desired))
         assert sweep_table.read_group(tmp_path, "g")[0].state == state
 
 

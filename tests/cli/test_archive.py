@@ -9,7 +9,7 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.errors import UsageError, WrongStateError
 from hades_protocol.run_state import RunState
-from hadesd.housekeeping.disk import holding
+from hadesd.storage.locks import holding
 from tests.cli.test_rm import finished
 from tests.helpers.daemon import Home
 

@@ -13,7 +13,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.settings import merge
 from hadesd.cli.export import split_generation
 from hadesd.cli.main import main
-from hadesd.supervisor import runs
+from hadesd.storage import records
 from tests.helpers import worker_process as wp
 from tests.helpers.specs import tiny
 
@@ -33,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             checkpoints=keep | {"keep_best": False},
             evolution={"generations": 6},
         )
-        record = runs.create(paths.runs, spec, time.time() - 100 + i)
+        record = records.create(paths.runs, spec, time.time() - 100 + i)
         assert wp.finish(paths.runs / record.id) == ExitCode.OK
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HADES_HOME", str(directory))
@@ -122,7 +122,7 @@ def test_what_cannot_be_exported_is_said_in_one_line(home, tmp_path, capsys, arg
 
 def test_direct_neuroevolution_has_no_dataset(home, tmp_path, capsys):
     paths = Paths({"HADES_HOME": str(home)})
-    (es,) = [record.id for record, spec in runs.scan(paths.runs)[0] if spec.method == "es"]
+    (es,) = [record.id for record, spec in records.scan(paths.runs)[0] if spec.method == "es"]
     for name in (es, f"{es}@6"):
         code, _, err = hadesd(capsys, "export", name, "-o", str(tmp_path / "x.npz"))
         assert code in (ExitCode.USAGE, ExitCode.NOT_FOUND_OR_STATE)
@@ -149,7 +149,7 @@ def test_the_best_dataset_with_its_card(tmp_path, monkeypatch, capsys):
     paths = Paths({"HADES_HOME": str(tmp_path)})
     paths.make_private()
     evaluation = {"mean_every": 1, "mean_inits": 2, "mean_environments": 2}
-    record = runs.create(paths.runs, tiny(evaluation=evaluation, evolution={"generations": 3}), time.time())
+    record = records.create(paths.runs, tiny(evaluation=evaluation, evolution={"generations": 3}), time.time())
     assert wp.finish(paths.runs / record.id) == ExitCode.OK
     code, out, err = hadesd(capsys, "export", "@", "--best", "-o", str(tmp_path / "b.npz"), "--card", "--json")
     assert code == ExitCode.OK, err

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from hades_protocol.errors import ExitCode, UsageError
-from hadesd import catalogue
 from hadesd.analysis import datasets, formats, importing
 from hadesd.cli.main import main
+from hadesd.spec import environments
 
 LEAN = np.array([[0.0, 0.5, -0.1, -2.0], [0.0, -0.5, 0.1, 2.0]], np.float32)
-CARTPOLE = catalogue.find("CartPole-v1")
+CARTPOLE = environments.find("CartPole-v1")
 FAST = ["--set", "policy.width=8", "--set", "policy.depth=1", "--set", "cloning.epochs=5"]
 SHORT = ["--set", "evaluation.steps=20", "--set", "evaluation.environments=2"]
 
@@ -109,7 +109,7 @@ def test_bad_arguments_get_one_line(tmp_path, monkeypatch, capsys, arguments, co
     assert says in err.splitlines()[-1]
 
 
-def fit(entry: catalogue.Entry = CARTPOLE, **arrays: object) -> importing.Imported:
+def fit(entry: environments.Entry = CARTPOLE, **arrays: object) -> importing.Imported:
     return importing.fit(Path("f.npz"), {name: np.asarray(array) for name, array in arrays.items()}, entry)
 
 
@@ -140,7 +140,7 @@ def test_what_does_not_fit_the_environment_is_one_line(arrays, says):
 
 
 def test_flattened_grids_get_their_shape_back():
-    breakout = catalogue.find("Breakout-MinAtar")
+    breakout = environments.find("Breakout-MinAtar")
     found = fit(breakout, states=np.arange(800).reshape(2, 400), actions=[[2], [0]]).arrays
     assert found["states"].shape == (2, 10, 10, 4)
     assert found["states"][1, 0, 0, 1] == 401
@@ -148,7 +148,7 @@ def test_flattened_grids_get_their_shape_back():
 
 
 def test_continuous_actions_beyond_the_bounds_are_pointed_out():
-    pendulum = catalogue.find("Pendulum-v1")
+    pendulum = environments.find("Pendulum-v1")
     found = fit(pendulum, states=np.zeros((2, 3)), actions=[1.5, -0.5])
     assert found.arrays["actions"].tolist() == [[1.5], [-0.5]]
     assert "actions reach 1.5" in found.notes[0]
@@ -156,5 +156,5 @@ def test_continuous_actions_beyond_the_bounds_are_pointed_out():
 
 
 def test_images_on_another_scale_are_pointed_out():
-    digits = catalogue.find("digits")
+    digits = environments.find("digits")
     assert "255" in fit(digits, images=np.full((1, 64), 255), labels=[3]).notes[0]

@@ -9,26 +9,26 @@ from queue import Empty, Queue
 import pytest
 
 from hades_protocol.run_spec import build_spec
-from hadesd import logfiles
-from hadesd.supervisor import runs
+from hadesd.logs import rotation
+from hadesd.storage import records
 from tests.helpers.daemon import BIN, Home
 
 WRITER = """
 import os, sys
 from pathlib import Path
-from hadesd import logfiles
+from hadesd.logs import rotation
 path = Path(sys.argv[1])
 fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 for i in range(int(sys.argv[2]), int(sys.argv[3])):
     os.write(fd, b"line %05d\\n" % i)
-    logfiles.rotate_open(path, fd, limit=8000)
+    rotation.rotate_open(path, fd, limit=8000)
 """
 
 
 @pytest.fixture
 def log(home: Home) -> Path:
     home.paths.make_private()
-    record = runs.create(home.paths.runs, build_spec({"env": "CartPole-v1"}), 1.0)
+    record = records.create(home.paths.runs, build_spec({"env": "CartPole-v1"}), 1.0)
     return home.paths.runs / record.id / "worker.log"
 
 
@@ -38,7 +38,7 @@ def write(log: Path, first: int, last: int) -> None:
 
 def test_the_last_lines_reach_into_rotated_files(home: Home, log: Path) -> None:
     write(log, 0, 2000)
-    assert len(logfiles.rotated(log)) == 2
+    assert len(rotation.rotated(log)) == 2
     for count in (3, 1500):
         done = home.hadesd("logs", "@", "-n", str(count))
         assert done.returncode == 0, done.stderr
@@ -69,4 +69,4 @@ def test_following_goes_over_to_the_new_file(home: Home, log: Path) -> None:
         reader.join(60)
         process.stdout.close()
     assert seen == [f"line {i:05d}" for i in range(9, 1600)]
-    assert len(logfiles.rotated(log)) >= 1
+    assert len(rotation.rotated(log)) >= 1

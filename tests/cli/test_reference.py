@@ -13,7 +13,7 @@ import pytest
 from hades_protocol.errors import ExitCode
 from hades_protocol.paths import Paths
 from hadesd.cli.main import main
-from hadesd.supervisor import runs
+from hadesd.storage import records
 from tests.helpers.specs import tiny
 
 SMALL = [
@@ -30,8 +30,8 @@ def home(tmp_path, monkeypatch) -> Path:
     paths = Paths({"HADES_HOME": str(tmp_path)})
     paths.make_private()
     images = tiny(env="digits", dataset={"pairs": 10})
-    runs.create(paths.runs, images, time.time() - 100)
-    return paths.runs / runs.create(paths.runs, tiny(), time.time()).id
+    records.create(paths.runs, images, time.time() - 100)
+    return paths.runs / records.create(paths.runs, tiny(), time.time()).id
 
 
 def hadesd(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -11,7 +11,7 @@ import pytest
 from hades_protocol.errors import ExitCode
 from hades_protocol.paths import Paths
 from hadesd.cli.main import main
-from hadesd.supervisor import runs
+from hadesd.storage import records
 from tests.helpers import worker_process as wp
 from tests.helpers.specs import tiny
 
@@ -22,9 +22,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = tmp_path_factory.mktemp("home")
     paths = Paths({"HADES_HOME": str(directory)})
     paths.make_private()
-    finished = runs.create(paths.runs, tiny(), time.time() - 100)
+    finished = records.create(paths.runs, tiny(), time.time() - 100)
     assert wp.finish(paths.runs / finished.id) == ExitCode.OK
-    runs.create(paths.runs, tiny(env="Acrobot-v1", dataset={"pairs": 3}), time.time())
+    records.create(paths.runs, tiny(env="Acrobot-v1", dataset={"pairs": 3}), time.time())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HADES_HOME", str(directory))
         yield directory

@@ -8,8 +8,8 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.errors import UsageError, WrongStateError
 from hades_protocol.run_state import RunState
-from hadesd.housekeeping.disk import holding
-from hadesd.steps import manifest_text
+from hadesd.storage.checkpoints import manifest_text
+from hadesd.storage.locks import holding
 from tests.cli.test_rm import finished
 from tests.helpers.daemon import Home
 

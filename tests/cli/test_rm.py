@@ -13,7 +13,7 @@ import pytest
 from hades_protocol import commands, events
 from hades_protocol.errors import WrongStateError
 from hades_protocol.run_state import RunState
-from hadesd.housekeeping.disk import holding
+from hadesd.storage.locks import holding
 from tests.helpers.daemon import BIN, Home, until
 from tests.supervisor.test_events import stream, subscribed
 

@@ -14,7 +14,7 @@ import pytest
 from hades_protocol.errors import ExitCode
 from hades_protocol.paths import Paths
 from hadesd.cli.main import main
-from hadesd.supervisor import runs
+from hadesd.storage import records
 from hadesd.worker.report import dataset_meta, write_dataset
 from tests.helpers.specs import tiny
 
@@ -32,7 +32,7 @@ def home(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     paths = Paths({"HADES_HOME": str(tmp_path)})
     paths.make_private()
-    record = runs.create(paths.runs, tiny(), time.time())
+    record = records.create(paths.runs, tiny(), time.time())
     write_dataset(paths.runs / record.id / "dataset.npz", LEAN, dataset_meta(tiny(), 4))
     f = tiny(method="hades-f", policy={"inits": 1})
     write_dataset(tmp_path / "f.npz", LEAN, dataset_meta(f, 4))

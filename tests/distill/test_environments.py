@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hadesd import catalogue
 from hadesd.distill.environments.make import make_environment
+from hadesd.spec import environments
 
-GYMNAX = [name for name, entry in catalogue.ENVIRONMENTS.items() if entry.family not in ("brax", "images")]
-BRAX = [name for name, entry in catalogue.ENVIRONMENTS.items() if entry.family == "brax"]
+GYMNAX = [name for name, entry in environments.ENVIRONMENTS.items() if entry.family not in ("brax", "images")]
+BRAX = [name for name, entry in environments.ENVIRONMENTS.items() if entry.family == "brax"]
 
 
 def check(entry, env):
@@ -26,7 +26,7 @@ def check(entry, env):
 
 @pytest.mark.parametrize("name", GYMNAX)
 def test_gymnax_entries_say_what_the_environment_is(name):
-    entry = catalogue.find(name)
+    entry = environments.find(name)
     env = make_environment(name, "auto")
     check(entry, env)
     assert env._params.max_steps_in_episode == entry.episode_steps
@@ -34,8 +34,8 @@ def test_gymnax_entries_say_what_the_environment_is(name):
 
 @pytest.mark.parametrize("name", BRAX)
 def test_brax_entries_say_what_the_environment_is(name):
-    entry = catalogue.find(name)
-    check(entry, make_environment(name, catalogue.backend_for(entry, "auto")))
+    entry = environments.find(name)
+    check(entry, make_environment(name, environments.backend_for(entry, "auto")))
 
 
 def test_time_limits_end_an_episode_and_the_next_one_starts_at_once():
@@ -72,7 +72,7 @@ def test_brax_resets_to_the_first_state_after_its_time_limit():
 )
 def test_an_unknown_environment_names_the_nearest(text, hint):
     with pytest.raises(Exception, match="unknown environment") as caught:
-        catalogue.find(text)
+        environments.find(text)
     assert hint in str(caught.value)
 
 

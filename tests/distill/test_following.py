@@ -10,7 +10,7 @@ import pytest
 from hades_protocol.run_spec import build_spec
 from hadesd.distill.generation import init_state
 from hadesd.distill.resizing import CannotResize, resize_pairs, resize_population, sources_to_grow
-from hadesd.strategy_table import STRATEGIES
+from hadesd.spec.strategies import STRATEGIES
 from hadesd.worker import build
 from tests.distill.toys import Counter, problem
 

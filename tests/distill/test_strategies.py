@@ -9,7 +9,7 @@ from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
 
 from hades_protocol.run_spec import build_spec
 from hadesd.distill import strategies
-from hadesd.strategy_table import STRATEGIES
+from hadesd.spec.strategies import STRATEGIES
 from hadesd.worker import build
 
 DIM, POPULATION = 6, 64

@@ -11,9 +11,10 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
-from hadesd import disk, log
 from hadesd.distill.generation import init_state
-from hadesd.worker import build, checkpoints, records
+from hadesd.logs import streams
+from hadesd.storage import disk, metric_lines
+from hadesd.worker import build, checkpoints
 from tests.faults.conftest import SPEC, put, results, submit
 from tests.helpers.daemon import Home, until
 from tests.helpers.small_disk import SmallDisk
@@ -51,7 +52,7 @@ def test_a_run_survives_a_full_disk_and_goes_on_by_itself(
 def full(directory: Path, line: int) -> OSError | None:
     """Append a line; the error where there is no room for it."""
     try:
-        records.record_seam(directory, line, "resume", "x" * 300, bit_exact=True)
+        metric_lines.record_seam(directory, line, "resume", "x" * 300, bit_exact=True)
     except OSError as error:
         return error
     return None
@@ -66,7 +67,7 @@ def test_lines_of_metrics_survive_a_full_disk_whole(small_disk: SmallDisk) -> No
     assert disk.is_full(error)
     assert written > 10
     small_disk.clear()
-    records.record_seam(small_disk.directory, written, "resume", "there is room again", bit_exact=True)
+    metric_lines.record_seam(small_disk.directory, written, "resume", "there is room again", bit_exact=True)
     assert [json.loads(line)["generation"] for line in path.read_text().splitlines()] == list(range(written + 1))
 
 
@@ -74,7 +75,7 @@ def test_a_log_survives_a_full_disk_and_says_how_much_it_lost(small_disk: SmallD
     path = small_disk.directory / "daemon.log"
     small_disk.fill(leave=2 * 4096)
     with open(path, "ab") as file:
-        stream = log.PatientStream(file.fileno())
+        stream = streams.PatientStream(file.fileno())
         for n in range(100):
             stream.write(json.dumps({"n": n, "text": "x" * 200}) + "\n")
         small_disk.clear()

@@ -11,9 +11,9 @@ import atheris
 with atheris.instrument_imports(include=["hades_protocol", "hadesd"]):
     from hades_protocol import codec, commands, events, messages, replies
     from hades_protocol.errors import ProtocolMismatchError
-    from hadesd import worker_messages
+    from hadesd import worker_protocol
 
-KINDS = (commands.AnyRequest, replies.Reply, messages.RunSummary, messages.DatasetSnapshot, worker_messages.FromWorker)
+KINDS = (commands.AnyRequest, replies.Reply, messages.RunSummary, messages.DatasetSnapshot, worker_protocol.FromWorker)
 
 
 def one_input(data: bytes) -> None:
@@ -26,7 +26,7 @@ def one_input(data: bytes) -> None:
     with contextlib.suppress(ProtocolMismatchError):
         events.decode_event(data)
     try:
-        bodies = worker_messages.Unpacker().feed(data)
+        bodies = worker_protocol.Unpacker().feed(data)
     except ValueError:
         return
     if sum(map(len, bodies)) > len(data):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hades_protocol.errors import HadesError
 from hades_protocol.paths import Paths
-from hadesd.settings import load_settings
+from hadesd.config import load_settings
 from hadesd.supervisor import doors
 from hadesd.supervisor.processes import Worker
 from hadesd.supervisor.serve import serve

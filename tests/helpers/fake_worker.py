@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hadesd import worker_messages as wm
+from hadesd import worker_protocol as wm
 
 BEHAVIOURS = {
     "good": 0,

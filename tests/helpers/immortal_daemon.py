@@ -4,7 +4,7 @@ import json
 import sys
 
 from hades_protocol.paths import Paths
-from hadesd.settings import Settings
+from hadesd.config import Settings
 from hadesd.supervisor import watch
 from hadesd.supervisor.processes import Worker
 from hadesd.supervisor.serve import serve

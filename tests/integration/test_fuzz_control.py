@@ -14,7 +14,7 @@ import zmq
 
 from hades_protocol import codec, commands, events, replies
 from hades_protocol.run_state import RunState
-from hadesd.supervisor import sparing
+from hadesd.logs import rate_limit
 from tests.helpers.daemon import Home, until
 from tests.helpers.fuzz import FuzzSource
 
@@ -98,8 +98,10 @@ def test_a_daemon_neither_crashes_nor_hangs_nor_grows(home: Home, line: Line) ->
     assert descriptors(daemon.pid) <= files + 2  # connections of clients that have just left
     assert home.paths.daemon_log.stat().st_size - written < 256 * 1024
     lines = [entry for entry in home.log() if entry["event"] == "request refused"]
-    minutes = 1 + int(float(Path("/proc/uptime").read_text().split()[0]) - started(daemon.pid)) // int(sparing.SECONDS)
-    assert 0 < len(lines) <= (minutes + 1) * sparing.LINES
+    minutes = 1 + int(float(Path("/proc/uptime").read_text().split()[0]) - started(daemon.pid)) // int(
+        rate_limit.SECONDS
+    )
+    assert 0 < len(lines) <= (minutes + 1) * rate_limit.LINES
     assert home.hadesd("stop").returncode == 0
     assert daemon.wait(60) == 0
 

@@ -18,7 +18,7 @@ from hades_protocol.errors import ExitCode
 from hades_protocol.messages import GenerationMetrics
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
-from hadesd.supervisor import runs
+from hadesd.storage import records
 from tests.helpers import worker_process as wp
 from tests.helpers.daemon import Home
 
@@ -130,7 +130,7 @@ def test_a_directory_of_a_newer_schema_is_skipped_untouched(home: Home, version:
     run = PAUSED[version]
     directory = copied(version, home.paths.runs) / run
     record = json.loads((directory / "run.json").read_text())
-    (directory / "run.json").write_text(json.dumps(record | {"schema": runs.SCHEMA + 1}))
+    (directory / "run.json").write_text(json.dumps(record | {"schema": records.SCHEMA + 1}))
     shutil.copytree(directory, tmp_path / run)
     home.fake_daemon()
     assert [summary.id for summary in home.ask(commands.Snapshot).runs] == [FINISHED[version]]

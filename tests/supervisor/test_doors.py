@@ -24,8 +24,9 @@ from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.replies import SnapshotResult
 from hades_protocol.sync_client import MAX_REQUEST, ControlClient
-from hadesd.supervisor import doors, sparing
-from hadesd.supervisor.sparing import Sparingly
+from hadesd.logs import rate_limit
+from hadesd.logs.rate_limit import Sparingly
+from hadesd.supervisor import doors
 from tests.helpers.daemon import Home, until
 from tests.helpers.keys import Keyring
 
@@ -375,15 +376,15 @@ def test_a_flood_of_lines_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
         def info(self, event: str, **fields: Any) -> None:
             lines.append((event, fields))
 
-    monkeypatch.setattr(sparing, "log", Log())
+    monkeypatch.setattr(rate_limit, "log", Log())
     sparingly = Sparingly(lambda: now[0])
     for i in range(1000):
         sparingly.info("refused", number=i)
-    assert lines == [("refused", {"number": i}) for i in range(sparing.LINES)]
-    now[0] = sparing.SECONDS
+    assert lines == [("refused", {"number": i}) for i in range(rate_limit.LINES)]
+    now[0] = rate_limit.SECONDS
     sparingly.info("refused", number=1000)
-    assert [fields for _, fields in lines[sparing.LINES :]] == [
-        {"lines": 1000 - sparing.LINES, "seconds": round(sparing.SECONDS)},
+    assert [fields for _, fields in lines[rate_limit.LINES :]] == [
+        {"lines": 1000 - rate_limit.LINES, "seconds": round(rate_limit.SECONDS)},
         {"number": 1000},
     ]
 

@@ -19,8 +19,8 @@ from hades_protocol.messages import DaemonInfo
 from hades_protocol.names import check_group
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import spec_to_dict
-from hadesd.settings import Settings
-from hadesd.supervisor import runs
+from hadesd.config import Settings
+from hadesd.storage import records
 from hadesd.supervisor.control import MAX_TEXT, Control
 from hadesd.supervisor.fleet import Fleet
 from hadesd.supervisor.job_process import Finished, JobHandle
@@ -72,7 +72,7 @@ class Desk:
         self.paths = Paths({"HADES_HOME": str(home)})
         self.paths.make_private()
         for seed in range(3):
-            runs.create(self.paths.runs, tiny(seed=seed), time.time())
+            records.create(self.paths.runs, tiny(seed=seed), time.time())
         session = "desk"
         info = DaemonInfo(
             session=session,
@@ -282,7 +282,7 @@ def test_what_names_a_group_or_a_run_is_a_plain_word(name: str) -> None:
         allowed = False
     else:
         allowed = True
-    assert allowed == bool(runs.ID_PATTERN.fullmatch(name))
+    assert allowed == bool(records.ID_PATTERN.fullmatch(name))
     if allowed:
         assert Path("/runs", name).parent == Path("/runs")
         assert name not in (".", "..")
@@ -292,7 +292,7 @@ def test_what_names_a_group_or_a_run_is_a_plain_word(name: str) -> None:
 @given(name=st.sampled_from(NAMES) | st.text())
 def test_names_on_the_command_line_stay_inside_too(desk: Desk, name: str) -> None:
     try:
-        found = runs.find_directory(desk.paths.runs, name)
+        found = records.find_directory(desk.paths.runs, name)
     except NotFoundError:
         return
     assert found.parent == desk.paths.runs
@@ -303,12 +303,12 @@ def test_names_on_the_command_line_stay_inside_too(desk: Desk, name: str) -> Non
 def test_a_directory_that_lies_about_its_run_is_not_one(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     """A record is believed only in a directory of its own name, so no id in a file leads anywhere else."""
     directory = tmp_path_factory.mktemp("runs")
-    record = runs.create(directory, tiny(), 0.0)
+    record = records.create(directory, tiny(), 0.0)
     record = msgspec.structs.replace(record, id=f"../{name}")
-    runs.save(directory / runs.scan(directory)[0][0][0].id, record)
-    assert runs.scan(directory)[0] == []
+    records.save(directory / records.scan(directory)[0][0][0].id, record)
+    assert records.scan(directory)[0] == []
 
 
 def test_an_environment_variable_is_no_path(desk: Desk) -> None:
     with pytest.raises(HadesError):
-        runs.find_directory(desk.paths.runs, "$HOME")
+        records.find_directory(desk.paths.runs, "$HOME")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hadesd.settings import Settings
+from hadesd.config import Settings
 from hadesd.supervisor import hang
 
 SETTINGS = Settings(hang_factor=20.0, hang_floor=600.0, hang_start=7200.0)

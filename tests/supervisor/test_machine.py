@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import WrongStateError
 from hades_protocol.run_state import ENDED, WITH_WORKER, RunState, may
+from hadesd.storage.records import Outcome
 from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.machine import restore, step
-from hadesd.supervisor.machine_state import CrashPolicy, InvalidTransition, Outcome, Run
+from hadesd.supervisor.machine_state import CrashPolicy, InvalidTransition, Run
 from hadesd.supervisor.machine_worker import describe_exit
 
 S = RunState

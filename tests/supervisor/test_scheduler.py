@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hadesd.spec.cost import asked_for
 from hadesd.supervisor.gpu_words import NO_GPU
-from hadesd.supervisor.scheduler import LIMIT, Device, Holding, Plan, Wish, asked_for, plan, unfit
+from hadesd.supervisor.scheduler import LIMIT, Device, Holding, Plan, Wish, plan, unfit
 
 ALICE = "alice (pid 4242, 31 GiB)"
 

@@ -1,7 +1,8 @@
 import numpy as np
 
 from hades_protocol.messages import GenerationMetrics
-from hadesd.worker import records, report
+from hadesd.storage import metric_lines
+from hadesd.worker import report
 from hadesd.worker.best import Best
 
 
@@ -25,7 +26,7 @@ def line(generation, evaluated):
 def recalled(directory, generation, values, written) -> Best:
     """What is known after a start from the checkpoint of a generation; `written`: of which best.npz is, if it is."""
     for at, value in values.items():
-        records.append(directory / "metrics.jsonl", line(at, value))
+        metric_lines.append(directory / "metrics.jsonl", line(at, value))
     if written is not None:
         pairs = {"states": np.zeros((2, 4)), "actions": np.eye(2)}
         Best(directory).write(report.dataset_bytes(pairs, f'{{"generation": {written}}}'))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from hades_protocol.run_spec import Checkpoints
-from hadesd.worker import checkpoints, records
+from hadesd.storage import metric_lines
+from hadesd.worker import checkpoints
 from hadesd.worker.checkpoints import CheckpointError, CheckpointMismatch, CheckpointStore
 
 
@@ -170,7 +171,7 @@ def test_a_new_workers_first_step_is_on_the_disk_before_older_ones_go(tmp_path, 
     """Those may be the only ones that a power cut leaves, after an hour's pause as after a crash."""
     filled(tmp_path)
     again = store(tmp_path)
-    records.append(tmp_path / "metrics.jsonl", Line(generation=5))
+    metric_lines.append(tmp_path / "metrics.jsonl", Line(generation=5))
     synced.clear()
     again.save(state(5), 5, {"fitness_mean": 5.0})
     names = [str(path.relative_to(tmp_path)) for path in synced]
@@ -189,7 +190,7 @@ def test_at_the_end_everything_is_on_the_disk(tmp_path, synced):
     kept = filled(tmp_path)
     kept.save(state(5), 5, {"fitness_mean": 5.0})
     for name in ("metrics.jsonl", "timings.jsonl"):
-        records.append(tmp_path / name, Line(generation=5))
+        metric_lines.append(tmp_path / name, Line(generation=5))
     (tmp_path / "dataset.npz").write_bytes(b"pairs")
     synced.clear()
     kept.settle()

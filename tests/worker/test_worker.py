@@ -11,7 +11,7 @@ import pytest
 
 from hades_protocol.errors import ExitCode
 from hades_protocol.run_spec import Checkpoints
-from hadesd.supervisor.kept import Kept
+from hadesd.storage.checkpoint_index import Kept
 from hadesd.worker import checkpoints
 from tests.helpers import worker_process as wp
 from tests.helpers.specs import tiny

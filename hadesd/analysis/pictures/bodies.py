@@ -4,12 +4,12 @@ import functools
 
 import numpy as np
 
-from hadesd import catalogue
 from hadesd.analysis.pictures import brax_bodies, classic
 from hadesd.analysis.pictures.classic import Body
+from hadesd.spec import environments
 
 
-def body_of(entry: catalogue.Entry, backend: str, states: np.ndarray | None = None) -> Body | None:
+def body_of(entry: environments.Entry, backend: str, states: np.ndarray | None = None) -> Body | None:
     """The body of an environment; None where its observations do not say what it looks like.
 
     backend: the Brax backend, or auto; states: natural units [N, obs], which a picture has to have room for.
@@ -22,9 +22,9 @@ def body_of(entry: catalogue.Entry, backend: str, states: np.ndarray | None = No
 
 
 @functools.cache
-def brax_body(entry: catalogue.Entry, backend: str) -> brax_bodies.BraxBody:
+def brax_body(entry: environments.Entry, backend: str) -> brax_bodies.BraxBody:
     """The sticks of a Brax environment; those of `pusher` can be drawn from links' places, not from observations."""
     from hadesd.distill.environments.brax import BraxEnvironment
 
-    environment = BraxEnvironment(entry.name, catalogue.backend_for(entry, backend))
+    environment = BraxEnvironment(entry.name, environments.backend_for(entry, backend))
     return brax_bodies.BraxBody(entry.name, environment.system, environment.step_seconds)

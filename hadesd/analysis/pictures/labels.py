@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hadesd.catalogue import Entry
+from hadesd.spec.environments import Entry
 
 
 def names(known: tuple[str, ...], count: int, letter: str) -> list[str]:

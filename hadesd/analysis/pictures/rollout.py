@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from hadesd import catalogue
 from hadesd.analysis import plots
 from hadesd.analysis.pictures import grids, sticks
 from hadesd.analysis.pictures.bodies import body_of, brax_body
 from hadesd.analysis.pictures.classic import Body
 from hadesd.analysis.recording import Recording
+from hadesd.spec import environments
 
 MOMENTS = 8
 MOST_FRAMES = 500
@@ -30,13 +30,13 @@ class Film:
     """
 
     recording: Recording
-    entry: catalogue.Entry
+    entry: environments.Entry
     seconds: float
     scene: sticks.Scene | None = None
     ends: np.ndarray | None = None
 
 
-def film(recording: Recording, entry: catalogue.Entry, backend: str) -> Film | None:
+def film(recording: Recording, entry: environments.Entry, backend: str) -> Film | None:
     """A recording as sticks or as frames; None where neither can be drawn."""
     if entry.family == "brax":
         body = brax_body(entry, backend)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hadesd.analysis.datasets import DatasetFile
-from hadesd.catalogue import Entry
 from hadesd.distill.normalise import EPSILON, UNSEEN_VARIANCE
+from hadesd.spec.environments import Entry
 
 NEAR = 1e-5
 """How far from a constant its running mean may end."""

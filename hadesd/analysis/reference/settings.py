@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from hades_protocol.errors import UsageError
 from hades_protocol.settings import explain, leaves, merge
-from hadesd.catalogue import Entry
+from hadesd.spec.environments import Entry
 
 MIN_POINTS, MAX_POINTS = 10, 20
 """Measurements along a training, beside the one before it begins."""

@@ -10,8 +10,8 @@ import msgspec
 
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.messages import Reference
-from hadesd.files import write_atomically
-from hadesd.supervisor.references import MAX_BYTES, MAX_REFERENCES, REFERENCES_FILE
+from hadesd.storage.atomic import write_atomically
+from hadesd.storage.references import MAX_BYTES, MAX_REFERENCES, REFERENCES_FILE
 
 
 def load(directory: Path) -> tuple[Reference, ...]:

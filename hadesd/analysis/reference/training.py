@@ -31,12 +31,12 @@ import numpy as np
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import Reference
 from hades_protocol.run_spec import RunSpec
-from hadesd import catalogue
 from hadesd.analysis.reference.environment import BatchedEnvironment
 from hadesd.analysis.reference.library import ppo, with_replication
 from hadesd.analysis.reference.measuring import MakePolicy, Meter, standard_error
 from hadesd.analysis.reference.networks import network_factory
 from hadesd.analysis.reference.settings import PPO, plan
+from hadesd.spec.environments import find as find_environment
 from hadesd.worker import build
 
 CURVE_ENVIRONMENTS = 16
@@ -74,7 +74,7 @@ def train(spec: RunSpec, settings: PPO, seed: int, environments: int, progress: 
     Raises:
         HadesError: the policy diverged to NaN.
     """
-    entry = catalogue.find(spec.env)
+    entry = find_environment(spec.env)
     env = build.environment_of(spec, "vmap")
     meter = Meter(env, build.evaluation_of(spec))
     root = jax.random.fold_in(jax.random.key(seed), MEASURE_STREAM)

@@ -13,8 +13,8 @@ import pytest
 from hadesd.analysis.pictures import brax_bodies, brax_viewer
 from hadesd.analysis.pictures.bodies import brax_body
 from hadesd.analysis.recording import Recording
-from hadesd.catalogue import find
 from hadesd.distill.environments.brax import BraxEnvironment
+from hadesd.spec.environments import find
 
 PINNED = {
     "hopper": 1,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hadesd import catalogue
 from hadesd.analysis.pictures import classic, sticks
+from hadesd.spec import environments
 
 STATES = {
     "CartPole-v1": [[0.5, 1.0, 0.3, -1.0], [7.0, 0.0, 3.0, 0.0]],
@@ -16,13 +16,13 @@ STATES = {
 
 def panels(name):
     states = np.array(STATES[name], np.float32)
-    entry = catalogue.find(name)
+    entry = environments.find(name)
     actions = np.eye(entry.actions)[[0, -1]] if entry.discrete else np.array([[-0.5], [1.0]])
     body = classic.body_of(name, states)
     return body, body.panels(states, actions)
 
 
-@pytest.mark.parametrize("name", [e.name for e in catalogue.ENVIRONMENTS.values() if e.family == "classic"])
+@pytest.mark.parametrize("name", [e.name for e in environments.ENVIRONMENTS.values() if e.family == "classic"])
 def test_every_classic_environment_has_a_body_that_fits_its_scene(name):
     body, drawn = panels(name)
     assert drawn[0].ends.shape == (len(body.scene.radii), 2, 3), "one pair of ends for each stick of the scene"

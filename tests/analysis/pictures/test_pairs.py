@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from hadesd import catalogue
 from hadesd.analysis.pictures import grids, heatmap, images, pairs
 from hadesd.analysis.pictures.units import Constants, Pairs
+from hadesd.spec import environments
 
 
 def dataset(name: str, count: int, natural: bool = True, constants: Constants | None = None) -> Pairs:
-    entry = catalogue.find(name)
+    entry = environments.find(name)
     random = np.random.default_rng(0)
     states = random.normal(size=(count, *entry.observation)).astype(np.float32)
     if entry.discrete:
@@ -80,7 +80,7 @@ def test_a_real_frame_looks_as_in_the_game():
 
 
 def test_minatar_pairs_come_with_the_mean_of_each_action_and_mask_what_never_varies():
-    shape = catalogue.find("Breakout-MinAtar").observation
+    shape = environments.find("Breakout-MinAtar").observation
     variance = np.full(shape, 0.1, np.float32)
     variance[3:, :, 3] = 1e-11  # bricks below the third row
     constants = Constants(np.zeros(shape, np.float32), variance, "the test")

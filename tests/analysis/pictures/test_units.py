@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hadesd import catalogue
 from hadesd.analysis.datasets import DatasetFile
 from hadesd.analysis.pictures.units import Constants, constants_of, in_natural_units
 from hadesd.distill import normalise
 from hadesd.distill.environments.base import VMAP
+from hadesd.spec import environments
 
-ENTRY = catalogue.find("CartPole-v1")
+ENTRY = environments.find("CartPole-v1")
 
 
 def dataset(states, **more):

@@ -1,0 +1,156 @@
+"""What a fork or a resize makes of a run's settings, and what it must not change. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from hades_protocol.errors import UsageError
+from hades_protocol.replies import SettingChange
+from hades_protocol.run_spec import RESIZABLE, RunSpec, build_spec, spec_to_dict
+from hades_protocol.settings import merge
+from hadesd.spec import strategies, validation
+from hadesd.spec.cost import policies
+
+NOT_CARRIED = {
+    "env": "a checkpoint holds pairs of one environment",
+    "method": "another method searches for something else",
+    "dataset.labels": "the checkpoint evolves labels, or it does not",
+    "evolution.strategy": "the checkpoint holds the state of its own strategy",
+    "evaluation.normalisation": "the pairs are in the units of the normalisation that they evolved with",
+    "policy.init_seed": "the pairs of hades-f evolved for one initialisation",
+}
+"""Settings that a checkpoint cannot carry over, with the reason."""
+
+NOT_CARRIED_BY_ES = ("policy.kind", "policy.width", "policy.depth", "policy.features")
+"""For direct neuroevolution the checkpoint is the policy's parameters."""
+
+ONLY_AT_THE_START = ("dataset.initial", "dataset.initial_scale")
+
+
+def difference(before: RunSpec, after: RunSpec) -> tuple[SettingChange, ...]:
+    """The settings that differ, in the order of their definition."""
+    then, now = _flat(spec_to_dict(before)), _flat(spec_to_dict(after))
+    names = dict.fromkeys([*then, *now])
+    return tuple(
+        SettingChange(name=name, before=then.get(name), after=now.get(name))
+        for name in names
+        if then.get(name) != now.get(name)
+    )
+
+
+def words(changes: tuple[SettingChange, ...]) -> str:
+    """The changes on one line."""
+    return ", ".join(f"{change.name} {_word(change.before)} → {_word(change.after)}" for change in changes)
+
+
+def resized(spec: RunSpec, values: Mapping[str, Any]) -> tuple[RunSpec, tuple[SettingChange, ...], tuple[str, ...]]:
+    """The settings after a resize, what changed, and notes on what it brings along.
+
+    Raises:
+        UsageError: it names a setting that is no size, changes nothing, or the sizes do not fit the run.
+    """
+    for name in _flat(values):
+        if name not in RESIZABLE:
+            raise UsageError(f"'{name}' is no size: resize takes {', '.join(RESIZABLE)}; for the rest: hadesd fork")
+    after = _laid_over(spec, values)
+    changes = difference(spec, after)
+    if not changes:
+        raise UsageError("that is its size already: nothing to change")
+    _check_sizes(spec, after)
+    return after, changes, tuple(_size_notes(spec, after))
+
+
+def forked(
+    spec: RunSpec, values: Mapping[str, Any], generation: int
+) -> tuple[RunSpec, tuple[SettingChange, ...], tuple[str, ...]]:
+    """The settings of a fork after that generation, what differs from the parent's, and notes.
+
+    Raises:
+        UsageError: the checkpoint cannot carry a change, or nothing would be left to compute.
+    """
+    after = _laid_over(spec, values)
+    if spec.method == "hades-f" and after.seed != spec.seed and after.policy.init_seed == spec.policy.init_seed:
+        # Unset it is the seed: another seed must not take the initialisation away that the pairs evolved for.
+        after = replace(after, policy=replace(after.policy, init_seed=spec.init_seed))
+    changes = difference(spec, after)
+    _check_carried(spec, after, changes)
+    _check_sizes(spec, after)
+    if after.evolution.generations <= generation:
+        raise UsageError(
+            f"nothing is left to compute: evolution.generations is {after.evolution.generations} and the checkpoint "
+            f"is of generation {generation}; raise it, e.g. --set evolution.generations={2 * generation}"
+        )
+    notes = _size_notes(spec, after)
+    names = {change.name for change in changes}
+    notes += [f"{name} is of no effect: it decides how a run begins" for name in ONLY_AT_THE_START if name in names]
+    if "seed" in names:
+        notes.append(f"seed: other random numbers from generation {generation + 1} on")
+    if "evolution.sigma" in names:
+        factor = after.evolution.sigma / spec.evolution.sigma
+        notes.append(f"evolution.sigma: the search's present standard deviation is multiplied by {factor:.3g}")
+    return after, changes, tuple(notes)
+
+
+def _laid_over(spec: RunSpec, values: Mapping[str, Any]) -> RunSpec:
+    after = build_spec(merge(spec_to_dict(spec), values))
+    validation.check(after)
+    return after
+
+
+def _check_carried(before: RunSpec, after: RunSpec, changes: tuple[SettingChange, ...]) -> None:
+    for change in changes:
+        if change.name == "policy.init_seed" and after.init_seed == before.init_seed:
+            continue
+        reason = NOT_CARRIED.get(change.name)
+        if before.method == "es" and change.name in NOT_CARRIED_BY_ES:
+            reason = "the checkpoint holds a policy of that shape"
+        if reason is not None and (change.name != "policy.init_seed" or before.method == "hades-f"):
+            raise UsageError(
+                f"a fork cannot change {change.name} ({_word(change.before)} → {_word(change.after)}): {reason}; "
+                "start a new run instead: hadesd start"
+            )
+    decays = [spec.evolution.learning_rate_decay < 1.0 for spec in (before, after)]
+    if decays[0] != decays[1]:
+        raise UsageError(
+            "a fork cannot begin or end a decay of the learning rate (evolution.learning_rate_decay): the optimiser's "
+            "state has another form with it; another factor below 1 is possible only where there is one already"
+        )
+
+
+def _check_sizes(before: RunSpec, after: RunSpec) -> None:
+    if before.method == "es" and before.dataset.pairs != after.dataset.pairs:
+        raise UsageError("method es has no pairs to resize: it evolves a policy directly")
+    strategy = strategies.find(before.evolution.strategy)
+    if strategy.population_based and before.evolution.population != after.evolution.population:
+        raise UsageError(
+            f"evolution.population cannot change: {strategy.key} keeps its whole population in the checkpoint, "
+            "judged member by member; start a new run instead"
+        )
+
+
+def _size_notes(before: RunSpec, after: RunSpec) -> list[str]:
+    notes = []
+    then, now = before.dataset.pairs, after.dataset.pairs
+    if now > then:
+        notes.append(f"dataset.pairs {then} → {now}: pairs are duplicated, with their moments and sigma")
+    elif now < then:
+        notes.append(f"dataset.pairs {then} → {now}: the {then - now} pairs whose absence costs least are dropped")
+    cost = policies(after) / policies(before)
+    if cost != 1.0:
+        notes.append(f"a generation takes about {cost:.3g} times as many environment steps")
+    return notes
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            out |= _flat(value, f"{prefix}{key}.")
+        else:
+            out[f"{prefix}{key}"] = value
+    return out
+
+
+def _word(value: Any) -> str:
+    return "unset" if value is None or value == {} else f"{value:g}" if isinstance(value, float) else str(value)

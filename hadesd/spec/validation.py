@@ -1,0 +1,66 @@
+"""What a spec must satisfy beyond its own ranges: the environment, the strategy and the policy have to fit together.
+
+One place for the command line, the daemon and the worker; without jax.
+"""
+
+from math import prod
+
+from hades_protocol.errors import UsageError
+from hades_protocol.run_spec import RunSpec
+from hadesd.spec import environments, strategies
+
+
+def check(spec: RunSpec) -> environments.Entry:
+    """The environment's entry.
+
+    Raises:
+        UsageError: unknown environment, backend or strategy, or settings that do not fit each other.
+    """
+    entry = environments.find(spec.env)
+    environments.backend_for(entry, spec.backend)
+    _check_labels(spec, entry)
+    _check_policy(spec, entry)
+    _check_images(spec, entry)
+    strategy = strategies.find(spec.evolution.strategy)
+    strategies.check(strategy, spec.evolution.population, spec.evolution.parameters, dimensions(spec, entry))
+    return entry
+
+
+def dimensions(spec: RunSpec, entry: environments.Entry) -> int | None:
+    """Dimensions of the search; None for direct neuroevolution, where only the policy itself knows."""
+    if spec.method == "es":
+        return None
+    evolved_labels = 0 if entry.discrete and spec.dataset.labels == "fixed" else entry.actions
+    return spec.dataset.pairs * (prod(entry.observation) + evolved_labels)
+
+
+def _check_labels(spec: RunSpec, entry: environments.Entry) -> None:
+    if spec.method == "es" or not entry.discrete or spec.dataset.labels != "fixed":
+        return
+    if spec.dataset.pairs < entry.actions:
+        raise UsageError(
+            f"dataset.pairs is {spec.dataset.pairs}, but {entry.name} has {entry.actions} "
+            f"{'classes' if entry.family == 'images' else 'actions'} and fixed labels give each at least one pair: "
+            f"use {entry.actions} or more, or --set dataset.labels=learned"
+        )
+
+
+def _check_policy(spec: RunSpec, entry: environments.Entry) -> None:
+    if spec.policy.kind == "cnn" and not entry.is_grid:
+        raise UsageError(
+            f"policy.kind is cnn, but {entry.name} has no grid or image to convolve: use --set policy.kind=mlp"
+        )
+
+
+def _check_images(spec: RunSpec, entry: environments.Entry) -> None:
+    if entry.family != "images" and spec.dataset.initial != "zeros":
+        raise UsageError(
+            f"dataset.initial is {spec.dataset.initial}, but {entry.name} has no real images to start from: "
+            "use --set dataset.initial=zeros"
+        )
+    if entry.family == "images" and spec.method == "es":
+        raise UsageError(
+            f"method es evolves a policy, and {entry.name} is a set of images: use --method hades-r or hades-f"
+        )
+    if entry.family == "images" and spec.evaluation.normalisation != "none":
+        raise UsageError(f"{entry.name} needs no normalisation: use --set evaluation.normalisation=none")

@@ -1,0 +1,289 @@
+"""A run as one file: `<id>.tar.gz`, which holds the run's directory and, as its last member, a list of SHA-256 sums.
+
+gzip, because every machine reads it, and because nearly all of a run is checkpoints: random floats that no format
+makes smaller. Nothing of tar's own extraction is used: members are read as bytes, and written to names that were
+checked, so neither links nor devices nor owners nor modes of a file from elsewhere mean anything.
+"""
+
+import gzip
+import hashlib
+import io
+import os
+import secrets
+import shutil
+import tarfile
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import msgspec
+
+from hades_protocol.errors import HadesError, UsageError, WrongStateError
+from hades_protocol.run_spec import Checkpoints
+from hadesd.storage.atomic import sync_directory
+from hadesd.storage.checkpoints import BAD, CHECKPOINTS, PARTIAL, kept, read_fitness
+from hadesd.storage.locks import LOCK_FILE
+from hadesd.storage.records import ID_PATTERN, RUN_FILE
+
+SCHEMA = 1
+SUFFIX = ".tar.gz"
+INDEX = "hades-archive.json"
+MAX_INDEX = 64 * 2**20
+BLOCK = 2**20
+KEPT = Checkpoints(keep_newest=2, keep_every=0, keep_best=True)
+"""Checkpoints that go into an archive: the newest, the one before it should the newest be damaged, and the best."""
+
+NEW_PREFIX = ".new-"
+
+
+class ArchiveError(HadesError):
+    """An archive could not be written, or does not hold what it should."""
+
+    code = "archive"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A file of the run: its size in bytes and the SHA-256 of its content."""
+
+    size: int
+    sha256: str
+
+
+class Index(msgspec.Struct, frozen=True):
+    """What an archive says of itself. `left_out`: generations whose checkpoints did not go in."""
+
+    schema: int
+    run: str
+    packed_at: float
+    files: dict[str, Entry]
+    left_out: tuple[int, ...] = ()
+
+
+class _Identified(msgspec.Struct, frozen=True):
+    id: str
+
+
+def left_out(directory: Path) -> tuple[int, ...]:
+    """Generations whose checkpoints stay out of an archive that is not to hold all of them."""
+    checkpoints = directory / CHECKPOINTS
+    if not checkpoints.is_dir():
+        return ()
+    fitness = read_fitness(checkpoints)
+    return tuple(sorted(set(fitness) - kept(fitness, KEPT)))
+
+
+def contents(directory: Path, without: tuple[int, ...] = ()) -> dict[str, os.stat_result]:
+    """The files of a run that go into an archive, by their path in the run's directory.
+
+    The lock stays out, and so do links, checkpoints of the generations `without`, and half and bad ones.
+    """
+    found: dict[str, os.stat_result] = {}
+    for root, folders, files in os.walk(directory):
+        inside = Path(root).relative_to(directory)
+        if inside == Path(CHECKPOINTS):
+            skipped = {str(generation) for generation in without}
+            folders[:] = [name for name in folders if name not in skipped and not name.startswith((PARTIAL, BAD))]
+        folders.sort()
+        for name in sorted(files):
+            path = Path(root, name)
+            if not path.is_symlink() and path.is_file() and (inside / name) != Path(LOCK_FILE):
+                found[(inside / name).as_posix()] = path.stat()
+    return found
+
+
+def pack(directory: Path, target: Path, without: tuple[int, ...] = ()) -> Index:
+    """Write a run's files into a new archive, which is there whole or not at all, and read it back.
+
+    The caller holds the run's lock.
+
+    Raises:
+        UsageError: the target exists, or cannot be written.
+        ArchiveError: what was read back is not what was written.
+    """
+    _refuse_existing(target)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        index = _write(directory, partial, without)
+        verify(partial, index)
+        _refuse_existing(target)
+        os.replace(partial, target)
+        sync_directory(target.parent)
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror or error}; nothing was removed") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return index
+
+
+def _refuse_existing(target: Path) -> None:
+    if target.exists():
+        raise UsageError(f"{target} exists: nothing done; move it away, or choose another directory with -o")
+
+
+def _write(directory: Path, partial: Path, without: tuple[int, ...]) -> Index:
+    entries: dict[str, Entry] = {}
+    with open(partial, "xb") as raw:
+        os.fchmod(raw.fileno(), 0o600)
+        with (
+            gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            for name in contents(directory, without):
+                with open(directory / name, "rb") as file:
+                    info = _member(f"{directory.name}/{name}", os.fstat(file.fileno()))
+                    reader = _Hashing(file)
+                    tar.addfile(info, reader)
+                entries[name] = Entry(info.size, reader.sha256)
+            index = Index(SCHEMA, directory.name, time.time(), entries, without)
+            text = msgspec.json.format(msgspec.json.encode(index), indent=1)
+            info = tarfile.TarInfo(INDEX)
+            info.size, info.mtime, info.mode = len(text), int(index.packed_at), 0o600
+            tar.addfile(info, io.BytesIO(text))
+        raw.flush()
+        os.fsync(raw.fileno())
+    return index
+
+
+def _member(name: str, stat: os.stat_result) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime, info.mode = stat.st_size, int(stat.st_mtime), 0o600
+    return info
+
+
+class _Hashing(io.RawIOBase):
+    """Reads a file and hashes what was read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file, self._hash = file, hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """Of everything that was read so far."""
+        return self._hash.hexdigest()
+
+    def read(self, size: int = -1) -> bytes:
+        """As a file does."""
+        data = self._file.read(size)
+        self._hash.update(data)
+        return data
+
+
+def verify(archive: Path, expected: Index) -> None:
+    """Read an archive back.
+
+    Raises:
+        ArchiveError: it does not hold, byte for byte, what its index lists, or its index is another one.
+    """
+    found = _read(archive, None)
+    if found != expected:
+        raise ArchiveError(f"{archive} was read back and differs from the run: is the disk sound? nothing was removed")
+
+
+def restore(archive: Path, runs: Path) -> str:
+    """Put the run of an archive back where the runs are, whole or not at all; its id.
+
+    Raises:
+        UsageError, ArchiveError: it cannot be read, is no archive of a run, or is damaged.
+        WrongStateError: there is a run with that id.
+    """
+    hidden = runs / f"{NEW_PREFIX}restored-{secrets.token_hex(4)}"
+    try:
+        hidden.mkdir(mode=0o700)
+        index = _read(archive, hidden)
+        if _id_in(hidden / RUN_FILE) != index.run:
+            raise ArchiveError(f"{archive} holds no {RUN_FILE} of run {index.run}: not an archive of a run")
+        _place(hidden, runs / index.run)
+    except OSError as error:
+        raise UsageError(f"cannot restore {archive}: {error.strerror or error}; nothing done") from error
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)  # it is gone where all went well
+    return index.run
+
+
+def _id_in(path: Path) -> str:
+    """The id that a run.json names; empty where it cannot be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Identified).id
+    except (FileNotFoundError, msgspec.DecodeError):
+        return ""
+
+
+def _place(hidden: Path, directory: Path) -> None:
+    if directory.exists():  # a rename would replace an empty directory
+        raise WrongStateError(f"there is a run {directory.name} already: nothing done")
+    os.rename(hidden, directory)
+    sync_directory(directory.parent)
+
+
+def _read(archive: Path, into: Path | None) -> Index:
+    """Read a whole archive, write its files into a directory where one is given, and compare them with its index."""
+    found: dict[str, Entry] = {}
+    index: Index | None = None
+    runs: set[str] = set()
+    try:
+        for member, file in _members(archive):
+            if member.name == INDEX:
+                index = _index(file.read(MAX_INDEX))
+                continue
+            run, name = _split(member.name)
+            runs.add(run)
+            found[name] = _take(file, None if into is None else into / name, member.mtime)
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ArchiveError(f"{archive} is no archive of a run, or is damaged: {error}") from None
+    if index is None or runs != {index.run} or found != index.files:
+        raise ArchiveError(f"{archive} is damaged or incomplete: its files are not those that it lists")
+    return index
+
+
+def _members(archive: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+    with tarfile.open(archive, mode="r|gz") as tar:
+        for member in tar:
+            file = tar.extractfile(member) if member.isreg() else None
+            if file is None:
+                raise ArchiveError(f"{archive} holds '{member.name[:80]}', which is no plain file: refused")
+            yield member, file
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Run and path in the run's directory, of a member's name that leads nowhere else."""
+    path = PurePosixPath(name)
+    run, *parts = path.parts or ("",)
+    if str(path) != name or not ID_PATTERN.fullmatch(run) or not parts or ".." in parts or "\0" in name:
+        raise ArchiveError(f"the archive holds '{name[:80]}', which is no file of a run: refused")
+    return run, "/".join(parts)
+
+
+def _index(data: bytes) -> Index:
+    try:
+        index = msgspec.json.decode(data, type=Index)
+    except msgspec.DecodeError as error:
+        raise ArchiveError(f"the archive's {INDEX} is damaged ({error})") from None
+    if index.schema > SCHEMA:
+        raise ArchiveError(f"the archive has schema {index.schema}, newer than this version's {SCHEMA}: upgrade hades")
+    return index
+
+
+def _take(file: IO[bytes], target: Path | None, mtime: float) -> Entry:
+    digest, size = hashlib.sha256(), 0
+    out: IO[bytes] | None = None
+    if target is not None:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        out = open(target, "xb")  # noqa: SIM115 — closed below
+    try:
+        while data := file.read(BLOCK):
+            digest.update(data)
+            size += len(data)
+            if out is not None:
+                out.write(data)
+        if out is not None:
+            out.flush()
+            os.fsync(out.fileno())
+    finally:
+        if out is not None:
+            out.close()
+    if target is not None:
+        os.utime(target, (mtime, mtime))
+    return Entry(size, digest.hexdigest())

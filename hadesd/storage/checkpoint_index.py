@@ -1,0 +1,141 @@
+"""What a run keeps to go on from, as clients are told of it: read from its directory, without jax."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hades_protocol.errors import NotFoundError
+from hades_protocol.messages import Checkpoints, DatasetSnapshot
+from hades_protocol.run_spec import Checkpoints as Retention
+from hadesd.storage.checkpoints import BAD, CHECKPOINTS, DATASET, MANIFEST, read_manifest
+from hadesd.storage.datasets import read_file
+
+LISTED = 12
+"""Generations that a refusal names."""
+
+
+class _Step(NamedTuple):
+    """A kept checkpoint. inode: of its directory, so that one that was written anew is looked at again."""
+
+    inode: int
+    size: int
+    has_pairs: bool
+    committed_at: float
+
+
+class Kept:
+    """The checkpoints of one run. What is in a step never changes, so each is looked at once."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory / CHECKPOINTS
+        self._steps: dict[int, _Step] = {}
+
+    def describe(self, rule: Retention, story: Iterable[Mapping[str, Any]]) -> Checkpoints:
+        """What there is now. story: of hadesd.storage.records."""
+        damaged = self._look()
+        generations = tuple(self._steps)
+        newest = self._steps[generations[-1]] if generations else None
+        verified = _last_restore(story)
+        return Checkpoints(
+            generations=generations,
+            with_pairs=self._with_pairs(),
+            bytes=sum(step.size for step in self._steps.values()),
+            bytes_newest=newest.size if newest else 0,
+            committed_at=newest.committed_at if newest else None,
+            keep_newest=rule.keep_newest,
+            keep_every=rule.keep_every,
+            keep_best=rule.keep_best,
+            verified_generation=verified["generation"] if verified else None,
+            verified_at=verified["at"] if verified else None,
+            damaged=damaged,
+            execution=_execution(self._directory / str(generations[-1])) if generations else "",
+        )
+
+    def dataset(self, run: str, generation: int) -> DatasetSnapshot:
+        """The mean dataset of a kept generation.
+
+        Raises:
+            NotFoundError: it is not kept, or was written without a dataset; those that can be asked for are named.
+            InternalError: the file is damaged.
+        """
+        try:
+            return read_file(self._directory / str(generation) / DATASET)
+        except FileNotFoundError:
+            self._look()
+        there = self._with_pairs()
+        none = "none of its checkpoints holds any" if self._steps else "it has no checkpoint yet"
+        has = f"it has those of {_listed(there)}" if there else none
+        raise NotFoundError(f"run {run} keeps no pairs of generation {generation}; {has}") from None
+
+    def _with_pairs(self) -> tuple[int, ...]:
+        return tuple(generation for generation, step in self._steps.items() if step.has_pairs)
+
+    def _look(self) -> tuple[str, ...]:
+        """Bring the steps up to date; the names of what was set aside as damaged."""
+        found: dict[int, int] = {}
+        damaged = []
+        try:
+            with os.scandir(self._directory) as entries:
+                for entry in entries:
+                    if entry.name.isdecimal():
+                        found[int(entry.name)] = entry.inode()
+                    elif entry.name.startswith(BAD):
+                        damaged.append(entry.name)
+        except OSError:  # before the first commit; where it cannot be read, the watch says so
+            found = {}
+        known, self._steps = self._steps, {}
+        newest = max(found, default=None)
+        for generation, inode in sorted(found.items()):
+            step = known.get(generation)
+            if step is None or step.inode != inode or generation == newest:
+                step = _measure(self._directory / str(generation), inode)
+            if step is not None:
+                self._steps[generation] = step
+        return tuple(sorted(damaged))
+
+
+def _measure(directory: Path, inode: int) -> _Step | None:
+    """Look at a step; None where its worker has just removed it, or where it cannot be read."""
+    try:
+        size = _tree_bytes(os.fspath(directory))
+        committed_at = os.stat(directory / MANIFEST).st_mtime
+    except OSError:
+        return None
+    return _Step(inode, size, (directory / DATASET).exists(), committed_at)
+
+
+def _execution(step: Path) -> str:
+    """How a checkpoint was computed, in words; empty where it does not say."""
+    said = read_manifest(step)
+    try:
+        return (
+            f"{said['devices']} x {said['platform']}, physics {said['physics']}, cloning {said['cloning']}, "
+            f"{said['chunk']} candidates at a time"
+        )
+    except KeyError:
+        return ""
+
+
+def _tree_bytes(directory: str) -> int:
+    size = 0
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            is_directory = entry.is_dir(follow_symlinks=False)
+            size += _tree_bytes(entry.path) if is_directory else entry.stat(follow_symlinks=False).st_size
+    return size
+
+
+def _last_restore(story: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The newest seam of a worker that went on from a checkpoint: it had found its SHA-256 right before."""
+    return max(
+        (entry for entry in story if entry["what"] == "resume" and "bit_exact" in entry),
+        key=lambda entry: float(entry["at"]),
+        default=None,
+    )
+
+
+def _listed(generations: tuple[int, ...]) -> str:
+    """The newest of them; of many the first as well."""
+    newest = ", ".join(map(str, generations[-LISTED:]))
+    return newest if len(generations) <= LISTED else f"{generations[0]}, …, {newest}"

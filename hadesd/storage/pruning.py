@@ -1,0 +1,42 @@
+"""Retention on request: the checkpoints that a changed rule no longer keeps, of runs without a worker."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from hades_protocol.run_spec import Checkpoints
+from hadesd.storage.atomic import sync_directory
+from hadesd.storage.checkpoints import CHECKPOINTS, discard, flush, kept, read_fitness
+from hadesd.storage.usage import tree_bytes
+
+
+class Plan(NamedTuple):
+    """Generations with their checkpoints' bytes: those that stay and those that go."""
+
+    stay: dict[int, int]
+    go: dict[int, int]
+
+
+def plan(directory: Path, rule: Checkpoints) -> Plan:
+    """What a rule makes of the checkpoints of a run that are there now."""
+    checkpoints = directory / CHECKPOINTS
+    fitness = read_fitness(checkpoints) if checkpoints.is_dir() else {}
+    sizes = {generation: tree_bytes(checkpoints / str(generation)) for generation in sorted(fitness)}
+    stay = kept(fitness, rule)
+    return Plan({g: size for g, size in sizes.items() if g in stay}, {g: s for g, s in sizes.items() if g not in stay})
+
+
+def prune(directory: Path, rule: Checkpoints) -> Plan:
+    """Remove what the rule does not keep. The caller holds the run's lock.
+
+    Raises:
+        OSError: a checkpoint could not be removed; the others stay.
+    """
+    decided = plan(directory, rule)
+    checkpoints = directory / CHECKPOINTS
+    if decided.go:
+        # A worker flushes only some: what stays must be safe from a power cut before what was safe is removed.
+        flush(checkpoints / str(max(decided.stay)))
+        sync_directory(checkpoints)
+    for generation in decided.go:
+        discard(checkpoints, generation)
+    return decided

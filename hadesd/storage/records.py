@@ -1,0 +1,280 @@
+"""Run directories: the truth on disk. The daemon can be deleted and rebuilt from them."""
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from hades_protocol.errors import HadesError, NotFoundError, UsageError
+from hades_protocol.messages import Lineage, Mark
+from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
+from hadesd.storage.atomic import sync_directory, tail_lines, write_atomically
+
+SCHEMA = 1
+RUN_FILE = "run.json"
+SEAMS_FILE = "seams.jsonl"
+ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no i, l, o, 0, 1: ids are read aloud and typed
+MAX_CHANGES = 2000
+
+
+Desired = Literal["run", "pause", "cancel"]
+
+
+OutcomeKind = Literal["finished", "failed", "cancelled"]
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended."""
+
+    kind: OutcomeKind
+    at: float
+    reason: str = ""
+    log_tail: tuple[str, ...] = ()
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of a run's history: a wish, a seam, a crash, an end."""
+
+    at: float
+    what: str
+    generation: int
+    reason: str = ""
+    log_tail: tuple[str, ...] = ()
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What run.json holds. Fields that this version does not know are kept in `unknown` and written back."""
+
+    schema: int
+    id: str
+    created_at: float
+    spec: dict[str, Any]
+    preset: str = ""
+    group: str = ""
+    priority: int = 0
+    parent: Lineage | None = None
+    desired: Desired = "run"
+    queued_at: float = 0.0
+    outcome: Outcome | None = None
+    restarts: int = 0
+    crashes: tuple[float, ...] = ()
+    note: str = ""
+    history: tuple[Change, ...] = ()
+    unknown: dict[str, Any] = {}
+
+
+class _Seam(msgspec.Struct, frozen=True):
+    """A line of seams.jsonl, which only workers write."""
+
+    generation: int
+    kind: str
+    text: str
+    time: float
+    bit_exact: bool = True
+
+
+class Damaged(Exception):
+    """A run directory that cannot be used. Its text is one line; the directory stays as it is."""
+
+
+def new_id(env: str, now: float) -> str:
+    """A run id such as `cartpole-0121-k3f9`: environment, month and day, chance."""
+    name = re.sub(r"[^a-z0-9]", "", env.lower().partition("-")[0])[:20] or "run"
+    day = time.strftime("%m%d", time.localtime(now))
+    return f"{name}-{day}-{''.join(secrets.choice(ALPHABET) for _ in range(4))}"
+
+
+def create(
+    runs: Path,
+    spec: RunSpec,
+    now: float,
+    group: str = "",
+    priority: int = 0,
+    parent: Lineage | None = None,
+    submitted: str = "",
+    fill: Callable[[Path], None] = lambda directory: None,
+) -> RunRecord:
+    """Make a run directory with its run.json; it appears whole or not at all.
+
+    parent: what it is a fork of; submitted: how it differs. fill: puts further files into the directory.
+
+    Raises:
+        UsageError: the runs directory cannot be written.
+        HadesError: of `fill`.
+    """
+    try:
+        for _ in range(100):
+            run_id = new_id(spec.env, now)
+            at = parent.generation if parent else 0
+            change = Change(at=now, what="forked" if parent else "submitted", generation=at, reason=submitted)
+            record = RunRecord(
+                schema=SCHEMA,
+                id=run_id,
+                created_at=now,
+                queued_at=now,
+                spec=spec_to_dict(spec),
+                preset=spec.preset,
+                group=group,
+                priority=priority,
+                parent=parent,
+                history=(change,),
+            )
+            if _place(runs, record, fill):
+                return record
+    except OSError as error:
+        raise UsageError(
+            f"cannot create a run in {runs}: {error.strerror or error}; "
+            "make room or make it writable, or set HADES_HOME to another place"
+        ) from None
+    raise UsageError(f"no free run id for {spec.env} today: remove old runs from {runs}")
+
+
+def _place(runs: Path, record: RunRecord, fill: Callable[[Path], None]) -> bool:
+    hidden = runs / f".new-{record.id}"  # a scan skips names with a dot
+    hidden.mkdir(mode=0o700)
+    try:
+        fill(hidden)
+        save(hidden, record)
+        os.rename(hidden, runs / record.id)
+    except BaseException as error:
+        shutil.rmtree(hidden, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    sync_directory(runs)
+    return True
+
+
+def save(directory: Path, record: RunRecord) -> None:
+    """Replace run.json.
+
+    Raises:
+        OSError: it could not be written; the old one stands.
+    """
+    values = msgspec.to_builtins(record)
+    unknown = values.pop("unknown")
+    write_atomically(directory / RUN_FILE, msgspec.json.format(msgspec.json.encode(unknown | values), indent=1) + b"\n")
+
+
+def load(directory: Path) -> tuple[RunRecord, RunSpec]:
+    """Read and check a run directory.
+
+    Raises:
+        Damaged: it is not one, or this version cannot understand it.
+    """
+    path = directory / RUN_FILE
+    try:
+        raw = msgspec.json.decode(path.read_bytes())
+        record = msgspec.convert(raw, RunRecord)
+    except FileNotFoundError:
+        raise Damaged(f"{path} is missing: not a run, skipped") from None
+    except OSError as error:
+        raise Damaged(f"cannot read {path}: {error.strerror or error}; run skipped") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged(f"{path} is damaged ({error}); run skipped, nothing deleted") from None
+    if record.schema > SCHEMA:
+        raise Damaged(f"{path} has schema {record.schema}, newer than this version's {SCHEMA}; run skipped")
+    if record.id != directory.name:
+        raise Damaged(f"{path} belongs to run {record.id!r}, not to {directory.name!r} (a copy?); run skipped")
+    try:
+        spec = build_spec(record.spec)
+    except HadesError as error:
+        raise Damaged(f"{path}: {error}; run skipped") from None
+    known = set(RunRecord.__struct_fields__)
+    return msgspec.structs.replace(record, unknown={k: v for k, v in raw.items() if k not in known}), spec
+
+
+def scan(runs: Path) -> tuple[list[tuple[RunRecord, RunSpec]], list[str]]:
+    """Every usable run, oldest first, and one line for each directory that is not usable."""
+    found: list[tuple[RunRecord, RunSpec]] = []
+    problems: list[str] = []
+    for directory in sorted(runs.iterdir()):
+        if directory.name.startswith("."):
+            continue
+        if not ID_PATTERN.fullmatch(directory.name) or not os.path.isdir(directory):
+            problems.append(f"{directory} is not a run: ignored")
+            continue
+        try:
+            found.append(load(directory))
+        except Damaged as error:
+            problems.append(str(error))
+    return sorted(found, key=lambda pair: (pair[0].created_at, pair[0].id)), problems
+
+
+def find(name: str, created: Iterable[tuple[str, float]]) -> str:
+    """The id that a person means: an id, a unique prefix of one or of its last part, or @ for the newest.
+
+    created: ids with the time of their creation.
+
+    Raises:
+        NotFoundError: no run or several runs fit.
+    """
+    known = dict(created)
+    if not known:
+        raise NotFoundError("there is no run yet: begin with 'hadesd start --env CartPole-v1'")
+    if name == "@":
+        return max(known, key=lambda run: (known[run], run))
+    if name in known:
+        return name
+    fits = sorted(run for run in known if name and run.startswith(name))
+    if not fits:  # all runs of a day in one environment begin alike: people tell them apart by the end
+        fits = sorted(run for run in known if name and run.rpartition("-")[2].startswith(name))
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        listed = ", ".join(fits[:5]) + (", …" if len(fits) > 5 else "")
+        raise NotFoundError(f"'{name}' fits {len(fits)} runs: {listed}; give more of the id")
+    raise NotFoundError(f"there is no run '{name[:80]}': 'hadesd status' lists them")
+
+
+def find_directory(runs: Path, name: str) -> Path:
+    """The directory of a run named as in `find`, straight from the disk: no daemon is needed.
+
+    Raises:
+        NotFoundError: no run or several runs fit.
+    """
+    records = scan(runs)[0] if runs.is_dir() else []
+    return runs / find(name, ((record.id, record.created_at) for record, _ in records))
+
+
+def story(record: RunRecord, directory: Path) -> tuple[dict[str, Any], ...]:
+    """What happened to a run, in order: the changes in run.json and the seams that its workers noted."""
+    entries: list[dict[str, Any]] = [msgspec.to_builtins(change) for change in record.history]
+    for line in tail_lines(directory / SEAMS_FILE, MAX_CHANGES):
+        try:
+            seam = msgspec.json.decode(line, type=_Seam)
+        except msgspec.DecodeError:
+            continue  # the last line of a file that is being written
+        entry = {"at": seam.time, "what": seam.kind, "generation": seam.generation, "reason": seam.text}
+        entries.append(entry | {"bit_exact": seam.bit_exact})
+    return tuple(sorted(entries, key=lambda entry: float(entry["at"])))
+
+
+MARKED = {"fork", "resize", "resume", "fallback", "chunk"}
+"""Kinds of entries that belong on a curve."""
+
+
+def marks(record: RunRecord, directory: Path) -> tuple[Mark, ...]:
+    """What happened at which generation, for curves; of several resumes at one generation the last."""
+    found: dict[tuple[int, str], Mark] = {}
+    for entry in story(record, directory):
+        kind = {"forked": "fork"}.get(entry["what"], entry["what"])
+        # A resize is in the history when it was asked for; the seam is where it was carried out.
+        if kind not in MARKED or (kind == "resize" and "bit_exact" not in entry):
+            continue
+        found[entry["generation"], kind] = Mark(
+            generation=entry["generation"],
+            kind=kind,
+            text=entry.get("reason", ""),
+            time=float(entry["at"]),
+            bit_exact=entry.get("bit_exact", True),
+        )
+    return tuple(sorted(found.values(), key=lambda mark: (mark.generation, mark.time)))

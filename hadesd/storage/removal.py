@@ -1,0 +1,78 @@
+"""Runs that leave the runs directory and runs that come back into it. Nothing is deleted here."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from hades_protocol.errors import UsageError, WrongStateError
+from hades_protocol.run_spec import RunSpec, build_spec
+from hades_protocol.run_state import RunState
+from hades_protocol.settings import merge
+from hadesd.storage import records
+from hadesd.storage.atomic import sync_directory
+from hadesd.storage.records import RunRecord
+
+REMOVED_PREFIX = ".removed-"
+"""Of directories that no longer are runs: a scan skips names with a dot."""
+
+REMOVABLE = frozenset({RunState.PAUSED, RunState.FINISHED, RunState.FAILED, RunState.CANCELLED})
+"""States in which no process works on a run and none will by itself."""
+
+
+def check_removable(run: str, state: RunState, locked: bool) -> None:
+    """Raises WrongStateError where something works on a run's files or is about to."""
+    if state not in REMOVABLE:
+        raise WrongStateError(f"run {run} is {state}: cancel or pause it first")
+    if locked:
+        raise WrongStateError(f"run {run} is {state}, but a process still works on its files: wait until it has ended")
+
+
+def put_aside(directory: Path) -> Path:
+    """Rename a run's directory to a hidden one, so that it no longer is a run; the new path.
+
+    Where somebody has deleted the directory already there is nothing at the new path either.
+
+    Raises:
+        WrongStateError: it cannot be renamed; the run stays.
+    """
+    hidden = directory.with_name(f"{REMOVED_PREFIX}{directory.name}-{secrets.token_hex(4)}")
+    try:
+        os.rename(directory, hidden)
+    except FileNotFoundError:
+        return hidden
+    except OSError as error:
+        raise WrongStateError(f"cannot remove {directory}: {error.strerror or error}; the run stays") from error
+    sync_directory(directory.parent)
+    return hidden
+
+
+def load_new(directory: Path, run: str) -> tuple[records.RunRecord, RunSpec]:
+    """A run that was put where the runs are: into `directory`, under its whole id.
+
+    Raises:
+        UsageError: it holds none that this version can use.
+    """
+    if not records.ID_PATTERN.fullmatch(run):
+        raise UsageError(f"'{run[:80]}' is no id of a run")
+    try:
+        return records.load(directory / run)
+    except records.Damaged as error:
+        raise UsageError(str(error)) from None
+
+
+def with_retention(record: RunRecord, **values: int | None) -> tuple[RunRecord, RunSpec, str]:
+    """The record and the settings with other values in the section `checkpoints`, and the change in words.
+
+    values: by the names of the section; None leaves one as it is.
+
+    Raises:
+        UsageError: a value out of range, or nothing to change.
+    """
+    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    if not given:
+        raise UsageError("nothing to change: give keep_newest, keep_every or keep_best")
+    settings = merge(record.spec, {"checkpoints": given})
+    return replace(record, spec=settings), build_spec(settings), ", ".join(f"{k} {v}" for k, v in given.items())

@@ -1,0 +1,36 @@
+"""How much room directories take, and the lock under which a run's files may be changed."""
+
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+from hadesd.storage.checkpoints import CHECKPOINTS
+
+ATTEMPTS = 6
+PAUSE = 0.1
+"""The daemon and `hadesd stop` look at locks by taking them for an instant: try again a few times."""
+
+
+class Room(NamedTuple):
+    """Bytes in the files of a run: all of them, and those of its checkpoints."""
+
+    total: int
+    checkpoints: int
+
+
+def tree_bytes(path: Path) -> int:
+    """Bytes in a file, or in all files below a directory. Links are not followed; what vanishes meanwhile counts 0."""
+    try:
+        info = os.lstat(path)
+        if not stat.S_ISDIR(info.st_mode):
+            return info.st_size
+        with os.scandir(path) as entries:
+            return sum(tree_bytes(Path(entry.path)) for entry in entries)
+    except FileNotFoundError:
+        return 0
+
+
+def run_room(directory: Path) -> Room:
+    """What a run's directory takes."""
+    return Room(tree_bytes(directory), tree_bytes(directory / CHECKPOINTS))

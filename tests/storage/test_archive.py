@@ -1,0 +1,241 @@
+"""An archive is the run, to the byte, and what comes out of one stays where runs are."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import random
+import resource
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hades_protocol.errors import UsageError, WrongStateError
+from hadesd.storage import archive
+from hadesd.storage.archive import ArchiveError
+from hadesd.storage.checkpoints import manifest_text
+
+RUN = "cartpole-1121-k3f9"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run directory with what an archive must take and what it must leave."""
+    directory = tmp_path / "runs" / RUN
+    noise = random.Random(7)
+    for generation, fitness in enumerate((5.0, 9.0, 7.0, None, 6.0), start=1):
+        step = directory / "checkpoints" / str(generation)
+        (step / "state").mkdir(parents=True)
+        (step / "state/0").write_bytes(noise.randbytes(5000))
+        (step / "hades.json").write_text(
+            manifest_text({"schema": 2, "generation": generation, "fitness_mean": fitness})
+        )
+    (directory / "checkpoints/partial-6").mkdir()
+    (directory / "checkpoints/partial-6/half").write_text("half")
+    (directory / "checkpoints/bad-2-0").mkdir()
+    (directory / "checkpoints/bad-2-0/damaged").write_text("damaged")
+    (directory / "run.json").write_text(json.dumps({"schema": 1, "id": RUN}))
+    (directory / "metrics.jsonl").write_bytes(b"".join(b'{"generation": %d}\n' % g for g in range(1, 6)))
+    (directory / "lock").touch()
+    (directory / "a link").symlink_to("/etc/hostname")
+    return directory
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def forged(target: Path, *members: tuple[str | tarfile.TarInfo, bytes], index: bool = True) -> Path:
+    """An archive by somebody who wants us ill; its index, where wanted, is in order."""
+    entries = {}
+    with tarfile.open(target, "w:gz") as tar:
+        for name, content in members:
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+            inside = info.name.partition("/")[2]
+            entries[inside] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        if index:
+            text = json.dumps({"schema": 1, "run": RUN, "packed_at": 0.0, "files": entries}).encode()
+            info = tarfile.TarInfo(archive.INDEX)
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text))
+    return target
+
+
+def test_what_comes_back_is_the_run_to_the_byte(run: Path, tmp_path: Path) -> None:
+    target = tmp_path / f"{RUN}.tar.gz"
+    index = archive.pack(run, target)
+    assert set(index.files) == set(files(run)) - {"lock", "checkpoints/partial-6/half", "checkpoints/bad-2-0/damaged"}
+    assert target.stat().st_mode & 0o777 == 0o600
+    (tmp_path / "other").mkdir()
+    assert archive.restore(target, tmp_path / "other") == RUN
+    restored = files(tmp_path / "other" / RUN)
+    assert restored == {name: content for name, content in files(run).items() if name in index.files}
+    assert [p.name for p in (tmp_path / "other").iterdir()] == [RUN]
+
+
+def test_the_two_newest_checkpoints_and_the_best_go_in(run: Path, tmp_path: Path) -> None:
+    assert archive.left_out(run) == (1, 3)
+    index = archive.pack(run, tmp_path / "x.tar.gz", archive.left_out(run))
+    kept = {name.split("/")[1] for name in index.files if name.startswith("checkpoints/")}
+    assert (kept, index.left_out) == ({"2", "4", "5"}, (1, 3))
+
+
+def test_a_run_without_checkpoints_is_packed_too(run: Path, tmp_path: Path) -> None:
+    shutil.rmtree(run / "checkpoints")
+    assert archive.left_out(run) == ()
+    assert set(archive.pack(run, tmp_path / "x.tar.gz").files) == {"run.json", "metrics.jsonl"}
+
+
+def test_nothing_is_replaced(run: Path, tmp_path: Path) -> None:
+    target = tmp_path / "x.tar.gz"
+    archive.pack(run, target)
+    before = target.read_bytes()
+    with pytest.raises(UsageError, match="exists: nothing done"):
+        archive.pack(run, target)
+    with pytest.raises(WrongStateError, match="already"):
+        archive.restore(target, run.parent)
+    assert target.read_bytes() == before
+    assert sorted(p.name for p in run.parent.iterdir()) == [RUN], "nothing half restored is left"
+
+
+def test_an_empty_directory_of_that_name_is_not_taken_over(run: Path, tmp_path: Path) -> None:
+    archive.pack(run, tmp_path / "x.tar.gz")
+    (tmp_path / "other" / RUN).mkdir(parents=True)
+    with pytest.raises(WrongStateError):
+        archive.restore(tmp_path / "x.tar.gz", tmp_path / "other")
+
+
+def test_an_archive_that_cannot_be_written_is_one_line_and_leaves_nothing(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot write .*: No such file"):
+        archive.pack(run, tmp_path / "none" / "x.tar.gz")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # a file that cannot grow, as on a full disk
+    try:
+        with pytest.raises(UsageError, match=r"cannot write .*: File too large; nothing was removed"):
+            archive.pack(run, tmp_path / "x.tar.gz")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["runs"]
+
+
+def flip(data: bytes) -> bytes:
+    raw = bytearray(gzip.decompress(data))
+    at = raw.index(b"\n", raw.index(b'{"generation": 1}'))
+    raw[at - 2] ^= 1
+    return gzip.compress(bytes(raw))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: b"",
+        lambda data: b"not gzip at all",
+        lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:],
+        flip,
+    ],
+)
+def test_a_damaged_archive_is_refused_whole(run: Path, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    target = tmp_path / "x.tar.gz"
+    archive.pack(run, target)
+    target.write_bytes(damage(target.read_bytes()))
+    (tmp_path / "other").mkdir()
+    with pytest.raises((ArchiveError, UsageError)):
+        archive.restore(target, tmp_path / "other")
+    assert list((tmp_path / "other").iterdir()) == []
+
+
+def test_what_was_read_back_must_be_what_is_in_the_run(run: Path, tmp_path: Path) -> None:
+    """verify() is what stands between a bad disk and the removal of the run."""
+    target = tmp_path / "x.tar.gz"
+    index = archive.pack(run, target)
+    archive.verify(target, index)
+    other = tmp_path / "y.tar.gz"
+    (run / "metrics.jsonl").write_bytes(b"{}\n")
+    changed = archive.pack(run, other)
+    with pytest.raises(ArchiveError, match="differs from the run"):
+        archive.verify(target, changed)
+
+
+def link(name: str, kind: bytes, target: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        f"{RUN}/../../escaped",
+        f"{RUN}/../escaped",
+        "/etc/escaped",
+        "../escaped",
+        f"{RUN}//double",
+        f"{RUN}/./dot",
+        "escaped",
+        f"{RUN}/a\0b",
+        ".hidden/x",
+        link(f"{RUN}/link", tarfile.SYMTYPE, "/etc/passwd"),
+        link(f"{RUN}/hard", tarfile.LNKTYPE, f"{RUN}/run.json"),
+        link(f"{RUN}/pipe", tarfile.FIFOTYPE, ""),
+        link(f"{RUN}/device", tarfile.CHRTYPE, ""),
+    ],
+)
+def test_a_name_that_leads_out_of_the_run_is_refused(tmp_path: Path, member: str | tarfile.TarInfo) -> None:
+    runs = tmp_path / "inside/runs"
+    runs.mkdir(parents=True)
+    good = (f"{RUN}/run.json", json.dumps({"id": RUN}).encode())
+    content = b"" if isinstance(member, tarfile.TarInfo) else b"evil"
+    target = forged(tmp_path / "x.tar.gz", good, (member, content))
+    with pytest.raises((ArchiveError, UsageError)):
+        archive.restore(target, runs)
+    assert list(runs.iterdir()) == []
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["inside", "runs", "x.tar.gz"]
+
+
+def test_modes_and_owners_of_an_archive_mean_nothing(tmp_path: Path) -> None:
+    info = tarfile.TarInfo(f"{RUN}/run.json")
+    info.mode, info.uid = 0o6777, 12345
+    archive.restore(forged(tmp_path / "x.tar.gz", (info, json.dumps({"id": RUN}).encode())), tmp_path)
+    found = (tmp_path / RUN / "run.json").stat()
+    assert (found.st_mode & 0o7111, found.st_uid) == (0, os.getuid())
+
+
+@pytest.mark.parametrize(
+    ("members", "index", "why"),
+    [
+        ([(f"{RUN}/run.json", b'{"id": "another-run"}')], True, "holds no run.json of run"),
+        ([(f"{RUN}/metrics.jsonl", b"")], True, "holds no run.json"),
+        ([(f"{RUN}/run.json", b'{"id": "x"}')], False, "damaged or incomplete"),
+        ([], True, "damaged or incomplete"),
+        ([(f"{RUN}/run.json", b"1"), (f"{RUN}/run.json", b"2")], True, "cannot restore"),
+        ([(f"{RUN}/run.json", b"1"), ("other-run/run.json", b"2")], True, "cannot restore|damaged or incomplete"),
+    ],
+)
+def test_what_is_no_archive_of_one_run_is_refused(
+    tmp_path: Path, members: list[tuple[str | tarfile.TarInfo, bytes]], index: bool, why: str
+) -> None:
+    target = forged(tmp_path / "x.tar.gz", *members, index=index)
+    with pytest.raises((ArchiveError, UsageError), match=why):
+        archive.restore(target, tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.tar.gz"]
+
+
+def test_an_archive_of_a_later_version_says_so(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as tar:
+        text = json.dumps({"schema": 2, "run": RUN, "packed_at": 0.0, "files": {}}).encode()
+        info = tarfile.TarInfo(archive.INDEX)
+        info.size = len(text)
+        tar.addfile(info, io.BytesIO(text))
+    with pytest.raises(ArchiveError, match="newer than this version"):
+        archive.restore(tmp_path / "x.tar.gz", tmp_path)

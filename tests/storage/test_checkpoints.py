@@ -1,0 +1,100 @@
+"""Which checkpoints stay, and what is read of them without jax."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hades_protocol.run_spec import Checkpoints
+from hadesd.storage import pruning
+from hadesd.storage.checkpoints import MANIFEST, discard, kept, manifest_text, read_fitness, read_manifest
+
+RULES = st.builds(Checkpoints, keep_newest=st.integers(2, 10), keep_every=st.integers(0, 20), keep_best=st.booleans())
+FITNESS = st.dictionaries(st.integers(1, 200), st.none() | st.floats(-100, 100), max_size=60)
+
+
+@given(FITNESS, RULES, st.none() | st.integers(1, 200))
+def test_what_stays_is_what_the_rule_says_and_no_more(
+    fitness: dict[int, float | None], rule: Checkpoints, durable: int | None
+) -> None:
+    stays = kept(fitness, rule, durable)
+    newest = sorted(fitness)[-rule.keep_newest :]
+    every = {g for g in fitness if rule.keep_every and g % rule.keep_every == 0}
+    extra = stays - set(newest) - every - {durable}
+    assert set(newest) | every <= stays <= set(fitness)
+    if durable in fitness:
+        assert durable in stays
+    known = [value for value in fitness.values() if value is not None]
+    if rule.keep_best and known:
+        best = max(g for g, value in fitness.items() if value == max(known))
+        assert best in stays
+        assert extra <= {best}
+    else:
+        assert not extra
+
+
+@given(FITNESS, RULES)
+def test_pruning_twice_is_pruning_once(fitness: dict[int, float | None], rule: Checkpoints) -> None:
+    stays = kept(fitness, rule)
+    assert kept({g: fitness[g] for g in stays}, rule) == stays
+
+
+def steps(run: Path, *fitness: object) -> Path:
+    for generation, value in enumerate(fitness, start=1):
+        step = run / "checkpoints" / str(generation)
+        (step / "state").mkdir(parents=True)
+        (step / "state/0").write_bytes(b"x" * 100)
+        (step / "hades.json").write_text(manifest_text({"schema": 2, "fitness_mean": value}))
+    return run / "checkpoints"
+
+
+@pytest.mark.parametrize("value", [None, "high", float("nan"), float("inf"), [1], {}])
+def test_a_fitness_that_is_no_number_is_none(tmp_path: Path, value: object) -> None:
+    assert read_fitness(steps(tmp_path, 1.5, value)) == {1: 1.5, 2: None}
+
+
+def test_an_unreadable_manifest_says_nothing(tmp_path: Path) -> None:
+    directory = steps(tmp_path, 1.0, 2.0, 3.0)
+    (directory / "1/hades.json").unlink()
+    (directory / "2/hades.json").write_text("{")
+    assert read_fitness(directory) == {1: None, 2: None, 3: 3.0}
+
+
+SOUND = {"schema": 2, "generation": 7, "leaves": [[".mean", "int32", [16]]], "settings": {"pairs": 4, "seed": 1.5}}
+
+
+@given(st.integers(0), st.integers(0, 7))
+def test_no_flipped_bit_makes_a_manifest_say_something_else(
+    tmp_path_factory: pytest.TempPathFactory, at: int, bit: int
+) -> None:
+    step = tmp_path_factory.mktemp("step")
+    data = bytearray(manifest_text(SOUND).encode())
+    data[at % len(data)] ^= 1 << bit
+    (step / MANIFEST).write_bytes(data)
+    assert read_manifest(step) in ({}, SOUND)
+
+
+@pytest.mark.parametrize(("schema", "is_believed"), [(1, True), (2, False)])
+def test_only_a_manifest_of_the_first_schema_may_lack_its_seal(tmp_path: Path, schema: int, is_believed: bool) -> None:
+    (tmp_path / MANIFEST).write_text(json.dumps({"schema": schema, "generation": 3}))
+    assert bool(read_manifest(tmp_path)) == is_believed
+
+
+def test_a_removal_that_was_cut_short_does_not_hinder_the_next(tmp_path: Path) -> None:
+    directory = steps(tmp_path, 1.0)
+    (directory / "partial-old-1/state").mkdir(parents=True)
+    discard(directory, 1)
+    assert list(directory.iterdir()) == []
+
+
+def test_pruning_removes_what_its_plan_says(tmp_path: Path) -> None:
+    directory = steps(tmp_path, 9.0, 1.0, 2.0, 3.0, 4.0)
+    rule = Checkpoints(keep_newest=2, keep_every=3, keep_best=True)
+    planned = pruning.plan(tmp_path, rule)
+    assert (list(planned.stay), list(planned.go)) == ([1, 3, 4, 5], [2])
+    assert planned.go[2] > 100
+    assert pruning.prune(tmp_path, rule) == planned
+    assert sorted(p.name for p in directory.iterdir()) == ["1", "3", "4", "5"]
+    assert pruning.plan(tmp_path / "none", rule) == ({}, {})

@@ -1,0 +1,193 @@
+"""Run directories: written whole, read with care, never left."""
+
+import json
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hades_protocol.errors import NotFoundError, UsageError
+from hades_protocol.run_spec import build_spec
+from hadesd.storage import disk, records
+from hadesd.storage.records import Outcome
+from hadesd.supervisor.machine_state import to_machine, with_change
+
+SPEC = build_spec({"env": "CartPole-v1", "preset": "cpu"})
+NOW = 1_700_000_000.0
+
+
+def test_a_created_run_can_be_read_again(tmp_path: Path) -> None:
+    record = records.create(tmp_path, SPEC, NOW)
+    again, spec = records.load(tmp_path / record.id)
+    assert again == record
+    assert spec == SPEC
+    assert (record.desired, record.preset, record.schema) == ("run", "cpu", 1)
+    assert oct((tmp_path / record.id).stat().st_mode)[-3:] == "700"
+
+
+def test_ids_are_short_readable_and_unique(tmp_path: Path) -> None:
+    ids = [records.create(tmp_path, SPEC, NOW).id for _ in range(50)]
+    assert len(set(ids)) == 50
+    for run_id in ids:
+        assert records.ID_PATTERN.fullmatch(run_id)
+        assert run_id.startswith("cartpole-")
+        assert len(run_id) <= 20
+
+
+def test_a_taken_id_is_not_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = iter(["a-1", "a-1", "a-2"])
+    monkeypatch.setattr(records, "new_id", lambda env, now: next(names))
+    first, second = records.create(tmp_path, SPEC, NOW), records.create(tmp_path, SPEC, NOW + 1)
+    assert (first.id, second.id) == ("a-1", "a-2")
+    assert records.load(tmp_path / "a-1")[0] == first
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a-1", "a-2"]
+
+
+def test_a_runs_directory_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot create a run in .*/none: No such file"):
+        records.create(tmp_path / "none", SPEC, NOW)
+
+
+def test_fields_of_a_later_version_are_kept(tmp_path: Path) -> None:
+    record = records.create(tmp_path, SPEC, NOW)
+    path = tmp_path / record.id / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"colour": "green"}))
+    again, _ = records.load(tmp_path / record.id)
+    records.save(tmp_path / record.id, msgspec.structs.replace(again, desired="pause"))
+    assert json.loads(path.read_text())["colour"] == "green"
+    assert json.loads(path.read_text())["desired"] == "pause"
+
+
+def test_a_run_of_a_version_without_groups_loads(tmp_path: Path) -> None:
+    record = records.create(tmp_path, SPEC, NOW)
+    path = tmp_path / record.id / "run.json"
+    values = json.loads(path.read_text())
+    del values["group"]
+    path.write_text(json.dumps(values))
+    again, spec = records.load(tmp_path / record.id)
+    assert (again.group, spec) == ("", SPEC)
+
+
+def test_the_group_is_kept_beside_the_settings_not_in_them(tmp_path: Path) -> None:
+    record = records.create(tmp_path, SPEC, NOW, group="sizes")
+    again, spec = records.load(tmp_path / record.id)
+    assert again.group == "sizes"
+    assert "group" not in again.spec
+    assert spec == SPEC, "a group must not change what is computed"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "damaged"),
+        (b'{"schema": 1', "damaged"),
+        (b"\xff\xfe", "damaged"),
+        (b"[]", "damaged"),
+        (b'{"schema": 99, "id": "x-1", "created_at": 0, "spec": {}}', "newer than this version"),
+        (b'{"schema": 1, "id": "other", "created_at": 0, "spec": {"env": "ant"}}', "a copy?"),
+        (b'{"schema": 1, "id": "x-1", "created_at": 0, "spec": {"env": "ant", "new": 1}}', "unknown setting 'new'"),
+        (
+            b'{"schema": 1, "id": "x-1", "created_at": 0, "spec": {"env": "ant"}, "outcome": {"kind": "won", "at": 0}}',
+            "outcome.kind",
+        ),
+    ],
+)
+def test_a_damaged_run_is_one_line_and_stays(tmp_path: Path, content: bytes, why: str) -> None:
+    good = records.create(tmp_path, SPEC, NOW)
+    (tmp_path / "x-1").mkdir()
+    (tmp_path / "x-1" / "run.json").write_bytes(content)
+    found, problems = records.scan(tmp_path)
+    assert [record.id for record, _ in found] == [good.id]
+    assert len(problems) == 1
+    assert why in problems[0]
+    assert "\n" not in problems[0]
+    assert (tmp_path / "x-1" / "run.json").read_bytes() == content
+
+
+def test_what_is_not_a_run_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / ".new-x-1").mkdir()
+    (tmp_path / "empty-1").mkdir()
+    (tmp_path / "Notes.txt").touch()
+    found, problems = records.scan(tmp_path)
+    assert found == []
+    assert len(problems) == 2
+
+
+def test_a_directory_that_cannot_even_be_looked_at_hides_no_other_run(tmp_path: Path) -> None:
+    good = records.create(tmp_path, SPEC, NOW)
+    (tmp_path / "beyond-1").symlink_to("/" + "x" * 300)  # as where a server does not answer or a parent is barred
+    found, problems = records.scan(tmp_path)
+    assert [record.id for record, _ in found] == [good.id]
+    assert len(problems) == 1
+    assert "beyond-1" in problems[0]
+    assert disk.trouble(tmp_path / "beyond-1").startswith("its directory is gone")
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = records.create(tmp_path, SPEC, NOW)
+
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        records.save(tmp_path / record.id, msgspec.structs.replace(record, desired="cancel"))
+    monkeypatch.undo()
+    assert records.load(tmp_path / record.id)[0] == record
+
+
+KNOWN = [("hopper-0101-aaaa", 1.0), ("hopper-0102-bbbb", 2.0), ("cartpole-0101-cccc", 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("@", "cartpole-0101-cccc"),
+        ("c", "cartpole-0101-cccc"),
+        ("hopper-0102", "hopper-0102-bbbb"),
+        ("bb", "hopper-0102-bbbb"),
+    ],
+)
+def test_a_run_is_found_by_id_prefix_or_newest(name: str, found: str) -> None:
+    assert records.find(name, KNOWN) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("hopper", "fits 2 runs: hopper-0101-aaaa, hopper-0102-bbbb"),
+        ("ant", "there is no run 'ant'"),
+        ("", "no run ''"),
+    ],
+)
+def test_a_name_that_fits_none_or_several_is_one_line(name: str, why: str) -> None:
+    with pytest.raises(NotFoundError, match=why):
+        records.find(name, KNOWN)
+
+
+def test_without_runs_the_error_says_how_to_begin() -> None:
+    with pytest.raises(NotFoundError, match="begin with 'hadesd start"):
+        records.find("@", [])
+
+
+@given(name=st.one_of(st.text(max_size=30), st.sampled_from(["../x", "/etc", ".", "..", "hopper-0101-aaaa/..", "~"])))
+def test_no_name_leads_out_of_the_runs_directory(name: str) -> None:
+    try:
+        found = records.find(name, KNOWN)
+    except NotFoundError:
+        return
+    assert found in dict(KNOWN)
+
+
+def test_the_story_joins_changes_and_seams_in_order(tmp_path: Path) -> None:
+    record = records.create(tmp_path, SPEC, NOW)
+    run = to_machine(record, SPEC, generation=4)
+    ended = msgspec.structs.replace(run, outcome=Outcome(kind="finished", at=NOW + 9))
+    record = with_change(record, ended, records.Change(at=NOW + 9, what="finished", generation=4))
+    seam = {"generation": 2, "kind": "resume", "text": "resumed", "time": NOW + 5, "bit_exact": True}
+    (tmp_path / record.id / "seams.jsonl").write_text(json.dumps(seam) + '\n{"gener')
+    told = [(entry["what"], entry["generation"]) for entry in records.story(record, tmp_path / record.id)]
+    assert told == [("submitted", 0), ("resume", 2), ("finished", 4)]
