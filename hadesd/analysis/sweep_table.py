@@ -21,7 +21,7 @@ from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
 from hadesd.storage import records
 from hadesd.storage.locks import LOCK_FILE, is_locked
-from hadesd.supervisor.history import METRICS_FILE
+from hadesd.supervisor.history.history import METRICS_FILE
 
 SCHEMA = 1
 SEED = "seed"

@@ -19,8 +19,8 @@ from hadesd.cli.extras import missing_packages
 from hadesd.config import load_settings
 from hadesd.storage.atomic import tail_lines
 from hadesd.storage.locks import is_locked
-from hadesd.supervisor import gpus
-from hadesd.supervisor.processes import usable_cores
+from hadesd.supervisor.scheduling import nvml
+from hadesd.supervisor.worker_process import usable_cores
 
 CLIENT_PACKAGES = ("msgpack", "msgspec", "pyzmq", "structlog", "textual")
 DAEMON_PACKAGES = ("jax", "jaxlib", "flax", "optax", "evosax", "brax", "gymnax", "orbax-checkpoint", "numpy")
@@ -164,14 +164,14 @@ def check_daemon(paths: Paths) -> Finding:
 
 def check_gpus(environ: dict[str, str]) -> Finding:
     """GPUs that NVML sees, and whether runs may use them."""
-    found = gpus.list_gpus()
+    found = nvml.list_gpus()
     if not found:
         return Finding(name="gpu", level="note", text="none: runs compute on the CPU")
     names = ", ".join(f"{gpu.name} ({gpu.memory_total / 2**30:.0f} GiB)" for gpu in found)
-    if not gpus.jax_can_use_gpus():
+    if not nvml.jax_can_use_gpus():
         advice = "JAX has no CUDA support here: pip install 'hades-distil[cuda]'"
         return Finding(name="gpu", level="note", text=names, advice=advice)
-    usable = gpus.usable(found, environ, plugin=True)
+    usable = nvml.usable(found, environ, plugin=True)
     if len(usable) < len(found):
         text = f"{names}; {len(usable)} usable under CUDA_VISIBLE_DEVICES and JAX_PLATFORMS"
         return Finding(name="gpu", level="note", text=text)

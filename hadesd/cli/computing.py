@@ -11,8 +11,8 @@ from typing import TypeVar
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hadesd.cli.errors import Abandoned
-from hadesd.supervisor.environment import worker_environment
-from hadesd.supervisor.gpus import least_used, usable_gpus
+from hadesd.supervisor.scheduling.nvml import least_used, usable_gpus
+from hadesd.supervisor.worker_process import worker_environment
 
 T = TypeVar("T")
 

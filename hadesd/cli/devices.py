@@ -56,8 +56,8 @@ def check(args: argparse.Namespace, spec: "RunSpec", paths: Paths) -> None:
         raise UsageError("--quiet goes with --yield: it says how long others must have been away")
     if paths.connect or listens(paths):
         return
-    from hadesd.supervisor.dispatch import check_gpus
-    from hadesd.supervisor.gpus import usable_gpus
+    from hadesd.supervisor.scheduling.nvml import usable_gpus
+    from hadesd.supervisor.scheduling.scheduler import check_gpus
 
     check_gpus(spec.resources.gpus, [gpu.index for gpu in usable_gpus(os.environ)] or None)
 

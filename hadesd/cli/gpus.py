@@ -11,7 +11,7 @@ from hades_protocol.sync_client import ControlClient, listens
 from hadesd.cli.devices import DEVICES_SINCE
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.supervisor.gpu_words import process as words
+from hadesd.supervisor.scheduling.reasons import process as words
 
 SCHEMA = 1
 HEADINGS = ("GPU", "NAME", "MEMORY", "BUSY", "WHO")
@@ -48,8 +48,8 @@ def look(paths: Paths) -> tuple[tuple[GpuInfo, ...], bool]:
             snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
         if paths.connect or snapshot.daemon.protocol_minor >= DEVICES_SINCE:
             return snapshot.gpus, True
-    from hadesd.supervisor.fleet import picture
-    from hadesd.supervisor.gpus import usable_gpus
+    from hadesd.supervisor.scheduling.gpu_pool import picture
+    from hadesd.supervisor.scheduling.nvml import usable_gpus
 
     return picture(usable_gpus(os.environ), ()), False
 

@@ -15,11 +15,11 @@ from hades_protocol.sync_client import ControlClient, listens
 from hadesd.storage import records, removal
 from hadesd.storage.locks import LOCK_FILE, DaemonLock, is_locked
 from hadesd.storage.removal import with_retention
-from hadesd.supervisor.history import History
-from hadesd.supervisor.machine import restore, step
-from hadesd.supervisor.machine_state import CrashPolicy, to_machine, with_change
-from hadesd.supervisor.machine_words import Persist, RetentionAsked
-from hadesd.supervisor.managed import Managed, summarise
+from hadesd.supervisor.history.history import History
+from hadesd.supervisor.lifecycle.events import Persist, RetentionAsked
+from hadesd.supervisor.lifecycle.state import CrashPolicy, to_machine, with_change
+from hadesd.supervisor.lifecycle.transitions import restore, step
+from hadesd.supervisor.run import Managed, summarise
 
 SINCE = 2
 """Minor version of the protocol that knows these verbs."""

@@ -27,7 +27,7 @@ from hadesd.cli.watching import OUTCOMES
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
     from hadesd.config import Settings
-    from hadesd.supervisor.managed import StartWorker
+    from hadesd.supervisor.run import StartWorker
 
 EXAMPLES = """\
 hadesd run --spec run.toml
@@ -63,8 +63,8 @@ def run(args: argparse.Namespace, start_worker: "StartWorker | None" = None) -> 
     """Compute the run to its end or to a signal. start_worker: another program for the worker, in tests."""
     require_daemon_extra("run")
     from hadesd.supervisor.one_shot import OneShot, socket_directory
-    from hadesd.supervisor.processes import Worker
     from hadesd.supervisor.serve import serve
+    from hadesd.supervisor.worker_process import Worker
 
     paths = Paths.for_one_run(args.directory.absolute())
     settings = _settings(args, paths)
@@ -110,9 +110,9 @@ def _check_directory(paths: Paths) -> None:
 
 def _spec(args: argparse.Namespace, paths: Paths) -> "RunSpec | None":
     """What was asked for; None where nothing was and a run is there."""
-    from hadesd.supervisor.dispatch import check_gpus
-    from hadesd.supervisor.gpus import usable_gpus
     from hadesd.supervisor.one_shot import check_same, find_run
+    from hadesd.supervisor.scheduling.nvml import usable_gpus
+    from hadesd.supervisor.scheduling.scheduler import check_gpus
 
     stored = find_run(paths.runs)
     present = [gpu.index for gpu in usable_gpus(os.environ)]

@@ -130,9 +130,9 @@ def has_gpu() -> bool:
     """Whether a run started here would compute on a GPU; found out without jax."""
     if (paths := Paths()).connect:  # it computes where that daemon is
         return ensure_daemon(paths)[0].gpus > 0
-    from hadesd.supervisor import gpus
+    from hadesd.supervisor.scheduling import nvml
 
-    return bool(gpus.usable_gpus(os.environ))
+    return bool(nvml.usable_gpus(os.environ))
 
 
 def read_spec_file(path: Path) -> dict[str, Any]:

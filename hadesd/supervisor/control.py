@@ -14,7 +14,7 @@ from hades_protocol.errors import HadesError, InternalError, ProtocolMismatchErr
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.sync_client import MAX_REQUEST
 from hadesd.logs.rate_limit import Sparingly
-from hadesd.supervisor import machine_words as w
+from hadesd.supervisor.lifecycle import events as w
 from hadesd.supervisor.supervisor import Supervisor
 
 MAX_POINTS = 100_000

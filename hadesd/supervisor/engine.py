@@ -14,17 +14,16 @@ from hades_protocol.errors import InternalError
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hadesd.storage import disk, records
-from hadesd.supervisor import machine_words as w
-from hadesd.supervisor.dispatch import Dispatcher
-from hadesd.supervisor.environment import worker_environment
-from hadesd.supervisor.history import History
-from hadesd.supervisor.machine import restore, step
-from hadesd.supervisor.machine_state import CrashPolicy, Run, to_machine, with_change
-from hadesd.supervisor.machine_worker import NO_ROOM
-from hadesd.supervisor.managed import Managed, StartWorker, summarise, without_progress
-from hadesd.supervisor.processes import usable_cores
+from hadesd.supervisor.dispatcher import Dispatcher
+from hadesd.supervisor.history.history import History
+from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle.state import CrashPolicy, Run, to_machine, with_change
+from hadesd.supervisor.lifecycle.transitions import restore, step
+from hadesd.supervisor.lifecycle.worker_transitions import NO_ROOM
 from hadesd.supervisor.publisher import Publisher
-from hadesd.supervisor.reports import Reports
+from hadesd.supervisor.run import Managed, StartWorker, summarise, without_progress
+from hadesd.supervisor.worker_process import usable_cores, worker_environment
+from hadesd.supervisor.worker_reports import Reports
 
 log = structlog.get_logger()
 

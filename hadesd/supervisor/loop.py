@@ -21,14 +21,14 @@ from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hadesd.config import Settings
 from hadesd.logs import rotation
-from hadesd.supervisor import gpus
 from hadesd.supervisor.companion import Companion
 from hadesd.supervisor.control import Control
 from hadesd.supervisor.doors import Doors
-from hadesd.supervisor.fleet import Fleet
-from hadesd.supervisor.job_process import JobProcess
-from hadesd.supervisor.managed import StartWorker
+from hadesd.supervisor.jobs.process import JobProcess
 from hadesd.supervisor.publisher import Publisher
+from hadesd.supervisor.run import StartWorker
+from hadesd.supervisor.scheduling import nvml
+from hadesd.supervisor.scheduling.gpu_pool import Fleet
 from hadesd.supervisor.supervisor import Supervisor
 from hadesd.telling.daemon_side import Telling
 
@@ -98,7 +98,7 @@ class Daemon:
 
     def _open(self) -> None:
         self._control, self._events = self._doors.control, self._doors.events
-        fleet = Fleet(functools.partial(gpus.usable_gpus, dict(os.environ)), time.monotonic())
+        fleet = Fleet(functools.partial(nvml.usable_gpus, dict(os.environ)), time.monotonic())
         session = secrets.token_hex(8)
         publisher = Publisher(session, self._send_event, time.time)
         self._publisher = publisher

@@ -17,8 +17,8 @@ from hades_protocol.run_spec import RESIZABLE, RunSpec
 from hades_protocol.run_state import ENDED, RunState
 from hadesd.spec import changes
 from hadesd.storage import records
-from hadesd.supervisor import machine_words as w
 from hadesd.supervisor.companion import Companion, Stop
+from hadesd.supervisor.lifecycle import events as w
 from hadesd.supervisor.supervisor import Supervisor
 
 NOT_FOR_ONE_RUN = (commands.Start, commands.Fork, commands.Adopt, commands.Remove)

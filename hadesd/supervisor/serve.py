@@ -13,9 +13,9 @@ from hadesd.logs.streams import BoundedStream
 from hadesd.storage.locks import DaemonLock
 from hadesd.supervisor.companion import Companion
 from hadesd.supervisor.loop import AFTER_KILL, run_daemon
-from hadesd.supervisor.managed import StartWorker
 from hadesd.supervisor.notify import service_manager
-from hadesd.supervisor.processes import Worker
+from hadesd.supervisor.run import StartWorker
+from hadesd.supervisor.worker_process import Worker
 
 
 def serve(

@@ -28,18 +28,18 @@ from hadesd.storage.datasets import read_dataset
 from hadesd.storage.fork import choose_generation, copy_history
 from hadesd.storage.references import read_references
 from hadesd.storage.removal import with_retention
-from hadesd.supervisor import machine_words as w
-from hadesd.supervisor.dispatch import Dispatcher
+from hadesd.supervisor.dispatcher import Dispatcher
 from hadesd.supervisor.engine import Engine
-from hadesd.supervisor.fleet import Fleet
-from hadesd.supervisor.gpu_watch import GpuWatch
-from hadesd.supervisor.job_process import StartJob
-from hadesd.supervisor.jobs import Jobs
-from hadesd.supervisor.machine_state import CrashPolicy, Run
-from hadesd.supervisor.managed import Managed, StartWorker, summarise
+from hadesd.supervisor.jobs.jobs import Jobs
+from hadesd.supervisor.jobs.process import StartJob
+from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle.state import CrashPolicy, Run
+from hadesd.supervisor.monitor import Watch
 from hadesd.supervisor.publisher import Publisher
-from hadesd.supervisor.watch import Watch
-from hadesd.supervisor.worker_memory import taken
+from hadesd.supervisor.run import Managed, StartWorker, summarise
+from hadesd.supervisor.scheduling.gpu_pool import Fleet
+from hadesd.supervisor.worker_process import taken
+from hadesd.supervisor.yielding import GpuWatch
 
 log = structlog.get_logger()
 

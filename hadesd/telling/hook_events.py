@@ -8,7 +8,7 @@ import msgspec
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hadesd import config
-from hadesd.supervisor.machine_state import Run
+from hadesd.supervisor.lifecycle.state import Run
 
 SCHEMA = 1
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from hadesd.supervisor.machine_worker import describe_exit
+from hadesd.supervisor.lifecycle.worker_transitions import describe_exit
 
 MAX_OUTPUT = 8 * 1024
 """Bytes of a hook's output that are kept: the last ones, where an error message is."""

@@ -11,8 +11,8 @@ import msgspec
 import structlog
 
 from hadesd import config
-from hadesd.supervisor.machine_state import Run
-from hadesd.supervisor.managed import Managed, summarise
+from hadesd.supervisor.lifecycle.state import Run
+from hadesd.supervisor.run import Managed, summarise
 from hadesd.telling import hook_log
 from hadesd.telling.hook_events import EVENTS, HookInput, commands_for, environment, event_of
 from hadesd.telling.hook_process import HookResult, run_hook

@@ -6,7 +6,7 @@ import msgspec
 
 from hades_protocol.messages import GenerationMetrics, RunSummary
 from hadesd.storage.atomic import tail_lines
-from hadesd.supervisor.history import METRICS_FILE
+from hadesd.supervisor.history.history import METRICS_FILE
 
 LINES = 1000
 LINE_BYTES = 512

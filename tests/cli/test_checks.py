@@ -8,7 +8,7 @@ import pytest
 from hades_protocol.paths import Paths
 from hadesd.cli import checks
 from hadesd.storage.locks import DaemonLock
-from hadesd.supervisor.gpus import Gpu
+from hadesd.supervisor.scheduling.nvml import Gpu
 from tests.helpers.daemon import Home
 
 WITHOUT_LLVMLITE = "import sys\nsys.modules['llvmlite'] = None\n"

@@ -15,7 +15,7 @@ from hades_protocol.errors import WrongStateError
 from hades_protocol.run_state import RunState
 from hadesd.storage.locks import holding
 from tests.helpers.daemon import BIN, Home, until
-from tests.supervisor.test_events import stream, subscribed
+from tests.supervisor.test_run import stream, subscribed
 
 S = RunState
 

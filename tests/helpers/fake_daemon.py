@@ -12,8 +12,8 @@ from hades_protocol.errors import HadesError
 from hades_protocol.paths import Paths
 from hadesd.config import load_settings
 from hadesd.supervisor import doors
-from hadesd.supervisor.processes import Worker
 from hadesd.supervisor.serve import serve
+from hadesd.supervisor.worker_process import Worker
 
 FAKE_WORKER = Path(__file__).with_name("fake_worker.py")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from hades_protocol.errors import HadesError
 from hadesd.cli import run
 from hadesd.cli.parsing import Parser
-from hadesd.supervisor.processes import Worker
+from hadesd.supervisor.worker_process import Worker
 
 FAKE_WORKER = Path(__file__).with_name("fake_worker.py")
 

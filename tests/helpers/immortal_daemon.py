@@ -5,9 +5,9 @@ import sys
 
 from hades_protocol.paths import Paths
 from hadesd.config import Settings
-from hadesd.supervisor import watch
-from hadesd.supervisor.processes import Worker
+from hadesd.supervisor import monitor
 from hadesd.supervisor.serve import serve
+from hadesd.supervisor.worker_process import Worker
 from tests.helpers.fake_daemon import FAKE_WORKER
 
 
@@ -22,5 +22,5 @@ class Immortal(Worker):
 
 
 if __name__ == "__main__":
-    watch.STUCK_SECONDS = 1.0
+    monitor.STUCK_SECONDS = 1.0
     sys.exit(serve(Paths(), Settings(**json.loads(sys.argv[1])), start_worker=Immortal))

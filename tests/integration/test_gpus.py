@@ -16,7 +16,7 @@ from hades_protocol.messages import GpuInfo, RunSummary
 from hades_protocol.run_state import RunState
 from tests.helpers.daemon import Home, until
 from tests.helpers.gpus import GIB, FakeGpus, process_of_another_user
-from tests.supervisor.test_events import stream, subscribed
+from tests.supervisor.test_run import stream, subscribed
 
 S = RunState
 

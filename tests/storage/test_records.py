@@ -13,7 +13,7 @@ from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import build_spec
 from hadesd.storage import disk, records
 from hadesd.storage.records import Outcome
-from hadesd.supervisor.machine_state import to_machine, with_change
+from hadesd.supervisor.lifecycle.state import to_machine, with_change
 
 SPEC = build_spec({"env": "CartPole-v1", "preset": "cpu"})
 NOW = 1_700_000_000.0

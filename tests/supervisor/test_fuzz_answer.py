@@ -22,10 +22,10 @@ from hades_protocol.run_spec import spec_to_dict
 from hadesd.config import Settings
 from hadesd.storage import records
 from hadesd.supervisor.control import MAX_TEXT, Control
-from hadesd.supervisor.fleet import Fleet
-from hadesd.supervisor.job_process import Finished, JobHandle
-from hadesd.supervisor.managed import WorkerHandle
+from hadesd.supervisor.jobs.process import Finished, JobHandle
 from hadesd.supervisor.publisher import Publisher
+from hadesd.supervisor.run import WorkerHandle
+from hadesd.supervisor.scheduling.gpu_pool import Fleet
 from hadesd.supervisor.supervisor import Supervisor
 from tests.helpers.fuzz import NAMES, FuzzSource
 from tests.helpers.specs import TINY, tiny

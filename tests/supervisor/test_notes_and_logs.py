@@ -9,7 +9,7 @@ from hades_protocol import commands, events
 from hades_protocol.errors import InternalError, NotFoundError, ProtocolMismatchError, UsageError, WrongStateError
 from hades_protocol.run_state import RunState
 from tests.helpers.daemon import Home
-from tests.supervisor.test_events import stream, subscribed
+from tests.supervisor.test_run import stream, subscribed
 
 
 def test_a_note_is_told_and_outlives_the_daemon(home: Home) -> None:

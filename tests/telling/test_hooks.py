@@ -11,9 +11,9 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
-from hadesd.supervisor import machine_words as w
-from hadesd.supervisor.machine import step
-from hadesd.supervisor.machine_state import CrashPolicy, Run
+from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle.state import CrashPolicy, Run
+from hadesd.supervisor.lifecycle.transitions import step
 from hadesd.telling.hook_events import event_of
 from tests.helpers.daemon import Home, until
 from tests.helpers.fake_worker import BEHAVIOURS

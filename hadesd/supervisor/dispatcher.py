@@ -1,0 +1,66 @@
+"""Which queued run gets which slot and GPUs, and what the others wait for: the scheduler, asked about real runs."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+from hades_protocol.run_spec import RunSpec
+from hades_protocol.run_state import WITH_WORKER, RunState
+from hadesd.supervisor.run import Managed
+from hadesd.supervisor.scheduling import scheduler
+from hadesd.supervisor.scheduling.gpu_pool import Fleet
+from hadesd.supervisor.scheduling.nvml import Gpu
+from hadesd.supervisor.scheduling.scheduler import Holding, Plan, Wish, check_gpus
+
+
+class Dispatcher:
+    """Decides; changes nothing."""
+
+    def __init__(self, slots: int, fleet: Fleet) -> None:
+        self._slots = slots
+        self._fleet = fleet
+
+    def plan(self, runs: Iterable[Managed]) -> Plan:
+        """The queued runs that can start now, with their GPUs, and for each other one what it waits for."""
+        runs = list(runs)
+        holdings = list(held(runs))
+        return scheduler.plan(
+            wishes(runs),
+            [holding for holding, _ in holdings],
+            self._fleet.devices(holdings, time.monotonic()),
+            self._slots,
+        )
+
+    def gpus(self, uuids: Iterable[str]) -> tuple[Gpu, ...]:
+        """The GPUs with these uuids."""
+        return self._fleet.named(uuids)
+
+    def check(self, spec: RunSpec) -> None:
+        """Raises UsageError where this machine can never give a run the GPUs it asks for."""
+        if self._fleet.present and not self._fleet.gpus:
+            return  # for the moment none answers: the run waits and says so
+        check_gpus(spec.resources.gpus, [gpu.index for gpu in self._fleet.gpus] or None)
+
+
+def wishes(runs: Iterable[Managed]) -> Iterator[Wish]:
+    """What the queued runs ask for."""
+    for managed in runs:
+        if managed.run.state == RunState.QUEUED:
+            asked = managed.spec.resources
+            yield Wish(
+                id=managed.run.id,
+                priority=managed.run.priority,
+                queued_at=managed.run.queued_at,
+                gpus=asked.gpus,
+                memory_fraction=asked.memory_fraction,
+                give_way=asked.give_way,
+                quiet=asked.quiet,
+            )
+
+
+def held(runs: Iterable[Managed]) -> Iterator[tuple[Holding, int | None]]:
+    """What the runs with a worker hold, and its process id once there is one."""
+    for managed in runs:
+        if managed.run.state in WITH_WORKER:
+            uuids = tuple(gpu.uuid for gpu in managed.gpus)
+            fraction = managed.spec.resources.memory_fraction
+            yield Holding(id=managed.run.id, gpus=uuids, memory_fraction=fraction), managed.run.worker_pid

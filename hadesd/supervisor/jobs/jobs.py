@@ -1,0 +1,235 @@
+"""Jobs: what the daemon does with a run's results beside the run, each in a child process of its own.
+
+Called from one thread, and nothing waits: the processes are the loop's.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import structlog
+from msgspec.structs import replace
+
+from hades_protocol import events
+from hades_protocol.errors import HadesError, InternalError, NotFoundError, WrongStateError
+from hades_protocol.messages import Job
+from hades_protocol.paths import Paths
+from hadesd.storage import disk
+from hadesd.storage.datasets import DATASET_FILE, read_dataset
+from hadesd.supervisor.jobs import results as words
+from hadesd.supervisor.jobs.process import Finished, JobHandle, StartJob
+from hadesd.supervisor.publisher import Publisher
+from hadesd.supervisor.run import Managed
+
+AT_ONCE = 2
+"""Jobs of all runs; of one run there is one at a time."""
+
+REMEMBERED = 20
+EXPORTS = "exports"
+"""In a run's directory: what jobs wrote."""
+
+BEST_FILE = "best.npz"
+UNFINISHED = ".job-"
+"""How the directory in `exports` begins in which a job works."""
+
+STEM = "pairs"
+"""Of the files that an export writes there, before their generation is known."""
+
+LIMIT_SECONDS = 3600.0
+NOUNS = {"export": "export", "evaluate": "evaluation"}
+
+log = structlog.get_logger()
+
+End = Callable[[Finished], tuple[str, Path]]
+"""Makes text and file of a job out of what its process answered. Raises words.NoAnswer or OSError."""
+
+
+class _Work:
+    """A job that is at work."""
+
+    def __init__(self, job: Job, directory: Path) -> None:
+        self.job = job
+        self.directory = directory  # made for it, and gone after it
+        self.handle: JobHandle | None = None
+        self.ends_at = time.monotonic() + LIMIT_SECONDS
+        self.killed = ""  # why we ended it
+
+
+class Jobs:
+    """The jobs of a daemon, newest last. environ: the daemon's own environment."""
+
+    def __init__(self, publisher: Publisher, start: StartJob, paths: Paths, environ: Mapping[str, str]) -> None:
+        self._publisher = publisher
+        self._start = start
+        self._environ = _environment(paths, environ)
+        self._jobs: dict[str, Job] = {}
+        self._at_work: dict[str, _Work] = {}
+
+    def all(self) -> tuple[Job, ...]:
+        """Those at work, and the newest that ended."""
+        return tuple(self._jobs.values())
+
+    def export(self, managed: Managed, kind: str, best: bool) -> Job:
+        """Write the newest mean dataset, or the best one, to a file.
+
+        Raises:
+            NotFoundError: there is no such dataset yet.
+            WrongStateError: too many jobs are at work.
+            InternalError: no process could be started, or the disk refused.
+        """
+        run, directory = managed.run.id, managed.directory
+
+        def end(finished: Finished) -> tuple[str, Path]:
+            found = words.read_answer(finished, words.Exported)
+            name = f"{run}-{'best' if best else 'generation'}-{found.generation}"
+            for path in map(Path, found.files):
+                os.replace(path, directory / EXPORTS / path.name.replace(STEM, name, 1))
+            return words.exported(found), directory / EXPORTS / f"{name}.{kind}"
+
+        _refuse_without(run, directory, best)
+        with self._preparing(run, "export", directory) as work:
+            target = work.directory / f"{STEM}.{kind}"
+            arguments = ["export", run, "-o", str(target), *(["--best"] if best else []), "--json"]
+            return self._begin(work, arguments, end)
+
+    def evaluate(self, managed: Managed) -> Job:
+        """Train fresh policies on the newest mean dataset, of which a copy is kept beside the result.
+
+        Raises:
+            HadesError: as for `export`.
+        """
+        run, directory = managed.run.id, managed.directory
+        _refuse_without(run, directory, best=False)
+        with self._preparing(run, "evaluate", directory) as work:
+            # The worker replaces its own with every generation: what is said must be true of one of them.
+            copy = work.directory / DATASET_FILE
+            shutil.copyfile(directory / DATASET_FILE, copy)
+            generation = read_dataset(work.directory, run).generation
+            stem = f"{run}-generation-{generation}"
+            pairs, result = (directory / EXPORTS / f"{stem}{suffix}" for suffix in (".npz", "-evaluation.json"))
+            os.replace(copy, pairs)
+
+            def end(finished: Finished) -> tuple[str, Path]:
+                text = words.evaluated(words.read_answer(finished, words.Evaluated), generation)
+                partial = work.directory / result.name
+                partial.write_bytes(finished.answer)
+                os.replace(partial, result)
+                return text, result
+
+            return self._begin(work, ["evaluate", str(pairs), "--json"], end)
+
+    def tick(self) -> None:
+        """Once a second: end what takes too long."""
+        for work in tuple(self._at_work.values()):
+            if time.monotonic() > work.ends_at:
+                self._kill(work, f"ended after {LIMIT_SECONDS / 60:.0f} minutes, its time limit")
+
+    def drop(self, run: str) -> None:
+        """End the job of a run that is removed."""
+        for work in tuple(self._at_work.values()):
+            if work.job.run == run:
+                self._kill(work, "ended because the run was removed")
+
+    def stop(self) -> None:
+        """End all of them."""
+        for work in tuple(self._at_work.values()):
+            self._kill(work, "ended because the daemon stops")
+
+    @property
+    def working(self) -> int:
+        """Jobs that have a process."""
+        return len(self._at_work)
+
+    @contextlib.contextmanager
+    def _preparing(self, run: str, verb: str, directory: Path) -> Iterator[_Work]:
+        """A directory for a job; it goes again where the job does not begin."""
+        self._refuse_more(run)
+        job_id = secrets.token_hex(4)
+        job = Job(id=job_id, run=run, verb=verb, state="running", started_at=time.time())
+        work = _Work(job, directory / EXPORTS / f"{UNFINISHED}{job_id}")
+        try:
+            (directory / EXPORTS).mkdir(mode=0o700, exist_ok=True)
+            _sweep(directory / EXPORTS)
+            work.directory.mkdir(mode=0o700)
+            yield work
+        except OSError as error:
+            shutil.rmtree(work.directory, ignore_errors=True)
+            why = disk.trouble(directory) or error.strerror or str(error)
+            raise InternalError(f"cannot {verb} {run} ({why}), so nothing was done") from None
+        except HadesError:
+            shutil.rmtree(work.directory, ignore_errors=True)
+            raise
+
+    def _refuse_more(self, run: str) -> None:
+        busy = {work.job.run: f"the {NOUNS[work.job.verb]} of {work.job.run}" for work in self._at_work.values()}
+        if run in busy:
+            raise WrongStateError(f"{busy[run]} is at work: one job of a run at a time, so wait for its end")
+        if len(busy) >= AT_ONCE:
+            listed = " and ".join(busy.values())
+            raise WrongStateError(f"{listed} are at work: {AT_ONCE} jobs at a time, so wait for the end of one")
+
+    def _begin(self, work: _Work, arguments: list[str], end: End) -> Job:
+        def on_exit(finished: Finished) -> None:
+            self._finish(work, finished, end)
+
+        work.handle = self._start(arguments, self._environ, work.directory, on_exit)
+        self._at_work[work.job.id] = work
+        log.info("job began", job=work.job.id, run=work.job.run, verb=work.job.verb)
+        self._note(work.job)
+        return work.job
+
+    def _finish(self, work: _Work, finished: Finished, end: End) -> None:
+        del self._at_work[work.job.id]
+        state, path = "failed", ""
+        try:
+            if work.killed:
+                raise words.NoAnswer(work.killed)
+            text, file = end(finished)
+            state, path = "done", str(file)
+        except words.NoAnswer as error:
+            text = str(error)
+        except OSError as error:
+            text = f"its result cannot be written: {error.strerror or error}"
+        shutil.rmtree(work.directory, ignore_errors=True)  # what stays is swept before the run's next job
+        log.info("job ended", job=work.job.id, run=work.job.run, verb=work.job.verb, state=state, text=text)
+        self._note(replace(work.job, state=state, text=text, path=path))
+
+    def _note(self, job: Job) -> None:
+        self._jobs[job.id] = job
+        ended = [other for other in self._jobs if other not in self._at_work]
+        for other in ended[:-REMEMBERED]:
+            del self._jobs[other]
+        self._publisher.publish(events.JobChanged, job=job)
+
+    def _kill(self, work: _Work, why: str) -> None:
+        work.killed = work.killed or why
+        if work.handle is not None:
+            work.handle.kill()
+
+
+def _refuse_without(run: str, directory: Path, best: bool) -> None:
+    """Before anything is made: there must be a dataset that can be read."""
+    if best and not (directory / BEST_FILE).is_file():
+        raise NotFoundError(
+            f"run {run} has no best dataset: no mean dataset of it was evaluated so far (evaluation.mean_every); "
+            "export the newest one instead"
+        )
+    read_dataset(directory, run)
+
+
+def _sweep(exports: Path) -> None:
+    """Remove what the job of a daemon that was killed left half done."""
+    for path in exports.glob(f"{UNFINISHED}*"):
+        shutil.rmtree(path)
+
+
+def _environment(paths: Paths, environ: Mapping[str, str]) -> dict[str, str]:
+    """Of a job. It computes on the CPU: a run must not find its GPU's memory taken."""
+    env = {**environ, "HADES_HOME": str(paths.state), "JAX_PLATFORMS": "cpu", "NO_COLOR": "1"}
+    env.setdefault("JAX_COMPILATION_CACHE_DIR", str(paths.cache / "jax"))
+    env.pop("HADES_CONNECT", None)
+    return env

@@ -1,0 +1,100 @@
+"""What the state machine knows about a run, and how it treats crashes."""
+
+from typing import Literal
+
+import msgspec
+
+from hades_protocol.run_spec import RunSpec
+from hades_protocol.run_state import RunState
+from hadesd.storage.records import MAX_CHANGES, Change, Desired, Outcome, RunRecord
+from hadesd.supervisor.lifecycle.events import Event, LastWord
+
+Leaving = Literal["", "daemon", "resize", "requeue", "yield"]
+
+
+class CrashPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """When a crashed worker is started again.
+
+    A run fails at the `limit`-th crash within `window` seconds without a new generation in between. After
+    the n-th crash in a row its worker waits `backoff[n - 1]` seconds.
+    """
+
+    limit: int = 3
+    window: float = 600.0
+    backoff: tuple[float, ...] = (1.0, 5.0)
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides what happens to a run next.
+
+    queued_at: when a person last asked for it to run: the order of the queue.
+    high_water: highest generation ever committed; only one beyond it makes earlier crashes forgiven, so that
+        a generation that crashes again and again after a fallback ends in FAILED.
+    priority: of two queued runs the one with the higher priority starts first.
+    leaving: while STOPPING, why: the daemon goes down, a resize (in its slot, or through the queue), giving way.
+    out_of_room: PAUSED by the daemon, because a disk is full; it goes on by itself.
+    progressed: this worker committed such a generation.
+    kill_reason: why the worker was killed by us; empty where it was not.
+    """
+
+    id: str
+    generations: int
+    queued_at: float
+    changed_at: float
+    state: RunState = RunState.QUEUED
+    desired: Desired = "run"
+    outcome: Outcome | None = None
+    generation: int = 0
+    high_water: int = 0
+    crashes: tuple[float, ...] = ()
+    restarts: int = 0
+    restart_at: float | None = None
+    priority: int = 0
+    leaving: Leaving = ""
+    out_of_room: bool = False
+    worker_pid: int | None = None
+    progressed: bool = False
+    kill_reason: str = ""
+    last_word: LastWord | None = None
+    phase: str = ""
+    reason: str = ""
+    trail: tuple[str, ...] = ()
+
+
+class InvalidTransition(Exception):
+    """An event that cannot happen now. Its text lists what happened to the run before."""
+
+    def __init__(self, run: Run, event: Event, why: str) -> None:
+        story = "\n  ".join(run.trail) or "(nothing)"
+        super().__init__(f"run {run.id} is {run.state} and got {event}: {why}; before that:\n  {story}")
+
+
+def to_machine(record: RunRecord, spec: RunSpec, generation: int) -> Run:
+    """What the state machine starts from after a restart of the daemon; see machine.restore."""
+    return Run(
+        id=record.id,
+        generations=spec.evolution.generations,
+        queued_at=record.queued_at or record.created_at,
+        changed_at=record.history[-1].at if record.history else record.created_at,
+        desired=record.desired,
+        outcome=record.outcome,
+        generation=generation,
+        high_water=generation,
+        crashes=record.crashes,
+        restarts=record.restarts,
+        priority=record.priority,
+    )
+
+
+def with_change(record: RunRecord, run: Run, change: Change) -> RunRecord:
+    """The record after a change, as the state machine sees the run now."""
+    return msgspec.structs.replace(
+        record,
+        desired=run.desired,
+        priority=run.priority,
+        queued_at=run.queued_at,
+        outcome=run.outcome,
+        restarts=run.restarts,
+        crashes=run.crashes,
+        history=(*record.history, change)[-MAX_CHANGES:],
+    )

@@ -1,0 +1,141 @@
+"""What the daemon looks after: workers that say nothing or get nowhere, orphans, disks, files that were refused."""
+
+import time
+from pathlib import Path
+
+import structlog
+
+from hadesd.config import Settings
+from hadesd.storage import disk
+from hadesd.storage.checkpoints import CHECKPOINTS, generations
+from hadesd.supervisor.engine import Engine
+from hadesd.supervisor.history.history import History
+from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.run import Managed
+
+LATE_TICK = 5.0
+"""Seconds of our own absence (a suspended machine, a stopped daemon) after which no worker is blamed for silence."""
+
+STUCK_SECONDS = 30.0
+"""Seconds beyond the silence for which a worker is killed; one that still is there cannot be killed."""
+
+DISK_SECONDS = 3.0
+"""The runs' directories are looked at this often."""
+
+log = structlog.get_logger()
+
+
+WAITS = "waiting for the worker before"
+"""The phase in which a worker waits for the run's lock, for as long as it takes."""
+
+COMMITS = frozenset({"evaluating", "finishing"})
+"""Phases in which generation after generation is committed; all others come before the first."""
+
+
+def verdict(phase: str, seconds: float, median: float | None, settings: Settings) -> str:
+    """Why a worker counts as hung, in words; empty where it does not.
+
+    seconds: since it last committed a generation or entered another phase. median: of its newest generations'
+    durations in seconds; None before the first.
+    """
+    if not settings.hang_factor or phase == WAITS:
+        return ""
+    if phase not in COMMITS or median is None:
+        return f"still {phase} after {seconds:.0f} s" if seconds > settings.hang_start else ""
+    if seconds <= max(settings.hang_floor, settings.hang_factor * median):
+        return ""
+    times = seconds / max(median, 1e-3)
+    return f"no generation for {seconds:.0f} s, {times:.0f} times the median of {median:.3g} s"
+
+
+STEPS = 4
+"""How many of its newest checkpoints a run must have room for before it goes on."""
+
+SPARE = 8 * disk.MIB
+"""And for how many bytes besides: lines, datasets, logs, run.json."""
+
+PATIENCE = 60.0
+"""Seconds until another attempt where bytes are not what was missing: a quota, or a limit on the number of files."""
+
+
+def needed(directory: Path) -> int:
+    """Bytes that have to be free before a run goes on."""
+    checkpoints = directory / CHECKPOINTS
+    newest = max(generations(checkpoints), default=None)
+    files = (checkpoints / str(newest)).rglob("*") if newest is not None else ()
+    return STEPS * sum(file.stat().st_size for file in files if file.is_file()) + SPARE
+
+
+def is_enough(needed: int, free: int, free_when_full: int, waited: float) -> bool:
+    """Whether it is worth another attempt.
+
+    free_when_full: bytes that were free when the run stopped. waited: seconds since then.
+    """
+    return free >= needed and (free_when_full < needed or waited >= PATIENCE)
+
+
+class Watch:
+    """Looks at every run; what it finds goes to the state machine."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._ticked_at = time.monotonic()
+        self._disk_at = 0.0
+
+    def tick(self) -> None:
+        """Once a second."""
+        now = time.monotonic()
+        absent, self._ticked_at = now - self._ticked_at, now
+        at_disk = now - self._disk_at >= DISK_SECONDS
+        if at_disk:
+            self._disk_at = now
+        for managed in tuple(self._engine.runs.values()):
+            if managed.unsaved:
+                self._engine.save(managed)
+            if managed.orphaned:
+                self._look_for_orphan(managed)
+            if managed.worker is not None:
+                self._look_at_worker(managed, now, absent > LATE_TICK)
+            if at_disk:
+                self._look_at_disk(managed, now)
+                managed.history.rest(now)
+
+    @property
+    def stuck(self) -> list[str]:
+        """Runs whose worker was killed and is there all the same (a driver that hangs, say)."""
+        heard_since = time.monotonic() - self._settings.silence - STUCK_SECONDS
+        return [m.run.id for m in self._engine.runs.values() if m.worker is not None and m.heard_at < heard_since]
+
+    def _look_at_worker(self, managed: Managed, now: float, we_were_away: bool) -> None:
+        if we_were_away:
+            managed.heard_at = managed.moved_at = now
+        silent = now - managed.heard_at
+        if silent > self._settings.silence:
+            self._engine.apply(managed, w.Faulty(f"the worker gave no sign of life for {silent:.0f} s"))
+        median = managed.history.seconds_per_generation
+        if why := verdict(managed.run.phase, now - managed.moved_at, median, self._settings):
+            self._engine.apply(managed, w.Faulty(f"the worker hangs: {why}"))
+
+    def _look_at_disk(self, managed: Managed, now: float) -> None:
+        trouble = disk.trouble(managed.directory)
+        if trouble != managed.trouble:
+            log.warning("run directory", run=managed.run.id, trouble=trouble or "usable again")
+            managed.trouble = trouble
+            self._engine.publish(managed)
+        if not managed.run.out_of_room or trouble or self._engine.stopping:
+            return
+        try:
+            bytes_needed, free = needed(managed.directory), disk.free_bytes(managed.directory)
+        except OSError as error:
+            log.warning("cannot look at a full disk", run=managed.run.id, why=str(error))
+            return
+        if is_enough(bytes_needed, free, managed.free_when_full, now - managed.full_at):
+            self._engine.apply(managed, w.RoomAgain())
+
+    def _look_for_orphan(self, managed: Managed) -> None:
+        if managed.worker is not None:
+            managed.orphaned = False  # our own waits for the lock, and will say where the run stands
+        elif not managed.is_locked():
+            managed.orphaned = False
+            self._engine.apply(managed, w.OrphanGone(History(managed.directory).generation))

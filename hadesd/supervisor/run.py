@@ -1,0 +1,130 @@
+"""A run as the daemon holds it: the record on disk, the machine's state, its metrics and its worker."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from hades_protocol.messages import DatasetSnapshot, RunSummary
+from hades_protocol.run_spec import RunSpec
+from hades_protocol.run_state import WITH_WORKER
+from hadesd.storage import disk
+from hadesd.storage.checkpoint_index import Kept
+from hadesd.storage.locks import LOCK_FILE, is_locked
+from hadesd.storage.records import RunRecord
+from hadesd.supervisor.diagnosis import Symptom
+from hadesd.supervisor.history.history import History
+from hadesd.supervisor.lifecycle.state import Run
+from hadesd.supervisor.scheduling.nvml import Gpu
+
+
+class WorkerHandle(Protocol):
+    """What the supervisor does with a worker process."""
+
+    @property
+    def pid(self) -> int:
+        """Id of the process."""
+
+    def halt(self) -> None:
+        """Ask it to commit its generation and to exit."""
+
+    def kill(self) -> None:
+        """SIGKILL."""
+
+
+StartWorker = Callable[[Path, Mapping[str, str], Callable[[bytes], None], Callable[[int], None]], WorkerHandle]
+"""Run directory, environment, on_message, on_exit -> the worker. Raises OSError."""
+
+
+class Managed:
+    """The one mutable thing about a run. Only the supervisor changes it."""
+
+    def __init__(self, directory: Path, record: RunRecord, spec: RunSpec, run: Run, history: History) -> None:
+        self.directory = directory
+        self.record = record
+        self.spec = spec
+        self.run = run
+        self.history = history
+        self.kept = Kept(directory)
+        self.worker: WorkerHandle | None = None
+        self.gpus: tuple[Gpu, ...] = ()  # of its worker, or of its last one: a resize goes on where it was
+        self.heard_at = 0.0  # monotonic time of the worker's last sign of life
+        self.moved_at = 0.0  # and when it last committed a generation or entered another phase
+        self.full_at = 0.0  # monotonic time at which it found a disk full
+        self.free_when_full = 0  # and the bytes that were free then
+        self.trouble = ""  # why its directory cannot be used
+        self.symptom: Symptom | None = None  # what is wrong with the search itself
+        self.dataset: DatasetSnapshot | None = None
+        self.waits_for = ""
+        self.orphaned = self.is_locked()  # a worker that an earlier daemon started is still there
+        self.shown: RunSummary | None = None  # as last published
+        self.unsaved = ""  # why the disk refused run.json, which is older than `record` then
+
+    def note_full_disk(self) -> None:
+        """Remember how much was free when the run found its disk full: perhaps bytes are not what is missing."""
+        self.full_at = time.monotonic()
+        try:
+            self.free_when_full = disk.free_bytes(self.directory)
+        except OSError:  # the directory is gone since, which the watch will say
+            self.free_when_full = 0
+
+    def is_locked(self) -> bool:
+        """Whether some worker, of this daemon or of one before, holds the run's lock."""
+        return is_locked(self.directory / LOCK_FILE)
+
+
+def summarise(managed: Managed) -> RunSummary:
+    """The run on one line."""
+    run, spec, last = managed.run, managed.spec, managed.history.last
+    seconds = managed.history.seconds_per_generation
+    left = None
+    if seconds is not None and managed.history.is_steady and run.state in WITH_WORKER:
+        left = seconds * max(0, run.generations - run.generation)
+    orphan = "the worker of the daemon before still finishes its generation" if managed.orphaned else ""
+    trouble = "" if managed.trouble in run.reason else managed.trouble
+    texts = (orphan, trouble, managed.waits_for, run.reason, str(managed.symptom or ""))
+    return RunSummary(
+        id=run.id,
+        state=run.state,
+        env=spec.env,
+        method=spec.method,
+        preset=managed.record.preset,
+        seed=spec.seed,
+        pairs=spec.dataset.pairs,
+        population=spec.evolution.population,
+        generation=run.generation,
+        generations=run.generations,
+        fitness_mean=last.fitness_mean if last else None,
+        fitness_best=last.fitness_best if last else None,
+        best_so_far=last.best_so_far if last else None,
+        seconds_per_generation=seconds,
+        seconds_left=left,
+        phase=run.phase,
+        reason="; ".join(text for text in texts if text),
+        restarts=run.restarts,
+        created_at=managed.record.created_at,
+        changed_at=run.changed_at,
+        worker_pid=run.worker_pid,
+        parent=managed.record.parent,
+        directory=str(managed.directory),
+        group=managed.record.group,
+        priority=run.priority,
+        note=managed.record.note,
+        waits_for_room=run.out_of_room,
+        gpus=tuple(gpu.index for gpu in managed.gpus) if run.state in WITH_WORKER else (),
+    )
+
+
+def without_progress(summary: RunSummary) -> RunSummary:
+    """The summary less what changes with every generation: what RunChanged is sent for."""
+    return replace(
+        summary,
+        generation=0,
+        fitness_mean=None,
+        fitness_best=None,
+        best_so_far=None,
+        seconds_per_generation=None,
+        seconds_left=None,
+    )

@@ -1,0 +1,202 @@
+"""Worker processes: started by exec, talked to over an inherited socket pair, reaped when they end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from hades_protocol.messages import GpuInfo
+from hades_protocol.run_spec import RunSpec
+from hadesd import worker_protocol
+from hadesd.logs import rotation
+from hadesd.supervisor.scheduling.nvml import Gpu
+
+WORKER_COMMAND = (sys.executable, "-m", "hadesd.worker")
+"""The run's directory is appended."""
+
+LOG_FILE = rotation.WORKER_LOG
+READ_SIZE = 256 * 1024
+
+
+class Worker:
+    """One worker process, seen from the daemon's event loop.
+
+    on_message gets the body of each frame; on_exit the return code as in subprocess, once, after the last
+    message. Everything is called from the loop's thread.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        environment: Mapping[str, str],
+        on_message: Callable[[bytes], None],
+        on_exit: Callable[[int], None],
+        command: Sequence[str] = WORKER_COMMAND,
+    ) -> None:
+        """Start the process.
+
+        Raises:
+            OSError: the system refused.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._on_message = on_message
+        self._on_exit = on_exit
+        self._unpacker = worker_protocol.Unpacker()
+        self._socket, theirs = socket.socketpair()
+        rotation.rotate(directory / LOG_FILE)
+        try:
+            with open(directory / LOG_FILE, "ab") as log:
+                self._process = subprocess.Popen(
+                    [*command, str(directory)],
+                    env={**environment, worker_protocol.FD_VARIABLE: str(theirs.fileno())},
+                    pass_fds=(theirs.fileno(),),
+                    cwd=directory,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # a Ctrl-C in the daemon's terminal is not for the workers
+                )
+        except OSError:
+            self._socket.close()
+            raise
+        finally:
+            theirs.close()
+        self._socket.setblocking(False)
+        self._pidfd = os.pidfd_open(self._process.pid)
+        self._loop.add_reader(self._socket, self._readable)
+        self._loop.add_reader(self._pidfd, self._exited)
+
+    @property
+    def pid(self) -> int:
+        """Id of the process."""
+        return self._process.pid
+
+    def halt(self) -> None:
+        """Ask it to commit its generation and to exit."""
+        with contextlib.suppress(OSError):  # it has ended or is about to; the process descriptor will say so
+            worker_protocol.send(self._socket, worker_protocol.Halt())
+
+    def kill(self) -> None:
+        """SIGKILL, to the whole session: its helpers, if JAX started any, go with it."""
+        if self._process.returncode is None:  # not reaped yet, so the id is still its own
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _readable(self) -> None:
+        try:
+            data = self._socket.recv(READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._socket)  # nothing more can come; the exit follows
+            return
+        self._deliver(data)
+
+    def _deliver(self, data: bytes) -> None:
+        try:
+            bodies = self._unpacker.feed(data)
+        except ValueError:
+            self._loop.remove_reader(self._socket)  # not frames: nothing later can be understood either
+            self.kill()
+            return
+        for body in bodies:
+            self._on_message(body)
+
+    def _exited(self) -> None:
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        code = self._process.wait()
+        self._loop.remove_reader(self._socket)
+        self._drain()
+        self._socket.close()
+        self._on_exit(code)
+
+    def _drain(self) -> None:
+        """Deliver what the worker wrote before it ended."""
+        while True:
+            try:
+                data = self._socket.recv(READ_SIZE)
+            except OSError:
+                return
+            if not data:
+                return
+            self._deliver(data)
+
+
+def usable_cores() -> int:
+    """CPU cores that this process, and so its workers, may use."""
+    return len(os.sched_getaffinity(0))
+
+
+MIN_PJRT_THREADS = 4
+"""XLA's CPU thread pool: with fewer threads batched QR factorisations deadlock in jaxlib before 0.11.1."""
+
+MEMORY_FRACTIONS = {"XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"}
+"""The variable, and its older name."""
+
+
+def worker_environment(
+    spec: RunSpec, gpus: Sequence[Gpu], cores: int, cache: Path, base: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment of a worker of that run.
+
+    What the user set himself stays: his XLA_FLAGS are kept and ours added where he names no such flag.
+
+    Args:
+        gpus: the GPUs the run was given; none: it computes on the CPU.
+        cores: the CPU cores this process may use.
+        cache: the directory of the persistent compilation cache's parent.
+        base: the daemon's own environment.
+    """
+    env = dict(base)
+    # The size of the thread pool changes bits of vmapped matmuls: it must not differ between two starts.
+    env.setdefault("PJRT_NPROC", str(max(MIN_PJRT_THREADS, cores)))
+    env.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "jax"))
+    env["PYTHONFAULTHANDLER"] = "1"  # a segmentation fault leaves a trace in worker.log
+    if not gpus:
+        env.setdefault("JAX_PLATFORMS", "cpu")
+        devices = spec.resources.devices or cores
+        return _with_xla_flag(env, "--xla_force_host_platform_device_count", str(devices))
+    env["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.uuid for gpu in gpus)
+    env.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    if not MEMORY_FRACTIONS & env.keys():  # jaxlib refuses to start where both are set
+        env["XLA_CLIENT_MEM_FRACTION"] = f"{spec.resources.memory_fraction:g}"
+    # Without it autotuning may pick other kernels in another process, and a resume is not bit-exact.
+    return _with_xla_flag(env, "--xla_gpu_deterministic_ops", "true")
+
+
+def _with_xla_flag(env: dict[str, str], flag: str, value: str) -> dict[str, str]:
+    flags = env.get("XLA_FLAGS", "").split()
+    if not any(given.partition("=")[0] == flag for given in flags):
+        flags.append(f"{flag}={value}")
+    env["XLA_FLAGS"] = " ".join(flags)
+    return env
+
+
+def taken(run: str, pid: int | None, gpus: Iterable[GpuInfo]) -> tuple[int, str] | None:
+    """Bytes, and of what: of its GPUs where the driver says so, else of the machine; None without a worker."""
+    if pid is None:
+        return None
+    on_gpus = sum(process.memory for gpu in gpus for process in gpu.processes if process.run == run)
+    if on_gpus:
+        return on_gpus, "of GPU memory"
+    resident = resident_bytes(pid)
+    return None if resident is None else (resident, "of main memory")
+
+
+def resident_bytes(pid: int) -> int | None:
+    """Resident set of a process; None where it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # it has ended: /proc says so with several errors
+        return None
+    fields = dict(line.split(":", 1) for line in lines)
+    # A process that ended and is not reaped yet has no VmRSS.
+    return int(fields["VmRSS"].split()[0]) * 1024 if "VmRSS" in fields else None

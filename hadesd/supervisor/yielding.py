@@ -1,0 +1,89 @@
+"""Looks after the GPUs: who must give way to others, who can go on, and what clients are told."""
+
+import time
+from collections.abc import Iterable, Sequence
+
+from hades_protocol import events
+from hades_protocol.messages import GpuInfo
+from hades_protocol.run_state import RunState
+from hadesd.supervisor.dispatcher import held
+from hadesd.supervisor.engine import Engine
+from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.publisher import Publisher
+from hadesd.supervisor.scheduling.gpu_pool import Fleet, picture
+from hadesd.supervisor.scheduling.nvml import Gpu
+from hadesd.supervisor.scheduling.reasons import process as words
+
+TELL_SECONDS = 5.0
+"""Least time between two events about GPUs."""
+
+MEMORY_MOVED = 0.05
+UTILISATION_MOVED = 0.2
+"""Shares by which a GPU must have changed before clients are told."""
+
+
+class GpuWatch:
+    """What is done about the GPUs once a second."""
+
+    def __init__(self, engine: Engine, fleet: Fleet, publisher: Publisher) -> None:
+        self._engine = engine
+        self._fleet = fleet
+        self._publisher = publisher
+        self._told: tuple[GpuInfo, ...] = ()
+        self._told_at = 0.0
+
+    def tick(self) -> None:
+        """Once a second."""
+        now = time.monotonic()
+        workers = frozenset(pid for _, pid in held(self._engine.runs.values()) if pid is not None)
+        if self._fleet.refresh(workers, now):
+            self._make_way()
+            self._engine.schedule()
+        self._tell(now)
+
+    def picture(self) -> tuple[GpuInfo, ...]:
+        """The GPUs as clients see them."""
+        return picture(self._fleet.gpus, held(self._engine.runs.values()))
+
+    def _make_way(self) -> None:
+        for managed in tuple(self._engine.runs.values()):
+            if not managed.spec.resources.give_way or managed.run.state not in (RunState.STARTING, RunState.RUNNING):
+                continue
+            if reason := crowded(self._fleet.gpus, [gpu.uuid for gpu in managed.gpus]):
+                self._engine.apply(managed, w.YieldAsked(reason))
+
+    def _tell(self, now: float) -> None:
+        if now - self._told_at < TELL_SECONDS:
+            return
+        seen = self.picture()
+        if worth_telling(self._told, seen):
+            self._told, self._told_at = seen, now
+            self._publisher.publish(events.GpusChanged, gpus=seen)
+
+
+def crowded(gpus: Iterable[Gpu], mine: Sequence[str]) -> str:
+    """Why a run on the GPUs `mine` (uuids) makes way; empty where no other user is on them."""
+    for gpu in gpus:
+        for process in gpu.processes:
+            if process.other and gpu.uuid in mine:
+                return f"makes way for {words(process.user, process.pid, process.memory)} on GPU {gpu.index}"
+    return ""
+
+
+def worth_telling(before: Sequence[GpuInfo], after: Sequence[GpuInfo]) -> bool:
+    """Whether clients should hear of a change: who is there, or much more or less use."""
+    if [_who(gpu) for gpu in before] != [_who(gpu) for gpu in after]:
+        return True
+    return any(_moved(*pair) for pair in zip(before, after, strict=True))
+
+
+def _who(gpu: GpuInfo) -> tuple[object, ...]:
+    return gpu.uuid, gpu.runs, tuple((process.pid, process.user, process.run) for process in gpu.processes)
+
+
+def _moved(before: GpuInfo, after: GpuInfo) -> bool:
+    if abs(after.memory_used - before.memory_used) > MEMORY_MOVED * after.memory_total:
+        return True
+    if before.utilisation is None or after.utilisation is None:
+        return before.utilisation != after.utilisation
+    return abs(after.utilisation - before.utilisation) > UTILISATION_MOVED

@@ -1,0 +1,390 @@
+"""The state machine: single steps by example, and its invariants over any sequence of events."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
+
+from hades_protocol.errors import WrongStateError
+from hades_protocol.run_state import ENDED, WITH_WORKER, RunState, may
+from hadesd.storage.records import Outcome
+from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Run
+from hadesd.supervisor.lifecycle.transitions import restore, step
+from hadesd.supervisor.lifecycle.worker_transitions import describe_exit
+
+S = RunState
+POLICY = CrashPolicy()
+NOW = 1_000_000.0
+
+
+def new_run(**fields: object) -> Run:
+    return replace(Run(id="hopper-0101-abcd", generations=10, queued_at=NOW, changed_at=NOW), **fields)
+
+
+def play(run: Run, *events: w.Event, now: float = NOW) -> tuple[Run, list[w.Instruction]]:
+    """Several steps; the instructions of all of them."""
+    instructions: list[w.Instruction] = []
+    for event in events:
+        run, more = step(run, event, now, POLICY)
+        instructions += more
+    return run, instructions
+
+
+def running(**fields: object) -> Run:
+    run, _ = play(new_run(), w.Granted(), w.Spawned(77), w.Ready(0), w.Committed(1))
+    return replace(run, **fields)
+
+
+def test_from_the_queue_to_the_end() -> None:
+    run, instructions = play(new_run(), w.Granted())
+    assert (run.state, instructions) == (S.STARTING, [w.StartWorker(), w.Publish()])
+    run, _ = play(run, w.Spawned(77), w.Ready(0), w.Phase("evaluating"))
+    assert (run.state, run.worker_pid, run.phase) == (S.STARTING, 77, "evaluating")
+    run, _ = play(run, *(w.Committed(g) for g in range(1, 11)))
+    assert (run.state, run.generation) == (S.RUNNING, 10)
+    run, instructions = play(run, w.LastWord("finished"), w.Exited(0))
+    assert (run.state, run.worker_pid, run.outcome.kind) == (S.FINISHED, None, "finished")
+    assert instructions == [w.Persist("finished"), w.Publish()]
+
+
+def test_pause_is_noted_on_disk_before_the_worker_is_halted_and_ends_with_its_exit() -> None:
+    run, instructions = play(running(), w.PauseAsked())
+    assert run.state == S.PAUSING
+    assert instructions == [w.Persist("pause"), w.HaltWorker(), w.Publish()]
+    run, _ = play(run, w.Committed(2), w.LastWord("checkpointed"), w.Exited(75))
+    assert (run.state, run.generation, run.worker_pid, run.reason) == (S.PAUSED, 2, None, "")
+
+
+def test_a_crash_while_pausing_leaves_the_run_paused_and_says_so() -> None:
+    run, _ = play(running(), w.PauseAsked(), w.Exited(-9))
+    assert (run.state, run.reason) == (S.PAUSED, "the worker was killed by SIGKILL")
+
+
+def test_a_run_that_finishes_while_it_is_paused_is_finished() -> None:
+    run, _ = play(running(generation=10, high_water=10), w.PauseAsked(), w.Exited(0))
+    assert run.state == S.FINISHED
+
+
+def test_resume_of_a_running_run_is_refused_in_one_line() -> None:
+    with pytest.raises(WrongStateError, match=r"run hopper-0101-abcd is running: it cannot be resumed$"):
+        play(running(), w.ResumeAsked())
+
+
+def test_pause_of_a_paused_run_is_refused() -> None:
+    with pytest.raises(WrongStateError, match="is already paused"):
+        play(new_run(state=S.PAUSED, desired="pause"), w.PauseAsked())
+
+
+@pytest.mark.parametrize("event", [w.PauseAsked(), w.ResumeAsked(), w.CancelAsked()])
+def test_a_finished_run_stays_finished(event: w.Event) -> None:
+    with pytest.raises(WrongStateError):
+        play(new_run(state=S.FINISHED, outcome=Outcome(kind="finished", at=NOW)), event)
+
+
+def test_crashes_back_off_longer_each_time_and_the_third_is_the_end() -> None:
+    run, _ = play(running(), w.Exited(-11, ("first",)))
+    assert (run.state, run.restart_at, run.restarts) == (S.BACKOFF, NOW + 1.0, 1)
+    again = (w.BackoffOver(), w.Granted(), w.Spawned(78), w.Ready(1))
+    run, instructions = play(run, *again, w.Exited(-11), now=NOW + 10)
+    assert (run.state, run.restart_at) == (S.BACKOFF, NOW + 15.0)
+    assert w.RestartAt(NOW + 15.0) in instructions
+    run, _ = play(run, *again, w.Exited(-11, ("a", "boom", " ")), now=NOW + 20)
+    assert run.state == S.FAILED
+    assert run.outcome.log_tail == ("a", "boom", " ")
+    assert run.reason == (
+        "the worker was killed by SIGSEGV; crash 3 within 10 minutes without a new generation; its log ends: boom"
+    )
+
+
+def test_a_new_generation_forgives_earlier_crashes() -> None:
+    run = running(crashes=(NOW, NOW))
+    run, _ = play(run, w.Committed(2), w.Exited(1))
+    assert run.state == S.BACKOFF
+
+
+def test_a_generation_committed_before_does_not_forgive() -> None:
+    run = running(generation=1, high_water=5, crashes=(NOW, NOW))
+    run, _ = play(run, w.Committed(2), w.Exited(1))
+    assert run.state == S.FAILED
+
+
+def test_crashes_older_than_the_window_do_not_count() -> None:
+    run, _ = play(running(crashes=(NOW - 700, NOW - 650)), w.Exited(1))
+    assert run.state == S.BACKOFF
+
+
+def test_a_worker_that_says_why_it_failed_is_not_started_again() -> None:
+    run, _ = play(new_run(), w.Granted(), w.Spawned(7), w.LastWord("failed", "no such environment"), w.Exited(1))
+    assert (run.state, run.reason, run.restarts) == (S.FAILED, "no such environment", 0)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, -9, -11])
+def test_an_exit_without_a_last_word_is_a_crash(code: int) -> None:
+    run, _ = play(running(), w.Exited(code))
+    assert run.state == S.BACKOFF
+
+
+def test_a_worker_stopped_from_outside_goes_on_at_once_if_it_made_progress() -> None:
+    run, _ = play(running(), w.LastWord("checkpointed"), w.Exited(75))
+    assert run.state == S.QUEUED
+    stuck, _ = play(new_run(), w.Granted(), w.Spawned(7), w.Exited(75))
+    assert stuck.state == S.BACKOFF
+
+
+def test_a_silent_worker_is_killed_once_and_that_is_a_crash() -> None:
+    run, instructions = play(running(), w.Faulty("no sign of life"), w.Faulty("no sign of life"))
+    assert instructions == [w.KillWorker("no sign of life")]
+    run, _ = play(run, w.Exited(-9))
+    assert (run.state, run.reason) == (S.BACKOFF, "no sign of life; restarts after a pause")
+
+
+def test_the_daemon_stops_and_the_run_is_queued_for_the_next_one() -> None:
+    run, instructions = play(running(), w.DaemonStops(), w.DaemonStops())
+    assert (run.state, instructions) == (S.STOPPING, [w.HaltWorker(), w.Publish()])
+    run, _ = play(run, w.LastWord("checkpointed"), w.Exited(75))
+    assert (run.state, run.desired) == (S.QUEUED, "run")
+
+
+def test_after_the_grace_period_the_worker_is_killed_and_the_run_still_goes_on_later() -> None:
+    run, instructions = play(running(), w.DaemonStops(), w.GraceOver(), w.Exited(-9))
+    assert any(isinstance(order, w.KillWorker) for order in instructions)
+    assert (run.state, run.restarts) == (S.QUEUED, 0)
+
+
+def test_a_gap_in_the_generations_is_refused_with_the_story_of_the_run() -> None:
+    with pytest.raises(InvalidTransition) as caught:
+        play(running(), w.Committed(5))
+    assert "generation 2 is missing" in str(caught.value)
+    assert "Spawned(pid=77)" in str(caught.value)
+
+
+def test_a_generation_that_comes_twice_changes_nothing() -> None:
+    run = running()
+    assert play(run, w.Committed(1)) == (run, [])
+
+
+def test_a_worker_that_went_back_cuts_the_history() -> None:
+    run, _ = play(running(generation=7, high_water=7), w.Exited(-9), w.BackoffOver(), w.Granted(), w.Spawned(78))
+    run, instructions = play(run, w.Ready(5, ("checkpoint 7 is damaged",)))
+    assert w.CutHistory(5) in instructions
+    assert (run.generation, run.high_water, run.reason) == (5, 7, "checkpoint 7 is damaged")
+
+
+@pytest.mark.parametrize(
+    ("desired", "outcome", "state"),
+    [
+        ("run", None, S.QUEUED),
+        ("pause", None, S.PAUSED),
+        ("cancel", None, S.CANCELLED),
+        ("run", Outcome(kind="failed", at=NOW, reason="why"), S.FAILED),
+        ("run", Outcome(kind="finished", at=NOW), S.FINISHED),
+    ],
+)
+def test_what_a_new_daemon_makes_of_a_run_on_disk(desired: str, outcome: Outcome | None, state: RunState) -> None:
+    assert restore(new_run(desired=desired, outcome=outcome), NOW).state == state
+
+
+def test_exit_codes_in_words() -> None:
+    assert describe_exit(3) == "exited with status 3"
+    assert describe_exit(-9) == "was killed by SIGKILL"
+    assert describe_exit(-99) == "was killed by signal 99"
+
+
+def test_a_resize_is_on_disk_first_and_a_new_worker_takes_the_slot_at_once() -> None:
+    run, instructions = play(running(), w.ResizeAsked("pairs 2 → 4"))
+    assert (run.state, run.leaving) == (S.STOPPING, "resize")
+    assert instructions == [w.Persist("resize", "pairs 2 → 4"), w.HaltWorker(), w.Publish()]
+    run, instructions = play(run, w.Committed(2), w.LastWord("checkpointed"), w.Exited(75))
+    assert (run.state, run.leaving, instructions[-2:]) == (S.STARTING, "", [w.StartWorker(), w.Publish()])
+
+
+def test_a_resize_to_other_devices_goes_through_the_queue() -> None:
+    run, _ = play(running(), w.ResizeAsked("gpus 1 → 2", requeue=True), w.LastWord("checkpointed"), w.Exited(75))
+    assert run.state == S.QUEUED
+
+
+@pytest.mark.parametrize("state", [S.QUEUED, S.PAUSED, S.BACKOFF, S.FAILED, S.CANCELLED])
+def test_a_run_without_a_worker_is_resized_on_disk_alone(state: S) -> None:
+    run, instructions = play(new_run(state=state, restart_at=NOW), w.ResizeAsked("pairs 2 → 4"))
+    assert (run.state, instructions) == (state, [w.Persist("resize", "pairs 2 → 4"), w.Publish()])
+
+
+def test_a_crash_on_the_way_to_another_size_counts_as_one() -> None:
+    run, _ = play(running(), w.ResizeAsked("pairs 2 → 4"), w.Exited(-11))
+    assert (run.state, run.restarts) == (S.BACKOFF, 1)
+
+
+@pytest.mark.parametrize(
+    ("wish", "ends"), [(w.PauseAsked(), S.PAUSED), (w.CancelAsked(), S.CANCELLED), (w.DaemonStops(), S.QUEUED)]
+)
+def test_a_wish_during_a_resize_wins(wish: w.Event, ends: S) -> None:
+    run, _ = play(running(), w.ResizeAsked("pairs 2 → 4"), wish, w.LastWord("checkpointed"), w.Exited(75))
+    assert run.state == ends
+
+
+def test_a_run_that_gives_way_is_queued_again_with_the_reason() -> None:
+    run, instructions = play(running(), w.YieldAsked("GPU 0 is alice's"))
+    assert (run.state, run.reason, instructions) == (S.STOPPING, "GPU 0 is alice's", [w.HaltWorker(), w.Publish()])
+    run, instructions = play(run, w.LastWord("checkpointed"), w.Exited(75))
+    assert (run.state, run.desired, run.reason) == (S.QUEUED, "run", "GPU 0 is alice's")
+    assert instructions[-2] == w.Persist("gave way", "GPU 0 is alice's")
+
+
+def test_a_full_disk_pauses_the_run_with_the_reason_and_room_lets_it_go_on() -> None:
+    run, _ = play(running(), w.LastWord("no-room", "no room on /data"), w.Exited(75))
+    assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "run", True, "no room on /data")
+    again, _ = play(run, w.RoomAgain())
+    assert (again.state, again.out_of_room, again.reason) == (S.QUEUED, False, "")
+
+
+def test_a_person_may_pause_a_run_that_waits_for_room_and_then_it_stays_paused() -> None:
+    run, _ = play(running(), w.LastWord("no-room", "no room on /data"), w.Exited(75), w.PauseAsked())
+    assert (run.state, run.desired, run.out_of_room) == (S.PAUSED, "pause", False)
+    with pytest.raises(InvalidTransition):
+        play(run, w.RoomAgain())
+
+
+@pytest.mark.parametrize("asked", [w.CancelAsked(), w.ResumeAsked(), w.PauseAsked()])
+def test_a_run_that_waited_for_room_waits_no_more_once_a_person_decided(asked: w.Event) -> None:
+    run, _ = play(running(), w.LastWord("no-room", "no room on /data"), w.Exited(75), asked)
+    assert (run.out_of_room, run.reason) == (False, "")
+
+
+def test_a_full_disk_while_pausing_leaves_the_run_paused_and_says_why() -> None:
+    run, _ = play(running(), w.PauseAsked(), w.LastWord("no-room", "no room on /data"), w.Exited(75))
+    assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "pause", False, "no room on /data")
+
+
+@pytest.mark.parametrize("state", sorted(set(S)))
+def test_retention_changes_only_without_a_worker(state: S) -> None:
+    run = replace(new_run(), state=state)
+    if state in WITH_WORKER:
+        with pytest.raises(WrongStateError, match="pause it first"):
+            play(run, w.RetentionAsked("keep_newest 2"))
+    else:
+        after, instructions = play(run, w.RetentionAsked("keep_newest 2"))
+        assert (after.state, instructions) == (state, [w.Persist("retention", "keep_newest 2"), w.Publish()])
+
+
+EVENTS = st.one_of(
+    st.sampled_from(
+        [w.Granted(), w.BackoffOver(), w.PauseAsked(), w.ResumeAsked(), w.CancelAsked(), w.DaemonStops(), w.GraceOver()]
+    ),
+    st.builds(w.Spawned, st.integers(1, 9)),
+    st.builds(w.SpawnFailed, st.just("no memory")),
+    st.builds(w.Phase, st.sampled_from(["compiling", "evaluating"])),
+    st.builds(w.OrphanGone, st.integers(0, 6)),
+    st.builds(w.Ready, st.integers(0, 6)),
+    st.builds(w.Committed, st.integers(1, 6)),
+    st.builds(w.LastWord, st.sampled_from(["finished", "failed", "checkpointed", "no-room"]), st.just("why")),
+    st.builds(w.ResizeAsked, st.just("pairs 2 → 4"), st.booleans()),
+    st.builds(w.PriorityAsked, st.integers(-3, 3)),
+    st.just(w.RetentionAsked("keep_newest 2")),
+    st.just(w.YieldAsked("GPU 0 is alice's")),
+    st.just(w.RoomAgain()),
+    st.builds(w.Exited, st.sampled_from([0, 1, 2, 3, 75, -9, -15])),
+    st.builds(w.Faulty, st.just("silent")),
+)
+
+
+class AnyLife(RuleBasedStateMachine):
+    """Any events in any order, with a daemon that may die between two of them."""
+
+    @initialize()
+    def submit(self) -> None:
+        self.run = new_run(generations=4)
+        self.disk = self.run
+        self.alive = False
+        self.now = NOW
+        self.forgiven_at = NOW
+
+    @rule(seconds=st.floats(0.0, 400.0))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(event=EVENTS)
+    def happens(self, event: w.Event) -> None:
+        before = self.run
+        try:
+            after, instructions = step(before, event, self.now, POLICY)
+        except (WrongStateError, InvalidTransition):
+            return
+        assert after.state == before.state or may(before.state, after.state)
+        self._check_order(before, after, instructions)
+        if isinstance(event, w.Exited | w.SpawnFailed):
+            self.alive = False
+        if any(isinstance(order, w.StartWorker) for order in instructions):
+            assert not self.alive, "two workers for one run"
+            self.alive = True
+        if any(isinstance(order, w.Persist) for order in instructions):
+            self.disk = after
+        assert after.high_water >= before.high_water
+        if not isinstance(event, w.Ready | w.OrphanGone):
+            assert after.generation >= before.generation
+        if after.high_water > before.high_water and isinstance(event, w.Committed):
+            assert after.crashes == ()
+        self.run = after
+
+    def _check_order(self, before: Run, after: Run, instructions: list[w.Instruction]) -> None:
+        kinds = [type(order) for order in instructions]
+        if (after.desired, after.outcome) != (before.desired, before.outcome):
+            assert kinds[0] is w.Persist, "acted before it was on disk"
+        if w.RestartAt in kinds:
+            assert after.state == S.BACKOFF
+        if after.state != before.state:
+            assert w.Publish in kinds, "clients were not told"
+
+    @precondition(lambda self: self.run.state != S.STARTING or self.run.worker_pid is not None)
+    @rule()
+    def daemon_is_killed(self) -> None:
+        """SIGKILL: what is in memory is gone, the worker notices and leaves."""
+        wish = (self.run.desired, self.run.outcome)
+        kept = replace(
+            new_run(generations=4),
+            desired=self.disk.desired,
+            outcome=self.disk.outcome,
+            crashes=self.disk.crashes,
+            restarts=self.disk.restarts,
+            generation=self.run.generation,
+            high_water=self.run.generation,
+        )
+        self.run = self.disk = restore(kept, self.now)
+        self.alive = False
+        assert wish[0] == self.run.desired, "a wish was lost"
+        if wish[1] is not None:
+            assert self.run.outcome == wish[1], "an outcome was lost"
+        assert self.run.state in ENDED | {S.QUEUED, S.PAUSED}
+
+    @invariant()
+    def worker_and_state_agree(self) -> None:
+        assert self.alive == (self.run.state in WITH_WORKER)
+        if self.run.state not in WITH_WORKER:
+            assert self.run.worker_pid is None
+            assert self.run.phase == ""
+
+    @invariant()
+    def only_a_worker_that_is_leaving_has_a_reason_to(self) -> None:
+        assert (self.run.state == S.STOPPING) == bool(self.run.leaving)
+
+    @invariant()
+    def only_a_paused_run_waits_for_room(self) -> None:
+        assert not self.run.out_of_room or (self.run.state == S.PAUSED and self.run.desired == "run")
+
+    @invariant()
+    def ended_runs_and_only_those_have_an_outcome(self) -> None:
+        assert (self.run.state in ENDED) == (self.run.outcome is not None)
+
+    @invariant()
+    def backoff_and_only_it_has_a_time(self) -> None:
+        assert (self.run.state == S.BACKOFF) == (self.run.restart_at is not None)
+
+    @invariant()
+    def no_run_survives_too_many_crashes(self) -> None:
+        recent = [t for t in self.run.crashes if self.now - t < POLICY.window]
+        assert len(recent) < POLICY.limit or self.run.state in (S.FAILED, S.CANCELLED)
+
+
+TestAnyLife = AnyLife.TestCase
+TestAnyLife.settings = settings(max_examples=150, stateful_step_count=40)

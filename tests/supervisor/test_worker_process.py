@@ -1,0 +1,117 @@
+"""The environment a worker starts in."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hades_protocol.messages import GpuInfo, GpuProcess
+from hades_protocol.run_spec import build_spec
+from hadesd.supervisor.scheduling.nvml import Gpu
+from hadesd.supervisor.worker_process import resident_bytes, taken, worker_environment
+
+CACHE = Path("/cache")
+GPU = Gpu(index=1, uuid="GPU-abc", name="H200", memory_total=1, memory_used=0)
+
+
+def environment(base: dict[str, str] | None = None, gpu: Gpu | None = None, cores: int = 6, devices: int = 0):
+    spec = build_spec({"env": "ant", "resources": {"devices": devices}})
+    return worker_environment(spec, () if gpu is None else (gpu,), cores, CACHE, base or {})
+
+
+def test_on_the_cpu_every_core_is_a_device() -> None:
+    env = environment()
+    assert env["JAX_PLATFORMS"] == "cpu"
+    assert env["XLA_FLAGS"] == "--xla_force_host_platform_device_count=6"
+    assert env["PJRT_NPROC"] == "6"
+    assert env["JAX_COMPILATION_CACHE_DIR"] == "/cache/jax"
+    assert "CUDA_VISIBLE_DEVICES" not in env
+
+
+def test_the_number_of_devices_may_be_set() -> None:
+    assert environment(devices=3)["XLA_FLAGS"] == "--xla_force_host_platform_device_count=3"
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, "4"), (2, "4"), (4, "4"), (64, "64")])
+def test_xla_never_gets_fewer_than_four_threads(cores: int, threads: str) -> None:
+    assert environment(cores=cores)["PJRT_NPROC"] == threads
+
+
+def test_on_a_gpu_the_run_sees_its_gpu_alone_and_resumes_bit_exactly() -> None:
+    env = environment(gpu=GPU)
+    assert env["XLA_CLIENT_MEM_FRACTION"] == "0.9"
+    assert env["CUDA_VISIBLE_DEVICES"] == "GPU-abc"
+    assert env["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    assert env["XLA_FLAGS"] == "--xla_gpu_deterministic_ops=true"
+    assert "JAX_PLATFORMS" not in env
+
+
+def test_what_the_user_set_stays() -> None:
+    base = {
+        "HOME": "/home/me",
+        "JAX_PLATFORMS": "tpu",
+        "JAX_COMPILATION_CACHE_DIR": "/mine",
+        "PJRT_NPROC": "5",
+        "XLA_FLAGS": "--xla_dump_to=/tmp/x --xla_force_host_platform_device_count=1",
+    }
+    env = environment(base)
+    assert env.items() >= base.items()
+    assert base.keys() <= env.keys()
+
+
+def test_flags_are_added_to_the_users_own() -> None:
+    env = environment({"XLA_FLAGS": "--xla_dump_to=/tmp/x"}, gpu=GPU)
+    assert env["XLA_FLAGS"] == "--xla_dump_to=/tmp/x --xla_gpu_deterministic_ops=true"
+
+
+@pytest.mark.parametrize("name", ["XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"])
+def test_the_users_own_memory_fraction_wins_under_either_name(name: str) -> None:
+    """jaxlib refuses to start where both names are set."""
+    env = environment({name: "0.3"}, gpu=GPU)
+    assert {key: value for key, value in env.items() if key.endswith("MEM_FRACTION")} == {name: "0.3"}
+
+
+def test_a_run_on_several_gpus_with_a_share_of_their_memory() -> None:
+    spec = build_spec({"env": "ant", "resources": {"gpus": "2", "memory_fraction": 0.455}})
+    other = Gpu(index=3, uuid="GPU-def", name="H200", memory_total=1, memory_used=0)
+    env = worker_environment(spec, (GPU, other), 6, CACHE, {"CUDA_VISIBLE_DEVICES": "0,1,2,3"})
+    assert env["CUDA_VISIBLE_DEVICES"] == "GPU-abc,GPU-def"
+    assert env["XLA_CLIENT_MEM_FRACTION"] == "0.455"
+
+
+def test_the_daemons_own_environment_is_not_changed() -> None:
+    base = {"A": "1"}
+    environment(base)
+    assert base == {"A": "1"}
+
+
+def a_gpu(index: int, *processes: GpuProcess) -> GpuInfo:
+    return GpuInfo(
+        index=index, uuid=f"GPU-{index}", name="H100", memory_total=2**36, memory_used=2**33, processes=processes
+    )
+
+
+def test_a_process_has_a_resident_set() -> None:
+    resident = resident_bytes(os.getpid())
+    assert resident is not None
+    assert 2**20 < resident < 2**36
+
+
+def test_one_that_is_gone_has_none() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert resident_bytes(process.pid) is None, "ended, not reaped"
+    process.wait()
+    assert resident_bytes(process.pid) is None
+
+
+def test_memory_of_gpus_counts_where_the_driver_says_it() -> None:
+    mine = GpuProcess(pid=1, user="ada", memory=2**30, run="ant-1")
+    gpus = (a_gpu(0, mine), a_gpu(1, mine, GpuProcess(pid=2, user="bob", memory=2**32, other=True)))
+    assert taken("ant-1", os.getpid(), gpus) == (2**31, "of GPU memory")
+    found = taken("ant-2", os.getpid(), gpus)
+    assert found is not None
+    assert found[1] == "of main memory"
+    assert taken("ant-1", None, gpus) is None
