@@ -12,7 +12,7 @@ from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.paths import Paths
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.key_store import ADVICE, AllowedClient, KeyStore, check_name
+from hadesd.daemon.key_store import ADVICE, AllowedClient, KeyStore, check_name
 
 SCHEMA = 1
 WILDCARDS = ("0.0.0.0", "*", "[::]")

@@ -62,8 +62,8 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 def run(args: argparse.Namespace, start_worker: "StartWorker | None" = None) -> int:
     """Compute the run to its end or to a signal. start_worker: another program for the worker, in tests."""
     require_daemon_extra("run")
-    from hadesd.supervisor.one_shot import OneShot, socket_directory
-    from hadesd.supervisor.serve import serve
+    from hadesd.daemon.serve import serve
+    from hadesd.daemon.single_run import OneShot, socket_directory
     from hadesd.supervisor.worker_process import Worker
 
     paths = Paths.for_one_run(args.directory.absolute())
@@ -110,7 +110,7 @@ def _check_directory(paths: Paths) -> None:
 
 def _spec(args: argparse.Namespace, paths: Paths) -> "RunSpec | None":
     """What was asked for; None where nothing was and a run is there."""
-    from hadesd.supervisor.one_shot import check_same, find_run
+    from hadesd.daemon.single_run import check_same, find_run
     from hadesd.supervisor.scheduling.nvml import usable_gpus
     from hadesd.supervisor.scheduling.scheduler import check_gpus
 

@@ -43,7 +43,7 @@ def add_patience(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM, Ctrl-C or `hadesd stop`."""
     from hadesd.config import load_settings
-    from hadesd.supervisor.serve import serve
+    from hadesd.daemon.serve import serve
 
     require_daemon_extra("serve")
     paths = Paths()

@@ -130,7 +130,7 @@ def test_the_pickle_would_have_been_noticed() -> None:
 def test_of_all_that_the_daemon_loads_only_pyzmq_knows_pickle() -> None:
     """Its send_pyobj and recv_pyobj; that nobody of us calls them is seen above."""
     program = (
-        "import sys, types, hadesd.supervisor.serve, hadesd.cli.main\n"
+        "import sys, types, hadesd.daemon.serve, hadesd.cli.main\n"
         "loads = lambda m: any(isinstance(v, types.ModuleType) and v.__name__ in ('pickle', '_pickle', 'dill')"
         " for v in list(vars(m).values()))\n"
         "print(*sorted(n for n, m in list(sys.modules.items()) if isinstance(m, types.ModuleType) and loads(m)"

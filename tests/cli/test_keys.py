@@ -10,7 +10,7 @@ import pytest
 from hades_protocol import keys
 from hades_protocol.paths import Paths
 from hadesd.cli.main import main
-from hadesd.key_store import KeyStore
+from hadesd.daemon.key_store import KeyStore
 from tests.helpers.daemon import Home
 from tests.helpers.keys import free_address
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from hades_protocol.errors import HadesError
 from hades_protocol.paths import Paths
 from hadesd.config import load_settings
-from hadesd.supervisor import doors
-from hadesd.supervisor.serve import serve
+from hadesd.daemon import sockets
+from hadesd.daemon.serve import serve
 from hadesd.supervisor.worker_process import Worker
 
 FAKE_WORKER = Path(__file__).with_name("fake_worker.py")
@@ -22,7 +22,7 @@ def main() -> int:
     """Serve as `hadesd serve` does."""
     start = functools.partial(Worker, command=(sys.executable, str(FAKE_WORKER)))
     settings = json.loads(sys.argv[1])
-    doors.SEND_QUEUE = settings.pop("send_queue", doors.SEND_QUEUE)
+    sockets.SEND_QUEUE = settings.pop("send_queue", sockets.SEND_QUEUE)
     try:
         paths = Paths()
         return serve(paths, load_settings(paths.config_file, settings), start_worker=start)

@@ -5,8 +5,8 @@ import sys
 
 from hades_protocol.paths import Paths
 from hadesd.config import Settings
+from hadesd.daemon.serve import serve
 from hadesd.supervisor import monitor
-from hadesd.supervisor.serve import serve
 from hadesd.supervisor.worker_process import Worker
 from tests.helpers.fake_daemon import FAKE_WORKER
 

@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 from hades_protocol.keys import ClientKeys, new_pair, write_private
-from hadesd.key_store import KeyStore
+from hadesd.daemon.key_store import KeyStore
 from tests.helpers.daemon import Home
 
 

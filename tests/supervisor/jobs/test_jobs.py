@@ -15,9 +15,9 @@ from hades_protocol.errors import NotFoundError, WrongStateError
 from hades_protocol.messages import Job
 from hades_protocol.run_state import RunState
 from hadesd.worker.report import dataset_meta, write_dataset
+from tests.daemon.test_daemon import gone
 from tests.helpers.daemon import Home, until
 from tests.helpers.specs import tiny
-from tests.supervisor.test_daemon import gone
 from tests.supervisor.test_run import stream, subscribed
 
 PAIRS = {"states": np.zeros((2, 4), np.float32), "actions": np.eye(2, dtype=np.float32)}

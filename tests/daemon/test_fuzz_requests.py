@@ -20,8 +20,8 @@ from hades_protocol.names import check_group
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import spec_to_dict
 from hadesd.config import Settings
+from hadesd.daemon.requests import MAX_TEXT, Control
 from hadesd.storage import records
-from hadesd.supervisor.control import MAX_TEXT, Control
 from hadesd.supervisor.jobs.process import Finished, JobHandle
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import WorkerHandle

@@ -13,7 +13,7 @@ import pytest
 
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
-from hadesd.supervisor.notify import service_manager, status_line
+from hadesd.daemon.systemd import service_manager, status_line
 from tests.helpers.daemon import Home, until
 from tests.helpers.fake_worker import BEHAVIOURS
 from tests.helpers.protocol_server import a_run

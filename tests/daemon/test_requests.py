@@ -9,8 +9,8 @@ import pytest
 import zmq
 
 from hades_protocol import codec, commands, replies
-from hadesd.supervisor.control import MAX_REQUEST
-from hadesd.supervisor.loop import BURST
+from hadesd.daemon.loop import BURST
+from hadesd.daemon.requests import MAX_REQUEST
 from tests.helpers.daemon import Home, a_home
 
 

@@ -15,9 +15,9 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RESIZABLE, RunSpec
 from hades_protocol.run_state import ENDED, RunState
+from hadesd.daemon.plugin import Companion, Stop
 from hadesd.spec import changes
 from hadesd.storage import records
-from hadesd.supervisor.companion import Companion, Stop
 from hadesd.supervisor.lifecycle import events as w
 from hadesd.supervisor.supervisor import Supervisor
 

@@ -14,7 +14,7 @@ import structlog
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import ENDED, RunState
-from hadesd.supervisor.companion import Companion, Stop
+from hadesd.daemon.plugin import Companion, Stop
 
 if TYPE_CHECKING:
     from hadesd.supervisor.supervisor import Supervisor

@@ -24,9 +24,9 @@ from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.replies import SnapshotResult
 from hades_protocol.sync_client import MAX_REQUEST, ControlClient
+from hadesd.daemon import sockets
 from hadesd.logs import rate_limit
 from hadesd.logs.rate_limit import Sparingly
-from hadesd.supervisor import doors
 from tests.helpers.daemon import Home, until
 from tests.helpers.keys import Keyring
 
@@ -257,7 +257,7 @@ def test_a_request_far_too_large_is_not_even_received(home: Home) -> None:
         assert answer is not None
         assert answer.error is not None
         assert "exceeds the limit" in answer.error.message
-        for size in (doors.MAX_FRAME + 1, codec.MAX_MESSAGE):
+        for size in (sockets.MAX_FRAME + 1, codec.MAX_MESSAGE):
             assert reply_to(socket, bytes(size), 1000) is None
     assert home.ask(commands.Hello).refused == 1
     assert resident(daemon.pid) - before < codec.MAX_MESSAGE / 2
@@ -283,7 +283,7 @@ def test_a_client_that_never_reads_fills_no_memory(home: Home) -> None:
             socket.send(request)
         until(lambda: home.ask(commands.Hello), "it answers others")
         grown = resident(daemon.pid) - before
-    assert grown < 2 * doors.REPLY_QUEUE * len(request), grown
+    assert grown < 2 * sockets.REPLY_QUEUE * len(request), grown
 
 
 def test_a_topic_is_no_place_to_put_megabytes(home: Home) -> None:
@@ -291,7 +291,7 @@ def test_a_topic_is_no_place_to_put_megabytes(home: Home) -> None:
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.linger = 0
         socket.connect(home.paths.events_endpoint)
-        socket.subscribe(b"x" * (doors.MAX_SUBSCRIPTION + 1))
+        socket.subscribe(b"x" * (sockets.MAX_SUBSCRIPTION + 1))
         socket.subscribe(b"events")
         assert not socket.poll(2500)  # its connection is closed, and again whenever it comes back with that topic
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:

@@ -20,17 +20,17 @@ from hades_protocol.commands import Request
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hadesd.config import Settings
+from hadesd.daemon.integrations import Telling
+from hadesd.daemon.plugin import Companion
+from hadesd.daemon.requests import Control
+from hadesd.daemon.sockets import Doors
 from hadesd.logs import rotation
-from hadesd.supervisor.companion import Companion
-from hadesd.supervisor.control import Control
-from hadesd.supervisor.doors import Doors
 from hadesd.supervisor.jobs.process import JobProcess
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import StartWorker
 from hadesd.supervisor.scheduling import nvml
 from hadesd.supervisor.scheduling.gpu_pool import Fleet
 from hadesd.supervisor.supervisor import Supervisor
-from hadesd.telling.daemon_side import Telling
 
 CPU_SLOTS = 2
 SLOTS_PER_GPU = 2

@@ -8,12 +8,12 @@ from hades_protocol.errors import HadesError, WrongStateError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import listens
 from hadesd.config import Settings
+from hadesd.daemon.loop import AFTER_KILL, run_daemon
+from hadesd.daemon.plugin import Companion
+from hadesd.daemon.systemd import service_manager
 from hadesd.logs import streams
 from hadesd.logs.streams import BoundedStream
 from hadesd.storage.locks import DaemonLock
-from hadesd.supervisor.companion import Companion
-from hadesd.supervisor.loop import AFTER_KILL, run_daemon
-from hadesd.supervisor.notify import service_manager
 from hadesd.supervisor.run import StartWorker
 from hadesd.supervisor.worker_process import Worker
 

@@ -17,7 +17,7 @@ from hades_protocol import events, keys
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import MAX_REQUEST
-from hadesd.key_store import KeyStore
+from hadesd.daemon.key_store import KeyStore
 from hadesd.logs.rate_limit import Sparingly
 
 SEND_QUEUE = 10_000
