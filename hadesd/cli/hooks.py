@@ -15,7 +15,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
-from hadesd.telling.hook_events import EVENTS, HookInput, commands_for, environment
+from hadesd.integrations.hooks.events import EVENTS, HookInput, commands_for, environment
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -64,7 +64,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _test(args: argparse.Namespace) -> int:
     from hadesd.config import load_settings
-    from hadesd.telling.hook_process import run_hook
+    from hadesd.integrations.hooks.process import run_hook
 
     paths = Paths()
     hooks = load_settings(paths.config_file, {}).hooks

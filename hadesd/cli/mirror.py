@@ -17,7 +17,7 @@ from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_verb
 
 if TYPE_CHECKING:
-    from hadesd.telling.mirror import OpenTarget
+    from hadesd.integrations.mirror.mirror import OpenTarget
 
 EXTRAS = {"tensorboardX": "tensorboard", "wandb": "wandb"}
 LOCK = ".hades-mirror.lock"
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 async def _mirror(args: argparse.Namespace, paths: Paths, open_target: "OpenTarget") -> int:
     from hades_protocol.async_client import Client
     from hades_protocol.keys import destination
-    from hadesd.telling.mirror import Mirror
+    from hadesd.integrations.mirror.mirror import Mirror
 
     where = destination(paths)
     client = Client(where.control, where.events, keys=where.keys)
@@ -86,7 +86,7 @@ def _place(args: argparse.Namespace, paths: Paths) -> "Iterator[OpenTarget]":
         _require("tensorboardX", "--tensorboard")
         top = Path(args.tensorboard).absolute()
         with _locked(top):
-            from hadesd.telling.tensorboard import EventFile
+            from hadesd.integrations.mirror.tensorboard import EventFile
 
             yield lambda summary, spec: EventFile(top, summary, spec)
         return
@@ -96,7 +96,7 @@ def _place(args: argparse.Namespace, paths: Paths) -> "Iterator[OpenTarget]":
     _require("wandb", "--wandb")
     notes = paths.state / "mirrors" / "wandb" / project
     with _locked(notes):
-        from hadesd.telling.wandb_mirror import WandbRun
+        from hadesd.integrations.mirror.wandb import WandbRun
 
         yield lambda summary, spec: WandbRun(project, notes, summary, spec)
 

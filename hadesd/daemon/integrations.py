@@ -12,11 +12,11 @@ import structlog
 from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
 from hadesd import config
+from hadesd.integrations.hooks.runner import Hooks
 from hadesd.supervisor.supervisor import Supervisor
-from hadesd.telling.hooks import Hooks
 
 if TYPE_CHECKING:
-    from hadesd.telling.prometheus_metrics import Reading
+    from hadesd.integrations.prometheus.metrics import Reading
 
 READ_SECONDS = 5.0
 """How long the endpoint waits for the event loop."""
@@ -51,7 +51,7 @@ class Telling:
         supervisor.listen(self._hooks.on_step)
         self._endpoint = None
         if (port := configured.prometheus.port) is not None:
-            from hadesd.telling.prometheus import Endpoint
+            from hadesd.integrations.prometheus.endpoint import Endpoint
 
             address = configured.prometheus.address
             try:
@@ -72,7 +72,7 @@ class Telling:
 
     def _read(self) -> "Reading":
         """From the endpoint's thread: the daemon as its own thread sees it."""
-        from hadesd.telling.prometheus_metrics import Reading, Silence
+        from hadesd.integrations.prometheus.metrics import Reading, Silence
 
         async def read() -> Reading:
             daemon = self._supervisor

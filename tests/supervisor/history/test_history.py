@@ -8,7 +8,9 @@ import pytest
 
 from hades_protocol.downsample import MIN_POINTS
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hadesd.supervisor.history.history import IDLE_SECONDS, History, curve_cache, history, metric_columns
+from hadesd.supervisor.history import curve_cache, metric_columns
+from hadesd.supervisor.history import history as histories
+from hadesd.supervisor.history.history import IDLE_SECONDS, History
 
 
 def metrics(generation: int, mean: float | None = 1.0) -> GenerationMetrics:
@@ -153,8 +155,8 @@ def test_evaluations_survive_in_memory_and_when_thinned(tmp_path: Path) -> None:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little memory and a cache that is written soon, so that a thousand generations are many."""
     monkeypatch.setattr(metric_columns, "LIMIT", 128)
-    monkeypatch.setattr(history, "CACHE_EVERY", 200)
-    monkeypatch.setattr(history, "FINE_ENOUGH", 16)
+    monkeypatch.setattr(histories, "CACHE_EVERY", 200)
+    monkeypatch.setattr(histories, "FINE_ENOUGH", 16)
 
 
 SPIKES = {137: 1e6, 444: -1e6, 901: 2e6}

@@ -14,10 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from hades_protocol import commands
 from hades_protocol.messages import DaemonInfo, GpuInfo
 from hades_protocol.run_state import RunState
-from hadesd.telling.metrics_tail import NewestEvaluations
-from hadesd.telling.prometheus_metrics import DaemonCollector, Reading
+from hadesd.integrations.prometheus.metrics import DaemonCollector, NewestEvaluations, Reading
 from tests.helpers.daemon import Home, until
-from tests.telling.summaries import metrics, summary, write_metrics
+from tests.integrations.summaries import metrics, summary, write_metrics
 
 S = RunState
 Samples = dict[str, list[tuple[dict[str, str], float]]]

@@ -21,7 +21,7 @@ from tensorboardX.proto import event_pb2, summary_pb2
 from tensorboardX.record_writer import masked_crc32c
 
 from hades_protocol.messages import GenerationMetrics, RunSummary
-from hadesd.telling.points import SECONDS, Point, scalars
+from hadesd.integrations.mirror.sink import SECONDS, Point, scalars
 
 PREFIX = "events.out.tfevents."
 SUFFIX = ".hades"

@@ -11,9 +11,9 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from hadesd.cli.main import main
-from hadesd.telling import mirror as following
+from hadesd.integrations.mirror import mirror as following
 from tests.helpers.daemon import BIN, Home, until
-from tests.telling.board import curve, newest
+from tests.integrations.board import curve, newest
 
 S = RunState
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from hadesd.integrations.hooks.events import HookInput
+from hadesd.integrations.hooks.process import HookResult
 from hadesd.logs import rotation
-from hadesd.telling.hook_events import HookInput
-from hadesd.telling.hook_process import HookResult
 
 MAX_BYTES = 1024 * 1024
 """Size at which the file is set aside."""

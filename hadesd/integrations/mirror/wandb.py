@@ -13,7 +13,7 @@ import wandb
 
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import GenerationMetrics, RunSummary
-from hadesd.telling.points import Point, scalars
+from hadesd.integrations.mirror.sink import Point, scalars
 
 
 class _Handed(msgspec.Struct, frozen=True):

@@ -11,10 +11,10 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
+from hadesd.integrations.hooks.events import event_of
 from hadesd.supervisor.lifecycle import events as w
 from hadesd.supervisor.lifecycle.state import CrashPolicy, Run
 from hadesd.supervisor.lifecycle.transitions import step
-from hadesd.telling.hook_events import event_of
 from tests.helpers.daemon import Home, until
 from tests.helpers.fake_worker import BEHAVIOURS
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.messages import GenerationTiming
-from hadesd.telling.points import Point
-from hadesd.telling.tensorboard import EventFile
-from tests.telling.board import curve, events
-from tests.telling.summaries import metrics, summary
+from hadesd.integrations.mirror.sink import Point
+from hadesd.integrations.mirror.tensorboard import EventFile
+from tests.integrations.board import curve, events
+from tests.integrations.summaries import metrics, summary
 
 SPEC: dict[str, Any] = {"env": "CartPole-v1", "dataset": {"pairs": 2}}
 

@@ -11,11 +11,11 @@ import msgspec
 import structlog
 
 from hadesd import config
+from hadesd.integrations.hooks import log as hook_log
+from hadesd.integrations.hooks.events import EVENTS, HookInput, commands_for, environment, event_of
+from hadesd.integrations.hooks.process import HookResult, run_hook
 from hadesd.supervisor.lifecycle.state import Run
 from hadesd.supervisor.run import Managed, summarise
-from hadesd.telling import hook_log
-from hadesd.telling.hook_events import EVENTS, HookInput, commands_for, environment, event_of
-from hadesd.telling.hook_process import HookResult, run_hook
 
 WAITING = 256
 """Hooks that may wait for their turn: about a megabyte. What comes on top is dropped, and said."""

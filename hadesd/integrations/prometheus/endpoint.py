@@ -11,7 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from hadesd.telling.prometheus_metrics import DaemonCollector, Reading, Silence
+from hadesd.integrations.prometheus.metrics import DaemonCollector, Reading, Silence
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

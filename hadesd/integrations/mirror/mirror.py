@@ -17,8 +17,8 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.replies import SnapshotResult
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import ENDED
+from hadesd.integrations.mirror.sink import Point, Target, Timings
 from hadesd.storage.records import find
-from hadesd.telling.points import Point, Target, Timings
 
 PAGE = 500
 """Generations asked for at once: some 100 kB, a few milliseconds of the daemon's time."""

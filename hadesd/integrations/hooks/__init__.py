@@ -1,0 +1,1 @@
+"""A person's own commands, run when something happens to a run."""

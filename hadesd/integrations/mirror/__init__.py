@@ -1,0 +1,1 @@
+"""Clients that copy every generation into another program's files. Processes of their own."""

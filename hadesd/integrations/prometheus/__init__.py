@@ -1,0 +1,1 @@
+"""Metrics of all runs over HTTP in Prometheus' text format."""
