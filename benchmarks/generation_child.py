@@ -106,8 +106,8 @@ class Side:
         began = time.perf_counter()
         import jax
 
-        from hadesd.worker import build
-        from hadesd.worker.platform import prepare
+        from hadesd.compute import build
+        from hadesd.compute.jax_setup import prepare
 
         prepare()
         self._spec = spec

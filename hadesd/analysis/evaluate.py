@@ -12,12 +12,12 @@ from hades_protocol.run_spec import RunSpec
 from hadesd.analysis import fitting
 from hadesd.analysis.datasets import DatasetFile
 from hadesd.analysis.padding import Cut
+from hadesd.compute import build
 from hadesd.distill import cloning, policies, rollout
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.normalise import Statistics
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
-from hadesd.worker import build
 
 CHUNK_CPU = 4
 CHUNK_GPU = 64

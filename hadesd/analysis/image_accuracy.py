@@ -14,12 +14,12 @@ import numpy as np
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import DatasetFile
 from hadesd.analysis.fitting import fit
+from hadesd.compute import build, image_files
 from hadesd.distill import cloning, images, policies
 from hadesd.distill.dataset import one_hot_labels
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
 from hadesd.spec import validation
-from hadesd.worker import build, image_files
 
 INIT_STREAM, DRAW_STREAM = 0, 1
 

@@ -28,7 +28,7 @@ from hadesd.analysis import fitting
 from hadesd.analysis.datasets import DatasetFile
 from hadesd.analysis.evaluate import Arena, Evaluated, evaluate, train_and_judge
 from hadesd.analysis.padding import PaddedEnvironment
-from hadesd.worker import build
+from hadesd.compute import build
 
 SCHEMA = 1
 

@@ -11,11 +11,11 @@ import numpy as np
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis import fitting
 from hadesd.analysis.datasets import DatasetFile
+from hadesd.compute import build
 from hadesd.distill import cloning, normalise, policies
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.normalise import Statistics
 from hadesd.spec.environments import find as find_environment
-from hadesd.worker import build
 
 INIT_STREAM, ROLLOUT_STREAM = 0, 1
 

@@ -19,10 +19,10 @@ from hades_protocol.settings import merge
 from hadesd.analysis import fitting
 from hadesd.analysis.datasets import DatasetFile
 from hadesd.analysis.evaluate import EVALUATION_STREAM, INIT_STREAM
+from hadesd.compute import build
 from hadesd.distill import cloning, policies, rollout
 from hadesd.distill.policies import Params, Switched
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
-from hadesd.worker import build
 
 ACTIVATIONS = ("tanh", "relu")
 OPTIMIZERS = ("adam", "sgd")

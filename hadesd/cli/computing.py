@@ -25,7 +25,7 @@ def prepare_computing(spec: RunSpec, module: str) -> None:
     os.environ.update(worker_environment(spec, () if gpu is None else (gpu,), cores, paths.cache, os.environ))
 
     def work() -> None:
-        from hadesd.worker.platform import prepare
+        from hadesd.compute.jax_setup import prepare
 
         prepare()
         import_module(module)

@@ -111,8 +111,8 @@ def _meta(file: Path, spec: "RunSpec", said: dict[str, Any]) -> dict[str, Any]:
     """What the new file says of itself, in the terms of our exports."""
     from hadesd.cli.computing import prepare_computing
 
-    prepare_computing(spec, "hadesd.worker.report")
-    from hadesd.worker.report import dataset_meta
+    prepare_computing(spec, "hadesd.compute.results")
+    from hadesd.compute.results import dataset_meta
 
     meta: dict[str, Any] = json.loads(dataset_meta(spec, 0))
     meta |= {"method": "imported"} | {key: said[key] for key in KEPT if key in said}

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         if lock is None:
             return _end(channel, "checkpointed", 0, ExitCode.CHECKPOINTED)
         spec = build_spec(dict(metric_lines.read_spec_values(directory)))
-        from hadesd.worker.platform import prepare
+        from hadesd.compute.jax_setup import prepare
 
         prepare()
         from hadesd.worker.runner import Runner

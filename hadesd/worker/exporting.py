@@ -7,10 +7,11 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import RunSpec
+from hadesd.compute import build, results
+from hadesd.compute.migration import settings_then
 from hadesd.distill.generation import init_state
 from hadesd.storage.checkpoints import CHECKPOINTS, generations, read_manifest
-from hadesd.worker import build, checkpoints, report
-from hadesd.worker.carrying import settings_then
+from hadesd.worker import checkpoints
 
 
 def export_generation(directory: Path, spec: RunSpec, generation: int, output: Path) -> None:
@@ -32,4 +33,4 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
         raise UsageError(f"run {directory.name} is direct neuroevolution (es): it evolves a policy and has no dataset")
     like = jax.eval_shape(lambda: init_state(problem, mean))
     state, _ = checkpoints.load(steps / str(generation), like)
-    report.write_dataset(output, report.mean_pairs(problem, state), report.dataset_meta(then, generation))
+    results.write_dataset(output, results.mean_pairs(problem, state), results.dataset_meta(then, generation))

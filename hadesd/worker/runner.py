@@ -18,17 +18,17 @@ from jax.sharding import NamedSharding, PartitionSpec
 from hades_protocol.errors import UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_spec import RunSpec, spec_to_dict
+from hadesd.compute import build, migration, results
+from hadesd.compute.execution import Execution, version_differences
 from hadesd.distill.generation import MeanEvaluation, compile_step, init_state
 from hadesd.distill.problem import EvolutionState
 from hadesd.distill.sharding import make_mesh
 from hadesd.logs import rotation
 from hadesd.storage import metric_lines
 from hadesd.storage.checkpoints import CHECKPOINTS
-from hadesd.worker import build, carrying, report
-from hadesd.worker.best import Best
+from hadesd.worker.best_dataset import Best
 from hadesd.worker.channel import Channel
 from hadesd.worker.checkpoints import CheckpointStore
-from hadesd.worker.execution import Execution, version_differences
 from hadesd.worker_protocol import Committed, Note, Resumed
 
 log = structlog.get_logger()
@@ -80,7 +80,7 @@ class Runner:
                 self._prepare_evaluation(state)
                 if pending is not None:
                     pending.result()
-                line = report.metrics_of(
+                line = results.metrics_of(
                     self.spec, self.problem, generation, metrics, self._evaluated(generation, state)
                 )
                 pending = committer.submit(self._commit, generation, host, line)
@@ -151,11 +151,11 @@ class Runner:
         return [f"not bit-exact from generation {generation} on: {text}"] if differences else []
 
     def _shape(self, manifest: dict[str, Any]) -> EvolutionState:
-        return carrying.shape_of(self.spec, carrying.settings_then(manifest, self.spec), self.problem, self.mean)
+        return migration.shape_of(self.spec, migration.settings_then(manifest, self.spec), self.problem, self.mean)
 
     def _chunk(self, manifest: dict[str, Any], written: Execution) -> int:
         """The chunk to go on with: that of the checkpoint, or where it was made for something else, what fits now."""
-        then, own = carrying.settings_then(manifest, self.spec), self.execution
+        then, own = migration.settings_then(manifest, self.spec), self.execution
         sizes = [(s.evolution.population, s.resources.chunk) for s in (then, self.spec)]
         if sizes[0] == sizes[1] and (written.devices, written.platform) == (own.devices, own.platform):
             return written.chunk
@@ -164,10 +164,10 @@ class Runner:
 
     def _carry(self, manifest: dict[str, Any], generation: int, state: EvolutionState) -> tuple[EvolutionState, bool]:
         """The state for today's settings, and whether it was resized for them."""
-        then = carrying.settings_then(manifest, self.spec)
+        then = migration.settings_then(manifest, self.spec)
         if then != self.spec:
             self.channel.phase("resizing", generation)
-        state, text = carrying.carry(self.spec, then, self.problem, self.mesh, self.execution.chunk, state)
+        state, text = migration.carry(self.spec, then, self.problem, self.mesh, self.execution.chunk, state)
         if text:
             metric_lines.record_seam(self.directory, generation, "resize", text, bit_exact=True)
             log.info("resized", generation=generation, detail=text)
@@ -199,7 +199,7 @@ class Runner:
             "env": self.spec.env,
             "method": self.spec.method,
             "fitness_mean": line.fitness_mean,
-            "versions": report.versions(),
+            "versions": results.versions(),
         }
         arrays, dataset = self._dataset(generation, state)
         self.store.save(state, generation, description, dataset)
@@ -214,19 +214,19 @@ class Runner:
         shown = None
         last = generation == self.spec.evolution.generations
         if arrays and (last or now - self._sent_dataset_at >= DATASET_SECONDS):
-            shown = report.snapshot_of(self.spec, generation, arrays)
+            shown = results.snapshot_of(self.spec, generation, arrays)
             self._sent_dataset_at = now
         self.channel.report(Committed(metrics=line, timing=timing, dataset=shown))
 
     def _dataset(self, generation: int, state: EvolutionState) -> tuple[dict[str, np.ndarray], bytes]:
         """The mean dataset's arrays, and the npz of them; both empty for method es."""
-        arrays = report.mean_pairs(self.problem, state)
-        return arrays, report.dataset_bytes(arrays, report.dataset_meta(self.spec, generation)) if arrays else b""
+        arrays = results.mean_pairs(self.problem, state)
+        return arrays, results.dataset_bytes(arrays, results.dataset_meta(self.spec, generation)) if arrays else b""
 
     def _write_dataset(self, dataset: bytes, best: bool) -> None:
         """Replace dataset.npz and, where it is the best so far, best.npz."""
         if not dataset:
             return
-        report.replace_dataset(self.directory / "dataset.npz", dataset)
+        results.replace_dataset(self.directory / "dataset.npz", dataset)
         if best:
             self._best.write(dataset)

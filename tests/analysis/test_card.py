@@ -15,8 +15,8 @@ from hades_protocol.messages import Lineage
 from hadesd.analysis import formats
 from hadesd.analysis.card import Origin, card_path, card_text
 from hadesd.analysis.datasets import DatasetFile, load
+from hadesd.compute.results import dataset_meta
 from hadesd.distill import policies
-from hadesd.worker.report import dataset_meta
 from tests.helpers.specs import tiny
 
 FAST = {"cloning": {"epochs": 150, "learning_rate": 0.02}}

@@ -10,9 +10,9 @@ from hades_protocol.run_spec import build_spec
 from hadesd.analysis import image_accuracy
 from hadesd.analysis.datasets import DatasetFile, load
 from hadesd.cli.main import main
+from hadesd.compute import image_files, results
 from hadesd.distill import images
 from hadesd.distill.dataset import one_hot_labels
-from hadesd.worker import image_files, report
 
 SETTINGS = {
     "env": "digits",
@@ -28,7 +28,7 @@ def class_mean_file(tmp_path_factory):
     train, _ = image_files.load("digits", "")
     arrays = {"states": np.asarray(images.class_means(train, 10)), "actions": one_hot_labels(10, 10)}
     path = tmp_path_factory.mktemp("digits") / "means.npz"
-    report.write_dataset(path, arrays, report.dataset_meta(build_spec(SETTINGS), 1))
+    results.write_dataset(path, arrays, results.dataset_meta(build_spec(SETTINGS), 1))
     return path
 
 

@@ -12,9 +12,9 @@ from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming, Lineage, Reference
 from hadesd.analysis import material as materials
 from hadesd.analysis import report
+from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.storage import records
 from hadesd.storage.metric_lines import append, record_seam
-from hadesd.worker.report import dataset_meta, write_dataset
 from tests.helpers.specs import tiny
 
 

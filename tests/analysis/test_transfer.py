@@ -14,9 +14,9 @@ from hadesd.analysis import datasets, transfer, transfer_plot, trials
 from hadesd.analysis.evaluate import evaluate
 from hadesd.analysis.transfer import Transferred, Trial
 from hadesd.analysis.trials import Setting, Trials
+from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.distill import cloning, policies
 from hadesd.distill.policies import MLP
-from hadesd.worker.report import dataset_meta, write_dataset
 from tests.helpers.specs import tiny
 
 SPEC = tiny(evaluation={"environments": 2, "steps": 60, "action": "greedy"}, cloning={"epochs": 20})

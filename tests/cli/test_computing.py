@@ -12,7 +12,7 @@ import pytest
 
 from hades_protocol.errors import ExitCode, NotFoundError
 from hadesd.cli.computing import interruptible
-from hadesd.worker.report import dataset_meta, write_dataset
+from hadesd.compute.results import dataset_meta, write_dataset
 from tests.helpers.specs import tiny
 
 PREAMBLE = """

@@ -12,7 +12,7 @@ from hades_tui.pairs_file import json_text
 from hadesd.analysis.datasets import DatasetFile
 from hadesd.cli.file_settings import settings_for
 from hadesd.cli.main import main
-from hadesd.worker.report import dataset_meta
+from hadesd.compute.results import dataset_meta
 from tests.helpers.protocol_server import a_dataset, a_run
 from tests.helpers.specs import tiny
 

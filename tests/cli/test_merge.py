@@ -9,7 +9,7 @@ import pytest
 from hades_protocol.errors import ExitCode
 from hadesd.analysis import datasets
 from hadesd.cli.main import main
-from hadesd.worker.report import dataset_meta, write_dataset
+from hadesd.compute.results import dataset_meta, write_dataset
 from tests.helpers.specs import tiny
 
 FAST = ["--inits", "2", "--episodes", "2"]

@@ -14,8 +14,8 @@ import pytest
 from hades_protocol.errors import ExitCode
 from hades_protocol.paths import Paths
 from hadesd.cli.main import main
+from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.storage import records
-from hadesd.worker.report import dataset_meta, write_dataset
 from tests.helpers.specs import tiny
 
 LEAN = {

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from hades_protocol.run_spec import build_spec
+from hadesd.compute import build
 from hadesd.distill.generation import init_state
 from hadesd.distill.resizing import CannotResize, resize_pairs, resize_population, sources_to_grow
 from hadesd.spec.strategies import STRATEGIES
-from hadesd.worker import build
 from tests.distill.toys import Counter, problem
 
 POPULATION, PAIRS = 16, 4  # as many members as dimensions: what follows a dimension must not be told by length

@@ -2,6 +2,7 @@ import jax
 import numpy as np
 import pytest
 
+from hadesd.compute.build import build
 from hadesd.distill.generation import (
     MeanEvaluation,
     ask_and_judge,
@@ -11,7 +12,6 @@ from hadesd.distill.generation import (
 )
 from hadesd.distill.problem import generation_key
 from hadesd.distill.sharding import make_mesh
-from hadesd.worker.build import build
 from tests.helpers.specs import tiny
 
 

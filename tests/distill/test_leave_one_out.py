@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hadesd.compute.build import build
 from hadesd.distill import policies
 from hadesd.distill.generation import init_state
 from hadesd.distill.judging import draw_shared, evaluate_candidate
@@ -12,7 +13,6 @@ from hadesd.distill.policies import MLP
 from hadesd.distill.problem import LEAVE_ONE_OUT_STREAM, generation_key
 from hadesd.distill.resizing import CannotResize, leave_one_out
 from hadesd.distill.sharding import make_mesh
-from hadesd.worker.build import build
 from tests.distill.toys import Echo, problem
 from tests.helpers.specs import tiny
 

@@ -8,9 +8,9 @@ import pytest
 from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
 
 from hades_protocol.run_spec import build_spec
+from hadesd.compute import build
 from hadesd.distill import strategies
 from hadesd.spec.strategies import STRATEGIES
-from hadesd.worker import build
 
 DIM, POPULATION = 6, 64
 TARGET = jnp.linspace(-1.0, 1.0, DIM)

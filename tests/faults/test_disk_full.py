@@ -11,10 +11,11 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
+from hadesd.compute import build
 from hadesd.distill.generation import init_state
 from hadesd.logs import streams
 from hadesd.storage import disk, metric_lines
-from hadesd.worker import build, checkpoints
+from hadesd.worker import checkpoints
 from tests.faults.conftest import SPEC, put, results, submit
 from tests.helpers.daemon import Home, until
 from tests.helpers.small_disk import SmallDisk

@@ -36,8 +36,8 @@ from hadesd.analysis.reference.library import ppo, with_replication
 from hadesd.analysis.reference.measuring import MakePolicy, Meter, standard_error
 from hadesd.analysis.reference.networks import network_factory
 from hadesd.analysis.reference.settings import PPO, plan
+from hadesd.compute import build
 from hadesd.spec.environments import find as find_environment
-from hadesd.worker import build
 
 CURVE_ENVIRONMENTS = 16
 MEASURE_STREAM = 7

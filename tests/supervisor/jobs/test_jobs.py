@@ -14,7 +14,7 @@ from hades_protocol import commands, events
 from hades_protocol.errors import NotFoundError, WrongStateError
 from hades_protocol.messages import Job
 from hades_protocol.run_state import RunState
-from hadesd.worker.report import dataset_meta, write_dataset
+from hadesd.compute.results import dataset_meta, write_dataset
 from tests.daemon.test_daemon import gone
 from tests.helpers.daemon import Home, until
 from tests.helpers.specs import tiny

@@ -4,7 +4,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hadesd.worker.report import versions
+from hadesd.compute.results import versions
 
 FIRST_FORMS = {"physics": "vmap", "cloning": "xla"}
 """What checkpoints that do not say it were computed with: there was nothing else."""

@@ -6,10 +6,10 @@ import pytest
 
 from hades_protocol.run_spec import build_spec, spec_to_dict
 from hades_protocol.settings import merge
+from hadesd.compute import build
+from hadesd.compute.migration import carry
 from hadesd.distill.generation import init_state
 from hadesd.distill.sharding import make_mesh
-from hadesd.worker import build
-from hadesd.worker.carrying import carry
 from tests.helpers.specs import tiny
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hades_protocol.errors import NotFoundError, UsageError
-from hadesd.worker import image_files
+from hadesd.compute import image_files
 
 
 def write_idx(path, array, packed=False):

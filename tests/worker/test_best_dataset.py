@@ -1,9 +1,9 @@
 import numpy as np
 
 from hades_protocol.messages import GenerationMetrics
+from hadesd.compute import results
 from hadesd.storage import metric_lines
-from hadesd.worker import report
-from hadesd.worker.best import Best
+from hadesd.worker.best_dataset import Best
 
 
 def line(generation, evaluated):
@@ -29,7 +29,7 @@ def recalled(directory, generation, values, written) -> Best:
         metric_lines.append(directory / "metrics.jsonl", line(at, value))
     if written is not None:
         pairs = {"states": np.zeros((2, 4)), "actions": np.eye(2)}
-        Best(directory).write(report.dataset_bytes(pairs, f'{{"generation": {written}}}'))
+        Best(directory).write(results.dataset_bytes(pairs, f'{{"generation": {written}}}'))
     best = Best(directory)
     best.recall(generation)
     return best
@@ -77,6 +77,6 @@ def test_a_fork_that_has_written_its_own_goes_on_from_that(tmp_path):
 
 
 def test_the_file_is_a_dataset(tmp_path):
-    Best(tmp_path).write(report.dataset_bytes({"states": np.zeros((2, 4)), "actions": np.eye(2)}, "{}"))
+    Best(tmp_path).write(results.dataset_bytes({"states": np.zeros((2, 4)), "actions": np.eye(2)}, "{}"))
     with np.load(tmp_path / "best.npz") as archive:
         assert set(archive.files) == {"states", "actions", "meta"}

@@ -11,6 +11,8 @@ from jax.flatten_util import ravel_pytree
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
+from hadesd.compute import image_files
+from hadesd.compute.execution import FIRST_FORMS
 from hadesd.distill import cloning, images, native_cloning, native_rollout, policies, strategies
 from hadesd.distill.dataset import Layout, label_counts
 from hadesd.distill.environments.base import Environment
@@ -25,8 +27,6 @@ from hadesd.native import machine_code
 from hadesd.spec import environments, validation
 from hadesd.spec.strategies import check as check_strategy
 from hadesd.spec.strategies import find as find_strategy
-from hadesd.worker import image_files
-from hadesd.worker.execution import FIRST_FORMS
 
 CPU_CHUNK = 32
 """Candidates at a time per CPU device: enough to fill vector units, small enough for the cache."""

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.run_spec import RunSpec, build_spec
+from hadesd.compute import build
 from hadesd.distill import resizing
 from hadesd.distill.generation import init_state
 from hadesd.distill.problem import EvolutionState, Problem
-from hadesd.worker import build
 
 SIZES = (
     ("population", lambda spec: spec.evolution.population),
