@@ -59,12 +59,12 @@ def run(args: argparse.Namespace) -> int:
         check_range(name, getattr(args, name), low, high)
     assignments = [parse_assignment(text) for text in args.set]
     require_daemon_extra("evaluate")
-    from hadesd.analysis.datasets import load
+    from hadesd.analysis.datasets.reader import load
 
     dataset = load(args.file)
     if "parts" in dataset.meta:
         if args.output is not None:
-            from hadesd.analysis.plots import check_path
+            from hadesd.analysis.pictures.style import check_path
 
             check_path(args.output)
         from hadesd.cli.evaluate_merged import evaluate_merged
@@ -76,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
     from hadesd.cli.computing import interruptible, prepare_computing
 
     images = environments.find(spec.env).family == "images"
-    prepare_computing(spec, "hadesd.analysis.image_accuracy" if images else "hadesd.analysis.evaluate")
+    prepare_computing(
+        spec, "hadesd.analysis.evaluation.image_accuracy" if images else "hadesd.analysis.evaluation.evaluate"
+    )
     sections = ("backend", "policy", "cloning", "evaluation")
     settings = {"settings": {key: spec_to_dict(spec)[key] for key in sections}}
     head = {"schema": SCHEMA, "file": str(args.file), "environment": spec.env, "pairs": len(dataset.states)}
@@ -84,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         from hadesd.cli.evaluate_images import evaluate_images
 
         return evaluate_images(dataset, spec, args.inits, args.seed, head | settings if args.json else None)
-    from hadesd.analysis.evaluate import evaluate
+    from hadesd.analysis.evaluation.evaluate import evaluate
 
     say(
         f"training {args.inits} policies on {len(dataset.states)} pairs of {spec.env} "

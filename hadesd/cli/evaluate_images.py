@@ -7,12 +7,12 @@ from hadesd.cli.computing import interruptible
 from hadesd.cli.output import print_json, say
 
 if TYPE_CHECKING:
-    from hadesd.analysis.datasets import DatasetFile
+    from hadesd.analysis.datasets.reader import DatasetFile
 
 
 def evaluate_images(dataset: "DatasetFile", spec: RunSpec, inits: int, seed: int, head: dict[str, Any] | None) -> int:
     """Train, classify, report; `head`: what the JSON begins with, None for a table."""
-    from hadesd.analysis.image_accuracy import evaluate
+    from hadesd.analysis.evaluation.image_accuracy import evaluate
 
     say(
         f"training {inits} classifiers on {len(dataset.states)} images of {spec.env}, as many on class means and on "

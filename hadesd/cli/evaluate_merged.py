@@ -10,21 +10,21 @@ from hadesd.cli.output import number, print_json, say
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
-    from hadesd.analysis.datasets import DatasetFile
-    from hadesd.analysis.multitask import Task
+    from hadesd.analysis.datasets.reader import DatasetFile
+    from hadesd.analysis.evaluation.multitask import Task
 
 
 def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignments: list[tuple[str, Any]]) -> int:
     """Train, roll out in every environment (or in --env alone), report."""
-    from hadesd.analysis.merging import parts_of, with_training
+    from hadesd.analysis.datasets.merging import parts_of, with_training
 
     if args.env is not None and args.output is not None:
         raise UsageError("-o draws the comparison of all environments: leave --env out")
     parts = parts_of(dataset)
     specs = [settings_for(part, None, assignments) for part in parts]
     training = settings_for(with_training(parts[0], dataset), None, assignments)
-    prepare_computing(training, "hadesd.analysis.multitask")
-    from hadesd.analysis.multitask import Task, document, judge_all
+    prepare_computing(training, "hadesd.analysis.evaluation.multitask")
+    from hadesd.analysis.evaluation.multitask import Task, document, judge_all
 
     tasks = [Task(part, spec) for part, spec in zip(parts, specs, strict=True)]
     say(
@@ -42,8 +42,8 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
         print("\n".join(_table(found)))
         say("normalised: 0 is the level of the wrong pairs, 1 that of its own alone; ± is the standard error")
     if args.output is not None:
-        from hadesd.analysis.multitask_plot import draw
-        from hadesd.analysis.plots import save
+        from hadesd.analysis.pictures.multitask import draw
+        from hadesd.analysis.pictures.style import save
 
         save(draw(found), args.output)
         say(f"drew {args.output}")
@@ -51,7 +51,7 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
 
 
 def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", training: "RunSpec") -> int:
-    from hadesd.analysis.multitask import judge_one
+    from hadesd.analysis.evaluation.multitask import judge_one
     from hadesd.spec import environments
 
     name, names = environments.find(args.env).name, [task.spec.env for task in tasks]

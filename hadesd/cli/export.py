@@ -16,8 +16,8 @@ from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
 from hadesd.storage.datasets import SUFFIXES
 
 if TYPE_CHECKING:
-    from hadesd.analysis.card import Origin
-    from hadesd.analysis.datasets import DatasetFile
+    from hadesd.analysis.datasets.card import Origin
+    from hadesd.analysis.datasets.reader import DatasetFile
 
 FORMATS = tuple(suffix.removeprefix(".") for suffix in SUFFIXES)
 
@@ -179,7 +179,7 @@ def write_as(source: Path, output: Path) -> list[Path]:
     Raises:
         UsageError: they cannot be written.
     """
-    from hadesd.analysis import formats
+    from hadesd.analysis.datasets import formats
 
     partial = output.with_name(f".{output.name}.partial")
     try:
@@ -202,7 +202,7 @@ def write_card(dataset: "DatasetFile", output: Path, origin: "Origin") -> Path:
     Raises:
         UsageError: it cannot be written.
     """
-    from hadesd.analysis.card import card_path, card_text
+    from hadesd.analysis.datasets.card import card_path, card_text
     from hadesd.storage.atomic import write_atomically
 
     path = card_path(output)
@@ -215,8 +215,8 @@ def write_card(dataset: "DatasetFile", output: Path, origin: "Origin") -> Path:
 
 def _origin(directory: Path, output: Path) -> "tuple[DatasetFile, Origin]":
     """The dataset as it was written, and what its run knows of it."""
-    from hadesd.analysis.card import Origin
-    from hadesd.analysis.datasets import load as load_dataset
+    from hadesd.analysis.datasets.card import Origin
+    from hadesd.analysis.datasets.reader import load as load_dataset
     from hadesd.analysis.sweep_table import read_metrics
     from hadesd.storage.records import load
 

@@ -11,7 +11,7 @@ from hadesd.cli.output import say
 from hadesd.storage.datasets import is_dataset_name
 
 if TYPE_CHECKING:
-    from hadesd.analysis.datasets import DatasetFile
+    from hadesd.analysis.datasets.reader import DatasetFile
 
 
 def find_dataset(text: str) -> tuple[Path, Path | None]:
@@ -42,7 +42,7 @@ def settings_for(
     Raises:
         UsageError: the environment is not known, or a setting is not accepted.
     """
-    from hadesd.analysis.datasets import settings_from_meta
+    from hadesd.analysis.datasets.reader import settings_from_meta
     from hadesd.spec import environments, validation
     from hadesd.spec.presets import resolve
 

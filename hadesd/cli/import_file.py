@@ -14,7 +14,7 @@ from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
-    from hadesd.analysis.importing import Imported
+    from hadesd.analysis.datasets.importing import Imported
 
 KEPT = ("method", "generation", "generations", "seed", "versions")
 """What a file says of its own making outlives the import."""
@@ -62,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.file.is_file():
         raise NotFoundError(f"there is no file {args.file}")
     check_output(args.output, None, args.force, args.card)
-    from hadesd.analysis import formats, importing
-    from hadesd.analysis.datasets import read_meta
+    from hadesd.analysis.datasets import formats, importing
+    from hadesd.analysis.datasets.reader import read_meta
     from hadesd.spec import environments
 
     content = formats.read(args.file)
@@ -85,7 +85,7 @@ def _settings(
     assignments: list[tuple[str, Any]],
 ) -> "RunSpec":
     """How to train on it: the published settings, under the file's, under those of the command line."""
-    from hadesd.analysis.datasets import DatasetFile, complete_file_hint
+    from hadesd.analysis.datasets.reader import DatasetFile, complete_file_hint
     from hadesd.cli.file_settings import settings_for
 
     for note in imported.notes:
@@ -122,9 +122,9 @@ def _meta(file: Path, spec: "RunSpec", said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(args: argparse.Namespace, imported: "Imported", meta: dict[str, Any]) -> int:
-    from hadesd.analysis import formats
-    from hadesd.analysis.card import Origin
-    from hadesd.analysis.datasets import load
+    from hadesd.analysis.datasets import formats
+    from hadesd.analysis.datasets.card import Origin
+    from hadesd.analysis.datasets.reader import load
     from hadesd.cli.export import write_card
 
     arrays = imported.arrays

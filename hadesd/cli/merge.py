@@ -35,8 +35,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.output}: merged datasets are npz files, e.g. -o {args.output.stem or 'both'}.npz")
     if args.output.exists() and not args.force:
         raise UsageError(f"{args.output} exists already: choose another name, or replace it with --force")
-    from hadesd.analysis import formats, merging
-    from hadesd.analysis.datasets import load
+    from hadesd.analysis.datasets import formats, merging
+    from hadesd.analysis.datasets.reader import load
 
     loaded = [load(find_dataset(text)[0]) for text in args.what]
     datasets = [part for one in loaded for part in (merging.parts_of(one) if merging.is_merged(one) else [one])]

@@ -12,7 +12,7 @@ from hadesd.spec import environments
 from hadesd.storage.datasets import is_dataset_name
 
 if TYPE_CHECKING:
-    from hadesd.analysis.datasets import DatasetFile
+    from hadesd.analysis.datasets.reader import DatasetFile
 
 MOST_COLUMNS = 24
 
@@ -33,7 +33,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 def run(args: argparse.Namespace) -> int:
     """Print the pairs."""
     require_daemon_extra("pairs")
-    from hadesd.analysis.datasets import load
+    from hadesd.analysis.datasets.reader import load
     from hadesd.cli.export import newest_dataset
     from hadesd.storage.records import find_directory
 

@@ -14,9 +14,9 @@ from hadesd.storage.datasets import is_dataset_name
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
-    from hadesd.analysis.material import Material
-    from hadesd.analysis.recording import Recording
-    from hadesd.analysis.report import Report
+    from hadesd.analysis.evaluation.recording import Recording
+    from hadesd.analysis.report.html import Report
+    from hadesd.analysis.report.run_data import Material
 
 FORMATS = {"png": (".png",), "svg": (".svg",), "both": (".png", ".svg")}
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     recording, why_none = (
         (None, "No policy was trained: --no-rollout.") if args.no_rollout else _record(material, args.seed)
     )
-    from hadesd.analysis.report import draw
+    from hadesd.analysis.report.html import draw
 
     drawn = draw(material, recording)
     written = _figures(drawn, args) if args.figures is not None else []
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _material(name: str) -> "Material":
-    from hadesd.analysis import material
+    from hadesd.analysis.report import run_data as material
     from hadesd.storage.records import find_directory
 
     if is_dataset_name(name):
@@ -113,7 +113,7 @@ def _prepare_directory(directory: Path) -> None:
 
 def _record(material: "Material", seed: int) -> "tuple[Recording | None, str]":
     """A rollout of a policy freshly trained on the dataset, or why there is none."""
-    from hadesd.analysis.report_words import is_images
+    from hadesd.analysis.report.text import is_images
 
     if material.dataset is None:
         return None, ""
@@ -124,8 +124,8 @@ def _record(material: "Material", seed: int) -> "tuple[Recording | None, str]":
     spec = _spec(material)
     from hadesd.cli.computing import interruptible, prepare_computing
 
-    prepare_computing(spec, "hadesd.analysis.recording")
-    from hadesd.analysis.recording import record
+    prepare_computing(spec, "hadesd.analysis.evaluation.recording")
+    from hadesd.analysis.evaluation.recording import record
 
     say(f"training a policy on {len(material.dataset.states)} pairs of {spec.env} and recording an episode …")
     dataset = material.dataset
@@ -141,7 +141,7 @@ def _spec(material: "Material") -> "RunSpec":
 
 
 def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:
-    from hadesd.analysis.plots import save
+    from hadesd.analysis.pictures.style import save
 
     pictures = {"curve": drawn.curve, "pairs": drawn.pairs.figure if drawn.pairs else None, "rollout": drawn.strip}
     planned = [
@@ -159,7 +159,7 @@ def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:
 
 
 def _page(output: Path, material: "Material", drawn: "Report", recording: "Recording | None", why_none: str) -> None:
-    from hadesd.analysis.report import page
+    from hadesd.analysis.report.html import page
     from hadesd.storage.atomic import write_atomically
 
     try:

@@ -27,15 +27,15 @@ def show(args: argparse.Namespace) -> int:
         from hadesd.cli.extras import require_daemon_extra
 
         require_daemon_extra("sweep -o")
-        from hadesd.analysis import plots
+        from hadesd.analysis.pictures import style
 
-        plots.check_path(args.output)
+        style.check_path(args.output)
     table = _read(args.show)
     _print(table, args)
     if args.output is not None:
-        from hadesd.analysis import plots, sweep_plot
+        from hadesd.analysis.pictures import style, sweep
 
-        plots.save(sweep_plot.draw(table), args.output)
+        style.save(sweep.draw(table), args.output)
         say(f"picture: {args.output}")
     return 0
 

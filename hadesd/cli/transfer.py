@@ -16,8 +16,8 @@ from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.spec import environments
 
 if TYPE_CHECKING:
-    from hadesd.analysis.datasets import DatasetFile
-    from hadesd.analysis.transfer import Transferred
+    from hadesd.analysis.datasets.reader import DatasetFile
+    from hadesd.analysis.evaluation.transfer import Transferred
 
 DRAWN_WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
 GRID_WIDTHS = (16, 64, 256, 1024)
@@ -88,8 +88,8 @@ def run(args: argparse.Namespace) -> int:
     check_range("draws", count, 1, 100_000)
     assignments = [parse_assignment(text) for text in args.set]
     require_daemon_extra("transfer")
-    from hadesd.analysis.datasets import load
-    from hadesd.analysis.plots import check_path
+    from hadesd.analysis.datasets.reader import load
+    from hadesd.analysis.pictures.style import check_path
 
     if args.output is not None:
         check_path(args.output)
@@ -99,8 +99,8 @@ def run(args: argparse.Namespace) -> int:
     specs = [settings_for(_transferable(dataset), None, assignments, hint) for dataset in datasets]
     from hadesd.cli.computing import interruptible, prepare_computing
 
-    prepare_computing(specs[0], "hadesd.analysis.transfer")
-    from hadesd.analysis import transfer
+    prepare_computing(specs[0], "hadesd.analysis.evaluation.transfer")
+    from hadesd.analysis.evaluation import transfer
 
     results = [
         transfer.Transferred(dataset, spec, None if directory is None else directory.name)
@@ -157,8 +157,8 @@ def _is_complete(file: Path) -> bool:
 
 def _compute(args: argparse.Namespace, one: "Transferred", widths: list[int], count: int) -> None:
     """Fill in one dataset's trials, with a line for each width."""
-    from hadesd.analysis import transfer
-    from hadesd.analysis.trials import Trials
+    from hadesd.analysis.evaluation import transfer
+    from hadesd.analysis.evaluation.trials import Trials
 
     name = one.run or one.dataset.path.name
     if one.dataset.meta.get("method") == "hades-f":
@@ -190,8 +190,8 @@ def _report(args: argparse.Namespace, document: dict[str, Any], directories: lis
     else:
         print("\n".join(_table(document)))
     if args.output is not None:
-        from hadesd.analysis.plots import save
-        from hadesd.analysis.transfer_plot import draw
+        from hadesd.analysis.pictures.style import save
+        from hadesd.analysis.pictures.transfer import draw
 
         save(draw(document), args.output)
         say(f"drew {args.output}")

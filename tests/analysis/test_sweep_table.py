@@ -12,7 +12,8 @@ import pytest
 from hades_protocol.messages import GenerationMetrics
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
-from hadesd.analysis import plots, sweep_plot, sweep_table
+from hadesd.analysis import sweep_table
+from hadesd.analysis.pictures import style, sweep
 from hadesd.cli.output import number
 from hadesd.storage import records
 from hadesd.storage.records import Outcome
@@ -122,7 +123,7 @@ def test_states_come_from_the_disk(tmp_path: Path) -> None:
 
 def test_the_curve_averages_the_seeds_that_are_there(directory: Path) -> None:
     table = sweep_table.tabulate("g", sweep_table.read_group(directory, "g"))
-    generations, averages = sweep_plot.curve(table.rows[0])
+    generations, averages = sweep.curve(table.rows[0])
     assert generations == [1, 2, 3]
     assert [value.mean for value in averages] == [1.0, 2.0, 4.0]
     assert averages[2].sem is None
@@ -131,21 +132,21 @@ def test_the_curve_averages_the_seeds_that_are_there(directory: Path) -> None:
 def test_one_numeric_setting_gives_the_second_picture(directory: Path, tmp_path: Path) -> None:
     (next(directory.glob("cartpole-*")) / "references.json").write_text('[{"name": "PPO", "value": 20}]')
     table = sweep_table.tabulate("g", sweep_table.read_group(directory, "g"))
-    figure = sweep_plot.draw(table)
+    figure = sweep.draw(table)
     left, right = figure.axes
     assert len([line for line in left.lines if line.get_label() in ("4", "16")]) == 2
     assert [text.get_text() for text in left.texts] == ["PPO"]
     assert right.get_xlabel() == "dataset.pairs"
     assert right.get_xscale() == "linear", "4 to 16 spans less than ten times"
-    plots.save(figure, tmp_path / "sweep.svg")
-    plots.save(figure, tmp_path / "sweep.png")
+    style.save(figure, tmp_path / "sweep.svg")
+    style.save(figure, tmp_path / "sweep.png")
     assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_values_that_span_much_stand_on_a_logarithmic_axis(tmp_path: Path) -> None:
     for pairs in (4, 64, 256):
         make(tmp_path, float(pairs), [1.0, 2.0], dataset={"pairs": pairs})
-    figure = sweep_plot.draw(sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g")))
+    figure = sweep.draw(sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g")))
     assert figure.axes[1].get_xscale() == "log"
     assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == ["4", "64", "256"]
 
@@ -153,5 +154,5 @@ def test_values_that_span_much_stand_on_a_logarithmic_axis(tmp_path: Path) -> No
 def test_without_a_number_there_is_one_picture(tmp_path: Path) -> None:
     make(tmp_path, 1.0, [1.0], method="hades-f")
     make(tmp_path, 2.0, [], done=False, method="es")
-    figure = sweep_plot.draw(sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g")))
+    figure = sweep.draw(sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g")))
     assert len(figure.axes) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from hades_protocol.errors import UsageError
 from hades_tui.pairs_file import json_text
-from hadesd.analysis.datasets import DatasetFile
+from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.cli.file_settings import settings_for
 from hadesd.cli.main import main
 from hadesd.compute.results import dataset_meta

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hades_protocol.errors import ExitCode, UsageError
-from hadesd.analysis import datasets, formats, importing
+from hadesd.analysis.datasets import formats, importing, reader
 from hadesd.cli.main import main
 from hadesd.spec import environments
 
@@ -38,7 +38,7 @@ def test_labels_become_one_hots_and_the_file_needs_no_options_any_more(tmp_path,
     code, printed, err = hadesd(capsys, *arguments)
     assert (code, printed.strip()) == (ExitCode.OK, str(out)), err
     assert "in the environment's own units" in err
-    found = datasets.load(out)
+    found = reader.load(out)
     assert found.actions.tolist() == [[1, 0], [0, 1]]
     assert (found.meta["environment"], found.meta["method"], found.meta["units"]) == (
         "CartPole-v1",
@@ -68,7 +68,7 @@ def test_our_own_file_in_another_format_keeps_its_story(tmp_path, capsys):
     formats.write(tmp_path / "f.safetensors", arrays, json.dumps(meta))
     code, _, err = hadesd(capsys, "import", str(tmp_path / "f.safetensors"), "-o", str(tmp_path / "f.json"))
     assert code == ExitCode.OK, err
-    found = datasets.load(tmp_path / "f.json").meta
+    found = reader.load(tmp_path / "f.json").meta
     assert (found["method"], found["generation"], found["seed"]) == ("hades-f", 12, 9)
     assert found["policy"]["init_seed"] == 77, "HaDES-F needs its own initialisation"
 
@@ -80,12 +80,12 @@ def test_constants_make_the_normalisation_fixed(tmp_path, capsys):
         capsys, "import", str(tmp_path / "c.npz"), "--env", "CartPole-v1", "-o", str(tmp_path / "d.npz")
     )
     assert code == ExitCode.OK, err
-    found = datasets.load(tmp_path / "d.npz")
+    found = reader.load(tmp_path / "d.npz")
     assert (found.meta["normalisation"], found.meta["units"]) == ("fixed", "normalised")
     assert found.obs_var.tolist() == [1, 1, 1, 1]
     arguments = ["--env", "CartPole-v1", "--normalisation", "none", "-o", str(tmp_path / "e.npz")]
     assert hadesd(capsys, "import", str(tmp_path / "c.npz"), *arguments)[0] == ExitCode.OK
-    assert datasets.load(tmp_path / "e.npz").obs_var is None
+    assert reader.load(tmp_path / "e.npz").obs_var is None
 
 
 @pytest.mark.parametrize(

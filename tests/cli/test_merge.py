@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hades_protocol.errors import ExitCode
-from hadesd.analysis import datasets
+from hadesd.analysis.datasets import reader
 from hadesd.cli.main import main
 from hadesd.compute.results import dataset_meta, write_dataset
 from tests.helpers.specs import tiny
@@ -45,7 +45,7 @@ def test_merge_then_evaluate_everywhere_and_in_one(here, capsys):
     assert described["environments"] == ["CartPole-v1", "Acrobot-v1"]
     assert [part["normalisation"] for part in described["parts"]] == ["none", "running"]
     assert "cloning.epochs is 4 and 6 in these files: 6 is used" in captured.err
-    merged = datasets.load(here / "both.npz")
+    merged = reader.load(here / "both.npz")
     assert (merged.states.shape, merged.actions.shape) == ((5, 6), (5, 3))
 
     code = main(["evaluate", "both.npz", *FAST, "-o", "both.svg", "--json"])

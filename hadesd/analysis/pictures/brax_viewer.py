@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from hadesd.analysis.evaluation.recording import Recording
 from hadesd.analysis.pictures.brax_bodies import BraxBody
-from hadesd.analysis.recording import Recording
 
 MOST_FRAMES = 500
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hades_protocol.messages import GenerationMetrics, Reference
-from hadesd.analysis import plots
+from hadesd.analysis.pictures import style
 
 MOST_POINTS = 2000
 SOFT = "#8FA3B5"
@@ -33,7 +33,7 @@ def draw(
 
     images: the fitness is a negative loss, and what was evaluated is an accuracy, with an axis of its own on the right.
     """
-    figure = plots.figure(8.0, 3.8)
+    figure = style.figure(8.0, 3.8)
     axes = figure.subplots()
     kept = metrics[:: max(1, len(metrics) // MOST_POINTS)]
     x = np.array([m.generation for m in kept])
@@ -43,9 +43,9 @@ def draw(
     )
     marker = "." if len(kept) < 3 else None
     axes.fill_between(
-        x, mean - std, mean + std, color=plots.BLUE, alpha=0.16, linewidth=0, label="± standard deviation"
+        x, mean - std, mean + std, color=style.BLUE, alpha=0.16, linewidth=0, label="± standard deviation"
     )
-    axes.plot(x, mean, color=plots.BLUE, marker=marker, label="population mean")
+    axes.plot(x, mean, color=style.BLUE, marker=marker, label="population mean")
     axes.plot(x, best, color=SOFT, linewidth=1.0, marker=marker, label="best candidate")
     measured = axes
     if images and any(m.evaluated_mean is not None for m in metrics):
@@ -72,7 +72,7 @@ def _evaluations(axes: Axes, metrics: Sequence[GenerationMetrics]) -> None:
         [m.generation for m in found],
         [float(m.evaluated_mean or 0.0) for m in found],
         yerr=[m.evaluated_sem or 0.0 for m in found],
-        color=plots.VERMILLION,
+        color=style.VERMILLION,
         marker="o",
         markersize=4,
         linestyle="none" if len(found) > 60 else "-",
@@ -83,7 +83,7 @@ def _evaluations(axes: Axes, metrics: Sequence[GenerationMetrics]) -> None:
 
 
 def _reference(axes: Axes, reference: Reference, index: int) -> None:
-    colour = (plots.GREEN, plots.PURPLE, plots.ORANGE, plots.BLACK)[index % 4]
+    colour = (style.GREEN, style.PURPLE, style.ORANGE, style.BLACK)[index % 4]
     axes.axhline(reference.value, color=colour, linewidth=1.2, linestyle=(0, (5, 2)))
     if reference.sem:
         axes.axhspan(
@@ -106,8 +106,8 @@ def _reference(axes: Axes, reference: Reference, index: int) -> None:
 def _seams(axes: Axes, seams: Sequence[Mark]) -> None:
     """Short marks along the bottom: grey where a resume gave the same bits, orange where it could not."""
     for exact, colour, label in (
-        (True, plots.GREY, "resumed, bit-exact"),
-        (False, plots.ORANGE, "resumed, not bit-exact"),
+        (True, style.GREY, "resumed, bit-exact"),
+        (False, style.ORANGE, "resumed, not bit-exact"),
     ):
         at = sorted({seam.generation for seam in seams if seam.bit_exact == exact})
         if at:

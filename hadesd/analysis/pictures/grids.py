@@ -16,7 +16,7 @@ from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from hadesd.analysis import plots
+from hadesd.analysis.pictures import style
 from hadesd.analysis.pictures.labels import action_words, names
 from hadesd.analysis.pictures.units import Pairs
 
@@ -89,7 +89,7 @@ def draw(pairs: Pairs, most: int) -> Figure:
     blank = -len(means) % across
     cards: list[_Card | None] = [*means, *([None] * blank), *single]
     rows = math.ceil(len(cards) / across)
-    figure = plots.figure(10.2, rows * (high * (1 + NAMES) * inch + 0.3) + 0.8)
+    figure = style.figure(10.2, rows * (high * (1 + NAMES) * inch + 0.3) + 0.8)
     for index, axes in enumerate(figure.subplots(rows, across, squeeze=False).ravel()):
         axes.set_axis_off()
         card = cards[index] if index < len(cards) else None
@@ -146,7 +146,7 @@ def _draw_card(axes: Axes, card: _Card, pairs: Pairs) -> None:
         axes.imshow(colours[:, :, channel], extent=(left, right, bottom, top), interpolation="nearest")
         edge = Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor="#B5BBC1", linewidth=0.4)
         axes.add_patch(edge)
-        axes.text(left, bottom + 0.02 * high, name, fontsize=5.2, va="top", color=plots.GREY)
+        axes.text(left, bottom + 0.02 * high, name, fontsize=5.2, va="top", color=style.GREY)
     axes.set(xlim=(0, wide + GAP + across * (wide / 2 + GAP / 2)), ylim=(high * (1 + NAMES / 2), 0))
     axes.set_aspect("equal")
     axes.set_title(card.title, fontsize=8.5)

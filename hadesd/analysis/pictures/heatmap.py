@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hadesd.analysis import plots
+from hadesd.analysis.pictures import style
 from hadesd.analysis.pictures.labels import names
 from hadesd.analysis.pictures.units import Pairs
 
@@ -25,7 +25,7 @@ def draw(pairs: Pairs, most: int) -> Figure:
     columns = min(states.shape[1], MOST_COLUMNS)
     actions = pairs.actions.shape[1]
     cell = 0.42 if (columns + actions) * rows <= MOST_NUMBERS else 0.2
-    figure = plots.figure(max(4.0, cell * (columns + actions) + 1.6), max(1.8, 0.28 * rows + 1.3))
+    figure = style.figure(max(4.0, cell * (columns + actions) + 1.6), max(1.8, 0.28 * rows + 1.3))
     left, right = figure.subplots(1, 2, width_ratios=(columns, max(actions, 1)), sharey=True)
     left.set_ylabel("pair")
     known = names(pairs.entry.observation_names if pairs.entry else (), states.shape[1], "s")[:columns]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from hadesd.analysis import plots
+from hadesd.analysis.pictures import style
 from hadesd.analysis.pictures.labels import action_words
 from hadesd.analysis.pictures.units import Pairs
 
@@ -21,7 +21,7 @@ def draw(pairs: Pairs, most: int) -> Figure:
     shown = min(len(states), most)
     across = min(shown, 10 if shown > 8 else 5)
     rows = math.ceil(shown / across)
-    figure = plots.figure(max(2.0, 1.0 * across), 1.25 * rows)
+    figure = style.figure(max(2.0, 1.0 * across), 1.25 * rows)
     for index, axes in enumerate(figure.subplots(rows, across, squeeze=False).ravel()):
         axes.set_axis_off()
         if index < shown:

@@ -7,8 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hadesd.analysis import plots
-from hadesd.analysis.pictures import grids, heatmap, images, sticks
+from hadesd.analysis.pictures import grids, heatmap, images, sticks, style
 from hadesd.analysis.pictures.bodies import body_of
 from hadesd.analysis.pictures.classic import Body
 from hadesd.analysis.pictures.labels import action_words, names, state_words
@@ -82,7 +81,7 @@ def _panels(body: Body, pairs: Pairs) -> Figure:
     width = (4.6 if scene.height else 2.5) if large else 1.3
     ratio = (scene.height or scene.span) / scene.span + (BAR_HEIGHT * 1.15 if bars else 0)
     below = (0.48 if large else 0.24) + (0.16 if bars and large else 0)
-    figure = plots.figure(max(2.4, across * width), rows * (width * ratio + below))
+    figure = style.figure(max(2.4, across * width), rows * (width * ratio + below))
     for index, axes in enumerate(figure.subplots(rows, across, squeeze=False).ravel()):
         if index >= shown:
             axes.set_axis_off()
@@ -118,7 +117,7 @@ def _bars(axes: Axes, pairs: Pairs, action: np.ndarray, large: bool) -> None:
     inset = axes.inset_axes((0.0, -BAR_HEIGHT * 1.15, 1.0, BAR_HEIGHT))
     cut = np.clip(action, -1, 1)
     inset.bar(range(len(cut)), cut, color=[sticks.PUSH if v > 0 else sticks.PULL for v in cut], width=0.75)
-    inset.axhline(0, color=plots.GREY, linewidth=0.6)
+    inset.axhline(0, color=style.GREY, linewidth=0.6)
     inset.set(ylim=(-1.05, 1.05), xlim=(-0.6, len(cut) - 0.4), yticks=[])
     inset.grid(visible=False)
     for side in inset.spines.values():

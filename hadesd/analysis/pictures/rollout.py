@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from hadesd.analysis import plots
-from hadesd.analysis.pictures import grids, sticks
+from hadesd.analysis.evaluation.recording import Recording
+from hadesd.analysis.pictures import grids, sticks, style
 from hadesd.analysis.pictures.bodies import body_of, brax_body
 from hadesd.analysis.pictures.classic import Body
-from hadesd.analysis.recording import Recording
 from hadesd.spec import environments
 
 MOMENTS = 8
@@ -63,7 +62,7 @@ def strip(shot: Film, moments: int = MOMENTS) -> Figure:
     ratio = 1.0
     if shot.scene is not None:
         ratio = (shot.scene.height or shot.scene.span) / shot.scene.span
-    figure = plots.figure(across * width, rows * (width * ratio + 0.3))
+    figure = style.figure(across * width, rows * (width * ratio + 0.3))
     for index, axes in enumerate(figure.subplots(rows, across, squeeze=False).ravel()):
         if index >= len(at):
             axes.set_axis_off()

@@ -9,13 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Polygon
 
-from hadesd.analysis import plots
+from hadesd.analysis.pictures import style
 
 BODY, BODY_FAR, EDGE = "#5B6B7B", "#A9B4BE", "#1F2933"
 FIXED = "#C9CDD2"
 """Colours of what moves, of what moves on the far (left) side, of outlines, and of what is fixed to the world."""
 
-PUSH, PULL = plots.VERMILLION, plots.BLUE
+PUSH, PULL = style.VERMILLION, style.BLUE
 """Actions above and below zero."""
 
 MOTION = "#7A8794"
@@ -173,7 +173,7 @@ def _ground(axes: Axes, scene: Scene, middle: np.ndarray, panel: Panel) -> None:
                 xycoords="axes fraction",
                 ha="center",
                 fontsize=6,
-                color=plots.GREY,
+                color=style.GREY,
             )
         return
     for i in np.flatnonzero(scene.moving):

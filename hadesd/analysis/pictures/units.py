@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hadesd.analysis.datasets import DatasetFile
+from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.distill.normalise import EPSILON, UNSEEN_VARIANCE
 from hadesd.spec.environments import Entry
 

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hadesd.analysis import plots
-from hadesd.analysis.pictures import sticks
+from hadesd.analysis.pictures import sticks, style
 
 coordinates = st.floats(-50, 50, allow_nan=False)
 points = st.tuples(coordinates, coordinates)
@@ -35,7 +34,7 @@ def scene(view=sticks.SIDE, ground=0.0):
 
 
 def drawn(scene, panel):
-    axes = plots.figure(2, 2).subplots()
+    axes = style.figure(2, 2).subplots()
     sticks.draw(axes, scene, panel)
     return axes
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hadesd.analysis.datasets import DatasetFile
+from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.pictures.units import Constants, constants_of, in_natural_units
 from hadesd.distill import normalise
 from hadesd.distill.environments.base import VMAP

@@ -1,0 +1,1 @@
+"""Dataset files: reading, writing, importing, merging, and the card that describes one."""

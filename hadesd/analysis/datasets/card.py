@@ -1,0 +1,233 @@
+"""A dataset card: one page of Markdown that says what a dataset file is and how to use it.
+
+Written for people who never saw hades.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from hades_protocol.messages import Lineage
+from hadesd.analysis.datasets.column_names import action_names, state_names
+from hadesd.analysis.datasets.reader import DatasetFile
+from hadesd.analysis.datasets.snippet import training_code
+
+MOST_PAIRS, MOST_COLUMNS = 16, 32
+"""A dataset of at most so many pairs, and entries of state and action, is printed whole."""
+
+METHODS = {
+    "hades-r": "HaDES-R: judged on fresh policy initialisations in every generation, so it trains any initialisation",
+    "hades-f": "HaDES-F: evolved for one policy initialisation; others learn less from it",
+    "imported": "imported: made elsewhere",
+}
+
+CITATION = """\
+@inproceedings{lupu2024behaviour,
+  title     = {Behaviour Distillation},
+  author    = {Lupu, Andrei and Lu, Chris and Liesen, Jarek and Lange, Robert Tjarko and Foerster, Jakob},
+  booktitle = {International Conference on Learning Representations},
+  year      = {2024},
+  url       = {https://arxiv.org/abs/2406.15042}
+}"""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run knows of its dataset and the file does not say.
+
+    evaluated: mean return of fresh policies trained on these very pairs, its standard error, and their number.
+    """
+
+    run: str = ""
+    group: str = ""
+    parent: Lineage | None = None
+    evaluated: tuple[float, float | None] | None = None
+    inits: int = 0
+
+
+def card_path(file: Path) -> Path:
+    """Where a file's card stands: FILE.md, with .md for the suffix."""
+    return file.with_suffix(".md")
+
+
+def card_text(dataset: DatasetFile, file: Path, origin: Origin) -> str:
+    """The page.
+
+    dataset: with the meta that exports and imports have. file: the dataset's file; only its name is printed.
+    """
+    meta = dataset.meta
+    count, actions = dataset.actions.shape
+    size = prod(dataset.states.shape[1:])
+    noun = "image" if _is_images(meta) else "pair"
+    sections = [
+        f"# {meta['environment']} in {count} {noun}{'' if count == 1 else 's'}",
+        _summary(meta, count),
+        "## What is in it",
+        _table(_facts(dataset, file, origin)),
+        "## Units",
+        _units(dataset),
+        "## Train on it",
+        f"Needed: `jax`, `optax`, `numpy`{', `safetensors`' if file.suffix == '.safetensors' else ''}. {_advice(meta)}",
+        f"```python\n{training_code(dataset, file)}```",
+        "## What it is worth",
+        _worth(meta, file, origin),
+    ]
+    if count <= MOST_PAIRS and size + actions <= MOST_COLUMNS:
+        sections += ["## The pairs", _pairs(dataset)]
+    sections += [
+        "## Where it comes from",
+        _table(_lineage(meta, origin)),
+        "## Cite",
+        f"```bibtex\n{CITATION}\n```",
+        f"Written by hades {version('hades-distil')}.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _summary(meta: dict[str, Any], count: int) -> str:
+    origin = "" if meta["method"] == "imported" else "synthetic "
+    if _is_images(meta):
+        return (
+            f"{count} {origin}labelled images for **{meta['environment']}**. A classifier that is trained on them, and "
+            "on nothing else, learns to classify the real ones. This is *dataset distillation* by evolution (Lupu et "
+            "al., ICLR 2024, section 5.4)."
+        )
+    return (
+        f"{count} {origin}state-action pairs for **{meta['environment']}**. A policy that is trained on them by plain "
+        "supervised learning (behaviour cloning) learns to act there: the training needs no reward, no demonstrations "
+        "and no environment. This is *behaviour distillation* (Lupu et al., ICLR 2024)."
+    )
+
+
+def _is_images(meta: dict[str, Any]) -> bool:
+    from hadesd.spec.environments import ENVIRONMENTS
+
+    entry = ENVIRONMENTS.get(str(meta.get("environment")))
+    return entry is not None and entry.family == "images"
+
+
+def _facts(dataset: DatasetFile, file: Path, origin: Origin) -> list[tuple[str, str]]:
+    meta = dataset.meta
+    policy, cloning = meta["policy"], meta["cloning"]
+    count, actions = dataset.actions.shape
+    shape = " x ".join(map(str, dataset.states.shape[1:]))
+    kind = "probability of each action (one-hot labels or softer)" if meta["discrete"] else "continuous, in [-1, 1]"
+    clip = f", gradient clipped to norm {cloning['clip_norm']:g}" if cloning["clip_norm"] else ""
+    network = f"{policy['depth']} x {policy['width']} {policy['activation']}"
+    if policy.get("kind", "mlp") == "cnn":
+        network = f"3x3 convolution of {policy['features']} features, then {network}"
+    facts = [
+        ("file", f"`{file.name}`" + (f" with `{file.name}.json` beside it" if file.suffix == ".csv" else "")),
+        ("environment", f"{meta['environment']}" + (f", backend {meta['backend']}" if _has_backend(meta) else "")),
+        ("method", METHODS.get(str(meta["method"]), str(meta["method"]))),
+        ("`states`", f"float32 [{count}, {shape}]"),
+        ("`actions`", f"float32 [{count}, {actions}]: {kind}"),
+    ]
+    if meta.get("observation_names"):
+        facts.append(("state entries" if len(dataset.states.shape) == 2 else "channels", _listed(meta, "observation")))
+    if meta.get("action_names"):
+        facts.append(("action entries", _listed(meta, "action")))
+    return [
+        *facts,
+        ("policy it was made for", network + ", orthogonal initialisation"),
+        (
+            "training it was made for",
+            f"{cloning['epochs']} full-batch steps of {cloning['optimizer']}, learning rate "
+            f"{cloning['learning_rate']:g}{clip}",
+        ),
+        ("acting", "greedily" if meta.get("evaluation", {}).get("action") == "greedy" else "drawn from the policy"),
+    ]
+
+
+def _has_backend(meta: dict[str, Any]) -> bool:
+    return meta.get("backend") not in (None, "auto")
+
+
+def _listed(meta: dict[str, Any], kind: str) -> str:
+    return ", ".join(f"`{name}`" for name in meta[f"{kind}_names"])
+
+
+def _units(dataset: DatasetFile) -> str:
+    meta = dataset.meta
+    if meta["normalisation"] == "none":
+        return "`states` are in the environment's natural units: give observations to the policy as they come."
+    if meta["normalisation"] == "running":
+        environments = meta.get("evaluation", {}).get("environments", 4)
+        return (
+            "`states` are in **normalised units**: `(observation - mean) / sqrt(variance + 1e-8)`. Mean and variance "
+            f"are kept while acting, over the {environments} environments that a policy plays at the same time, from "
+            "nothing (mean 0, variance 1, count 0.0001) at the start of each evaluation, so there are no constants to "
+            "pass on. "
+            "A policy that gets raw observations will fail."
+        )
+    text = (
+        "`states` are in **normalised units**: `(observation - obs_mean) / sqrt(obs_var + 1e-8)`, with the constants "
+        "`obs_mean` and `obs_var` that come with the file. Apply the same to every observation that the policy gets; "
+        "one that gets raw observations will fail."
+    )
+    if dataset.obs_mean is None or dataset.obs_var is None or dataset.obs_mean.size > MOST_COLUMNS:
+        return text
+    names = state_names(dataset.states.shape[1:], meta.get("observation_names", ()))
+    rows = [("entry", "obs_mean", "obs_var")]
+    rows += [
+        (f"`{name}`", f"{mean:.6g}", f"{variance:.6g}")
+        for name, mean, variance in zip(names, dataset.obs_mean.ravel(), dataset.obs_var.ravel(), strict=True)
+    ]
+    return text + "\n\n" + _table(rows, headed=True)
+
+
+def _advice(meta: dict[str, Any]) -> str:
+    if meta["method"] == "hades-f":
+        return (
+            f"These pairs were evolved for one initialisation (`init_seed` {meta['policy'].get('init_seed')}): "
+            "`hadesd evaluate` trains from that one; the program below draws a fresh one and will do worse."
+        )
+    return "The program trains one fresh policy; another key gives another one."
+
+
+def _worth(meta: dict[str, Any], file: Path, origin: Origin) -> str:
+    again = f"Measure it yourself: `hadesd evaluate {file.name} --inits 10`."
+    if origin.evaluated is None:
+        return f"Its return was not measured yet. {again}"
+    mean, sem = origin.evaluated
+    measure = "test accuracy" if _is_images(meta) else "mean episodic return"
+    spread = "" if sem is None else f" ± {sem:.2g} (standard error)"
+    policies = f"{origin.inits} fresh policies" if origin.inits > 1 else "one policy"
+    return f"{measure[0].upper()}{measure[1:]} **{mean:.5g}**{spread}, of {policies} trained on these pairs. {again}"
+
+
+def _pairs(dataset: DatasetFile) -> str:
+    meta = dataset.meta
+    names = [*state_names(dataset.states.shape[1:], meta.get("observation_names", ()))]
+    names += action_names(dataset.actions.shape[1], meta.get("action_names", ()))
+    states = dataset.states.reshape(len(dataset.states), -1)
+    rows = [("pair", *(f"`{name}`" for name in names))]
+    for i, (state, action) in enumerate(zip(states, dataset.actions, strict=True)):
+        rows.append((str(i), *(f"{value:.3f}" for value in state), *(f"{value:.3g}" for value in action)))
+    return _table(rows, headed=True)
+
+
+def _lineage(meta: dict[str, Any], origin: Origin) -> list[tuple[str, str]]:
+    rows = [("run", origin.run), ("group", origin.group)]
+    if origin.parent is not None:
+        rows.append(("forked from", f"{origin.parent.run}, generation {origin.parent.generation}"))
+    if meta.get("source"):
+        rows.append(("imported from", f"{meta['source'].get('file')}, SHA-256 {meta['source'].get('sha256')}"))
+    if meta.get("generation"):
+        rows.append(("generation", f"{meta['generation']} of {meta.get('generations', '?')}"))
+        rows.append(("seed", str(meta.get("seed", "?"))))
+    versions = ", ".join(f"{name} {number}" for name, number in meta.get("versions", {}).items())
+    rows.append(("made with", versions))
+    return [(name, value) for name, value in rows if value]
+
+
+def _table(rows: Sequence[tuple[str, ...]], headed: bool = False) -> str:
+    """A Markdown table; where the rows bring no headings, two empty ones."""
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    if not headed:
+        escaped.insert(0, ["", ""])
+    lines = ["| " + " | ".join(row) + " |" for row in escaped]
+    return "\n".join([lines[0], "|" + " --- |" * len(escaped[0]), *lines[1:]])

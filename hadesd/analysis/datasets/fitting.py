@@ -1,0 +1,51 @@
+"""A dataset file and an environment brought together: shapes that fit, constants that are there."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from hades_protocol.errors import UsageError
+from hades_protocol.run_spec import RunSpec
+from hadesd.analysis.datasets.reader import DatasetFile, complete_file_hint
+from hadesd.distill import normalise
+from hadesd.distill.environments.base import Environment
+from hadesd.distill.images import ImageTask
+from hadesd.distill.normalise import Statistics
+
+
+def fit(dataset: DatasetFile, env: Environment | ImageTask) -> tuple[np.ndarray, np.ndarray]:
+    """The states float32 [D, *obs] and the actions float32 [D, A] in the environment's shapes.
+
+    Raises:
+        UsageError: the numbers of entries differ.
+    """
+    size, wanted = int(np.prod(dataset.states.shape[1:])), int(np.prod(env.observation))
+    if size != wanted:
+        raise UsageError(
+            f"{dataset.path}: its observations have {size} entries, those of {env.name} have {wanted}: "
+            "is --env the environment it was made for?"
+        )
+    if dataset.actions.shape[1] != env.actions:
+        raise UsageError(
+            f"{dataset.path}: its actions have {dataset.actions.shape[1]} entries, those of {env.name} {env.actions}"
+        )
+    return dataset.states.reshape(-1, *env.observation), dataset.actions
+
+
+def constants(dataset: DatasetFile, spec: RunSpec, env: Environment) -> Statistics:
+    """What observations are normalised with where the normalisation is fixed; else the unit.
+
+    Raises:
+        UsageError: fixed normalisation, and the file lacks its constants or they do not fit.
+    """
+    if spec.evaluation.normalisation != "fixed":
+        return normalise.unit(env.observation)
+    if dataset.obs_mean is None or dataset.obs_var is None:
+        raise UsageError(
+            f"{dataset.path} has no obs_mean and obs_var, which fixed normalisation needs: "
+            "add them, or use --set evaluation.normalisation=running or none" + complete_file_hint(dataset.meta)
+        )
+    for name, array in (("obs_mean", dataset.obs_mean), ("obs_var", dataset.obs_var)):
+        if array.size != int(np.prod(env.observation)):
+            raise UsageError(f"{dataset.path}: {name} has {array.size} entries, not {int(np.prod(env.observation))}")
+    mean, variance = (jnp.asarray(a.reshape(env.observation)) for a in (dataset.obs_mean, dataset.obs_var))
+    return Statistics(mean, variance, jnp.float32(1.0))

@@ -1,0 +1,127 @@
+"""Somebody else's states and actions -> arrays as our exports have them, checked against the environment."""
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from hades_protocol.errors import UsageError
+from hadesd.analysis.datasets.formats import Arrays
+from hadesd.spec.environments import Entry
+
+NAMES = {
+    "states": ("states", "state", "observations", "observation", "obs", "x", "images"),
+    "actions": ("actions", "action", "labels", "label", "y", "targets"),
+}
+"""What others call the two arrays; ours is the first."""
+
+SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Imported:
+    """states float32 [D, *obs], actions float32 [D, A], and obs_mean, obs_var float32 [*obs] where the file has them.
+
+    notes: what a person should know, one line each.
+    """
+
+    arrays: Arrays
+    notes: tuple[str, ...]
+
+
+def fit(path: Path, content: Arrays, entry: Entry) -> Imported:
+    """The arrays of a file in the shapes that an environment asks for.
+
+    Flattened observations get their shape back. Of a discrete environment, integer labels [D] or [D, 1] become
+    one-hots; [D, A] must be probabilities.
+
+    Raises:
+        UsageError: something is missing, is no number, or does not fit the environment.
+    """
+    states = _states(path, _array(path, "states", content), entry)
+    given = _array(path, "actions", content)
+    if given.ndim == 0 or len(given) != len(states):
+        count = 0 if given.ndim == 0 else len(given)
+        raise UsageError(f"{path}: there are {len(states)} states, but {count} actions")
+    notes: list[str] = []
+    actions = _labels(path, given, entry) if entry.discrete else _continuous(path, given, entry, notes)
+    arrays = {"states": states, "actions": actions} | _constants(path, content, entry)
+    if entry.family == "images" and (states.min() < -0.5 or states.max() > 1.5):
+        notes.append(f"states reach from {states.min():g} to {states.max():g}; real images here are from 0 to 1")
+    return Imported({name: array.astype(np.float32) for name, array in arrays.items()}, tuple(notes))
+
+
+def _array(path: Path, kind: str, content: Arrays) -> np.ndarray:
+    name = next((name for name in NAMES[kind] if name in content), None)
+    if name is None:
+        there = ", ".join(f"'{found}'" for found in content if found != "meta") or "nothing"
+        raise UsageError(f"{path} has no array '{kind}' (or {', '.join(NAMES[kind][1:])}); it has {there}")
+    return _checked(path, name, content[name])
+
+
+def _checked(path: Path, name: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "fiub":
+        raise UsageError(f"{path}: '{name}' holds {array.dtype}, not numbers")
+    if not np.all(np.isfinite(array)):
+        raise UsageError(f"{path}: '{name}' holds NaN or infinity")
+    return array
+
+
+def _states(path: Path, states: np.ndarray, entry: Entry) -> np.ndarray:
+    wanted = prod(entry.observation)
+    if states.ndim == 0 or len(states) == 0:
+        raise UsageError(f"{path}: there is no state in 'states' {list(states.shape)}")
+    if (size := prod(states.shape[1:])) != wanted:
+        raise UsageError(
+            f"{path}: a state has {size} entries, an observation of {entry.name} has {wanted} "
+            f"{list(entry.observation)}: is --env the right environment?"
+        )
+    return states.reshape(len(states), *entry.observation)
+
+
+def _labels(path: Path, actions: np.ndarray, entry: Entry) -> np.ndarray:
+    flat = actions.reshape(len(actions), -1)
+    if flat.shape[1] == 1:
+        labels = flat[:, 0]
+        if np.any(labels != np.round(labels)) or labels.min() < 0 or labels.max() >= entry.actions:
+            raise UsageError(
+                f"{path}: labels must be whole numbers from 0 to {entry.actions - 1} "
+                f"({', '.join(entry.action_names)}); these are from {labels.min():g} to {labels.max():g}"
+            )
+        return np.eye(entry.actions)[labels.astype(int)]
+    if flat.shape[1] != entry.actions:
+        raise UsageError(f"{path}: an action has {flat.shape[1]} entries, {entry.name} has {entry.actions} actions")
+    if np.any(flat < 0) or np.any(np.abs(flat.sum(axis=1) - 1.0) > SUM_TOLERANCE):
+        raise UsageError(
+            f"{path}: {entry.name} is discrete, so a row of actions must be probabilities that sum to 1, or one label; "
+            "logits: take their softmax first"
+        )
+    return flat
+
+
+def _continuous(path: Path, actions: np.ndarray, entry: Entry, notes: list[str]) -> np.ndarray:
+    flat = actions.reshape(len(actions), -1)
+    if flat.shape[1] != entry.actions:
+        raise UsageError(f"{path}: an action has {flat.shape[1]} entries, one of {entry.name} has {entry.actions}")
+    if (highest := float(np.abs(flat).max())) > 1.0:
+        notes.append(
+            f"actions reach {highest:g}: here -1 and 1 are the environment's bounds, and what a policy does beyond "
+            "them is clipped; are these in other units?"
+        )
+    return flat
+
+
+def _constants(path: Path, content: Arrays, entry: Entry) -> Arrays:
+    found = [name for name in ("obs_mean", "obs_var") if name in content]
+    if len(found) == 1:
+        raise UsageError(f"{path} has {found[0]} alone: obs_mean and obs_var belong together")
+    out: Arrays = {}
+    for name in found:
+        array = _checked(path, name, content[name])
+        if array.size != prod(entry.observation):
+            raise UsageError(f"{path}: {name} has {array.size} entries, not {prod(entry.observation)}")
+        out[name] = array.reshape(entry.observation)
+    if found and np.any(out["obs_var"] < 0):
+        raise UsageError(f"{path}: obs_var holds negative values: it is a variance, not a logarithm")
+    return out

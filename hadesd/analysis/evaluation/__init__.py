@@ -1,0 +1,1 @@
+"""Policies trained on a dataset and scored: one environment, several, images, many settings."""

@@ -1,0 +1,101 @@
+"""Train fresh classifiers on a distilled dataset and measure their accuracy on real images (paper, section 5.4).
+
+Beside it, the two datasets of the same size that need no distillation: the mean image of each class, and random
+real images of each class.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hades_protocol.run_spec import RunSpec
+from hadesd.analysis.datasets.fitting import fit
+from hadesd.analysis.datasets.reader import DatasetFile
+from hadesd.compute import build, image_files
+from hadesd.distill import cloning, images, policies
+from hadesd.distill.dataset import one_hot_labels
+from hadesd.distill.images import ImageTask, LabelledImages
+from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
+from hadesd.spec import validation
+
+INIT_STREAM, DRAW_STREAM = 0, 1
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """float32 [N], for each of N fresh classifiers: share of the real images that it classifies correctly."""
+
+    train: np.ndarray
+    test: np.ndarray
+
+    def summary(self) -> dict[str, Any]:
+        """What `hadesd evaluate --json` prints of it."""
+        out: dict[str, Any] = {"inits": len(self.test)}
+        for name, values in (("test", self.test), ("train", self.train)):
+            std = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+            out[f"{name}_accuracy_mean"] = float(values.mean())
+            out[f"{name}_accuracy_std"] = std
+            out[f"{name}_accuracy_sem"] = std / float(np.sqrt(len(values)))
+        return out | {"test_accuracy_per_init": [float(value) for value in self.test]}
+
+
+def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, seed: int) -> dict[str, Accuracies]:
+    """Accuracies of classifiers trained on the dataset, on "class means" and on "random real images".
+
+    All three have as many images a class as the dataset. Each classifier gets other random real images.
+
+    Raises:
+        UsageError: the arrays do not fit the images. NotFoundError: the images' files are missing.
+    """
+    entry = validation.check(spec)
+    task = ImageTask(entry.name, entry.observation, entry.actions, 0)
+    train, test = image_files.load(entry.name, spec.images.directory)
+    states, targets = fit(dataset, task)
+    root = jax.random.key(seed)
+    classes, per_class = entry.actions, max(1, len(states) // entry.actions)
+    labels = one_hot_labels(classes * per_class, classes)
+    means = jnp.repeat(images.class_means(train, classes), per_class, axis=0)
+    keys = jax.random.split(jax.random.fold_in(root, DRAW_STREAM), inits)
+    drawn = jax.lax.map(lambda key: images.draw_per_class(train, classes, per_class, key), keys)
+    contenders = {
+        "dataset": (jnp.broadcast_to(jnp.asarray(states), (inits, *states.shape)), jnp.asarray(targets)),
+        "class means": (jnp.broadcast_to(means, (inits, *means.shape)), jnp.asarray(labels)),
+        "random real images": (drawn.reshape(inits, classes * per_class, *entry.observation), jnp.asarray(labels)),
+    }
+    return {
+        name: _classify(spec, task, given, taught, train, test, jax.random.fold_in(root, INIT_STREAM))
+        for name, (given, taught) in contenders.items()
+    }
+
+
+def _classify(
+    spec: RunSpec,
+    task: ImageTask,
+    states: jax.Array,
+    targets: jax.Array,
+    train: LabelledImages,
+    test: LabelledImages,
+    key: jax.Array,
+) -> Accuracies:
+    """Train one fresh classifier on each of states [N, D, H, W, C] with targets [D, classes]."""
+    policy, c = build.policy_of(spec, task), spec.cloning
+    optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
+    mesh = make_mesh(0)
+    count = states.shape[0]
+
+    def one(common: Any, item: Any) -> tuple[jax.Array, jax.Array]:
+        targets, train, test = common
+        params, states = item
+        trained, _ = cloning.clone(policy, params, states, targets, optimizer, c.epochs)
+        return images.accuracy(policy, trained, train), images.accuracy(policy, trained, test)
+
+    @jax.jit
+    def run(states: jax.Array, common: Any) -> Any:
+        params = policies.init_many(policy, key, task.observation, count)
+        return map_over_mesh(mesh, 1, one, common, (params, states))
+
+    found = trim(jax.device_get(run(states, (targets, train, test))), count)
+    return Accuracies(train=np.asarray(found[0]), test=np.asarray(found[1]))

@@ -1,0 +1,1 @@
+"""One run as an HTML file for people."""

@@ -1,0 +1,203 @@
+"""What is known of a run or of an exported file, gathered for a report. Reads the disk; no daemon is needed."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from hades_protocol.errors import HadesError, NotFoundError, UsageError
+from hades_protocol.messages import GenerationMetrics, GenerationTiming, Lineage, Reference
+from hades_protocol.run_spec import RunSpec
+from hadesd.analysis.datasets import reader
+from hadesd.spec import environments
+from hadesd.storage import records
+from hadesd.storage.metric_lines import Seam
+from hadesd.storage.records import RunRecord
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a report is made of. Where the source is a file, everything that only a run knows is empty.
+
+    name: the run's id, or the file's name; path: the run directory or the file.
+    spec: the run's settings (None for a file); parent_spec: those of the run that it was forked from, where that is
+    still there; parent_metrics: the parent's at the generation of the fork.
+    """
+
+    name: str
+    path: Path
+    dataset: reader.DatasetFile | None
+    entry: environments.Entry | None
+    spec: RunSpec | None = None
+    record: RunRecord | None = None
+    metrics: tuple[GenerationMetrics, ...] = ()
+    timings: tuple[GenerationTiming, ...] = ()
+    seams: tuple[Seam, ...] = ()
+    references: tuple[Reference, ...] = ()
+    parent_spec: RunSpec | None = None
+    parent_metrics: GenerationMetrics | None = None
+    children: tuple[tuple[str, int], ...] = ()
+    story: tuple[dict[str, Any], ...] = ()
+    transfer: dict[str, Any] | None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def method(self) -> str:
+        """hades-r, hades-f, es; empty where unknown."""
+        if self.spec is not None:
+            return self.spec.method
+        return str(self.dataset.meta.get("method", "")) if self.dataset else ""
+
+    @property
+    def normalisation(self) -> str:
+        """running, fixed or none; empty where unknown."""
+        if self.spec is not None:
+            return self.spec.evaluation.normalisation
+        meta = self.dataset.meta if self.dataset else {}
+        return str(meta.get("normalisation", ""))
+
+    @property
+    def state(self) -> str:
+        """How far the run is, as far as its directory says."""
+        if self.record is None or self.spec is None:
+            return ""
+        done, wanted = self.generation, self.spec.evolution.generations
+        if self.record.outcome is not None:
+            said = f" ({self.record.outcome.reason})" if self.record.outcome.reason else ""
+            return f"{self.record.outcome.kind} after generation {done} of {wanted}{said}"
+        word = {"pause": "paused", "cancel": "being cancelled"}.get(self.record.desired, "not finished")
+        return f"{word}, generation {done} of {wanted}"
+
+    @property
+    def generation(self) -> int:
+        """The newest committed generation; 0 before the first."""
+        return self.metrics[-1].generation if self.metrics else 0
+
+
+def of_file(path: Path) -> Material:
+    """What an exported file says of itself.
+
+    Raises:
+        NotFoundError, UsageError: there is no such file, or it is no dataset.
+    """
+    dataset = reader.load(path)
+    return Material(name=path.name, path=path, dataset=dataset, entry=_entry(dataset.meta.get("environment")))
+
+
+def of_run(directory: Path) -> Material:
+    """What a run directory holds. A side file that is damaged is left out, and said in `problems`.
+
+    Raises:
+        UsageError: run.json or dataset.npz is damaged.
+    """
+    try:
+        record, spec = records.load(directory)
+    except records.Damaged as error:
+        raise UsageError(str(error)) from None
+    problems: list[str] = []
+    file = directory / "dataset.npz"
+    return Material(
+        name=directory.name,
+        path=directory,
+        dataset=reader.load(file) if file.is_file() else None,
+        entry=_entry(spec.env),
+        spec=spec,
+        record=record,
+        metrics=_lines(directory / "metrics.jsonl", GenerationMetrics),
+        timings=_lines(directory / "timings.jsonl", GenerationTiming),
+        seams=_lines(directory / records.SEAMS_FILE, Seam),
+        references=_document(directory / "references.json", tuple[Reference, ...], problems) or (),
+        parent_spec=_spec_of(directory.parent, record.parent),
+        parent_metrics=_at_fork(directory.parent, record.parent),
+        children=_children(directory),
+        story=records.story(record, directory),
+        transfer=_document(directory / "transfer.json", dict[str, Any], problems),
+        problems=problems,
+    )
+
+
+def _entry(name: object) -> environments.Entry | None:
+    try:
+        return environments.find(str(name)) if name else None
+    except HadesError:
+        return None  # an environment that this version does not know: drawn as numbers
+
+
+def _lines(path: Path, kind: type[T]) -> tuple[T, ...]:
+    """The whole lines of a file that may be in the middle of being written; none where there is no file."""
+    if not path.is_file():
+        return ()
+    out: list[T] = []
+    for line in path.read_bytes().splitlines():
+        try:
+            out.append(msgspec.json.decode(line, type=kind))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            break
+    return tuple(out)
+
+
+def _document(path: Path, kind: Any, problems: list[str]) -> Any:
+    """A JSON document; None where there is none, or where it is damaged, which is noted."""
+    if not path.is_file():
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path.name} is left out: it is damaged ({error})")
+        return None
+
+
+def _spec_of(directory: Path, parent: Lineage | None) -> RunSpec | None:
+    if parent is None:
+        return None
+    try:
+        return records.load(directory / parent.run)[1]
+    except records.Damaged:
+        return None
+
+
+def _at_fork(directory: Path, parent: Lineage | None) -> GenerationMetrics | None:
+    if parent is None:
+        return None
+    found = _lines(directory / parent.run / "metrics.jsonl", GenerationMetrics)
+    return next((m for m in found if m.generation == parent.generation), None)
+
+
+def _children(directory: Path) -> tuple[tuple[str, int], ...]:
+    """Runs that were forked from this one, each with the generation of the fork."""
+    found = (record for record, _ in records.scan(directory.parent)[0])
+    return tuple((r.id, r.parent.generation) for r in found if r.parent and r.parent.run == directory.name)
+
+
+def require_something(material: Material) -> None:
+    """Stop where there is nothing to report on.
+
+    Raises:
+        NotFoundError: neither a committed generation nor a dataset.
+    """
+    if not material.metrics and material.dataset is None:
+        raise NotFoundError(
+            f"run {material.name} has nothing to report on yet: no generation is committed; "
+            f"see 'hadesd status {material.name}'"
+        )
+
+
+def versions(material: Material) -> dict[str, str]:
+    """Versions of the packages that made the dataset; {} where unknown."""
+    found = material.dataset.meta.get("versions") if material.dataset else None
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+def as_json(value: object) -> str:
+    """A setting as a person would type it after --set; a text that would be read as something else is quoted."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError):
+        return value if value.isprintable() and value == value.strip() else json.dumps(value)
+    return json.dumps(value)

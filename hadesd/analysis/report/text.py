@@ -1,0 +1,225 @@
+"""The words, numbers and tables of a report."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hades_protocol.run_spec import RunSpec
+from hades_protocol.settings import leaves
+from hadesd.analysis.evaluation.recording import Recording
+from hadesd.analysis.report.reproduce import base_of, differences, flat
+from hadesd.analysis.report.run_data import Material, as_json
+
+METHODS = {"hades-r": "HaDES-R", "hades-f": "HaDES-F", "es": "direct neuroevolution"}
+
+JUDGED = {
+    "hades-r": "a dataset is judged on fresh policy initialisations every generation, so it works for any",
+    "hades-f": "a dataset is judged on one fixed initialisation, and made for that one only",
+    "es": "a policy's weights evolve directly; there is no dataset",
+}
+
+
+def number(value: float | None) -> str:
+    """Five significant digits; a dash for none."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.5g}"
+
+
+def duration(seconds: float) -> str:
+    """45 s, 12 min, 3.4 h, 2.1 days."""
+    for size, unit in ((86_400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def is_images(material: Material) -> bool:
+    """Whether images are distilled rather than behaviour."""
+    return material.entry is not None and str(material.entry.family) == "images"
+
+
+def environment_name(material: Material) -> str:
+    """The catalogue's name of the environment, or what the file says."""
+    if material.entry is not None:
+        return material.entry.name
+    return str(material.dataset.meta.get("environment", "an unnamed environment")) if material.dataset else "?"
+
+
+def title(material: Material) -> str:
+    """Environment and method."""
+    method = METHODS.get(material.method, "")
+    return f"{environment_name(material)} · {method}" if method else environment_name(material)
+
+
+def headline(material: Material, recording: Recording | None) -> str:
+    """One or two sentences that say what was learned."""
+    where = environment_name(material)
+    if material.dataset is None:
+        best = material.metrics[-1].best_so_far if material.metrics else None
+        return (
+            f"An evolution strategy searched for the weights of a policy for {where}; the best reached {number(best)}."
+        )
+    pairs, images = len(material.dataset.states), is_images(material)
+    what, learner = ("images", "classifier") if images else ("state-action pairs", "policy")
+    text = f"These {pairs} {what} are the whole training set of a {learner} for {where}"
+    evaluated = newest_evaluation(material)
+    if evaluated is not None and evaluated.evaluated_mean is not None:
+        sem = f" ± {evaluated.evaluated_sem:.2g}" if evaluated.evaluated_sem else ""
+        fresh = "fresh classifiers" if images else "fresh policies"
+        measure = "a test accuracy" if images else "a mean return"
+        text += f": {fresh} trained on them reach {measure} of {number(evaluated.evaluated_mean)}{sem}"
+    elif material.metrics:
+        text += (
+            f". In generation {material.generation}, policies trained on variations of them reached a mean fitness "
+            f"of {number(material.metrics[-1].fitness_mean)}"
+        )
+    if recording is not None:
+        text += f". The one trained for this report reached a return of {number(recording.episode_return)}"
+    return text + "."
+
+
+def newest_evaluation(material: Material) -> Any:
+    """The newest metrics with an evaluation of the mean dataset, or None."""
+    return next((m for m in reversed(material.metrics) if m.evaluated_mean is not None), None)
+
+
+def tiles(material: Material, recording: Recording | None) -> list[tuple[str, str]]:
+    """Numbers at a glance: (value, what it is)."""
+    out: list[tuple[str, str]] = []
+    if material.dataset is not None:
+        out.append((str(len(material.dataset.states)), "images" if is_images(material) else "pairs"))
+    evaluated = newest_evaluation(material)
+    if evaluated is not None:
+        fresh = "classifiers" if is_images(material) else "policies"
+        what = f"mean dataset on fresh {fresh}, generation {evaluated.generation}"
+        out.append((number(evaluated.evaluated_mean), what))
+    if material.metrics:
+        last = material.metrics[-1]
+        out.append((number(last.fitness_mean), f"population mean fitness, generation {last.generation}"))
+        out.append((number(last.best_so_far), "best candidate so far"))
+    elif material.dataset is not None and "expected_return" in material.dataset.meta:
+        out.append((number(float(material.dataset.meta["expected_return"])), "return, as the file says"))
+    if recording is not None:
+        out.append((number(recording.episode_return), f"return of the rollout below, {len(recording.rewards)} steps"))
+    if material.metrics:
+        steps = sum(m.env_steps for m in material.metrics)
+        out.append((f"{steps:.3g}", "images judged" if is_images(material) else "environment steps"))
+    if material.timings:
+        out.append((duration(sum(t.seconds for t in material.timings)), "of computing"))
+    return out
+
+
+def curve_caption(material: Material) -> str:
+    """How to read the curve."""
+    text = "Each generation's population: its mean with one standard deviation, and its best candidate"
+    if newest_evaluation(material) is not None:
+        text += (
+            "; points with error bars: fresh policies trained on the mean dataset, which is the one that is exported"
+        )
+    text += ". " + JUDGED.get(material.method, "").capitalize()
+    if material.seams:
+        exact = all(seam.bit_exact for seam in material.seams)
+        text += f". Marks at the bottom: {len(material.seams)} seams, {'all' if exact else 'not all'} bit-exact"
+    return text.rstrip(". ") + "."
+
+
+def rollout(material: Material, recording: Recording) -> str:
+    """What the rollout shows."""
+    steps = len(recording.rewards)
+    limit = material.entry.episode_steps if material.entry else steps
+    lasted = f"all {limit} steps that there are" if steps >= limit else f"{steps} of at most {limit} steps"
+    init = (
+        "from the one initialisation that the dataset was made for" if material.method == "hades-f" else "from scratch"
+    )
+    return (
+        f"One policy, trained {init} on the pairs above and nothing else (loss {recording.loss + 0.0:.3g}), acts for "
+        f"one episode. It lasts {lasted}; return {number(recording.episode_return)}. Another --seed gives another "
+        "policy and another episode. Beneath: moments of it, each with the return so far."
+    )
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of the run; base: what the preset would have, None where it is the same."""
+
+    name: str
+    value: str
+    base: str | None
+    meaning: str
+
+
+def settings(material: Material) -> dict[str, Any]:
+    """The settings that differ from the preset's first, then all: {'base': words, 'changed': [...], 'all': [...]}."""
+    if material.spec is None:
+        meta = material.dataset.meta if material.dataset else {}
+        said = _flat({key: meta[key] for key in ("policy", "cloning", "evaluation", "seed") if key in meta})
+        known = leaves(RunSpec)
+        rows = [Setting(k, as_json(v), None, known[k].description if k in known else "") for k, v in said.items()]
+        return {"base": "", "changed": [], "all": rows}
+    base, words = base_of(material.spec)
+    theirs, known = flat(base), leaves(RunSpec)
+    changed = differences(base, material.spec)
+    rows = [
+        Setting(name, as_json(value), as_json(theirs[name]) if name in changed else None, known[name].description)
+        for name, value in flat(material.spec).items()
+    ]
+    return {"base": words, "changed": [row for row in rows if row.name in changed], "all": rows}
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in values.items():
+        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return out
+
+
+def lineage(material: Material) -> list[str]:
+    """Where a run came from and what came of it."""
+    out = []
+    if material.record is not None and material.record.parent is not None:
+        parent = material.record.parent
+        out.append(f"Forked from generation {parent.generation} of run {parent.run}.")
+    out += [f"Run {child} was forked from its generation {generation}." for child, generation in material.children]
+    return out
+
+
+def events(material: Material) -> list[tuple[str, str, str]]:
+    """The run's story: (generation, what, why)."""
+    out = []
+    for entry in material.story:
+        exact = "" if entry.get("bit_exact", True) else " (not bit-exact from here on)"
+        out.append((str(entry.get("generation", "")), str(entry.get("what", "")), f"{entry.get('reason', '')}{exact}"))
+    return out
+
+
+TRANSFER_COLUMNS = {
+    "width": "width",
+    "settings": "settings",
+    "mean": "mean return",
+    "std": "± std",
+    "top_mean": "mean of the better half",
+    "top_std": "± std",
+    "reached": "reach the threshold",
+    "not_finite": "not finite",
+}
+
+
+def transfer_tables(document: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """transfer.json as tables with the widths as rows, one for each dataset: {'name', 'head', 'rows'}.
+
+    Raises:
+        LookupError, TypeError, AttributeError: it is not such a document.
+    """
+    out = []
+    for one in document["datasets"] if document else ():
+        keys = [key for key in TRANSFER_COLUMNS if any(row.get(key) is not None for row in one["widths"])]
+        rows = [[_cell(row.get(key)) for key in keys] for row in one["widths"]]
+        name = f"{one.get('run') or one.get('file')}, {one.get('environment')}"
+        out.append({"name": name, "head": [TRANSFER_COLUMNS[key] for key in keys], "rows": rows})
+    return out
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "–" if value is None else str(value)
+    return number(float(value))

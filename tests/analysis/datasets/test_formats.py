@@ -1,0 +1,140 @@
+"""The four formats: what is written comes back to the bit, what is damaged is one line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from hades_protocol.errors import UsageError
+from hadesd.analysis.datasets import column_names, formats, reader
+from hadesd.storage.datasets import SUFFIXES, is_dataset_name
+
+META = {"environment": "CartPole-v1", "observation_names": ["x", "vx", "angle", "w"], "action_names": ["left", "right"]}
+FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
+
+
+def pairs(shape: tuple[int, ...] = (3, 4), actions: int = 2) -> formats.Arrays:
+    states = np.linspace(-1.0, 1.0, int(np.prod(shape)), dtype=np.float32).reshape(shape)
+    return {"states": states, "actions": np.eye(shape[0], actions, dtype=np.float32)}
+
+
+def test_every_format_is_declared_once() -> None:
+    assert set(SUFFIXES) == set(formats.READERS) == set(formats.WRITERS)
+    assert is_dataset_name("a/b.CSV")
+    assert not is_dataset_name("cartpole-1121-k3f9")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@settings(max_examples=40)  # files are written through to the disk
+@given(
+    states=hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3)), elements=FINITE),
+    action=FINITE,
+)
+def test_what_is_written_comes_back_to_the_bit(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, states: np.ndarray, action: float
+) -> None:
+    path = tmp_path_factory.mktemp("formats") / f"d{suffix}"
+    constants = {"obs_mean": states[0], "obs_var": np.abs(states[0])}
+    arrays = {"states": states, "actions": np.full((len(states), 1), action, np.float32), **constants}
+    formats.write(path, arrays, json.dumps(META))
+    back = reader.load(path)
+    assert back.meta == META
+    for name, array in arrays.items():
+        found = getattr(back, name)
+        assert found.dtype == np.float32
+        assert found.shape == array.shape
+        assert np.array_equal(found, array), f"{name} changed on its way through {suffix}"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_same_pairs_give_the_same_bytes(tmp_path: Path, suffix: str) -> None:
+    first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    formats.write(first, pairs(), json.dumps(META))
+    formats.write(second, pairs(), json.dumps(META))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_csv_has_titles_a_line_for_each_pair_and_the_rest_beside_it(tmp_path: Path) -> None:
+    written = formats.write(tmp_path / "d.csv", pairs(), json.dumps(META))
+    lines = (tmp_path / "d.csv").read_text().splitlines()
+    assert lines[0] == "state_x,state_vx,state_angle,state_w,action_left,action_right"
+    assert len(lines) == 4
+    assert lines[1].startswith("-1.0,")
+    assert [path.name for path in written] == ["d.csv", "d.csv.json"]
+    assert json.loads((tmp_path / "d.csv.json").read_text())["meta"] == META
+
+
+def test_decimals_are_short(tmp_path: Path) -> None:
+    arrays = {"states": np.array([[0.1]], np.float32), "actions": np.array([[1.0]], np.float32)}
+    formats.write(tmp_path / "d.json", arrays, "{}")
+    assert "0.1" in (tmp_path / "d.json").read_text()
+    assert "0.10000000149" not in (tmp_path / "d.json").read_text()
+
+
+def test_a_plain_csv_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("\ufeff,x,vx,angle,w,label\n0,0.5,0,0,0,1\n1,0,0,0,-0.5,0\n\n")
+    found = formats.read(tmp_path / "d.csv")
+    assert found["states"].tolist() == [[0.5, 0, 0, 0], [0, 0, 0, -0.5]], "an index without a title is no state"
+    assert found["actions"].tolist() == [[1.0], [0.0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("d.csv", b"", "no line of titles"),
+        ("d.csv", b"x,action\n", "no line of titles"),
+        ("d.csv", b"1,2\n3,4\n", "not the columns' titles"),
+        ("d.csv", b"x,action\n1\n", "line 2 has 1 values, but there are 2 titles"),
+        ("d.csv", b"x,action\n1,left\n", "line 2 holds 'left', which is no number"),
+        ("d.csv", b"x,y\n1,2\n", "begin with 'action'"),
+        ("d.csv", b"\xff\xfe\x00", "not a readable CSV file"),
+        ("d.json", b"", "not a readable JSON file"),
+        ("d.json", b"[1]", "it holds a list, not an object"),
+        ("d.json", b'{"states": [[1], [1, 2]], "actions": [[1]]}', "not a readable JSON file"),
+        ("d.json", b'{"schema": 1, "states_shape": [4]}', "it goes with d, which holds the pairs"),
+        ("d.json", b"[" * 100_000, "not a readable JSON file"),
+        ("d.safetensors", b"", "not a readable safetensors file"),
+        ("d.safetensors", b"\xff" * 64, "not a readable safetensors file"),
+        ("d.npz", b"PK", "not a readable npz file"),
+        ("d.xyz", b"hello", "not a readable npz file"),
+    ],
+)
+def test_a_damaged_file_is_one_line(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match=says) as caught:
+        reader.load(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_truncation_is_refused_or_complete(tmp_path: Path, suffix: str) -> None:
+    formats.write(tmp_path / f"d{suffix}", pairs(), json.dumps(META))
+    data = (tmp_path / f"d{suffix}").read_bytes()
+    torn = tmp_path / f"torn{suffix}"
+    for size in range(0, len(data) - 1, 11):
+        torn.write_bytes(data[:size])
+        try:
+            found = reader.load(torn)
+        except UsageError as error:
+            assert "\n" not in str(error)  # noqa: PT017 — both ways are right, this one only in one line
+        else:
+            assert suffix == ".csv", "a table may end after any pair; everything else says how long it is"
+            assert len(found.states) <= 3
+
+
+@given(st.lists(st.integers(1, 12), min_size=0, max_size=4), st.integers(1, 20))
+def test_every_entry_has_a_title_of_its_own(shape: list[int], count: int) -> None:
+    size = int(np.prod(shape)) if shape else 1
+    titles = [*column_names.state_columns(shape, ()), *column_names.action_columns(count, ())]
+    assert len(titles) == len(set(titles)) == size + count
+    assert [column_names.is_action(title) for title in titles] == [False] * size + [True] * count
+
+
+def test_grids_are_named_by_place_and_channel() -> None:
+    assert column_names.state_names((1, 2, 2), ("ball", "wall")) == ["y0x0_ball", "y0x0_wall", "y0x1_ball", "y0x1_wall"]
+    assert column_names.state_names((2, 1, 1), ("brightness",)) == ["y0x0", "y1x0"]
+    assert column_names.state_names((2,), ("x",)) == ["s0", "s1"]
