@@ -9,46 +9,57 @@ from hades_protocol.stdio import flush_output
 from hadesd.cli.errors import tell_error
 from hadesd.cli.parsing import Parser
 
-VERBS = {
-    "start": "start a distillation (and a daemon, if none runs)",
-    "sweep": "queue every combination of settings as one group of runs, or show one",
-    "status": "list the runs, or show one",
-    "pause": "commit the generation and end the worker; resume goes on from there",
-    "resume": "queue a paused, failed or cancelled run again",
-    "cancel": "end a run for good; its last commit stays",
-    "fork": "start a new run from a checkpoint of another one, with changed settings",
-    "resize": "change population, pairs, inits, environments or GPUs of a run that goes on",
-    "priority": "start a queued run before or after others",
-    "note": "write a note on a run, or print it",
-    "wait": "wait for the end of a run; the exit code is its outcome",
-    "logs": "show what a run's worker wrote",
-    "pairs": "print the state-action pairs of a run or of an exported file",
-    "export": "copy a run's dataset into a file",
-    "import": "make a complete dataset file out of somebody else's states and actions",
-    "evaluate": "train fresh policies on a dataset and report their return",
-    "merge": "put datasets for several environments into one file",
-    "transfer": "train policies of many shapes and settings on datasets and compare them",
-    "reference": "train PPO in a run's environment, as a level to compare with",
-    "report": "write a run as one HTML file for people: curve, pairs, a rollout, settings",
-    "mirror": "copy every generation to TensorBoard or Weights & Biases",
-    "hooks": "list the commands that are run when something happens to a run, or try one",
-    "rm": "remove runs for good, after showing what they take and asking",
-    "archive": "pack runs into a file each and remove them, or bring one back",
-    "retain": "change which checkpoints runs keep, and delete the others",
-    "gc": "delete what crashes and removed runs left behind",
-    "serve": "run the daemon in the foreground",
-    "run": "compute one run in the foreground, for batch systems: exit code 75 means start it again",
-    "service": "install the daemon as a systemd unit, remove it, or show how it is",
-    "stop": "stop the daemon; its workers commit first",
-    "keys": "make and list the keys with which clients on other machines attach over TCP",
-    "gpus": "list the GPUs that runs may use, and who uses them",
-    "doctor": "check the installation, the directories, the daemon and the devices",
-    "paths": "print where this installation has its files and sockets",
-    "settings": "list every setting of a run with its range, default and meaning",
+SECTIONS = {
+    "runs": {
+        "start": "start a distillation (and a daemon, if none runs)",
+        "run": "compute one run in the foreground, for batch systems: exit code 75 means start it again",
+        "sweep": "queue every combination of settings as one group of runs, or show one",
+        "status": "list the runs, or show one",
+        "wait": "wait for the end of a run; the exit code is its outcome",
+        "logs": "show what a run's worker wrote",
+        "pause": "commit the generation and end the worker; resume goes on from there",
+        "resume": "queue a paused, failed or cancelled run again",
+        "cancel": "end a run for good; its last commit stays",
+        "fork": "start a new run from a checkpoint of another one, with changed settings",
+        "resize": "change population, pairs, inits, environments or GPUs of a run that goes on",
+        "priority": "start a queued run before or after others",
+        "note": "write a note on a run, or print it",
+    },
+    "datasets": {
+        "export": "copy a run's dataset into a file",
+        "import": "make a complete dataset file out of somebody else's states and actions",
+        "pairs": "print the state-action pairs of a run or of an exported file",
+        "evaluate": "train fresh policies on a dataset and report their return",
+        "transfer": "train policies of many shapes and settings on datasets and compare them",
+        "merge": "put datasets for several environments into one file",
+        "reference": "train PPO in a run's environment, as a level to compare with",
+        "report": "write a run as one HTML file for people: curve, pairs, a rollout, settings",
+    },
+    "storage": {
+        "rm": "remove runs for good, after showing what they take and asking",
+        "archive": "pack runs into a file each and remove them, or bring one back",
+        "retain": "change which checkpoints runs keep, and delete the others",
+        "gc": "delete what crashes and removed runs left behind",
+    },
+    "daemon": {
+        "serve": "run the daemon in the foreground",
+        "stop": "stop the daemon; its workers commit first",
+        "service": "install the daemon as a systemd unit, remove it, or show how it is",
+        "doctor": "check the installation, the directories, the daemon and the devices",
+        "settings": "list every setting of a run with its range, default and meaning",
+        "paths": "print where this installation has its files and sockets",
+        "gpus": "list the GPUs that runs may use, and who uses them",
+        "keys": "make and list the keys with which clients on other machines attach over TCP",
+        "hooks": "list the commands that are run when something happens to a run, or try one",
+        "mirror": "copy every generation to TensorBoard or Weights & Biases",
+    },
 }
+"""Verbs by the folder that holds their modules, each with a summary; --help lists them so."""
 
-MODULES = {"import": "import_file"}
-"""Verbs whose module cannot be called as they are: Python keeps the word to itself."""
+VERBS = {verb: section for section, verbs in SECTIONS.items() for verb in verbs}
+
+MODULES = {"import": "import_file", "pause": "transitions", "resume": "transitions", "cancel": "transitions"}
+"""Verbs whose module is not called as they are."""
 
 EPILOG = """\
 exit codes:
@@ -83,7 +94,7 @@ def _dispatch(arguments: list[str]) -> int:
             parser.error(f"there is no verb '{verb}'{_nearest(verb)}")
         parser.parse_args(arguments)  # --help and --version end here
         parser.error(f"a verb comes first, not {verb}")
-    module = importlib.import_module(f"hadesd.cli.{MODULES.get(verb, verb)}")
+    module = importlib.import_module(f"hadesd.cli.{VERBS[verb]}.{MODULES.get(verb, verb)}")
     subparsers = parser.add_subparsers(prog="hadesd", parser_class=Parser)
     module.add_parser(subparsers)
     code: int = module.run(subparsers.choices[verb].parse_args(arguments[1:]))
@@ -92,12 +103,15 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _parser() -> Parser:
     width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {verb:{width}}  {summary}" for verb, summary in VERBS.items())
+    listed = "".join(
+        f"\n{section}:\n" + "".join(f"  {verb:{width}}  {summary}\n" for verb, summary in verbs.items())
+        for section, verbs in SECTIONS.items()
+    )
     parser = Parser(
         prog="hadesd",
         usage="hadesd VERB [...]",
         description="Distils reinforcement-learning behaviour into a handful of state-action pairs.",
-        epilog=f"verbs (each has --help):\n{verbs}\n\n{EPILOG}",
+        epilog=f"verbs (each has --help):\n{listed}\n{EPILOG}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -61,3 +61,14 @@ def positive_seconds(text: str) -> float:
     if not value > 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
+
+
+def add_patience(parser: Parser) -> None:
+    """Options for how long a daemon waits for its workers, and what it writes down."""
+    parser.add_argument(
+        "--grace", type=float, metavar="S", help="seconds that workers get to commit when the daemon stops (60)"
+    )
+    parser.add_argument(
+        "--silence", type=float, metavar="S", help="seconds without a heartbeat before a worker is restarted (60)"
+    )
+    parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (info)")

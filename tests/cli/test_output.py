@@ -5,10 +5,10 @@ import pytest
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
-from hadesd.cli import groups
-from hadesd.cli.follow import progress
-from hadesd.cli.logs import readable
 from hadesd.cli.output import duration, number, table
+from hadesd.cli.runs import groups
+from hadesd.cli.runs.follow import progress
+from hadesd.cli.runs.logs import readable
 
 RUN = RunSummary(
     id="hopper-0101-abcd",

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from hades_protocol.errors import HadesError
-from hadesd.cli import run
 from hadesd.cli.parsing import Parser
+from hadesd.cli.runs import run
 from hadesd.supervisor.worker_process import Worker
 
 FAKE_WORKER = Path(__file__).with_name("fake_worker.py")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
-JOB_COMMAND = (sys.executable, "-m", "hadesd.job")
+JOB_COMMAND = (sys.executable, "-m", "hadesd.cli.job")
 """The daemon's process id and a verb of `hadesd` with its arguments are appended."""
 
 MAX_ANSWER = 2**20

@@ -16,9 +16,9 @@ from hades_protocol.run_spec import RunSpec, build_spec
 from hadesd.analysis.report import run_data as materials
 from hadesd.analysis.report.reproduce import base_of, commands
 from hadesd.analysis.report.run_data import Material
-from hadesd.cli import fork, start
-from hadesd.cli.changing import nested
 from hadesd.cli.parsing import Parser
+from hadesd.cli.runs import fork, start
+from hadesd.cli.runs.spec_changes import nested
 from hadesd.spec.changes import forked
 from hadesd.spec.presets import resolve
 from hadesd.storage import records

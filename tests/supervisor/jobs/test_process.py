@@ -61,7 +61,7 @@ async def test_a_program_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_verb_runs_as_a_child_at_nice_10() -> None:
     program = "import os, sys, hadesd.cli.main as m; m.main = lambda a: print(a, os.nice(0)); sys.argv[0] = 'x'; \
-        from hadesd import job; job.main(sys.argv[1:])"
+        from hadesd.cli import job; job.main(sys.argv[1:])"
     done = subprocess.run(
         [*PYTHON, program, str(os.getpid()), "pairs", "@"], capture_output=True, text=True, timeout=60, check=True
     )
@@ -70,7 +70,7 @@ def test_a_verb_runs_as_a_child_at_nice_10() -> None:
 
 def test_a_verb_whose_parent_is_gone_already_does_nothing() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "hadesd.job", "1", "settings"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "hadesd.cli.job", "1", "settings"], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (256 - signal.SIGKILL, "")
 
@@ -79,7 +79,7 @@ def test_it_ends_with_its_parent_however_that_ends(tmp_path: Path) -> None:
     # The child waits for a verb that never ends: its standard input is a pipe that nobody closes.
     read, write = os.pipe()
     child = "import sys, hadesd.cli.main as m; m.main = lambda a: (print('ready', flush=True), sys.stdin.read()); \
-        from hadesd import job; job.main(sys.argv[1:])"
+        from hadesd.cli import job; job.main(sys.argv[1:])"
     parent = f"""
 import os, subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", {child!r}, str(os.getpid())], stdin={read}, stdout=subprocess.PIPE)

@@ -1,0 +1,87 @@
+"""Verbs that compute in the command's own process: a worker's environment, and a Ctrl-C that is always heard."""
+
+import importlib.util
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar
+
+from hades_protocol.errors import UsageError
+from hades_protocol.paths import Paths
+from hadesd.cli.errors import Abandoned
+
+if TYPE_CHECKING:
+    from hades_protocol.run_spec import RunSpec
+
+T = TypeVar("T")
+
+
+def prepare_computing(spec: "RunSpec", module: str) -> None:
+    """Set the environment, then jax; then import the module that computes. Call it before jax is imported."""
+    from hadesd.supervisor.scheduling.nvml import least_used, usable_gpus
+    from hadesd.supervisor.worker_process import worker_environment
+
+    paths = Paths()
+    gpu = least_used(usable_gpus(os.environ))
+    cores = len(os.sched_getaffinity(0))
+    os.environ.update(worker_environment(spec, () if gpu is None else (gpu,), cores, paths.cache, os.environ))
+
+    def work() -> None:
+        from hadesd.compute.jax_setup import prepare
+
+        prepare()
+        import_module(module)
+
+    interruptible(work)
+
+
+def interruptible(work: Callable[[], T], interrupted: Callable[[], None] = lambda: None) -> T:
+    """Compute in a thread while the main thread waits, so that Ctrl-C is heard at once and cannot get lost.
+
+    In the main thread jax would hear it only after a compiled program, minutes later, and not at all where it strikes
+    in a call from XLA (a look at the layouts of a program, the hook of the garbage collector): exceptions end there.
+
+    interrupted: called after Ctrl-C, while the work may still go on. A second Ctrl-C ends the process on the spot.
+
+    Raises:
+        Abandoned: Ctrl-C, and interrupted has returned. The work never comes back, so it must write no files.
+    """
+    computing: Future[T] = Future()
+
+    def compute() -> None:
+        try:
+            computing.set_result(work())
+        except BaseException as error:  # noqa: BLE001 — raised again in the main thread
+            computing.set_exception(error)
+
+    try:
+        threading.Thread(target=compute, name="computing", daemon=True).start()
+        return computing.result()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        interrupted()
+        raise Abandoned from None
+
+
+NEEDED = ("jax", "brax", "gymnax", "evosax", "orbax.checkpoint")
+
+
+def missing_packages() -> list[str]:
+    """Names of the packages of the daemon extra that are not installed; nothing of them is imported."""
+    return [name for name in NEEDED if importlib.util.find_spec(name.partition(".")[0]) is None]
+
+
+def require_daemon_extra(verb: str) -> None:
+    """Stop where the packages that compute are not installed.
+
+    Raises:
+        UsageError: says which command installs them.
+    """
+    if missing := missing_packages():
+        raise UsageError(
+            f"'hadesd {verb}' needs {', '.join(missing)}: pip install 'hades-distil[daemon]' "
+            "(with an NVIDIA GPU: 'hades-distil[cuda]')"
+        )

@@ -1,0 +1,1 @@
+"""Verbs about the daemon, its keys, its GPUs and its settings."""

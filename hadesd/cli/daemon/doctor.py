@@ -1,0 +1,240 @@
+"""hadesd doctor: what is installed, what works, and what to do about the rest."""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+
+import msgspec
+
+from hades_protocol import commands, version
+from hades_protocol.errors import ExitCode, HadesError
+from hades_protocol.messages import DaemonInfo
+from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient, listens
+from hadesd.cli.compute import missing_packages
+from hadesd.cli.output import print_json, use_colour
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.config import load_settings
+from hadesd.storage.atomic import tail_lines
+from hadesd.storage.locks import is_locked
+from hadesd.supervisor.scheduling import nvml
+from hadesd.supervisor.worker_process import usable_cores
+
+MARKS = {"ok": ("ok", "32"), "note": ("note", "33"), "problem": ("PROBLEM", "31")}
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "doctor",
+        "check the installation, the directories, the daemon and the devices; exit code 1 where there is a problem",
+        "hadesd doctor\nhadesd doctor --no-jax --json",
+    )
+    parser.add_argument("--no-jax", action="store_true", help="do not start JAX to list its devices (1 to 10 s)")
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings as they come."""
+
+    colour = use_colour(sys.stdout)
+    findings = []
+    for finding in all_checks(Paths(), dict(os.environ), probe_jax=not args.no_jax):
+        findings.append(finding)
+        if args.json:
+            continue
+        word, code = MARKS[finding.level]
+        mark = f"\x1b[{code}m{word:7}\x1b[0m" if colour else f"{word:7}"
+        print(f"{mark}  {finding.name}: {finding.text}" + (f"\n         {finding.advice}" if finding.advice else ""))
+    bad = any(finding.level == "problem" for finding in findings)
+    if args.json:
+        print_json({"schema": 1, "ok": not bad, "findings": findings})
+    return ExitCode.RUN_FAILED if bad else ExitCode.OK
+
+
+CLIENT_PACKAGES = ("msgpack", "msgspec", "pyzmq", "structlog", "textual")
+DAEMON_PACKAGES = ("jax", "jaxlib", "flax", "optax", "evosax", "brax", "gymnax", "orbax-checkpoint", "numpy")
+MIN_FREE = 2**30
+PROBE_SECONDS = 60.0
+
+PROBE = """\
+import json, jax
+from hadesd.native import machine_code, xla_ffi
+lacking = machine_code.unavailable()
+if not lacking:
+    try:
+        xla_ffi.api_version()
+    except machine_code.NativeError as error:
+        lacking = str(error)
+target = "" if lacking else machine_code.target()
+print(json.dumps({"devices": [str(d) for d in jax.devices()], "platform": jax.default_backend(),
+                  "lacking": lacking, "target": target}))
+"""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the report. `level`: ok, note, problem. `advice`: what to do about a problem."""
+
+    name: str
+    level: str
+    text: str
+    advice: str = ""
+
+
+def ok(name: str, text: str) -> Finding:
+    """Nothing to do."""
+    return Finding(name=name, level="ok", text=text)
+
+
+def problem(name: str, text: str, advice: str = "") -> Finding:
+    """Something that keeps hades from working."""
+    return Finding(name=name, level="problem", text=text, advice=advice)
+
+
+def all_checks(paths: Paths, environ: dict[str, str], probe_jax: bool) -> Iterator[Finding]:
+    """Every check in turn."""
+    yield check_python()
+    yield from check_packages()
+    yield check_directories(paths)
+    yield check_sockets(paths)
+    yield check_settings(paths)
+    yield check_disk(paths)
+    yield check_daemon(paths)
+    yield ok("cpu", f"{usable_cores()} usable cores of {os.cpu_count()}")
+    yield check_gpus(environ)
+    if probe_jax:
+        yield from check_jax(environ)
+
+
+def check_python() -> Finding:
+    """The interpreter."""
+    return ok("python", f"{sys.version.split()[0]} at {sys.executable}")
+
+
+def check_packages() -> Iterator[Finding]:
+    """Installed packages and their versions, without importing them."""
+    yield ok("hades", _versions(("hades-distil",)))
+    yield ok("client packages", _versions(CLIENT_PACKAGES))
+    if missing := missing_packages():
+        advice = "to compute on this machine: pip install 'hades-distil[daemon]'; attaching to others works without"
+        yield Finding(name="daemon packages", level="note", text=f"not installed: {', '.join(missing)}", advice=advice)
+    else:
+        yield ok("daemon packages", _versions(DAEMON_PACKAGES))
+
+
+def _versions(names: tuple[str, ...]) -> str:
+    out = []
+    for name in names:
+        try:
+            out.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            out.append(f"{name} missing")
+    return ", ".join(out)
+
+
+def check_directories(paths: Paths) -> Finding:
+    """State, runs, sockets and cache are private and writable."""
+    try:
+        paths.make_private()
+    except HadesError as error:
+        return problem("directories", str(error))
+    return ok("directories", f"{paths.state} is private and writable; cache {paths.cache}")
+
+
+def check_sockets(paths: Paths) -> Finding:
+    """The socket paths fit into what Linux allows."""
+    try:
+        longest = max(paths.control_endpoint, paths.events_endpoint, key=len)
+    except HadesError as error:
+        return problem("sockets", str(error))
+    return ok("sockets", longest)
+
+
+def check_settings(paths: Paths) -> Finding:
+    """config.toml."""
+    if not paths.config_file.exists():
+        return ok("config", f"no {paths.config_file}: defaults ('hadesd settings --daemon' lists them)")
+    try:
+        load_settings(paths.config_file, {})
+    except HadesError as error:
+        return problem("config", str(error))
+    return ok("config", str(paths.config_file))
+
+
+def check_disk(paths: Paths) -> Finding:
+    """Room for checkpoints."""
+    at = next(directory for directory in (paths.state, *paths.state.parents) if directory.exists())
+    free = shutil.disk_usage(at).free
+    text = f"{free / 2**30:.1f} GiB free at {at}"
+    if free < MIN_FREE:
+        return problem("disk", text, "make room: a run that cannot write its checkpoint fails")
+    return ok("disk", text)
+
+
+def check_daemon(paths: Paths) -> Finding:
+    """Whether a daemon runs, answers and speaks our protocol."""
+    if not paths.connect and not listens(paths):
+        if is_locked(paths.lock):
+            holder = "".join(tail_lines(paths.lock, 1))
+            return problem("daemon", f"pid {holder} holds the lock but does not listen", "wait, or look at daemon.log")
+        return Finding(name="daemon", level="note", text="none runs", advice="'hadesd start' starts one")
+    try:
+        with ControlClient(paths, timeout=3.0) as client:
+            info: DaemonInfo = client.request(commands.Hello)
+    except HadesError as error:
+        return problem("daemon", str(error))
+    ours = metadata.version("hades-distil")
+    text = f"pid {info.pid}, version {info.version}, protocol {info.protocol_major}.{info.protocol_minor}, "
+    text += f"{info.slots} slots, {info.gpus} GPUs"
+    if info.version != ours:
+        advice = f"this is {ours} (protocol {version.MAJOR}.{version.MINOR}): 'hadesd stop', then start it again"
+        return Finding(name="daemon", level="note", text=text, advice=advice)
+    return ok("daemon", text)
+
+
+def check_gpus(environ: dict[str, str]) -> Finding:
+    """GPUs that NVML sees, and whether runs may use them."""
+    found = nvml.list_gpus()
+    if not found:
+        return Finding(name="gpu", level="note", text="none: runs compute on the CPU")
+    names = ", ".join(f"{gpu.name} ({gpu.memory_total / 2**30:.0f} GiB)" for gpu in found)
+    if not nvml.jax_can_use_gpus():
+        advice = "JAX has no CUDA support here: pip install 'hades-distil[cuda]'"
+        return Finding(name="gpu", level="note", text=names, advice=advice)
+    usable = nvml.usable(found, environ, plugin=True)
+    if len(usable) < len(found):
+        text = f"{names}; {len(usable)} usable under CUDA_VISIBLE_DEVICES and JAX_PLATFORMS"
+        return Finding(name="gpu", level="note", text=text)
+    return ok("gpu", names)
+
+
+def check_jax(environ: dict[str, str]) -> Iterator[Finding]:
+    """Import JAX in a process of its own, list its devices, and say how CPUs compute the physics."""
+    if missing_packages():
+        yield Finding(name="jax", level="note", text="not tried: its packages are not installed")
+        return
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=PROBE_SECONDS, env=environ, cwd="/"
+        )
+    except subprocess.TimeoutExpired:
+        yield problem("jax", f"did not start within {PROBE_SECONDS:.0f} s", "is the GPU's driver stuck?")
+        return
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        yield problem("jax", f"cannot start (status {done.returncode}): {last}", "reinstall 'hades-distil[daemon]'")
+        return
+    found = json.loads(done.stdout.splitlines()[-1])
+    yield ok("jax", f"{found['platform']}: {', '.join(found['devices'])}")
+    if found["lacking"]:
+        text = f"no machine code for CPUs, runs there are many times slower: {found['lacking']}"
+        yield Finding(name="physics", level="note", text=text)
+    else:
+        yield ok("physics", f"machine code on CPUs ({' '.join(found['target'].split()[:3])})")

@@ -1,0 +1,85 @@
+"""hadesd gpus: which GPUs runs may use, and who uses them."""
+
+import argparse
+import os
+
+from hades_protocol import commands, replies
+from hades_protocol.formatting import size
+from hades_protocol.messages import GpuInfo, GpuProcess
+from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient, listens
+from hadesd.cli.gpu_options import DEVICES_SINCE
+from hadesd.cli.output import print_json, say
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.supervisor.scheduling.reasons import process as words
+
+SCHEMA = 1
+HEADINGS = ("GPU", "NAME", "MEMORY", "BUSY", "WHO")
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "gpus",
+        "list the GPUs that runs may use and who uses them; needs no daemon",
+        "hadesd gpus\nhadesd gpus --json",
+    )
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table or the JSON."""
+    found, from_daemon = look(Paths())
+    if args.json:
+        print_json({"schema": SCHEMA, "from_daemon": from_daemon, "gpus": found})
+    elif found:
+        print(table(found))
+    else:
+        say("no GPU that JAX can use: runs compute on the CPU ('hadesd doctor' says more)")
+    return 0
+
+
+def look(paths: Paths) -> tuple[tuple[GpuInfo, ...], bool]:
+    """The GPUs, and whether the daemon said so: it knows which runs are on them. Without one NVML is asked here."""
+    if paths.connect or listens(paths):
+        with ControlClient(paths) as client:
+            snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
+        if paths.connect or snapshot.daemon.protocol_minor >= DEVICES_SINCE:
+            return snapshot.gpus, True
+    from hadesd.supervisor.scheduling.gpu_pool import picture
+    from hadesd.supervisor.scheduling.nvml import usable_gpus
+
+    return picture(usable_gpus(os.environ), ()), False
+
+
+def table(gpus: tuple[GpuInfo, ...]) -> str:
+    """One line a GPU."""
+    rows = [HEADINGS, *map(_row, gpus)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS) - 1)]
+    lines = []
+    for number, name, memory, busy, who in rows:
+        cells = (
+            number.rjust(widths[0]),
+            name.ljust(widths[1]),
+            memory.rjust(widths[2]),
+            busy.rjust(widths[3]),
+            who,
+        )
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _row(gpu: GpuInfo) -> tuple[str, str, str, str, str]:
+    memory = f"{size(gpu.memory_used)} of {size(gpu.memory_total)}" if gpu.memory_total else "–"
+    busy = "–" if gpu.utilisation is None else f"{gpu.utilisation:.0%}"
+    shown = {process.run for process in gpu.processes}
+    ours = [f"run {run}" for run in gpu.runs if run not in shown]  # given the GPU, and not seen on it (yet)
+    return str(gpu.index), gpu.name, memory, busy, ", ".join([*map(_who, gpu.processes), *ours]) or "nobody"
+
+
+def _who(process: GpuProcess) -> str:
+    if process.run:
+        return f"run {process.run}{f' ({size(process.memory)})' if process.memory else ''}"
+    return words(process.user, process.pid, process.memory)

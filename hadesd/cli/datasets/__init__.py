@@ -1,0 +1,1 @@
+"""Verbs about state-action pairs: export, import, evaluation, reports."""

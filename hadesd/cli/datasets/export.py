@@ -1,0 +1,250 @@
+"""hadesd export: a run's dataset as a file. Reads the run directory; no daemon is needed."""
+
+import argparse
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hades_protocol.errors import NotFoundError, UsageError
+from hades_protocol.paths import Paths
+from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.output import number, print_json, say
+from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
+from hadesd.storage.datasets import SUFFIXES
+
+if TYPE_CHECKING:
+    from hadesd.analysis.datasets.card import Origin
+    from hadesd.analysis.datasets.reader import DatasetFile
+
+FORMATS = tuple(suffix.removeprefix(".") for suffix in SUFFIXES)
+
+EXAMPLES = """\
+hadesd export @ -o cartpole.npz --card
+hadesd export @@50 -o generation50.csv --force
+hadesd export @ --best -o best.safetensors"""
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(subparsers, "export", "copy a run's dataset into a file", EXAMPLES)
+    parser.add_argument("run", metavar="RUN[@GEN]", help=RUN_HELP + "; @GEN: the mean dataset of a kept generation")
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, type=Path, help="where to write it")
+    parser.add_argument("--format", choices=FORMATS, help="the file's format (default: by its suffix)")
+    parser.add_argument(
+        "--best", action="store_true", help="the mean dataset of the highest evaluated return, not the newest"
+    )
+    parser.add_argument(
+        "--card", action="store_true", help="also write FILE.md: what it is, how to use it, what it is worth"
+    )
+    parser.add_argument("--force", action="store_true", help="replace what exists")
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the file and say what is in it."""
+    require_daemon_extra("export")
+    from hadesd.storage.records import find_directory
+
+    name, generation = split_generation(args.run)
+    if args.best and generation is not None:
+        raise UsageError("--best and a generation: choose one of them")
+    directory = find_directory(Paths().runs, name)
+    check_output(args.output, args.format, args.force, args.card)
+    with _scratch() as scratch:
+        source = _source(directory, generation, args.best, scratch)
+        files = write_as(source, args.output)
+    dataset, origin = _origin(directory, args.output)
+    if args.card:
+        files.append(write_card(dataset, args.output, origin))
+    described = _describe(dataset, origin, files)
+    if args.json:
+        print_json(described)
+    else:
+        print(described["file"])
+        if len(files) > 1:
+            say(f"beside it: {', '.join(str(path) for path in files[1:])}")
+        worth = "" if origin.evaluated is None else f", evaluated {number(origin.evaluated[0])}"
+        say(
+            f"{described['pairs']} pairs of {described['environment']} after generation {described['generation']} "
+            f"of run {described['run']}{worth}; try it: hadesd evaluate {args.output}"
+        )
+    return 0
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """A directory for a dataset that has to be computed first.
+
+    Raises:
+        UsageError: there is no room for it.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="hades-export-") as scratch:
+            yield Path(scratch)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write below {tempfile.gettempdir()}: {error.strerror or error}; make room, or set TMPDIR"
+        ) from None
+
+
+def split_generation(text: str) -> tuple[str, int | None]:
+    """RUN[@GEN] -> run and generation; `@` alone is the newest run, `@@50` its generation 50."""
+    head, sep, tail = text.rpartition("@")
+    if not sep or tail == "":
+        return text, None
+    if not tail.isascii() or not tail.isdigit():
+        raise UsageError(f"'{text}': after @ comes a generation, e.g. {head or '@'}@50")
+    return head or "@", int(tail)
+
+
+def check_output(output: Path, format_: str | None, force: bool, card: bool) -> None:
+    """Refuse a file name that would not be written, before anything is read for it.
+
+    Raises:
+        UsageError: an unknown suffix, another one than the format's, or something is there already.
+    """
+    stem = output.stem or "dataset"
+    if format_ is not None and output.suffix.lower() != f".{format_}":
+        raise UsageError(f"{output} would not be read as {format_}: name it {stem}.{format_}")
+    if output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{output}: datasets are {', '.join(SUFFIXES)} files, e.g. -o {stem}.npz")
+    beside = [output.with_name(output.name + ".json")] if output.suffix.lower() == ".csv" else []
+    beside += [output.with_suffix(".md")] if card else []
+    for path in (output, *beside):
+        if path.exists() and not force:
+            raise UsageError(f"{path} exists already: choose another name, or replace it with --force")
+
+
+def newest_dataset(directory: Path) -> Path:
+    """The file of the newest committed mean dataset in a run directory.
+
+    Raises:
+        NotFoundError: the run has none.
+    """
+    source = directory / "dataset.npz"
+    if not source.is_file():
+        raise NotFoundError(
+            f"run {directory.name} has no dataset yet: its first generation is not committed, "
+            "or its method is es, which evolves a policy and no dataset"
+        )
+    return source
+
+
+def best_dataset(directory: Path) -> Path:
+    """The file of the mean dataset with the highest evaluated return in a run directory.
+
+    Raises:
+        NotFoundError: no mean dataset of the run was evaluated so far; the text says what to set.
+    """
+    from hadesd.storage.records import load
+
+    source = directory / "best.npz"
+    if source.is_file():
+        return source
+    newest_dataset(directory)
+    every = load(directory)[1].evaluation.mean_every
+    raise NotFoundError(
+        f"run {directory.name} has no best dataset yet: its mean dataset is evaluated every {every} generations, "
+        "and the first such evaluation is not committed"
+        if every
+        else f"run {directory.name} never evaluates its mean dataset, so none is known to be the best: start runs with "
+        "--set evaluation.mean_every=10, say, or export the newest without --best"
+    )
+
+
+def _source(directory: Path, generation: int | None, best: bool, scratch: Path) -> Path:
+    """The npz that is wanted; a kept generation is first taken out of its checkpoint."""
+    if best:
+        return best_dataset(directory)
+    if generation is None:
+        return newest_dataset(directory)
+    from hadesd.cli.compute import prepare_computing
+    from hadesd.storage.records import load
+
+    _, spec = load(directory)
+    prepare_computing(spec, "hadesd.worker.exporting")
+    from hadesd.worker.exporting import export_generation
+
+    export_generation(directory, spec, generation, scratch / "dataset.npz")
+    return scratch / "dataset.npz"
+
+
+def write_as(source: Path, output: Path) -> list[Path]:
+    """Copy an npz, or convert it to the format of the output's suffix; the files that were written.
+
+    Raises:
+        UsageError: they cannot be written.
+    """
+    from hadesd.analysis.datasets import formats
+
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        if output.suffix.lower() != ".npz":
+            arrays = formats.read(source)
+            return formats.write(output, arrays, str(arrays["meta"]))
+        try:
+            shutil.copyfile(source, partial)
+            partial.replace(output)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
+    return [output]
+
+
+def write_card(dataset: "DatasetFile", output: Path, origin: "Origin") -> Path:
+    """Write the card of a dataset file beside it.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    from hadesd.analysis.datasets.card import card_path, card_text
+    from hadesd.storage.atomic import write_atomically
+
+    path = card_path(output)
+    try:
+        write_atomically(path, card_text(dataset, output, origin).encode())
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+    return path
+
+
+def _origin(directory: Path, output: Path) -> "tuple[DatasetFile, Origin]":
+    """The dataset as it was written, and what its run knows of it."""
+    from hadesd.analysis.datasets.card import Origin
+    from hadesd.analysis.datasets.reader import load as load_dataset
+    from hadesd.analysis.sweep_table import read_metrics
+    from hadesd.storage.records import load
+
+    dataset = load_dataset(output)
+    record, spec = load(directory)
+    generation = dataset.meta.get("generation")
+    evaluated = next(
+        (
+            (line.evaluated_mean, line.evaluated_sem)
+            for line in read_metrics(directory)
+            if line.generation == generation and line.evaluated_mean is not None
+        ),
+        None,
+    )
+    inits = 1 if spec.method == "hades-f" else spec.evaluation.mean_inits
+    return dataset, Origin(record.id, record.group, record.parent, evaluated, inits)
+
+
+def _describe(dataset: "DatasetFile", origin: "Origin", files: list[Path]) -> dict[str, Any]:
+    mean, sem = origin.evaluated or (None, None)
+    return {
+        "run": origin.run,
+        "file": str(files[0]),
+        "files": [str(path) for path in files],
+        "pairs": int(dataset.states.shape[0]),
+        "environment": dataset.meta.get("environment"),
+        "generation": dataset.meta.get("generation"),
+        "normalisation": dataset.meta.get("normalisation"),
+        "evaluated_mean": mean,
+        "evaluated_sem": sem,
+    }

@@ -1,0 +1,69 @@
+"""hadesd merge: datasets for several environments in one file."""
+
+import argparse
+import json
+from pathlib import Path
+
+from hades_protocol.errors import UsageError
+from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.datasets.inputs import find_dataset, settings_for
+from hadesd.cli.output import print_json, say
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "merge",
+        "put datasets for several environments into one file, which trains one policy for all of them",
+        "hadesd merge hopper.npz halfcheetah.npz -o both.npz\n"
+        "hadesd evaluate both.npz -o both.svg\n"
+        "hadesd evaluate both.npz --env hopper",
+    )
+    parser.add_argument("what", metavar="FILE|RUN", nargs="+", help="exported datasets, or runs (newest commit)")
+    parser.add_argument("-o", "--output", metavar="FILE.npz", required=True, type=Path, help="where to write it")
+    parser.add_argument("--force", action="store_true", help="replace FILE.npz if it exists")
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the file and say what is in it."""
+    require_daemon_extra("merge")
+    if args.output.suffix.lower() != ".npz":
+        raise UsageError(f"{args.output}: merged datasets are npz files, e.g. -o {args.output.stem or 'both'}.npz")
+    if args.output.exists() and not args.force:
+        raise UsageError(f"{args.output} exists already: choose another name, or replace it with --force")
+    from hadesd.analysis.datasets import formats, merging
+    from hadesd.analysis.datasets.reader import load
+
+    loaded = [load(find_dataset(text)[0]) for text in args.what]
+    datasets = [part for one in loaded for part in (merging.parts_of(one) if merging.is_merged(one) else [one])]
+    hint = "only files that say so can be merged; exports do"
+    specs = [settings_for(dataset, None, [], hint) for dataset in datasets]
+    arrays, meta = merging.merge(datasets, specs)
+    try:
+        formats.write(args.output, arrays, json.dumps(meta))
+    except OSError as error:
+        raise UsageError(f"cannot write {args.output}: {error.strerror or error}") from None
+    for note in merging.notes(specs):
+        say(note)
+    if args.json:
+        described = {"file": str(args.output), "environments": meta["environments"], "pairs": len(arrays["states"])}
+        print_json({"schema": 1} | described | {"parts": [_described(part) for part in meta["parts"]]})
+    else:
+        print(args.output)
+        parts = ", ".join(f"{part['pairs']} of {part['meta']['environment']}" for part in meta["parts"])
+        say(
+            f"{len(arrays['states'])} pairs ({parts}), states {list(arrays['states'].shape[1:])}, "
+            f"{arrays['actions'].shape[1]} actions; try it: hadesd evaluate {args.output}"
+        )
+    return 0
+
+
+def _described(part: dict[str, object]) -> dict[str, object]:
+    meta = part["meta"]
+    assert isinstance(meta, dict)
+    sizes = {name: part[name] for name in ("pairs", "observation", "actions")}
+    return {"environment": meta["environment"], **sizes, "normalisation": meta["normalisation"]}

@@ -1,0 +1,90 @@
+"""hadesd pairs: the state-action pairs of a dataset, as a table."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hades_protocol.paths import Paths
+from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.output import print_json, say
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.spec import environments
+from hadesd.storage.datasets import is_dataset_name
+
+if TYPE_CHECKING:
+    from hadesd.analysis.datasets.reader import DatasetFile
+
+MOST_COLUMNS = 24
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "pairs",
+        "print the state-action pairs of a run or of an exported file",
+        "hadesd pairs @\nhadesd pairs cartpole.npz\nhadesd pairs cartpole.csv --json",
+    )
+    parser.add_argument("what", metavar="RUN|FILE", help="a run (its newest commit) or an exported dataset")
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the pairs."""
+    require_daemon_extra("pairs")
+    from hadesd.analysis.datasets.reader import load
+    from hadesd.cli.datasets.export import newest_dataset
+    from hadesd.storage.records import find_directory
+
+    path = Path(args.what)
+    if not is_dataset_name(args.what):
+        path = newest_dataset(find_directory(Paths().runs, args.what))
+    dataset = load(path)
+    if args.json:
+        print_json(_document(dataset))
+        return 0
+    meta = dataset.meta
+    if meta:
+        say(
+            f"{meta.get('environment')}, {meta.get('method')}, generation {meta.get('generation')}; "
+            f"states in {meta.get('units', 'unknown')} units"
+        )
+    print("\n".join(_table(dataset)))
+    return 0
+
+
+def _document(dataset: "DatasetFile") -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "states": dataset.states.tolist(),
+        "actions": dataset.actions.tolist(),
+        "meta": dataset.meta,
+    }
+
+
+def _table(dataset: "DatasetFile") -> list[str]:
+    """One line a pair: the state's entries, then the action."""
+    states = dataset.states.reshape(len(dataset.states), -1)
+    entry = environments.ENVIRONMENTS.get(str(dataset.meta.get("environment")))
+    names = _names(entry.observation_names if entry else (), states.shape[1], "s")
+    shown = min(len(names), MOST_COLUMNS)
+    width = max(9, *(len(name) + 1 for name in names[:shown]))
+    more = f"  … {len(names) - shown} more" if shown < len(names) else ""
+    lines = ["pair" + "".join(f"{name:>{width}}" for name in names[:shown]) + more + "   action"]
+    for i, (state, action) in enumerate(zip(states, dataset.actions, strict=True)):
+        entries = "".join(f"{value:>{width}.3f}" for value in state[:shown])
+        lines.append(f"{i:>4}{entries}{'  …' if more else ''}   {_action(entry, action.tolist())}")
+    return lines
+
+
+def _names(known: tuple[str, ...], count: int, letter: str) -> list[str]:
+    return list(known) if len(known) == count else [f"{letter}{i}" for i in range(count)]
+
+
+def _action(entry: environments.Entry | None, action: list[float]) -> str:
+    names = _names(entry.action_names if entry else (), len(action), "a")
+    if entry is not None and entry.discrete:
+        best = max(range(len(action)), key=action.__getitem__)
+        return names[best] if action[best] > 0.999 else f"{names[best]} ({action[best]:.0%})"
+    return "  ".join(f"{name} {value:+.3f}" for name, value in zip(names, action, strict=True))

@@ -1,0 +1,186 @@
+"""hadesd report: a run as one HTML file for people, and its pictures for papers. No daemon is needed."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hades_protocol.errors import UsageError
+from hades_protocol.paths import Paths
+from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.datasets.inputs import check_range
+from hadesd.cli.output import print_json, say
+from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
+from hadesd.storage.datasets import is_dataset_name
+
+if TYPE_CHECKING:
+    from hades_protocol.run_spec import RunSpec
+    from hadesd.analysis.evaluation.recording import Recording
+    from hadesd.analysis.report.html import Report
+    from hadesd.analysis.report.run_data import Material
+
+FORMATS = {"png": (".png",), "svg": (".svg",), "both": (".png", ".svg")}
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "report",
+        "write a run as one HTML file for people: curve, pairs, a rollout, settings",
+        "hadesd report @\n"
+        "hadesd report @ -o cartpole.html --force\n"
+        "hadesd report @ --no-rollout --figures figures --format svg",
+    )
+    parser.add_argument("run", metavar="RUN|FILE", help=RUN_HELP + "; or an exported dataset")
+    parser.add_argument("-o", "--output", metavar="FILE.html", type=Path, help="where to write it (default: RUN.html)")
+    parser.add_argument("--force", action="store_true", help="replace files that exist")
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="of the policy and its rollout (default: %(default)s)"
+    )
+    parser.add_argument("--no-rollout", action="store_true", help="train no policy: faster, without a film")
+    parser.add_argument(
+        "--figures",
+        metavar="DIR",
+        type=Path,
+        help="write curve, pairs and rollout as pictures into DIR, and no HTML unless -o",
+    )
+    parser.add_argument(
+        "--format", choices=tuple(FORMATS), default="both", help="of the pictures (default: %(default)s)"
+    )
+    parser.add_argument("--open", action="store_true", help="show the file in a browser (nothing is opened otherwise)")
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Gather, train and roll out one policy, draw, write."""
+    check_range("seed", args.seed, 0, 2**32 - 1)
+    require_daemon_extra("report")
+    material = _material(args.run)
+    output = _output(args, material.name)
+    if args.figures is not None:
+        _prepare_directory(args.figures)
+    recording, why_none = (
+        (None, "No policy was trained: --no-rollout.") if args.no_rollout else _record(material, args.seed)
+    )
+    from hadesd.analysis.report.html import draw
+
+    drawn = draw(material, recording)
+    written = _figures(drawn, args) if args.figures is not None else []
+    if output is not None:
+        _page(output, material, drawn, recording, why_none)
+        written.append(output)
+    if args.json:
+        print_json(_document(material, recording, written))
+    else:
+        print("\n".join(map(str, written)))
+    if args.open and output is not None:
+        _open(output)
+    return 0
+
+
+def _material(name: str) -> "Material":
+    from hadesd.analysis.report import run_data as material
+    from hadesd.storage.records import find_directory
+
+    if is_dataset_name(name):
+        return material.of_file(Path(name))
+    found = material.of_run(find_directory(Paths().runs, name))
+    material.require_something(found)
+    return found
+
+
+def _output(args: argparse.Namespace, name: str) -> Path | None:
+    """Where the HTML goes; None where only pictures were asked for."""
+    if args.output is None and args.figures is not None:
+        return None
+    output: Path = args.output or Path(f"{Path(name).stem if is_dataset_name(name) else name}.html")
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{output}: reports are HTML files, e.g. -o {output.stem or 'report'}.html")
+    if output.exists() and not args.force:
+        raise UsageError(f"{output} exists already: choose another name with -o, or replace it with --force")
+    if not output.parent.is_dir():
+        raise UsageError(f"{output}: there is no directory {output.parent}; make it, or choose another place")
+    return output
+
+
+def _prepare_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the directory {directory}: {error.strerror or error}") from None
+
+
+def _record(material: "Material", seed: int) -> "tuple[Recording | None, str]":
+    """A rollout of a policy freshly trained on the dataset, or why there is none."""
+    from hadesd.analysis.report.text import is_images
+
+    if material.dataset is None:
+        return None, ""
+    if material.entry is None:
+        return None, "The file names no single environment that is known here, so no policy was trained."
+    if is_images(material):
+        return None, ""
+    spec = _spec(material)
+    from hadesd.cli.compute import interruptible, prepare_computing
+
+    prepare_computing(spec, "hadesd.analysis.evaluation.recording")
+    from hadesd.analysis.evaluation.recording import record
+
+    say(f"training a policy on {len(material.dataset.states)} pairs of {spec.env} and recording an episode …")
+    dataset = material.dataset
+    return interruptible(lambda: record(dataset, spec, seed)), ""
+
+
+def _spec(material: "Material") -> "RunSpec":
+    """The settings that a policy is trained with: the dataset's own, as for `hadesd evaluate`."""
+    from hadesd.cli.datasets.inputs import settings_for
+
+    assert material.dataset is not None
+    return settings_for(material.dataset, None, [])
+
+
+def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:
+    from hadesd.analysis.pictures.style import save
+
+    pictures = {"curve": drawn.curve, "pairs": drawn.pairs.figure if drawn.pairs else None, "rollout": drawn.strip}
+    planned = [
+        (figure, args.figures / f"{name}{suffix}")
+        for name, figure in pictures.items()
+        if figure is not None
+        for suffix in FORMATS[args.format]
+    ]
+    for _, path in planned:
+        if path.exists() and not args.force:
+            raise UsageError(f"{path} exists already: choose another directory, or replace it with --force")
+    for figure, path in planned:
+        save(figure, path)
+    return [path for _, path in planned]
+
+
+def _page(output: Path, material: "Material", drawn: "Report", recording: "Recording | None", why_none: str) -> None:
+    from hadesd.analysis.report.html import page
+    from hadesd.storage.atomic import write_atomically
+
+    try:
+        write_atomically(output, page(material, drawn, recording, why_none).encode())
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
+
+
+def _document(material: "Material", recording: "Recording | None", written: list[Path]) -> dict[str, object]:
+    return {
+        "schema": 1,
+        "source": material.name,
+        "environment": material.entry.name if material.entry else None,
+        "files": [str(path) for path in written],
+        "rollout_return": recording.episode_return if recording is not None else None,
+        "rollout_steps": len(recording.rewards) if recording is not None else None,
+    }
+
+
+def _open(output: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(output.resolve().as_uri()):
+        say(f"no browser was found: open {output} yourself")

@@ -1,0 +1,41 @@
+"""hadesd priority: a run's place in the queue."""
+
+import argparse
+
+from hades_protocol import commands
+from hades_protocol.messages import DaemonInfo, RunSummary
+from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
+from hadesd.cli.gpu_options import priority, require_devices
+from hadesd.cli.output import print_json, say
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "priority",
+        "start a queued run before or after others; a run that computes goes on",
+        "hadesd priority @ 10\nhadesd priority @ -5 --json",
+    )
+    add_run(parser)
+    parser.add_argument(
+        "priority", metavar="N", type=priority, help="-1000 to 1000; the higher starts first (default 0)"
+    )
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask the daemon."""
+    with ControlClient(Paths()) as client:
+        info: DaemonInfo = client.request(commands.Hello)
+        require_devices(info)
+        summary: RunSummary = client.request(commands.Prioritise, run=args.run, priority=args.priority)
+    if args.json:
+        print_json(summary)
+    else:
+        reason = f": {summary.reason}" if summary.reason else ""
+        say(f"{summary.id} has priority {summary.priority}; it is {summary.state}{reason}")
+    return 0

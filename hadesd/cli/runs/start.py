@@ -1,0 +1,157 @@
+"""hadesd start: submit a run, with a daemon started where none runs."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hades_protocol import commands
+from hades_protocol.errors import UsageError
+from hades_protocol.messages import RunSummary
+from hades_protocol.names import check_group
+from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
+from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.gpu_options import add_devices, assignments, check, require_devices
+from hadesd.cli.launch import ensure_daemon, require_groups
+from hadesd.cli.output import print_json, say
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+
+if TYPE_CHECKING:
+    from hades_protocol.run_spec import RunSpec
+
+EXAMPLES = """\
+hadesd start --env CartPole-v1
+hadesd start --env hopper --method hades-r --set evolution.population=128 --set dataset.pairs=8
+hadesd start --env CartPole-v1 --seed 1 --follow
+hadesd start --env ant --priority 10 --yield --quiet 600"""
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers, "start", "start a distillation; 'hadesd settings' lists what --set and --spec take", EXAMPLES
+    )
+    add_settings(parser)
+    add_devices(parser)
+    parser.add_argument("--group", metavar="G", help="put the run into a group ('hadesd sweep' makes many at once)")
+    parser.add_argument("--follow", action="store_true", help="show progress until the run ends; Ctrl-C detaches")
+    add_json(parser)
+    return parser
+
+
+def add_settings(parser: Parser) -> None:
+    """The options that say what is to be computed; see asked_spec."""
+    parser.add_argument("--env", metavar="ENV", help="environment, e.g. CartPole-v1, hopper, SpaceInvaders-MinAtar")
+    parser.add_argument("--method", metavar="M", help="hades-r (default), hades-f, or es (direct neuroevolution)")
+    parser.add_argument("--preset", metavar="P", help="published or cpu (default: published with a GPU, else cpu)")
+    parser.add_argument("--spec", metavar="FILE", type=Path, help="settings from a .toml or .json file")
+    parser.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], dest="assignments", help="one setting; repeatable"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="root of all random numbers of the run (default 0)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check the settings, submit the run, say what it will do."""
+    require_daemon_extra("start")
+    from hades_protocol.run_spec import spec_to_dict
+
+    args.assignments += assignments(args)
+    spec = asked_spec(args, has_gpu())
+    if args.group is not None:
+        check_group(args.group)
+    paths = Paths()
+    check(args, spec, paths)
+    info, started = ensure_daemon(paths)
+    if started:
+        say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
+    if args.group is not None:
+        require_groups(info)
+    if args.priority:
+        require_devices(info)
+    with ControlClient(paths) as client:
+        summary: RunSummary = client.request(
+            commands.Start, spec=spec_to_dict(spec), group=args.group or "", priority=args.priority
+        )
+    _announce(args, summary, evaluations=spec.inits * spec.evaluation.environments)
+    if args.follow:
+        from hadesd.cli.runs.follow import follow
+
+        return follow(paths, summary.id)
+    return 0
+
+
+def asked_spec(args: argparse.Namespace, gpu: bool) -> "RunSpec":
+    """The settings that the options of add_settings ask for; what was chosen for the user is said.
+
+    gpu: whether the run will have one, which decides on the preset where none is named.
+
+    Raises:
+        UsageError: a file, name or value that is not accepted.
+    """
+    from hades_protocol.settings import parse_assignment
+    from hadesd.spec.presets import resolve
+
+    assignments = [parse_assignment(text) for text in args.assignments]
+    if args.seed is not None:
+        assignments.append(("seed", args.seed))
+    spec, notes = resolve(
+        env=args.env,
+        method=args.method,
+        preset=args.preset,
+        file_values=None if args.spec is None else read_spec_file(args.spec),
+        assignments=assignments,
+        has_gpu=gpu,
+    )
+    for note in notes:
+        say(note)
+    return spec
+
+
+def _announce(args: argparse.Namespace, summary: RunSummary, evaluations: int) -> None:
+    if args.json:
+        print_json(summary)
+    else:
+        print(summary.id, flush=True)
+    dataset = "policies directly" if summary.method == "es" else f"{summary.pairs} pairs"
+    say(
+        f"{summary.id}: {summary.env} with {summary.method}, {dataset}, population {summary.population} x "
+        f"{evaluations} environments, {summary.generations} generations, seed {summary.seed}"
+    )
+    if summary.reason:
+        say(f"{summary.id} {summary.reason}")
+    if not args.follow:
+        say(f"watch it: hades-tui attach    progress: hadesd status    end it: hadesd cancel {summary.id}")
+
+
+def has_gpu() -> bool:
+    """Whether a run started here would compute on a GPU; found out without jax."""
+    if (paths := Paths()).connect:  # it computes where that daemon is
+        return ensure_daemon(paths)[0].gpus > 0
+    from hadesd.supervisor.scheduling import nvml
+
+    return bool(nvml.usable_gpus(os.environ))
+
+
+def read_spec_file(path: Path) -> dict[str, Any]:
+    """Nested settings from a TOML or JSON file.
+
+    Raises:
+        UsageError: it cannot be read or does not parse.
+    """
+    import tomllib
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(f"cannot read the spec file {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise UsageError(
+            f"the spec file {path} is not valid {'JSON' if path.suffix == '.json' else 'TOML'}: {error}"
+        ) from None
+    if not isinstance(values, dict):
+        raise UsageError(f"the spec file {path} must hold settings by name, not a {type(values).__name__}")
+    return values

@@ -1,0 +1,91 @@
+"""hadesd status: the runs, or one of them."""
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from hades_protocol import commands, replies
+from hades_protocol.messages import Checkpoints, DaemonInfo, RunSummary
+from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
+from hadesd.cli.output import print_json, say, table, use_colour
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb
+
+SCHEMA = 1
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "status",
+        "list the runs, or show one",
+        "hadesd status\nhadesd status @\nhadesd status --json\nhadesd status --group cartpole-pairs-k3f9",
+    )
+    add_run_or_group(parser, required=False)
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table or the JSON."""
+    with ControlClient(Paths()) as client:
+        if args.run is not None:
+            shown: replies.ShowResult = client.request(commands.Show, run=args.run)
+            info: DaemonInfo = client.request(commands.Hello)
+            if args.json:
+                print_json(
+                    _document(info, (shown.run,))
+                    | {"spec": shown.spec, "history": shown.seams, "checkpoints": shown.checkpoints}
+                )
+            else:
+                print(_details(shown))
+            return 0
+        snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
+    runs = snapshot.runs
+    if args.group is not None:
+        from hadesd.cli.runs.groups import members
+
+        runs = members(runs, args.group)
+    if args.json:
+        print_json(_document(snapshot.daemon, runs))
+    elif runs:
+        print(table(runs, use_colour(sys.stdout)))
+    else:
+        say("no runs yet: begin with 'hadesd start --env CartPole-v1'")
+    return 0
+
+
+def _document(daemon: DaemonInfo, runs: tuple[RunSummary, ...]) -> dict[str, Any]:
+    return {"schema": SCHEMA, "daemon": daemon, "runs": runs}
+
+
+def _checkpoints(kept: Checkpoints) -> str:
+    from hades_protocol.formatting import size
+
+    text = f"{len(kept.generations)} kept, newest of generation {kept.generations[-1]}, {size(kept.bytes)}"
+    if kept.verified_generation is not None and kept.verified_at is not None:
+        moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.verified_at))
+        text += f"; last restored and found whole: generation {kept.verified_generation}, {moment}"
+    return text + (f"; damaged: {', '.join(kept.damaged)}" if kept.damaged else "")
+
+
+def _details(shown: replies.ShowResult) -> str:
+    lines = [table([shown.run], use_colour(sys.stdout)), ""]
+    lines += [f"environment  {shown.run.env}, {shown.run.method}, seed {shown.run.seed}"]
+    lines += [f"preset       {shown.run.preset}"] if shown.run.preset else []
+    lines += [f"group        {shown.run.group}"] if shown.run.group else []
+    lines += [f"parent       {shown.run.parent.run}@{shown.run.parent.generation}"] if shown.run.parent else []
+    lines += [f"note         {shown.run.note}"] if shown.run.note else []
+    lines += [f"directory    {shown.run.directory}"]
+    lines += [f"checkpoints  {_checkpoints(shown.checkpoints)}"] if shown.checkpoints.generations else []
+    lines += [f"computed by  {shown.checkpoints.execution}"] if shown.checkpoints.execution else []
+    lines += [f"worker       {shown.run.worker_pid}, {shown.run.phase}"] if shown.run.worker_pid else []
+    lines += [f"restarts     {shown.run.restarts}"] if shown.run.restarts else []
+    for seam in shown.seams[-10:]:
+        reason = f": {seam['reason']}" if seam.get("reason") else ""
+        lines.append(f"history      generation {seam.get('generation', 0)}, {seam.get('what', '')}{reason}")
+    tail = shown.seams[-1].get("log_tail", ()) if shown.seams else ()
+    lines += ["", "end of the worker's log:", *(f"  {line}" for line in tail)] if tail else []
+    return "\n".join(lines)

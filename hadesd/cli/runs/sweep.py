@@ -1,0 +1,292 @@
+"""hadesd sweep: many runs as one group, and what came of them."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hades_protocol import commands
+from hades_protocol.errors import ExitCode, HadesError, UnreachableError, UsageError
+from hades_protocol.paths import Paths
+from hades_protocol.sync_client import ControlClient
+from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.output import number, print_json, say
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+
+if TYPE_CHECKING:
+    from hades_protocol.run_spec import RunSpec
+    from hadesd.analysis.sweep_table import SweepTable
+    from hadesd.spec.sweep import Axis, Combination, Cost
+
+
+SCHEMA = 1
+MANY = 1000
+"""More runs than this are not queued by accident."""
+
+EXAMPLES = """\
+hadesd sweep --env CartPole-v1 --set dataset.pairs=2,4,8 --set seed=0..2 --dry-run
+hadesd sweep --env CartPole-v1 --method hades-f,hades-r --set evolution.sigma=0.1,0.3 --name sigma --follow
+hadesd sweep --show sigma -o sigma.png
+hadesd sweep --show @ --csv"""
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(
+        subparsers,
+        "sweep",
+        "queue every combination of settings as one group of runs, or show a group (--show). "
+        "Values: 4,16,64 or 0..9 or 0..100..25",
+        EXAMPLES,
+    )
+    parser.add_argument("--env", metavar="ENV", help="environment, or several with commas")
+    parser.add_argument("--method", metavar="M", help="hades-r (default), hades-f, es, or several with commas")
+    parser.add_argument("--preset", metavar="P", help="as in 'hadesd start'")
+    parser.add_argument("--spec", metavar="FILE", type=Path, help="settings from a .toml or .json file")
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUES",
+        action="append",
+        default=[],
+        dest="assignments",
+        help="a setting and its values; repeatable",
+    )
+    parser.add_argument("--seed", metavar="VALUES", help="seeds, e.g. 0..4")
+    parser.add_argument(
+        "--name", metavar="G", help="the group's name (default: made up); what it has already is not made again"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="list the runs and their cost; queue nothing")
+    parser.add_argument("--yes-many", action="store_true", help=f"queue even more than {MANY} runs")
+    parser.add_argument("--follow", action="store_true", help="show progress until all have ended; Ctrl-C detaches")
+    parser.add_argument("--show", metavar="G", help="show a group (@: the newest) as a table; needs no daemon")
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="with --show: also a picture, .png or .svg")
+    parser.add_argument("--csv", action="store_true", help="with --show: print CSV")
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show a group, or make one."""
+    if args.show is not None:
+        return show(args)
+    for option, given in (("-o", args.output is not None), ("--csv", args.csv)):
+        if given:
+            raise UsageError(f"{option} goes with --show GROUP")
+    require_daemon_extra("sweep")
+    return _make(args)
+
+
+def _make(args: argparse.Namespace) -> int:
+    from hades_protocol.names import check_group
+    from hadesd.spec import sweep
+
+    axes = sweep.check_axes(_axes(args))
+    if (total := sweep.count(axes)) > (sweep.MOST_RUNS if args.yes_many else MANY):
+        limit = "that is beyond what one group takes" if args.yes_many else "repeat it with --yes-many if that is meant"
+        raise UsageError(f"these settings make {total:,} runs: {limit}")
+    group = check_group(args.name) if args.name is not None else ""
+    found = _combine(args, axes)
+    group = group or sweep.default_name(found[0].spec.env, axes)
+    paths = Paths()
+    there = _there(paths, group)
+    missing = [combination for combination in found if sweep.identity(combination.spec) not in there]
+    if args.dry_run:
+        return _list(args, group, found, missing)
+    say(_announcement(group, found, missing))
+    ids = _submit(paths, group, missing)
+    if args.json:
+        runs = [{"id": run, "settings": one.chosen} for run, one in zip(ids, missing, strict=True)]
+        print_json({"schema": SCHEMA, "group": group, "there_already": len(found) - len(missing), "runs": runs})
+    else:
+        print(group, flush=True)
+    if args.follow:
+        from hadesd.cli.runs.groups import follow_group
+
+        return follow_group(paths, group)
+    say(f"look: hadesd sweep --show {group}   wait: hadesd wait --group {group}   end: hadesd cancel --group {group}")
+    return 0
+
+
+def _axes(args: argparse.Namespace) -> "list[Axis]":
+    """What was typed, as settings with values; options before --set."""
+    from hadesd.spec.sweep import Axis, parse_axis, parse_values
+
+    options = (("env", args.env), ("method", args.method), ("preset", args.preset), ("seed", args.seed))
+    axes = [Axis(key, parse_values(f"--{key}", text)) for key, text in options if text is not None]
+    return axes + [parse_axis(text) for text in args.assignments]
+
+
+def _combine(args: argparse.Namespace, axes: "list[Axis]") -> "list[Combination]":
+    """Every combination, validated; what there is to say of the settings is said once."""
+    from hadesd.cli.runs.start import has_gpu, read_spec_file
+    from hadesd.spec.presets import resolve
+    from hadesd.spec.sweep import combine
+
+    file_values = None if args.spec is None else read_spec_file(args.spec)
+    gpu, said = has_gpu(), set()
+
+    def spec_of(chosen: dict[str, Any]) -> "RunSpec":
+        import copy
+
+        spec, notes = resolve(
+            env=None,
+            method=None,
+            preset=None,
+            file_values=copy.deepcopy(file_values),
+            assignments=list(chosen.items()),
+            has_gpu=gpu,
+        )
+        for note in notes:
+            if note not in said:
+                said.add(note)
+                say(note)
+        return spec
+
+    return combine(axes, spec_of)
+
+
+def _there(paths: Paths, group: str) -> set[str]:
+    """What the group has already, read from the disk."""
+    from hadesd.spec.sweep import identity
+    from hadesd.storage import records
+
+    found = records.scan(paths.runs)[0] if paths.runs.is_dir() else []
+    return {identity(spec) for record, spec in found if record.group == group}
+
+
+def _announcement(group: str, found: "list[Combination]", missing: "list[Combination]") -> str:
+    if not missing:
+        return f"{group} has all {len(found)} runs already: nothing to queue"
+    already = f"; {len(found) - len(missing)} of {len(found)} are there already" if len(missing) < len(found) else ""
+    return f"{group}: queueing {len(missing)} run{'s' if len(missing) > 1 else ''}{already}"
+
+
+def _submit(paths: Paths, group: str, missing: "list[Combination]") -> list[str]:
+    """Queue the runs; their ids. What an interruption leaves out, the same command with --name makes up for."""
+    from hades_protocol.run_spec import spec_to_dict
+    from hadesd.cli.launch import ensure_daemon, require_groups
+    from hadesd.spec.sweep import identity
+
+    info, started = ensure_daemon(paths)
+    if started:
+        say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
+    require_groups(info)
+    ids: list[str] = []
+    try:
+        with ControlClient(paths) as client:
+            for combination in missing:
+                spec = spec_to_dict(combination.spec)
+                ids.append(client.request(commands.Start, spec=spec, group=group).id)
+    except KeyboardInterrupt:  # perhaps between a request and its answer: the disk knows
+        there = _there(paths, group)
+        say(_half_done(group, sum(identity(one.spec) in there for one in missing), len(missing)))
+        raise
+    except HadesError as error:
+        kind = type(error) if isinstance(error, UnreachableError | UsageError) else HadesError
+        raise kind(f"{error}; {_half_done(group, len(ids), len(missing))}") from None
+    return ids
+
+
+def _half_done(group: str, done: int, total: int) -> str:
+    return f"{done} of {total} runs of {group} were queued; the same command with --name {group} queues the others"
+
+
+def _list(args: argparse.Namespace, group: str, found: "list[Combination]", missing: "list[Combination]") -> int:
+    """--dry-run: every run that would be made, and what all of them cost."""
+    from hadesd.spec import environments
+    from hadesd.spec.sweep import cost
+
+    price = cost((one.spec for one in missing), lambda spec: environments.find(spec.env).family != "images")
+    new = {id(one) for one in missing}
+    if args.json:
+        runs = [{"settings": one.chosen, "there_already": id(one) not in new} for one in found]
+        total = {name: getattr(price, name) for name in price.__dataclass_fields__}
+        print_json({"schema": SCHEMA, "group": group if args.name else None, "runs": runs, "cost": total})
+        return ExitCode.OK
+    keys = list(found[0].chosen)
+    rows = [["RUN", *keys, "GENERATIONS", "POPULATION", ""]]
+    for i, one in enumerate(found, start=1):
+        evolution = one.spec.evolution
+        there = "" if id(one) in new else "there already"
+        rows.append([str(i), *_words(one), str(evolution.generations), str(evolution.population), there])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    say(_price(price))
+    return ExitCode.OK
+
+
+def _words(one: "Combination") -> list[str]:
+    from hadesd.spec.sweep import word
+
+    return [word(value) for value in one.chosen.values()]
+
+
+def _price(price: "Cost") -> str:
+    steps = f", {price.env_steps:,} environment steps" if price.env_steps else ""
+    return (
+        f"would queue {price.runs} run{'' if price.runs == 1 else 's'}: {price.generations:,} generations, "
+        f"{price.candidates:,} candidates, {price.policies:,} policies to train{steps}; nothing was queued"
+    )
+
+
+MAKING = ("env", "method", "preset", "spec", "seed", "name")
+
+
+def show(args: argparse.Namespace) -> int:
+    """Print the table; draw the picture where one is wanted."""
+    given = [f"--{name}" for name in MAKING if getattr(args, name) is not None]
+    given += ["--set"] if args.assignments else []
+    given += [option for option, on in (("--dry-run", args.dry_run), ("--follow", args.follow)) if on]
+    if given:
+        raise UsageError(f"--show only shows what there is: leave out {', '.join(given)}")
+    if args.csv and args.json:
+        raise UsageError("--csv and --json: choose one of them")
+    if args.output is not None:
+        from hadesd.cli.compute import require_daemon_extra
+
+        require_daemon_extra("sweep -o")
+        from hadesd.analysis.pictures import style
+
+        style.check_path(args.output)
+    table = _read(args.show)
+    _print(table, args)
+    if args.output is not None:
+        from hadesd.analysis.pictures import style, sweep
+
+        style.save(sweep.draw(table), args.output)
+        say(f"picture: {args.output}")
+    return 0
+
+
+def _read(group: str) -> "SweepTable":
+    from hadesd.analysis import sweep_table
+    from hadesd.cli.runs.groups import no_group
+
+    runs = Paths().runs
+    known = sweep_table.groups_on_disk(runs)
+    if group == "@" and known:
+        group = known[-1]
+    members = sweep_table.read_group(runs, group)
+    if not members:
+        raise no_group(group, known)
+    return sweep_table.tabulate(group, members)
+
+
+def _print(table: "SweepTable", args: argparse.Namespace) -> None:
+    from hadesd.analysis import sweep_table
+
+    if args.json:
+        print_json(sweep_table.document(table))
+    elif args.csv:
+        sys.stdout.write(sweep_table.csv_text(table))
+    else:
+        total = sum(len(row.members) for row in table.rows)
+        done = sum(row.finished for row in table.rows)
+        settings = table.rows[0].members[0].settings
+        fixed = " ".join(str(settings[key]) for key in ("env", "method") if key not in table.keys)
+        say(
+            f"{table.group}: {fixed}{' · ' if fixed else ''}{done} of {total} runs finished; "
+            "± is the standard error over seeds"
+        )
+        print(sweep_table.text(table, number))

@@ -1,0 +1,90 @@
+"""hadesd pause, resume and cancel: ask the daemon, and wait until it is done."""
+
+import argparse
+import time
+
+from hades_protocol import commands
+from hades_protocol.messages import RunSummary
+from hades_protocol.paths import Paths
+from hades_protocol.run_state import RunState
+from hades_protocol.sync_client import ControlClient
+from hadesd.cli.output import print_json, say
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb
+
+POLL_SECONDS = 0.1
+ON_THE_WAY = (RunState.PAUSING, RunState.CANCELLING)
+
+
+SUMMARIES = {
+    "pause": "commit the generation and end the worker, which frees its device; resume goes on from there",
+    "resume": "queue a paused, failed or cancelled run again; it goes on from its last commit",
+    "cancel": "end a run; its last commit stays, and resume would go on from it",
+}
+REQUESTS: dict[str, type[commands.Mutation]] = {
+    "pause": commands.Pause,
+    "resume": commands.Resume,
+    "cancel": commands.Cancel,
+}
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> None:
+    """The arguments of the three verbs."""
+    for verb, summary in SUMMARIES.items():
+        parser = add_verb(
+            subparsers,
+            verb,
+            summary,
+            f"hadesd {verb} @\nhadesd {verb} @ --json\nhadesd {verb} --group cartpole-pairs-k3f9",
+        )
+        parser.set_defaults(request=REQUESTS[verb])
+        add_run_or_group(parser)
+        if verb != "resume":
+            parser.add_argument(
+                "--no-wait", action="store_true", help="do not wait until the worker has committed and exited"
+            )
+        add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask for the change and, unless told otherwise, wait until it is done."""
+    kind: type[commands.Mutation] = args.request
+    wait = not getattr(args, "no_wait", True)
+    with ControlClient(Paths()) as client:
+        if args.group is not None:
+            return _on_group(client, args.group, kind, wait, args.json)
+        summary = _settle(client, (client.request(kind, run=args.run),), wait)[0]
+    if args.json:
+        print_json(summary)
+    else:
+        _report(summary)
+    return 0
+
+
+def _on_group(client: ControlClient, group: str, kind: type[commands.Mutation], wait: bool, as_json: bool) -> int:
+    from hadesd.cli.runs.groups import change
+
+    changed = _settle(client, change(client, kind, group), wait)
+    if as_json:
+        print_json({"schema": 1, "group": group, "runs": changed})
+    else:
+        for summary in changed:
+            _report(summary)
+    return 0
+
+
+def _settle(client: ControlClient, runs: tuple[RunSummary, ...], wait: bool) -> list[RunSummary]:
+    """The runs once their workers are gone, or at once where that is not wanted."""
+    out = []
+    for summary in runs:
+        if wait and summary.state in ON_THE_WAY:
+            say(f"{summary.id} {summary.state}: its worker finishes the generation and commits")
+        while wait and summary.state in ON_THE_WAY:
+            time.sleep(POLL_SECONDS)
+            summary = client.request(commands.Show, run=summary.id).run
+        out.append(summary)
+    return out
+
+
+def _report(summary: RunSummary) -> None:
+    reason = f" ({summary.reason})" if summary.reason else ""
+    say(f"{summary.id} is {summary.state} after generation {summary.generation}{reason}")

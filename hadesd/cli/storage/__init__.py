@@ -1,0 +1,1 @@
+"""Verbs that remove, archive and prune what runs have on disk."""

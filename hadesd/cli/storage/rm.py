@@ -1,0 +1,105 @@
+"""hadesd rm: remove runs for good."""
+
+import argparse
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from hades_protocol.errors import ExitCode, HadesError, WrongStateError
+from hades_protocol.formatting import size
+from hades_protocol.paths import Paths
+from hadesd.cli.output import print_json, say
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.storage import selection as h
+from hadesd.cli.storage.backend import Keeper, keeper
+from hadesd.storage import removal
+from hadesd.storage.locks import LOCK_FILE, holding, is_locked
+
+EXAMPLES = """\
+hadesd rm @
+hadesd rm --state finished,failed,cancelled --older 30d --dry-run
+hadesd rm --group sizes --yes"""
+
+
+def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
+    """The verb's arguments."""
+    parser = add_verb(subparsers, "rm", "remove runs for good, after showing what they take and asking", EXAMPLES)
+    h.add_choice(parser)
+    h.add_asking(parser)
+    add_json(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show, ask, remove."""
+    with keeper(Paths()) as keep:
+        known = keep.runs()
+        chosen = removable(h.choose(known, args, time.time()), strict=bool(args.runs))
+        total = sum(item.room.total for item in chosen)
+        if not args.json:
+            print(h.table(chosen))
+        say(f"{h.counted(len(chosen))}, {size(total)}")
+        h.say_about_children(chosen, known)
+        removed: list[h.Chosen] = []
+        if not args.dry_run and not h.agreed(f"Remove {h.counted(len(chosen))} for good?", args.yes):
+            return ExitCode.OK
+        failures = 0
+        for item in () if args.dry_run else chosen:
+            failures += not _remove(keep, item, removed)
+    if args.json:
+        freed = sum(item.room.total for item in removed)
+        document = {"schema": 1, "dry_run": args.dry_run, "runs": [item.document() for item in chosen], "bytes": total}
+        print_json(document | {"removed": [item.run.id for item in removed], "freed_bytes": freed})
+    elif removed:
+        say(f"removed {h.counted(len(removed))}")
+    return ExitCode.NOT_FOUND_OR_STATE if failures else ExitCode.OK
+
+
+def removable(chosen: Sequence[h.Chosen], strict: bool) -> list[h.Chosen]:
+    """Those that nothing works on. strict: one that cannot be removed is an error; else it is left out, and said.
+
+    Raises:
+        HadesError: something works on one of them, or on all.
+    """
+    fit: list[h.Chosen] = []
+    refused: HadesError | None = None
+    for item in chosen:
+        try:
+            locked = is_locked(Path(item.run.directory) / LOCK_FILE)
+            removal.check_removable(item.run.id, item.run.state, locked)
+        except HadesError as error:
+            if strict:
+                raise
+            say(f"left out: {error}")
+            refused = error
+        else:
+            fit.append(item)
+    if refused is not None and not fit:
+        raise refused
+    return fit
+
+
+def _remove(keep: Keeper, item: h.Chosen, removed: list[h.Chosen]) -> bool:
+    try:
+        hidden = keep.remove(item.run)
+    except HadesError as error:
+        say(str(error))
+        return False
+    removed.append(item)
+    return delete(item.run.id, hidden)
+
+
+def delete(run: str, hidden: Path) -> bool:
+    """Delete the files of a run that is none any more; whether that went well."""
+    try:
+        with holding(hidden):  # so that gc does not take it for what a crash left
+            shutil.rmtree(hidden)
+    except FileNotFoundError:
+        say(f"{run} is removed; its files were gone already")
+    except WrongStateError:
+        say(f"{run} is removed; another command deletes its files in {hidden}")
+    except OSError as error:
+        say(f"{run} is removed, but not all of its files in {hidden} ({error.strerror or error}): see 'hadesd gc'")
+        return False
+    return True

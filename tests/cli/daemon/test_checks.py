@@ -1,0 +1,88 @@
+"""hadesd doctor: each check finds what is wrong and says what to do."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hades_protocol.paths import Paths
+from hadesd.cli.daemon import doctor
+from hadesd.storage.locks import DaemonLock
+from hadesd.supervisor.scheduling.nvml import Gpu
+from tests.helpers.daemon import Home
+
+WITHOUT_LLVMLITE = "import sys\nsys.modules['llvmlite'] = None\n"
+
+GPU = Gpu(index=0, uuid="GPU-0", name="H200", memory_total=2**37, memory_used=0)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths({"HADES_HOME": str(tmp_path / "h")})
+
+
+def test_a_fresh_machine_has_no_problem(paths: Paths) -> None:
+    found = list(doctor.all_checks(paths, {}, probe_jax=False))
+    assert [finding.name for finding in found if finding.level == "problem"] == []
+    assert {finding.name: finding.level for finding in found}["daemon"] == "note"
+
+
+def test_a_daemon_is_found_and_asked(home: Home) -> None:
+    daemon = home.fake_daemon()
+    found = doctor.check_daemon(home.paths)
+    assert (found.level, found.text.partition(",")[0]) == ("ok", f"pid {daemon.pid}")
+
+
+def test_a_lock_without_a_listener_is_a_problem(paths: Paths) -> None:
+    paths.make_private()
+    lock = DaemonLock(paths.lock)
+    assert doctor.check_daemon(paths).level == "problem"
+    lock.release()
+    assert doctor.check_daemon(paths).level == "note"
+
+
+def test_directories_and_sockets_that_cannot_be_used(tmp_path: Path) -> None:
+    assert doctor.check_directories(Paths({"HADES_HOME": "/proc/hades"})).level == "problem"
+    assert doctor.check_sockets(Paths({"HADES_HOME": str(tmp_path / ("x" * 120))})).level == "problem"
+
+
+def test_a_wrong_configuration(paths: Paths) -> None:
+    paths.make_private()
+    paths.config_file.write_text("slotz = 1")
+    found = doctor.check_settings(paths)
+    assert (found.level, "slotz" in found.text) == ("problem", True)
+
+
+def test_a_full_disk(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "MIN_FREE", 2**62)
+    assert doctor.check_disk(paths).level == "problem"
+
+
+def test_gpus_that_jax_cannot_use_come_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.gpus, "list_gpus", lambda: [GPU])
+    monkeypatch.setattr(doctor.gpus, "jax_can_use_gpus", lambda: False)
+    assert "hades-distil[cuda]" in doctor.check_gpus({}).advice
+    monkeypatch.setattr(doctor.gpus, "jax_can_use_gpus", lambda: True)
+    assert doctor.check_gpus({}).level == "ok"
+    assert "0 usable" in doctor.check_gpus({"CUDA_VISIBLE_DEVICES": ""}).text
+
+
+def test_jax_that_does_not_start_is_a_problem_with_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "PROBE", "raise RuntimeError('driver too old')")
+    (found,) = doctor.check_jax({})
+    assert (found.level, "driver too old" in found.text) == ("problem", True)
+
+
+def test_missing_packages_are_a_note_for_a_laptop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "missing_packages", lambda: ["jax"])
+    levels = {finding.name: finding for finding in doctor.check_packages()}
+    assert "hades-distil[daemon]" in levels["daemon packages"].advice
+    assert [finding.level for finding in doctor.check_jax({})] == ["note"]
+
+
+def test_the_physics_is_said_and_what_is_missing_for_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, found = doctor.check_jax(dict(os.environ))
+    assert (found.name, found.level) == ("physics", "ok")
+    monkeypatch.setattr(doctor, "PROBE", WITHOUT_LLVMLITE + doctor.PROBE)
+    _, found = doctor.check_jax(dict(os.environ))
+    assert (found.level, "pip install llvmlite" in found.text) == ("note", True)

@@ -1,0 +1,57 @@
+"""Which runs of a group a verb is sent to; real daemons and groups: test_sweep.py."""
+
+from typing import Any
+
+import pytest
+
+from hades_protocol import commands, replies
+from hades_protocol.errors import WrongStateError
+from hades_protocol.messages import RunSummary
+from hades_protocol.run_state import RunState
+from hadesd.cli.runs.groups import change
+from tests.helpers.protocol_server import FakeDaemon, a_run
+
+S = RunState
+
+
+class Line:
+    """Answers a snapshot with these runs, and every change with the run as it was; remembers who was changed."""
+
+    def __init__(self, *runs: RunSummary) -> None:
+        self.daemon = FakeDaemon(runs=runs)
+        self.changed: list[str] = []
+
+    refuses = False
+
+    def request(self, kind: type[commands.Request], **fields: Any) -> replies.SnapshotResult | RunSummary:
+        if kind is commands.Snapshot:
+            return self.daemon.snapshot()
+        if self.refuses:
+            raise WrongStateError("it ended meanwhile")
+        self.changed.append(fields["run"])
+        return self.daemon.runs[fields["run"]]
+
+
+@pytest.mark.parametrize(
+    ("state", "waits_for_room", "is_asked"),
+    [
+        (S.RUNNING, False, True),
+        (S.STOPPING, False, True),  # it gives way, say, and comes back by itself
+        (S.PAUSED, True, True),  # so does this
+        (S.PAUSED, False, False),
+        (S.PAUSING, False, False),
+        (S.FINISHED, False, False),
+    ],
+)
+def test_a_pause_reaches_every_run_that_would_compute_again(state: S, waits_for_room: bool, is_asked: bool) -> None:
+    line = Line(a_run("other", S.QUEUED, group="g"), a_run("one", state, group="g", waits_for_room=waits_for_room))
+    change(line, commands.Pause, "g")  # type: ignore[arg-type]
+    assert line.changed == ["other", "one"][: 1 + is_asked]
+
+
+def test_where_every_run_has_ended_meanwhile_nothing_was_done(capsys: pytest.CaptureFixture[str]) -> None:
+    line = Line(a_run("one", S.RUNNING, group="g"))
+    line.refuses = True
+    with pytest.raises(WrongStateError, match="group g is 1 running: nothing was done"):
+        change(line, commands.Pause, "g")  # type: ignore[arg-type]
+    assert capsys.readouterr().err == "it ended meanwhile\n"
