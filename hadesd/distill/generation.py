@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from hadesd.distill import normalise
+from hadesd.distill.fitness import Shared, draw_shared, evaluate_candidate, evaluate_mean
 from hadesd.distill.images import ImageTask
-from hadesd.distill.judging import Shared, draw_shared, evaluate_candidate, evaluate_mean
 from hadesd.distill.problem import (
     CONSTANTS_STREAM,
     START_STREAM,

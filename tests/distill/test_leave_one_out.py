@@ -7,8 +7,8 @@ import pytest
 
 from hadesd.compute.build import build
 from hadesd.distill import policies
+from hadesd.distill.fitness import draw_shared, evaluate_candidate
 from hadesd.distill.generation import init_state
-from hadesd.distill.judging import draw_shared, evaluate_candidate
 from hadesd.distill.policies import MLP
 from hadesd.distill.problem import LEAVE_ONE_OUT_STREAM, generation_key
 from hadesd.distill.resizing import CannotResize, leave_one_out

@@ -28,7 +28,7 @@ from evosax.algorithms.distribution_based.cma_es import eigen_decomposition
 from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
 
 from hadesd.distill.strategies.base import State, Strategy
-from hadesd.distill.strategies.named import UNKNOWN_COST
+from hadesd.distill.strategies.evosax import UNKNOWN_COST
 
 
 class CannotResize(ValueError):
