@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from hades_protocol.run_state import RunState
-from hades_tui import palette
-from hades_tui.glyphs import UNICODE
-from hades_tui.themes import DARK
+from hades_tui.theme import palette
+from hades_tui.theme.glyphs import UNICODE
+from hades_tui.theme.themes import DARK
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 
 CARTPOLE, HOPPER, ANT = "cartpole-1", "hopper-2", "ant-3"

@@ -15,12 +15,12 @@ from hades_protocol.resync import LinkPhase
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
 from hades_tui.app import HadesApp
-from hades_tui.model import Model
+from hades_tui.run_actions import VERBS
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.dialog import RunDialog
 from hades_tui.screens.fork import ForkScreen
 from hades_tui.screens.sending import SendingDialog
-from hades_tui.verbs import VERBS
+from hades_tui.state.model import Model
 from hades_tui.widgets.fitness_panel import FitnessPanel
 from hades_tui.widgets.top import TopLine
 from tests.helpers.canned import some_checkpoints

@@ -8,13 +8,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from hades_protocol.async_client import Client
-from hades_tui import palette
 from hades_tui.app import HadesApp
-from hades_tui.glyphs import ASCII
 from hades_tui.keymap import all_actions, checked_keymap
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.help import HelpScreen
-from hades_tui.themes import THEMES, Theme
+from hades_tui.theme import palette
+from hades_tui.theme.glyphs import ASCII
+from hades_tui.theme.themes import THEMES, Theme
 from hades_tui.widgets.run_list import RunList
 from hades_tui.widgets.top import TopLine
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving

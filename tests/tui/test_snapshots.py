@@ -16,13 +16,14 @@ from hades_protocol.messages import GpuInfo, GpuProcess, Lineage, LogLine, Refer
 from hades_protocol.resync import LinkPhase
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
-from hades_tui import pairs_file, palette
 from hades_tui.app import HadesApp
-from hades_tui.glyphs import ASCII
+from hades_tui.pairs import export
 from hades_tui.screens.health import HealthFacts
 from hades_tui.screens.save import SaveScreen
 from hades_tui.screens.sending import SendingDialog
-from hades_tui.themes import THEMES
+from hades_tui.theme import palette
+from hades_tui.theme.glyphs import ASCII
+from hades_tui.theme.themes import THEMES
 from hades_tui.widgets import mismatch_panel
 from hades_tui.widgets.log_view import LogView
 from hades_tui.widgets.pairs_panel import PairsPanel
@@ -30,8 +31,8 @@ from tests.helpers.canned import some_checkpoints
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 from tests.helpers.specs import tiny
 from tests.tui.conftest import ANT, CARTPOLE, HOPPER
+from tests.tui.pages.test_screens import text
 from tests.tui.test_app import until
-from tests.tui.test_looking import text
 
 SnapCompare = Callable[..., bool]
 
@@ -197,7 +198,7 @@ def test_pairs(snap_compare: SnapCompare, screen: Callable[..., HadesApp], keys:
 def test_saving_pairs(
     snap_compare: SnapCompare, screen: Callable[..., HadesApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairs_file, "directory", lambda _environ: Path("/home/ada/Downloads"))
+    monkeypatch.setattr(export, "directory", lambda _environ: Path("/home/ada/Downloads"))
 
     async def before(pilot: Pilot[None]) -> None:
         await settled("tab", "tab", "e")(pilot)

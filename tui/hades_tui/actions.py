@@ -12,19 +12,22 @@ from hades_protocol.commands import RESULTS
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import Job, RunSummary
 from hades_protocol.replies import ChangeResult
-from hades_tui import jobs
-from hades_tui import model as models
-from hades_tui.background import begin
 from hades_tui.connection import Connection
-from hades_tui.model import Model
+from hades_tui.run_actions import EXPORT, FORK, NOTE, RESIZE, VERBS, Verb, done_text, order, refusal
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.dialog import RunDialog
 from hades_tui.screens.export import ExportScreen
 from hades_tui.screens.fork import ForkScreen
+from hades_tui.screens.health import HealthScreen
+from hades_tui.screens.log import LogScreen
 from hades_tui.screens.note import NoteScreen
 from hades_tui.screens.resize import ResizeScreen
 from hades_tui.screens.sending import Outcome
-from hades_tui.verbs import EXPORT, FORK, NOTE, RESIZE, VERBS, Verb, done_text, order, refusal
+from hades_tui.screens.watch import WatchScreen
+from hades_tui.state import jobs
+from hades_tui.state import model as models
+from hades_tui.state.model import Model
+from hades_tui.tasks import begin
 from hades_tui.widgets.fitness_panel import FitnessPanel
 
 NOTICE_SECONDS = 15.0
@@ -144,3 +147,30 @@ class ActingApp(App[None]):
 
     def _say_no(self, why: str) -> None:
         self.notify(why, severity="warning", markup=False)
+
+
+VIEW_BINDINGS = [
+    Binding("w", "app.watch", "Watch", tooltip="The selected run in large numbers", id="screen.watch"),
+    Binding("i", "app.health", "Health", tooltip="Checkpoints of the run, daemon and link", id="screen.health"),
+    Binding("o", "app.log", "Log", tooltip="Log of the run or of the daemon", id="screen.log"),
+]
+"""For the screen of the runs."""
+
+
+class ViewingApp(App[None]):
+    """Opens screens that change nothing."""
+
+    model: Model
+    _connection: Connection
+
+    def action_watch(self) -> None:
+        """The selected run in large numbers."""
+        self.push_screen(WatchScreen(lambda: self.model))
+
+    def action_health(self) -> None:
+        """Checkpoints of the selected run, and the daemon."""
+        self.push_screen(HealthScreen(self._connection, lambda: self.model, self.model.selected))
+
+    def action_log(self) -> None:
+        """The log of the selected run, or of the daemon where there is none."""
+        self.push_screen(LogScreen(self._connection, self.model.selected))

@@ -15,24 +15,23 @@ from textual.widget import Widget
 
 from hades_protocol.errors import HadesError, NotFoundError
 from hades_protocol.replies import SnapshotResult
-from hades_tui import model as models
-from hades_tui import palette
-from hades_tui.actions import ActingApp
-from hades_tui.background import begin
-from hades_tui.commands import HadesCommands
-from hades_tui.companions import missing
+from hades_tui.actions import ActingApp, ViewingApp
+from hades_tui.command_palette import HadesCommands
 from hades_tui.connection import Connection
-from hades_tui.detail import Range
-from hades_tui.filters import ASCII_ONLY, WITHOUT_COLOURS
-from hades_tui.help_text import entries
-from hades_tui.history import RunHistory
-from hades_tui.looking import LookingApp
-from hades_tui.model import Model
-from hades_tui.past import ask
+from hades_tui.curve.compared import missing
+from hades_tui.pages.help_text import entries
+from hades_tui.pairs.generations import ask
 from hades_tui.screens.help import HelpScreen
 from hades_tui.screens.main import MainScreen
-from hades_tui.textual_theme import textual_name, textual_theme, variables
-from hades_tui.themes import THEMES, Theme, default_theme
+from hades_tui.state import model as models
+from hades_tui.state.detail import Range
+from hades_tui.state.history import RunHistory
+from hades_tui.state.model import Model
+from hades_tui.tasks import begin
+from hades_tui.theme import palette
+from hades_tui.theme.filters import ASCII_ONLY, WITHOUT_COLOURS
+from hades_tui.theme.textual_theme import textual_name, textual_theme, variables
+from hades_tui.theme.themes import THEMES, Theme, default_theme
 from hades_tui.widgets.fitness_panel import FitnessPanel
 from hades_tui.widgets.pairs_panel import PairsPanel
 from hades_tui.widgets.run_list import RunList
@@ -41,7 +40,7 @@ PAINT_SECONDS = 0.2
 RETRY_SECONDS = 2.0
 
 
-class HadesApp(ActingApp, LookingApp):
+class HadesApp(ActingApp, ViewingApp):
     """Shows a daemon's runs. It changes a run only after a confirmation, and never by being closed."""
 
     TITLE = "hades"

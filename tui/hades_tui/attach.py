@@ -17,10 +17,10 @@ from hades_protocol.async_client import Client
 from hades_protocol.errors import ExitCode, UnreachableError, UsageError
 from hades_protocol.keys import destination
 from hades_protocol.paths import Paths
-from hades_tui import palette
-from hades_tui.glyphs import ASCII, UNICODE
 from hades_tui.preferences import Preferences
-from hades_tui.themes import Theme, default_theme, theme_named
+from hades_tui.theme import palette
+from hades_tui.theme.glyphs import ASCII, UNICODE
+from hades_tui.theme.themes import Theme, default_theme, theme_named
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 END_SECONDS = 5.0
@@ -54,7 +54,7 @@ async def reached(options: argparse.Namespace) -> AsyncIterator[tuple[Client, Ca
         connect = options.connect
         obstacle: Callable[[], str] = str
         if options.host:
-            from hades_tui.tunnel import Tunnel
+            from hades_tui.remote.tunnel import Tunnel
 
             tunnel = await stack.enter_async_context(
                 Tunnel(options.host, hadesd=options.remote_hadesd, sockets=options.remote_sockets)
@@ -111,7 +111,7 @@ async def once(options: argparse.Namespace, preferences: Preferences) -> int:
     """Print one look."""
     from rich.console import Console
 
-    from hades_tui.once import as_json, look, write
+    from hades_tui.pages.plain import as_json, look, write
 
     theme = choose_look(options, preferences)
     async with reached(options) as (client, _):
@@ -129,7 +129,7 @@ async def once(options: argparse.Namespace, preferences: Preferences) -> int:
 
 async def tap(options: argparse.Namespace) -> int:
     """Print the event stream until it has brought so many lines, or for ever."""
-    from hades_tui.tap import stream
+    from hades_tui.remote.event_tail import stream
 
     async with reached(options) as (client, _):
         run = await find(client, options.run, options.wait)

@@ -22,7 +22,7 @@ class Connection(Protocol):
         """Whose datasets attach() shall yield."""
 
     async def request(self, request: Request, kind: type[T]) -> T:
-        """The answer to a command: those that change a run are made by hades_tui.verbs, with state and session."""
+        """The answer to a command: those that change a run are made in run_actions, with state and session."""
 
     async def show(self, run: str) -> ShowResult:
         """A run with its settings, its story and its checkpoints."""

@@ -16,7 +16,7 @@ from textual.widgets import Input, TextArea
 import hades_tui
 from hades_protocol.errors import UsageError
 from hades_protocol.settings import nearest
-from hades_tui.help_text import about as told
+from hades_tui.pages.help_text import about as told
 
 MAIN = "MainScreen"
 """The screen below all dialogs: its keys work in every panel."""

@@ -9,7 +9,7 @@ import msgspec
 from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.settings import nearest
-from hades_tui.themes import theme_named
+from hades_tui.theme.themes import theme_named
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hades_protocol.errors import UsageError
-from hades_tui.pairs_file import json_text
+from hades_tui.pairs.export import json_text
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.cli.datasets.inputs import settings_for
 from hadesd.cli.main import main

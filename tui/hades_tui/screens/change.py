@@ -14,13 +14,13 @@ from hades_protocol.async_client import fresh_id
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.replies import ChangeResult, ShowResult
 from hades_protocol.run_state import RunState
-from hades_tui.background import begin
-from hades_tui.form_view import answer_lines
-from hades_tui.palette import style
+from hades_tui.pages.form_view import answer_lines
+from hades_tui.pages.settings_form import Form, form_of
+from hades_tui.run_actions import order
 from hades_tui.screens.sending import NotYet, SendingDialog
-from hades_tui.settings_form import Form, form_of
-from hades_tui.verbs import order
-from hades_tui.view import Line
+from hades_tui.tasks import begin
+from hades_tui.text.format import Line
+from hades_tui.theme.palette import style
 
 RETRY_SECONDS = 2.0
 PAUSE_SECONDS = 0.3

@@ -10,8 +10,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
 
 from hades_protocol.messages import RunSummary
-from hades_tui.model import Model
-from hades_tui.verbs import Verb, obstacle
+from hades_tui.run_actions import Verb, obstacle
+from hades_tui.state.model import Model
 
 T = TypeVar("T")
 

@@ -12,12 +12,12 @@ from hades_protocol.errors import UsageError
 from hades_protocol.messages import RunSummary
 from hades_protocol.names import check_group
 from hades_protocol.replies import ShowResult
-from hades_tui.form_view import NEWEST, generations_text, meaning, nearest, stepped
-from hades_tui.model import Model
+from hades_tui.pages.form_view import NEWEST, generations_text, meaning, nearest, stepped
+from hades_tui.pages.settings_form import shown
+from hades_tui.run_actions import FORK
 from hades_tui.screens.change import ChangeScreen, text_of_lines
 from hades_tui.screens.sending import Sender
-from hades_tui.settings_form import shown
-from hades_tui.verbs import FORK
+from hades_tui.state.model import Model
 from hades_tui.widgets.fields import Field
 from hades_tui.widgets.settings_list import SettingsList
 

@@ -13,12 +13,12 @@ from textual.screen import ModalScreen
 
 from hades_protocol.errors import HadesError
 from hades_protocol.replies import ShowResult
-from hades_tui.background import begin
 from hades_tui.connection import Connection
-from hades_tui.fit import shortened
-from hades_tui.health import checkpoint_facts, daemon_facts, fact_rows
-from hades_tui.model import Model
-from hades_tui.view import Line
+from hades_tui.pages.health import checkpoint_facts, daemon_facts, fact_rows
+from hades_tui.state.model import Model
+from hades_tui.tasks import begin
+from hades_tui.text.fit import shortened
+from hades_tui.text.format import Line
 from hades_tui.widgets.lines import LinesPanel
 
 ASK_SECONDS = 3.0

@@ -9,8 +9,8 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from hades_tui.help_text import Entry, help_lines
-from hades_tui.palette import look
+from hades_tui.pages.help_text import Entry, help_lines
+from hades_tui.theme.palette import look
 from hades_tui.widgets.titles import title_of
 
 

@@ -13,11 +13,11 @@ from textual.widgets import Input
 
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import LogLine
-from hades_tui.background import begin
 from hades_tui.connection import Connection
-from hades_tui.fit import fitted
-from hades_tui.log_text import Question, absence, headline, log_lines, next_level
-from hades_tui.view import Line
+from hades_tui.pages.log_text import Question, absence, headline, log_lines, next_level
+from hades_tui.tasks import begin
+from hades_tui.text.fit import fitted
+from hades_tui.text.format import Line
 from hades_tui.widgets.fields import Field
 from hades_tui.widgets.keys_line import KeysLine
 from hades_tui.widgets.lines import LinesPanel

@@ -10,9 +10,9 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
-from hades_tui import actions, looking
-from hades_tui.health import is_shown
-from hades_tui.model import Model
+from hades_tui import actions
+from hades_tui.pages.health import is_shown
+from hades_tui.state.model import Model
 from hades_tui.widgets.facts_panel import FactsPanel
 from hades_tui.widgets.fitness_panel import FitnessPanel
 from hades_tui.widgets.gpus_panel import GpusPanel
@@ -37,7 +37,7 @@ class MainScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.BINDINGS,
-        *looking.BINDINGS,
+        *actions.VIEW_BINDINGS,
         Binding("tab", "app.focus_next", "Panel", key_display="tab", id="screen.next-panel"),
         Binding("shift+tab", "app.focus_previous", "Panel before", show=False, id="screen.previous-panel"),
         Binding("l", "logarithmic", "Log scale", id="curve.log"),

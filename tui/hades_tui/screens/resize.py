@@ -9,10 +9,10 @@ from textual.widgets import Input, Label, Static
 
 from hades_protocol.replies import ShowResult
 from hades_protocol.run_spec import RESIZABLE, build_spec
-from hades_tui.form_view import meaning
+from hades_tui.pages.form_view import meaning
+from hades_tui.pages.settings_form import UNSET
 from hades_tui.screens.change import ChangeScreen, text_of_lines
 from hades_tui.screens.sending import NotYet
-from hades_tui.settings_form import UNSET
 from hades_tui.widgets.fields import Field
 
 FIELDS = {name.replace(".", "-"): name for name in RESIZABLE}

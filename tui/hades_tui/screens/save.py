@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
-from hades_tui.pairs_file import SUFFIXES
+from hades_tui.pairs.export import SUFFIXES
 from hades_tui.widgets.fields import Field
 
 HINT = (

@@ -13,10 +13,10 @@ from hades_protocol.commands import RESULTS, Request
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.messages import Job, RunSummary
 from hades_protocol.replies import ChangeResult
-from hades_tui.background import begin
-from hades_tui.model import Model
+from hades_tui.run_actions import Verb, order
 from hades_tui.screens.dialog import RunDialog
-from hades_tui.verbs import Verb, order
+from hades_tui.state.model import Model
+from hades_tui.tasks import begin
 from hades_tui.widgets.titles import title
 
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.screen import Screen
 
-from hades_tui import palette
-from hades_tui.model import Model
-from hades_tui.view import Line
-from hades_tui.watch import watch_lines
+from hades_tui.pages.watch import watch_lines
+from hades_tui.state.model import Model
+from hades_tui.text.format import Line
+from hades_tui.theme import palette
 from hades_tui.widgets.lines import LinesPanel
 
 PAINT_SECONDS = 0.5

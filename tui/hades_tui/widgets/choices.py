@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 
-from hades_tui.view import Line
+from hades_tui.text.format import Line
 from hades_tui.widgets.lines import LinesPanel
 
 

@@ -2,9 +2,9 @@
 
 from textual.geometry import Size
 
-from hades_tui.facts import fact_lines
-from hades_tui.model import Model
-from hades_tui.view import Line
+from hades_tui.pages.facts import fact_lines
+from hades_tui.state.model import Model
+from hades_tui.text.format import Line
 from hades_tui.widgets.lines import LinesPanel
 
 

@@ -10,18 +10,18 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.timer import Timer
 
-from hades_tui import palette
-from hades_tui import viewport as views
-from hades_tui.companions import needed
-from hades_tui.course import Course, between, course_of, matched
-from hades_tui.curve import whole_extent
-from hades_tui.detail import Range, wanted
-from hades_tui.fitness import Panel, panel
-from hades_tui.glyphs import pictured
-from hades_tui.legend import legend
-from hades_tui.model import Model
-from hades_tui.view import Line, identity_line
-from hades_tui.viewport import SMOOTHINGS, Axis, Extent, Viewport
+from hades_tui.curve import viewport as views
+from hades_tui.curve.compared import needed
+from hades_tui.curve.data import Course, between, course_of, matched
+from hades_tui.curve.legend import legend
+from hades_tui.curve.panel import Panel, panel
+from hades_tui.curve.picture import whole_extent
+from hades_tui.curve.viewport import SMOOTHINGS, Axis, Extent, Viewport
+from hades_tui.state.detail import Range, wanted
+from hades_tui.state.model import Model
+from hades_tui.text.format import Line, identity_line
+from hades_tui.theme import palette
+from hades_tui.theme.glyphs import pictured
 from hades_tui.widgets.lines import LinesPanel
 from hades_tui.widgets.titles import title, title_of
 
@@ -32,7 +32,7 @@ ASK_SECONDS = 0.25
 
 
 class FitnessPanel(LinesPanel, can_focus=True):
-    """The curve. What of it is in sight is a value (hades_tui.viewport); keys and mouse change that."""
+    """The curve. What of it is in sight is a value (hades_tui.curve.viewport); keys and mouse change that."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus,equals_sign", "zoom(True)", "Zoom in", key_display="+", id="curve.zoom-in"),

@@ -2,10 +2,10 @@
 
 from textual.geometry import Size
 
-from hades_tui import palette
-from hades_tui.gpus import gpu_lines, natural_height
-from hades_tui.model import Model
-from hades_tui.view import Line
+from hades_tui.pages.gpus import gpu_lines, natural_height
+from hades_tui.state.model import Model
+from hades_tui.text.format import Line
+from hades_tui.theme import palette
 from hades_tui.widgets.lines import LinesPanel
 
 MAX_SHARE = 5

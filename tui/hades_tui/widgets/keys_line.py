@@ -6,8 +6,8 @@ from textual import events
 from textual.geometry import Size
 from textual.screen import Screen
 
-from hades_tui.fit import length
-from hades_tui.view import Line
+from hades_tui.text.fit import length
+from hades_tui.text.format import Line
 from hades_tui.widgets.lines import LinesPanel
 
 LAST = ("screen.help", "screen.quit", "log.close")

@@ -6,8 +6,8 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from hades_tui import palette
-from hades_tui.view import Line
+from hades_tui.text.format import Line
+from hades_tui.theme import palette
 from hades_tui.widgets.strips import strip_of
 
 

@@ -7,7 +7,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from hades_tui.view import Line
+from hades_tui.text.format import Line
 from hades_tui.widgets.strips import strip_of
 
 

@@ -4,9 +4,9 @@ from importlib.metadata import version
 
 from textual.geometry import Size
 
-from hades_tui.health import mismatch_lines
-from hades_tui.model import Model
-from hades_tui.view import Line
+from hades_tui.pages.health import mismatch_lines
+from hades_tui.state.model import Model
+from hades_tui.text.format import Line
 from hades_tui.widgets.lines import LinesPanel
 
 

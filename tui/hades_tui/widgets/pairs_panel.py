@@ -11,17 +11,17 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from hades_tui import pairs_view as views
-from hades_tui import palette
-from hades_tui.fitness import centred
-from hades_tui.glyphs import Glyphs, pictured
-from hades_tui.model import Model
-from hades_tui.pairs import PairTable
-from hades_tui.pairs_view import DRAWING, HEAT, TABLE, PairsView
-from hades_tui.past import COMPARE, NEWER, OLDER, Answer, Past, Question
-from hades_tui.timeline import Shown, slider_line
-from hades_tui.units import units_of
-from hades_tui.view import Line
+from hades_tui.curve.panel import centred
+from hades_tui.pairs import view_state as views
+from hades_tui.pairs.generations import COMPARE, NEWER, OLDER, Answer, Past, Question
+from hades_tui.pairs.table import PairTable
+from hades_tui.pairs.timeline import Shown, slider_line
+from hades_tui.pairs.units import units_of
+from hades_tui.pairs.view_state import DRAWING, HEAT, TABLE, PairsView
+from hades_tui.state.model import Model
+from hades_tui.text.format import Line
+from hades_tui.theme import palette
+from hades_tui.theme.glyphs import Glyphs, pictured
 from hades_tui.widgets.pairs_saving import begin_copy, begin_save
 from hades_tui.widgets.pairs_table import TableLines
 from hades_tui.widgets.strips import strip_of

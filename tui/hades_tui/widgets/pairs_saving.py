@@ -9,9 +9,9 @@ from textual.widget import Widget
 
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import DatasetSnapshot, RunSummary
-from hades_tui import pairs_file
-from hades_tui.background import begin
+from hades_tui.pairs import export
 from hades_tui.screens.save import SaveScreen
+from hades_tui.tasks import begin
 
 NOTICE_SECONDS = 12.0
 
@@ -32,7 +32,7 @@ def begin_save(
         widget.notify("There are no pairs to save.", severity="warning")
         return
     try:
-        offered = pairs_file.directory(os.environ) / pairs_file.file_name(run.id, dataset.generation)
+        offered = export.directory(os.environ) / export.file_name(run.id, dataset.generation)
     except OSError as error:  # the current directory is gone
         widget.notify(f"There is no directory to save to: {error}", severity="error", markup=False)
         return
@@ -47,17 +47,17 @@ def begin_save(
 
 async def copy_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary) -> None:
     """As CSV to the clipboard (OSC 52: not every terminal takes it), and always to a file whose path is shown."""
-    text = await asyncio.to_thread(pairs_file.csv_text, dataset)
+    text = await asyncio.to_thread(export.csv_text, dataset)
     what = f"The pairs of generation {dataset.generation}"
     size = len(text.encode())
-    if size <= pairs_file.MOST_CLIPBOARD:
+    if size <= export.MOST_CLIPBOARD:
         widget.app.copy_to_clipboard(text)
         copied = f"{what} were sent to the clipboard"
     else:
         copied = f"{what} are {size / 1e3:.0f} kB, too much for a terminal's clipboard"
     try:
-        path = pairs_file.directory(os.environ) / pairs_file.file_name(run.id, dataset.generation)
-        written = await asyncio.to_thread(pairs_file.write_new, path, text)
+        path = export.directory(os.environ) / export.file_name(run.id, dataset.generation)
+        written = await asyncio.to_thread(export.write_new, path, text)
     except (HadesError, OSError) as error:
         notice = f"{copied}, but there is no file of them: {error}"
         widget.notify(notice, severity="error", timeout=NOTICE_SECONDS, markup=False)
@@ -68,8 +68,8 @@ async def copy_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary) 
 async def save_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary, path: Path) -> None:
     """To a file of the format that its suffix says."""
     try:
-        text = await asyncio.to_thread(pairs_file.text_for, path, dataset, run)
-        written = await asyncio.to_thread(pairs_file.write_new, path, text)
+        text = await asyncio.to_thread(export.text_for, path, dataset, run)
+        written = await asyncio.to_thread(export.write_new, path, text)
     except HadesError as error:
         widget.notify(str(error), title="Not saved", severity="error", timeout=NOTICE_SECONDS, markup=False)
         return

@@ -5,10 +5,10 @@ from bisect import bisect_right
 from rich.style import Style
 from textual.strip import Strip
 
-from hades_tui.glyphs import Glyphs, pictured
-from hades_tui.pairs import PairColumn, PairTable, offsets
-from hades_tui.palette import style
-from hades_tui.view import Line
+from hades_tui.pairs.table import PairColumn, PairTable, offsets
+from hades_tui.text.format import Line
+from hades_tui.theme.glyphs import Glyphs, pictured
+from hades_tui.theme.palette import style
 from hades_tui.widgets.strips import strip_of
 
 HUES = {"index": "dim", "label": "label", "action": "gold", "probability": "gold", "observation": "heading"}

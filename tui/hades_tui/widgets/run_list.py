@@ -10,12 +10,12 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from hades_tui import palette
-from hades_tui import runs_table as table
-from hades_tui.arrange import SORTS, Arrangement, Grouping, Order, Row, arrange
-from hades_tui.fit import fitted
-from hades_tui.model import Model
-from hades_tui.view import Line
+from hades_tui.runs import table
+from hades_tui.runs.ordering import SORTS, Arrangement, Grouping, Order, Row, arrange
+from hades_tui.state.model import Model
+from hades_tui.text.fit import fitted
+from hades_tui.text.format import Line
+from hades_tui.theme import palette
 from hades_tui.widgets.filter_line import FilterLine
 from hades_tui.widgets.strips import strip_of
 from hades_tui.widgets.titles import title

@@ -5,10 +5,10 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from hades_tui.form_view import setting_lines
-from hades_tui.palette import style
-from hades_tui.settings_form import Form
-from hades_tui.view import Line
+from hades_tui.pages.form_view import setting_lines
+from hades_tui.pages.settings_form import Form
+from hades_tui.text.format import Line
+from hades_tui.theme.palette import style
 from hades_tui.widgets.lines import LinesPanel
 from hades_tui.widgets.strips import strip_of
 

@@ -4,9 +4,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from hades_tui.fit import clean
-from hades_tui.palette import style
-from hades_tui.view import Line
+from hades_tui.text.fit import clean
+from hades_tui.text.format import Line
+from hades_tui.theme.palette import style
 
 
 def strip_of(line: Line, width: int, base: Style, over: Style | None = None) -> Strip:

@@ -2,9 +2,9 @@
 
 from textual.markup import escape
 
-from hades_tui.palette import style
-from hades_tui.textual_theme import css_colour
-from hades_tui.view import Line
+from hades_tui.text.format import Line
+from hades_tui.theme.palette import style
+from hades_tui.theme.textual_theme import css_colour
 
 
 def title(text: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from textual.geometry import Size
 
 from hades_protocol.resync import LinkPhase
-from hades_tui.model import Model
-from hades_tui.view import Line, fleet_line, link_explanation, link_line
+from hades_tui.state.model import Model
+from hades_tui.text.format import Line, fleet_line, link_explanation, link_line
 from hades_tui.widgets.lines import LinesPanel
 
 

@@ -1,0 +1,62 @@
+"""What happened to a run, on the axis of its curve."""
+
+from msgspec.structs import replace
+
+from hades_protocol.events import RunChanged
+from hades_protocol.messages import Mark
+from hades_protocol.replies import HistoryResult
+from hades_protocol.run_state import RunState
+from hades_tui.curve.legend import legend
+from hades_tui.curve.picture import draw
+from hades_tui.state.history import RunHistory, load, request, unload
+from hades_tui.state.model import Model, apply
+from tests.helpers.protocol_server import a_run
+from tests.tui.curve.test_overlay import a_curve
+
+MARKS = (
+    Mark(generation=1, kind="fork", text="from hopper-0101-abcd@1"),
+    Mark(generation=20, kind="resize", text="pairs 4 → 8"),
+    Mark(generation=40, kind="fallback", text="checkpoint 41 is unreadable"),
+)
+
+
+def text(line: list[tuple[str, str]]) -> str:
+    return "".join(piece for piece, _ in line)
+
+
+def test_marks_stand_on_the_axis_at_their_generation() -> None:
+    plain, marked = draw(a_curve(), 80, 20), draw(a_curve(), 80, 20, marks=MARKS)
+    assert [len(text(line)) for line in plain] == [len(text(line)) for line in marked]
+    axis = text(marked[-2])
+    start = axis.index("└") + 1
+    assert (axis[start], axis[-1]) == ("F", "!")
+    assert abs(axis.index("R") - start - 19 / 39 * (len(axis) - start)) < 1.5
+    assert [text(line) for line in plain[:-2]] == [text(line) for line in marked[:-2]]
+
+
+def test_marks_outside_of_the_curve_and_of_unknown_kinds_are_left_out() -> None:
+    marks = (Mark(generation=99, kind="resize", text=""), Mark(generation=5, kind="eclipse", text=""))
+    assert draw(a_curve(), 80, 20, marks=marks) == draw(a_curve(), 80, 20)
+
+
+def test_the_legend_explains_the_signs_that_there_are() -> None:
+    assert "F fork" in text(legend(False, marks=MARKS))
+    assert "R resize" in text(legend(False, colours=False, marks=MARKS))
+    assert "fork" not in text(legend(False))
+
+
+def test_marks_come_with_the_history_and_stay_while_it_is_asked_for_again() -> None:
+    result = HistoryResult(run="a", seq=3, generations_total=40, metrics=tuple(a_curve()), marks=MARKS)
+    history = load(RunHistory(), result)
+    assert history.marks == MARKS
+    assert unload(history).marks == request(history).marks == MARKS
+
+
+def test_a_new_worker_makes_the_screen_ask_again() -> None:
+    starting = replace(a_run("a"), state=RunState.STARTING)
+    history = RunHistory(metrics=tuple(a_curve()), loaded=True)
+    model = Model(runs=(starting,), selected="a", histories={"a": history})
+    event = RunChanged(session="s", seq=1, time=0.0, run=replace(starting, state=RunState.RUNNING))
+    assert not apply(model, event).histories["a"].loaded
+    again = RunChanged(session="s", seq=1, time=0.0, run=replace(starting, phase="compiling"))
+    assert apply(model, again).histories["a"].loaded

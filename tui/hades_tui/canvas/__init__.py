@@ -1,0 +1,1 @@
+"""Drawing into character cells: braille dots, rasters."""

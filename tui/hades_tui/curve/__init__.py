@@ -1,0 +1,1 @@
+"""The fitness curve: its data, viewport, axes, legend and picture."""

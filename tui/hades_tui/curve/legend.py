@@ -1,0 +1,77 @@
+"""How a curve is looked at and what its hues mean, for the line below it. Pure."""
+
+from collections.abc import Sequence
+
+from hades_protocol.messages import Mark
+from hades_tui.curve.picture import SIGNS, Picture
+from hades_tui.curve.viewport import SMOOTHINGS, Axis, Viewport
+from hades_tui.curve.xaxis import label
+from hades_tui.text.fit import length
+from hades_tui.text.format import Line
+from hades_tui.theme.glyphs import UNICODE, Glyphs, pictured
+
+
+def legend(
+    logarithmic: bool,
+    colours: bool = True,
+    evaluated: bool = False,
+    marks: Sequence[Mark] = (),
+    *,
+    view: Viewport | None = None,
+    picture: Picture | None = None,
+    missing: int = 0,
+    width: int = 1000,
+    glyphs: Glyphs = UNICODE,
+) -> Line:
+    """What differs from the usual look, then what the lines are; without hues, from top to bottom.
+
+    evaluated: whether there are evaluations of the mean dataset. missing: points whose place on the axis is not known.
+    References carry their names themselves. What does not fit into the width is left out,
+    the last first.
+    """
+    looked = _looked(view or Viewport(logarithmic=logarithmic), picture, missing)
+    kinds = dict.fromkeys(mark.kind for mark in marks if mark.kind in SIGNS)
+    signs: list[Line] = [[(f"{SIGNS[kind]} {kind}", "gold")] for kind in kinds]
+    pieces = [*looked, *_words(colours, evaluated, glyphs), *signs]
+    line: Line = []
+    for piece in pieces:
+        gap: Line = [(" · ", "dim")] if line else []
+        if length(line) + length(gap) + length(piece) <= width:
+            line += gap + piece
+    return [(pictured(text, glyphs), hue) for text, hue in line]
+
+
+def _looked(view: Viewport, picture: Picture | None, missing: int) -> list[Line]:
+    """How this look differs from the usual one."""
+    words = []
+    if view.smoothing:
+        words.append(f"median of {SMOOTHINGS[view.smoothing]} columns, dots: lowest and highest")
+    if view.logarithmic:
+        words.append("log")
+    if view.axis is not Axis.GENERATION:
+        words.append(f"by {view.axis.value}" + (" since the first commit" if view.axis is Axis.TIME else ""))
+    if missing:
+        words.append(f"{missing} without a known place")
+    if view.reach is not None and picture is not None and picture.lines:
+        step = (picture.high - picture.low) / max(1, picture.width)
+        low, high = (label(view.axis, x, step) for x in (picture.low, picture.high))
+        words.append(f"{low} to {high}" + (", following" if view.following else ""))
+    return [[(word, "gold")] for word in words]
+
+
+def _words(colours: bool, evaluated: bool, glyphs: Glyphs) -> list[Line]:
+    """What the lines are."""
+    marker: list[Line] = [[(f"{glyphs.marker} mean dataset", "evaluated")]] if evaluated else []
+    if not colours and glyphs.braille:
+        return [[("best of generation · mean + std · mean · mean - std", "dim")], *marker]
+    if not glyphs.braille:
+        lines: list[Line] = [[(f"{glyphs.mean} mean", "mean")], [(f"{glyphs.best} best of generation", "best")]]
+        band: Line = [("shade: " if colours else f"{glyphs.edge} ", "dim"), ("mean + and - std", "dim")]
+        return [*lines, *marker, band]
+    stroke = glyphs.stroke
+    return [
+        [(f"{stroke} mean", "mean")],
+        [(f"{stroke} best of generation", "best")],
+        *marker,
+        [("█", "band"), (" mean ± std", "dim")],
+    ]

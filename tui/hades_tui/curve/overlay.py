@@ -1,0 +1,76 @@
+"""What lies over a curve: levels to compare with, markers of evaluations, the signs of other runs. Pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from hades_protocol.messages import Reference
+from hades_tui.canvas.braille import Columns, Scale, column_of
+from hades_tui.text.format import Span, number
+from hades_tui.theme.glyphs import UNICODE, Glyphs, pictured
+
+MARKER = UNICODE.marker
+DOTTED = UNICODE.dotted
+
+Cells = dict[tuple[int, int], Span]
+"""Column and row of a character -> what stands there."""
+
+
+def lines(references: Sequence[Reference], scale: Scale, rows: int, glyphs: Glyphs = UNICODE) -> dict[int, str]:
+    """Row of characters -> the character that a reference's line is made of, right to a quarter of a row."""
+    out = {}
+    for reference in references:
+        dot = scale.row(reference.value, 4 * rows)
+        out[dot >> 2] = glyphs.dotted[dot & 3]
+    return out
+
+
+def markers(
+    points: Iterable[tuple[float, float]],
+    scale: Scale,
+    reach: tuple[float, float],
+    width: int,
+    rows: int,
+    glyphs: Glyphs = UNICODE,
+) -> Cells:
+    """A marker for every point, at most one in a column: the newest."""
+    to_row = scale.to_row(4 * rows)
+    newest: dict[int, int] = {}
+    for x, y in points:
+        column = column_of(x, *reach, width)
+        newest[min(width - 1, max(0, column))] = to_row(y) >> 2
+    return dict.fromkeys(newest.items(), (glyphs.marker, "evaluated"))
+
+
+def labels(
+    references: Sequence[Reference],
+    scale: Scale,
+    width: int,
+    rows: int,
+    is_taken: Callable[[int, int], bool],
+    glyphs: Glyphs = UNICODE,
+) -> Cells:
+    """Name and level of every reference: at the right edge of its line, or above, below or left where that is free."""
+    out: Cells = {}
+    for reference in references:
+        text = pictured(f" {reference.name} {number(reference.value)}", glyphs)
+        if len(text) > width // 2:
+            text = text[: width // 2 - 1] + glyphs.ellipsis
+        row = scale.row(reference.value, 4 * rows) >> 2
+        right = width - len(text)
+        places = [(right, row), (right, row - 1), (right, row + 1), (0, row)]
+        free = (
+            (x, y)
+            for x, y in places
+            if 0 <= y < rows and not any((x + i, y) in out or is_taken(x + i, y) for i in range(len(text)))
+        )
+        x, y = next(free, places[0])  # without any room it stands over the curve: a level must have its name
+        out.update({(x + i, y): (character, "reference") for i, character in enumerate(text)})
+    return out
+
+
+def sign(data: Columns, across: int, scale: Scale, rows: int, character: str, hue: str) -> Cells:
+    """The sign of a run where its line ends; nothing where no point of it is in sight."""
+    ends = [(x, column.last) for x, column in enumerate(data) if column is not None]
+    if not ends:
+        return {}
+    x, y = ends[-1]
+    return {(x // across, scale.row(y, rows)): (character, hue)}

@@ -1,0 +1,1 @@
+"""Whole pages of text: watch, health, log, help, forms, details."""

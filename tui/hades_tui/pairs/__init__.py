@@ -1,0 +1,1 @@
+"""The state-action pairs: table, heat map, units, time line, export."""

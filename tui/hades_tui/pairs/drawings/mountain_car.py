@@ -1,0 +1,45 @@
+"""MountainCarContinuous: the car in the valley, its push, and the goal. Geometry as in gymnax. Pure."""
+
+import math
+from itertools import pairwise
+
+from hades_protocol.messages import DatasetSnapshot
+from hades_tui.canvas.raster import cropped
+from hades_tui.pairs.drawings.pushes import arrow
+from hades_tui.pairs.drawings.sketch import Sketch
+from hades_tui.pairs.drawings.words import action_of, pair_words, state_of
+from hades_tui.text.format import Line, cell_number
+from hades_tui.theme.terminal import Look
+
+WEST, EAST, GOAL, VALLEY = -1.2, 0.6, 0.45, -math.pi / 6
+LEAST_ROWS = 4
+
+
+def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Look) -> list[Line]:
+    """The pair in words, and drawn below where there is room."""
+    x, speed = state_of(dataset, pair)
+    said: list[Line] = [
+        pair_words(dataset, pair),
+        [(f"x {cell_number(x)}  vx {cell_number(speed)} a step  goal at {GOAL}", "text")],
+    ]
+    if not WEST <= x <= EAST:
+        said[1].append(("  beyond the valley", "warn"))
+    room = height - len(said)
+    if room < LEAST_ROWS or not math.isfinite(x):
+        return [cropped(line, width) for line in said[: max(0, height)]]
+    sketch = Sketch(width, room, centre=((WEST + EAST) / 2, 0.68), across=EAST - WEST + 0.2, up=1.25)
+    knots = [WEST + (EAST - WEST) * i / 48 for i in range(49)]
+    for a, b in pairwise(knots):
+        sketch.line("dim", (a, _height(a)), (b, _height(b)))
+    sketch.line("good", (GOAL, _height(GOAL)), (GOAL, _height(GOAL) + 0.22))
+    shown = min(EAST, max(WEST, x))
+    centre = (shown, _height(shown) + 0.06)
+    sketch.disc("ember", centre, 0.055)
+    push = action_of(dataset, pair)[0]
+    column, row = sketch.place(*centre)
+    arrow(sketch, (column + (2 if push > 0 else -2), max(0, row - 1)), push, look.glyphs, max(4, width // 6))
+    return said + sketch.lines(look.glyphs)
+
+
+def _height(x: float) -> float:
+    return math.sin(3 * x) * 0.45 + 0.55

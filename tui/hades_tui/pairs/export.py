@@ -1,0 +1,181 @@
+"""Pairs as text, in the formats that `hadesd pairs FILE` and `hadesd import` read; and their files.
+
+Numbers are the shortest decimals that are read back as the same float32.
+"""
+
+import csv
+import errno
+import io
+import itertools
+import json
+import math
+import os
+import struct
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hades_protocol.errors import HadesError, UsageError
+from hades_protocol.messages import DatasetSnapshot, RunSummary
+from hades_tui.pairs.drawings.words import action_of, state_of
+
+SUFFIXES = (".csv", ".json")
+MOST_COPIES = 10_000
+MOST_CLIPBOARD = 74_994
+"""Bytes that terminals take through OSC 52: xterm and tmux stop at 100 000 characters of base64."""
+
+
+def shortest(value: float) -> str:
+    """The shortest decimal that is read back as the same float32; nan, inf, -inf."""
+    if not math.isfinite(value):
+        return str(value)
+    wanted = struct.pack("<f", value)
+    return next(text for digits in range(6, 10) if struct.pack("<f", float(text := f"{value:.{digits}g}")) == wanted)
+
+
+def csv_text(dataset: DatasetSnapshot) -> str:
+    """A line of titles, then a line a pair: columns `state_…`, then `action_…`."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_titles(dataset))
+    for pair in range(_count(dataset)):
+        numbers = (*state_of(dataset, pair), *action_of(dataset, pair))
+        writer.writerow([shortest(value) for value in numbers])
+    return out.getvalue()
+
+
+def json_text(dataset: DatasetSnapshot, run: RunSummary) -> str:
+    """`states` and `actions` as nested lists, and `meta`: what they are."""
+    content = {
+        "schema": 1,
+        "states": _nested([_exact(v) for v in dataset.states.values()], dataset.states.shape),
+        "actions": _nested([_exact(v) for v in dataset.actions.values()], dataset.actions.shape),
+        "meta": _meta(dataset, run),
+    }
+    return json.dumps(content, ensure_ascii=False) + "\n"
+
+
+def text_for(path: Path, dataset: DatasetSnapshot, run: RunSummary) -> str:
+    """The text of a file of that name.
+
+    Raises:
+        UsageError: the suffix is neither .csv nor .json.
+    """
+    match path.suffix.lower():
+        case ".csv":
+            return csv_text(dataset)
+        case ".json":
+            return json_text(dataset, run)
+    raise UsageError(f"'{path.name}' is no name for pairs: it must end in .csv or .json")
+
+
+def directory(environment: Mapping[str, str]) -> Path:
+    """Where files go: $XDG_DOWNLOAD_DIR where it is a directory, else the current one."""
+    wanted = environment.get("XDG_DOWNLOAD_DIR", "")
+    try:
+        path = Path(wanted).expanduser()
+    except RuntimeError:  # the home of nobody
+        return Path.cwd()
+    return path if wanted and path.is_dir() else Path.cwd()
+
+
+def file_name(run: str, generation: int, suffix: str = ".csv") -> str:
+    """The name that is offered."""
+    return f"{run}-generation-{generation}{suffix}"
+
+
+def write_new(path: Path, text: str) -> Path:
+    """Write a new file and return its path: name-2, name-3, ... where the name is taken.
+
+    Raises:
+        HadesError: it could not be written; one line says why. Nothing is left behind.
+    """
+    path = _absolute(path)
+    for number in itertools.count(1):
+        there = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+        if number > MOST_COPIES:
+            raise HadesError(f"{path} could not be written: there are {MOST_COPIES} files of that name")
+        try:
+            file = open(there, "x", encoding="utf-8", newline="")  # noqa: SIM115 - closed below
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _failed(there, error) from None
+        try:
+            with file:
+                file.write(text)
+        except OSError as error:
+            with suppress(OSError):  # a disk that is full or gone: there is nothing more to undo
+                there.unlink()
+            raise _failed(there, error) from None
+        return there
+    raise AssertionError("unreachable")
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return Path(os.path.abspath(path.expanduser()))
+    except RuntimeError:
+        raise HadesError(f"{path} could not be written: {path.parts[0]} is no known user's home") from None
+    except OSError:
+        raise HadesError(f"{path} could not be written: the current directory is gone; give a whole path") from None
+
+
+def _failed(path: Path, error: OSError) -> HadesError:
+    hint = {
+        errno.ENOENT: "there is no such directory",
+        errno.ENOTDIR: "there is no such directory",
+        errno.EACCES: "permission denied: choose another directory",
+        errno.EROFS: "the file system is read-only: choose another directory",
+        errno.ENOSPC: "the disk is full",
+    }.get(error.errno or 0, (error.strerror or type(error).__name__).lower())
+    return HadesError(f"{path} could not be written: {hint}")
+
+
+def _count(dataset: DatasetSnapshot) -> int:
+    return dataset.states.shape[0] if dataset.states.shape else 0
+
+
+def _titles(dataset: DatasetSnapshot) -> list[str]:
+    shape, names = dataset.states.shape[1:], dataset.observation_names
+    size, acts = math.prod(shape), math.prod(dataset.actions.shape[1:])
+    given = dataset.action_names
+    actions = given if len(given) == acts else [f"a{i}" for i in range(acts)]
+    return [f"state_{n}" for n in _state_names(shape, size, names)] + [f"action_{n}" for n in actions]
+
+
+def _state_names(shape: Sequence[int], size: int, names: Sequence[str]) -> list[str]:
+    """As in hadesd's files: s0, s1, ... where there are no names; y0x0_ball, ... in a grid."""
+    if len(shape) != 3:
+        return list(names) if len(names) == size else [f"s{i}" for i in range(size)]
+    height, width, channels = shape
+    channel = [f"_{name}" for name in names] if len(names) == channels else [f"c{i}" for i in range(channels)]
+    places = itertools.product(range(height), range(width), range(channels))
+    return [f"y{y}x{x}" + ("" if channels == 1 else channel[c]) for y, x, c in places]
+
+
+def _exact(value: float) -> float:
+    """The double whose shortest decimal is that of the float32."""
+    return float(shortest(value))
+
+
+def _nested(values: list[float], shape: Sequence[int]) -> Any:
+    if len(shape) <= 1:
+        return values
+    size = math.prod(shape[1:])
+    return [_nested(values[i * size : (i + 1) * size], shape[1:]) for i in range(shape[0])]
+
+
+def _meta(dataset: DatasetSnapshot, run: RunSummary) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "environment": run.env,
+        "method": run.method,
+        "generation": dataset.generation,
+        "discrete": dataset.discrete,
+        "normalisation": dataset.normalisation,
+        "units": "natural" if dataset.normalisation == "none" else "normalised",
+        "observation_names": list(dataset.observation_names),
+        "action_names": list(dataset.action_names),
+    }

@@ -1,0 +1,190 @@
+"""Which generation's pairs are shown, out of those that are kept, and with which they are compared. Pure.
+
+What is shown under a generation's number is that generation's dataset or nothing: while it is read, and where it was
+pruned in the meantime, there are words in its place.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from hades_protocol.messages import DatasetSnapshot
+from hades_tui.pairs.table import incomparable
+from hades_tui.text.fit import length
+from hades_tui.text.format import Line
+from hades_tui.theme.glyphs import Glyphs
+
+MOST_DATASETS = 8
+"""Datasets of older generations that are held."""
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """One run's slider.
+
+    kept: generations with pairs on disk, ascending; None until the daemon has said so. at: the generation shown; None
+    for the newest, which follows the run. base: the generation compared with. failures: why a generation cannot be
+    shown. failure: why it is not known which are kept. note: what happened by itself, until the next key.
+    """
+
+    kept: tuple[int, ...] | None = None
+    at: int | None = None
+    base: int | None = None
+    datasets: Mapping[int, DatasetSnapshot] = {}
+    failures: Mapping[int, str] = {}
+    failure: str = ""
+    note: str = ""
+
+    @property
+    def wanted(self) -> set[int]:
+        """Generations whose pairs must be asked for."""
+        return {g for g in (self.at, self.base) if g is not None} - set(self.datasets) - set(self.failures)
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What there is to show: a dataset, and one to compare it with; or why there is none."""
+
+    dataset: DatasetSnapshot | None = None
+    base: DatasetSnapshot | None = None
+    absence: str = ""
+
+
+def stops(timeline: Timeline, newest: int) -> tuple[int, ...]:
+    """The kept generations before the newest."""
+    kept = timeline.kept or ()
+    return kept[: bisect_left(kept, newest)]
+
+
+def step(timeline: Timeline, by: int, newest: int) -> Timeline:
+    """One kept generation back (-1) or forth (+1); beyond the last one is the newest, before the first nothing."""
+    before = stops(timeline, newest)
+    here = len(before) if timeline.at is None else bisect_left(before, timeline.at)
+    is_stop = here < len(before) and before[here] == timeline.at
+    if timeline.at is not None and by > 0 and not is_stop:
+        here -= 1  # it was pruned: the next one is where it was
+    to = min(len(before), max(0, here + by))
+    at = before[to] if to < len(before) else None
+    return msgspec.structs.replace(timeline, at=at, failures={}, note="")
+
+
+def compare(timeline: Timeline, newest: int) -> Timeline:
+    """Compare the newest with the generation at the slider, or with the oldest kept; or end the comparison."""
+    if timeline.base is not None:
+        return msgspec.structs.replace(timeline, base=None, failures={}, note="")
+    if timeline.at is not None:
+        return msgspec.structs.replace(timeline, base=timeline.at, at=None, failures={}, note="")
+    before = stops(timeline, newest)
+    if not before:
+        return msgspec.structs.replace(timeline, note="no older pairs are kept to compare with")
+    return msgspec.structs.replace(timeline, base=before[0], failures={}, note="")
+
+
+def with_kept(timeline: Timeline, kept: Sequence[int]) -> Timeline:
+    """The daemon has said which generations are kept."""
+    return msgspec.structs.replace(timeline, kept=tuple(sorted(set(kept))), failure="")
+
+
+def without_kept(timeline: Timeline, why: str) -> Timeline:
+    """The daemon could not say it."""
+    return msgspec.structs.replace(timeline, failure=why)
+
+
+def with_dataset(timeline: Timeline, generation: int, dataset: DatasetSnapshot) -> Timeline:
+    """The pairs of a generation; those of another one (from a daemon before protocol 1.3) are refused."""
+    if dataset.generation != generation:
+        why = f"The daemon answered with generation {dataset.generation}: it is too old to show kept ones."
+        return with_failure(timeline, generation, why)
+    needed = {timeline.at, timeline.base, generation}
+    others = [g for g in timeline.datasets if g not in needed][1 - MOST_DATASETS :]
+    held = {g: d for g, d in timeline.datasets.items() if g in needed or g in others}
+    return msgspec.structs.replace(timeline, datasets={**held, generation: dataset})
+
+
+def with_failure(timeline: Timeline, generation: int, why: str) -> Timeline:
+    """The pairs of a generation cannot be had."""
+    return msgspec.structs.replace(timeline, failures={**timeline.failures, generation: why})
+
+
+def cut(timeline: Timeline, generation: int) -> Timeline:
+    """The run went back to a generation: what lies after it is void, and will come again."""
+    gone = [g for g in (timeline.at, timeline.base) if g is not None and g > generation]
+    note = f"{gone[0]} is void: the run went back to {generation}" if gone else timeline.note
+    return msgspec.structs.replace(
+        timeline,
+        kept=None if timeline.kept is None else tuple(g for g in timeline.kept if g <= generation),
+        at=None if timeline.at in gone else timeline.at,
+        base=None if timeline.base in gone else timeline.base,
+        datasets={g: d for g, d in timeline.datasets.items() if g <= generation},
+        failures={},
+        note=note,
+    )
+
+
+def forget(timeline: Timeline) -> Timeline:
+    """Something was missed: nothing that is held may be trusted, and it is asked for again."""
+    return msgspec.structs.replace(timeline, kept=None, datasets={}, failures={}, failure="")
+
+
+def shown(timeline: Timeline, newest: DatasetSnapshot | None) -> Shown:
+    """What to show, given the newest dataset of the run, or none where nothing is known of it."""
+    parts = {}
+    for name, generation in (("at", timeline.at), ("base", timeline.base)):
+        if generation is None:
+            continue
+        if (why := timeline.failures.get(generation)) is not None:
+            return Shown(absence=why)
+        if generation not in timeline.datasets:
+            return Shown(absence=f"reading the pairs of generation {generation}…")
+        parts[name] = timeline.datasets[generation]
+    dataset, base = parts.get("at", newest), parts.get("base")
+    if dataset is not None and base is not None and (why := incomparable(dataset, base)):
+        return Shown(absence=why)
+    return Shown(dataset=dataset, base=base if dataset is not None else None)
+
+
+def slider_line(timeline: Timeline, newest: int, width: int, glyphs: Glyphs, *, asking: bool = False) -> Line:
+    """Where the slider is: `generation 120 of 30 60 90 120 · newest`."""
+    at = newest if timeline.at is None else timeline.at
+    separator = f" {glyphs.separator} "
+    line: Line = [(f"generation {at}", "bold")]
+    if timeline.base is not None:
+        line = [(f"change {timeline.base} {glyphs.right} {at}", "bold")]
+    tail: Line = [(separator, "dim"), ("newest", "label") if timeline.at is None else ("kept", "warn")]
+    if timeline.note:
+        tail.append((f"{separator}{timeline.note}", "warn"))
+    elif timeline.failure:
+        tail.append((f"{separator}{timeline.failure}", "warn"))
+    elif timeline.kept is None and asking:
+        tail.append((f"{separator}asking which are kept{glyphs.ellipsis}", "dim"))
+    elif timeline.kept is None:
+        tail.append((f"{separator}[ older, c what changed", "dim"))
+    elif not stops(timeline, newest):
+        tail.append((f"{separator}no older pairs are kept", "dim"))
+    else:
+        room = width - length(line) - length(tail) - len(" of ")
+        line += [(" of ", "dim"), *_numbers(timeline, newest, at, max(8, room), glyphs)]
+    if timeline.note and length(line) + length(tail) > width:
+        return [(timeline.note, "warn")]
+    return [*line, *tail]
+
+
+def _numbers(timeline: Timeline, newest: int, at: int, room: int, glyphs: Glyphs) -> Line:
+    """The kept generations around the one shown, as many as there is room for."""
+    numbers = [*stops(timeline, newest), newest]
+    here = max(0, bisect_right(numbers, at) - 1)
+    first = last = here
+    used = len(str(numbers[here])) + 2 * len(f"{glyphs.ellipsis} ")
+    while True:
+        more = [i for i in (first - 1, last + 1) if 0 <= i < len(numbers)]
+        fits = [i for i in more if used + len(str(numbers[i])) + 1 <= room]
+        if not fits:
+            break
+        nearest = min(fits, key=lambda i: abs(i - here))
+        used += len(str(numbers[nearest])) + 1
+        first, last = min(first, nearest), max(last, nearest)
+    line: Line = [(f"{glyphs.ellipsis} ", "dim")] if first > 0 else []
+    for i in range(first, last + 1):
+        hue = "label" if numbers[i] == at else "gold" if numbers[i] == timeline.base else "dim"
+        line.append((str(numbers[i]), hue))
+        line.append((" " if i < last else "", "dim"))
+    return [*line, (f" {glyphs.ellipsis}", "dim")] if last < len(numbers) - 1 else line

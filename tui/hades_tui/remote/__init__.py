@@ -1,0 +1,1 @@
+"""Attaching to a daemon on another machine: ssh, tunnel, event tail."""

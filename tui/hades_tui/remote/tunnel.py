@@ -1,0 +1,154 @@
+"""Brings the sockets of a daemon on another machine here, through ssh, and back again whenever ssh ends."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+
+from hades_protocol.errors import UnreachableError
+from hades_tui.remote import ssh
+from hades_tui.remote.ssh import Sockets
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 15.0
+"""Seconds before ssh is started again: doubled every time, from the first on after a connection that stood."""
+
+READY_SECONDS = 30.0
+POLL_SECONDS = 0.05
+END_SECONDS = 2.0
+
+
+class Tunnel:
+    """An async context: the sockets are in `directory` while it is open, and nothing is left when it is closed.
+
+    host: as ssh takes it. hadesd: how its shell calls hadesd. sockets: its directory of sockets; empty to ask it.
+    """
+
+    def __init__(self, host: str, *, hadesd: str = "hadesd", sockets: str = "") -> None:
+        self.host = host
+        self._obstacle = ""
+        self._hadesd = hadesd
+        self._remote = ssh.sockets_in(sockets) if sockets else None
+        self._said: deque[str] = deque(maxlen=20)
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._supervising: asyncio.Task[None] | None = None
+        self.directory = Path()
+
+    def trouble(self) -> str:
+        """Why nothing comes through right now; empty while ssh stands."""
+        return self._obstacle
+
+    async def __aenter__(self) -> "Tunnel":
+        """Raises:
+        UnreachableError: ssh does not come through, or the other side does not say where its sockets are.
+        """
+        self.directory = Path(tempfile.mkdtemp(prefix="hades-tui-", dir=os.environ.get("XDG_RUNTIME_DIR")))
+        try:
+            self._remote = self._remote or await self._ask()
+            await self._open(self._remote)
+            if self._obstacle:
+                raise UnreachableError(self._obstacle)
+        except BaseException:
+            await self._close()
+            raise
+        self._supervising = asyncio.create_task(self._supervise(self._remote))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End ssh and remove the directory."""
+        await self._close()
+
+    async def _ask(self) -> Sockets:
+        command = ssh.ask_command(self.host, self._hadesd)
+        process = await self._start(command, stdin=asyncio.subprocess.DEVNULL)
+        try:
+            out, said = await process.communicate()
+        finally:
+            await _end(process)
+        if process.returncode:
+            lines = said.decode(errors="replace").splitlines()
+            raise UnreachableError(ssh.failure(self.host, self._hadesd, process.returncode, lines))
+        return ssh.sockets_of(out.decode(errors="replace"), self.host, self._hadesd)
+
+    @staticmethod
+    async def _start(command: list[str], stdin: int) -> asyncio.subprocess.Process:
+        pipe = asyncio.subprocess.PIPE
+        try:  # a session of its own: Ctrl-C is for the screen
+            return await asyncio.create_subprocess_exec(
+                *command, stdin=stdin, stdout=pipe, stderr=pipe, start_new_session=True
+            )
+        except FileNotFoundError:
+            raise UnreachableError("there is no ssh on this machine: install OpenSSH's client") from None
+
+    async def _open(self, remote: Sockets) -> None:
+        """Start ssh and wait until both sockets are here; where that fails, `trouble` says why."""
+        local = (self.directory / "control.sock", self.directory / "events.sock")
+        for path in local:
+            path.unlink(missing_ok=True)
+        pairs = list(zip(map(str, local), (remote.control_socket, remote.events_socket), strict=True))
+        self._process = await self._start(ssh.forward_command(self.host, pairs), stdin=asyncio.subprocess.PIPE)
+        self._said.clear()
+        self._reading = asyncio.create_task(self._listen(self._process))
+        deadline = time.monotonic() + READY_SECONDS
+        while not all(path.exists() for path in local):
+            if self._process.returncode is not None:
+                await self._reading
+                self._obstacle = ssh.failure(self.host, self._hadesd, self._process.returncode, list(self._said))
+                return
+            if time.monotonic() > deadline:
+                await _end(self._process)
+                self._obstacle = f"ssh to {self.host}: the sockets were not forwarded within {READY_SECONDS:g} s"
+                return
+            await asyncio.sleep(POLL_SECONDS)
+        self._obstacle = ""
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        async for line in process.stderr:
+            self._said.append(line.decode(errors="replace"))
+
+    async def _supervise(self, remote: Sockets) -> None:
+        """Start ssh again when it has ended, later and later while it does not come through."""
+        pause = FIRST_PAUSE
+        while True:
+            assert self._process is not None
+            assert self._reading is not None
+            status = await self._process.wait()
+            await self._reading
+            if not self._obstacle:
+                pause = FIRST_PAUSE
+                self._obstacle = ssh.failure(self.host, self._hadesd, status, list(self._said))
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE, 2 * pause)
+            await self._open(remote)
+
+    async def _close(self) -> None:
+        if self._supervising is not None:
+            self._supervising.cancel()
+            await asyncio.gather(self._supervising, return_exceptions=True)
+        if self._process is not None:
+            await _end(self._process)
+        if self._reading is not None:
+            await self._reading
+        shutil.rmtree(self.directory)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Have a process end, by force if it takes its time."""
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), END_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,1 @@
+"""The table of runs: columns, order, groups, filter."""

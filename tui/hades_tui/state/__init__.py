@@ -1,0 +1,2 @@
+"""What the screen knows: the model that events change, and what is derived from it.
+Pure: (model, event) -> model; no textual widgets."""

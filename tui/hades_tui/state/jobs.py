@@ -1,0 +1,50 @@
+"""Jobs that the daemon does beside a run, as notices. Pure."""
+
+from msgspec.structs import replace
+
+from hades_protocol.messages import Job
+from hades_tui.state.model import Model
+
+RUNNING = "running"
+
+
+WORKING = {"export": "exporting", "evaluate": "evaluating"}
+NOUNS = {"export": "export", "evaluate": "evaluation"}
+
+
+def working_text(job: Job) -> str:
+    """A job that is at work, in a few letters."""
+    return f"{WORKING.get(job.verb, job.verb)} {job.run}"
+
+
+def begun_text(job: Job) -> str:
+    """A job was asked for."""
+    return f"{_noun(job)} of {job.run} has begun; its result is told here"
+
+
+def ended_text(job: Job) -> str:
+    """What came of a job."""
+    parts = [
+        f"{_noun(job)} of {job.run}{'' if job.state == 'done' else f' {job.state}'}: {job.text}".removesuffix(": ")
+    ]
+    if job.path and job.path not in job.text:
+        parts.append(job.path)
+    return "\n".join(parts)
+
+
+def ended(before: Model, after: Model) -> tuple[Job, ...]:
+    """Jobs that ended between two models; those that ended before the first one are old."""
+    if before.daemon is None or after.daemon is None or before.jobs is after.jobs:
+        return ()
+    if before.daemon.session != after.daemon.session:
+        return tuple(
+            replace(job, state="lost", text="the daemon was restarted; ask again")
+            for job in before.jobs
+            if job.state == RUNNING
+        )
+    over = {job.id for job in before.jobs if job.state != RUNNING}
+    return tuple(job for job in after.jobs if job.state != RUNNING and job.id not in over)
+
+
+def _noun(job: Job) -> str:
+    return NOUNS.get(job.verb, job.verb)

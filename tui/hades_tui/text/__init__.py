@@ -1,0 +1,1 @@
+"""Numbers, durations and lines as text that fits a width."""

@@ -1,0 +1,172 @@
+"""Model -> words and numbers as they stand on the screen. Pure; hues are names (hades_tui.theme.palette)."""
+
+import math
+
+from hades_protocol.messages import RunSummary
+from hades_protocol.resync import LinkPhase, LinkStatus
+from hades_protocol.run_state import RunState
+from hades_tui.state.jobs import RUNNING, working_text
+from hades_tui.state.model import Model
+from hades_tui.theme.glyphs import UNICODE, Glyphs
+
+Span = tuple[str, str]
+"""A piece of text and the name of its hue."""
+
+Line = list[Span]
+
+NONE = "–"
+
+
+def number(value: float | None) -> str:
+    """About four digits: 3.14, 312.4, 10123, 1.23M."""
+    if value is None or math.isnan(value):
+        return NONE
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    size = abs(value)
+    if size >= 1e9:
+        return f"{value:.1e}".replace("e+0", "e").replace("e+", "e")
+    if size >= 1e6:
+        return f"{value / 1e6:.2f}M"
+    if size >= 1e5:
+        return f"{value / 1e3:.0f}k"
+    if size >= 999.95:
+        return f"{value:.0f}"
+    if size >= 9.995:
+        return f"{value:.1f}"
+    return f"{value:.2f}"
+
+
+def cell_number(value: float) -> str:
+    """At most seven characters, with sign, for a table of pairs."""
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else "+inf" if value > 0 else "-inf"
+    size = abs(value)
+    if size >= 10_000:
+        return f"{value:+.0e}".replace("e+0", "e").replace("e+", "e")
+    decimals = 3 if size < 9.9995 else 2 if size < 99.995 else 1
+    return f"{value:+.{decimals}f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Two units at most: 45s, 5m12s, 3h20m, 2d04h."""
+    if seconds is None or not math.isfinite(seconds):
+        return NONE
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86_400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3600:02d}h"
+
+
+def pace(seconds: float | None) -> str:
+    """Seconds a generation, three digits."""
+    if seconds is None or not math.isfinite(seconds):
+        return NONE
+    if seconds < 10:
+        return f"{seconds:.2f}s"
+    return f"{seconds:.1f}s" if seconds < 100 else f"{seconds:.0f}s"
+
+
+def fraction_done(run: RunSummary) -> float:
+    """How much of a run is committed, 0 to 1."""
+    return min(1.0, run.generation / run.generations) if run.generations > 0 else 0.0
+
+
+def bar(fraction: float, width: int, glyphs: Glyphs = UNICODE) -> Line:
+    """A thin progress bar."""
+    halves = round(min(1.0, max(0.0, fraction)) * width * 2)
+    done = glyphs.bar_done * (halves // 2) + (glyphs.bar_half if halves % 2 else "")
+    return [(done, "bar"), (glyphs.bar_rest * (width - len(done)), "faint")]
+
+
+def state_word(run: RunSummary) -> Span:
+    """Glyph and word of a run's state."""
+    return f"{UNICODE.states[run.state]} {run.state.value}", f"state.{run.state.value}"
+
+
+def status_line(run: RunSummary) -> Line:
+    """What the selected run does right now."""
+    line: Line = [state_word(run)]
+    if run.phase and run.state in (RunState.STARTING, RunState.RUNNING, RunState.PAUSING, RunState.STOPPING):
+        line.append((f"  {run.phase}", "text"))
+    parts = [f"{run.generation}/{run.generations}"]
+    if run.state is RunState.RUNNING and run.seconds_per_generation is not None:
+        parts.append(f"{pace(run.seconds_per_generation)}/gen")
+        if run.seconds_left is not None:
+            parts.append(f"{duration(run.seconds_left)} left")
+    if run.restarts:
+        parts.append(f"{run.restarts} crash{'es' if run.restarts > 1 else ''} survived")
+    if run.parent is not None:
+        parts.append(f"forked from {run.parent.run}@{run.parent.generation}")
+    line.append(("  " + " · ".join(parts), "dim"))
+    return line
+
+
+def trouble_line(model: Model) -> Line:
+    """Why the selected run waits or failed, or its newest warning; empty where all is well."""
+    run = model.run
+    if run is None:
+        return []
+    if run.reason:
+        bad = run.state in (RunState.FAILED, RunState.BACKOFF)
+        return [(("✘ " if bad else "› ") + run.reason, "bad" if bad else "warn")]
+    logs = model.logs.get(run.id)
+    return [(f"▲ {logs[-1].text}", "warn")] if logs else []
+
+
+def link_line(link: LinkStatus, now: float) -> Span:
+    """The indicator that is always on the screen."""
+    words = {
+        LinkPhase.CONNECTING: "connecting",
+        LinkPhase.LIVE: "live",
+        LinkPhase.RESYNCING: "resyncing",
+        LinkPhase.STALE: f"stale for {duration(now - link.since)}",
+        LinkPhase.MISMATCH: "protocol mismatch",
+    }
+    return f"{UNICODE.links[link.phase]} {words[link.phase]}", f"link.{link.phase.value}"
+
+
+def link_explanation(link: LinkStatus) -> str:
+    """What a link that is not live means for the person in front of it; empty while live."""
+    if link.phase is LinkPhase.STALE:
+        why = link.text or "no word from the daemon"
+        return f"{why}: 'hadesd serve' starts one; this screen reconnects by itself"
+    return link.text
+
+
+def fleet_line(model: Model) -> str:
+    """How many runs, and what they share."""
+    count = len(model.runs)
+    parts = [f"{count} run{'' if count == 1 else 's'}"]
+    if model.working:
+        parts.append(f"{model.working} running")
+    parts += [working_text(job) for job in model.jobs if job.state == RUNNING]
+    if model.daemon is not None:
+        parts.append(f"{model.daemon.slots} slot{'' if model.daemon.slots == 1 else 's'}")
+        if model.daemon.gpus:
+            parts.append(f"{model.daemon.gpus} GPU{'' if model.daemon.gpus == 1 else 's'}")
+    return " · ".join(parts)
+
+
+def identity_line(run: RunSummary) -> str:
+    """What the selected run is, for a panel's title."""
+    parts = [run.id, run.env, run.method]
+    if run.preset:
+        parts.append(run.preset)
+    return " · ".join(parts)
+
+
+BEGIN = (
+    ("No runs yet.", "title"),
+    ("", "text"),
+    ("Start one in another terminal:", "text"),
+    ("", "text"),
+    ("hadesd start --env CartPole-v1", "ember"),
+    ("", "text"),
+    ("It appears here by itself.", "dim"),
+)
+"""The empty screen says how to begin."""

@@ -1,0 +1,1 @@
+"""Colours, glyphs and what the terminal can show."""
