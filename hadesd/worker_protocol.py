@@ -18,7 +18,7 @@ FD_VARIABLE = "HADES_WORKER_FD"
 HEARTBEAT_SECONDS = 2.0
 
 
-class Beat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="beat"):
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="beat"):
     """Every HEARTBEAT_SECONDS, from a thread of the worker."""
 
     phase: str  # importing, waiting for lock, compiling, evaluating, finishing
@@ -56,7 +56,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="en
     reason: str = ""
 
 
-FromWorker = Beat | Resumed | Committed | Note | Ended
+FromWorker = Heartbeat | Resumed | Committed | Note | Ended
 
 
 class Halt(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="halt"):

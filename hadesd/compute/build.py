@@ -14,13 +14,13 @@ from hades_protocol.run_spec import RunSpec
 from hadesd.compute import image_files
 from hadesd.compute.execution import FIRST_FORMS
 from hadesd.distill import cloning, images, native_cloning, native_rollout, policies, strategies
-from hadesd.distill.dataset import Layout, label_counts
+from hadesd.distill.dataset import DatasetLayout, label_counts
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.environments.compiled import FormError
 from hadesd.distill.environments.make import make_environment
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.policies import ACTIVATIONS, CNN, MLP
-from hadesd.distill.problem import START_STREAM, Givens, Problem, Variation, generation_key
+from hadesd.distill.problem import START_STREAM, Problem, TaskData, Variation, generation_key
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.strategies import Strategy
 from hadesd.native import machine_code
@@ -88,9 +88,9 @@ def evaluation_of(spec: RunSpec) -> Evaluation:
     )
 
 
-def layout_of(spec: RunSpec, env: Environment | ImageTask) -> Layout:
+def layout_of(spec: RunSpec, env: Environment | ImageTask) -> DatasetLayout:
     """How a spec's dataset lies in a vector."""
-    return Layout(spec.dataset.pairs, env.observation, env.actions, env.discrete, spec.dataset.labels)
+    return DatasetLayout(spec.dataset.pairs, env.observation, env.actions, env.discrete, spec.dataset.labels)
 
 
 def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = None) -> tuple[Problem, jax.Array]:
@@ -103,11 +103,11 @@ def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = 
     """
     entry = validation.check(spec)
     env: Environment | ImageTask
-    givens = Givens()
+    givens = TaskData()
     if entry.family == "images":
         env = ImageTask(entry.name, entry.observation, entry.actions, spec.images.batch)
         train, test = image_files.load(entry.name, spec.images.directory)
-        givens = Givens(train=train, test=test)
+        givens = TaskData(train=train, test=test)
     else:
         env = environment_of(spec, physics)
     policy = policy_of(spec, env)
@@ -148,7 +148,7 @@ def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = 
 
 
 def _initial_images(
-    spec: RunSpec, env: Environment | ImageTask, train: LabelledImages, layout: Layout, key: jax.Array
+    spec: RunSpec, env: Environment | ImageTask, train: LabelledImages, layout: DatasetLayout, key: jax.Array
 ) -> jax.Array:
     """The starting mean float32 [dim] of supervised distillation: zeros, class means, or real images."""
     per_class = -(-layout.pairs // env.actions)

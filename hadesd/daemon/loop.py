@@ -20,16 +20,16 @@ from hades_protocol.commands import Request
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hadesd.config import Settings
-from hadesd.daemon.integrations import Telling
-from hadesd.daemon.plugin import Companion
+from hadesd.daemon.integrations import IntegrationsPlugin
+from hadesd.daemon.plugin import DaemonPlugin
 from hadesd.daemon.requests import Control
-from hadesd.daemon.sockets import Doors
+from hadesd.daemon.sockets import ServerSockets
 from hadesd.logs import rotation
 from hadesd.supervisor.jobs.process import JobProcess
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import StartWorker
 from hadesd.supervisor.scheduling import nvml
-from hadesd.supervisor.scheduling.gpu_pool import Fleet
+from hadesd.supervisor.scheduling.gpu_pool import GpuPool
 from hadesd.supervisor.supervisor import Supervisor
 
 CPU_SLOTS = 2
@@ -71,7 +71,7 @@ class Daemon:
         settings: Settings,
         start_worker: StartWorker,
         say: Callable[[str], None],
-        companions: Sequence[Companion] = (),
+        companions: Sequence[DaemonPlugin] = (),
     ) -> None:
         self._paths = paths
         self._settings = settings
@@ -88,7 +88,7 @@ class Daemon:
         self._stop_asked = asyncio.Event()
         context = zmq.asyncio.Context()
         try:
-            self._doors = Doors(context, self._paths, self._settings.listen)
+            self._doors = ServerSockets(context, self._paths, self._settings.listen)
             with contextlib.closing(self._doors):
                 self._open()
                 await self._serve()
@@ -98,7 +98,7 @@ class Daemon:
 
     def _open(self) -> None:
         self._control, self._events = self._doors.control, self._doors.events
-        fleet = Fleet(functools.partial(nvml.usable_gpus, dict(os.environ)), time.monotonic())
+        fleet = GpuPool(functools.partial(nvml.usable_gpus, dict(os.environ)), time.monotonic())
         session = secrets.token_hex(8)
         publisher = Publisher(session, self._send_event, time.time)
         self._publisher = publisher
@@ -115,7 +115,9 @@ class Daemon:
         )
         self._requests = Control(self._supervisor, self._on_shutdown, self._check)
         self._doors.open_tcp()  # it may fail, so before any worker is started
-        self._telling = Telling(self._supervisor, self._settings, self._paths, self._say)  # before anything happens
+        self._telling = IntegrationsPlugin(
+            self._supervisor, self._settings, self._paths, self._say
+        )  # before anything happens
         # The runs are known before anybody can ask for them.
         self._supervisor.load()
         self._doors.open_ipc()
@@ -272,7 +274,7 @@ def run_daemon(
     settings: Settings,
     start_worker: StartWorker,
     say: Callable[[str], None],
-    companions: Sequence[Companion] = (),
+    companions: Sequence[DaemonPlugin] = (),
 ) -> int:
     """Serve until one of STOP_SIGNALS, a Shutdown request or a companion's wish; returns the exit code."""
     return asyncio.run(Daemon(paths, settings, start_worker, say, companions).run())

@@ -12,7 +12,7 @@ Stop = Callable[[str], None]
 """Asks the daemon to stop in good order; takes the reason."""
 
 
-class Companion:
+class DaemonPlugin:
     """Is told of the daemon's life, in the daemon's thread: nothing here may wait."""
 
     def enter(self) -> None:

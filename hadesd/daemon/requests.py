@@ -13,7 +13,7 @@ from hades_protocol.downsample import MIN_POINTS
 from hades_protocol.errors import HadesError, InternalError, ProtocolMismatchError, UsageError, WrongStateError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.sync_client import MAX_REQUEST
-from hadesd.logs.rate_limit import Sparingly
+from hadesd.logs.rate_limit import RateLimitedLogger
 from hadesd.supervisor.lifecycle import events as w
 from hadesd.supervisor.supervisor import Supervisor
 
@@ -46,7 +46,7 @@ class Control:
         self._check = check
         self.refused = 0
         self.expired = 0
-        self._sparing = Sparingly()
+        self._sparing = RateLimitedLogger()
 
     def answer(self, frames: list[bytes]) -> bytes | None:
         """The reply to the frames after the sender's identity; None where nobody waits for one any more."""

@@ -9,7 +9,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.sync_client import listens
 from hadesd.config import Settings
 from hadesd.daemon.loop import AFTER_KILL, run_daemon
-from hadesd.daemon.plugin import Companion
+from hadesd.daemon.plugin import DaemonPlugin
 from hadesd.daemon.systemd import service_manager
 from hadesd.logs import streams
 from hadesd.logs.streams import BoundedStream
@@ -23,7 +23,7 @@ def serve(
     settings: Settings,
     say: Callable[[str], None] = lambda line: None,
     start_worker: StartWorker = Worker,
-    companions: Sequence[Companion] = (),
+    companions: Sequence[DaemonPlugin] = (),
 ) -> int:
     """Run the daemon in this process; returns its exit code.
 

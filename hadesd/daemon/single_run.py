@@ -15,7 +15,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RESIZABLE, RunSpec
 from hades_protocol.run_state import ENDED, RunState
-from hadesd.daemon.plugin import Companion, Stop
+from hadesd.daemon.plugin import DaemonPlugin, Stop
 from hadesd.spec import changes
 from hadesd.storage import records
 from hadesd.supervisor.lifecycle import events as w
@@ -25,7 +25,7 @@ NOT_FOR_ONE_RUN = (commands.Start, commands.Fork, commands.Adopt, commands.Remov
 """Requests that would make it another number of runs."""
 
 
-class OneShot(Companion):
+class OneShot(DaemonPlugin):
     """Has one run computed to its end, then asks the daemon to stop.
 
     spec: its settings; None takes them from the run that is there.

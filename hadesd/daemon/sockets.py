@@ -18,7 +18,7 @@ from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import MAX_REQUEST
 from hadesd.daemon.key_store import KeyStore
-from hadesd.logs.rate_limit import Sparingly
+from hadesd.logs.rate_limit import RateLimitedLogger
 
 SEND_QUEUE = 10_000
 """Events that are kept for a subscriber that does not keep up; then it loses some, and notices by their numbers."""
@@ -50,7 +50,7 @@ class AllowList:
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store
-        self._sparing = Sparingly()
+        self._sparing = RateLimitedLogger()
         self._admitted: dict[str, str] = {}
 
     def callback(self, domain: str, key: bytes) -> bool:
@@ -83,7 +83,7 @@ class AllowList:
         return sorted(gone.values())
 
 
-class Doors:
+class ServerSockets:
     """The ROUTER (`control`) and the XPUB (`events`) of the daemon.
 
     listen: tcp://HOST:PORT, or None for Unix sockets alone.

@@ -14,7 +14,7 @@ import structlog
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import ENDED, RunState
-from hadesd.daemon.plugin import Companion, Stop
+from hadesd.daemon.plugin import DaemonPlugin, Stop
 
 if TYPE_CHECKING:
     from hadesd.supervisor.supervisor import Supervisor
@@ -60,7 +60,7 @@ class Notifier:
         self._socket.close()
 
 
-class ServiceManager(Companion):
+class ServiceManager(DaemonPlugin):
     """Keeps systemd up to date.
 
     The watchdog is fed from the daemon's tick, so only by an event loop that turns; and not while a worker that

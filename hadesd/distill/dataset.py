@@ -17,7 +17,7 @@ class Pairs(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class DatasetLayout:
     """How a dataset lies in a vector: all states, then what evolves of the targets.
 
     labels: "fixed" (one-hot labels in action order, nothing evolves) or "learned" (softmax of evolved logits);

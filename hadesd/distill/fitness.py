@@ -12,7 +12,7 @@ from hadesd.distill import cloning, images, policies, rollout
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.normalise import Statistics
 from hadesd.distill.policies import Params, Policy
-from hadesd.distill.problem import MEAN_STREAM, EvolutionState, Givens, Problem, Variation, generation_key
+from hadesd.distill.problem import MEAN_STREAM, EvolutionState, Problem, TaskData, Variation, generation_key
 from hadesd.distill.rollout import Outcome
 from hadesd.distill.sharding import map_over_mesh
 
@@ -20,7 +20,7 @@ MEAN_CHUNK = 8
 """Fresh policies that evaluate_mean trains and rolls out side by side on a device."""
 
 
-class Shared(NamedTuple):
+class SharedInputs(NamedTuple):
     """What all candidates of a generation have in common: what is compared are the datasets.
 
     inits: stacked [k, ...], None for direct neuroevolution. data: the real images, None for environments.
@@ -34,8 +34,8 @@ class Shared(NamedTuple):
 
 
 def draw_shared(
-    problem: Problem, constants: Statistics, givens: Givens, key_init: jax.Array, key_evaluate: jax.Array
-) -> Shared:
+    problem: Problem, constants: Statistics, givens: TaskData, key_init: jax.Array, key_evaluate: jax.Array
+) -> SharedInputs:
     """The initialisations, images and random numbers that a population is compared on."""
     inits = givens.fixed_init
     if problem.layout is not None and inits is None:
@@ -44,11 +44,11 @@ def draw_shared(
     if isinstance(problem.env, ImageTask):
         assert givens.train is not None
         data = images.draw_batch(givens.train, problem.env.batch, key_evaluate)
-    return Shared(inits, constants, data, key_evaluate)
+    return SharedInputs(inits, constants, data, key_evaluate)
 
 
 def evaluate_candidate(
-    problem: Problem, shared: Shared, candidate: jax.Array, weights: jax.Array | None = None
+    problem: Problem, shared: SharedInputs, candidate: jax.Array, weights: jax.Array | None = None
 ) -> Outcome:
     """Fitness of one candidate float32 [dim]: clone k policies and judge each.
 
@@ -103,7 +103,7 @@ def _train(
     return trained
 
 
-def _judge(problem: Problem, policy: Policy, shared: Shared, params: Params, key: jax.Array) -> Outcome:
+def _judge(problem: Problem, policy: Policy, shared: SharedInputs, params: Params, key: jax.Array) -> Outcome:
     """Mean return of a trained policy, or minus the loss of a trained classifier on real images."""
     if shared.data is not None:
         return Outcome(-images.loss(policy, params, shared.data), jnp.int32(0), jnp.int32(0))
@@ -111,7 +111,7 @@ def _judge(problem: Problem, policy: Policy, shared: Shared, params: Params, key
     return rollout.evaluate(problem.env, policy, params, shared.constants, key, problem.evaluation)
 
 
-def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, givens: Givens) -> jax.Array:
+def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, givens: TaskData) -> jax.Array:
     """What the mean dataset, the one that is exported, is worth after a generation.
 
     float32 [inits, groups], padded on axis 0: returns of fresh policies (HaDES-F: of its one initialisation; direct
@@ -124,9 +124,11 @@ def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, givens: G
     inits = givens.fixed_init
     if problem.layout is not None and inits is None:
         inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.mean_inits)
-    shared = Shared(None, state.constants, None, key_evaluate)
+    shared = SharedInputs(None, state.constants, None, key_evaluate)
 
-    def one(given: tuple[Shared, jax.Array, LabelledImages | None], item: tuple[Params | None, jax.Array]) -> jax.Array:
+    def one(
+        given: tuple[SharedInputs, jax.Array, LabelledImages | None], item: tuple[Params | None, jax.Array]
+    ) -> jax.Array:
         shared, mean, test = given
         params, key = item
         if problem.layout is None:

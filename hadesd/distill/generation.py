@@ -13,14 +13,14 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from hadesd.distill import normalise
-from hadesd.distill.fitness import Shared, draw_shared, evaluate_candidate, evaluate_mean
+from hadesd.distill.fitness import SharedInputs, draw_shared, evaluate_candidate, evaluate_mean
 from hadesd.distill.images import ImageTask
 from hadesd.distill.problem import (
     CONSTANTS_STREAM,
     START_STREAM,
     EvolutionState,
-    Givens,
     Problem,
+    TaskData,
     generation_key,
 )
 from hadesd.distill.rollout import Outcome
@@ -57,7 +57,7 @@ def init_state(problem: Problem, mean: jax.Array) -> EvolutionState:
     )
 
 
-class Judged(NamedTuple):
+class EvaluatedPopulation(NamedTuple):
     """A population float32 [P, dim] with its outcomes [at least P], and the strategy's state that it came from."""
 
     population: jax.Array
@@ -65,7 +65,9 @@ class Judged(NamedTuple):
     asked: Any
 
 
-def ask_and_judge(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState, givens: Givens) -> Judged:
+def ask_and_judge(
+    problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState, givens: TaskData
+) -> EvaluatedPopulation:
     """The first half of a generation: no communication between devices (see map_over_mesh).
 
     `givens` are problem.givens, handed in as an argument.
@@ -74,13 +76,13 @@ def ask_and_judge(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionStat
     population, asked = problem.strategy.ask(key_ask, state.strategy)
     shared = draw_shared(problem, state.constants, givens, key_init, key_evaluate)
 
-    def judge(shared: Shared, candidate: jax.Array) -> Outcome:
+    def judge(shared: SharedInputs, candidate: jax.Array) -> Outcome:
         return evaluate_candidate(problem, shared, candidate)
 
-    return Judged(population, map_over_mesh(mesh, chunk, judge, shared, population), asked)
+    return EvaluatedPopulation(population, map_over_mesh(mesh, chunk, judge, shared, population), asked)
 
 
-def tell(problem: Problem, state: EvolutionState, judged: Judged) -> tuple[EvolutionState, Metrics]:
+def tell(problem: Problem, state: EvolutionState, judged: EvaluatedPopulation) -> tuple[EvolutionState, Metrics]:
     """The second half of a generation: the strategy learns from the fitness."""
     *_, key_tell = _keys(problem, state)
     outcome: Outcome = trim(judged.outcome, problem.population)
@@ -134,7 +136,7 @@ def compile_step(
     first = jax.jit(
         lambda state, givens: ask_and_judge(problem, mesh, chunk, state, givens),
         in_shardings=everywhere,
-        out_shardings=Judged._make((everywhere, shared, everywhere)),
+        out_shardings=EvaluatedPopulation._make((everywhere, shared, everywhere)),
     )
     second = jax.jit(
         lambda state, judged: tell(problem, state, judged), in_shardings=everywhere, out_shardings=everywhere
@@ -164,7 +166,7 @@ class MeanEvaluation:
         self._givens = jax.device_put(problem.givens, everywhere)
         single = problem.layout is None or problem.givens.fixed_init is not None
         self._count = 1 if single else problem.mean_inits
-        self._compiled: Future[Callable[[EvolutionState, Givens], jax.Array]] | None = None
+        self._compiled: Future[Callable[[EvolutionState, TaskData], jax.Array]] | None = None
 
     def prepare(self, state: EvolutionState) -> None:
         """Begin to compile it for states like this one."""

@@ -73,7 +73,7 @@ class CNN(nn.Module):
 
 
 @dataclass(frozen=True)
-class Switched:
+class SwitchPolicy:
     """Two policies with the same parameters and different activations; `choice` int32 [] says which one acts."""
 
     alternatives: tuple[Any, ...]
@@ -94,7 +94,7 @@ class Switched:
         return jax.lax.switch(self.choice, [policy.apply for policy in self.alternatives], params, observation)
 
 
-Policy = MLP | CNN | Switched
+Policy = MLP | CNN | SwitchPolicy
 
 
 def patches(image: jax.Array) -> jax.Array:

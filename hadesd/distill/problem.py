@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from hadesd.distill.dataset import Layout
+from hadesd.distill.dataset import DatasetLayout
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.normalise import Statistics
@@ -32,7 +32,7 @@ def generation_key(seed: int, generation: Any) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), generation)
 
 
-class Givens(NamedTuple):
+class TaskData(NamedTuple):
     """Arrays that never change. The compiled programs get them as arguments, so that they are no constants in them.
 
     fixed_init: the one initialisation of HaDES-F, stacked [1, ...]; None: k fresh ones every generation.
@@ -73,10 +73,10 @@ class Problem:
     population: int
     inits: int
     seed: int
-    layout: Layout | None
+    layout: DatasetLayout | None
     optimizer: Optimizer | None
     epochs: int
-    givens: Givens
+    givens: TaskData
     unflatten: Callable[[jax.Array], Params] | None
     mean_inits: int
     mean_groups: int

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from hadesd.distill.dataset import Layout, label_counts, one_hot_labels
-from hadesd.distill.fitness import Shared, draw_shared, evaluate_candidate
-from hadesd.distill.problem import LEAVE_ONE_OUT_STREAM, EvolutionState, Givens, Problem, generation_key
+from hadesd.distill.dataset import DatasetLayout, label_counts, one_hot_labels
+from hadesd.distill.fitness import SharedInputs, draw_shared, evaluate_candidate
+from hadesd.distill.problem import LEAVE_ONE_OUT_STREAM, EvolutionState, Problem, TaskData, generation_key
 from hadesd.distill.sharding import AXIS, map_over_mesh
 from hadesd.distill.strategies.resize import CannotResize, Dimensions, check_population, follow
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-def sources_to_grow(layout: Layout, pairs: int) -> np.ndarray:
+def sources_to_grow(layout: DatasetLayout, pairs: int) -> np.ndarray:
     """int [pairs]: for each pair of the larger dataset the pair of `layout` that it copies.
 
     All pairs in turn; with fixed labels all pairs of its action in turn. So everything is copied equally often where
@@ -57,7 +57,7 @@ def sources_to_grow(layout: Layout, pairs: int) -> np.ndarray:
     )
 
 
-def sources_to_keep(layout: Layout, costs: np.ndarray, pairs: int) -> np.ndarray:
+def sources_to_keep(layout: DatasetLayout, costs: np.ndarray, pairs: int) -> np.ndarray:
     """int [pairs], ascending: the pairs of `layout` that stay, those whose absence costs most.
 
     costs: float [D], how much fitness falls without each pair. NaN counts as the highest cost: what a dataset is worth
@@ -117,7 +117,7 @@ def _carry(old: Problem, new: Problem, dimensions: Dimensions, state: EvolutionS
     return state._replace(strategy=follow(old.strategy, new.strategy, state.strategy, dimensions))
 
 
-def _check_sources(old: Layout, new: Layout, sources: np.ndarray) -> None:
+def _check_sources(old: DatasetLayout, new: DatasetLayout, sources: np.ndarray) -> None:
     """Raises ValueError: the caller's sources do not lead from one layout to the other."""
     if replace(old, pairs=new.pairs) != new or sources.shape != (new.pairs,):
         raise ValueError(f"{sources.shape} sources do not lead from {old} to {new}")
@@ -148,11 +148,11 @@ def leave_one_out(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionStat
     chunk = min(chunk, -(-len(weights) // mesh.shape[AXIS]))
     everywhere = NamedSharding(mesh, PartitionSpec())
 
-    def judge(state: EvolutionState, givens: Givens) -> jax.Array:
+    def judge(state: EvolutionState, givens: TaskData) -> jax.Array:
         root = jax.random.fold_in(generation_key(problem.seed, LEAVE_ONE_OUT_STREAM), state.generation)
         shared = draw_shared(problem, state.constants, givens, *jax.random.split(root))
 
-        def one(common: tuple[Shared, jax.Array], weights: jax.Array) -> jax.Array:
+        def one(common: tuple[SharedInputs, jax.Array], weights: jax.Array) -> jax.Array:
             return evaluate_candidate(problem, *common, weights).fitness
 
         return map_over_mesh(mesh, chunk, one, (shared, problem.strategy.mean(state.strategy)), jnp.asarray(weights))

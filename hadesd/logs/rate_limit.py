@@ -12,7 +12,7 @@ SECONDS = 60.0
 log = structlog.get_logger()
 
 
-class Sparingly:
+class RateLimitedLogger:
     """Writes at most LINES lines in SECONDS; the first one after that says how many there were besides."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

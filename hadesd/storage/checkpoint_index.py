@@ -24,7 +24,7 @@ class _Step(NamedTuple):
     committed_at: float
 
 
-class Kept:
+class CheckpointIndex:
     """The checkpoints of one run. What is in a step never changes, so each is looked at once."""
 
     def __init__(self, directory: Path) -> None:

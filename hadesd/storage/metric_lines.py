@@ -150,7 +150,7 @@ def read_metrics(directory: Path) -> Iterator[GenerationMetrics]:
                 yield msgspec.json.decode(line, type=GenerationMetrics)
 
 
-class Seam(msgspec.Struct, frozen=True, kw_only=True):
+class ResumeRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Where a run was joined together again.
 
     kind: resume, fallback (to an older checkpoint), devices, threads, versions (no longer bit-exact), chunk.
@@ -167,7 +167,7 @@ def record_seam(directory: Path, generation: int, kind: str, text: str, bit_exac
     """Add a line to seams.jsonl."""
     append(
         directory / "seams.jsonl",
-        Seam(generation=generation, kind=kind, text=text, time=time.time(), bit_exact=bit_exact),
+        ResumeRecord(generation=generation, kind=kind, text=text, time=time.time(), bit_exact=bit_exact),
     )
 
 

@@ -81,7 +81,7 @@ class _Seam(msgspec.Struct, frozen=True):
     bit_exact: bool = True
 
 
-class Damaged(Exception):
+class DamagedRunError(Exception):
     """A run directory that cannot be used. Its text is one line; the directory stays as it is."""
 
 
@@ -175,19 +175,19 @@ def load(directory: Path) -> tuple[RunRecord, RunSpec]:
         raw = msgspec.json.decode(path.read_bytes())
         record = msgspec.convert(raw, RunRecord)
     except FileNotFoundError:
-        raise Damaged(f"{path} is missing: not a run, skipped") from None
+        raise DamagedRunError(f"{path} is missing: not a run, skipped") from None
     except OSError as error:
-        raise Damaged(f"cannot read {path}: {error.strerror or error}; run skipped") from None
+        raise DamagedRunError(f"cannot read {path}: {error.strerror or error}; run skipped") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Damaged(f"{path} is damaged ({error}); run skipped, nothing deleted") from None
+        raise DamagedRunError(f"{path} is damaged ({error}); run skipped, nothing deleted") from None
     if record.schema > SCHEMA:
-        raise Damaged(f"{path} has schema {record.schema}, newer than this version's {SCHEMA}; run skipped")
+        raise DamagedRunError(f"{path} has schema {record.schema}, newer than this version's {SCHEMA}; run skipped")
     if record.id != directory.name:
-        raise Damaged(f"{path} belongs to run {record.id!r}, not to {directory.name!r} (a copy?); run skipped")
+        raise DamagedRunError(f"{path} belongs to run {record.id!r}, not to {directory.name!r} (a copy?); run skipped")
     try:
         spec = build_spec(record.spec)
     except HadesError as error:
-        raise Damaged(f"{path}: {error}; run skipped") from None
+        raise DamagedRunError(f"{path}: {error}; run skipped") from None
     known = set(RunRecord.__struct_fields__)
     return msgspec.structs.replace(record, unknown={k: v for k, v in raw.items() if k not in known}), spec
 
@@ -204,7 +204,7 @@ def scan(runs: Path) -> tuple[list[tuple[RunRecord, RunSpec]], list[str]]:
             continue
         try:
             found.append(load(directory))
-        except Damaged as error:
+        except DamagedRunError as error:
             problems.append(str(error))
     return sorted(found, key=lambda pair: (pair[0].created_at, pair[0].id)), problems
 

@@ -59,7 +59,7 @@ def load_new(directory: Path, run: str) -> tuple[records.RunRecord, RunSpec]:
         raise UsageError(f"'{run[:80]}' is no id of a run")
     try:
         return records.load(directory / run)
-    except records.Damaged as error:
+    except records.DamagedRunError as error:
         raise UsageError(str(error)) from None
 
 

@@ -12,7 +12,7 @@ PAUSE = 0.1
 """The daemon and `hadesd stop` look at locks by taking them for an instant: try again a few times."""
 
 
-class Room(NamedTuple):
+class DiskUsage(NamedTuple):
     """Bytes in the files of a run: all of them, and those of its checkpoints."""
 
     total: int
@@ -31,6 +31,6 @@ def tree_bytes(path: Path) -> int:
         return 0
 
 
-def run_room(directory: Path) -> Room:
+def run_room(directory: Path) -> DiskUsage:
     """What a run's directory takes."""
-    return Room(tree_bytes(directory), tree_bytes(directory / CHECKPOINTS))
+    return DiskUsage(tree_bytes(directory), tree_bytes(directory / CHECKPOINTS))

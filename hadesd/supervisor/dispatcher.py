@@ -5,21 +5,21 @@ from collections.abc import Iterable, Iterator
 
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import WITH_WORKER, RunState
-from hadesd.supervisor.run import Managed
+from hadesd.supervisor.run import ManagedRun
 from hadesd.supervisor.scheduling import scheduler
-from hadesd.supervisor.scheduling.gpu_pool import Fleet
+from hadesd.supervisor.scheduling.gpu_pool import GpuPool
 from hadesd.supervisor.scheduling.nvml import Gpu
-from hadesd.supervisor.scheduling.scheduler import Holding, Plan, Wish, check_gpus
+from hadesd.supervisor.scheduling.scheduler import Allocation, Plan, ResourceRequest, check_gpus
 
 
 class Dispatcher:
     """Decides; changes nothing."""
 
-    def __init__(self, slots: int, fleet: Fleet) -> None:
+    def __init__(self, slots: int, fleet: GpuPool) -> None:
         self._slots = slots
         self._fleet = fleet
 
-    def plan(self, runs: Iterable[Managed]) -> Plan:
+    def plan(self, runs: Iterable[ManagedRun]) -> Plan:
         """The queued runs that can start now, with their GPUs, and for each other one what it waits for."""
         runs = list(runs)
         holdings = list(held(runs))
@@ -41,12 +41,12 @@ class Dispatcher:
         check_gpus(spec.resources.gpus, [gpu.index for gpu in self._fleet.gpus] or None)
 
 
-def wishes(runs: Iterable[Managed]) -> Iterator[Wish]:
+def wishes(runs: Iterable[ManagedRun]) -> Iterator[ResourceRequest]:
     """What the queued runs ask for."""
     for managed in runs:
         if managed.run.state == RunState.QUEUED:
             asked = managed.spec.resources
-            yield Wish(
+            yield ResourceRequest(
                 id=managed.run.id,
                 priority=managed.run.priority,
                 queued_at=managed.run.queued_at,
@@ -57,10 +57,10 @@ def wishes(runs: Iterable[Managed]) -> Iterator[Wish]:
             )
 
 
-def held(runs: Iterable[Managed]) -> Iterator[tuple[Holding, int | None]]:
+def held(runs: Iterable[ManagedRun]) -> Iterator[tuple[Allocation, int | None]]:
     """What the runs with a worker hold, and its process id once there is one."""
     for managed in runs:
         if managed.run.state in WITH_WORKER:
             uuids = tuple(gpu.uuid for gpu in managed.gpus)
             fraction = managed.spec.resources.memory_fraction
-            yield Holding(id=managed.run.id, gpus=uuids, memory_fraction=fraction), managed.run.worker_pid
+            yield Allocation(id=managed.run.id, gpus=uuids, memory_fraction=fraction), managed.run.worker_pid

@@ -21,9 +21,9 @@ from hadesd.supervisor.lifecycle.state import CrashPolicy, Run, to_machine, with
 from hadesd.supervisor.lifecycle.transitions import restore, step
 from hadesd.supervisor.lifecycle.worker_transitions import NO_ROOM
 from hadesd.supervisor.publisher import Publisher
-from hadesd.supervisor.run import Managed, StartWorker, summarise, without_progress
+from hadesd.supervisor.run import ManagedRun, StartWorker, summarise, without_progress
 from hadesd.supervisor.worker_process import usable_cores, worker_environment
-from hadesd.supervisor.worker_reports import Reports
+from hadesd.supervisor.worker_reports import WorkerMessageHandler
 
 log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ class Engine:
     ) -> None:
         self.paths = paths
         self.publisher = publisher
-        self.runs: dict[str, Managed] = {}
+        self.runs: dict[str, ManagedRun] = {}
         self.stopping = False
         self._scheduling = False
         self._dispatcher = dispatcher
@@ -55,23 +55,23 @@ class Engine:
         self._call_later = call_later
         self._environ = environ
         self._policy = crash_policy
-        self.listeners: list[Callable[[Managed, Run, Run], None]] = []
+        self.listeners: list[Callable[[ManagedRun, Run, Run], None]] = []
         """Called with the run before and after each step that changed its state; they must not wait."""
-        self._reports = Reports(publisher, self.apply, self.publish)
+        self._reports = WorkerMessageHandler(publisher, self.apply, self.publish)
 
-    def add(self, record: records.RunRecord, spec: RunSpec) -> Managed:
+    def add(self, record: records.RunRecord, spec: RunSpec) -> ManagedRun:
         """Take in a run that is on disk."""
         directory = self.paths.runs / record.id
         history = History(directory)
         run = restore(to_machine(record, spec, history.generation), time.time())
-        managed = self.runs[record.id] = Managed(directory, record, spec, run, history)
+        managed = self.runs[record.id] = ManagedRun(directory, record, spec, run, history)
         if run.outcome != record.outcome:  # the daemon before died between a wish to cancel and the run's end
             self._persist(managed, run, w.Persist("cancelled"))
         return managed
 
     def apply(
         self,
-        managed: Managed,
+        managed: ManagedRun,
         event: w.Event,
         asked: bool = False,
         changed: tuple[records.RunRecord, RunSpec] | None = None,
@@ -102,7 +102,7 @@ class Engine:
         if after.state != before.state:
             self.schedule()
 
-    def _persist(self, managed: Managed, after: Run, order: w.Persist) -> bool:
+    def _persist(self, managed: ManagedRun, after: Run, order: w.Persist) -> bool:
         change = records.Change(
             at=time.time(),
             what=order.what,
@@ -113,7 +113,7 @@ class Engine:
         managed.record = with_change(managed.record, after, change)
         return self.save(managed)
 
-    def rewrite(self, managed: Managed, record: records.RunRecord) -> None:
+    def rewrite(self, managed: ManagedRun, record: records.RunRecord) -> None:
         """Take over a record in which nothing is another that the machine knows.
 
         Raises:
@@ -128,7 +128,7 @@ class Engine:
             raise InternalError(f"cannot write {managed.directory}/run.json ({why}), so nothing was done")
         self.publish(managed)
 
-    def save(self, managed: Managed) -> bool:
+    def save(self, managed: ManagedRun) -> bool:
         """Write run.json; where the disk refuses, it is tried again with every tick."""
         try:
             records.save(managed.directory, managed.record)
@@ -140,7 +140,7 @@ class Engine:
         managed.unsaved = ""
         return True
 
-    def _perform(self, managed: Managed, order: w.Instruction) -> None:
+    def _perform(self, managed: ManagedRun, order: w.Effect) -> None:
         match order:
             case w.StartWorker():
                 self._start(managed)
@@ -160,7 +160,7 @@ class Engine:
             case w.Publish():
                 self.publish(managed)
 
-    def _start(self, managed: Managed) -> None:
+    def _start(self, managed: ManagedRun) -> None:
         if why := disk.trouble(managed.directory):
             why += f"; put that right, then 'hadesd resume {managed.run.id}'"
             self.apply(managed, w.SpawnFailed(why, "failed"))
@@ -176,12 +176,12 @@ class Engine:
         except OSError as error:
             self._not_started(managed, error)
             return
-        managed.heard_at = managed.moved_at = time.monotonic()
+        managed.last_heartbeat_at = managed.last_progress_at = time.monotonic()
         names = [gpu.name for gpu in managed.gpus]
         log.info("worker started", run=managed.run.id, pid=managed.worker.pid, gpus=names)
         self.apply(managed, w.Spawned(managed.worker.pid))
 
-    def _not_started(self, managed: Managed, error: OSError) -> None:
+    def _not_started(self, managed: ManagedRun, error: OSError) -> None:
         if not disk.is_full(error):
             self.apply(managed, w.SpawnFailed(str(error)))
             return
@@ -189,7 +189,7 @@ class Engine:
         reason = f"{disk.describe_room(managed.directory)}: no worker was started"
         self.apply(managed, w.SpawnFailed(f"{reason}; the run goes on by itself when there is room", NO_ROOM))
 
-    def _backoff_over(self, managed: Managed, at: float) -> None:
+    def _backoff_over(self, managed: ManagedRun, at: float) -> None:
         if managed.run.restart_at == at and not self.stopping:
             self.apply(managed, w.BackoffOver())
 
@@ -204,7 +204,7 @@ class Engine:
                 run, uuids = plan.starts[0]
                 managed = self.runs[run]
                 managed.gpus, managed.waits_for = self._dispatcher.gpus(uuids), ""
-                self.apply(managed, w.Granted())
+                self.apply(managed, w.SlotAssigned())
         finally:
             self._scheduling = False
         for managed in self.runs.values():
@@ -213,7 +213,7 @@ class Engine:
                 managed.waits_for = text
                 self.publish(managed)
 
-    def publish(self, managed: Managed) -> None:
+    def publish(self, managed: ManagedRun) -> None:
         """Tell the clients what a run looks like, where that has changed."""
         summary = summarise(managed)
         if managed.shown is None or without_progress(summary) != without_progress(managed.shown):

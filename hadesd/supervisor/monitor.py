@@ -11,7 +11,7 @@ from hadesd.storage.checkpoints import CHECKPOINTS, generations
 from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle import events as w
-from hadesd.supervisor.run import Managed
+from hadesd.supervisor.run import ManagedRun
 
 LATE_TICK = 5.0
 """Seconds of our own absence (a suspended machine, a stopped daemon) after which no worker is blamed for silence."""
@@ -74,7 +74,7 @@ def is_enough(needed: int, free: int, free_when_full: int, waited: float) -> boo
     return free >= needed and (free_when_full < needed or waited >= PATIENCE)
 
 
-class Watch:
+class RunMonitor:
     """Looks at every run; what it finds goes to the state machine."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
@@ -105,19 +105,21 @@ class Watch:
     def stuck(self) -> list[str]:
         """Runs whose worker was killed and is there all the same (a driver that hangs, say)."""
         heard_since = time.monotonic() - self._settings.silence - STUCK_SECONDS
-        return [m.run.id for m in self._engine.runs.values() if m.worker is not None and m.heard_at < heard_since]
+        return [
+            m.run.id for m in self._engine.runs.values() if m.worker is not None and m.last_heartbeat_at < heard_since
+        ]
 
-    def _look_at_worker(self, managed: Managed, now: float, we_were_away: bool) -> None:
+    def _look_at_worker(self, managed: ManagedRun, now: float, we_were_away: bool) -> None:
         if we_were_away:
-            managed.heard_at = managed.moved_at = now
-        silent = now - managed.heard_at
+            managed.last_heartbeat_at = managed.last_progress_at = now
+        silent = now - managed.last_heartbeat_at
         if silent > self._settings.silence:
-            self._engine.apply(managed, w.Faulty(f"the worker gave no sign of life for {silent:.0f} s"))
+            self._engine.apply(managed, w.WorkerFault(f"the worker gave no sign of life for {silent:.0f} s"))
         median = managed.history.seconds_per_generation
-        if why := verdict(managed.run.phase, now - managed.moved_at, median, self._settings):
-            self._engine.apply(managed, w.Faulty(f"the worker hangs: {why}"))
+        if why := verdict(managed.run.phase, now - managed.last_progress_at, median, self._settings):
+            self._engine.apply(managed, w.WorkerFault(f"the worker hangs: {why}"))
 
-    def _look_at_disk(self, managed: Managed, now: float) -> None:
+    def _look_at_disk(self, managed: ManagedRun, now: float) -> None:
         trouble = disk.trouble(managed.directory)
         if trouble != managed.trouble:
             log.warning("run directory", run=managed.run.id, trouble=trouble or "usable again")
@@ -133,7 +135,7 @@ class Watch:
         if is_enough(bytes_needed, free, managed.free_when_full, now - managed.full_at):
             self._engine.apply(managed, w.RoomAgain())
 
-    def _look_for_orphan(self, managed: Managed) -> None:
+    def _look_for_orphan(self, managed: ManagedRun) -> None:
         if managed.worker is not None:
             managed.orphaned = False  # our own waits for the lock, and will say where the run stands
         elif not managed.is_locked():

@@ -11,7 +11,7 @@ from hades_protocol.messages import DatasetSnapshot, RunSummary
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import WITH_WORKER
 from hadesd.storage import disk
-from hadesd.storage.checkpoint_index import Kept
+from hadesd.storage.checkpoint_index import CheckpointIndex
 from hadesd.storage.locks import LOCK_FILE, is_locked
 from hadesd.storage.records import RunRecord
 from hadesd.supervisor.diagnosis import Symptom
@@ -38,7 +38,7 @@ StartWorker = Callable[[Path, Mapping[str, str], Callable[[bytes], None], Callab
 """Run directory, environment, on_message, on_exit -> the worker. Raises OSError."""
 
 
-class Managed:
+class ManagedRun:
     """The one mutable thing about a run. Only the supervisor changes it."""
 
     def __init__(self, directory: Path, record: RunRecord, spec: RunSpec, run: Run, history: History) -> None:
@@ -47,11 +47,11 @@ class Managed:
         self.spec = spec
         self.run = run
         self.history = history
-        self.kept = Kept(directory)
+        self.kept = CheckpointIndex(directory)
         self.worker: WorkerHandle | None = None
         self.gpus: tuple[Gpu, ...] = ()  # of its worker, or of its last one: a resize goes on where it was
-        self.heard_at = 0.0  # monotonic time of the worker's last sign of life
-        self.moved_at = 0.0  # and when it last committed a generation or entered another phase
+        self.last_heartbeat_at = 0.0  # monotonic time of the worker's last sign of life
+        self.last_progress_at = 0.0  # and when it last committed a generation or entered another phase
         self.full_at = 0.0  # monotonic time at which it found a disk full
         self.free_when_full = 0  # and the bytes that were free then
         self.trouble = ""  # why its directory cannot be used
@@ -75,7 +75,7 @@ class Managed:
         return is_locked(self.directory / LOCK_FILE)
 
 
-def summarise(managed: Managed) -> RunSummary:
+def summarise(managed: ManagedRun) -> RunSummary:
     """The run on one line."""
     run, spec, last = managed.run, managed.spec, managed.history.last
     seconds = managed.history.seconds_per_generation

@@ -34,10 +34,10 @@ from hadesd.supervisor.jobs.jobs import Jobs
 from hadesd.supervisor.jobs.process import StartJob
 from hadesd.supervisor.lifecycle import events as w
 from hadesd.supervisor.lifecycle.state import CrashPolicy, Run
-from hadesd.supervisor.monitor import Watch
+from hadesd.supervisor.monitor import RunMonitor
 from hadesd.supervisor.publisher import Publisher
-from hadesd.supervisor.run import Managed, StartWorker, summarise
-from hadesd.supervisor.scheduling.gpu_pool import Fleet
+from hadesd.supervisor.run import ManagedRun, StartWorker, summarise
+from hadesd.supervisor.scheduling.gpu_pool import GpuPool
 from hadesd.supervisor.worker_process import taken
 from hadesd.supervisor.yielding import GpuWatch
 
@@ -61,7 +61,7 @@ class Supervisor:
         start_worker: StartWorker,
         start_job: StartJob,
         call_later: Callable[[float, Callable[[], None]], object],
-        fleet: Fleet,
+        fleet: GpuPool,
         environ: dict[str, str],
         crash_policy: CrashPolicy | None = None,
     ) -> None:
@@ -78,11 +78,11 @@ class Supervisor:
             environ=environ,
             crash_policy=crash_policy or CrashPolicy(),
         )
-        self._watch = Watch(self._engine, settings)
+        self._watch = RunMonitor(self._engine, settings)
         self._gpu_watch = GpuWatch(self._engine, fleet, publisher)
         self.jobs = Jobs(publisher, start_job, paths, environ)
 
-    def listen(self, listener: Callable[[Managed, Run, Run], None]) -> None:
+    def listen(self, listener: Callable[[ManagedRun, Run, Run], None]) -> None:
         """Have every change of a run's state told to a function that does not wait: the run before and after it."""
         self._engine.listeners.append(listener)
 
@@ -199,7 +199,7 @@ class Supervisor:
         self._engine.apply(managed, event, asked=True, changed=(record, spec))
         return replace(result, run=summarise(managed))
 
-    def _expected(self, managed: Managed, after: RunSpec) -> tuple[str, ...]:
+    def _expected(self, managed: ManagedRun, after: RunSpec) -> tuple[str, ...]:
         seconds = managed.history.seconds_per_generation if managed.history.is_steady else None
         pid = managed.worker.pid if managed.worker is not None else None
         return cost.expected(managed.spec, after, seconds, taken(managed.run.id, pid, self.gpus()))
@@ -245,12 +245,12 @@ class Supervisor:
         log.info("run adopted", run=record.id)
         return self._queue(record, spec)
 
-    def find(self, name: str) -> Managed:
+    def find(self, name: str) -> ManagedRun:
         """The run that a person means."""
         known = ((m.run.id, m.record.created_at) for m in self._engine.runs.values())
         return self._engine.runs[records.find(name, known)]
 
-    def find_for_change(self, name: str, expected: RunState | None = None) -> Managed:
+    def find_for_change(self, name: str, expected: RunState | None = None) -> ManagedRun:
         """The run that a person means, where it still is in the state in which he saw it."""
         self.refuse_when_stopping()
         managed = self.find(name)

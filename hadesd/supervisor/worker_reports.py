@@ -15,7 +15,7 @@ from hadesd.supervisor.lifecycle import events as w
 from hadesd.supervisor.lifecycle.state import InvalidTransition
 from hadesd.supervisor.lifecycle.worker_transitions import NO_ROOM
 from hadesd.supervisor.publisher import Publisher
-from hadesd.supervisor.run import Managed, summarise
+from hadesd.supervisor.run import ManagedRun, summarise
 from hadesd.supervisor.worker_process import LOG_FILE
 
 TAIL_LINES = 20
@@ -23,7 +23,7 @@ TAIL_LINES = 20
 log = structlog.get_logger()
 
 
-class Reports:
+class WorkerMessageHandler:
     """Takes in messages and exits of workers.
 
     apply: hands an event to the state machine and performs what it answers.
@@ -31,22 +31,24 @@ class Reports:
     """
 
     def __init__(
-        self, publisher: Publisher, apply: Callable[[Managed, w.Event], None], show: Callable[[Managed], None]
+        self, publisher: Publisher, apply: Callable[[ManagedRun, w.Event], None], show: Callable[[ManagedRun], None]
     ) -> None:
         self._publisher = publisher
         self._apply = apply
         self._show = show
 
-    def on_message(self, managed: Managed, body: bytes) -> None:
+    def on_message(self, managed: ManagedRun, body: bytes) -> None:
         """One frame of a worker. A frame that makes no sense costs the worker its life, not the daemon's."""
         try:
             message: wm.FromWorker = codec.decode(body, wm.FromWorker)  # type: ignore[arg-type]
             self._take_in(managed, message)
         except (ProtocolMismatchError, InvalidTransition) as error:
             log.error("worker makes no sense", run=managed.run.id, why=str(error))
-            self._apply(managed, w.Faulty(f"the worker said what makes no sense ({str(error).partition(chr(10))[0]})"))
+            self._apply(
+                managed, w.WorkerFault(f"the worker said what makes no sense ({str(error).partition(chr(10))[0]})")
+            )
 
-    def on_exit(self, managed: Managed, code: int) -> None:
+    def on_exit(self, managed: ManagedRun, code: int) -> None:
         """The worker was reaped."""
         log.info("worker exited", run=managed.run.id, pid=managed.run.worker_pid, code=code)
         managed.worker = None
@@ -57,7 +59,7 @@ class Reports:
             tail = (f"(worker.log cannot be read: {error.strerror or error})",)
         self._apply(managed, w.Exited(code, tail))
 
-    def cut_history(self, managed: Managed, generation: int) -> None:
+    def cut_history(self, managed: ManagedRun, generation: int) -> None:
         """A worker stands after `generation`: memory and clients follow what is on disk."""
         void, missed = managed.history.resync(generation)
         if void:
@@ -65,12 +67,12 @@ class Reports:
         for metrics, timing in missed:  # committed by a worker that died before it could say so
             self._publish_generation(managed, metrics, timing)
 
-    def _take_in(self, managed: Managed, message: wm.FromWorker) -> None:
-        managed.heard_at = time.monotonic()
+    def _take_in(self, managed: ManagedRun, message: wm.FromWorker) -> None:
+        managed.last_heartbeat_at = time.monotonic()
         match message:
-            case wm.Beat():
+            case wm.Heartbeat():
                 if message.phase != managed.run.phase:
-                    managed.moved_at = managed.heard_at
+                    managed.last_progress_at = managed.last_heartbeat_at
                 self._apply(managed, w.Phase(message.phase))
             case wm.Committed():
                 self._committed(managed, message)
@@ -81,12 +83,12 @@ class Reports:
             case wm.Ended():
                 if message.outcome == NO_ROOM:
                     managed.note_full_disk()
-                self._apply(managed, w.LastWord(message.outcome, message.reason))
+                self._apply(managed, w.WorkerExitReport(message.outcome, message.reason))
 
-    def _committed(self, managed: Managed, message: wm.Committed) -> None:
+    def _committed(self, managed: ManagedRun, message: wm.Committed) -> None:
         # The machine first: it refuses a generation out of order.
         self._apply(managed, w.Committed(message.metrics.generation))
-        managed.moved_at = managed.heard_at
+        managed.last_progress_at = managed.last_heartbeat_at
         if managed.history.add(message.metrics, message.timing):
             self._publish_generation(managed, message.metrics, message.timing)
         self._watch_the_search(managed, message.metrics)
@@ -94,7 +96,7 @@ class Reports:
             managed.dataset = message.dataset
             self._publisher.offer_dataset(managed.run.id, message.dataset)
 
-    def _watch_the_search(self, managed: Managed, metrics: GenerationMetrics) -> None:
+    def _watch_the_search(self, managed: ManagedRun, metrics: GenerationMetrics) -> None:
         """Say once that something is wrong with it, or no longer is: it lasts for generations."""
         before, now = managed.symptom, symptom_of(metrics, managed.spec.evolution.sigma)
         if (now and now.what) == (before and before.what):
@@ -104,7 +106,7 @@ class Reports:
         self._say(managed, "warning", f"generation {metrics.generation}: {text}")
         self._show(managed)
 
-    def _publish_generation(self, managed: Managed, metrics: GenerationMetrics, timing: GenerationTiming) -> None:
+    def _publish_generation(self, managed: ManagedRun, metrics: GenerationMetrics, timing: GenerationTiming) -> None:
         summary = summarise(managed)
         self._publisher.publish(
             events.GenerationCommitted,
@@ -115,6 +117,6 @@ class Reports:
             seconds_left=summary.seconds_left,
         )
 
-    def _say(self, managed: Managed, level: str, text: str) -> None:
+    def _say(self, managed: ManagedRun, level: str, text: str) -> None:
         log.warning("worker says", run=managed.run.id, level_of_worker=level, text=text)
         self._publisher.publish(events.RunLog, run_id=managed.run.id, level=level, text=text)

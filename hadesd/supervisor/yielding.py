@@ -10,7 +10,7 @@ from hadesd.supervisor.dispatcher import held
 from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.lifecycle import events as w
 from hadesd.supervisor.publisher import Publisher
-from hadesd.supervisor.scheduling.gpu_pool import Fleet, picture
+from hadesd.supervisor.scheduling.gpu_pool import GpuPool, picture
 from hadesd.supervisor.scheduling.nvml import Gpu
 from hadesd.supervisor.scheduling.reasons import process as words
 
@@ -25,7 +25,7 @@ UTILISATION_MOVED = 0.2
 class GpuWatch:
     """What is done about the GPUs once a second."""
 
-    def __init__(self, engine: Engine, fleet: Fleet, publisher: Publisher) -> None:
+    def __init__(self, engine: Engine, fleet: GpuPool, publisher: Publisher) -> None:
         self._engine = engine
         self._fleet = fleet
         self._publisher = publisher

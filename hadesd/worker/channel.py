@@ -16,7 +16,7 @@ import structlog
 
 from hades_protocol import codec
 from hades_protocol.errors import ProtocolMismatchError
-from hadesd.worker_protocol import FD_VARIABLE, HEARTBEAT_SECONDS, Beat, ToWorker, Unpacker, send
+from hadesd.worker_protocol import FD_VARIABLE, HEARTBEAT_SECONDS, Heartbeat, ToWorker, Unpacker, send
 
 log = structlog.get_logger()
 
@@ -101,5 +101,5 @@ class Channel:
     def _beat(self) -> None:
         while True:
             elapsed = time.monotonic() - self._since
-            self.report(Beat(phase=self._phase, generation=self._generation, phase_seconds=elapsed))
+            self.report(Heartbeat(phase=self._phase, generation=self._generation, phase_seconds=elapsed))
             time.sleep(HEARTBEAT_SECONDS)

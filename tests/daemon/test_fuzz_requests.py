@@ -25,7 +25,7 @@ from hadesd.storage import records
 from hadesd.supervisor.jobs.process import Finished, JobHandle
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import WorkerHandle
-from hadesd.supervisor.scheduling.gpu_pool import Fleet
+from hadesd.supervisor.scheduling.gpu_pool import GpuPool
 from hadesd.supervisor.supervisor import Supervisor
 from tests.helpers.fuzz import NAMES, FuzzSource
 from tests.helpers.specs import TINY, tiny
@@ -93,7 +93,7 @@ class Desk:
             start_worker=_no_worker,
             start_job=_no_job,
             call_later=lambda seconds, job: None,
-            fleet=Fleet(list, 0.0),
+            fleet=GpuPool(list, 0.0),
             environ={},
         )
         self.supervisor.load()

@@ -26,7 +26,7 @@ from hades_protocol.replies import SnapshotResult
 from hades_protocol.sync_client import MAX_REQUEST, ControlClient
 from hadesd.daemon import sockets
 from hadesd.logs import rate_limit
-from hadesd.logs.rate_limit import Sparingly
+from hadesd.logs.rate_limit import RateLimitedLogger
 from tests.helpers.daemon import Home, until
 from tests.helpers.keys import Keyring
 
@@ -377,7 +377,7 @@ def test_a_flood_of_lines_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
             lines.append((event, fields))
 
     monkeypatch.setattr(rate_limit, "log", Log())
-    sparingly = Sparingly(lambda: now[0])
+    sparingly = RateLimitedLogger(lambda: now[0])
     for i in range(1000):
         sparingly.info("refused", number=i)
     assert lines == [("refused", {"number": i}) for i in range(rate_limit.LINES)]

@@ -5,10 +5,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hadesd.distill.dataset import Layout, one_hot_labels
+from hadesd.distill.dataset import DatasetLayout, one_hot_labels
 
 layouts = st.builds(
-    Layout,
+    DatasetLayout,
     pairs=st.integers(1, 20),
     observation=st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple),
     actions=st.integers(1, 6),
@@ -31,7 +31,7 @@ def test_every_entry_of_the_vector_is_used_once_and_targets_are_distributions(la
 
 
 def test_numpy_and_jax_agree():
-    layout = Layout(5, (3,), 4, discrete=True, labels="learned")
+    layout = DatasetLayout(5, (3,), 4, discrete=True, labels="learned")
     vector = np.linspace(-3, 3, layout.size, dtype=np.float32)
     on_host, on_device = layout.unflatten(vector), layout.unflatten(jnp.asarray(vector))
     assert np.allclose(on_host.targets, on_device.targets, atol=1e-6)

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hadesd.distill import cloning, policies
-from hadesd.distill.dataset import Layout, label_counts, one_hot_labels
+from hadesd.distill.dataset import DatasetLayout, label_counts, one_hot_labels
 from hadesd.distill.policies import MLP
 from hadesd.distill.problem import EvolutionState
 from hadesd.distill.resizing import CannotResize, resize_pairs, sources_to_grow, sources_to_keep
 from tests.distill.toys import Counter, problem
 
 layouts = st.builds(
-    Layout,
+    DatasetLayout,
     pairs=st.integers(1, 20),
     observation=st.just((2,)),
     actions=st.integers(1, 6),
@@ -74,14 +74,14 @@ def test_shrinking_never_drops_a_pair_whose_absence_costs_more_than_one_that_it_
 
 
 def test_a_cost_that_is_not_known_counts_as_the_highest_and_of_equals_the_first_stay():
-    layout = Layout(5, (1,), 1, discrete=False, labels="learned")
+    layout = DatasetLayout(5, (1,), 1, discrete=False, labels="learned")
     assert sources_to_keep(layout, np.array([1.0, np.nan, 3.0, 2.0, np.nan]), 2).tolist() == [1, 4]
     assert sources_to_keep(layout, np.zeros(5), 2).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("pairs", [0, 5])
 def test_what_is_no_shrinking_or_growing_is_refused(pairs):
-    layout = Layout(4, (1,), 2, discrete=True, labels="learned")
+    layout = DatasetLayout(4, (1,), 2, discrete=True, labels="learned")
     with pytest.raises(ValueError, match="of 4 pairs"):
         sources_to_keep(layout, np.zeros(4), pairs)
     with pytest.raises(ValueError, match="3 pairs are fewer than 4"):
@@ -111,7 +111,7 @@ def loss_of(layout, activation):
 def test_a_doubling_leaves_the_loss_and_its_gradient_equal_for_any_policy(
     discrete, labels, blocks, actions, observation, activation, scale, seed
 ):
-    layout = Layout(blocks * actions, observation, actions, discrete, labels)
+    layout = DatasetLayout(blocks * actions, observation, actions, discrete, labels)
     twice = replace(layout, pairs=2 * layout.pairs)
     random = np.random.default_rng(seed)
     vector = np.asarray(scale * random.normal(size=layout.size), np.float32)
@@ -125,7 +125,7 @@ def test_a_doubling_leaves_the_loss_and_its_gradient_equal_for_any_policy(
 
 
 def test_a_policy_that_is_cloned_from_doubled_pairs_is_the_same_policy():
-    layout = Layout(4, (3,), 2, discrete=True, labels="fixed")
+    layout = DatasetLayout(4, (3,), 2, discrete=True, labels="fixed")
     vector = np.random.default_rng(0).normal(size=layout.size).astype(np.float32)
     policy = MLP(2, True, width=8, depth=1, activation="tanh")
     params = policies.init(policy, jax.random.key(0), (3,))

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 
 from hadesd.distill import cloning, strategies
-from hadesd.distill.dataset import Layout
+from hadesd.distill.dataset import DatasetLayout
 from hadesd.distill.environments.base import VMAP
 from hadesd.distill.policies import MLP
-from hadesd.distill.problem import Givens, Problem
+from hadesd.distill.problem import Problem, TaskData
 from hadesd.distill.rollout import Evaluation
 
 
@@ -75,7 +75,7 @@ class Echo:
 
 def problem(env, pairs: int, strategy=None, population: int = 16, labels: str = "learned") -> Problem:
     """A small problem around one of these environments; two initialisations, judged greedily."""
-    layout = Layout(pairs, env.observation, env.actions, env.discrete, labels)
+    layout = DatasetLayout(pairs, env.observation, env.actions, env.discrete, labels)
     return Problem(
         env=env,
         policy=MLP(env.actions, env.discrete, width=8, depth=1, activation="tanh"),
@@ -87,7 +87,7 @@ def problem(env, pairs: int, strategy=None, population: int = 16, labels: str = 
         layout=layout,
         optimizer=cloning.make_optimizer("adam", 1e-2, None),
         epochs=20,
-        givens=Givens(),
+        givens=TaskData(),
         unflatten=None,
         mean_inits=1,
         mean_groups=1,

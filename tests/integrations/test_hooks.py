@@ -184,10 +184,10 @@ def test_a_run_that_gives_way_and_one_on_a_full_disk() -> None:
     """Steps of the state machine that need another user's GPU process, or a full disk, to happen."""
     policy, leaving = CrashPolicy(), []
     run = Run(id="r", generations=9, queued_at=0.0, changed_at=0.0)
-    for event in (w.Granted(), w.Spawned(1), w.Ready(0), w.Committed(1)):
+    for event in (w.SlotAssigned(), w.Spawned(1), w.Ready(0), w.Committed(1)):
         run = step(run, event, 1.0, policy)[0]
     yielding = step(run, w.YieldAsked("makes way for ann"), 2.0, policy)[0]
-    full = step(run, w.LastWord("no-room", "the disk is full"), 2.0, policy)[0]
+    full = step(run, w.WorkerExitReport("no-room", "the disk is full"), 2.0, policy)[0]
     for before in (yielding, full):
         after = step(before, w.Exited(75), 3.0, policy)[0]
         leaving.append((event_of(before, after), after.reason))

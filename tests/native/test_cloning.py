@@ -12,7 +12,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from hadesd.distill import cloning, native_cloning, policies
 from hadesd.distill.optimizer import Optimizer
-from hadesd.distill.policies import CNN, MLP, Switched
+from hadesd.distill.policies import CNN, MLP, SwitchPolicy
 from hadesd.native import dense, machine_code
 
 pytestmark = pytest.mark.skipif(bool(machine_code.unavailable()), reason=machine_code.unavailable())
@@ -145,7 +145,7 @@ def test_clone_routes_to_it_and_the_loss_is_that_of_the_trained_policy():
 def test_only_dense_policies_are_trained_by_it():
     assert native_cloning.supported(SMALL, ADAM)
     assert not native_cloning.supported(CNN(3, True, 16, 1, "relu", 4), ADAM)
-    assert not native_cloning.supported(Switched((SMALL, SMALL), jnp.int32(0)), ADAM)
+    assert not native_cloning.supported(SwitchPolicy((SMALL, SMALL), jnp.int32(0)), ADAM)
 
 
 @pytest.mark.parametrize("policy", [SMALL, MLP(20, True, 33, 2, "relu")])

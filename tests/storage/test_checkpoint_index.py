@@ -12,7 +12,7 @@ from hades_protocol import commands
 from hades_protocol.errors import InternalError, NotFoundError
 from hades_protocol.messages import Checkpoints
 from hades_protocol.run_spec import Checkpoints as Retention
-from hadesd.storage.checkpoint_index import Kept
+from hadesd.storage.checkpoint_index import CheckpointIndex
 from tests.helpers.daemon import Home
 
 RULE = Retention(keep_newest=3, keep_every=10, keep_best=False)
@@ -37,7 +37,7 @@ def tree(path: Path) -> int:
 
 
 def test_before_the_first_commit_there_is_the_rule(tmp_path: Path) -> None:
-    found = Kept(tmp_path).describe(RULE, ())
+    found = CheckpointIndex(tmp_path).describe(RULE, ())
     assert found == Checkpoints(keep_newest=3, keep_every=10, keep_best=False)
 
 
@@ -46,7 +46,7 @@ def test_generations_sizes_times_and_the_damaged(tmp_path: Path) -> None:
         step(tmp_path, generation, pairs=generation != 9)
     (tmp_path / "checkpoints/bad-8-0").mkdir()
     (tmp_path / "checkpoints/partial-12").mkdir()
-    found = Kept(tmp_path).describe(RULE, ())
+    found = CheckpointIndex(tmp_path).describe(RULE, ())
     assert (found.generations, found.with_pairs) == ((9, 10, 11), (10, 11))
     assert found.bytes == sum(tree(tmp_path / f"checkpoints/{generation}") for generation in (9, 10, 11))
     assert found.bytes_newest == tree(tmp_path / "checkpoints/11")
@@ -59,7 +59,7 @@ def test_what_comes_and_goes_is_seen_and_the_rest_is_not_looked_at_again(
 ) -> None:
     for generation in range(1, 201):
         step(tmp_path, generation, pairs=False)
-    kept = Kept(tmp_path)
+    kept = CheckpointIndex(tmp_path)
     before = kept.describe(RULE, ())
     looked: list[str] = []
     scandir = os.scandir
@@ -76,7 +76,7 @@ def test_what_comes_and_goes_is_seen_and_the_rest_is_not_looked_at_again(
 def test_a_generation_that_comes_again_is_looked_at_again(tmp_path: Path) -> None:
     step(tmp_path, 1, size=10)
     old = step(tmp_path, 2, size=10)
-    kept = Kept(tmp_path)
+    kept = CheckpointIndex(tmp_path)
     assert kept.describe(RULE, ()).generations == (1, 2)
     old.rename(tmp_path / "checkpoints/bad-2-0")
     step(tmp_path, 2, size=5000)
@@ -92,12 +92,12 @@ def test_the_last_restore_is_the_newest_resume_of_a_worker(tmp_path: Path) -> No
         {"at": 29.0, "what": "fallback", "generation": 30, "reason": "", "bit_exact": True},
         {"at": 40.0, "what": "resume", "generation": 50, "reason": "asked"},  # a person's wish
     ]
-    found = Kept(tmp_path).describe(RULE, story)
+    found = CheckpointIndex(tmp_path).describe(RULE, story)
     assert (found.verified_generation, found.verified_at) == (30, 30.0)
 
 
 def test_pairs_of_a_kept_generation(tmp_path: Path) -> None:
-    kept = Kept(tmp_path)
+    kept = CheckpointIndex(tmp_path)
     with pytest.raises(NotFoundError, match="generation 3; it has no checkpoint yet"):
         kept.dataset("r", 3)
     step(tmp_path, 2, pairs=False)
@@ -117,11 +117,11 @@ def test_pairs_of_a_kept_generation(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_read_is_no_reason_not_to_show_the_run(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").write_text("no directory")
-    assert Kept(tmp_path).describe(RULE, ()).generations == ()
+    assert CheckpointIndex(tmp_path).describe(RULE, ()).generations == ()
     (tmp_path / "checkpoints").unlink()
     step(tmp_path, 1)
     (tmp_path / "checkpoints/2").write_text("no directory")
-    assert Kept(tmp_path).describe(RULE, ()).generations == (1,)
+    assert CheckpointIndex(tmp_path).describe(RULE, ()).generations == (1,)
 
 
 def test_a_real_daemon_tells_it_and_remembers_the_restore(home: Home) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from hades_protocol.errors import ExitCode
 from hades_protocol.run_spec import Checkpoints
-from hadesd.storage.checkpoint_index import Kept
+from hadesd.storage.checkpoint_index import CheckpointIndex
 from hadesd.worker import checkpoints
 from tests.helpers import worker_process as wp
 from tests.helpers.specs import tiny
@@ -48,7 +48,7 @@ def test_every_kept_checkpoint_holds_the_pairs_of_its_generation(undisturbed):
     kept = checkpoints.generations(steps)
     assert len(kept) > 1
     assert (steps / "40/dataset.npz").read_bytes() == (undisturbed / "dataset.npz").read_bytes()
-    found = Kept(undisturbed)
+    found = CheckpointIndex(undisturbed)
     assert found.describe(Checkpoints(), ()).with_pairs == tuple(kept)
     for generation in kept:
         assert found.dataset("twin", generation).generation == generation

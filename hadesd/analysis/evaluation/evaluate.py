@@ -11,7 +11,7 @@ import numpy as np
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import fitting
 from hadesd.analysis.datasets.reader import DatasetFile
-from hadesd.analysis.evaluation.padding import Cut
+from hadesd.analysis.evaluation.padding import TruncatedPolicy
 from hadesd.compute import build
 from hadesd.distill import cloning, policies, rollout
 from hadesd.distill.environments.base import Environment
@@ -98,7 +98,7 @@ def train_and_judge(
     on_cpu = mesh.devices.flat[0].platform == "cpu"
 
     def judge(arena: Arena, constants: Statistics, trained: policies.Params, key: jax.Array) -> rollout.Outcome:
-        acting: Any = policy if arena.actions == arena.env.actions else Cut(policy, arena.actions)
+        acting: Any = policy if arena.actions == arena.env.actions else TruncatedPolicy(policy, arena.actions)
         groups = -(-episodes // arena.evaluation.environments)
         return jax.vmap(lambda k: rollout.evaluate(arena.env, acting, trained, constants, k, arena.evaluation))(
             jax.random.split(key, groups)

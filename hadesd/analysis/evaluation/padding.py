@@ -45,7 +45,7 @@ class PaddedEnvironment:
 
 
 @dataclass(frozen=True)
-class Cut:
+class TruncatedPolicy:
     """A policy of which only the first `actions` outputs act. To `hadesd.distill` it is a policy."""
 
     policy: Any

@@ -21,7 +21,7 @@ from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation.evaluate import EVALUATION_STREAM, INIT_STREAM
 from hadesd.compute import build
 from hadesd.distill import cloning, policies, rollout
-from hadesd.distill.policies import Params, Switched
+from hadesd.distill.policies import Params, SwitchPolicy
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
 
 ACTIVATIONS = ("tanh", "relu")
@@ -142,7 +142,7 @@ class Trials:
         def one(common: Any, item: tuple[Params, jax.Array]) -> jax.Array:
             (states, actions, constants), activation, optimizer, rate, epochs = common
             params, key = item
-            policy: Any = Switched(alternatives, activation)
+            policy: Any = SwitchPolicy(alternatives, activation)
             chosen = [cloning.make_optimizer(name, rate, clip).transformation for name in optimizers]
             train = switched_optimizer(optimizer, chosen) if len(chosen) > 1 else chosen[0]
             trained = clone(policy, params, states, actions, train, epochs)

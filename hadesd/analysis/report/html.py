@@ -18,7 +18,7 @@ from hadesd.analysis.pictures.rollout import Film
 from hadesd.analysis.pictures.units import Constants, constants_of, in_natural_units
 from hadesd.analysis.report import text as words
 from hadesd.analysis.report.reproduce import commands
-from hadesd.analysis.report.run_data import Material
+from hadesd.analysis.report.run_data import ReportData
 from hadesd.analysis.report.run_data import versions as versions_of
 
 
@@ -32,7 +32,7 @@ class Report:
     film: Film | None
 
 
-def draw(material: Material, recording: Recording | None) -> Report:
+def draw(material: ReportData, recording: Recording | None) -> Report:
     """Draw everything that the material and a recorded rollout allow."""
     backend = _backend(material)
     shot = None
@@ -46,7 +46,7 @@ def draw(material: Material, recording: Recording | None) -> Report:
     )
 
 
-def page(material: Material, drawn: Report, recording: Recording | None, why_none: str) -> str:
+def page(material: ReportData, drawn: Report, recording: Recording | None, why_none: str) -> str:
     """The HTML. why_none: why there is no rollout, where there is none."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hadesd.analysis.report"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -79,13 +79,13 @@ def page(material: Material, drawn: Report, recording: Recording | None, why_non
     return environment.get_template("report.html").render(context)
 
 
-def _backend(material: Material) -> str:
+def _backend(material: ReportData) -> str:
     if material.spec is not None:
         return material.spec.backend
     return str(material.dataset.meta.get("backend", "auto")) if material.dataset else "auto"
 
 
-def _curve(material: Material) -> Figure:
+def _curve(material: ReportData) -> Figure:
     references = list(material.references)
     if material.parent_metrics is not None and material.parent_metrics.fitness_mean is not None:
         at = material.parent_metrics
@@ -94,7 +94,7 @@ def _curve(material: Material) -> Figure:
     return curve.draw(material.metrics, references, seams, images=words.is_images(material))
 
 
-def _pairs(material: Material, recording: Recording | None, backend: str) -> pairs.Picture | None:
+def _pairs(material: ReportData, recording: Recording | None, backend: str) -> pairs.Picture | None:
     dataset = material.dataset
     if dataset is None:
         return None
@@ -113,7 +113,7 @@ def _pairs(material: Material, recording: Recording | None, backend: str) -> pai
     return pairs.draw(drawn, backend)
 
 
-def _transfer(material: Material) -> dict[str, Any]:
+def _transfer(material: ReportData) -> dict[str, Any]:
     """The tables and the picture of transfer.json; a document that this version does not understand is named."""
     none: dict[str, Any] = {"transfer": [], "transfer_image": None, "transfer_problem": ""}
     if material.transfer is None:
@@ -142,7 +142,7 @@ def _script_json(value: Any) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
 
 
-def _viewer(material: Material, recording: Recording | None) -> Markup | None:
+def _viewer(material: ReportData, recording: Recording | None) -> Markup | None:
     """Brax's own viewer; the page loads it only when a person asks, since it needs the network."""
     if recording is None or material.entry is None or material.entry.family != "brax":
         return None

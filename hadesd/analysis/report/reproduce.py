@@ -9,7 +9,7 @@ import msgspec
 from hades_protocol.errors import HadesError
 from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.settings import leaves, merge, set_dotted
-from hadesd.analysis.report.run_data import Material, as_json
+from hadesd.analysis.report.run_data import ReportData, as_json
 from hadesd.spec import environments, strategies
 from hadesd.spec.changes import forked
 from hadesd.spec.presets import preset_values
@@ -53,7 +53,7 @@ def differences(base: RunSpec, spec: RunSpec) -> dict[str, Any]:
     return {name: value for name, value in flat(spec).items() if value != theirs[name] and name not in NAMED}
 
 
-def commands(material: Material) -> list[str]:
+def commands(material: ReportData) -> list[str]:
     """What to type to get the same again."""
     if material.spec is None:
         return [f"hadesd evaluate {shlex.quote(str(material.path))} --inits 10"] if material.entry else []
@@ -64,7 +64,7 @@ def commands(material: Material) -> list[str]:
     return [*out, f"hadesd report {material.name} -o {material.name}.html"]
 
 
-def _start(material: Material, spec: RunSpec) -> list[str]:
+def _start(material: ReportData, spec: RunSpec) -> list[str]:
     base, _ = base_of(spec)
     words = ["hadesd", "start", "--env", spec.env, "--method", spec.method]
     if base.preset:
@@ -77,7 +77,7 @@ def _start(material: Material, spec: RunSpec) -> list[str]:
     return [why, command]
 
 
-def _fork(material: Material, spec: RunSpec) -> list[str]:
+def _fork(material: ReportData, spec: RunSpec) -> list[str]:
     """The command that forks once more; none where the run is no fork, or its parent would give another one."""
     parent = material.record.parent if material.record is not None else None
     if parent is None or material.parent_spec is None:

@@ -13,14 +13,14 @@ from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import reader
 from hadesd.spec import environments
 from hadesd.storage import records
-from hadesd.storage.metric_lines import Seam
+from hadesd.storage.metric_lines import ResumeRecord
 from hadesd.storage.records import RunRecord
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Material:
+class ReportData:
     """What a report is made of. Where the source is a file, everything that only a run knows is empty.
 
     name: the run's id, or the file's name; path: the run directory or the file.
@@ -36,7 +36,7 @@ class Material:
     record: RunRecord | None = None
     metrics: tuple[GenerationMetrics, ...] = ()
     timings: tuple[GenerationTiming, ...] = ()
-    seams: tuple[Seam, ...] = ()
+    seams: tuple[ResumeRecord, ...] = ()
     references: tuple[Reference, ...] = ()
     parent_spec: RunSpec | None = None
     parent_metrics: GenerationMetrics | None = None
@@ -78,17 +78,17 @@ class Material:
         return self.metrics[-1].generation if self.metrics else 0
 
 
-def of_file(path: Path) -> Material:
+def of_file(path: Path) -> ReportData:
     """What an exported file says of itself.
 
     Raises:
         NotFoundError, UsageError: there is no such file, or it is no dataset.
     """
     dataset = reader.load(path)
-    return Material(name=path.name, path=path, dataset=dataset, entry=_entry(dataset.meta.get("environment")))
+    return ReportData(name=path.name, path=path, dataset=dataset, entry=_entry(dataset.meta.get("environment")))
 
 
-def of_run(directory: Path) -> Material:
+def of_run(directory: Path) -> ReportData:
     """What a run directory holds. A side file that is damaged is left out, and said in `problems`.
 
     Raises:
@@ -96,11 +96,11 @@ def of_run(directory: Path) -> Material:
     """
     try:
         record, spec = records.load(directory)
-    except records.Damaged as error:
+    except records.DamagedRunError as error:
         raise UsageError(str(error)) from None
     problems: list[str] = []
     file = directory / "dataset.npz"
-    return Material(
+    return ReportData(
         name=directory.name,
         path=directory,
         dataset=reader.load(file) if file.is_file() else None,
@@ -109,7 +109,7 @@ def of_run(directory: Path) -> Material:
         record=record,
         metrics=_lines(directory / "metrics.jsonl", GenerationMetrics),
         timings=_lines(directory / "timings.jsonl", GenerationTiming),
-        seams=_lines(directory / records.SEAMS_FILE, Seam),
+        seams=_lines(directory / records.SEAMS_FILE, ResumeRecord),
         references=_document(directory / "references.json", tuple[Reference, ...], problems) or (),
         parent_spec=_spec_of(directory.parent, record.parent),
         parent_metrics=_at_fork(directory.parent, record.parent),
@@ -156,7 +156,7 @@ def _spec_of(directory: Path, parent: Lineage | None) -> RunSpec | None:
         return None
     try:
         return records.load(directory / parent.run)[1]
-    except records.Damaged:
+    except records.DamagedRunError:
         return None
 
 
@@ -173,7 +173,7 @@ def _children(directory: Path) -> tuple[tuple[str, int], ...]:
     return tuple((r.id, r.parent.generation) for r in found if r.parent and r.parent.run == directory.name)
 
 
-def require_something(material: Material) -> None:
+def require_something(material: ReportData) -> None:
     """Stop where there is nothing to report on.
 
     Raises:
@@ -186,7 +186,7 @@ def require_something(material: Material) -> None:
         )
 
 
-def versions(material: Material) -> dict[str, str]:
+def versions(material: ReportData) -> dict[str, str]:
     """Versions of the packages that made the dataset; {} where unknown."""
     found = material.dataset.meta.get("versions") if material.dataset else None
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}

@@ -7,7 +7,7 @@ from hades_protocol.run_spec import RunSpec
 from hades_protocol.settings import leaves
 from hadesd.analysis.evaluation.recording import Recording
 from hadesd.analysis.report.reproduce import base_of, differences, flat
-from hadesd.analysis.report.run_data import Material, as_json
+from hadesd.analysis.report.run_data import ReportData, as_json
 
 METHODS = {"hades-r": "HaDES-R", "hades-f": "HaDES-F", "es": "direct neuroevolution"}
 
@@ -33,25 +33,25 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def is_images(material: Material) -> bool:
+def is_images(material: ReportData) -> bool:
     """Whether images are distilled rather than behaviour."""
     return material.entry is not None and str(material.entry.family) == "images"
 
 
-def environment_name(material: Material) -> str:
+def environment_name(material: ReportData) -> str:
     """The catalogue's name of the environment, or what the file says."""
     if material.entry is not None:
         return material.entry.name
     return str(material.dataset.meta.get("environment", "an unnamed environment")) if material.dataset else "?"
 
 
-def title(material: Material) -> str:
+def title(material: ReportData) -> str:
     """Environment and method."""
     method = METHODS.get(material.method, "")
     return f"{environment_name(material)} · {method}" if method else environment_name(material)
 
 
-def headline(material: Material, recording: Recording | None) -> str:
+def headline(material: ReportData, recording: Recording | None) -> str:
     """One or two sentences that say what was learned."""
     where = environment_name(material)
     if material.dataset is None:
@@ -78,12 +78,12 @@ def headline(material: Material, recording: Recording | None) -> str:
     return text + "."
 
 
-def newest_evaluation(material: Material) -> Any:
+def newest_evaluation(material: ReportData) -> Any:
     """The newest metrics with an evaluation of the mean dataset, or None."""
     return next((m for m in reversed(material.metrics) if m.evaluated_mean is not None), None)
 
 
-def tiles(material: Material, recording: Recording | None) -> list[tuple[str, str]]:
+def tiles(material: ReportData, recording: Recording | None) -> list[tuple[str, str]]:
     """Numbers at a glance: (value, what it is)."""
     out: list[tuple[str, str]] = []
     if material.dataset is not None:
@@ -109,7 +109,7 @@ def tiles(material: Material, recording: Recording | None) -> list[tuple[str, st
     return out
 
 
-def curve_caption(material: Material) -> str:
+def curve_caption(material: ReportData) -> str:
     """How to read the curve."""
     text = "Each generation's population: its mean with one standard deviation, and its best candidate"
     if newest_evaluation(material) is not None:
@@ -123,7 +123,7 @@ def curve_caption(material: Material) -> str:
     return text.rstrip(". ") + "."
 
 
-def rollout(material: Material, recording: Recording) -> str:
+def rollout(material: ReportData, recording: Recording) -> str:
     """What the rollout shows."""
     steps = len(recording.rewards)
     limit = material.entry.episode_steps if material.entry else steps
@@ -148,7 +148,7 @@ class Setting:
     meaning: str
 
 
-def settings(material: Material) -> dict[str, Any]:
+def settings(material: ReportData) -> dict[str, Any]:
     """The settings that differ from the preset's first, then all: {'base': words, 'changed': [...], 'all': [...]}."""
     if material.spec is None:
         meta = material.dataset.meta if material.dataset else {}
@@ -173,7 +173,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
-def lineage(material: Material) -> list[str]:
+def lineage(material: ReportData) -> list[str]:
     """Where a run came from and what came of it."""
     out = []
     if material.record is not None and material.record.parent is not None:
@@ -183,7 +183,7 @@ def lineage(material: Material) -> list[str]:
     return out
 
 
-def events(material: Material) -> list[tuple[str, str, str]]:
+def events(material: ReportData) -> list[tuple[str, str, str]]:
     """The run's story: (generation, what, why)."""
     out = []
     for entry in material.story:

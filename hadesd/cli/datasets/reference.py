@@ -233,7 +233,7 @@ def _spec(directory: Path | None, env: str | None, preset: str, other: dict[str,
     else:
         try:
             _, spec = records.load(directory)
-        except records.Damaged as error:
+        except records.DamagedRunError as error:
             raise UsageError(str(error)) from None
     spec = build_spec(merge(spec_to_dict(spec), other))
     backend_for(find_environment(spec.env), spec.backend)

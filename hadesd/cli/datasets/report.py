@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
     from hadesd.analysis.evaluation.recording import Recording
     from hadesd.analysis.report.html import Report
-    from hadesd.analysis.report.run_data import Material
+    from hadesd.analysis.report.run_data import ReportData
 
 FORMATS = {"png": (".png",), "svg": (".svg",), "both": (".png", ".svg")}
 
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _material(name: str) -> "Material":
+def _material(name: str) -> "ReportData":
     from hadesd.analysis.report import run_data as material
     from hadesd.storage.records import find_directory
 
@@ -111,7 +111,7 @@ def _prepare_directory(directory: Path) -> None:
         raise UsageError(f"cannot make the directory {directory}: {error.strerror or error}") from None
 
 
-def _record(material: "Material", seed: int) -> "tuple[Recording | None, str]":
+def _record(material: "ReportData", seed: int) -> "tuple[Recording | None, str]":
     """A rollout of a policy freshly trained on the dataset, or why there is none."""
     from hadesd.analysis.report.text import is_images
 
@@ -132,7 +132,7 @@ def _record(material: "Material", seed: int) -> "tuple[Recording | None, str]":
     return interruptible(lambda: record(dataset, spec, seed)), ""
 
 
-def _spec(material: "Material") -> "RunSpec":
+def _spec(material: "ReportData") -> "RunSpec":
     """The settings that a policy is trained with: the dataset's own, as for `hadesd evaluate`."""
     from hadesd.cli.datasets.inputs import settings_for
 
@@ -158,7 +158,7 @@ def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:
     return [path for _, path in planned]
 
 
-def _page(output: Path, material: "Material", drawn: "Report", recording: "Recording | None", why_none: str) -> None:
+def _page(output: Path, material: "ReportData", drawn: "Report", recording: "Recording | None", why_none: str) -> None:
     from hadesd.analysis.report.html import page
     from hadesd.storage.atomic import write_atomically
 
@@ -168,7 +168,7 @@ def _page(output: Path, material: "Material", drawn: "Report", recording: "Recor
         raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
 
 
-def _document(material: "Material", recording: "Recording | None", written: list[Path]) -> dict[str, object]:
+def _document(material: "ReportData", recording: "Recording | None", written: list[Path]) -> dict[str, object]:
     return {
         "schema": 1,
         "source": material.name,

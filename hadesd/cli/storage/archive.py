@@ -11,7 +11,7 @@ from hades_protocol.paths import Paths
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.storage import selection as h
-from hadesd.cli.storage.backend import Keeper, keeper
+from hadesd.cli.storage.backend import RunBackend, keeper
 from hadesd.cli.storage.rm import delete, removable
 from hadesd.storage import archive
 from hadesd.storage.locks import holding
@@ -76,7 +76,7 @@ def _words(generations: tuple[int, ...]) -> str:
 
 
 def _archive(
-    keep: Keeper, item: h.Chosen, output: Path, without: tuple[int, ...], stays: bool
+    keep: RunBackend, item: h.Chosen, output: Path, without: tuple[int, ...], stays: bool
 ) -> dict[str, str | int | bool]:
     directory, target = Path(item.run.directory), output.resolve() / f"{item.run.id}{archive.SUFFIX}"
     with holding(directory):
@@ -89,7 +89,7 @@ def _archive(
     return {"id": item.run.id, "file": str(target), "bytes": count, "removed": not stays}
 
 
-def _remove(keep: Keeper, item: h.Chosen, before: dict[str, os.stat_result], target: Path) -> None:
+def _remove(keep: RunBackend, item: h.Chosen, before: dict[str, os.stat_result], target: Path) -> None:
     """Remove a run that was packed, unless somebody resumed it since: then what is new is in no archive.
 
     Raises:

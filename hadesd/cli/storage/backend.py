@@ -19,7 +19,7 @@ from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle.events import Persist, RetentionAsked
 from hadesd.supervisor.lifecycle.state import CrashPolicy, to_machine, with_change
 from hadesd.supervisor.lifecycle.transitions import restore, step
-from hadesd.supervisor.run import Managed, summarise
+from hadesd.supervisor.run import ManagedRun, summarise
 
 SINCE = 2
 """Minor version of the protocol that knows these verbs."""
@@ -28,7 +28,7 @@ Rule = dict[str, int | None]
 """keep_newest, keep_every and keep_best; None leaves a value."""
 
 
-class Keeper(Protocol):
+class RunBackend(Protocol):
     """Changes that only one process at a time may make."""
 
     def runs(self) -> tuple[RunSummary, ...]:
@@ -53,7 +53,7 @@ class Keeper(Protocol):
 
 
 @contextlib.contextmanager
-def keeper(paths: Paths) -> Iterator[Keeper]:
+def keeper(paths: Paths) -> Iterator[RunBackend]:
     """The daemon, where one listens.
 
     Raises:
@@ -133,10 +133,10 @@ class _Alone:
                     f"cannot write {managed.directory}/run.json: {error.strerror or error}; nothing done"
                 ) from error
 
-    def _managed(self, record: records.RunRecord, spec: RunSpec) -> Managed:
+    def _managed(self, record: records.RunRecord, spec: RunSpec) -> ManagedRun:
         history = History(self._directory / record.id)
         run = restore(to_machine(record, spec, history.generation), time.time())
-        return Managed(self._directory / record.id, record, spec, run, history)
+        return ManagedRun(self._directory / record.id, record, spec, run, history)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from hades_protocol.run_state import RunState
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.storage import selection as h
-from hadesd.cli.storage.backend import Keeper, Rule, keeper
+from hadesd.cli.storage.backend import Rule, RunBackend, keeper
 from hadesd.storage import pruning, removal
 from hadesd.storage.locks import holding
 from hadesd.storage.removal import with_retention
@@ -107,7 +107,7 @@ def _given(rule: Rule) -> bool:
     return any(value is not None for value in rule.values())
 
 
-def _retain(keep: Keeper, run: RunSummary, rule: Rule) -> pruning.Plan:
+def _retain(keep: RunBackend, run: RunSummary, rule: Rule) -> pruning.Plan:
     """Note the rule for later workers, then prune. Noted first: a later worker would else prune by the old one."""
     directory = Path(run.directory)
     if _given(rule):

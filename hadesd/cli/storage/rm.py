@@ -12,7 +12,7 @@ from hades_protocol.paths import Paths
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.storage import selection as h
-from hadesd.cli.storage.backend import Keeper, keeper
+from hadesd.cli.storage.backend import RunBackend, keeper
 from hadesd.storage import removal
 from hadesd.storage.locks import LOCK_FILE, holding, is_locked
 
@@ -80,7 +80,7 @@ def removable(chosen: Sequence[h.Chosen], strict: bool) -> list[h.Chosen]:
     return fit
 
 
-def _remove(keep: Keeper, item: h.Chosen, removed: list[h.Chosen]) -> bool:
+def _remove(keep: RunBackend, item: h.Chosen, removed: list[h.Chosen]) -> bool:
     try:
         hidden = keep.remove(item.run)
     except HadesError as error:

@@ -15,7 +15,7 @@ from hadesd.cli.output import duration, say
 from hadesd.cli.parsing import RUN_HELP, Parser
 from hadesd.cli.runs.groups import members
 from hadesd.storage import records
-from hadesd.storage.usage import Room, run_room
+from hadesd.storage.usage import DiskUsage, run_room
 
 UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 HEADINGS = ("RUN", "STATE", "AGE", "GENERATION", "SIZE", "CHECKPOINTS")
@@ -25,7 +25,7 @@ class Chosen(NamedTuple):
     """A run that is meant, and what it takes on the disk. `age`: seconds since its state changed last."""
 
     run: RunSummary
-    room: Room
+    room: DiskUsage
     age: float
 
     def document(self) -> dict[str, Any]:

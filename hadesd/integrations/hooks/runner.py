@@ -15,7 +15,7 @@ from hadesd.integrations.hooks import log as hook_log
 from hadesd.integrations.hooks.events import EVENTS, HookInput, commands_for, environment, event_of
 from hadesd.integrations.hooks.process import HookResult, run_hook
 from hadesd.supervisor.lifecycle.state import Run
-from hadesd.supervisor.run import Managed, summarise
+from hadesd.supervisor.run import ManagedRun, summarise
 
 WAITING = 256
 """Hooks that may wait for their turn: about a megabyte. What comes on top is dropped, and said."""
@@ -51,7 +51,7 @@ class Hooks:
         for thread in self._threads:
             thread.start()
 
-    def on_step(self, managed: Managed, before: Run, after: Run) -> None:
+    def on_step(self, managed: ManagedRun, before: Run, after: Run) -> None:
         """A step of a run's state machine, already on disk. Returns at once."""
         event = event_of(before, after)
         commands = commands_for(event, self._configured) if event is not None else ()

@@ -23,7 +23,7 @@ from hadesd.storage.datasets import DATASET_FILE, read_dataset
 from hadesd.supervisor.jobs import results as words
 from hadesd.supervisor.jobs.process import Finished, JobHandle, StartJob
 from hadesd.supervisor.publisher import Publisher
-from hadesd.supervisor.run import Managed
+from hadesd.supervisor.run import ManagedRun
 
 AT_ONCE = 2
 """Jobs of all runs; of one run there is one at a time."""
@@ -73,7 +73,7 @@ class Jobs:
         """Those at work, and the newest that ended."""
         return tuple(self._jobs.values())
 
-    def export(self, managed: Managed, kind: str, best: bool) -> Job:
+    def export(self, managed: ManagedRun, kind: str, best: bool) -> Job:
         """Write the newest mean dataset, or the best one, to a file.
 
         Raises:
@@ -96,7 +96,7 @@ class Jobs:
             arguments = ["export", run, "-o", str(target), *(["--best"] if best else []), "--json"]
             return self._begin(work, arguments, end)
 
-    def evaluate(self, managed: Managed) -> Job:
+    def evaluate(self, managed: ManagedRun) -> Job:
         """Train fresh policies on the newest mean dataset, of which a copy is kept beside the result.
 
         Raises:

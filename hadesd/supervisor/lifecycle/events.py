@@ -14,7 +14,7 @@ class Word(msgspec.Struct, frozen=True):
 # Events ------------------------------------------------------------------------------------------------------
 
 
-class Granted(Word, frozen=True):
+class SlotAssigned(Word, frozen=True):
     """The scheduler gave the run a slot."""
 
 
@@ -54,7 +54,7 @@ class Committed(Word, frozen=True):
     generation: int
 
 
-class LastWord(Word, frozen=True):
+class WorkerExitReport(Word, frozen=True):
     """What the worker says about its end before it exits."""
 
     outcome: str
@@ -68,7 +68,7 @@ class Exited(Word, frozen=True):
     log_tail: tuple[str, ...] = ()
 
 
-class Faulty(Word, frozen=True):
+class WorkerFault(Word, frozen=True):
     """The worker must go: it gave no sign of life, or said what makes no sense."""
 
     reason: str
@@ -137,15 +137,15 @@ class GraceOver(Word, frozen=True):
 
 
 Event = (
-    Granted
+    SlotAssigned
     | Spawned
     | SpawnFailed
     | Phase
     | Ready
     | Committed
-    | LastWord
+    | WorkerExitReport
     | Exited
-    | Faulty
+    | WorkerFault
     | OrphanGone
     | BackoffOver
     | PauseAsked
@@ -202,4 +202,4 @@ class Publish(Word, frozen=True):
     """Tell the clients what the run looks like now."""
 
 
-Instruction = Persist | StartWorker | HaltWorker | KillWorker | RestartAt | CutHistory | Publish
+Effect = Persist | StartWorker | HaltWorker | KillWorker | RestartAt | CutHistory | Publish

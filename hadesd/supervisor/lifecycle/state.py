@@ -7,7 +7,7 @@ import msgspec
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import RunState
 from hadesd.storage.records import MAX_CHANGES, Change, Desired, Outcome, RunRecord
-from hadesd.supervisor.lifecycle.events import Event, LastWord
+from hadesd.supervisor.lifecycle.events import Event, WorkerExitReport
 
 Leaving = Literal["", "daemon", "resize", "requeue", "yield"]
 
@@ -55,7 +55,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     worker_pid: int | None = None
     progressed: bool = False
     kill_reason: str = ""
-    last_word: LastWord | None = None
+    last_word: WorkerExitReport | None = None
     phase: str = ""
     reason: str = ""
     trail: tuple[str, ...] = ()

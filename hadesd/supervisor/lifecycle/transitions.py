@@ -66,7 +66,7 @@ def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
             return _retain(run, text)
         case w.DaemonStops():
             return _daemon_stops(run)
-        case w.Granted():
+        case w.SlotAssigned():
             need(run, event, S.QUEUED)
             return start(run)
         case w.RoomAgain():

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from hades_protocol.run_state import RunState
 from hadesd.storage.records import Outcome, OutcomeKind
 from hadesd.supervisor.lifecycle import events as w
-from hadesd.supervisor.lifecycle.events import Event, Instruction
+from hadesd.supervisor.lifecycle.events import Effect, Event
 from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Leaving, Run
 
 S = RunState
@@ -18,7 +18,7 @@ CHECKPOINTED = 75
 NO_ROOM = "no-room"
 """Outcome of a worker that could not commit because a disk is full; what was committed before stands."""
 
-Step = tuple[Run, list[Instruction]]
+Step = tuple[Run, list[Effect]]
 
 
 def worker_event(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
@@ -40,9 +40,9 @@ def worker_event(run: Run, event: Event, now: float, policy: CrashPolicy) -> Ste
             return _ready(run, event)
         case w.Committed(generation):
             return _committed(run, event, generation)
-        case w.LastWord():
+        case w.WorkerExitReport():
             return replace(run, last_word=event), []
-        case w.Faulty(reason):
+        case w.WorkerFault(reason):
             return _kill(run, reason)
         case w.YieldAsked(reason):
             return leave(run, "yield", reason, [])
@@ -73,7 +73,7 @@ def comes_back(run: Run) -> bool:
     return run.state == S.STOPPING and run.leaving in ("resize", "requeue", "yield")
 
 
-def leave(run: Run, why: Leaving, reason: str, first: list[Instruction]) -> Step:
+def leave(run: Run, why: Leaving, reason: str, first: list[Effect]) -> Step:
     """The worker commits and exits; what follows depends on `why`."""
     if run.state not in (S.STARTING, S.RUNNING) and not comes_back(run):
         return run, first  # it is on its way out already, for a reason that stands

@@ -9,7 +9,7 @@ import structlog
 from hades_protocol.messages import GpuInfo, GpuProcess
 from hadesd.supervisor.scheduling.nvml import Gpu, Process
 from hadesd.supervisor.scheduling.reasons import process as words
-from hadesd.supervisor.scheduling.scheduler import Device, Holding
+from hadesd.supervisor.scheduling.scheduler import Allocation, Device
 
 READ_SECONDS = 3.0
 """From one reading to the next."""
@@ -22,7 +22,7 @@ BACKGROUND = 2 * 2**30
 log = structlog.get_logger()
 
 
-class Fleet:
+class GpuPool:
     """What is known of the GPUs that runs may use.
 
     read: asks the driver; it is called in a thread of its own, for a driver that hangs must not stop the daemon.
@@ -58,7 +58,7 @@ class Fleet:
         self._take(found, now)
         return True
 
-    def devices(self, holdings: Iterable[tuple[Holding, int | None]], now: float) -> list[Device] | None:
+    def devices(self, holdings: Iterable[tuple[Allocation, int | None]], now: float) -> list[Device] | None:
         """The GPUs as the scheduler sees them. holdings: runs with the process id of their worker.
 
         Returns None on a machine that computes on its CPU.
@@ -74,7 +74,9 @@ class Fleet:
         wanted = set(uuids)
         return tuple(gpu for gpu in self.gpus if gpu.uuid in wanted)
 
-    def _device(self, gpu: Gpu, holdings: list[tuple[Holding, int | None]], ours: frozenset[int], now: float) -> Device:
+    def _device(
+        self, gpu: Gpu, holdings: list[tuple[Allocation, int | None]], ours: frozenset[int], now: float
+    ) -> Device:
         seen_at, last = self._seen.get(gpu.uuid, (float("-inf"), None))
         present = any(process.other for process in gpu.processes)
         return Device(
@@ -99,7 +101,7 @@ class Fleet:
             log.warning("NVML does not answer: what is known of the GPUs is old", seconds=round(now - self._asked_at))
 
 
-def foreign_share(gpu: Gpu, holdings: Iterable[tuple[Holding, int | None]], ours: frozenset[int]) -> float:
+def foreign_share(gpu: Gpu, holdings: Iterable[tuple[Allocation, int | None]], ours: frozenset[int]) -> float:
     """The share of a GPU's memory in use by processes that are no runs of ours.
 
     A run that the driver shows no memory of (in a container, say) is taken to hold what it was promised.
@@ -115,7 +117,7 @@ def foreign_share(gpu: Gpu, holdings: Iterable[tuple[Holding, int | None]], ours
     return min(1.0, max(others, gpu.memory_used - mine - BACKGROUND, 0) / gpu.memory_total)
 
 
-def picture(gpus: Iterable[Gpu], runs: Iterable[tuple[Holding, int | None]]) -> tuple[GpuInfo, ...]:
+def picture(gpus: Iterable[Gpu], runs: Iterable[tuple[Allocation, int | None]]) -> tuple[GpuInfo, ...]:
     """What clients are told of the GPUs. runs: with the process id of their worker."""
     runs = list(runs)
     by_pid = {pid: holding.id for holding, pid in runs if pid is not None}

@@ -31,7 +31,7 @@ LIMIT = 0.95
 ROUNDING = 1e-9
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class ResourceRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a queued run asks for; `gpus`, `memory_fraction`, `give_way` and `quiet` as in its settings."""
 
     id: str
@@ -43,7 +43,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     quiet: float = 0.0
 
 
-class Holding(msgspec.Struct, frozen=True, kw_only=True):
+class Allocation(msgspec.Struct, frozen=True, kw_only=True):
     """A run that has a worker, and so a slot. `gpus`: uuids; none: it computes on the CPU."""
 
     id: str
@@ -75,7 +75,9 @@ class Plan(msgspec.Struct, frozen=True):
     reasons: Mapping[str, str]
 
 
-def plan(wishes: Iterable[Wish], holdings: Iterable[Holding], devices: Sequence[Device] | None, slots: int) -> Plan:
+def plan(
+    wishes: Iterable[ResourceRequest], holdings: Iterable[Allocation], devices: Sequence[Device] | None, slots: int
+) -> Plan:
     """Who starts now, and why the others do not.
 
     devices: the GPUs that answer; None on a machine that computes on its CPU.
@@ -92,7 +94,7 @@ def plan(wishes: Iterable[Wish], holdings: Iterable[Holding], devices: Sequence[
     return Plan(tuple(starts), reasons)
 
 
-def unfit(gpus: str, present: Sequence[int] | None) -> str:
+def infeasible_reason(gpus: str, present: Sequence[int] | None) -> str:
     """Why a machine with these GPUs (None: without any) can never give a run what it asks for; empty where it can."""
     count, indices = asked_for(gpus)
     if present is None:
@@ -106,25 +108,25 @@ def unfit(gpus: str, present: Sequence[int] | None) -> str:
 class _Table:
     """The slots and GPUs while they are given out."""
 
-    def __init__(self, holdings: Iterable[Holding], devices: Sequence[Device] | None, slots: int) -> None:
+    def __init__(self, holdings: Iterable[Allocation], devices: Sequence[Device] | None, slots: int) -> None:
         self._holdings = list(holdings)
         self._devices = devices
         self._slots = slots
         self._kept: dict[str, str] = {}  # uuid of a GPU -> the waiting run that it is kept for
 
-    def place(self, wish: Wish, waiting: int) -> tuple[str, ...] | str:
+    def place(self, wish: ResourceRequest, waiting: int) -> tuple[str, ...] | str:
         """The GPUs that the run starts on now, or the reason why it waits. waiting: how many before it do."""
         present = None if self._devices is None else [device.index for device in self._devices]
-        if reason := unfit(wish.gpus, present):
+        if reason := infeasible_reason(wish.gpus, present):
             return reason
         if len(self._holdings) >= self._slots:
             return slots_taken(sorted(holding.id for holding in self._holdings), self._slots, waiting)
         chosen = () if self._devices is None else self._choose(wish, self._devices)
         if not isinstance(chosen, str):
-            self._holdings.append(Holding(id=wish.id, gpus=chosen, memory_fraction=wish.memory_fraction))
+            self._holdings.append(Allocation(id=wish.id, gpus=chosen, memory_fraction=wish.memory_fraction))
         return chosen
 
-    def _choose(self, wish: Wish, devices: Sequence[Device]) -> tuple[str, ...] | str:
+    def _choose(self, wish: ResourceRequest, devices: Sequence[Device]) -> tuple[str, ...] | str:
         count, indices = asked_for(wish.gpus)
         wanted = [device for device in devices if not indices or device.index in indices]
         wanted.sort(key=lambda device: (len(self._on(device)), device.foreign, device.index))
@@ -139,7 +141,7 @@ class _Table:
         in_order = sorted((device for device in wanted if device.uuid in blocked), key=lambda device: device.index)
         return waits_for(count, len(free), bool(indices), [blocked[device.uuid] for device in in_order])
 
-    def _blocked(self, wish: Wish, device: Device) -> Blocked | None:
+    def _blocked(self, wish: ResourceRequest, device: Device) -> Blocked | None:
         """What keeps the run from that GPU; None: nothing."""
         if wish.give_way and device.quiet_for <= 0:
             return another_user_is_there(device.index, device.whose, wish.quiet)
@@ -154,11 +156,11 @@ class _Table:
             return kept(device.index, self._kept[device.uuid])
         return None
 
-    def _on(self, device: Device) -> list[Holding]:
+    def _on(self, device: Device) -> list[Allocation]:
         return [holding for holding in self._holdings if device.uuid in holding.gpus]
 
 
 def check_gpus(gpus: str, present: list[int] | None) -> None:
     """Raises UsageError where a machine with these GPUs (None: without any) can never meet resources.gpus."""
-    if why := unfit(gpus, present):
+    if why := infeasible_reason(gpus, present):
         raise UsageError(f"resources.gpus = {gpus} cannot be met: {why}; 'hadesd gpus' lists them")

@@ -18,7 +18,7 @@ from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation import multitask
 from hadesd.analysis.evaluation.evaluate import Evaluated, evaluate
 from hadesd.analysis.evaluation.multitask import Scored, Task
-from hadesd.analysis.evaluation.padding import Cut, PaddedEnvironment
+from hadesd.analysis.evaluation.padding import PaddedEnvironment, TruncatedPolicy
 from hadesd.analysis.pictures import multitask as multitask_plot
 from hadesd.distill import normalise, policies
 from hadesd.distill.environments.make import make_environment
@@ -160,7 +160,7 @@ def test_only_the_environments_own_actions_act(discrete):
     policy = MLP(actions=5, discrete=discrete, width=4, depth=1, activation="tanh")
     params = policies.init(policy, jax.random.key(0), (3,))
     params["params"]["Dense_1"]["bias"] = jnp.arange(5.0) * 100  # the last output would always win
-    action = policies.act(Cut(policy, 2), params, jnp.ones(3), jax.random.key(1), greedy=True)
+    action = policies.act(TruncatedPolicy(policy, 2), params, jnp.ones(3), jax.random.key(1), greedy=True)
     assert int(action) == 1 if discrete else action.shape == (2,)
 
 

@@ -128,7 +128,7 @@ def test_traced_settings_train_the_same_parameters_as_static_ones(activation, op
 
     @jax.jit
     def traced(activation, choice, rate, epochs):
-        policy = trials.Switched(tuple(alternatives), activation)
+        policy = trials.SwitchPolicy(tuple(alternatives), activation)
         both = [cloning.make_optimizer(name, rate, 0.5).transformation for name in trials.OPTIMIZERS]
         return trials.clone(policy, params, *data, trials.switched_optimizer(choice, both), epochs)
 

@@ -15,7 +15,7 @@ from hades_protocol.messages import Lineage
 from hades_protocol.run_spec import RunSpec, build_spec
 from hadesd.analysis.report import run_data as materials
 from hadesd.analysis.report.reproduce import base_of, commands
-from hadesd.analysis.report.run_data import Material
+from hadesd.analysis.report.run_data import ReportData
 from hadesd.cli.parsing import Parser
 from hadesd.cli.runs import fork, start
 from hadesd.cli.runs.spec_changes import nested
@@ -43,7 +43,7 @@ def typed(module: Any, verb: str, line: str) -> Any:
 
 def again(spec: RunSpec) -> RunSpec:
     """The settings that the printed command gives."""
-    line = commands(Material(name="r", path=Path("r"), dataset=None, entry=None, spec=spec))[0]
+    line = commands(ReportData(name="r", path=Path("r"), dataset=None, entry=None, spec=spec))[0]
     return start.asked_spec(typed(start, "start", line), gpu=False)
 
 
@@ -110,7 +110,7 @@ def test_images_are_given_again_though_the_preset_alone_would_be_refused(tmp_pat
     assert again(spec) == spec
 
 
-def family(home: Path, kept: int = 2, **changed: Any) -> tuple[RunSpec, Material]:
+def family(home: Path, kept: int = 2, **changed: Any) -> tuple[RunSpec, ReportData]:
     """A parent that keeps one checkpoint, and its fork of generation 2."""
     parent_spec = tiny(preset="cpu")
     parent = records.create(home, parent_spec, 1000.0)

@@ -23,9 +23,9 @@ def new_run(**fields: object) -> Run:
     return replace(Run(id="hopper-0101-abcd", generations=10, queued_at=NOW, changed_at=NOW), **fields)
 
 
-def play(run: Run, *events: w.Event, now: float = NOW) -> tuple[Run, list[w.Instruction]]:
+def play(run: Run, *events: w.Event, now: float = NOW) -> tuple[Run, list[w.Effect]]:
     """Several steps; the instructions of all of them."""
-    instructions: list[w.Instruction] = []
+    instructions: list[w.Effect] = []
     for event in events:
         run, more = step(run, event, now, POLICY)
         instructions += more
@@ -33,18 +33,18 @@ def play(run: Run, *events: w.Event, now: float = NOW) -> tuple[Run, list[w.Inst
 
 
 def running(**fields: object) -> Run:
-    run, _ = play(new_run(), w.Granted(), w.Spawned(77), w.Ready(0), w.Committed(1))
+    run, _ = play(new_run(), w.SlotAssigned(), w.Spawned(77), w.Ready(0), w.Committed(1))
     return replace(run, **fields)
 
 
 def test_from_the_queue_to_the_end() -> None:
-    run, instructions = play(new_run(), w.Granted())
+    run, instructions = play(new_run(), w.SlotAssigned())
     assert (run.state, instructions) == (S.STARTING, [w.StartWorker(), w.Publish()])
     run, _ = play(run, w.Spawned(77), w.Ready(0), w.Phase("evaluating"))
     assert (run.state, run.worker_pid, run.phase) == (S.STARTING, 77, "evaluating")
     run, _ = play(run, *(w.Committed(g) for g in range(1, 11)))
     assert (run.state, run.generation) == (S.RUNNING, 10)
-    run, instructions = play(run, w.LastWord("finished"), w.Exited(0))
+    run, instructions = play(run, w.WorkerExitReport("finished"), w.Exited(0))
     assert (run.state, run.worker_pid, run.outcome.kind) == (S.FINISHED, None, "finished")
     assert instructions == [w.Persist("finished"), w.Publish()]
 
@@ -53,7 +53,7 @@ def test_pause_is_noted_on_disk_before_the_worker_is_halted_and_ends_with_its_ex
     run, instructions = play(running(), w.PauseAsked())
     assert run.state == S.PAUSING
     assert instructions == [w.Persist("pause"), w.HaltWorker(), w.Publish()]
-    run, _ = play(run, w.Committed(2), w.LastWord("checkpointed"), w.Exited(75))
+    run, _ = play(run, w.Committed(2), w.WorkerExitReport("checkpointed"), w.Exited(75))
     assert (run.state, run.generation, run.worker_pid, run.reason) == (S.PAUSED, 2, None, "")
 
 
@@ -86,7 +86,7 @@ def test_a_finished_run_stays_finished(event: w.Event) -> None:
 def test_crashes_back_off_longer_each_time_and_the_third_is_the_end() -> None:
     run, _ = play(running(), w.Exited(-11, ("first",)))
     assert (run.state, run.restart_at, run.restarts) == (S.BACKOFF, NOW + 1.0, 1)
-    again = (w.BackoffOver(), w.Granted(), w.Spawned(78), w.Ready(1))
+    again = (w.BackoffOver(), w.SlotAssigned(), w.Spawned(78), w.Ready(1))
     run, instructions = play(run, *again, w.Exited(-11), now=NOW + 10)
     assert (run.state, run.restart_at) == (S.BACKOFF, NOW + 15.0)
     assert w.RestartAt(NOW + 15.0) in instructions
@@ -116,7 +116,9 @@ def test_crashes_older_than_the_window_do_not_count() -> None:
 
 
 def test_a_worker_that_says_why_it_failed_is_not_started_again() -> None:
-    run, _ = play(new_run(), w.Granted(), w.Spawned(7), w.LastWord("failed", "no such environment"), w.Exited(1))
+    run, _ = play(
+        new_run(), w.SlotAssigned(), w.Spawned(7), w.WorkerExitReport("failed", "no such environment"), w.Exited(1)
+    )
     assert (run.state, run.reason, run.restarts) == (S.FAILED, "no such environment", 0)
 
 
@@ -127,14 +129,14 @@ def test_an_exit_without_a_last_word_is_a_crash(code: int) -> None:
 
 
 def test_a_worker_stopped_from_outside_goes_on_at_once_if_it_made_progress() -> None:
-    run, _ = play(running(), w.LastWord("checkpointed"), w.Exited(75))
+    run, _ = play(running(), w.WorkerExitReport("checkpointed"), w.Exited(75))
     assert run.state == S.QUEUED
-    stuck, _ = play(new_run(), w.Granted(), w.Spawned(7), w.Exited(75))
+    stuck, _ = play(new_run(), w.SlotAssigned(), w.Spawned(7), w.Exited(75))
     assert stuck.state == S.BACKOFF
 
 
 def test_a_silent_worker_is_killed_once_and_that_is_a_crash() -> None:
-    run, instructions = play(running(), w.Faulty("no sign of life"), w.Faulty("no sign of life"))
+    run, instructions = play(running(), w.WorkerFault("no sign of life"), w.WorkerFault("no sign of life"))
     assert instructions == [w.KillWorker("no sign of life")]
     run, _ = play(run, w.Exited(-9))
     assert (run.state, run.reason) == (S.BACKOFF, "no sign of life; restarts after a pause")
@@ -143,7 +145,7 @@ def test_a_silent_worker_is_killed_once_and_that_is_a_crash() -> None:
 def test_the_daemon_stops_and_the_run_is_queued_for_the_next_one() -> None:
     run, instructions = play(running(), w.DaemonStops(), w.DaemonStops())
     assert (run.state, instructions) == (S.STOPPING, [w.HaltWorker(), w.Publish()])
-    run, _ = play(run, w.LastWord("checkpointed"), w.Exited(75))
+    run, _ = play(run, w.WorkerExitReport("checkpointed"), w.Exited(75))
     assert (run.state, run.desired) == (S.QUEUED, "run")
 
 
@@ -166,7 +168,7 @@ def test_a_generation_that_comes_twice_changes_nothing() -> None:
 
 
 def test_a_worker_that_went_back_cuts_the_history() -> None:
-    run, _ = play(running(generation=7, high_water=7), w.Exited(-9), w.BackoffOver(), w.Granted(), w.Spawned(78))
+    run, _ = play(running(generation=7, high_water=7), w.Exited(-9), w.BackoffOver(), w.SlotAssigned(), w.Spawned(78))
     run, instructions = play(run, w.Ready(5, ("checkpoint 7 is damaged",)))
     assert w.CutHistory(5) in instructions
     assert (run.generation, run.high_water, run.reason) == (5, 7, "checkpoint 7 is damaged")
@@ -196,12 +198,14 @@ def test_a_resize_is_on_disk_first_and_a_new_worker_takes_the_slot_at_once() -> 
     run, instructions = play(running(), w.ResizeAsked("pairs 2 → 4"))
     assert (run.state, run.leaving) == (S.STOPPING, "resize")
     assert instructions == [w.Persist("resize", "pairs 2 → 4"), w.HaltWorker(), w.Publish()]
-    run, instructions = play(run, w.Committed(2), w.LastWord("checkpointed"), w.Exited(75))
+    run, instructions = play(run, w.Committed(2), w.WorkerExitReport("checkpointed"), w.Exited(75))
     assert (run.state, run.leaving, instructions[-2:]) == (S.STARTING, "", [w.StartWorker(), w.Publish()])
 
 
 def test_a_resize_to_other_devices_goes_through_the_queue() -> None:
-    run, _ = play(running(), w.ResizeAsked("gpus 1 → 2", requeue=True), w.LastWord("checkpointed"), w.Exited(75))
+    run, _ = play(
+        running(), w.ResizeAsked("gpus 1 → 2", requeue=True), w.WorkerExitReport("checkpointed"), w.Exited(75)
+    )
     assert run.state == S.QUEUED
 
 
@@ -220,27 +224,27 @@ def test_a_crash_on_the_way_to_another_size_counts_as_one() -> None:
     ("wish", "ends"), [(w.PauseAsked(), S.PAUSED), (w.CancelAsked(), S.CANCELLED), (w.DaemonStops(), S.QUEUED)]
 )
 def test_a_wish_during_a_resize_wins(wish: w.Event, ends: S) -> None:
-    run, _ = play(running(), w.ResizeAsked("pairs 2 → 4"), wish, w.LastWord("checkpointed"), w.Exited(75))
+    run, _ = play(running(), w.ResizeAsked("pairs 2 → 4"), wish, w.WorkerExitReport("checkpointed"), w.Exited(75))
     assert run.state == ends
 
 
 def test_a_run_that_gives_way_is_queued_again_with_the_reason() -> None:
     run, instructions = play(running(), w.YieldAsked("GPU 0 is alice's"))
     assert (run.state, run.reason, instructions) == (S.STOPPING, "GPU 0 is alice's", [w.HaltWorker(), w.Publish()])
-    run, instructions = play(run, w.LastWord("checkpointed"), w.Exited(75))
+    run, instructions = play(run, w.WorkerExitReport("checkpointed"), w.Exited(75))
     assert (run.state, run.desired, run.reason) == (S.QUEUED, "run", "GPU 0 is alice's")
     assert instructions[-2] == w.Persist("gave way", "GPU 0 is alice's")
 
 
 def test_a_full_disk_pauses_the_run_with_the_reason_and_room_lets_it_go_on() -> None:
-    run, _ = play(running(), w.LastWord("no-room", "no room on /data"), w.Exited(75))
+    run, _ = play(running(), w.WorkerExitReport("no-room", "no room on /data"), w.Exited(75))
     assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "run", True, "no room on /data")
     again, _ = play(run, w.RoomAgain())
     assert (again.state, again.out_of_room, again.reason) == (S.QUEUED, False, "")
 
 
 def test_a_person_may_pause_a_run_that_waits_for_room_and_then_it_stays_paused() -> None:
-    run, _ = play(running(), w.LastWord("no-room", "no room on /data"), w.Exited(75), w.PauseAsked())
+    run, _ = play(running(), w.WorkerExitReport("no-room", "no room on /data"), w.Exited(75), w.PauseAsked())
     assert (run.state, run.desired, run.out_of_room) == (S.PAUSED, "pause", False)
     with pytest.raises(InvalidTransition):
         play(run, w.RoomAgain())
@@ -248,12 +252,12 @@ def test_a_person_may_pause_a_run_that_waits_for_room_and_then_it_stays_paused()
 
 @pytest.mark.parametrize("asked", [w.CancelAsked(), w.ResumeAsked(), w.PauseAsked()])
 def test_a_run_that_waited_for_room_waits_no_more_once_a_person_decided(asked: w.Event) -> None:
-    run, _ = play(running(), w.LastWord("no-room", "no room on /data"), w.Exited(75), asked)
+    run, _ = play(running(), w.WorkerExitReport("no-room", "no room on /data"), w.Exited(75), asked)
     assert (run.out_of_room, run.reason) == (False, "")
 
 
 def test_a_full_disk_while_pausing_leaves_the_run_paused_and_says_why() -> None:
-    run, _ = play(running(), w.PauseAsked(), w.LastWord("no-room", "no room on /data"), w.Exited(75))
+    run, _ = play(running(), w.PauseAsked(), w.WorkerExitReport("no-room", "no room on /data"), w.Exited(75))
     assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "pause", False, "no room on /data")
 
 
@@ -270,7 +274,15 @@ def test_retention_changes_only_without_a_worker(state: S) -> None:
 
 EVENTS = st.one_of(
     st.sampled_from(
-        [w.Granted(), w.BackoffOver(), w.PauseAsked(), w.ResumeAsked(), w.CancelAsked(), w.DaemonStops(), w.GraceOver()]
+        [
+            w.SlotAssigned(),
+            w.BackoffOver(),
+            w.PauseAsked(),
+            w.ResumeAsked(),
+            w.CancelAsked(),
+            w.DaemonStops(),
+            w.GraceOver(),
+        ]
     ),
     st.builds(w.Spawned, st.integers(1, 9)),
     st.builds(w.SpawnFailed, st.just("no memory")),
@@ -278,14 +290,14 @@ EVENTS = st.one_of(
     st.builds(w.OrphanGone, st.integers(0, 6)),
     st.builds(w.Ready, st.integers(0, 6)),
     st.builds(w.Committed, st.integers(1, 6)),
-    st.builds(w.LastWord, st.sampled_from(["finished", "failed", "checkpointed", "no-room"]), st.just("why")),
+    st.builds(w.WorkerExitReport, st.sampled_from(["finished", "failed", "checkpointed", "no-room"]), st.just("why")),
     st.builds(w.ResizeAsked, st.just("pairs 2 → 4"), st.booleans()),
     st.builds(w.PriorityAsked, st.integers(-3, 3)),
     st.just(w.RetentionAsked("keep_newest 2")),
     st.just(w.YieldAsked("GPU 0 is alice's")),
     st.just(w.RoomAgain()),
     st.builds(w.Exited, st.sampled_from([0, 1, 2, 3, 75, -9, -15])),
-    st.builds(w.Faulty, st.just("silent")),
+    st.builds(w.WorkerFault, st.just("silent")),
 )
 
 
@@ -327,7 +339,7 @@ class AnyLife(RuleBasedStateMachine):
             assert after.crashes == ()
         self.run = after
 
-    def _check_order(self, before: Run, after: Run, instructions: list[w.Instruction]) -> None:
+    def _check_order(self, before: Run, after: Run, instructions: list[w.Effect]) -> None:
         kinds = [type(order) for order in instructions]
         if (after.desired, after.outcome) != (before.desired, before.outcome):
             assert kinds[0] is w.Persist, "acted before it was on disk"

@@ -6,9 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hadesd.supervisor.scheduling.gpu_pool import BACKGROUND, READ_SECONDS, STUCK_SECONDS, Fleet, foreign_share, picture
+from hadesd.supervisor.scheduling.gpu_pool import (
+    BACKGROUND,
+    READ_SECONDS,
+    STUCK_SECONDS,
+    GpuPool,
+    foreign_share,
+    picture,
+)
 from hadesd.supervisor.scheduling.nvml import Gpu, Process
-from hadesd.supervisor.scheduling.scheduler import Holding
+from hadesd.supervisor.scheduling.scheduler import Allocation
 from tests.helpers.daemon import until
 
 GIB = 2**30
@@ -28,8 +35,8 @@ def gpu(*processes: Process, used: int | None = None, total: int = 100 * GIB, in
     )
 
 
-def holding(name: str = "run", fraction: float = 0.45) -> Holding:
-    return Holding(id=name, gpus=("GPU-0",), memory_fraction=fraction)
+def holding(name: str = "run", fraction: float = 0.45) -> Allocation:
+    return Allocation(id=name, gpus=("GPU-0",), memory_fraction=fraction)
 
 
 class Driver:
@@ -44,7 +51,7 @@ class Driver:
         return self.gpus
 
 
-def refreshed(fleet: Fleet, at: float, workers: frozenset[int] = NOBODY) -> None:
+def refreshed(fleet: GpuPool, at: float, workers: frozenset[int] = NOBODY) -> None:
     """Let time pass until there is a reading of that time."""
     assert not fleet.refresh(workers, at), "the reading was only asked for"
     until(lambda: fleet.refresh(workers, at), "a reading")
@@ -52,7 +59,7 @@ def refreshed(fleet: Fleet, at: float, workers: frozenset[int] = NOBODY) -> None
 
 def test_the_driver_is_asked_every_few_seconds_in_a_thread_of_its_own() -> None:
     driver = Driver(gpu())
-    fleet = Fleet(driver.read, now=0.0)
+    fleet = GpuPool(driver.read, now=0.0)
     for _ in range(100):
         assert not fleet.refresh(NOBODY, READ_SECONDS - 0.1)
     assert driver.readings == 1
@@ -66,7 +73,7 @@ def test_a_driver_that_hangs_stops_nobody(capsys: pytest.CaptureFixture[str]) ->
     released = threading.Event()
     returned = []
     driver = Driver(gpu())
-    fleet = Fleet(driver.read, now=0.0)
+    fleet = GpuPool(driver.read, now=0.0)
 
     def hang() -> list[Gpu]:
         released.wait()
@@ -82,7 +89,7 @@ def test_a_driver_that_hangs_stops_nobody(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_what_goes_wrong_in_the_thread_is_not_lost() -> None:
-    fleet = Fleet(Driver(gpu()).read, now=0.0)
+    fleet = GpuPool(Driver(gpu()).read, now=0.0)
 
     def fail() -> list[Gpu]:
         raise ValueError("a bug")
@@ -95,14 +102,14 @@ def test_what_goes_wrong_in_the_thread_is_not_lost() -> None:
 
 def test_a_machine_without_gpus_computes_on_its_cpu_and_is_not_asked_again() -> None:
     driver = Driver()
-    fleet = Fleet(driver.read, now=0.0)
+    fleet = GpuPool(driver.read, now=0.0)
     assert not fleet.refresh(NOBODY, 100.0)
     assert (driver.readings, fleet.present, fleet.devices([], 0.0)) == (1, False, None)
 
 
 def test_a_gpu_that_no_longer_answers_does_not_make_a_cpu_machine() -> None:
     driver = Driver(gpu())
-    fleet = Fleet(driver.read, now=0.0)
+    fleet = GpuPool(driver.read, now=0.0)
     driver.gpus = []
     refreshed(fleet, 10.0)
     assert (fleet.present, fleet.devices([], 10.0)) == (True, [])
@@ -110,7 +117,7 @@ def test_a_gpu_that_no_longer_answers_does_not_make_a_cpu_machine() -> None:
 
 def test_it_is_remembered_when_another_user_was_last_seen() -> None:
     driver = Driver(gpu(OURS))
-    fleet = Fleet(driver.read, now=0.0)
+    fleet = GpuPool(driver.read, now=0.0)
     assert fleet.devices([], 5.0)[0].quiet_for == float("inf"), "our own processes disturb nobody"
     driver.gpus = [gpu(OURS, ALICE)]
     refreshed(fleet, 10.0)
@@ -124,7 +131,7 @@ def test_it_is_remembered_when_another_user_was_last_seen() -> None:
 
 def test_a_worker_that_ended_since_the_reading_is_not_taken_for_a_stranger() -> None:
     driver = Driver(gpu(OURS))
-    fleet = Fleet(driver.read, now=0.0)
+    fleet = GpuPool(driver.read, now=0.0)
     refreshed(fleet, 10.0, frozenset({OURS.pid}))
     (seen,) = fleet.devices([], 11.0)
     assert (seen.foreign, seen.holder) == (0.0, "")
@@ -148,7 +155,7 @@ def test_a_worker_that_ended_since_the_reading_is_not_taken_for_a_stranger() -> 
         (gpu(ALICE, total=0, used=0), [], 0.0),
     ],
 )
-def test_whose_the_memory_is(seen: Gpu, holdings: list[tuple[Holding, int]], share: float) -> None:
+def test_whose_the_memory_is(seen: Gpu, holdings: list[tuple[Allocation, int]], share: float) -> None:
     assert foreign_share(seen, holdings, frozenset(pid for _, pid in holdings)) == pytest.approx(share)
 
 
@@ -168,7 +175,7 @@ def test_a_share_is_a_share_and_ours_never_adds_to_it(used: int, others: list[in
 
 
 def test_the_picture_for_clients_marks_our_runs_and_other_users() -> None:
-    (seen,) = picture([gpu(OURS, ALICE)], [(holding("ant-1"), OURS.pid), (Holding(id="on-the-cpu"), 9)])
+    (seen,) = picture([gpu(OURS, ALICE)], [(holding("ant-1"), OURS.pid), (Allocation(id="on-the-cpu"), 9)])
     assert seen.runs == ("ant-1",)
     assert [(process.user, process.run, process.other) for process in seen.processes] == [
         ("me", "ant-1", False),

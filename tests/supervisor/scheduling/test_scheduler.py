@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from hadesd.spec.cost import asked_for
 from hadesd.supervisor.scheduling.reasons import NO_GPU
-from hadesd.supervisor.scheduling.scheduler import LIMIT, Device, Holding, Plan, Wish, plan, unfit
+from hadesd.supervisor.scheduling.scheduler import (
+    LIMIT,
+    Allocation,
+    Device,
+    Plan,
+    ResourceRequest,
+    infeasible_reason,
+    plan,
+)
 
 ALICE = "alice (pid 4242, 31 GiB)"
 
@@ -20,11 +28,13 @@ def device(index: int, **fields: object) -> Device:
 TWO = [device(0), device(1)]
 
 
-def on(name: str, *indices: int, fraction: float = 0.9) -> Holding:
-    return Holding(id=name, gpus=tuple(f"GPU-{index}" for index in indices), memory_fraction=fraction)
+def on(name: str, *indices: int, fraction: float = 0.9) -> Allocation:
+    return Allocation(id=name, gpus=tuple(f"GPU-{index}" for index in indices), memory_fraction=fraction)
 
 
-def only(wish: Wish, devices: Sequence[Device] | None, *holdings: Holding, slots: int = 9) -> tuple[int, ...] | str:
+def only(
+    wish: ResourceRequest, devices: Sequence[Device] | None, *holdings: Allocation, slots: int = 9
+) -> tuple[int, ...] | str:
     """The GPUs that a run gets which queues alone, or the reason why it gets none."""
     found = plan([wish], holdings, devices, slots)
     return indices(found, wish.id) if found.starts else found.reasons[wish.id]
@@ -38,7 +48,7 @@ def indices(found: Plan, run: str) -> tuple[int, ...]:
 
 
 def cpu(names: str, holdings: str, slots: int) -> Plan:
-    wishes = [Wish(id=name, queued_at=at) for at, name in enumerate(names.split())]
+    wishes = [ResourceRequest(id=name, queued_at=at) for at, name in enumerate(names.split())]
     return plan(reversed(wishes), [on(name) for name in holdings.split()], None, slots)
 
 
@@ -62,7 +72,7 @@ def test_without_a_slot_every_run_says_who_has_them_and_who_is_before_it() -> No
 
 
 def test_the_higher_priority_starts_first_whoever_came_first() -> None:
-    wishes = [Wish(id="first", queued_at=1.0), Wish(id="urgent", queued_at=2.0, priority=1)]
+    wishes = [ResourceRequest(id="first", queued_at=1.0), ResourceRequest(id="urgent", queued_at=2.0, priority=1)]
     found = plan(wishes, [], None, 1)
     assert found.starts == (("urgent", ()),)
     assert found.reasons == {"first": "waits for urgent (1 of 1 slot taken)"}
@@ -72,14 +82,14 @@ def test_the_higher_priority_starts_first_whoever_came_first() -> None:
 
 
 def test_auto_is_the_gpu_with_the_fewest_of_our_runs_then_the_least_memory_in_use() -> None:
-    shared = Wish(id="w", memory_fraction=0.3)
+    shared = ResourceRequest(id="w", memory_fraction=0.3)
     assert only(shared, [device(0, foreign=0.2), device(1)]) == (1,)
     assert only(shared, [device(0, foreign=0.2), device(1)], on("x", 1, fraction=0.3)) == (0,)
     assert only(shared, TWO) == (0,)
 
 
 def test_two_runs_share_a_gpu_where_their_fractions_allow_it() -> None:
-    wishes = [Wish(id=name, queued_at=at, memory_fraction=0.45) for at, name in enumerate("abc")]
+    wishes = [ResourceRequest(id=name, queued_at=at, memory_fraction=0.45) for at, name in enumerate("abc")]
     found = plan(wishes, [], [device(0)], 9)
     assert found.starts == (("a", ("GPU-0",)), ("b", ("GPU-0",)))
     assert found.reasons == {"c": "waits for GPU 0 (a and b compute there)"}
@@ -87,32 +97,35 @@ def test_two_runs_share_a_gpu_where_their_fractions_allow_it() -> None:
 
 def test_a_run_waits_for_the_one_that_has_its_gpu() -> None:
     assert (
-        only(Wish(id="w"), [device(0)], on("hopper-1121-abcd", 0))
+        only(ResourceRequest(id="w"), [device(0)], on("hopper-1121-abcd", 0))
         == "waits for GPU 0 (hopper-1121-abcd computes there)"
     )
-    assert only(Wish(id="w"), TWO, on("x", 0), on("y", 1)) == (
+    assert only(ResourceRequest(id="w"), TWO, on("x", 0), on("y", 1)) == (
         "waits for GPU 0 (x computes there) or GPU 1 (y computes there)"
     )
 
 
 def test_a_list_means_exactly_these() -> None:
     three = [*TWO, device(2)]
-    assert only(Wish(id="w", gpus="2,"), three) == (2,)
-    assert only(Wish(id="w", gpus="2,0,2"), three) == (0, 2)
-    assert only(Wish(id="w", gpus="0,2"), three, on("x", 2)) == "waits for GPU 2 (x computes there)"
-    assert only(Wish(id="w", gpus="0,2"), three, on("x", 0, 2)) == (
+    assert only(ResourceRequest(id="w", gpus="2,"), three) == (2,)
+    assert only(ResourceRequest(id="w", gpus="2,0,2"), three) == (0, 2)
+    assert only(ResourceRequest(id="w", gpus="0,2"), three, on("x", 2)) == "waits for GPU 2 (x computes there)"
+    assert only(ResourceRequest(id="w", gpus="0,2"), three, on("x", 0, 2)) == (
         "waits for GPU 0 (x computes there) and GPU 2 (x computes there)"
     )
 
 
 def test_a_number_of_gpus_waits_until_so_many_are_free() -> None:
-    assert only(Wish(id="w", gpus="2"), TWO) == (0, 1)
-    assert only(Wish(id="w", gpus="2"), TWO, on("x", 0)) == "waits for 2 GPUs: 1 is free, not GPU 0 (x computes there)"
+    assert only(ResourceRequest(id="w", gpus="2"), TWO) == (0, 1)
+    assert (
+        only(ResourceRequest(id="w", gpus="2"), TWO, on("x", 0))
+        == "waits for 2 GPUs: 1 is free, not GPU 0 (x computes there)"
+    )
 
 
 def test_what_a_run_waits_for_is_kept_for_it() -> None:
     """Else runs that need one GPU could for ever keep one from starting that needs two."""
-    wishes = [Wish(id="large", gpus="2", priority=1), Wish(id="small", memory_fraction=0.3)]
+    wishes = [ResourceRequest(id="large", gpus="2", priority=1), ResourceRequest(id="small", memory_fraction=0.3)]
     found = plan(wishes, [on("x", 0)], TWO, 9)
     assert found.starts == ()
     assert found.reasons["small"] == (
@@ -124,7 +137,7 @@ def test_what_a_run_waits_for_is_kept_for_it() -> None:
 
 def test_a_run_that_waits_for_other_people_holds_nobody_up() -> None:
     taken = device(1, foreign=0.9, quiet_for=0.0, whose=ALICE, holder=ALICE)
-    wishes = [Wish(id="large", gpus="2", priority=1), Wish(id="small")]
+    wishes = [ResourceRequest(id="large", gpus="2", priority=1), ResourceRequest(id="small")]
     found = plan(wishes, [], [device(0), taken], 9)
     assert found.starts == (("small", ("GPU-0",)),)
     assert found.reasons["large"] == (
@@ -149,10 +162,10 @@ def test_a_run_that_waits_for_other_people_holds_nobody_up() -> None:
     ],
 )
 def test_what_a_machine_can_never_give(gpus: str, present: list[int] | None, why: str) -> None:
-    assert unfit(gpus, present) == why
+    assert infeasible_reason(gpus, present) == why
     devices = None if present is None else [device(index) for index in present]
     if why:
-        assert only(Wish(id="w", gpus=gpus), devices) == why
+        assert only(ResourceRequest(id="w", gpus=gpus), devices) == why
 
 
 def test_asked_for() -> None:
@@ -163,7 +176,7 @@ def test_asked_for() -> None:
 
 
 def test_a_run_that_gives_way_waits_until_the_gpu_has_been_free() -> None:
-    wish = Wish(id="w", give_way=True, quiet=300.0, memory_fraction=0.2)
+    wish = ResourceRequest(id="w", give_way=True, quiet=300.0, memory_fraction=0.2)
     assert only(wish, [device(0, quiet_for=0.0, whose=ALICE)]) == (
         f"GPU 0 is used by {ALICE}: the run waits until it has been free for 5 min"
     )
@@ -174,17 +187,17 @@ def test_a_run_that_gives_way_waits_until_the_gpu_has_been_free() -> None:
 
 
 def test_where_another_gpu_is_free_it_goes_there_at_once() -> None:
-    wish = Wish(id="w", give_way=True, quiet=300.0)
+    wish = ResourceRequest(id="w", give_way=True, quiet=300.0)
     assert only(wish, [device(0, quiet_for=0.0, whose=ALICE), device(1)]) == (1,)
 
 
 def test_a_run_that_need_not_give_way_shares_where_its_memory_is_free() -> None:
     crowd = device(0, foreign=0.5, quiet_for=0.0, whose=ALICE, holder=ALICE)
-    assert only(Wish(id="w", memory_fraction=0.5), [crowd]) == (0,)
-    assert only(Wish(id="w", memory_fraction=0.6), [crowd]) == (
+    assert only(ResourceRequest(id="w", memory_fraction=0.5), [crowd]) == (0,)
+    assert only(ResourceRequest(id="w", memory_fraction=0.6), [crowd]) == (
         f"GPU 0 has 50% of its memory free (most is held by {ALICE}) and the run may take 60%"
     )
-    assert only(Wish(id="w", memory_fraction=0.3), [crowd], on("x", 0, fraction=0.3)) == (
+    assert only(ResourceRequest(id="w", memory_fraction=0.3), [crowd], on("x", 0, fraction=0.3)) == (
         "waits for GPU 0 (x computes there)"
     )
 
@@ -203,7 +216,7 @@ WISH_FIELDS = {
     "quiet": st.sampled_from([0.0, 10.0, 300.0]),
 }
 WISHES = st.lists(st.fixed_dictionaries(WISH_FIELDS), max_size=8).map(
-    lambda found: [Wish(id=f"w{i}", **fields) for i, fields in enumerate(found)]
+    lambda found: [ResourceRequest(id=f"w{i}", **fields) for i, fields in enumerate(found)]
 )
 DEVICES = st.lists(
     st.fixed_dictionaries(
@@ -220,17 +233,19 @@ HOLDINGS = st.lists(st.tuples(st.sets(st.integers(0, GPU_COUNT - 1)), FRACTIONS)
 MACHINES = st.tuples(st.one_of(st.none(), DEVICES), HOLDINGS, st.integers(1, 6))
 
 
-def promised(holdings: Sequence[Holding], uuid: str) -> float:
+def promised(holdings: Sequence[Allocation], uuid: str) -> float:
     return sum(holding.memory_fraction for holding in holdings if uuid in holding.gpus)
 
 
 @given(wishes=WISHES, machine=MACHINES)
-def test_no_slot_and_no_memory_is_given_out_twice(wishes: list[Wish], machine) -> None:
+def test_no_slot_and_no_memory_is_given_out_twice(wishes: list[ResourceRequest], machine) -> None:
     devices, holdings, slots = machine
     found = plan(wishes, holdings, devices, slots)
     assert len(found.starts) <= max(0, slots - len(holdings))
     by_id = {wish.id: wish for wish in wishes}
-    given_out = [Holding(id=run, gpus=uuids, memory_fraction=by_id[run].memory_fraction) for run, uuids in found.starts]
+    given_out = [
+        Allocation(id=run, gpus=uuids, memory_fraction=by_id[run].memory_fraction) for run, uuids in found.starts
+    ]
     for gpu in devices or []:
         before = promised(holdings, gpu.uuid)
         added = promised(given_out, gpu.uuid)
@@ -241,7 +256,7 @@ def test_no_slot_and_no_memory_is_given_out_twice(wishes: list[Wish], machine) -
 
 
 @given(wishes=WISHES, machine=MACHINES)
-def test_every_run_starts_or_says_why_not(wishes: list[Wish], machine) -> None:
+def test_every_run_starts_or_says_why_not(wishes: list[ResourceRequest], machine) -> None:
     found = plan(wishes, machine[1], machine[0], machine[2])
     started = [run for run, _ in found.starts]
     assert sorted([*started, *found.reasons]) == sorted(wish.id for wish in wishes)
@@ -249,7 +264,7 @@ def test_every_run_starts_or_says_why_not(wishes: list[Wish], machine) -> None:
 
 
 @given(wishes=WISHES, machine=MACHINES)
-def test_a_run_gets_what_it_asked_for_and_nothing_else(wishes: list[Wish], machine) -> None:
+def test_a_run_gets_what_it_asked_for_and_nothing_else(wishes: list[ResourceRequest], machine) -> None:
     devices, holdings, slots = machine
     found = plan(wishes, holdings, devices, slots)
     by_id = {wish.id: wish for wish in wishes}
@@ -267,7 +282,7 @@ def test_a_run_gets_what_it_asked_for_and_nothing_else(wishes: list[Wish], machi
 
 
 @given(wishes=WISHES, machine=MACHINES)
-def test_nobody_is_overtaken_for_what_he_could_have(wishes: list[Wish], machine) -> None:
+def test_nobody_is_overtaken_for_what_he_could_have(wishes: list[ResourceRequest], machine) -> None:
     """Those behind change nothing for those before, and the first in the queue starts wherever it could alone."""
     devices, holdings, slots = machine
     queue = sorted(wishes, key=lambda wish: (-wish.priority, wish.queued_at, wish.id))
@@ -282,12 +297,12 @@ def test_nobody_is_overtaken_for_what_he_could_have(wishes: list[Wish], machine)
 
 
 @given(wishes=WISHES, machine=MACHINES)
-def test_after_a_plan_is_carried_out_nobody_else_can_start(wishes: list[Wish], machine) -> None:
+def test_after_a_plan_is_carried_out_nobody_else_can_start(wishes: list[ResourceRequest], machine) -> None:
     devices, holdings, slots = machine
     first = plan(wishes, holdings, devices, slots)
     by_id = {wish.id: wish for wish in wishes}
     now = [
         *holdings,
-        *(Holding(id=run, gpus=uuids, memory_fraction=by_id[run].memory_fraction) for run, uuids in first.starts),
+        *(Allocation(id=run, gpus=uuids, memory_fraction=by_id[run].memory_fraction) for run, uuids in first.starts),
     ]
     assert plan([wish for wish in wishes if wish.id in first.reasons], now, devices, slots).starts == ()

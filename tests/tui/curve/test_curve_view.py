@@ -10,7 +10,7 @@ from hades_tui.canvas.braille import DOTS, Columns, buckets, columns, entered, m
 from hades_tui.curve.data import course_of
 from hades_tui.curve.legend import legend
 from hades_tui.curve.panel import panel
-from hades_tui.curve.picture import Companion, Picture, picture, whole_extent
+from hades_tui.curve.picture import ComparedRun, Picture, picture, whole_extent
 from hades_tui.curve.readout import readout
 from hades_tui.curve.smooth import running_median, smoothed
 from hades_tui.curve.viewport import SMOOTHINGS, Axis, Viewport
@@ -82,7 +82,7 @@ def test_any_look_at_any_size_fills_it_with_known_hues(
     reach = (extent.low + low * extent.width, extent.low + min(1.0, low + more) * extent.width)
     view = Viewport(reach, False, None, axis, smoothing, logarithmic)
     view = replace(view, cursor=None if cursor is None else extent.low + cursor * extent.width)
-    others = [Companion(course, "other", "1"), Companion(course, "old")]
+    others = [ComparedRun(course, "other", "1"), ComparedRun(course, "old")]
     drawn = picture(course, view, width, height, companions=others, colours=colours, glyphs=glyphs)
     if any(m is not None for m in means_):
         assert len(drawn.lines) == height
@@ -245,7 +245,7 @@ def test_a_longer_run_stretches_the_axis_and_the_parent_does_not() -> None:
     own = course_of(a_history(range(1, 11)), Axis.GENERATION)
     longer = course_of(a_history(range(1, 51)), Axis.GENERATION)
     for sign, high in (("1", 50.0), ("", 10.0)):
-        extent = whole_extent(own, [Companion(longer, "other", sign)])
+        extent = whole_extent(own, [ComparedRun(longer, "other", sign)])
         assert extent is not None
         assert extent.high == high
 

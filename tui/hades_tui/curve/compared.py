@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hades_tui.curve.data import Course, course_of
-from hades_tui.curve.picture import Companion
+from hades_tui.curve.picture import ComparedRun
 from hades_tui.curve.viewport import Axis
 from hades_tui.state.history import RunHistory
 from hades_tui.state.model import Model
@@ -30,7 +30,7 @@ def missing(model: Model) -> list[str]:
     return [run for run, history in histories if not history.loaded and not history.requested]
 
 
-def companions(model: Model, axis: Axis, known: Mapping[str, Course]) -> list[Companion]:
+def companions(model: Model, axis: Axis, known: Mapping[str, Course]) -> list[ComparedRun]:
     """Them as courses, as far as they are loaded. known: courses from the last time, by run."""
     out = []
     chosen = marked(model)[:MOST]
@@ -38,7 +38,7 @@ def companions(model: Model, axis: Axis, known: Mapping[str, Course]) -> list[Co
         history = model.histories.get(run)
         if history is not None and history.metrics:
             sign = str(chosen.index(run) + 1) if run in chosen else ""
-            out.append(Companion(course_of(history, axis, known.get(run)), run, sign))
+            out.append(ComparedRun(course_of(history, axis, known.get(run)), run, sign))
     return out
 
 

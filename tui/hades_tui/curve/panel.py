@@ -7,7 +7,7 @@ import msgspec
 from hades_protocol.run_state import RunState
 from hades_tui.curve.compared import MOST, companions, marked
 from hades_tui.curve.data import Course, course_of
-from hades_tui.curve.picture import Companion, Picture, picture
+from hades_tui.curve.picture import ComparedRun, Picture, picture
 from hades_tui.curve.readout import readout
 from hades_tui.curve.viewport import Viewport
 from hades_tui.state.detail import refined
@@ -37,7 +37,7 @@ class Panel(msgspec.Struct, frozen=True):
     picture: Picture = Picture()
     top: int = 0
     courses: Mapping[str, Course] = {}
-    companions: tuple[Companion, ...] = ()
+    companions: tuple[ComparedRun, ...] = ()
 
     def course(self, run: str | None) -> Course | None:
         """The course of a run that was drawn."""
@@ -146,7 +146,7 @@ def _small(numbers: list[tuple[str, str, str]], width: int) -> Line:
     return line
 
 
-def _names(model: Model, others: list[Companion], width: int) -> Line:
+def _names(model: Model, others: list[ComparedRun], width: int) -> Line:
     """Which line is whose; empty without other runs."""
     signs = [(f"{other.sign} " if other.sign else "parent ", other) for other in others]
     if not signs:

@@ -43,7 +43,7 @@ MIN_WIDTH = 24
 MIN_HEIGHT = 4
 
 
-class Companion(msgspec.Struct, frozen=True):
+class ComparedRun(msgspec.Struct, frozen=True):
     """Another run over the curve. sign: the digit at the end of its line; empty for the parent, which is context."""
 
     course: Course
@@ -96,7 +96,7 @@ def draw(
     return picture(course, Viewport(logarithmic=logarithmic), width, height, colours=colours).lines
 
 
-def whole_extent(course: Course, companions: Sequence[Companion] = ()) -> Extent | None:
+def whole_extent(course: Course, companions: Sequence[ComparedRun] = ()) -> Extent | None:
     """From the first to the newest point of the run and of those laid over it; the parent alone stretches nothing."""
     extents = [c.extent for c in (course, *(c.course for c in companions if c.sign))]
     known = [extent for extent in extents if extent is not None]
@@ -111,7 +111,7 @@ def picture(
     width: int,
     height: int,
     *,
-    companions: Sequence[Companion] = (),
+    companions: Sequence[ComparedRun] = (),
     colours: bool = True,
     glyphs: Glyphs = UNICODE,
 ) -> Picture:
@@ -194,7 +194,7 @@ class _Drawing:
         self._buckets: dict[tuple[int, int], list[Bucket]] = {}
 
     def area(
-        self, course: Course, companions: Sequence[Companion], grid: set[int], cursor: float | None, colours: bool
+        self, course: Course, companions: Sequence[ComparedRun], grid: set[int], cursor: float | None, colours: bool
     ) -> list[Line]:
         """Everything inside of the axes."""
         glyphs, references = self._glyphs, course.source.references
@@ -225,7 +225,7 @@ class _Drawing:
         sheet.cells(overlay.labels(references, self._scale, self.width, self._rows, is_taken, glyphs) | over)
         return sheet.lines()
 
-    def _companions(self, sheet: Sheet, companions: Sequence[Companion]) -> overlay.Cells:
+    def _companions(self, sheet: Sheet, companions: Sequence[ComparedRun]) -> overlay.Cells:
         """Lines of other runs, the parent's below all; returns their signs."""
         over: overlay.Cells = {}
         for companion in sorted(companions, key=lambda c: bool(c.sign)):
