@@ -20,8 +20,8 @@ from hades_protocol.messages import GenerationMetrics
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
 from hadesd.storage import records
-from hadesd.storage.locks import LOCK_FILE, is_locked
-from hadesd.supervisor.history.history import METRICS_FILE
+from hadesd.storage.layout import RunPaths
+from hadesd.storage.locks import is_locked
 
 SCHEMA = 1
 SEED = "seed"
@@ -204,7 +204,7 @@ def _state(directory: Path, record: records.RunRecord) -> RunState:
     """The state as far as the disk knows it."""
     if record.outcome is not None:
         return RunState(record.outcome.kind)
-    if is_locked(directory / LOCK_FILE):
+    if is_locked(RunPaths(directory).lock):
         return RunState.RUNNING
     return {"pause": RunState.PAUSED, "cancel": RunState.CANCELLED}.get(record.desired, RunState.QUEUED)
 
@@ -213,7 +213,7 @@ def read_metrics(directory: Path) -> tuple[GenerationMetrics, ...]:
     """The metrics in a run directory, up to a line that is being written; empty where there are none."""
     out: list[GenerationMetrics] = []
     try:
-        data = (directory / METRICS_FILE).read_bytes()
+        data = RunPaths(directory).metrics.read_bytes()
     except FileNotFoundError:
         return ()
     for line in data.splitlines():

@@ -1,8 +1,6 @@
 """The daemon's key pair and the list of clients that may attach over TCP, in the configuration directory."""
 
 import contextlib
-import fcntl
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ import msgspec
 
 from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
 from hades_protocol.keys import Key, KeyPair, new_pair, read_private, write_private
+from hadesd.storage.locks import lock_directory
 
 ADVICE = "'hadesd keys init' makes the daemon's keys"
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
@@ -128,14 +127,12 @@ class KeyStore:
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.directory.chmod(0o700)
-            fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+            locked = contextlib.ExitStack()
+            locked.enter_context(lock_directory(self.directory))
         except OSError as error:
             raise UsageError(f"cannot use the directory {self.directory}: {error.strerror or error}") from None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+        with locked:
             yield
-        finally:
-            os.close(fd)
 
 
 def check_name(name: str) -> str:

@@ -13,7 +13,6 @@ LIMIT = 10 * 2**20
 KEPT = 2
 """Rotated files that are kept."""
 
-WORKER_LOG = "worker.log"
 """In a run's directory; its worker's standard output and error lead there."""
 
 DAEMON_STDERR = "daemon.stderr"

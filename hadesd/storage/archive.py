@@ -23,9 +23,9 @@ import msgspec
 from hades_protocol.errors import HadesError, UsageError, WrongStateError
 from hades_protocol.run_spec import Checkpoints
 from hadesd.storage.atomic import sync_directory
-from hadesd.storage.checkpoints import BAD, CHECKPOINTS, PARTIAL, kept, read_fitness
-from hadesd.storage.locks import LOCK_FILE
-from hadesd.storage.records import ID_PATTERN, RUN_FILE
+from hadesd.storage.checkpoints import BAD, PARTIAL, kept, read_fitness
+from hadesd.storage.layout import CHECKPOINTS, LOCK, RECORD, RunPaths
+from hadesd.storage.records import ID_PATTERN
 
 SCHEMA = 1
 SUFFIX = ".tar.gz"
@@ -67,7 +67,7 @@ class _Identified(msgspec.Struct, frozen=True):
 
 def left_out(directory: Path) -> tuple[int, ...]:
     """Generations whose checkpoints stay out of an archive that is not to hold all of them."""
-    checkpoints = directory / CHECKPOINTS
+    checkpoints = RunPaths(directory).checkpoints
     if not checkpoints.is_dir():
         return ()
     fitness = read_fitness(checkpoints)
@@ -88,7 +88,7 @@ def contents(directory: Path, without: tuple[int, ...] = ()) -> dict[str, os.sta
         folders.sort()
         for name in sorted(files):
             path = Path(root, name)
-            if not path.is_symlink() and path.is_file() and (inside / name) != Path(LOCK_FILE):
+            if not path.is_symlink() and path.is_file() and (inside / name) != Path(LOCK):
                 found[(inside / name).as_posix()] = path.stat()
     return found
 
@@ -193,8 +193,8 @@ def restore(archive: Path, runs: Path) -> str:
     try:
         hidden.mkdir(mode=0o700)
         index = _read(archive, hidden)
-        if _id_in(hidden / RUN_FILE) != index.run:
-            raise ArchiveError(f"{archive} holds no {RUN_FILE} of run {index.run}: not an archive of a run")
+        if _id_in(RunPaths(hidden).record) != index.run:
+            raise ArchiveError(f"{archive} holds no {RECORD} of run {index.run}: not an archive of a run")
         _place(hidden, runs / index.run)
     except OSError as error:
         raise UsageError(f"cannot restore {archive}: {error.strerror or error}; nothing done") from error

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from hades_protocol.errors import NotFoundError
 from hades_protocol.messages import Checkpoints, DatasetSnapshot
 from hades_protocol.run_spec import Checkpoints as Retention
-from hadesd.storage.checkpoints import BAD, CHECKPOINTS, DATASET, MANIFEST, read_manifest
+from hadesd.storage.checkpoints import BAD, read_manifest
 from hadesd.storage.datasets import read_file
+from hadesd.storage.layout import DATASET, MANIFEST, RunPaths
 
 LISTED = 12
 """Generations that a refusal names."""
@@ -28,7 +29,7 @@ class CheckpointIndex:
     """The checkpoints of one run. What is in a step never changes, so each is looked at once."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory / CHECKPOINTS
+        self._directory = RunPaths(directory).checkpoints
         self._steps: dict[int, _Step] = {}
 
     def describe(self, rule: Retention, story: Iterable[Mapping[str, Any]]) -> Checkpoints:

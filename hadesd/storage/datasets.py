@@ -12,8 +12,8 @@ import msgspec
 from hades_protocol.codec import MAX_MESSAGE, Array
 from hades_protocol.errors import InternalError, NotFoundError
 from hades_protocol.messages import DatasetSnapshot
+from hadesd.storage.layout import RunPaths
 
-DATASET_FILE = "dataset.npz"
 MAGIC = b"\x93NUMPY"
 MAX_HEADER = 10_000
 
@@ -42,7 +42,7 @@ def read_dataset(directory: Path, run: str) -> DatasetSnapshot:
         InternalError: the file is damaged.
     """
     try:
-        return read_file(directory / DATASET_FILE)
+        return read_file(RunPaths(directory).dataset)
     except FileNotFoundError:
         raise NotFoundError(f"run {run} has no dataset yet: it is written with the first generation") from None
 

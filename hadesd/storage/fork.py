@@ -7,12 +7,9 @@ from pathlib import Path
 import msgspec
 
 from hades_protocol.errors import NotFoundError, WrongStateError
-from hadesd.storage.checkpoints import CHECKPOINTS, flush, generations
+from hadesd.storage.checkpoints import flush, generations
 from hadesd.storage.datasets import generation_of
-
-LINE_FILES = ("metrics.jsonl", "timings.jsonl")
-REFERENCES = "references.json"
-BEST = "best.npz"
+from hadesd.storage.layout import RunPaths
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -25,7 +22,7 @@ def choose_generation(run: str, directory: Path, wanted: int | None) -> int:
     Raises:
         NotFoundError: there is no such checkpoint; those that there are are named.
     """
-    kept = generations(directory / CHECKPOINTS)
+    kept = generations(RunPaths(directory).checkpoints)
     if not kept:
         raise NotFoundError(f"run {run} has no checkpoint yet: it is written with the first generation")
     if wanted is None:
@@ -46,9 +43,10 @@ def copy_history(parent: Path, child: Path, generation: int) -> None:
         WrongStateError: the parent's worker has just removed that checkpoint.
         OSError: no room.
     """
-    source = parent / CHECKPOINTS / str(generation)
+    old, new = RunPaths(parent), RunPaths(child)
+    source = old.checkpoint(generation)
     try:
-        shutil.copytree(source, child / CHECKPOINTS / str(generation))
+        shutil.copytree(source, new.checkpoint(generation))
     except (FileNotFoundError, shutil.Error) as error:
         if source.exists():
             raise
@@ -56,12 +54,12 @@ def copy_history(parent: Path, child: Path, generation: int) -> None:
             f"the checkpoint of generation {generation} has just been removed to make room for newer ones: "
             "choose another, or raise checkpoints.keep_newest"
         ) from error
-    for name in LINE_FILES:
-        _copy_lines(parent / name, child / name, generation)
-    if (parent / REFERENCES).exists():
-        shutil.copyfile(parent / REFERENCES, child / REFERENCES)
-    if 0 < generation_of(parent / BEST) <= generation:
-        shutil.copyfile(parent / BEST, child / BEST)
+    _copy_lines(old.metrics, new.metrics, generation)
+    _copy_lines(old.timings, new.timings, generation)
+    if old.references.exists():
+        shutil.copyfile(old.references, new.references)
+    if 0 < generation_of(old.best) <= generation:
+        shutil.copyfile(old.best, new.best)
     flush(child)
 
 

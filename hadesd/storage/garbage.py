@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hades_protocol.paths import Paths
-from hadesd.logs.rotation import DAEMON_STDERR, WORKER_LOG, rotated
+from hadesd.logs.rotation import DAEMON_STDERR, rotated
 from hadesd.storage.archive import NEW_PREFIX
-from hadesd.storage.checkpoints import BAD, CHECKPOINTS, PARTIAL
-from hadesd.storage.locks import LOCK_FILE, holding, is_locked
+from hadesd.storage.checkpoints import BAD, PARTIAL
+from hadesd.storage.layout import RunPaths
+from hadesd.storage.locks import is_locked, lock_run
 from hadesd.storage.removal import REMOVED_PREFIX
 from hadesd.storage.usage import tree_bytes
 
@@ -61,7 +62,7 @@ def remove(item: Leftover) -> None:
     if item.run is None:
         _delete(item.path)
         return
-    with holding(item.run):
+    with lock_run(item.run):
         _delete(item.path)
 
 
@@ -75,20 +76,20 @@ def _delete(path: Path) -> None:
 def _hidden(runs: Path, now: float) -> Iterator[Leftover]:
     for path in _entries(runs):
         if path.name.startswith(REMOVED_PREFIX):
-            locked = path if (path / LOCK_FILE).exists() else None  # the command that removed it holds the lock
+            locked = path if RunPaths(path).lock.exists() else None  # the command that removed it holds the lock
             yield Leftover("removed", path, tree_bytes(path), "of a run that was removed", locked)
         elif path.name.startswith(NEW_PREFIX) and now - _changed_at(path) > UNFINISHED_SECONDS:
             yield Leftover("unfinished", path, tree_bytes(path), "a run that was never made whole")
 
 
 def _of_run(run: Path, limits: Limits, now: float) -> Iterator[Leftover]:
-    in_use = is_locked(run / LOCK_FILE)  # then a half checkpoint is one that is being written
-    for path in () if in_use else _entries(run / CHECKPOINTS):
+    in_use = is_locked(RunPaths(run).lock)  # then a half checkpoint is one that is being written
+    for path in () if in_use else _entries(RunPaths(run).checkpoints):
         if path.name.startswith(PARTIAL):
             yield Leftover("partial", path, tree_bytes(path), "a checkpoint half written or half removed", run)
         elif limits.evidence and path.name.startswith(BAD):
             yield Leftover("evidence", path, tree_bytes(path), "a damaged checkpoint that was passed over", run)
-    yield from _logs((run / WORKER_LOG,), limits.logs, now)
+    yield from _logs((RunPaths(run).worker_log,), limits.logs, now)
 
 
 def _logs(logs: tuple[Path, ...], age: float, now: float) -> Iterator[Leftover]:

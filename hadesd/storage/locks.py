@@ -1,4 +1,7 @@
-"""One daemon per state directory: an exclusive flock, taken before any socket is bound."""
+"""flock(2) on files and directories: one daemon per state directory, one writer per run, one change at a time.
+
+A lock is held by an open file descriptor and ends with the process, however that ends.
+"""
 
 import contextlib
 import fcntl
@@ -8,70 +11,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hades_protocol.errors import WrongStateError
+from hadesd.storage.layout import RunPaths
 
 ATTEMPTS = 6
 PAUSE = 0.1
-"""`hadesd stop` and `doctor` look at the lock by taking it for an instant: try again a few times."""
+"""Seconds between attempts. `is_locked` takes a lock for an instant, so one failure does not mean that it is held."""
 
 
-class DaemonLock:
-    """Holds the lock until the process ends or `release` is called. The file names the holder."""
-
-    def __init__(self, path: Path) -> None:
-        """Take the lock.
-
-        Raises:
-            WrongStateError: another daemon holds it.
-        """
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        for attempt in range(ATTEMPTS):
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if attempt == ATTEMPTS - 1:
-                    holder = os.read(self._fd, 32).decode(errors="replace").strip() or "unknown"
-                    os.close(self._fd)
-                    raise WrongStateError(
-                        f"a daemon already runs for {path.parent} (pid {holder}): use it, or end it with 'hadesd stop'"
-                    ) from None
-                time.sleep(PAUSE)
-        with contextlib.suppress(OSError):  # a full disk: the lock is held all the same, its holder has no name
-            os.ftruncate(self._fd, 0)
-            os.write(self._fd, f"{os.getpid()}\n".encode())
-
-    def release(self) -> None:
-        """Let the next daemon start."""
-        os.close(self._fd)
+def try_lock(fd: int, attempts: int = ATTEMPTS) -> bool:
+    """Take the exclusive lock on an open file; whether that worked within so many attempts, PAUSE apart."""
+    for attempt in range(attempts):
+        if attempt:
+            time.sleep(PAUSE)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        return True
+    return False
 
 
-@contextlib.contextmanager
-def holding(directory: Path) -> Iterator[None]:
-    """Hold the lock of a run, as its worker does: a worker that starts meanwhile waits.
+def open_lock_file(path: Path) -> int:
+    """A descriptor of a lock file, which is made where it is missing.
 
     Raises:
-        WrongStateError: a worker or another command holds it.
-        OSError: there is no such directory, or it cannot be written.
+        OSError: its directory is missing or cannot be written.
     """
-    fd = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        for attempt in range(ATTEMPTS):
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if attempt == ATTEMPTS - 1:
-                    raise WrongStateError(
-                        f"{directory} is in use by a worker or by another command: pause the run or wait"
-                    ) from None
-                time.sleep(PAUSE)
-        yield
-    finally:
-        os.close(fd)
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds the flock on a file; no where there is no such file."""
+    """Whether some process holds the lock on a file; no where there is no such file."""
     try:
         fd = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -86,5 +56,69 @@ def is_locked(path: Path) -> bool:
         os.close(fd)
 
 
-LOCK_FILE = "lock"
-"""In a run's directory; its worker holds a flock on it as long as it lives."""
+@contextlib.contextmanager
+def lock_file(path: Path, busy: str) -> Iterator[None]:
+    """Hold the lock on a file, which is made where it is missing.
+
+    Raises:
+        WrongStateError: another process holds it; its text is `busy`.
+        OSError: the file cannot be opened.
+    """
+    fd = open_lock_file(path)
+    try:
+        if not try_lock(fd):
+            raise WrongStateError(busy)
+        yield
+    finally:
+        os.close(fd)
+
+
+def lock_run(directory: Path) -> contextlib.AbstractContextManager[None]:
+    """Hold the lock of a run, as its worker does: a worker that starts meanwhile waits.
+
+    Raises, when it is entered:
+        WrongStateError: a worker or another command holds it.
+        OSError: there is no such directory, or it cannot be written.
+    """
+    busy = f"{directory} is in use by a worker or by another command: pause the run or wait"
+    return lock_file(RunPaths(directory).lock, busy)
+
+
+@contextlib.contextmanager
+def lock_directory(directory: Path) -> Iterator[None]:
+    """Wait for the lock on a directory itself, so that of two commands at once none loses the other's change.
+
+    Raises:
+        OSError: there is no such directory, or it cannot be read.
+    """
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+class DaemonLock:
+    """Held until the process ends or `release` is called; taken before any socket is bound. Names the holder's pid."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            WrongStateError: another daemon holds it.
+        """
+        self._fd = open_lock_file(path)
+        if not try_lock(self._fd):
+            holder = os.read(self._fd, 32).decode(errors="replace").strip() or "unknown"
+            os.close(self._fd)
+            raise WrongStateError(
+                f"a daemon already runs for {path.parent} (pid {holder}): use it, or end it with 'hadesd stop'"
+            )
+        with contextlib.suppress(OSError):  # a full disk: the lock is held all the same, its holder has no name
+            os.ftruncate(self._fd, 0)
+            os.write(self._fd, f"{os.getpid()}\n".encode())
+
+    def release(self) -> None:
+        """Let the next daemon start."""
+        os.close(self._fd)

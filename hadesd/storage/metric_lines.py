@@ -3,7 +3,6 @@
 They ascend by generation, so they are read from any generation on without reading all of it.
 """
 
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -14,11 +13,13 @@ import msgspec
 import structlog
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
+from hadesd.storage import layout
 from hadesd.storage.atomic import tail_lines
+from hadesd.storage.layout import RunPaths
 
 T = TypeVar("T", GenerationMetrics, GenerationTiming)
 
-LINE_FILES = ("metrics.jsonl", "timings.jsonl", "seams.jsonl")
+LINE_FILES = (layout.METRICS, layout.TIMINGS, layout.RESUMES)
 
 log = structlog.get_logger()
 
@@ -141,7 +142,7 @@ def last_generation(path: Path) -> int:
 
 def read_metrics(directory: Path) -> Iterator[GenerationMetrics]:
     """The whole lines of metrics.jsonl, from the first on."""
-    path = directory / "metrics.jsonl"
+    path = RunPaths(directory).metrics
     if not path.exists():
         return
     with open(path, "rb") as file:
@@ -166,19 +167,6 @@ class ResumeRecord(msgspec.Struct, frozen=True, kw_only=True):
 def record_seam(directory: Path, generation: int, kind: str, text: str, bit_exact: bool) -> None:
     """Add a line to seams.jsonl."""
     append(
-        directory / "seams.jsonl",
+        RunPaths(directory).resumes,
         ResumeRecord(generation=generation, kind=kind, text=text, time=time.time(), bit_exact=bit_exact),
     )
-
-
-def read_spec_values(directory: Path) -> dict[str, object]:
-    """The settings in run.json.
-
-    Raises:
-        OSError, ValueError: it cannot be read.
-    """
-    content = json.loads((directory / "run.json").read_text())
-    spec = content["spec"]
-    if not isinstance(spec, dict):
-        raise ValueError("run.json holds no settings")
-    return spec

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from hades_protocol.run_spec import Checkpoints
 from hadesd.storage.atomic import sync_directory
-from hadesd.storage.checkpoints import CHECKPOINTS, discard, flush, kept, read_fitness
+from hadesd.storage.checkpoints import discard, flush, kept, read_fitness
+from hadesd.storage.layout import RunPaths
 from hadesd.storage.usage import tree_bytes
 
 
@@ -18,7 +19,7 @@ class Plan(NamedTuple):
 
 def plan(directory: Path, rule: Checkpoints) -> Plan:
     """What a rule makes of the checkpoints of a run that are there now."""
-    checkpoints = directory / CHECKPOINTS
+    checkpoints = RunPaths(directory).checkpoints
     fitness = read_fitness(checkpoints) if checkpoints.is_dir() else {}
     sizes = {generation: tree_bytes(checkpoints / str(generation)) for generation in sorted(fitness)}
     stay = kept(fitness, rule)
@@ -32,7 +33,7 @@ def prune(directory: Path, rule: Checkpoints) -> Plan:
         OSError: a checkpoint could not be removed; the others stay.
     """
     decided = plan(directory, rule)
-    checkpoints = directory / CHECKPOINTS
+    checkpoints = RunPaths(directory).checkpoints
     if decided.go:
         # A worker flushes only some: what stays must be safe from a power cut before what was safe is removed.
         flush(checkpoints / str(max(decided.stay)))

@@ -16,10 +16,9 @@ from hades_protocol.errors import HadesError, NotFoundError, UsageError
 from hades_protocol.messages import Lineage, Mark
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hadesd.storage.atomic import sync_directory, tail_lines, write_atomically
+from hadesd.storage.layout import RunPaths
 
 SCHEMA = 1
-RUN_FILE = "run.json"
-SEAMS_FILE = "seams.jsonl"
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no i, l, o, 0, 1: ids are read aloud and typed
 MAX_CHANGES = 2000
@@ -161,7 +160,9 @@ def save(directory: Path, record: RunRecord) -> None:
     """
     values = msgspec.to_builtins(record)
     unknown = values.pop("unknown")
-    write_atomically(directory / RUN_FILE, msgspec.json.format(msgspec.json.encode(unknown | values), indent=1) + b"\n")
+    write_atomically(
+        RunPaths(directory).record, msgspec.json.format(msgspec.json.encode(unknown | values), indent=1) + b"\n"
+    )
 
 
 def load(directory: Path) -> tuple[RunRecord, RunSpec]:
@@ -170,7 +171,7 @@ def load(directory: Path) -> tuple[RunRecord, RunSpec]:
     Raises:
         Damaged: it is not one, or this version cannot understand it.
     """
-    path = directory / RUN_FILE
+    path = RunPaths(directory).record
     try:
         raw = msgspec.json.decode(path.read_bytes())
         record = msgspec.convert(raw, RunRecord)
@@ -248,7 +249,7 @@ def find_directory(runs: Path, name: str) -> Path:
 def story(record: RunRecord, directory: Path) -> tuple[dict[str, Any], ...]:
     """What happened to a run, in order: the changes in run.json and the seams that its workers noted."""
     entries: list[dict[str, Any]] = [msgspec.to_builtins(change) for change in record.history]
-    for line in tail_lines(directory / SEAMS_FILE, MAX_CHANGES):
+    for line in tail_lines(RunPaths(directory).resumes, MAX_CHANGES):
         try:
             seam = msgspec.json.decode(line, type=_Seam)
         except msgspec.DecodeError:

@@ -6,8 +6,8 @@ import msgspec
 import structlog
 
 from hades_protocol.messages import Reference
+from hadesd.storage.layout import RunPaths
 
-REFERENCES_FILE = "references.json"
 MAX_BYTES = 64 * 1024
 MAX_REFERENCES = 32
 
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 def read_references(directory: Path) -> tuple[Reference, ...]:
     """The references of a run; none where there is no file. A file that is not understood is a warning in the log."""
-    path = directory / REFERENCES_FILE
+    path = RunPaths(directory).references
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)

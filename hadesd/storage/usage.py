@@ -5,11 +5,7 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from hadesd.storage.checkpoints import CHECKPOINTS
-
-ATTEMPTS = 6
-PAUSE = 0.1
-"""The daemon and `hadesd stop` look at locks by taking them for an instant: try again a few times."""
+from hadesd.storage.layout import RunPaths
 
 
 class DiskUsage(NamedTuple):
@@ -33,4 +29,4 @@ def tree_bytes(path: Path) -> int:
 
 def run_room(directory: Path) -> DiskUsage:
     """What a run's directory takes."""
-    return DiskUsage(tree_bytes(directory), tree_bytes(directory / CHECKPOINTS))
+    return DiskUsage(tree_bytes(directory), tree_bytes(RunPaths(directory).checkpoints))

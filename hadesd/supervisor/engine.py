@@ -14,6 +14,7 @@ from hades_protocol.errors import InternalError
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hadesd.storage import disk, records
+from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.dispatcher import Dispatcher
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle import events as w
@@ -91,7 +92,7 @@ class Engine:
                 managed.record, managed.spec = stood
                 why = disk.trouble(managed.directory) or managed.unsaved
                 managed.unsaved = unsaved  # what the disk refused before is still to be written
-                raise InternalError(f"cannot write {managed.directory}/run.json ({why}), so nothing was done")
+                raise InternalError(f"cannot write {RunPaths(managed.directory).record} ({why}), so nothing was done")
         managed.run = after
         if after.state != before.state:
             log.info("run changed", run=after.id, before=before.state, after=after.state, why=after.reason)
@@ -125,7 +126,7 @@ class Engine:
             managed.record = stood
             why = disk.trouble(managed.directory) or managed.unsaved
             managed.unsaved = unsaved  # what the disk refused before is still to be written
-            raise InternalError(f"cannot write {managed.directory}/run.json ({why}), so nothing was done")
+            raise InternalError(f"cannot write {RunPaths(managed.directory).record} ({why}), so nothing was done")
         self.publish(managed)
 
     def save(self, managed: ManagedRun) -> bool:
@@ -134,7 +135,7 @@ class Engine:
             records.save(managed.directory, managed.record)
         except OSError as error:
             if not managed.unsaved:
-                log.error("cannot write run.json", run=managed.run.id, why=str(error))
+                log.error("record not written", run=managed.run.id, why=str(error))
             managed.unsaved = error.strerror or str(error)
             return False
         managed.unsaved = ""

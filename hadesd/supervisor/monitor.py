@@ -7,7 +7,8 @@ import structlog
 
 from hadesd.config import Settings
 from hadesd.storage import disk
-from hadesd.storage.checkpoints import CHECKPOINTS, generations
+from hadesd.storage.checkpoints import generations
+from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle import events as w
@@ -60,7 +61,7 @@ PATIENCE = 60.0
 
 def needed(directory: Path) -> int:
     """Bytes that have to be free before a run goes on."""
-    checkpoints = directory / CHECKPOINTS
+    checkpoints = RunPaths(directory).checkpoints
     newest = max(generations(checkpoints), default=None)
     files = (checkpoints / str(newest)).rglob("*") if newest is not None else ()
     return STEPS * sum(file.stat().st_size for file in files if file.is_file()) + SPARE

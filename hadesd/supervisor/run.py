@@ -12,7 +12,8 @@ from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import WITH_WORKER
 from hadesd.storage import disk
 from hadesd.storage.checkpoint_index import CheckpointIndex
-from hadesd.storage.locks import LOCK_FILE, is_locked
+from hadesd.storage.layout import RunPaths
+from hadesd.storage.locks import is_locked
 from hadesd.storage.records import RunRecord
 from hadesd.supervisor.diagnosis import Symptom
 from hadesd.supervisor.history.history import History
@@ -72,7 +73,7 @@ class ManagedRun:
 
     def is_locked(self) -> bool:
         """Whether some worker, of this daemon or of one before, holds the run's lock."""
-        return is_locked(self.directory / LOCK_FILE)
+        return is_locked(RunPaths(self.directory).lock)
 
 
 def summarise(managed: ManagedRun) -> RunSummary:

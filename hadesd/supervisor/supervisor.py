@@ -20,12 +20,12 @@ from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Remov
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hadesd.config import Settings
-from hadesd.logs import rotation
 from hadesd.logs.reader import read_log
 from hadesd.spec import changes, cost, validation
 from hadesd.storage import records, removal
 from hadesd.storage.datasets import read_dataset
 from hadesd.storage.fork import choose_generation, copy_history
+from hadesd.storage.layout import RunPaths
 from hadesd.storage.references import read_references
 from hadesd.storage.removal import with_retention
 from hadesd.supervisor.dispatcher import Dispatcher
@@ -136,7 +136,7 @@ class Supervisor:
 
     def log(self, request: GetLog) -> LogResult:
         """The newest lines of a worker's log, or of the daemon's own."""
-        path = self.find(request.run).directory / rotation.WORKER_LOG if request.run else self._paths.daemon_log
+        path = RunPaths(self.find(request.run).directory).worker_log if request.run else self._paths.daemon_log
         return LogResult(lines=read_log(path, request.lines, request.level, request.search))
 
     def submit(self, values: dict[str, Any], group: str = "", priority: int = 0) -> RunSummary:

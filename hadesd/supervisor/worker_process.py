@@ -14,12 +14,12 @@ from hades_protocol.messages import GpuInfo
 from hades_protocol.run_spec import RunSpec
 from hadesd import worker_protocol
 from hadesd.logs import rotation
+from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.scheduling.nvml import Gpu
 
 WORKER_COMMAND = (sys.executable, "-m", "hadesd.worker")
 """The run's directory is appended."""
 
-LOG_FILE = rotation.WORKER_LOG
 READ_SIZE = 256 * 1024
 
 
@@ -48,9 +48,10 @@ class Worker:
         self._on_exit = on_exit
         self._unpacker = worker_protocol.Unpacker()
         self._socket, theirs = socket.socketpair()
-        rotation.rotate(directory / LOG_FILE)
+        log_path = RunPaths(directory).worker_log
+        rotation.rotate(log_path)
         try:
-            with open(directory / LOG_FILE, "ab") as log:
+            with open(log_path, "ab") as log:
                 self._process = subprocess.Popen(
                     [*command, str(directory)],
                     env={**environment, worker_protocol.FD_VARIABLE: str(theirs.fileno())},

@@ -10,13 +10,13 @@ from hades_protocol.errors import ProtocolMismatchError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hadesd import worker_protocol as wm
 from hadesd.storage.atomic import tail_lines
+from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.diagnosis import symptom_of
 from hadesd.supervisor.lifecycle import events as w
 from hadesd.supervisor.lifecycle.state import InvalidTransition
 from hadesd.supervisor.lifecycle.worker_transitions import NO_ROOM
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import ManagedRun, summarise
-from hadesd.supervisor.worker_process import LOG_FILE
 
 TAIL_LINES = 20
 
@@ -54,9 +54,10 @@ class WorkerMessageHandler:
         managed.worker = None
         managed.dataset = None  # dataset.npz has it
         try:
-            tail = tuple(tail_lines(managed.directory / LOG_FILE, TAIL_LINES))
+            path = RunPaths(managed.directory).worker_log
+            tail = tuple(tail_lines(path, TAIL_LINES))
         except OSError as error:
-            tail = (f"(worker.log cannot be read: {error.strerror or error})",)
+            tail = (f"({path.name} cannot be read: {error.strerror or error})",)
         self._apply(managed, w.Exited(code, tail))
 
     def cut_history(self, managed: ManagedRun, generation: int) -> None:

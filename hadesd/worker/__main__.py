@@ -4,7 +4,6 @@ Exit status: 0 finished, 75 to be started again (it was halted, or a disk is ful
 else is a crash.
 """
 
-import fcntl
 import os
 import sys
 import traceback
@@ -14,9 +13,10 @@ from typing import TextIO, cast
 import structlog
 
 from hades_protocol.errors import ExitCode, HadesError
-from hades_protocol.run_spec import build_spec
 from hadesd.logs.streams import PatientStream
-from hadesd.storage import metric_lines
+from hadesd.storage import records
+from hadesd.storage.layout import RunPaths
+from hadesd.storage.locks import PAUSE, open_lock_file, try_lock
 from hadesd.worker import faults
 from hadesd.worker.channel import Channel
 from hadesd.worker_protocol import Ended
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
         lock = _take_lock(directory, channel)
         if lock is None:
             return _end(channel, "checkpointed", 0, ExitCode.CHECKPOINTED)
-        spec = build_spec(dict(metric_lines.read_spec_values(directory)))
+        spec = records.load(directory)[1]
         from hadesd.compute.jax_setup import prepare
 
         prepare()
@@ -71,16 +71,12 @@ def _take_lock(directory: Path, channel: Channel) -> int | None:
 
     An earlier worker that outlived its supervisor holds it until it has committed its generation.
     """
-    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            channel.phase("waiting for the worker before", 0)
-            if channel.wait(0.1):
-                return None
-        else:
-            return fd
+    fd = open_lock_file(RunPaths(directory).lock)
+    while not try_lock(fd, attempts=1):
+        channel.phase("waiting for the worker before", 0)
+        if channel.wait(PAUSE):
+            return None
+    return fd
 
 
 def _configure_log() -> None:

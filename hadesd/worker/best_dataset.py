@@ -6,6 +6,7 @@ from pathlib import Path
 from hades_protocol.messages import GenerationMetrics
 from hadesd.compute import results
 from hadesd.storage import metric_lines
+from hadesd.storage.layout import RunPaths
 
 
 class Best:
@@ -24,7 +25,7 @@ class Best:
         A file of a later generation, as after a fallback, comes again. Without a file (a fork of a run whose best came
         later) the next evaluation is the best: a level that no file reaches would be of no use to anybody.
         """
-        written = results.generation_of(self.directory / "best.npz")
+        written = results.generation_of(RunPaths(self.directory).best)
         self.generation, self._value = 0, -math.inf
         for line in metric_lines.read_metrics(self.directory):
             if line.generation in (written, generation) or line.generation < generation < written:
@@ -40,4 +41,4 @@ class Best:
 
     def write(self, dataset: bytes) -> None:
         """Replace the file; dataset: the content of an npz."""
-        results.replace_dataset(self.directory / "best.npz", dataset)
+        results.replace_dataset(RunPaths(self.directory).best, dataset)

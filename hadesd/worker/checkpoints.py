@@ -32,8 +32,6 @@ from hadesd.storage import metric_lines
 from hadesd.storage.atomic import sync_directory, sync_file
 from hadesd.storage.checkpoints import (
     BAD,
-    DATASET,
-    MANIFEST,
     PARTIAL,
     check_access,
     discard,
@@ -44,6 +42,7 @@ from hadesd.storage.checkpoints import (
     read_fitness,
     read_manifest,
 )
+from hadesd.storage.layout import DATASET, MANIFEST, RunPaths
 
 SCHEMA = 2
 READABLE = (1, SCHEMA)
@@ -200,7 +199,7 @@ class CheckpointStore:
 
     def _taken_away(self, steps: list[int]) -> list[str]:
         """Says where a committed step is no longer there: its line in timings.jsonl is written after it."""
-        committed = metric_lines.last_generation(self.directory.parent / "timings.jsonl")
+        committed = metric_lines.last_generation(RunPaths(self.directory.parent).timings)
         if committed <= max(steps, default=0) or any(self.directory.glob(f"{BAD}{committed}-*")):
             return []
         return [f"checkpoint {committed} is gone"]

@@ -10,7 +10,8 @@ from hades_protocol.run_spec import RunSpec
 from hadesd.compute import build, results
 from hadesd.compute.migration import settings_then
 from hadesd.distill.generation import init_state
-from hadesd.storage.checkpoints import CHECKPOINTS, generations, read_manifest
+from hadesd.storage.checkpoints import generations, read_manifest
+from hadesd.storage.layout import RunPaths
 from hadesd.worker import checkpoints
 
 
@@ -22,7 +23,7 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
         UsageError: the run has no dataset (method es).
         CheckpointError: the checkpoint is damaged.
     """
-    steps = directory / CHECKPOINTS
+    steps = RunPaths(directory).checkpoints
     kept = generations(steps)
     if generation not in kept:
         listed = ", ".join(map(str, kept[-12:])) or "none yet"

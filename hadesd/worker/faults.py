@@ -6,7 +6,8 @@ import msgspec
 
 from hades_protocol.errors import ExitCode
 from hadesd.storage import disk
-from hadesd.storage.checkpoints import CHECKPOINTS, generations
+from hadesd.storage.checkpoints import generations
+from hadesd.storage.layout import RunPaths
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -32,4 +33,4 @@ def ending(error: BaseException, directory: Path) -> Ending | None:
 
 def committed(directory: Path) -> int:
     """The newest generation that has a checkpoint; 0 where there is none."""
-    return max(generations(directory / CHECKPOINTS), default=0)
+    return max(generations(RunPaths(directory).checkpoints), default=0)

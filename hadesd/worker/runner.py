@@ -25,7 +25,7 @@ from hadesd.distill.problem import EvolutionState
 from hadesd.distill.sharding import make_mesh
 from hadesd.logs import rotation
 from hadesd.storage import metric_lines
-from hadesd.storage.checkpoints import CHECKPOINTS
+from hadesd.storage.layout import RunPaths
 from hadesd.worker.best_dataset import Best
 from hadesd.worker.channel import Channel
 from hadesd.worker.checkpoints import CheckpointStore
@@ -42,7 +42,8 @@ class Runner:
 
     def __init__(self, directory: Path, spec: RunSpec, channel: Channel) -> None:
         self.directory, self.spec, self.channel = directory, spec, channel
-        self.store = CheckpointStore(directory / CHECKPOINTS, spec.checkpoints)
+        self.paths = RunPaths(directory)
+        self.store = CheckpointStore(self.paths.checkpoints, spec.checkpoints)
         physics, cloning = build.forms_to_go_on_with(spec, self.store.newest_manifest())
         self.problem, self.mean = build.build(spec, physics, cloning)
         try:
@@ -124,10 +125,12 @@ class Runner:
                 metric_lines.record_seam(self.directory, generation, "fallback", text, bit_exact=True)
             warnings += self._join(manifest, generation)
             state, resized = self._carry(manifest, generation, state)
-        last = metric_lines.cut(self.directory / "metrics.jsonl", GenerationMetrics, generation)
-        metric_lines.cut(self.directory / "timings.jsonl", GenerationTiming, generation)
+        last = metric_lines.cut(self.paths.metrics, GenerationMetrics, generation)
+        metric_lines.cut(self.paths.timings, GenerationTiming, generation)
         if last < generation:
-            warnings.append(f"metrics.jsonl ends at generation {last}, the checkpoint is of generation {generation}")
+            warnings.append(
+                f"{self.paths.metrics.name} ends at generation {last}, the checkpoint is of generation {generation}"
+            )
         if self._evaluate is not None:
             self._best.recall(generation)
         if generation:
@@ -192,7 +195,7 @@ class Runner:
 
     def _commit(self, generation: int, state: EvolutionState, line: GenerationMetrics) -> None:
         """Metrics line, checkpoint, dataset, timing, report: in this order, on the commit thread."""
-        metric_lines.append(self.directory / "metrics.jsonl", line)
+        metric_lines.append(self.paths.metrics, line)
         description = {
             **self.execution.describe(),
             "settings": self._settings,
@@ -209,8 +212,8 @@ class Runner:
             generation=generation, seconds=round(now - self._committed_at, 6), committed_at=round(time.time(), 3)
         )
         self._committed_at = now
-        metric_lines.append(self.directory / "timings.jsonl", timing)
-        rotation.rotate_open(self.directory / rotation.WORKER_LOG, 1, 2)
+        metric_lines.append(self.paths.timings, timing)
+        rotation.rotate_open(self.paths.worker_log, 1, 2)
         shown = None
         last = generation == self.spec.evolution.generations
         if arrays and (last or now - self._sent_dataset_at >= DATASET_SECONDS):
@@ -227,6 +230,6 @@ class Runner:
         """Replace dataset.npz and, where it is the best so far, best.npz."""
         if not dataset:
             return
-        results.replace_dataset(self.directory / "dataset.npz", dataset)
+        results.replace_dataset(self.paths.dataset, dataset)
         if best:
             self._best.write(dataset)

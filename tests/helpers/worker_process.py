@@ -1,6 +1,5 @@
 """A real worker process, started as the supervisor starts it, for tests that need no supervisor."""
 
-import json
 import os
 import signal
 import subprocess
@@ -9,12 +8,13 @@ import time
 from pathlib import Path
 
 from hades_protocol.run_spec import RunSpec, spec_to_dict
+from hadesd.storage import records
 
 
 def make_run(directory: Path, spec: RunSpec) -> Path:
     """A run directory with its run.json."""
     directory.mkdir(parents=True)
-    (directory / "run.json").write_text(json.dumps({"schema": 1, "id": directory.name, "spec": spec_to_dict(spec)}))
+    records.save(directory, records.RunRecord(schema=1, id=directory.name, created_at=0.0, spec=spec_to_dict(spec)))
     return directory
 
 

@@ -14,8 +14,9 @@ from hades_protocol.codec import MAX_MESSAGE
 from hades_protocol.errors import InternalError
 from hades_protocol.messages import DatasetSnapshot, Reference
 from hadesd import worker_protocol
-from hadesd.storage.datasets import DATASET_FILE, read_dataset
-from hadesd.storage.references import REFERENCES_FILE, read_references
+from hadesd.storage.datasets import read_dataset
+from hadesd.storage.layout import RunPaths
+from hadesd.storage.references import read_references
 
 FUZZ = settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -45,7 +46,7 @@ GOOD = npz(meta=a_meta(), states=floats(), actions=floats())
 
 
 def look(directory: Path, data: bytes) -> DatasetSnapshot | None:
-    (directory / DATASET_FILE).write_bytes(data)
+    (RunPaths(directory).dataset).write_bytes(data)
     try:
         return read_dataset(directory, "run")
     except InternalError as error:
@@ -105,7 +106,7 @@ def test_a_small_zip_of_a_huge_array_is_not_unpacked(tmp_path: Path) -> None:
 @FUZZ
 @given(data=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_references(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / REFERENCES_FILE).write_bytes(data)
+    (RunPaths(tmp_path).references).write_bytes(data)
     found = read_references(tmp_path)
     assert all(isinstance(one, Reference) for one in found)
 
@@ -114,7 +115,7 @@ def test_any_references(tmp_path: Path, data: bytes) -> None:
     "data", [b"[" * 60_000, b'[{"name":' * 6000, b"[" + b"1," * 40_000], ids=["lists", "maps", "large"]
 )
 def test_references_that_are_deep_or_large(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / REFERENCES_FILE).write_bytes(data)
+    (RunPaths(tmp_path).references).write_bytes(data)
     assert read_references(tmp_path) == ()
 
 

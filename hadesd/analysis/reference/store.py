@@ -1,9 +1,7 @@
 """references.json of a run directory: reading it strictly, adding, replacing and removing entries."""
 
-import contextlib
-import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -11,7 +9,9 @@ import msgspec
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.messages import Reference
 from hadesd.storage.atomic import write_atomically
-from hadesd.storage.references import MAX_BYTES, MAX_REFERENCES, REFERENCES_FILE
+from hadesd.storage.layout import RunPaths
+from hadesd.storage.locks import lock_directory
+from hadesd.storage.references import MAX_BYTES, MAX_REFERENCES
 
 
 def load(directory: Path) -> tuple[Reference, ...]:
@@ -20,7 +20,7 @@ def load(directory: Path) -> tuple[Reference, ...]:
     Raises:
         UsageError: the file cannot be read or is damaged; it stays as it is.
     """
-    path = directory / REFERENCES_FILE
+    path = RunPaths(directory).references
     try:
         return msgspec.json.decode(path.read_bytes(), type=tuple[Reference, ...])
     except FileNotFoundError:
@@ -77,12 +77,12 @@ def check_writable(directory: Path, name: str) -> None:
 
 def _change(directory: Path, change: Callable[[tuple[Reference, ...]], tuple[Reference, ...]]) -> None:
     try:
-        with _alone(directory):
+        with lock_directory(directory):
             after = change(load(directory))
             _check_room(after)
-            write_atomically(directory / REFERENCES_FILE, _encode(after))
+            write_atomically(RunPaths(directory).references, _encode(after))
     except OSError as error:
-        raise UsageError(f"cannot write {directory / REFERENCES_FILE}: {error.strerror or error}") from None
+        raise UsageError(f"cannot write {RunPaths(directory).references}: {error.strerror or error}") from None
 
 
 def _check_room(references: tuple[Reference, ...]) -> None:
@@ -95,14 +95,3 @@ def _check_room(references: tuple[Reference, ...]) -> None:
 
 def _encode(references: tuple[Reference, ...]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(references), indent=1) + b"\n"
-
-
-@contextlib.contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """One change at a time: two commands that end together must not lose one of their entries."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)

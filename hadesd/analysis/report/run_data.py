@@ -13,6 +13,7 @@ from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import reader
 from hadesd.spec import environments
 from hadesd.storage import records
+from hadesd.storage.layout import RunPaths
 from hadesd.storage.metric_lines import ResumeRecord
 from hadesd.storage.records import RunRecord
 
@@ -99,7 +100,8 @@ def of_run(directory: Path) -> ReportData:
     except records.DamagedRunError as error:
         raise UsageError(str(error)) from None
     problems: list[str] = []
-    file = directory / "dataset.npz"
+    paths = RunPaths(directory)
+    file = paths.dataset
     return ReportData(
         name=directory.name,
         path=directory,
@@ -107,10 +109,10 @@ def of_run(directory: Path) -> ReportData:
         entry=_entry(spec.env),
         spec=spec,
         record=record,
-        metrics=_lines(directory / "metrics.jsonl", GenerationMetrics),
-        timings=_lines(directory / "timings.jsonl", GenerationTiming),
-        seams=_lines(directory / records.SEAMS_FILE, ResumeRecord),
-        references=_document(directory / "references.json", tuple[Reference, ...], problems) or (),
+        metrics=_lines(paths.metrics, GenerationMetrics),
+        timings=_lines(paths.timings, GenerationTiming),
+        seams=_lines(paths.resumes, ResumeRecord),
+        references=_document(paths.references, tuple[Reference, ...], problems) or (),
         parent_spec=_spec_of(directory.parent, record.parent),
         parent_metrics=_at_fork(directory.parent, record.parent),
         children=_children(directory),
@@ -163,7 +165,7 @@ def _spec_of(directory: Path, parent: Lineage | None) -> RunSpec | None:
 def _at_fork(directory: Path, parent: Lineage | None) -> GenerationMetrics | None:
     if parent is None:
         return None
-    found = _lines(directory / parent.run / "metrics.jsonl", GenerationMetrics)
+    found = _lines(RunPaths(directory / parent.run).metrics, GenerationMetrics)
     return next((m for m in found if m.generation == parent.generation), None)
 
 

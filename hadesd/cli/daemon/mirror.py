@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import fcntl
 import importlib.util
 import re
 import signal
@@ -11,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hades_protocol.errors import ExitCode, HadesError, UsageError, WrongStateError
+from hades_protocol.errors import ExitCode, HadesError, UsageError
 from hades_protocol.paths import Paths
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_verb
+from hadesd.storage.locks import lock_file
 
 if TYPE_CHECKING:
     from hadesd.integrations.mirror.mirror import OpenTarget
@@ -109,9 +109,6 @@ def _require(package: str, flag: str) -> None:
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / LOCK, "ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise WrongStateError(f"another 'hadesd mirror' writes into {directory}: end it first") from None
+    busy = f"another 'hadesd mirror' writes into {directory}: end it first"
+    with lock_file(directory / LOCK, busy):
         yield

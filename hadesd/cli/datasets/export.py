@@ -14,6 +14,7 @@ from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
 from hadesd.storage.datasets import SUFFIXES
+from hadesd.storage.layout import DATASET, RunPaths
 
 if TYPE_CHECKING:
     from hadesd.analysis.datasets.card import Origin
@@ -125,7 +126,7 @@ def newest_dataset(directory: Path) -> Path:
     Raises:
         NotFoundError: the run has none.
     """
-    source = directory / "dataset.npz"
+    source = RunPaths(directory).dataset
     if not source.is_file():
         raise NotFoundError(
             f"run {directory.name} has no dataset yet: its first generation is not committed, "
@@ -142,7 +143,7 @@ def best_dataset(directory: Path) -> Path:
     """
     from hadesd.storage.records import load
 
-    source = directory / "best.npz"
+    source = RunPaths(directory).best
     if source.is_file():
         return source
     newest_dataset(directory)
@@ -169,8 +170,8 @@ def _source(directory: Path, generation: int | None, best: bool, scratch: Path) 
     prepare_computing(spec, "hadesd.worker.exporting")
     from hadesd.worker.exporting import export_generation
 
-    export_generation(directory, spec, generation, scratch / "dataset.npz")
-    return scratch / "dataset.npz"
+    export_generation(directory, spec, generation, scratch / DATASET)
+    return scratch / DATASET
 
 
 def write_as(source: Path, output: Path) -> list[Path]:

@@ -46,7 +46,7 @@ hadesd reference @ --remove "PPO, published\""""
 EXPLANATION = """\
 PPO is Brax's, for every environment, trained on the environment that the run uses, and measured
 like the run: with its evaluation.environments, .steps and .action. The outcome is kept in the
-run's directory (references.json) and drawn as a line. Settings of PPO are named ppo.*, e.g.
+run's directory and drawn as a line. Settings of PPO are named ppo.*, e.g.
 --set ppo.learning_rate=1e-3; with a GPU Brax's published ones are the default, without one
 ppo.environments and ppo.batch are an eighth of them. The names:
 """

@@ -14,6 +14,7 @@ from hadesd.cli.parsing import Parser, Subparsers, add_run, add_verb
 from hadesd.logs.parsing import parse
 from hadesd.logs.rotation import rotated
 from hadesd.storage.atomic import tail_lines
+from hadesd.storage.layout import RunPaths
 
 POLL_SECONDS = 0.2
 MAX_BYTES = 64 * 2**20
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the end of the log, then what is added."""
     from hadesd.storage.records import find_directory
 
-    path = find_directory(Paths().runs, args.run) / "worker.log"
+    path = RunPaths(find_directory(Paths().runs, args.run)).worker_log
     if not path.exists() and not args.follow:
         raise NotFoundError(f"run {path.parent.name} has no log yet: its worker has not started")
     colour = use_colour(sys.stdout)

@@ -13,7 +13,8 @@ from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.sync_client import ControlClient, listens
 from hadesd.storage import records, removal
-from hadesd.storage.locks import LOCK_FILE, DaemonLock, is_locked
+from hadesd.storage.layout import RunPaths
+from hadesd.storage.locks import DaemonLock, is_locked
 from hadesd.storage.removal import with_retention
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle.events import Persist, RetentionAsked
@@ -110,7 +111,7 @@ class _Alone:
         directory = self._directory / run.id
         with self._locked():
             managed = self._managed(*removal.load_new(self._directory, run.id))
-            removal.check_removable(run.id, managed.run.state, is_locked(directory / LOCK_FILE))
+            removal.check_removable(run.id, managed.run.state, is_locked(RunPaths(directory).lock))
             return removal.put_aside(directory)
 
     def adopt(self, run: str) -> RunSummary:
@@ -130,7 +131,7 @@ class _Alone:
                 records.save(managed.directory, record)
             except OSError as error:
                 raise HadesError(
-                    f"cannot write {managed.directory}/run.json: {error.strerror or error}; nothing done"
+                    f"cannot write {RunPaths(managed.directory).record}: {error.strerror or error}; nothing done"
                 ) from error
 
     def _managed(self, record: records.RunRecord, spec: RunSpec) -> ManagedRun:

@@ -7,8 +7,7 @@ from typing import Protocol
 import msgspec
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-
-TIMINGS_FILE = "timings.jsonl"
+from hadesd.storage.layout import RunPaths
 
 SCALARS = {
     "fitness/mean": "fitness_mean",
@@ -69,7 +68,7 @@ class Timings:
     """timings.jsonl of a run on this machine, read once from front to back."""
 
     def __init__(self, directory: Path) -> None:
-        self._lines = _read(directory / TIMINGS_FILE)
+        self._lines = _read(RunPaths(directory).timings)
         self._ahead: GenerationTiming | None = None
 
     def upto(self, generation: int) -> dict[int, GenerationTiming]:

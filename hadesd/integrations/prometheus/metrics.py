@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from hades_protocol.messages import DaemonInfo, GenerationMetrics, GpuInfo, RunSummary
 from hades_protocol.run_state import RunState
 from hadesd.storage.atomic import tail_lines
-from hadesd.supervisor.history.history import METRICS_FILE
+from hadesd.storage.layout import RunPaths
 
 RUN_LABELS = ("run", "env", "method", "group")
 GPU_LABELS = ("gpu", "uuid", "name")
@@ -151,7 +151,7 @@ class NewestEvaluations:
 
 def _read(directory: Path, upto: int) -> GenerationMetrics | None:
     try:
-        lines = tail_lines(directory / METRICS_FILE, LINES, LINES * LINE_BYTES)
+        lines = tail_lines(RunPaths(directory).metrics, LINES, LINES * LINE_BYTES)
     except OSError:
         return None  # the run is being removed
     for line in reversed(lines):

@@ -10,9 +10,9 @@ import msgspec
 import structlog
 
 from hadesd.storage.atomic import write_atomically
+from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.history.metric_columns import Columns
 
-CACHE_FILE = "curve.cache"
 SCHEMA = 1
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ class _Cache(msgspec.Struct, frozen=True):
 def read(directory: Path) -> Columns | None:
     """The curve that was written last; None where there is none, or none that can be used."""
     try:
-        cache = msgspec.msgpack.decode((directory / CACHE_FILE).read_bytes(), type=_Cache)
+        cache = msgspec.msgpack.decode(RunPaths(directory).curve_cache.read_bytes(), type=_Cache)
     except (OSError, msgspec.DecodeError):
         return None
     columns = Columns()
@@ -50,7 +50,8 @@ def write(directory: Path, columns: Columns) -> None:
     data = {name: column.tobytes() for name, column in columns.values.items()}
     try:
         write_atomically(
-            directory / CACHE_FILE, msgspec.msgpack.encode(_Cache(schema=SCHEMA, width=columns.width, columns=data))
+            RunPaths(directory).curve_cache,
+            msgspec.msgpack.encode(_Cache(schema=SCHEMA, width=columns.width, columns=data)),
         )
     except OSError as error:
         log.warning("curve not cached", directory=str(directory), why=error.strerror or str(error))
@@ -59,6 +60,6 @@ def write(directory: Path, columns: Columns) -> None:
 def remove(directory: Path) -> None:
     """It holds what is void by now."""
     try:
-        (directory / CACHE_FILE).unlink(missing_ok=True)
+        RunPaths(directory).curve_cache.unlink(missing_ok=True)
     except OSError as error:
         log.warning("old curve not removed", directory=str(directory), why=error.strerror or str(error))

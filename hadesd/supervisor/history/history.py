@@ -19,12 +19,10 @@ import structlog
 from hades_protocol.downsample import thin_metrics
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hadesd.storage.atomic import tail_lines
+from hadesd.storage.layout import RunPaths
 from hadesd.storage.metric_lines import read_lines
 from hadesd.supervisor.history import curve_cache
 from hadesd.supervisor.history.metric_columns import Columns, Point
-
-METRICS_FILE = "metrics.jsonl"
-TIMINGS_FILE = "timings.jsonl"
 
 NEWEST_SECONDS = 20
 """Generations whose median duration is shown as seconds a generation."""
@@ -61,6 +59,7 @@ class History:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._paths = RunPaths(directory)
         self._loaded = False
         self._used_at = 0.0  # monotonic time of the last question or commit
         self._seconds: deque[float] = deque(maxlen=NEWEST_SECONDS)
@@ -149,9 +148,7 @@ class History:
         """Whether the files still say what they said when the cache was written."""
         metrics, *_ = cached.at(len(cached) - 1)
         generation = metrics.generation
-        return list(read_lines(self._directory / METRICS_FILE, GenerationMetrics, generation - 1, generation)) == [
-            metrics
-        ]
+        return list(read_lines(self._paths.metrics, GenerationMetrics, generation - 1, generation)) == [metrics]
 
     def _cache(self) -> None:
         if self.generation - self._cached >= CACHE_EVERY:
@@ -191,9 +188,9 @@ class History:
 
         A worker that dies between the two files leaves metrics without a timing: nobody knows how long it took.
         """
-        timings = read_lines(self._directory / TIMINGS_FILE, GenerationTiming, after, upto)
+        timings = read_lines(self._paths.timings, GenerationTiming, after, upto)
         timing = next(timings, None)
-        for metrics in read_lines(self._directory / METRICS_FILE, GenerationMetrics, after, upto):
+        for metrics in read_lines(self._paths.metrics, GenerationMetrics, after, upto):
             while timing is not None and timing.generation < metrics.generation:
                 timing = next(timings, None)
             if timing is not None and timing.generation == metrics.generation:
@@ -203,7 +200,7 @@ class History:
 
     def _read_seconds(self, upto: int) -> None:
         """The newest durations, of which the median is taken."""
-        lines = _tail(self._directory / TIMINGS_FILE, NEWEST_SECONDS + 2)
+        lines = _tail(self._paths.timings, NEWEST_SECONDS + 2)
         found = {timing.generation: timing for line in lines if (timing := _parse(line, GenerationTiming))}
         self._seconds.clear()
         self._seconds.extend(timing.seconds for timing in found.values() if timing.generation <= upto)
@@ -224,7 +221,7 @@ def _tail(path: Path, count: int) -> list[str]:
 
 
 def _newest(directory: Path) -> GenerationMetrics | None:
-    lines = (_parse(line, GenerationMetrics) for line in reversed(_tail(directory / METRICS_FILE, 3)))
+    lines = (_parse(line, GenerationMetrics) for line in reversed(_tail(RunPaths(directory).metrics, 3)))
     return next((metrics for metrics in lines if metrics is not None), None)
 
 

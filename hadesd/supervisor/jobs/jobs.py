@@ -19,7 +19,8 @@ from hades_protocol.errors import HadesError, InternalError, NotFoundError, Wron
 from hades_protocol.messages import Job
 from hades_protocol.paths import Paths
 from hadesd.storage import disk
-from hadesd.storage.datasets import DATASET_FILE, read_dataset
+from hadesd.storage.datasets import read_dataset
+from hadesd.storage.layout import DATASET, RunPaths
 from hadesd.supervisor.jobs import results as words
 from hadesd.supervisor.jobs.process import Finished, JobHandle, StartJob
 from hadesd.supervisor.publisher import Publisher
@@ -32,7 +33,6 @@ REMEMBERED = 20
 EXPORTS = "exports"
 """In a run's directory: what jobs wrote."""
 
-BEST_FILE = "best.npz"
 UNFINISHED = ".job-"
 """How the directory in `exports` begins in which a job works."""
 
@@ -106,8 +106,8 @@ class Jobs:
         _refuse_without(run, directory, best=False)
         with self._preparing(run, "evaluate", directory) as work:
             # The worker replaces its own with every generation: what is said must be true of one of them.
-            copy = work.directory / DATASET_FILE
-            shutil.copyfile(directory / DATASET_FILE, copy)
+            copy = work.directory / DATASET
+            shutil.copyfile(RunPaths(directory).dataset, copy)
             generation = read_dataset(work.directory, run).generation
             stem = f"{run}-generation-{generation}"
             pairs, result = (directory / EXPORTS / f"{stem}{suffix}" for suffix in (".npz", "-evaluation.json"))
@@ -213,7 +213,7 @@ class Jobs:
 
 def _refuse_without(run: str, directory: Path, best: bool) -> None:
     """Before anything is made: there must be a dataset that can be read."""
-    if best and not (directory / BEST_FILE).is_file():
+    if best and not RunPaths(directory).best.is_file():
         raise NotFoundError(
             f"run {run} has no best dataset: no mean dataset of it was evaluated so far (evaluation.mean_every); "
             "export the newest one instead"

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.messages import Reference
 from hadesd.analysis.reference import store
-from hadesd.storage.references import MAX_REFERENCES, REFERENCES_FILE, read_references
+from hadesd.storage.layout import REFERENCES
+from hadesd.storage.references import MAX_REFERENCES, read_references
 
 NAMES = st.sampled_from(["PPO", "SAC", "PPO, published", "Zufall – π"])
 VALUES = st.floats(allow_nan=False, allow_infinity=False)
@@ -43,7 +44,7 @@ def test_putting_and_removing_leaves_the_others_alone(tmp_path_factory, changes)
                 store.remove(directory, change)
         assert store.load(directory) == tuple(model.values())
         assert read_references(directory) == tuple(model.values()), "the daemon reads something else"
-    assert {path.name for path in directory.iterdir()} <= {REFERENCES_FILE}, "a temporary file was left"
+    assert {path.name for path in directory.iterdir()} <= {REFERENCES}, "a temporary file was left"
 
 
 DAMAGED = [b"", b"{", b"{}", b'[{"name": "PPO"}]', b'[{"name": "PPO", "value": "high"}]', b"\xff"]
@@ -51,7 +52,7 @@ DAMAGED = [b"", b"{", b"{}", b'[{"name": "PPO"}]', b'[{"name": "PPO", "value": "
 
 @pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_file_is_said_and_kept(tmp_path, content):
-    path = tmp_path / REFERENCES_FILE
+    path = tmp_path / REFERENCES
     path.write_bytes(content)
     with pytest.raises(UsageError, match="is damaged") as caught:
         store.put(tmp_path, Reference(name="PPO", value=1.0))
@@ -78,7 +79,7 @@ def test_a_run_holds_no_more_than_the_daemon_reads(tmp_path):
 
 def test_fields_are_written_for_people_to_read(tmp_path):
     store.put(tmp_path, Reference(name="PPO", value=1.5))
-    text = (tmp_path / REFERENCES_FILE).read_text()
+    text = (tmp_path / REFERENCES).read_text()
     assert text.count("\n") > 5, "one value a line"
     assert msgspec.json.decode(text) == [{"name": "PPO", "value": 1.5, "sem": None, "source": "", "env_steps": None}]
 

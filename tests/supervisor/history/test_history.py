@@ -8,6 +8,7 @@ import pytest
 
 from hades_protocol.downsample import MIN_POINTS
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
+from hadesd.storage.layout import CURVE_CACHE, RunPaths
 from hadesd.supervisor.history import curve_cache, metric_columns
 from hadesd.supervisor.history import history as histories
 from hadesd.supervisor.history.history import IDLE_SECONDS, History
@@ -218,7 +219,7 @@ def test_the_cache_spares_the_reading(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\x00" * 50, b"{}"])
 def test_a_cache_that_is_none_is_not_believed(tmp_path: Path, content: bytes) -> None:
     long_run(tmp_path)
-    (tmp_path / curve_cache.CACHE_FILE).write_bytes(content)
+    (RunPaths(tmp_path).curve_cache).write_bytes(content)
     check_whole(History(tmp_path))
 
 
@@ -251,7 +252,7 @@ def test_a_disk_without_room_for_the_cache_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: None
 ) -> None:
     long_run(tmp_path)
-    (tmp_path / f".{curve_cache.CACHE_FILE}.tmp").mkdir()  # cannot be opened as a file
+    (tmp_path / f".{CURVE_CACHE}.tmp").mkdir()  # cannot be opened as a file
     check_whole(History(tmp_path))
     assert curve_cache.read(tmp_path) is None
 

@@ -1,0 +1,55 @@
+"""The files of a run directory. Every name stands here once; everything else asks `RunPaths`.
+
+<runs>/<id>/
+    run.json            settings, what people want of the run, its history; written by the daemon
+    lock                an flock on it is held by whatever works on the files below: a worker, or a command
+    metrics.jsonl       a line a generation: fitness and what else is bit for bit the same when it is repeated
+    timings.jsonl       a line a generation: how long it took, which is not
+    seams.jsonl         a line a resume: from which checkpoint, on what, and whether bits are the same
+    dataset.npz         the mean dataset after the newest generation
+    best.npz            the mean dataset with the best evaluation so far, where the mean is evaluated
+    references.json     levels to compare with, from `hadesd reference`
+    curve.cache         the curve of a long run as columns; may be deleted
+    worker.log          what workers wrote, rotated (worker.log.1, ...)
+    checkpoints/<generation>/
+        state/          the strategy's state, written by Orbax
+        hades.json      what the checkpoint is of, with a checksum
+        dataset.npz     the mean dataset after that generation
+"""
+
+from pathlib import Path
+
+RECORD = "run.json"
+LOCK = "lock"
+METRICS = "metrics.jsonl"
+TIMINGS = "timings.jsonl"
+RESUMES = "seams.jsonl"
+DATASET = "dataset.npz"
+BEST = "best.npz"
+REFERENCES = "references.json"
+CURVE_CACHE = "curve.cache"
+WORKER_LOG = "worker.log"
+CHECKPOINTS = "checkpoints"
+MANIFEST = "hades.json"
+
+
+class RunPaths:
+    """Paths in one run directory. Nothing is looked up on the disk."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.record = directory / RECORD
+        self.lock = directory / LOCK
+        self.metrics = directory / METRICS
+        self.timings = directory / TIMINGS
+        self.resumes = directory / RESUMES
+        self.dataset = directory / DATASET
+        self.best = directory / BEST
+        self.references = directory / REFERENCES
+        self.curve_cache = directory / CURVE_CACHE
+        self.worker_log = directory / WORKER_LOG
+        self.checkpoints = directory / CHECKPOINTS
+
+    def checkpoint(self, generation: int) -> Path:
+        """The directory of the checkpoint after that generation."""
+        return self.checkpoints / str(generation)
