@@ -9,6 +9,8 @@
     dataset.npz         the mean dataset after the newest generation
     best.npz            the mean dataset with the best evaluation so far, where the mean is evaluated
     references.json     levels to compare with, from `hadesd reference`
+    transfer.json       returns of other networks trained on the dataset, from `hadesd transfer`
+    exports/            datasets and evaluations that were asked for on the screen
     curve.cache         the curve of a long run as columns; may be deleted
     worker.log          what workers wrote, rotated (worker.log.1, ...)
     checkpoints/<generation>/
@@ -27,6 +29,8 @@ RESUMES = "seams.jsonl"
 DATASET = "dataset.npz"
 BEST = "best.npz"
 REFERENCES = "references.json"
+TRANSFER = "transfer.json"
+EXPORTS = "exports"
 CURVE_CACHE = "curve.cache"
 WORKER_LOG = "worker.log"
 CHECKPOINTS = "checkpoints"
@@ -46,6 +50,8 @@ class RunPaths:
         self.dataset = directory / DATASET
         self.best = directory / BEST
         self.references = directory / REFERENCES
+        self.transfer = directory / TRANSFER
+        self.exports = directory / EXPORTS
         self.curve_cache = directory / CURVE_CACHE
         self.worker_log = directory / WORKER_LOG
         self.checkpoints = directory / CHECKPOINTS

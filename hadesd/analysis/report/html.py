@@ -20,6 +20,7 @@ from hadesd.analysis.report import text as words
 from hadesd.analysis.report.reproduce import commands
 from hadesd.analysis.report.run_data import ReportData
 from hadesd.analysis.report.run_data import versions as versions_of
+from hadesd.storage.layout import TRANSFER
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _transfer(material: ReportData) -> dict[str, Any]:
         tables = words.transfer_tables(material.transfer)
         return none | {"transfer": tables, "transfer_image": _image(transfer.draw(material.transfer))}
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        problem = f"transfer.json is left out: this version does not understand it ({type(error).__name__}: {error})"
+        problem = f"{TRANSFER} is left out: this version does not understand it ({type(error).__name__}: {error})"
         return none | {"transfer_problem": problem}
 
 

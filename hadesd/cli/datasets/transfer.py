@@ -14,6 +14,7 @@ from hadesd.cli.datasets.inputs import check_range, find_dataset, settings_for
 from hadesd.cli.output import duration, number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.spec import environments
+from hadesd.storage.layout import RunPaths
 
 if TYPE_CHECKING:
     from hadesd.analysis.datasets.reader import DatasetFile
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 DRAWN_WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
 GRID_WIDTHS = (16, 64, 256, 1024)
-FILE = "transfer.json"
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -73,7 +73,7 @@ to ten times, epochs from half to twice (both log-uniform), depth 1 to 4, tanh o
 or plain SGD (which takes a hundred times Adam's rate). The better half of each width is what
 the paper plots. The grid: depths 1 to 4, tanh and relu, three learning rates over a factor of
 ten, with the file's own epochs and optimiser. Initialisations are always fresh, for datasets of
-hades-f too. A run's result is also kept in its directory, as transfer.json; one that Ctrl-C cut
+hades-f too. A run's result is also kept in its directory; one that Ctrl-C cut
 short does not replace a complete one."""
 
 
@@ -140,8 +140,8 @@ def _without_better(directories: list[Path], partial: dict[str, Any]) -> list[Pa
     begun = {entry["run"] for entry in partial["datasets"]}
     out = []
     for directory in directories:
-        if directory.name in begun and _is_complete(directory / FILE):
-            say(f"{directory / FILE} stays: it holds the complete result of an earlier comparison")
+        if directory.name in begun and _is_complete(RunPaths(directory).transfer):
+            say(f"{RunPaths(directory).transfer} stays: it holds the complete result of an earlier comparison")
         elif directory.name in begun:
             out.append(directory)
     return out
@@ -182,7 +182,7 @@ def _report(args: argparse.Namespace, document: dict[str, Any], directories: lis
 
     for directory in directories:
         try:
-            write_atomically(directory / FILE, json.dumps(document, ensure_ascii=False).encode() + b"\n")
+            write_atomically(RunPaths(directory).transfer, json.dumps(document, ensure_ascii=False).encode() + b"\n")
         except OSError as error:
             say(f"could not keep the result in {directory}: {error.strerror or error}")
     if args.json:

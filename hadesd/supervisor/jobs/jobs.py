@@ -30,7 +30,6 @@ AT_ONCE = 2
 """Jobs of all runs; of one run there is one at a time."""
 
 REMEMBERED = 20
-EXPORTS = "exports"
 """In a run's directory: what jobs wrote."""
 
 UNFINISHED = ".job-"
@@ -87,8 +86,8 @@ class Jobs:
             found = words.read_answer(finished, words.Exported)
             name = f"{run}-{'best' if best else 'generation'}-{found.generation}"
             for path in map(Path, found.files):
-                os.replace(path, directory / EXPORTS / path.name.replace(STEM, name, 1))
-            return words.exported(found), directory / EXPORTS / f"{name}.{kind}"
+                os.replace(path, RunPaths(directory).exports / path.name.replace(STEM, name, 1))
+            return words.exported(found), RunPaths(directory).exports / f"{name}.{kind}"
 
         _refuse_without(run, directory, best)
         with self._preparing(run, "export", directory) as work:
@@ -110,7 +109,7 @@ class Jobs:
             shutil.copyfile(RunPaths(directory).dataset, copy)
             generation = read_dataset(work.directory, run).generation
             stem = f"{run}-generation-{generation}"
-            pairs, result = (directory / EXPORTS / f"{stem}{suffix}" for suffix in (".npz", "-evaluation.json"))
+            pairs, result = (RunPaths(directory).exports / f"{stem}{suffix}" for suffix in (".npz", "-evaluation.json"))
             os.replace(copy, pairs)
 
             def end(finished: Finished) -> tuple[str, Path]:
@@ -150,10 +149,10 @@ class Jobs:
         self._refuse_more(run)
         job_id = secrets.token_hex(4)
         job = Job(id=job_id, run=run, verb=verb, state="running", started_at=time.time())
-        work = _Work(job, directory / EXPORTS / f"{UNFINISHED}{job_id}")
+        work = _Work(job, RunPaths(directory).exports / f"{UNFINISHED}{job_id}")
         try:
-            (directory / EXPORTS).mkdir(mode=0o700, exist_ok=True)
-            _sweep(directory / EXPORTS)
+            (RunPaths(directory).exports).mkdir(mode=0o700, exist_ok=True)
+            _sweep(RunPaths(directory).exports)
             work.directory.mkdir(mode=0o700)
             yield work
         except OSError as error:
