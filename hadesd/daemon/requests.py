@@ -14,7 +14,7 @@ from hades_protocol.errors import HadesError, InternalError, ProtocolMismatchErr
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.sync_client import MAX_REQUEST
 from hadesd.logs.rate_limit import RateLimitedLogger
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.supervisor import Supervisor
 
 MAX_POINTS = 100_000
@@ -91,11 +91,11 @@ class Control:
             case c.Start():
                 return daemon.submit(request.spec, request.group, request.priority)
             case c.Pause():
-                return daemon.ask(request.run, w.PauseAsked(), request.expected_state)
+                return daemon.ask(request.run, events.PauseAsked(), request.expected_state)
             case c.Resume():
-                return daemon.ask(request.run, w.ResumeAsked(), request.expected_state)
+                return daemon.ask(request.run, events.ResumeAsked(), request.expected_state)
             case c.Cancel():
-                return daemon.ask(request.run, w.CancelAsked(), request.expected_state)
+                return daemon.ask(request.run, events.CancelAsked(), request.expected_state)
             case c.Fork():
                 return daemon.fork(request)
             case c.Resize():

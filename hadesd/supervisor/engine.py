@@ -1,4 +1,4 @@
-"""Hands events to the state machine and performs its instructions, for every run of the daemon.
+"""Hands events to the state machine and performs its effects, for every run of the daemon.
 
 Everything here is called from one thread and nothing waits: sockets, signals and timers are the loop's.
 """
@@ -9,15 +9,15 @@ from collections.abc import Callable
 
 import structlog
 
-from hades_protocol import events
 from hades_protocol.errors import InternalError
+from hades_protocol.events import RunChanged
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hadesd.storage import disk, records
 from hadesd.supervisor.dispatcher import Dispatcher
 from hadesd.supervisor.history.history import History
-from hadesd.supervisor.lifecycle import events as w
-from hadesd.supervisor.lifecycle.state import CrashPolicy, Run, to_machine, with_change
+from hadesd.supervisor.lifecycle import effects, events
+from hadesd.supervisor.lifecycle.state import CrashPolicy, Run, from_record, with_change
 from hadesd.supervisor.lifecycle.transitions import restore, step
 from hadesd.supervisor.lifecycle.worker_transitions import NO_ROOM
 from hadesd.supervisor.publisher import Publisher
@@ -63,16 +63,16 @@ class Engine:
         """Take in a run that is on disk."""
         directory = self.paths.runs / record.id
         history = History(directory)
-        run = restore(to_machine(record, spec, history.generation), time.time())
+        run = restore(from_record(record, spec, history.generation), time.time())
         managed = self.runs[record.id] = ManagedRun(directory, record, spec, run, history)
         if run.outcome != record.outcome:  # the daemon before died between a wish to cancel and the run's end
-            self._persist(managed, run, w.Persist("cancelled"))
+            self._persist(managed, run, effects.Persist("cancelled"))
         return managed
 
     def apply(
         self,
         managed: ManagedRun,
-        event: w.Event,
+        event: events.Event,
         asked: bool = False,
         changed: tuple[records.RunRecord, RunSpec] | None = None,
     ) -> None:
@@ -84,10 +84,10 @@ class Engine:
             HadesError: the step was asked for and means nothing now, or the disk refused to note it.
         """
         before, stood, unsaved = managed.run, (managed.record, managed.spec), managed.unsaved
-        after, instructions = step(before, event, time.time(), self._policy)
+        after, caused = step(before, event, time.time(), self._policy)
         managed.record, managed.spec = changed or stood
-        for order in instructions:
-            if isinstance(order, w.Persist) and not self._persist(managed, after, order) and asked:
+        for effect in caused:
+            if isinstance(effect, effects.Persist) and not self._persist(managed, after, effect) and asked:
                 managed.record, managed.spec = stood
                 why = disk.trouble(managed.directory) or managed.unsaved
                 managed.unsaved = unsaved  # what the disk refused before is still to be written
@@ -97,18 +97,18 @@ class Engine:
             log.info("run changed", run=after.id, before=before.state, after=after.state, why=after.reason)
             for listener in self.listeners:
                 listener(managed, before, after)
-        for order in instructions:
-            self._perform(managed, order)
+        for effect in caused:
+            self._perform(managed, effect)
         if after.state != before.state:
             self.schedule()
 
-    def _persist(self, managed: ManagedRun, after: Run, order: w.Persist) -> bool:
+    def _persist(self, managed: ManagedRun, after: Run, effect: effects.Persist) -> bool:
         change = records.Change(
             at=time.time(),
-            what=order.what,
+            what=effect.what,
             generation=after.generation,
-            reason=order.reason,
-            log_tail=order.log_tail,
+            reason=effect.reason,
+            log_tail=effect.log_tail,
         )
         managed.record = with_change(managed.record, after, change)
         return self.save(managed)
@@ -140,30 +140,30 @@ class Engine:
         managed.unsaved = ""
         return True
 
-    def _perform(self, managed: ManagedRun, order: w.Effect) -> None:
-        match order:
-            case w.StartWorker():
+    def _perform(self, managed: ManagedRun, effect: effects.Effect) -> None:
+        match effect:
+            case effects.StartWorker():
                 self._start(managed)
-            case w.HaltWorker():
+            case effects.HaltWorker():
                 if managed.worker is not None:
                     managed.worker.halt()
-            case w.KillWorker(reason):
+            case effects.KillWorker(reason):
                 log.warning("killing worker", run=managed.run.id, pid=managed.run.worker_pid, why=reason)
                 if managed.worker is not None:
                     managed.worker.kill()
-            case w.RestartAt(at):
+            case effects.RestartAt(at):
                 # No longer than the back-off, should the clock have been set back in between.
                 seconds = min(max(0.0, at - time.time()), max(self._policy.backoff))
                 self._call_later(seconds, functools.partial(self._backoff_over, managed, at))
-            case w.CutHistory(generation):
+            case effects.CutHistory(generation):
                 self._reports.cut_history(managed, generation)
-            case w.Publish():
+            case effects.Publish():
                 self.publish(managed)
 
     def _start(self, managed: ManagedRun) -> None:
         if why := disk.trouble(managed.directory):
             why += f"; put that right, then 'hadesd resume {managed.run.id}'"
-            self.apply(managed, w.SpawnFailed(why, "failed"))
+            self.apply(managed, events.SpawnFailed(why, "failed"))
             return
         environment = worker_environment(managed.spec, managed.gpus, usable_cores(), self.paths.cache, self._environ)
         try:
@@ -179,19 +179,19 @@ class Engine:
         managed.last_heartbeat_at = managed.last_progress_at = time.monotonic()
         names = [gpu.name for gpu in managed.gpus]
         log.info("worker started", run=managed.run.id, pid=managed.worker.pid, gpus=names)
-        self.apply(managed, w.Spawned(managed.worker.pid))
+        self.apply(managed, events.Spawned(managed.worker.pid))
 
     def _not_started(self, managed: ManagedRun, error: OSError) -> None:
         if not disk.is_full(error):
-            self.apply(managed, w.SpawnFailed(str(error)))
+            self.apply(managed, events.SpawnFailed(str(error)))
             return
         managed.note_full_disk()
         reason = f"{disk.describe_room(managed.directory)}: no worker was started"
-        self.apply(managed, w.SpawnFailed(f"{reason}; the run goes on by itself when there is room", NO_ROOM))
+        self.apply(managed, events.SpawnFailed(f"{reason}; the run goes on by itself when there is room", NO_ROOM))
 
     def _backoff_over(self, managed: ManagedRun, at: float) -> None:
         if managed.run.restart_at == at and not self.stopping:
-            self.apply(managed, w.BackoffOver())
+            self.apply(managed, events.BackoffExpired())
 
     def schedule(self) -> None:
         """Give free slots and GPUs to queued runs, and say what the others wait for."""
@@ -204,7 +204,7 @@ class Engine:
                 run, uuids = plan.starts[0]
                 managed = self.runs[run]
                 managed.gpus, managed.waits_for = self._dispatcher.gpus(uuids), ""
-                self.apply(managed, w.SlotAssigned())
+                self.apply(managed, events.SlotAssigned())
         finally:
             self._scheduling = False
         for managed in self.runs.values():
@@ -218,4 +218,4 @@ class Engine:
         summary = summarise(managed)
         if managed.shown is None or without_progress(summary) != without_progress(managed.shown):
             managed.shown = summary
-            self.publisher.publish(events.RunChanged, run=summary)
+            self.publisher.publish(RunChanged, run=summary)

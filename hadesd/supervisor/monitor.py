@@ -10,7 +10,7 @@ from hadesd.storage import disk
 from hadesd.storage.checkpoints import CHECKPOINTS, generations
 from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.history.history import History
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.run import ManagedRun
 
 LATE_TICK = 5.0
@@ -114,10 +114,10 @@ class RunMonitor:
             managed.last_heartbeat_at = managed.last_progress_at = now
         silent = now - managed.last_heartbeat_at
         if silent > self._settings.silence:
-            self._engine.apply(managed, w.WorkerFault(f"the worker gave no sign of life for {silent:.0f} s"))
+            self._engine.apply(managed, events.WorkerFault(f"the worker gave no sign of life for {silent:.0f} s"))
         median = managed.history.seconds_per_generation
         if why := verdict(managed.run.phase, now - managed.last_progress_at, median, self._settings):
-            self._engine.apply(managed, w.WorkerFault(f"the worker hangs: {why}"))
+            self._engine.apply(managed, events.WorkerFault(f"the worker hangs: {why}"))
 
     def _look_at_disk(self, managed: ManagedRun, now: float) -> None:
         trouble = disk.trouble(managed.directory)
@@ -133,11 +133,11 @@ class RunMonitor:
             log.warning("cannot look at a full disk", run=managed.run.id, why=str(error))
             return
         if is_enough(bytes_needed, free, managed.free_when_full, now - managed.full_at):
-            self._engine.apply(managed, w.RoomAgain())
+            self._engine.apply(managed, events.DiskSpaceFreed())
 
     def _look_for_orphan(self, managed: ManagedRun) -> None:
         if managed.worker is not None:
             managed.orphaned = False  # our own waits for the lock, and will say where the run stands
         elif not managed.is_locked():
             managed.orphaned = False
-            self._engine.apply(managed, w.OrphanGone(History(managed.directory).generation))
+            self._engine.apply(managed, events.OrphanExited(History(managed.directory).generation))

@@ -10,9 +10,9 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
-from hades_protocol import events
 from hades_protocol.commands import Fork, GetLog, Resize, Retain
 from hades_protocol.errors import WrongStateError
+from hades_protocol.events import Goodbye, RunRemoved
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineage, RunSummary
 from hades_protocol.names import check_group, check_note
 from hades_protocol.paths import Paths
@@ -32,7 +32,7 @@ from hadesd.supervisor.dispatcher import Dispatcher
 from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.jobs.jobs import Jobs
 from hadesd.supervisor.jobs.process import StartJob
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import CrashPolicy, Run
 from hadesd.supervisor.monitor import RunMonitor
 from hadesd.supervisor.publisher import Publisher
@@ -157,7 +157,7 @@ class Supervisor:
         self._engine.publish(managed)
         return summarise(managed)
 
-    def ask(self, name: str, event: w.Event, expected: RunState | None) -> RunSummary:
+    def ask(self, name: str, event: events.Event, expected: RunState | None) -> RunSummary:
         """Carry out a person's wish about a run."""
         managed = self.find_for_change(name, expected)
         self._engine.apply(managed, event, asked=True)
@@ -194,7 +194,7 @@ class Supervisor:
             return replace(result, notes=(*notes, *self._expected(managed, spec)))
         # A run on a CPU goes on in its slot; GPUs are given out by the queue.
         moves = any(change.name == "resources.gpus" for change in changed)
-        event = w.ResizeAsked(changes.words(changed), requeue=moves)
+        event = events.ResizeAsked(changes.words(changed), requeue=moves)
         record = replace(managed.record, spec=spec_to_dict(spec))
         self._engine.apply(managed, event, asked=True, changed=(record, spec))
         return replace(result, run=summarise(managed))
@@ -206,7 +206,7 @@ class Supervisor:
 
     def prioritise(self, name: str, priority: int, expected: RunState | None) -> RunSummary:
         """Change a run's place in the queue."""
-        summary = self.ask(name, w.PriorityAsked(priority), expected)
+        summary = self.ask(name, events.PriorityAsked(priority), expected)
         self._engine.schedule()
         return summary
 
@@ -216,7 +216,7 @@ class Supervisor:
         record, spec, text = with_retention(
             managed.record, keep_newest=request.keep_newest, keep_every=request.keep_every, keep_best=request.keep_best
         )
-        self._engine.apply(managed, w.RetentionAsked(text), asked=True, changed=(record, spec))
+        self._engine.apply(managed, events.RetentionAsked(text), asked=True, changed=(record, spec))
         return summarise(managed)
 
     def annotate(self, name: str, text: str, expected: RunState | None) -> RunSummary:
@@ -233,7 +233,7 @@ class Supervisor:
         del self._engine.runs[managed.run.id]
         self.jobs.drop(managed.run.id)
         log.info("run removed", run=managed.run.id, directory=str(hidden))
-        self._publisher.publish(events.RunRemoved, run_id=managed.run.id)
+        self._publisher.publish(RunRemoved, run_id=managed.run.id)
         return Removed(run=summary, directory=str(hidden))
 
     def adopt(self, run: str) -> RunSummary:
@@ -286,9 +286,9 @@ class Supervisor:
         """No new runs or workers; those that there are commit and exit."""
         self._engine.stopping = True
         self.jobs.stop()
-        self._publisher.publish(events.Goodbye)
+        self._publisher.publish(Goodbye)
         for managed in self._engine.runs.values():
-            self._engine.apply(managed, w.DaemonStops())
+            self._engine.apply(managed, events.DaemonStops())
 
     @property
     def working(self) -> list[str]:
@@ -304,4 +304,4 @@ class Supervisor:
         """SIGKILL the workers that are left after `stop`."""
         for managed in self._engine.runs.values():
             if managed.worker is not None:
-                self._engine.apply(managed, w.GraceOver())
+                self._engine.apply(managed, events.GraceExpired())

@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 import structlog
 
-from hades_protocol import codec, events
+from hades_protocol import codec
 from hades_protocol.errors import ProtocolMismatchError
+from hades_protocol.events import GenerationCommitted, HistoryCut, RunLog
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hadesd import worker_protocol as wm
 from hadesd.storage.atomic import tail_lines
 from hadesd.supervisor.diagnosis import symptom_of
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import InvalidTransition
 from hadesd.supervisor.lifecycle.worker_transitions import NO_ROOM
 from hadesd.supervisor.publisher import Publisher
@@ -31,7 +32,10 @@ class WorkerMessageHandler:
     """
 
     def __init__(
-        self, publisher: Publisher, apply: Callable[[ManagedRun, w.Event], None], show: Callable[[ManagedRun], None]
+        self,
+        publisher: Publisher,
+        apply: Callable[[ManagedRun, events.Event], None],
+        show: Callable[[ManagedRun], None],
     ) -> None:
         self._publisher = publisher
         self._apply = apply
@@ -45,7 +49,7 @@ class WorkerMessageHandler:
         except (ProtocolMismatchError, InvalidTransition) as error:
             log.error("worker makes no sense", run=managed.run.id, why=str(error))
             self._apply(
-                managed, w.WorkerFault(f"the worker said what makes no sense ({str(error).partition(chr(10))[0]})")
+                managed, events.WorkerFault(f"the worker said what makes no sense ({str(error).partition(chr(10))[0]})")
             )
 
     def on_exit(self, managed: ManagedRun, code: int) -> None:
@@ -57,13 +61,13 @@ class WorkerMessageHandler:
             tail = tuple(tail_lines(managed.directory / LOG_FILE, TAIL_LINES))
         except OSError as error:
             tail = (f"(worker.log cannot be read: {error.strerror or error})",)
-        self._apply(managed, w.Exited(code, tail))
+        self._apply(managed, events.Exited(code, tail))
 
     def cut_history(self, managed: ManagedRun, generation: int) -> None:
         """A worker stands after `generation`: memory and clients follow what is on disk."""
         void, missed = managed.history.resync(generation)
         if void:
-            self._publisher.publish(events.HistoryCut, run_id=managed.run.id, generation=generation)
+            self._publisher.publish(HistoryCut, run_id=managed.run.id, generation=generation)
         for metrics, timing in missed:  # committed by a worker that died before it could say so
             self._publish_generation(managed, metrics, timing)
 
@@ -73,21 +77,21 @@ class WorkerMessageHandler:
             case wm.Heartbeat():
                 if message.phase != managed.run.phase:
                     managed.last_progress_at = managed.last_heartbeat_at
-                self._apply(managed, w.Phase(message.phase))
+                self._apply(managed, events.PhaseReported(message.phase))
             case wm.Committed():
                 self._committed(managed, message)
             case wm.Resumed():
-                self._apply(managed, w.Ready(message.generation, message.warnings))
+                self._apply(managed, events.Ready(message.generation, message.warnings))
             case wm.Note():
                 self._say(managed, message.level, message.text)
             case wm.Ended():
                 if message.outcome == NO_ROOM:
                     managed.note_full_disk()
-                self._apply(managed, w.WorkerExitReport(message.outcome, message.reason))
+                self._apply(managed, events.WorkerExitReport(message.outcome, message.reason))
 
     def _committed(self, managed: ManagedRun, message: wm.Committed) -> None:
         # The machine first: it refuses a generation out of order.
-        self._apply(managed, w.Committed(message.metrics.generation))
+        self._apply(managed, events.Committed(message.metrics.generation))
         managed.last_progress_at = managed.last_heartbeat_at
         if managed.history.add(message.metrics, message.timing):
             self._publish_generation(managed, message.metrics, message.timing)
@@ -109,7 +113,7 @@ class WorkerMessageHandler:
     def _publish_generation(self, managed: ManagedRun, metrics: GenerationMetrics, timing: GenerationTiming) -> None:
         summary = summarise(managed)
         self._publisher.publish(
-            events.GenerationCommitted,
+            GenerationCommitted,
             run_id=managed.run.id,
             metrics=metrics,
             timing=timing,
@@ -119,4 +123,4 @@ class WorkerMessageHandler:
 
     def _say(self, managed: ManagedRun, level: str, text: str) -> None:
         log.warning("worker says", run=managed.run.id, level_of_worker=level, text=text)
-        self._publisher.publish(events.RunLog, run_id=managed.run.id, level=level, text=text)
+        self._publisher.publish(RunLog, run_id=managed.run.id, level=level, text=text)

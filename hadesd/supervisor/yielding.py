@@ -3,12 +3,12 @@
 import time
 from collections.abc import Iterable, Sequence
 
-from hades_protocol import events
+from hades_protocol.events import GpusChanged
 from hades_protocol.messages import GpuInfo
 from hades_protocol.run_state import RunState
 from hadesd.supervisor.dispatcher import held
 from hadesd.supervisor.engine import Engine
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool, picture
 from hadesd.supervisor.scheduling.nvml import Gpu
@@ -50,7 +50,7 @@ class GpuWatch:
             if not managed.spec.resources.give_way or managed.run.state not in (RunState.STARTING, RunState.RUNNING):
                 continue
             if reason := crowded(self._fleet.gpus, [gpu.uuid for gpu in managed.gpus]):
-                self._engine.apply(managed, w.YieldAsked(reason))
+                self._engine.apply(managed, events.YieldAsked(reason))
 
     def _tell(self, now: float) -> None:
         if now - self._told_at < TELL_SECONDS:
@@ -58,7 +58,7 @@ class GpuWatch:
         seen = self.picture()
         if worth_telling(self._told, seen):
             self._told, self._told_at = seen, now
-            self._publisher.publish(events.GpusChanged, gpus=seen)
+            self._publisher.publish(GpusChanged, gpus=seen)
 
 
 def crowded(gpus: Iterable[Gpu], mine: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import build_spec
 from hadesd.storage import disk, records
 from hadesd.storage.records import Outcome
-from hadesd.supervisor.lifecycle.state import to_machine, with_change
+from hadesd.supervisor.lifecycle.state import from_record, with_change
 
 SPEC = build_spec({"env": "CartPole-v1", "preset": "cpu"})
 NOW = 1_700_000_000.0
@@ -184,7 +184,7 @@ def test_no_name_leads_out_of_the_runs_directory(name: str) -> None:
 
 def test_the_story_joins_changes_and_seams_in_order(tmp_path: Path) -> None:
     record = records.create(tmp_path, SPEC, NOW)
-    run = to_machine(record, SPEC, generation=4)
+    run = from_record(record, SPEC, generation=4)
     ended = msgspec.structs.replace(run, outcome=Outcome(kind="finished", at=NOW + 9))
     record = with_change(record, ended, records.Change(at=NOW + 9, what="finished", generation=4))
     seam = {"generation": 2, "kind": "resume", "text": "resumed", "time": NOW + 5, "bit_exact": True}

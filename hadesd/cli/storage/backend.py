@@ -16,8 +16,9 @@ from hadesd.storage import records, removal
 from hadesd.storage.locks import LOCK_FILE, DaemonLock, is_locked
 from hadesd.storage.removal import with_retention
 from hadesd.supervisor.history.history import History
-from hadesd.supervisor.lifecycle.events import Persist, RetentionAsked
-from hadesd.supervisor.lifecycle.state import CrashPolicy, to_machine, with_change
+from hadesd.supervisor.lifecycle.effects import Persist
+from hadesd.supervisor.lifecycle.events import RetentionAsked
+from hadesd.supervisor.lifecycle.state import CrashPolicy, from_record, with_change
 from hadesd.supervisor.lifecycle.transitions import restore, step
 from hadesd.supervisor.run import ManagedRun, summarise
 
@@ -135,7 +136,7 @@ class _Alone:
 
     def _managed(self, record: records.RunRecord, spec: RunSpec) -> ManagedRun:
         history = History(self._directory / record.id)
-        run = restore(to_machine(record, spec, history.generation), time.time())
+        run = restore(from_record(record, spec, history.generation), time.time())
         return ManagedRun(self._directory / record.id, record, spec, run, history)
 
     @contextlib.contextmanager

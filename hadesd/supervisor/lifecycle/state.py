@@ -55,7 +55,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     worker_pid: int | None = None
     progressed: bool = False
     kill_reason: str = ""
-    last_word: WorkerExitReport | None = None
+    exit_report: WorkerExitReport | None = None
     phase: str = ""
     reason: str = ""
     trail: tuple[str, ...] = ()
@@ -69,8 +69,8 @@ class InvalidTransition(Exception):
         super().__init__(f"run {run.id} is {run.state} and got {event}: {why}; before that:\n  {story}")
 
 
-def to_machine(record: RunRecord, spec: RunSpec, generation: int) -> Run:
-    """What the state machine starts from after a restart of the daemon; see machine.restore."""
+def from_record(record: RunRecord, spec: RunSpec, generation: int) -> Run:
+    """What the state machine starts from after a restart of the daemon; see transitions.restore."""
     return Run(
         id=record.id,
         generations=spec.evolution.generations,
