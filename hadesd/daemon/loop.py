@@ -98,19 +98,19 @@ class Daemon:
 
     def _open(self) -> None:
         self._control, self._events = self._doors.control, self._doors.events
-        fleet = GpuPool(functools.partial(nvml.usable_gpus, dict(os.environ)), time.monotonic())
+        gpu_pool = GpuPool(functools.partial(nvml.usable_gpus, dict(os.environ)), time.monotonic())
         session = secrets.token_hex(8)
         publisher = Publisher(session, self._send_event, time.time)
         self._publisher = publisher
         self._supervisor = Supervisor(
-            info=self._describe(session, len(fleet.gpus)),
+            info=self._describe(session, len(gpu_pool.gpus)),
             paths=self._paths,
             settings=self._settings,
             publisher=publisher,
             start_worker=self._start_worker,
             start_job=JobProcess,
             call_later=self._loop.call_later,
-            fleet=fleet,
+            gpu_pool=gpu_pool,
             environ=dict(os.environ),
         )
         self._requests = Control(self._supervisor, self._on_shutdown, self._check)

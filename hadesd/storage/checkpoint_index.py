@@ -31,12 +31,12 @@ class CheckpointIndex:
         self._directory = directory / CHECKPOINTS
         self._steps: dict[int, _Step] = {}
 
-    def describe(self, rule: Retention, story: Iterable[Mapping[str, Any]]) -> Checkpoints:
-        """What there is now. story: of hadesd.storage.records."""
+    def describe(self, rule: Retention, history: Iterable[Mapping[str, Any]]) -> Checkpoints:
+        """What there is now. history: of hadesd.storage.records."""
         damaged = self._look()
         generations = tuple(self._steps)
         newest = self._steps[generations[-1]] if generations else None
-        verified = _last_restore(story)
+        verified = _last_restore(history)
         return Checkpoints(
             generations=generations,
             with_pairs=self._with_pairs(),
@@ -82,7 +82,7 @@ class CheckpointIndex:
                         found[int(entry.name)] = entry.inode()
                     elif entry.name.startswith(BAD):
                         damaged.append(entry.name)
-        except OSError:  # before the first commit; where it cannot be read, the watch says so
+        except OSError:  # before the first commit; where it cannot be read, the monitor says so
             found = {}
         known, self._steps = self._steps, {}
         newest = max(found, default=None)
@@ -126,10 +126,10 @@ def _tree_bytes(directory: str) -> int:
     return size
 
 
-def _last_restore(story: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _last_restore(history: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The newest seam of a worker that went on from a checkpoint: it had found its SHA-256 right before."""
     return max(
-        (entry for entry in story if entry["what"] == "resume" and "bit_exact" in entry),
+        (entry for entry in history if entry["what"] == "resume" and "bit_exact" in entry),
         key=lambda entry: float(entry["at"]),
         default=None,
     )

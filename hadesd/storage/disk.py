@@ -59,7 +59,7 @@ def describe_room(directory: Path) -> str:
     return f"no room on {directory} ({found.f_bavail * found.f_frsize / MIB:.0f} MiB free)"
 
 
-def trouble(directory: Path) -> str:
+def directory_problem(directory: Path) -> str:
     """Why a run's directory cannot be used, in words; empty where it can."""
     if not os.path.isdir(directory):  # Path.is_dir raises where the way there is barred
         return f"its directory is gone: {directory}"

@@ -46,7 +46,7 @@ class DaemonLock:
 
 
 @contextlib.contextmanager
-def holding(directory: Path) -> Iterator[None]:
+def hold_lock(directory: Path) -> Iterator[None]:
     """Hold the lock of a run, as its worker does: a worker that starts meanwhile waits.
 
     Raises:

@@ -85,14 +85,14 @@ def test_a_generation_that_comes_again_is_looked_at_again(tmp_path: Path) -> Non
 
 
 def test_the_last_restore_is_the_newest_resume_of_a_worker(tmp_path: Path) -> None:
-    story = [
+    history = [
         {"at": 5.0, "what": "submitted", "generation": 0, "reason": ""},
         {"at": 10.0, "what": "resume", "generation": 40, "reason": "", "bit_exact": True},
         {"at": 30.0, "what": "resume", "generation": 30, "reason": "", "bit_exact": False},
         {"at": 29.0, "what": "fallback", "generation": 30, "reason": "", "bit_exact": True},
         {"at": 40.0, "what": "resume", "generation": 50, "reason": "asked"},  # a person's wish
     ]
-    found = CheckpointIndex(tmp_path).describe(RULE, story)
+    found = CheckpointIndex(tmp_path).describe(RULE, history)
     assert (found.verified_generation, found.verified_at) == (30, 30.0)
 
 

@@ -123,7 +123,7 @@ def test_a_directory_that_cannot_even_be_looked_at_hides_no_other_run(tmp_path: 
     assert [record.id for record, _ in found] == [good.id]
     assert len(problems) == 1
     assert "beyond-1" in problems[0]
-    assert disk.trouble(tmp_path / "beyond-1").startswith("its directory is gone")
+    assert disk.directory_problem(tmp_path / "beyond-1").startswith("its directory is gone")
 
 
 def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,5 +189,5 @@ def test_the_story_joins_changes_and_seams_in_order(tmp_path: Path) -> None:
     record = with_change(record, ended, records.Change(at=NOW + 9, what="finished", generation=4))
     seam = {"generation": 2, "kind": "resume", "text": "resumed", "time": NOW + 5, "bit_exact": True}
     (tmp_path / record.id / "seams.jsonl").write_text(json.dumps(seam) + '\n{"gener')
-    told = [(entry["what"], entry["generation"]) for entry in records.story(record, tmp_path / record.id)]
+    told = [(entry["what"], entry["generation"]) for entry in records.read_history(record, tmp_path / record.id)]
     assert told == [("submitted", 0), ("resume", 2), ("finished", 4)]

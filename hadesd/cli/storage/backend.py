@@ -110,8 +110,8 @@ class _Alone:
     def remove(self, run: RunSummary) -> Path:
         directory = self._directory / run.id
         with self._locked():
-            managed = self._managed(*removal.load_new(self._directory, run.id))
-            removal.check_removable(run.id, managed.run.state, is_locked(directory / LOCK_FILE))
+            managed_run = self._managed(*removal.load_new(self._directory, run.id))
+            removal.check_removable(run.id, managed_run.run.state, is_locked(directory / LOCK_FILE))
             return removal.put_aside(directory)
 
     def adopt(self, run: str) -> RunSummary:
@@ -119,19 +119,19 @@ class _Alone:
 
     def retain(self, run: RunSummary, rule: Rule) -> None:
         with self._locked():
-            managed = self._managed(*removal.load_new(self._directory, run.id))
-            record, _, text = with_retention(managed.record, **rule)
+            managed_run = self._managed(*removal.load_new(self._directory, run.id))
+            record, _, text = with_retention(managed_run.record, **rule)
             now = time.time()
-            after, orders = step(managed.run, RetentionAsked(text), now, CrashPolicy())
+            after, orders = step(managed_run.run, RetentionAsked(text), now, CrashPolicy())
             for order in orders:
                 if isinstance(order, Persist):
                     change = records.Change(at=now, what=order.what, generation=after.generation, reason=order.reason)
                     record = with_change(record, after, change)
             try:
-                records.save(managed.directory, record)
+                records.save(managed_run.directory, record)
             except OSError as error:
                 raise HadesError(
-                    f"cannot write {managed.directory}/run.json: {error.strerror or error}; nothing done"
+                    f"cannot write {managed_run.directory}/run.json: {error.strerror or error}; nothing done"
                 ) from error
 
     def _managed(self, record: records.RunRecord, spec: RunSpec) -> ManagedRun:

@@ -42,8 +42,8 @@ class HookInput(msgspec.Struct, frozen=True, kw_only=True):
 def event_of(before: Run, after: Run) -> HookEvent | None:
     """What a step of the state machine means to people who wait for it; None: nothing that they asked about.
 
-    Steps are looked at and not what run.json notes: a queued run is paused by the wish alone, a running one some
-    time after it, and a full disk pauses without any wish. A new daemon takes runs in without a step, so nothing
+    Steps are looked at and not what run.json notes: a queued run is paused by the request alone, a running one some
+    time after it, and a full disk pauses without any request. A new daemon takes runs in without a step, so nothing
     is told again after a restart.
     """
     if after.state == before.state:

@@ -51,7 +51,7 @@ class Hooks:
         for thread in self._threads:
             thread.start()
 
-    def on_step(self, managed: ManagedRun, before: Run, after: Run) -> None:
+    def on_step(self, managed_run: ManagedRun, before: Run, after: Run) -> None:
         """A step of a run's state machine, already on disk. Returns at once."""
         event = event_of(before, after)
         commands = commands_for(event, self._configured) if event is not None else ()
@@ -61,7 +61,7 @@ class Hooks:
             event=event,
             time=after.changed_at,
             reason=after.reason,
-            run=summarise(managed),
+            run=summarise(managed_run),
             host=self._host,
             state_directory=str(self._state),
         )

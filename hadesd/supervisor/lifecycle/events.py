@@ -66,7 +66,7 @@ class Exited(_Event, frozen=True):
 
 
 class WorkerFault(_Event, frozen=True):
-    """The worker must go: it gave no sign of life, or said what makes no sense."""
+    """The worker must go: it gave no sign of life, or sent an invalid message."""
 
     reason: str
 

@@ -65,8 +65,8 @@ class InvalidTransition(Exception):
     """An event that cannot happen now. Its text lists what happened to the run before."""
 
     def __init__(self, run: Run, event: Event, why: str) -> None:
-        story = "\n  ".join(run.trail) or "(nothing)"
-        super().__init__(f"run {run.id} is {run.state} and got {event}: {why}; before that:\n  {story}")
+        trail = "\n  ".join(run.trail) or "(nothing)"
+        super().__init__(f"run {run.id} is {run.state} and got {event}: {why}; before that:\n  {trail}")
 
 
 def from_record(record: RunRecord, spec: RunSpec, generation: int) -> Run:

@@ -28,7 +28,7 @@ def restore(run: Run, now: float) -> Run:
         return replace(run, state=S.QUEUED, changed_at=now)
     if run.desired == "pause":
         return replace(run, state=S.PAUSED)
-    # The daemon died between the wish and its fulfilment; the worker, if there was one, commits and exits alone.
+    # The daemon died between the request and its fulfilment; the worker, if there was one, commits and exits alone.
     return replace(run, state=S.CANCELLED, outcome=Outcome(kind="cancelled", at=now))
 
 

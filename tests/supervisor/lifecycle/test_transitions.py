@@ -234,12 +234,12 @@ def test_a_crash_on_the_way_to_another_size_counts_as_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "ends"),
+    ("asked", "ends"),
     [(events.PauseAsked(), S.PAUSED), (events.CancelAsked(), S.CANCELLED), (events.DaemonStops(), S.QUEUED)],
 )
-def test_a_wish_during_a_resize_wins(wish: events.Event, ends: S) -> None:
+def test_a_request_during_a_resize_wins(asked: events.Event, ends: S) -> None:
     run, _ = play(
-        running(), events.ResizeAsked("pairs 2 → 4"), wish, events.WorkerExitReport("checkpointed"), events.Exited(75)
+        running(), events.ResizeAsked("pairs 2 → 4"), asked, events.WorkerExitReport("checkpointed"), events.Exited(75)
     )
     assert run.state == ends
 
@@ -378,7 +378,7 @@ class AnyLife(RuleBasedStateMachine):
     @rule()
     def daemon_is_killed(self) -> None:
         """SIGKILL: what is in memory is gone, the worker notices and leaves."""
-        wish = (self.run.desired, self.run.outcome)
+        request = (self.run.desired, self.run.outcome)
         kept = replace(
             new_run(generations=4),
             desired=self.disk.desired,
@@ -390,9 +390,9 @@ class AnyLife(RuleBasedStateMachine):
         )
         self.run = self.disk = restore(kept, self.now)
         self.alive = False
-        assert wish[0] == self.run.desired, "a wish was lost"
-        if wish[1] is not None:
-            assert self.run.outcome == wish[1], "an outcome was lost"
+        assert request[0] == self.run.desired, "a request was lost"
+        if request[1] is not None:
+            assert self.run.outcome == request[1], "an outcome was lost"
         assert self.run.state in ENDED | {S.QUEUED, S.PAUSED}
 
     @invariant()
