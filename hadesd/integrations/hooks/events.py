@@ -59,6 +59,6 @@ def commands_for(event: HookEvent, hooks: config.Hooks) -> tuple[tuple[str, ...]
     return tuple(command for command in (own, hooks.any) if command)
 
 
-def environment(told: HookInput, base: Mapping[str, str]) -> dict[str, str]:
+def environment(hook_input: HookInput, base: Mapping[str, str]) -> dict[str, str]:
     """The environment of a hook: the daemon's, and what a line of shell wants to know without reading JSON."""
-    return {**base, "HADES_EVENT": told.event, "HADES_RUN": told.run.id}
+    return {**base, "HADES_EVENT": hook_input.event, "HADES_RUN": hook_input.run.id}
