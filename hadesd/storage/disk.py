@@ -48,7 +48,7 @@ def free_bytes(directory: Path) -> int:
     return 0 if no_files else found.f_bavail * found.f_frsize
 
 
-def describe_room(directory: Path) -> str:
+def describe_full_disk(directory: Path) -> str:
     """For example `no room on /data/runs (12 MiB free)`."""
     try:
         found = os.statvfs(directory)

@@ -28,13 +28,13 @@ MAX_CHANGES = 2000
 Desired = Literal["run", "pause", "cancel"]
 
 
-OutcomeKind = Literal["finished", "failed", "cancelled"]
+RunOutcomeKind = Literal["finished", "failed", "cancelled"]
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class RunOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended."""
 
-    kind: OutcomeKind
+    kind: RunOutcomeKind
     at: float
     reason: str = ""
     log_tail: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     parent: Lineage | None = None
     desired: Desired = "run"
     queued_at: float = 0.0
-    outcome: Outcome | None = None
+    outcome: RunOutcome | None = None
     restarts: int = 0
     crashes: tuple[float, ...] = ()
     note: str = ""

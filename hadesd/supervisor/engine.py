@@ -188,7 +188,7 @@ class Engine:
             self.apply(managed_run, events.SpawnFailed(str(error)))
             return
         managed_run.note_full_disk()
-        reason = f"{disk.describe_room(managed_run.directory)}: no worker was started"
+        reason = f"{disk.describe_full_disk(managed_run.directory)}: no worker was started"
         self.apply(managed_run, events.SpawnFailed(f"{reason}; the run goes on by itself when there is room", NO_ROOM))
 
     def _backoff_over(self, managed_run: ManagedRun, at: float) -> None:

@@ -48,7 +48,7 @@ def verdict(phase: str, seconds: float, median: float | None, settings: Settings
     return f"no generation for {seconds:.0f} s, {times:.0f} times the median of {median:.3g} s"
 
 
-STEPS = 4
+CHECKPOINTS_TO_FIT = 4
 """How many of its newest checkpoints a run must have room for before it goes on."""
 
 SPARE = 8 * disk.MIB
@@ -63,7 +63,7 @@ def needed(directory: Path) -> int:
     checkpoints = directory / CHECKPOINTS
     newest = max(generations(checkpoints), default=None)
     files = (checkpoints / str(newest)).rglob("*") if newest is not None else ()
-    return STEPS * sum(file.stat().st_size for file in files if file.is_file()) + SPARE
+    return CHECKPOINTS_TO_FIT * sum(file.stat().st_size for file in files if file.is_file()) + SPARE
 
 
 def is_enough(needed: int, free: int, free_when_full: int, waited: float) -> bool:

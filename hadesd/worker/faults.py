@@ -25,7 +25,7 @@ def ending(error: BaseException, directory: Path) -> Ending | None:
         return Ending("failed", 0, reason, ExitCode.RUN_FAILED)
     if disk.is_full(error):
         done = committed(directory)
-        reason = f"{disk.describe_room(directory)}: generation {done + 1} is not committed"
+        reason = f"{disk.describe_full_disk(directory)}: generation {done + 1} is not committed"
         return Ending("no-room", done, f"{reason}; the run goes on by itself when there is room", ExitCode.CHECKPOINTED)
     return None
 

@@ -11,7 +11,7 @@ from hades_protocol.paths import Paths
 from hadesd.storage import garbage
 from hadesd.storage.garbage import Limits
 from hadesd.storage.locks import hold_lock
-from hadesd.storage.usage import run_room, tree_bytes
+from hadesd.storage.usage import run_usage, tree_bytes
 
 DAY = 86_400.0
 
@@ -46,7 +46,7 @@ def kinds(found: list[garbage.Leftover]) -> dict[str, int]:
 
 def test_sizes_are_of_all_files_and_of_the_checkpoints(paths: Paths) -> None:
     run = a_run(paths)
-    assert run_room(run) == (1442, 1342)
+    assert run_usage(run) == (1442, 1342)
     (run / "link").symlink_to("/etc")
     assert tree_bytes(run) < 1500, "a link is not followed"
     assert tree_bytes(run / "nothing") == 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import build_spec
 from hadesd.storage import disk, records
-from hadesd.storage.records import Outcome
+from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle.state import from_record, with_change
 
 SPEC = build_spec({"env": "CartPole-v1", "preset": "cpu"})
@@ -185,7 +185,7 @@ def test_no_name_leads_out_of_the_runs_directory(name: str) -> None:
 def test_the_story_joins_changes_and_seams_in_order(tmp_path: Path) -> None:
     record = records.create(tmp_path, SPEC, NOW)
     run = from_record(record, SPEC, generation=4)
-    ended = msgspec.structs.replace(run, outcome=Outcome(kind="finished", at=NOW + 9))
+    ended = msgspec.structs.replace(run, outcome=RunOutcome(kind="finished", at=NOW + 9))
     record = with_change(record, ended, records.Change(at=NOW + 9, what="finished", generation=4))
     seam = {"generation": 2, "kind": "resume", "text": "resumed", "time": NOW + 5, "bit_exact": True}
     (tmp_path / record.id / "seams.jsonl").write_text(json.dumps(seam) + '\n{"gener')

@@ -6,7 +6,7 @@ import msgspec
 
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import RunState
-from hadesd.storage.records import MAX_CHANGES, Change, Desired, Outcome, RunRecord
+from hadesd.storage.records import MAX_CHANGES, Change, Desired, RunOutcome, RunRecord
 from hadesd.supervisor.lifecycle.events import Event, WorkerExitReport
 
 Leaving = Literal["", "daemon", "resize", "requeue", "yield"]
@@ -43,7 +43,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: float
     state: RunState = RunState.QUEUED
     desired: Desired = "run"
-    outcome: Outcome | None = None
+    outcome: RunOutcome | None = None
     generation: int = 0
     high_water: int = 0
     crashes: tuple[float, ...] = ()

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import WrongStateError
 from hades_protocol.run_state import WITH_WORKER, RunState, may
-from hadesd.storage.records import Outcome
+from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.events import Event
 from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Run
@@ -29,7 +29,7 @@ def restore(run: Run, now: float) -> Run:
     if run.desired == "pause":
         return replace(run, state=S.PAUSED)
     # The daemon died between the request and its fulfilment; the worker, if there was one, commits and exits alone.
-    return replace(run, state=S.CANCELLED, outcome=Outcome(kind="cancelled", at=now))
+    return replace(run, state=S.CANCELLED, outcome=RunOutcome(kind="cancelled", at=now))
 
 
 def step(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:

@@ -5,7 +5,7 @@ import signal
 from msgspec.structs import replace
 
 from hades_protocol.run_state import RunState
-from hadesd.storage.records import Outcome, OutcomeKind
+from hadesd.storage.records import RunOutcome, RunOutcomeKind
 from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.events import Event
 from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Leaving, Run
@@ -183,9 +183,9 @@ def _crashed(run: Run, why: str, tail: tuple[str, ...], now: float, policy: Cras
     return after, [effects.Persist("crashed", why, tail), effects.RestartAt(at), effects.Publish()]
 
 
-def end(run: Run, kind: OutcomeKind, now: float, reason: str = "", tail: tuple[str, ...] = ()) -> Step:
+def end(run: Run, kind: RunOutcomeKind, now: float, reason: str = "", tail: tuple[str, ...] = ()) -> Step:
     """The run ends: finished, failed or cancelled."""
-    outcome = Outcome(kind=kind, at=now, reason=reason, log_tail=tail)
+    outcome = RunOutcome(kind=kind, at=now, reason=reason, log_tail=tail)
     after = replace(_no_worker(run), state=S(kind), outcome=outcome, reason=reason)
     return after, [effects.Persist(kind, reason, tail), effects.Publish()]
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import WrongStateError
 from hades_protocol.run_state import ENDED, WITH_WORKER, RunState, may
-from hadesd.storage.records import Outcome
+from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Run
 from hadesd.supervisor.lifecycle.transitions import restore, step
@@ -80,7 +80,7 @@ def test_pause_of_a_paused_run_is_refused() -> None:
 @pytest.mark.parametrize("event", [events.PauseAsked(), events.ResumeAsked(), events.CancelAsked()])
 def test_a_finished_run_stays_finished(event: events.Event) -> None:
     with pytest.raises(WrongStateError):
-        play(new_run(state=S.FINISHED, outcome=Outcome(kind="finished", at=NOW)), event)
+        play(new_run(state=S.FINISHED, outcome=RunOutcome(kind="finished", at=NOW)), event)
 
 
 def test_crashes_back_off_longer_each_time_and_the_third_is_the_end() -> None:
@@ -190,11 +190,11 @@ def test_a_worker_that_went_back_cuts_the_history() -> None:
         ("run", None, S.QUEUED),
         ("pause", None, S.PAUSED),
         ("cancel", None, S.CANCELLED),
-        ("run", Outcome(kind="failed", at=NOW, reason="why"), S.FAILED),
-        ("run", Outcome(kind="finished", at=NOW), S.FINISHED),
+        ("run", RunOutcome(kind="failed", at=NOW, reason="why"), S.FAILED),
+        ("run", RunOutcome(kind="finished", at=NOW), S.FINISHED),
     ],
 )
-def test_what_a_new_daemon_makes_of_a_run_on_disk(desired: str, outcome: Outcome | None, state: RunState) -> None:
+def test_what_a_new_daemon_makes_of_a_run_on_disk(desired: str, outcome: RunOutcome | None, state: RunState) -> None:
     assert restore(new_run(desired=desired, outcome=outcome), NOW).state == state
 
 
