@@ -1,4 +1,4 @@
-"""What the daemon tells by itself: hooks and the Prometheus endpoint, where they are configured."""
+"""The integrations that the daemon runs itself: hooks and the Prometheus endpoint, where they are configured."""
 
 import asyncio
 import concurrent.futures
@@ -72,7 +72,7 @@ class IntegrationsPlugin:
 
     def _read(self) -> "Reading":
         """From the endpoint's thread: the daemon as its own thread sees it."""
-        from hadesd.integrations.prometheus.metrics import Reading, Silence
+        from hadesd.integrations.prometheus.metrics import DaemonSilentError, Reading
 
         async def read() -> Reading:
             daemon = self._supervisor
@@ -83,4 +83,4 @@ class IntegrationsPlugin:
             return reading.result(READ_SECONDS)
         except concurrent.futures.TimeoutError:
             reading.cancel()
-            raise Silence(f"the daemon did not answer within {READ_SECONDS:g} s") from None
+            raise DaemonSilentError(f"the daemon did not answer within {READ_SECONDS:g} s") from None

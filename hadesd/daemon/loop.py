@@ -62,7 +62,7 @@ class Daemon:
 
     start_worker: how a worker is started; tests give another program.
     say: shows a line to the person at the daemon's terminal, if there is one.
-    companions: are told of the daemon's life.
+    plugins: notified of start, tick and stop.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class Daemon:
         settings: Settings,
         start_worker: StartWorker,
         say: Callable[[str], None],
-        companions: Sequence[DaemonPlugin] = (),
+        plugins: Sequence[DaemonPlugin] = (),
     ) -> None:
         self._paths = paths
         self._settings = settings
         self._start_worker = start_worker
         self._say = say
-        self._companions = companions
+        self._plugins = plugins
         self._why = ""  # what asked the daemon to stop
         self._open_until = 0.0  # monotonic time before which the sockets are not closed
         self._failed = False
@@ -88,8 +88,8 @@ class Daemon:
         self._stop_asked = asyncio.Event()
         context = zmq.asyncio.Context()
         try:
-            self._doors = ServerSockets(context, self._paths, self._settings.listen)
-            with contextlib.closing(self._doors):
+            self._sockets = ServerSockets(context, self._paths, self._settings.listen)
+            with contextlib.closing(self._sockets):
                 self._open()
                 await self._serve()
         finally:
@@ -97,30 +97,30 @@ class Daemon:
         return 1 if self._failed else 0
 
     def _open(self) -> None:
-        self._control, self._events = self._doors.control, self._doors.events
-        fleet = GpuPool(functools.partial(nvml.usable_gpus, dict(os.environ)), time.monotonic())
+        self._control, self._events = self._sockets.control, self._sockets.events
+        gpu_pool = GpuPool(functools.partial(nvml.usable_gpus, dict(os.environ)), time.monotonic())
         session = secrets.token_hex(8)
         publisher = Publisher(session, self._send_event, time.time)
         self._publisher = publisher
         self._supervisor = Supervisor(
-            info=self._describe(session, len(fleet.gpus)),
+            info=self._describe(session, len(gpu_pool.gpus)),
             paths=self._paths,
             settings=self._settings,
             publisher=publisher,
             start_worker=self._start_worker,
             start_job=JobProcess,
             call_later=self._loop.call_later,
-            fleet=fleet,
+            gpu_pool=gpu_pool,
             environ=dict(os.environ),
         )
         self._requests = Control(self._supervisor, self._on_shutdown, self._check)
-        self._doors.open_tcp()  # it may fail, so before any worker is started
-        self._telling = IntegrationsPlugin(
+        self._sockets.open_tcp()  # it may fail, so before any worker is started
+        self._integrations = IntegrationsPlugin(
             self._supervisor, self._settings, self._paths, self._say
         )  # before anything happens
         # The runs are known before anybody can ask for them.
         self._supervisor.load()
-        self._doors.open_ipc()
+        self._sockets.open_ipc()
 
     def _describe(self, session: str, found: int) -> DaemonInfo:
         return DaemonInfo(
@@ -144,13 +144,13 @@ class Daemon:
         for number in STOP_SIGNALS:
             self._loop.add_signal_handler(number, functools.partial(self._on_signal, number))
         log.info("daemon ready", **_plain(self._supervisor.info))
-        jobs = (self._answer, self._watch_subscribers, self._tick, self._doors.watch)
+        jobs = (self._answer, self._watch_subscribers, self._tick, self._sockets.disconnect_revoked)
         tasks = [asyncio.create_task(job()) for job in jobs]
         for task in tasks:
             task.add_done_callback(self._on_task_done)
         try:
-            for companion in self._companions:
-                companion.ready(self._supervisor, self._ask_to_stop)
+            for plugin in self._plugins:
+                plugin.ready(self._supervisor, self._ask_to_stop)
             await self._stop_asked.wait()
             await self._drain()
             await asyncio.sleep(max(0.0, self._open_until - time.monotonic()))
@@ -158,14 +158,14 @@ class Daemon:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._telling.close()
+            await self._integrations.close()
         log.info("daemon stopped", session=self._supervisor.info.session)
 
     async def _drain(self) -> None:
         """Workers commit and exit; requests are still answered meanwhile."""
         self._supervisor.stop()
-        for companion in self._companions:
-            companion.stopping(self._why)
+        for plugin in self._plugins:
+            plugin.stopping(self._why)
         grace = self._settings.grace
         log.info("waiting for workers", runs=self._supervisor.working, grace=grace)
         if working := self._supervisor.working:
@@ -213,13 +213,13 @@ class Daemon:
         while True:
             await asyncio.sleep(events.HEARTBEAT_SECONDS)
             self._supervisor.tick()
-            for companion in self._companions:
-                companion.tick()
+            for plugin in self._plugins:
+                plugin.tick()
             rotation.rotate_open(self._paths.state / rotation.DAEMON_STDERR, 1, 2)
 
     def _check(self, request: Request) -> None:
-        for companion in self._companions:
-            companion.check(request)
+        for plugin in self._plugins:
+            plugin.check(request)
 
     def _on_shutdown(self) -> None:
         self._open_until = time.monotonic() + FAREWELL_SECONDS
@@ -274,7 +274,7 @@ def run_daemon(
     settings: Settings,
     start_worker: StartWorker,
     say: Callable[[str], None],
-    companions: Sequence[DaemonPlugin] = (),
+    plugins: Sequence[DaemonPlugin] = (),
 ) -> int:
-    """Serve until one of STOP_SIGNALS, a Shutdown request or a companion's wish; returns the exit code."""
-    return asyncio.run(Daemon(paths, settings, start_worker, say, companions).run())
+    """Serve until one of STOP_SIGNALS, a Shutdown request or a plugin; returns the exit code."""
+    return asyncio.run(Daemon(paths, settings, start_worker, say, plugins).run())

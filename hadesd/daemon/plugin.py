@@ -1,4 +1,4 @@
-"""Who goes along with a daemon: the service manager that started it, or the command that wants one run done."""
+"""Plugins notified of daemon start, tick and stop (systemd, `hadesd run`)."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ Stop = Callable[[str], None]
 
 
 class DaemonPlugin:
-    """Is told of the daemon's life, in the daemon's thread: nothing here may wait."""
+    """Notified of the daemon's start, ticks and stop, in the daemon's thread: nothing here may wait."""
 
     def enter(self) -> None:
         """The daemon holds its lock; no run has been read yet. A HadesError from here ends it."""

@@ -14,7 +14,7 @@ from hades_protocol.errors import HadesError, InternalError, ProtocolMismatchErr
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.sync_client import MAX_REQUEST
 from hadesd.logs.rate_limit import RateLimitedLogger
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.supervisor import Supervisor
 
 MAX_POINTS = 100_000
@@ -46,7 +46,7 @@ class Control:
         self._check = check
         self.refused = 0
         self.expired = 0
-        self._sparing = RateLimitedLogger()
+        self._log = RateLimitedLogger()
 
     def answer(self, frames: list[bytes]) -> bytes | None:
         """The reply to the frames after the sender's identity; None where nobody waits for one any more."""
@@ -61,7 +61,7 @@ class Control:
             request = _read(raw, envelope)
             if request.expires_at is not None and request.expires_at < time.time():
                 self.expired += 1
-                self._sparing.info("request expired before it was read", verb=envelope.verb[:40])
+                self._log.info("request expired before it was read", verb=envelope.verb[:40])
                 return None
             if request.session not in (None, self._supervisor.info.session):
                 raise WrongStateError("the daemon was restarted since: look again, then repeat the request")
@@ -69,10 +69,10 @@ class Control:
             return _reply(envelope, self._carry_out(request))
         except HadesError as error:
             self.refused += isinstance(error, ProtocolMismatchError)
-            self._sparing.info("request refused", verb=envelope.verb[:40], code=error.code, why=str(error)[:400])
+            self._log.info("request refused", verb=envelope.verb[:40], code=error.code, why=str(error)[:400])
             return _failure(envelope, error)
         except Exception as error:  # noqa: BLE001 — a bug in one verb must not end the daemon and its runs
-            self._sparing.error("request failed", verb=envelope.verb[:40], exc_info=True)
+            self._log.error("request failed", verb=envelope.verb[:40], exc_info=True)
             return _failure(envelope, InternalError(f"the daemon failed on it ({error!r}); daemon.log has the details"))
 
     def _carry_out(self, request: c.Request) -> Any:
@@ -91,11 +91,11 @@ class Control:
             case c.Start():
                 return daemon.submit(request.spec, request.group, request.priority)
             case c.Pause():
-                return daemon.ask(request.run, w.PauseAsked(), request.expected_state)
+                return daemon.ask(request.run, events.PauseAsked(), request.expected_state)
             case c.Resume():
-                return daemon.ask(request.run, w.ResumeAsked(), request.expected_state)
+                return daemon.ask(request.run, events.ResumeAsked(), request.expected_state)
             case c.Cancel():
-                return daemon.ask(request.run, w.CancelAsked(), request.expected_state)
+                return daemon.ask(request.run, events.CancelAsked(), request.expected_state)
             case c.Fork():
                 return daemon.fork(request)
             case c.Resize():

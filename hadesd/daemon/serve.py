@@ -23,12 +23,12 @@ def serve(
     settings: Settings,
     say: Callable[[str], None] = lambda line: None,
     start_worker: StartWorker = Worker,
-    companions: Sequence[DaemonPlugin] = (),
+    plugins: Sequence[DaemonPlugin] = (),
 ) -> int:
     """Run the daemon in this process; returns its exit code.
 
     say: shows a line to the person at the daemon's terminal, if there is one.
-    companions: are told of the daemon's life; so is systemd, where it started the process.
+    plugins: notified of start, tick and stop; so is systemd, where it started the process.
 
     Raises:
         HadesError: it cannot start; the text says why.
@@ -43,14 +43,14 @@ def serve(
             try:
                 _check_sockets_are_free(paths)
                 systemd = service_manager(os.environ, settings.grace + AFTER_KILL)
-                told = companions if systemd is None else (*companions, systemd)
+                all_plugins = plugins if systemd is None else (*plugins, systemd)
                 try:
-                    for companion in told:
-                        companion.enter()
-                    return run_daemon(paths, settings, start_worker, say, told)
+                    for plugin in all_plugins:
+                        plugin.enter()
+                    return run_daemon(paths, settings, start_worker, say, all_plugins)
                 finally:
-                    for companion in told:
-                        companion.leave()
+                    for plugin in all_plugins:
+                        plugin.leave()
             except HadesError as error:
                 streams.get_logger().error("daemon cannot start", why=str(error), endpoints=endpoints)
                 raise

@@ -18,7 +18,7 @@ from hades_protocol.run_state import ENDED, RunState
 from hadesd.daemon.plugin import DaemonPlugin, Stop
 from hadesd.spec import changes
 from hadesd.storage import records
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.supervisor import Supervisor
 
 NOT_FOR_ONE_RUN = (commands.Start, commands.Fork, commands.Adopt, commands.Remove)
@@ -62,7 +62,7 @@ class OneShot(DaemonPlugin):
         """Have it computed, also where it failed, was paused or cancelled the last time."""
         self._supervisor, self._stop = supervisor, stop
         if self.summary.state in (RunState.PAUSED, RunState.FAILED, RunState.CANCELLED):
-            supervisor.ask(self._run, w.ResumeAsked(), None)
+            supervisor.ask(self._run, events.ResumeAsked(), None)
         self._look()
 
     def tick(self) -> None:

@@ -1,6 +1,6 @@
-"""The daemon's doors: Unix sockets for its user, and TCP for the clients whose keys it knows.
+"""The daemon's sockets: Unix sockets for its user, and TCP for the clients whose keys it knows.
 
-Both doors lead to the same two sockets, a ROUTER and an XPUB; a TCP endpoint is never bound without CURVE.
+Both lead to the same two ZeroMQ sockets, a ROUTER and an XPUB; a TCP endpoint is never bound without CURVE.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class AllowList:
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store
-        self._sparing = RateLimitedLogger()
+        self._log = RateLimitedLogger()
         self._admitted: dict[str, str] = {}
 
     def callback(self, domain: str, key: bytes) -> bool:
@@ -61,7 +61,7 @@ class AllowList:
         public = z85.decode(key).hex()
         name = self.read().get(public)
         if name is None:
-            self._sparing.info("client refused: its key is not on the list", public_key=public)
+            self._log.info("client refused: its key is not on the list", public_key=public)
             return False
         self._admitted[public] = name
         return True
@@ -71,7 +71,7 @@ class AllowList:
         try:
             return {client.public_key: client.name for client in self._store.clients()}
         except HadesError as error:
-            self._sparing.error("nobody is let in over TCP", why=str(error))
+            self._log.error("nobody is let in over TCP", why=str(error))
             return {}
 
     def take_revoked(self) -> list[str]:
@@ -118,7 +118,7 @@ class ServerSockets:
         self.events.setsockopt(zmq.HEARTBEAT_TIMEOUT, 1500)
 
     def open_tcp(self) -> None:
-        """Bind the TCP door, if there is one.
+        """Bind the TCP endpoints, if there are any.
 
         Raises:
             UsageError: the address cannot be bound.
@@ -151,8 +151,8 @@ class ServerSockets:
         self.events.bind(self._paths.events_endpoint)
         self.control.bind(self._paths.control_endpoint)
 
-    async def watch(self) -> None:
-        """Shut out those whose keys are taken off the list while they are connected. Never ends with a TCP door."""
+    async def disconnect_revoked(self) -> None:
+        """Shut out those whose keys are taken off the list while they are connected. Without TCP it ends at once."""
         while self._tcp is not None:
             await asyncio.sleep(WATCH_SECONDS)
             if revoked := self._allowed.take_revoked():

@@ -1,4 +1,4 @@
-"""Log lines that anybody at the door can cause: so many a minute are written, the others are counted."""
+"""Log lines that any client can cause: so many a minute are written, the others are counted."""
 
 import time
 from collections.abc import Callable

@@ -21,18 +21,18 @@ from typing import IO
 import msgspec
 
 from hades_protocol.errors import HadesError, UsageError, WrongStateError
-from hades_protocol.run_spec import Checkpoints
+from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_directory
-from hadesd.storage.checkpoints import BAD, PARTIAL, kept, read_fitness
-from hadesd.storage.layout import CHECKPOINTS, LOCK, RECORD, RunPaths
-from hadesd.storage.records import ID_PATTERN
+from hadesd.storage.checkpoints import BAD, CHECKPOINTS, PARTIAL, read_fitness, retained
+from hadesd.storage.locks import LOCK_FILE
+from hadesd.storage.records import ID_PATTERN, RUN_FILE
 
 SCHEMA = 1
 SUFFIX = ".tar.gz"
 INDEX = "hades-archive.json"
 MAX_INDEX = 64 * 2**20
 BLOCK = 2**20
-KEPT = Checkpoints(keep_newest=2, keep_every=0, keep_best=True)
+KEPT = Retention(keep_newest=2, keep_every=0, keep_best=True)
 """Checkpoints that go into an archive: the newest, the one before it should the newest be damaged, and the best."""
 
 NEW_PREFIX = ".new-"
@@ -44,20 +44,20 @@ class ArchiveError(HadesError):
     code = "archive"
 
 
-class Entry(msgspec.Struct, frozen=True):
+class ArchiveMember(msgspec.Struct, frozen=True):
     """A file of the run: its size in bytes and the SHA-256 of its content."""
 
     size: int
     sha256: str
 
 
-class Index(msgspec.Struct, frozen=True):
+class ArchiveIndex(msgspec.Struct, frozen=True):
     """What an archive says of itself. `left_out`: generations whose checkpoints did not go in."""
 
     schema: int
     run: str
     packed_at: float
-    files: dict[str, Entry]
+    files: dict[str, ArchiveMember]
     left_out: tuple[int, ...] = ()
 
 
@@ -71,7 +71,7 @@ def left_out(directory: Path) -> tuple[int, ...]:
     if not checkpoints.is_dir():
         return ()
     fitness = read_fitness(checkpoints)
-    return tuple(sorted(set(fitness) - kept(fitness, KEPT)))
+    return tuple(sorted(set(fitness) - retained(fitness, KEPT)))
 
 
 def contents(directory: Path, without: tuple[int, ...] = ()) -> dict[str, os.stat_result]:
@@ -93,7 +93,7 @@ def contents(directory: Path, without: tuple[int, ...] = ()) -> dict[str, os.sta
     return found
 
 
-def pack(directory: Path, target: Path, without: tuple[int, ...] = ()) -> Index:
+def pack(directory: Path, target: Path, without: tuple[int, ...] = ()) -> ArchiveIndex:
     """Write a run's files into a new archive, which is there whole or not at all, and read it back.
 
     The caller holds the run's lock.
@@ -122,8 +122,8 @@ def _refuse_existing(target: Path) -> None:
         raise UsageError(f"{target} exists: nothing done; move it away, or choose another directory with -o")
 
 
-def _write(directory: Path, partial: Path, without: tuple[int, ...]) -> Index:
-    entries: dict[str, Entry] = {}
+def _write(directory: Path, partial: Path, without: tuple[int, ...]) -> ArchiveIndex:
+    entries: dict[str, ArchiveMember] = {}
     with open(partial, "xb") as raw:
         os.fchmod(raw.fileno(), 0o600)
         with (
@@ -135,8 +135,8 @@ def _write(directory: Path, partial: Path, without: tuple[int, ...]) -> Index:
                     info = _member(f"{directory.name}/{name}", os.fstat(file.fileno()))
                     reader = _Hashing(file)
                     tar.addfile(info, reader)
-                entries[name] = Entry(info.size, reader.sha256)
-            index = Index(SCHEMA, directory.name, time.time(), entries, without)
+                entries[name] = ArchiveMember(info.size, reader.sha256)
+            index = ArchiveIndex(SCHEMA, directory.name, time.time(), entries, without)
             text = msgspec.json.format(msgspec.json.encode(index), indent=1)
             info = tarfile.TarInfo(INDEX)
             info.size, info.mtime, info.mode = len(text), int(index.packed_at), 0o600
@@ -171,7 +171,7 @@ class _Hashing(io.RawIOBase):
         return data
 
 
-def verify(archive: Path, expected: Index) -> None:
+def verify(archive: Path, expected: ArchiveIndex) -> None:
     """Read an archive back.
 
     Raises:
@@ -218,10 +218,10 @@ def _place(hidden: Path, directory: Path) -> None:
     sync_directory(directory.parent)
 
 
-def _read(archive: Path, into: Path | None) -> Index:
+def _read(archive: Path, into: Path | None) -> ArchiveIndex:
     """Read a whole archive, write its files into a directory where one is given, and compare them with its index."""
-    found: dict[str, Entry] = {}
-    index: Index | None = None
+    found: dict[str, ArchiveMember] = {}
+    index: ArchiveIndex | None = None
     runs: set[str] = set()
     try:
         for member, file in _members(archive):
@@ -256,9 +256,9 @@ def _split(name: str) -> tuple[str, str]:
     return run, "/".join(parts)
 
 
-def _index(data: bytes) -> Index:
+def _index(data: bytes) -> ArchiveIndex:
     try:
-        index = msgspec.json.decode(data, type=Index)
+        index = msgspec.json.decode(data, type=ArchiveIndex)
     except msgspec.DecodeError as error:
         raise ArchiveError(f"the archive's {INDEX} is damaged ({error})") from None
     if index.schema > SCHEMA:
@@ -266,7 +266,7 @@ def _index(data: bytes) -> Index:
     return index
 
 
-def _take(file: IO[bytes], target: Path | None, mtime: float) -> Entry:
+def _take(file: IO[bytes], target: Path | None, mtime: float) -> ArchiveMember:
     digest, size = hashlib.sha256(), 0
     out: IO[bytes] | None = None
     if target is not None:
@@ -286,4 +286,4 @@ def _take(file: IO[bytes], target: Path | None, mtime: float) -> Entry:
             out.close()
     if target is not None:
         os.utime(target, (mtime, mtime))
-    return Entry(size, digest.hexdigest())
+    return ArchiveMember(size, digest.hexdigest())

@@ -1,4 +1,4 @@
-"""What a run keeps to go on from, as clients are told of it: read from its directory, without jax."""
+"""Index of a run's checkpoints, read from its directory without jax."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hades_protocol.errors import NotFoundError
-from hades_protocol.messages import Checkpoints, DatasetSnapshot
-from hades_protocol.run_spec import Checkpoints as Retention
-from hadesd.storage.checkpoints import BAD, read_manifest
+from hades_protocol.messages import CheckpointList, DatasetSnapshot
+from hades_protocol.run_spec import Retention
+from hadesd.storage.checkpoints import BAD, CHECKPOINTS, DATASET, MANIFEST, read_manifest
 from hadesd.storage.datasets import read_file
 from hadesd.storage.layout import DATASET, MANIFEST, RunPaths
 
@@ -16,7 +16,7 @@ LISTED = 12
 """Generations that a refusal names."""
 
 
-class _Step(NamedTuple):
+class _Checkpoint(NamedTuple):
     """A kept checkpoint. inode: of its directory, so that one that was written anew is looked at again."""
 
     inode: int
@@ -26,22 +26,22 @@ class _Step(NamedTuple):
 
 
 class CheckpointIndex:
-    """The checkpoints of one run. What is in a step never changes, so each is looked at once."""
+    """The checkpoints of one run. What is in a checkpoint never changes, so each is looked at once."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = RunPaths(directory).checkpoints
-        self._steps: dict[int, _Step] = {}
+        self._directory = directory / CHECKPOINTS
+        self._checkpoints: dict[int, _Checkpoint] = {}
 
-    def describe(self, rule: Retention, story: Iterable[Mapping[str, Any]]) -> Checkpoints:
-        """What there is now. story: of hadesd.storage.records."""
+    def describe(self, rule: Retention, history: Iterable[Mapping[str, Any]]) -> CheckpointList:
+        """What there is now. history: of hadesd.storage.records."""
         damaged = self._look()
-        generations = tuple(self._steps)
-        newest = self._steps[generations[-1]] if generations else None
-        verified = _last_restore(story)
-        return Checkpoints(
+        generations = tuple(self._checkpoints)
+        newest = self._checkpoints[generations[-1]] if generations else None
+        verified = _last_restore(history)
+        return CheckpointList(
             generations=generations,
             with_pairs=self._with_pairs(),
-            bytes=sum(step.size for step in self._steps.values()),
+            bytes=sum(checkpoint.size for checkpoint in self._checkpoints.values()),
             bytes_newest=newest.size if newest else 0,
             committed_at=newest.committed_at if newest else None,
             keep_newest=rule.keep_newest,
@@ -65,15 +65,15 @@ class CheckpointIndex:
         except FileNotFoundError:
             self._look()
         there = self._with_pairs()
-        none = "none of its checkpoints holds any" if self._steps else "it has no checkpoint yet"
+        none = "none of its checkpoints holds any" if self._checkpoints else "it has no checkpoint yet"
         has = f"it has those of {_listed(there)}" if there else none
         raise NotFoundError(f"run {run} keeps no pairs of generation {generation}; {has}") from None
 
     def _with_pairs(self) -> tuple[int, ...]:
-        return tuple(generation for generation, step in self._steps.items() if step.has_pairs)
+        return tuple(generation for generation, checkpoint in self._checkpoints.items() if checkpoint.has_pairs)
 
     def _look(self) -> tuple[str, ...]:
-        """Bring the steps up to date; the names of what was set aside as damaged."""
+        """Bring the checkpoints up to date; the names of what was set aside as damaged."""
         found: dict[int, int] = {}
         damaged = []
         try:
@@ -83,32 +83,32 @@ class CheckpointIndex:
                         found[int(entry.name)] = entry.inode()
                     elif entry.name.startswith(BAD):
                         damaged.append(entry.name)
-        except OSError:  # before the first commit; where it cannot be read, the watch says so
+        except OSError:  # before the first commit; where it cannot be read, the monitor says so
             found = {}
-        known, self._steps = self._steps, {}
+        known, self._checkpoints = self._checkpoints, {}
         newest = max(found, default=None)
         for generation, inode in sorted(found.items()):
-            step = known.get(generation)
-            if step is None or step.inode != inode or generation == newest:
-                step = _measure(self._directory / str(generation), inode)
-            if step is not None:
-                self._steps[generation] = step
+            checkpoint = known.get(generation)
+            if checkpoint is None or checkpoint.inode != inode or generation == newest:
+                checkpoint = _measure(self._directory / str(generation), inode)
+            if checkpoint is not None:
+                self._checkpoints[generation] = checkpoint
         return tuple(sorted(damaged))
 
 
-def _measure(directory: Path, inode: int) -> _Step | None:
-    """Look at a step; None where its worker has just removed it, or where it cannot be read."""
+def _measure(directory: Path, inode: int) -> _Checkpoint | None:
+    """Look at a checkpoint; None where its worker has just removed it, or where it cannot be read."""
     try:
         size = _tree_bytes(os.fspath(directory))
         committed_at = os.stat(directory / MANIFEST).st_mtime
     except OSError:
         return None
-    return _Step(inode, size, (directory / DATASET).exists(), committed_at)
+    return _Checkpoint(inode, size, (directory / DATASET).exists(), committed_at)
 
 
-def _execution(step: Path) -> str:
+def _execution(checkpoint: Path) -> str:
     """How a checkpoint was computed, in words; empty where it does not say."""
-    said = read_manifest(step)
+    said = read_manifest(checkpoint)
     try:
         return (
             f"{said['devices']} x {said['platform']}, physics {said['physics']}, cloning {said['cloning']}, "
@@ -127,10 +127,10 @@ def _tree_bytes(directory: str) -> int:
     return size
 
 
-def _last_restore(story: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _last_restore(history: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The newest seam of a worker that went on from a checkpoint: it had found its SHA-256 right before."""
     return max(
-        (entry for entry in story if entry["what"] == "resume" and "bit_exact" in entry),
+        (entry for entry in history if entry["what"] == "resume" and "bit_exact" in entry),
         key=lambda entry: float(entry["at"]),
         default=None,
     )

@@ -1,6 +1,6 @@
-"""The steps in a run's `checkpoints`, as far as they can be read and removed without jax, and which of them stay.
+"""The checkpoints of a run, as far as they can be read and removed without jax, and which of them stay.
 
-A step is a directory `checkpoints/<generation>`; hadesd.worker.checkpoints writes and restores them.
+A checkpoint is a directory `checkpoints/<generation>`; hadesd.worker.checkpoints writes and restores them.
 """
 
 import errno
@@ -13,20 +13,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hades_protocol.run_spec import Checkpoints
+from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_directory, sync_file
-from hadesd.storage.layout import MANIFEST
+
+CHECKPOINTS = "checkpoints"
+"""In a run's directory."""
+
+MANIFEST = "hades.json"
+
+DATASET = "dataset.npz"
+"""In a checkpoint: the mean dataset after its generation. Checkpoints of method es and of older versions have none."""
 
 SEAL = "manifest_sha256"
 DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO, errno.EUCLEAN, errno.EBADMSG})
-"""Errors of reading a step that say that it is damaged."""
+"""Errors of reading a checkpoint that say that it is damaged."""
 
 PARTIAL = "partial-"
 BAD = "bad-"
 
 
 def generations(directory: Path) -> list[int]:
-    """Generations of the steps in a checkpoint directory, ascending; none where there is no such directory."""
+    """Generations of the checkpoints in a checkpoint directory, ascending; none where there is no such directory."""
     try:
         names = os.listdir(directory)
     except FileNotFoundError:
@@ -39,13 +46,13 @@ def manifest_text(manifest: Mapping[str, Any]) -> str:
     return json.dumps({**manifest, SEAL: _checksum(manifest)}, sort_keys=True)
 
 
-def read_manifest(step: Path) -> dict[str, Any]:
-    """What a step says of itself; empty where it says nothing that can be read and believed.
+def read_manifest(checkpoint: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself; empty where it says nothing that can be read and believed.
 
     Schema 1 had no seal: a bit that flips in its settings looked like other settings.
     """
     try:
-        manifest = json.loads((step / MANIFEST).read_text())
+        manifest = json.loads((checkpoint / MANIFEST).read_text())
     except (OSError, ValueError):
         return {}
     if not isinstance(manifest, dict):
@@ -60,25 +67,25 @@ def _checksum(manifest: Mapping[str, Any]) -> str:
 
 
 def read_fitness(directory: Path) -> dict[int, float | None]:
-    """The steps in a checkpoint directory, each with its mean fitness (None: not known)."""
+    """The checkpoints in a checkpoint directory, each with its mean fitness (None: not known)."""
     return {generation: _fitness(directory / str(generation)) for generation in generations(directory)}
 
 
-def _fitness(step: Path) -> float | None:
-    value = read_manifest(step).get("fitness_mean")
+def _fitness(checkpoint: Path) -> float | None:
+    value = read_manifest(checkpoint).get("fitness_mean")
     return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def kept(fitness: Mapping[int, float | None], rule: Checkpoints, durable: int | None = None) -> set[int]:
+def retained(fitness: Mapping[int, float | None], rule: Retention, durable: int | None = None) -> set[int]:
     """The generations that stay: the newest N, every K-th, the best, and a durable one.
 
-    fitness: of every step that is there, None where it is not known. Of equally good ones the newest is the best.
-    durable: a step that was flushed to the disk.
+    fitness: of every checkpoint that is there, None where it is not known. Of equally good ones the newest is the best.
+    durable: a checkpoint that was flushed to the disk.
     """
-    steps = sorted(fitness)
-    keep = set(steps[-rule.keep_newest :])
+    present = sorted(fitness)
+    keep = set(present[-rule.keep_newest :])
     if rule.keep_every:
-        keep |= {g for g in steps if g % rule.keep_every == 0}
+        keep |= {g for g in present if g % rule.keep_every == 0}
     if durable is not None and durable in fitness:
         keep.add(durable)
     scored = [(value, g) for g, value in fitness.items() if value is not None]
@@ -88,7 +95,7 @@ def kept(fitness: Mapping[int, float | None], rule: Checkpoints, durable: int | 
 
 
 def discard(directory: Path, generation: int) -> None:
-    """Remove a step. Renamed first: a removal that is cut short must not leave something that looks like a step.
+    """Remove a checkpoint. Renamed first: a removal that is cut short must not leave what looks like a checkpoint.
 
     Raises:
         OSError: it could not be removed.
@@ -100,15 +107,15 @@ def discard(directory: Path, generation: int) -> None:
     shutil.rmtree(doomed)
 
 
-def check_access(step: Path) -> None:
-    """Read every file of a step, whatever it holds.
+def check_access(checkpoint: Path) -> None:
+    """Read every file of a checkpoint, whatever it holds.
 
     Raises:
         OSError: something keeps us from reading (rights, descriptors, a server that is away) that may pass, while the
-            step may be sound. What is missing or cannot be read off a failing disk raises nothing: that is damage.
+            checkpoint may be sound. What is missing or cannot be read off a failing disk raises nothing: it is damage.
     """
     try:
-        for root, _, files in os.walk(step, onerror=_raise):
+        for root, _, files in os.walk(checkpoint, onerror=_raise):
             for name in files:
                 Path(root, name).read_bytes()
     except OSError as error:
@@ -120,13 +127,13 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def flush(step: Path) -> None:
+def flush(directory: Path) -> None:
     """Force everything below a directory onto the disk.
 
     Raises:
         OSError: it could not be.
     """
-    for root, _, files in os.walk(step):
+    for root, _, files in os.walk(directory):
         for name in files:
             sync_file(Path(root, name))
         sync_directory(Path(root))

@@ -48,7 +48,7 @@ def free_bytes(directory: Path) -> int:
     return 0 if no_files else found.f_bavail * found.f_frsize
 
 
-def describe_room(directory: Path) -> str:
+def describe_full_disk(directory: Path) -> str:
     """For example `no room on /data/runs (12 MiB free)`."""
     try:
         found = os.statvfs(directory)
@@ -59,7 +59,7 @@ def describe_room(directory: Path) -> str:
     return f"no room on {directory} ({found.f_bavail * found.f_frsize / MIB:.0f} MiB free)"
 
 
-def trouble(directory: Path) -> str:
+def directory_problem(directory: Path) -> str:
     """Why a run's directory cannot be used, in words; empty where it can."""
     if not os.path.isdir(directory):  # Path.is_dir raises where the way there is barred
         return f"its directory is gone: {directory}"

@@ -3,30 +3,31 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from hades_protocol.run_spec import Checkpoints
+from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_directory
-from hadesd.storage.checkpoints import discard, flush, kept, read_fitness
-from hadesd.storage.layout import RunPaths
+from hadesd.storage.checkpoints import CHECKPOINTS, discard, flush, read_fitness, retained
 from hadesd.storage.usage import tree_bytes
 
 
-class Plan(NamedTuple):
+class PruningPlan(NamedTuple):
     """Generations with their checkpoints' bytes: those that stay and those that go."""
 
     stay: dict[int, int]
     go: dict[int, int]
 
 
-def plan(directory: Path, rule: Checkpoints) -> Plan:
+def plan(directory: Path, rule: Retention) -> PruningPlan:
     """What a rule makes of the checkpoints of a run that are there now."""
     checkpoints = RunPaths(directory).checkpoints
     fitness = read_fitness(checkpoints) if checkpoints.is_dir() else {}
     sizes = {generation: tree_bytes(checkpoints / str(generation)) for generation in sorted(fitness)}
-    stay = kept(fitness, rule)
-    return Plan({g: size for g, size in sizes.items() if g in stay}, {g: s for g, s in sizes.items() if g not in stay})
+    stay = retained(fitness, rule)
+    return PruningPlan(
+        {g: size for g, size in sizes.items() if g in stay}, {g: s for g, s in sizes.items() if g not in stay}
+    )
 
 
-def prune(directory: Path, rule: Checkpoints) -> Plan:
+def prune(directory: Path, rule: Retention) -> PruningPlan:
     """Remove what the rule does not keep. The caller holds the run's lock.
 
     Raises:

@@ -27,20 +27,20 @@ MAX_CHANGES = 2000
 Desired = Literal["run", "pause", "cancel"]
 
 
-OutcomeKind = Literal["finished", "failed", "cancelled"]
+RunOutcomeKind = Literal["finished", "failed", "cancelled"]
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class RunOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended."""
 
-    kind: OutcomeKind
+    kind: RunOutcomeKind
     at: float
     reason: str = ""
     log_tail: tuple[str, ...] = ()
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry of a run's history: a wish, a seam, a crash, an end."""
+    """One entry of a run's history: a request, a crash, an end."""
 
     at: float
     what: str
@@ -62,7 +62,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     parent: Lineage | None = None
     desired: Desired = "run"
     queued_at: float = 0.0
-    outcome: Outcome | None = None
+    outcome: RunOutcome | None = None
     restarts: int = 0
     crashes: tuple[float, ...] = ()
     note: str = ""
@@ -246,7 +246,7 @@ def find_directory(runs: Path, name: str) -> Path:
     return runs / find(name, ((record.id, record.created_at) for record, _ in records))
 
 
-def story(record: RunRecord, directory: Path) -> tuple[dict[str, Any], ...]:
+def read_history(record: RunRecord, directory: Path) -> tuple[dict[str, Any], ...]:
     """What happened to a run, in order: the changes in run.json and the seams that its workers noted."""
     entries: list[dict[str, Any]] = [msgspec.to_builtins(change) for change in record.history]
     for line in tail_lines(RunPaths(directory).resumes, MAX_CHANGES):
@@ -266,7 +266,7 @@ MARKED = {"fork", "resize", "resume", "fallback", "chunk"}
 def marks(record: RunRecord, directory: Path) -> tuple[Mark, ...]:
     """What happened at which generation, for curves; of several resumes at one generation the last."""
     found: dict[tuple[int, str], Mark] = {}
-    for entry in story(record, directory):
+    for entry in read_history(record, directory):
         kind = {"forked": "fork"}.get(entry["what"], entry["what"])
         # A resize is in the history when it was asked for; the seam is where it was carried out.
         if kind not in MARKED or (kind == "resize" and "bit_exact" not in entry):

@@ -27,6 +27,6 @@ def tree_bytes(path: Path) -> int:
         return 0
 
 
-def run_room(directory: Path) -> DiskUsage:
+def run_usage(directory: Path) -> DiskUsage:
     """What a run's directory takes."""
     return DiskUsage(tree_bytes(directory), tree_bytes(RunPaths(directory).checkpoints))

@@ -15,41 +15,41 @@ from hadesd.supervisor.scheduling.scheduler import Allocation, Plan, ResourceReq
 class Dispatcher:
     """Decides; changes nothing."""
 
-    def __init__(self, slots: int, fleet: GpuPool) -> None:
+    def __init__(self, slots: int, gpu_pool: GpuPool) -> None:
         self._slots = slots
-        self._fleet = fleet
+        self._gpu_pool = gpu_pool
 
     def plan(self, runs: Iterable[ManagedRun]) -> Plan:
         """The queued runs that can start now, with their GPUs, and for each other one what it waits for."""
         runs = list(runs)
-        holdings = list(held(runs))
+        allocations = list(held(runs))
         return scheduler.plan(
-            wishes(runs),
-            [holding for holding, _ in holdings],
-            self._fleet.devices(holdings, time.monotonic()),
+            requests(runs),
+            [allocation for allocation, _ in allocations],
+            self._gpu_pool.devices(allocations, time.monotonic()),
             self._slots,
         )
 
     def gpus(self, uuids: Iterable[str]) -> tuple[Gpu, ...]:
         """The GPUs with these uuids."""
-        return self._fleet.named(uuids)
+        return self._gpu_pool.named(uuids)
 
     def check(self, spec: RunSpec) -> None:
         """Raises UsageError where this machine can never give a run the GPUs it asks for."""
-        if self._fleet.present and not self._fleet.gpus:
+        if self._gpu_pool.present and not self._gpu_pool.gpus:
             return  # for the moment none answers: the run waits and says so
-        check_gpus(spec.resources.gpus, [gpu.index for gpu in self._fleet.gpus] or None)
+        check_gpus(spec.resources.gpus, [gpu.index for gpu in self._gpu_pool.gpus] or None)
 
 
-def wishes(runs: Iterable[ManagedRun]) -> Iterator[ResourceRequest]:
+def requests(runs: Iterable[ManagedRun]) -> Iterator[ResourceRequest]:
     """What the queued runs ask for."""
-    for managed in runs:
-        if managed.run.state == RunState.QUEUED:
-            asked = managed.spec.resources
+    for managed_run in runs:
+        if managed_run.run.state == RunState.QUEUED:
+            asked = managed_run.spec.resources
             yield ResourceRequest(
-                id=managed.run.id,
-                priority=managed.run.priority,
-                queued_at=managed.run.queued_at,
+                id=managed_run.run.id,
+                priority=managed_run.run.priority,
+                queued_at=managed_run.run.queued_at,
                 gpus=asked.gpus,
                 memory_fraction=asked.memory_fraction,
                 give_way=asked.give_way,
@@ -59,8 +59,8 @@ def wishes(runs: Iterable[ManagedRun]) -> Iterator[ResourceRequest]:
 
 def held(runs: Iterable[ManagedRun]) -> Iterator[tuple[Allocation, int | None]]:
     """What the runs with a worker hold, and its process id once there is one."""
-    for managed in runs:
-        if managed.run.state in WITH_WORKER:
-            uuids = tuple(gpu.uuid for gpu in managed.gpus)
-            fraction = managed.spec.resources.memory_fraction
-            yield Allocation(id=managed.run.id, gpus=uuids, memory_fraction=fraction), managed.run.worker_pid
+    for managed_run in runs:
+        if managed_run.run.state in WITH_WORKER:
+            uuids = tuple(gpu.uuid for gpu in managed_run.gpus)
+            fraction = managed_run.spec.resources.memory_fraction
+            yield Allocation(id=managed_run.run.id, gpus=uuids, memory_fraction=fraction), managed_run.run.worker_pid

@@ -1,4 +1,4 @@
-"""Hands events to the state machine and performs its instructions, for every run of the daemon.
+"""Hands events to the state machine and performs its effects, for every run of the daemon.
 
 Everything here is called from one thread and nothing waits: sockets, signals and timers are the loop's.
 """
@@ -9,16 +9,16 @@ from collections.abc import Callable
 
 import structlog
 
-from hades_protocol import events
 from hades_protocol.errors import InternalError
+from hades_protocol.events import RunChanged
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hadesd.storage import disk, records
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.dispatcher import Dispatcher
 from hadesd.supervisor.history.history import History
-from hadesd.supervisor.lifecycle import events as w
-from hadesd.supervisor.lifecycle.state import CrashPolicy, Run, to_machine, with_change
+from hadesd.supervisor.lifecycle import effects, events
+from hadesd.supervisor.lifecycle.state import CrashPolicy, Run, from_record, with_change
 from hadesd.supervisor.lifecycle.transitions import restore, step
 from hadesd.supervisor.lifecycle.worker_transitions import NO_ROOM
 from hadesd.supervisor.publisher import Publisher
@@ -64,16 +64,16 @@ class Engine:
         """Take in a run that is on disk."""
         directory = self.paths.runs / record.id
         history = History(directory)
-        run = restore(to_machine(record, spec, history.generation), time.time())
-        managed = self.runs[record.id] = ManagedRun(directory, record, spec, run, history)
-        if run.outcome != record.outcome:  # the daemon before died between a wish to cancel and the run's end
-            self._persist(managed, run, w.Persist("cancelled"))
-        return managed
+        run = restore(from_record(record, spec, history.generation), time.time())
+        managed_run = self.runs[record.id] = ManagedRun(directory, record, spec, run, history)
+        if run.outcome != record.outcome:  # the daemon before died between a request to cancel and the run's end
+            self._persist(managed_run, run, effects.Persist("cancelled"))
+        return managed_run
 
     def apply(
         self,
-        managed: ManagedRun,
-        event: w.Event,
+        managed_run: ManagedRun,
+        event: events.Event,
         asked: bool = False,
         changed: tuple[records.RunRecord, RunSpec] | None = None,
     ) -> None:
@@ -84,115 +84,117 @@ class Engine:
         Raises:
             HadesError: the step was asked for and means nothing now, or the disk refused to note it.
         """
-        before, stood, unsaved = managed.run, (managed.record, managed.spec), managed.unsaved
-        after, instructions = step(before, event, time.time(), self._policy)
-        managed.record, managed.spec = changed or stood
-        for order in instructions:
-            if isinstance(order, w.Persist) and not self._persist(managed, after, order) and asked:
-                managed.record, managed.spec = stood
-                why = disk.trouble(managed.directory) or managed.unsaved
-                managed.unsaved = unsaved  # what the disk refused before is still to be written
-                raise InternalError(f"cannot write {RunPaths(managed.directory).record} ({why}), so nothing was done")
-        managed.run = after
+        before, stood, unsaved = managed_run.run, (managed_run.record, managed_run.spec), managed_run.unsaved
+        after, caused = step(before, event, time.time(), self._policy)
+        managed_run.record, managed_run.spec = changed or stood
+        for effect in caused:
+            if isinstance(effect, effects.Persist) and not self._persist(managed_run, after, effect) and asked:
+                managed_run.record, managed_run.spec = stood
+                why = disk.directory_problem(managed_run.directory) or managed_run.unsaved
+                managed_run.unsaved = unsaved  # what the disk refused before is still to be written
+                raise InternalError(f"cannot write {managed_run.directory}/run.json ({why}), so nothing was done")
+        managed_run.run = after
         if after.state != before.state:
             log.info("run changed", run=after.id, before=before.state, after=after.state, why=after.reason)
             for listener in self.listeners:
-                listener(managed, before, after)
-        for order in instructions:
-            self._perform(managed, order)
+                listener(managed_run, before, after)
+        for effect in caused:
+            self._perform(managed_run, effect)
         if after.state != before.state:
             self.schedule()
 
-    def _persist(self, managed: ManagedRun, after: Run, order: w.Persist) -> bool:
+    def _persist(self, managed_run: ManagedRun, after: Run, effect: effects.Persist) -> bool:
         change = records.Change(
             at=time.time(),
-            what=order.what,
+            what=effect.what,
             generation=after.generation,
-            reason=order.reason,
-            log_tail=order.log_tail,
+            reason=effect.reason,
+            log_tail=effect.log_tail,
         )
-        managed.record = with_change(managed.record, after, change)
-        return self.save(managed)
+        managed_run.record = with_change(managed_run.record, after, change)
+        return self.save(managed_run)
 
-    def rewrite(self, managed: ManagedRun, record: records.RunRecord) -> None:
+    def rewrite(self, managed_run: ManagedRun, record: records.RunRecord) -> None:
         """Take over a record in which nothing is another that the machine knows.
 
         Raises:
             InternalError: the disk refused it; the old one stands.
         """
-        stood, unsaved = managed.record, managed.unsaved
-        managed.record = record
-        if not self.save(managed):
-            managed.record = stood
-            why = disk.trouble(managed.directory) or managed.unsaved
-            managed.unsaved = unsaved  # what the disk refused before is still to be written
-            raise InternalError(f"cannot write {RunPaths(managed.directory).record} ({why}), so nothing was done")
-        self.publish(managed)
+        stood, unsaved = managed_run.record, managed_run.unsaved
+        managed_run.record = record
+        if not self.save(managed_run):
+            managed_run.record = stood
+            why = disk.directory_problem(managed_run.directory) or managed_run.unsaved
+            managed_run.unsaved = unsaved  # what the disk refused before is still to be written
+            raise InternalError(f"cannot write {managed_run.directory}/run.json ({why}), so nothing was done")
+        self.publish(managed_run)
 
-    def save(self, managed: ManagedRun) -> bool:
+    def save(self, managed_run: ManagedRun) -> bool:
         """Write run.json; where the disk refuses, it is tried again with every tick."""
         try:
-            records.save(managed.directory, managed.record)
+            records.save(managed_run.directory, managed_run.record)
         except OSError as error:
-            if not managed.unsaved:
-                log.error("record not written", run=managed.run.id, why=str(error))
-            managed.unsaved = error.strerror or str(error)
+            if not managed_run.unsaved:
+                log.error("cannot write run.json", run=managed_run.run.id, why=str(error))
+            managed_run.unsaved = error.strerror or str(error)
             return False
-        managed.unsaved = ""
+        managed_run.unsaved = ""
         return True
 
-    def _perform(self, managed: ManagedRun, order: w.Effect) -> None:
-        match order:
-            case w.StartWorker():
-                self._start(managed)
-            case w.HaltWorker():
-                if managed.worker is not None:
-                    managed.worker.halt()
-            case w.KillWorker(reason):
-                log.warning("killing worker", run=managed.run.id, pid=managed.run.worker_pid, why=reason)
-                if managed.worker is not None:
-                    managed.worker.kill()
-            case w.RestartAt(at):
+    def _perform(self, managed_run: ManagedRun, effect: effects.Effect) -> None:
+        match effect:
+            case effects.StartWorker():
+                self._start(managed_run)
+            case effects.HaltWorker():
+                if managed_run.worker is not None:
+                    managed_run.worker.halt()
+            case effects.KillWorker(reason):
+                log.warning("killing worker", run=managed_run.run.id, pid=managed_run.run.worker_pid, why=reason)
+                if managed_run.worker is not None:
+                    managed_run.worker.kill()
+            case effects.RestartAt(at):
                 # No longer than the back-off, should the clock have been set back in between.
                 seconds = min(max(0.0, at - time.time()), max(self._policy.backoff))
-                self._call_later(seconds, functools.partial(self._backoff_over, managed, at))
-            case w.CutHistory(generation):
-                self._reports.cut_history(managed, generation)
-            case w.Publish():
-                self.publish(managed)
+                self._call_later(seconds, functools.partial(self._backoff_over, managed_run, at))
+            case effects.CutHistory(generation):
+                self._reports.cut_history(managed_run, generation)
+            case effects.Publish():
+                self.publish(managed_run)
 
-    def _start(self, managed: ManagedRun) -> None:
-        if why := disk.trouble(managed.directory):
-            why += f"; put that right, then 'hadesd resume {managed.run.id}'"
-            self.apply(managed, w.SpawnFailed(why, "failed"))
+    def _start(self, managed_run: ManagedRun) -> None:
+        if why := disk.directory_problem(managed_run.directory):
+            why += f"; put that right, then 'hadesd resume {managed_run.run.id}'"
+            self.apply(managed_run, events.SpawnFailed(why, "failed"))
             return
-        environment = worker_environment(managed.spec, managed.gpus, usable_cores(), self.paths.cache, self._environ)
+        environment = worker_environment(
+            managed_run.spec, managed_run.gpus, usable_cores(), self.paths.cache, self._environ
+        )
         try:
-            managed.worker = self._start_worker(
-                managed.directory,
+            managed_run.worker = self._start_worker(
+                managed_run.directory,
                 environment,
-                functools.partial(self._reports.on_message, managed),
-                functools.partial(self._reports.on_exit, managed),
+                functools.partial(self._reports.on_message, managed_run),
+                functools.partial(self._reports.on_exit, managed_run),
             )
         except OSError as error:
-            self._not_started(managed, error)
+            self._not_started(managed_run, error)
             return
-        managed.last_heartbeat_at = managed.last_progress_at = time.monotonic()
-        names = [gpu.name for gpu in managed.gpus]
-        log.info("worker started", run=managed.run.id, pid=managed.worker.pid, gpus=names)
-        self.apply(managed, w.Spawned(managed.worker.pid))
+        managed_run.last_heartbeat_at = managed_run.last_progress_at = time.monotonic()
+        names = [gpu.name for gpu in managed_run.gpus]
+        log.info("worker started", run=managed_run.run.id, pid=managed_run.worker.pid, gpus=names)
+        self.apply(managed_run, events.Spawned(managed_run.worker.pid))
 
-    def _not_started(self, managed: ManagedRun, error: OSError) -> None:
+    def _not_started(self, managed_run: ManagedRun, error: OSError) -> None:
         if not disk.is_full(error):
-            self.apply(managed, w.SpawnFailed(str(error)))
+            self.apply(managed_run, events.SpawnFailed(str(error)))
             return
-        managed.note_full_disk()
-        reason = f"{disk.describe_room(managed.directory)}: no worker was started"
-        self.apply(managed, w.SpawnFailed(f"{reason}; the run goes on by itself when there is room", NO_ROOM))
+        managed_run.note_full_disk()
+        reason = f"{disk.describe_full_disk(managed_run.directory)}: no worker was started"
+        self.apply(managed_run, events.SpawnFailed(f"{reason}; the run goes on by itself when there is room", NO_ROOM))
 
-    def _backoff_over(self, managed: ManagedRun, at: float) -> None:
-        if managed.run.restart_at == at and not self.stopping:
-            self.apply(managed, w.BackoffOver())
+    def _backoff_over(self, managed_run: ManagedRun, at: float) -> None:
+        if managed_run.run.restart_at == at and not self.stopping:
+            self.apply(managed_run, events.BackoffExpired())
 
     def schedule(self) -> None:
         """Give free slots and GPUs to queued runs, and say what the others wait for."""
@@ -203,20 +205,20 @@ class Engine:
             # One at a time: a start that fails leaves room for another plan.
             while (plan := self._dispatcher.plan(self.runs.values())).starts and not self.stopping:
                 run, uuids = plan.starts[0]
-                managed = self.runs[run]
-                managed.gpus, managed.waits_for = self._dispatcher.gpus(uuids), ""
-                self.apply(managed, w.SlotAssigned())
+                managed_run = self.runs[run]
+                managed_run.gpus, managed_run.waits_for = self._dispatcher.gpus(uuids), ""
+                self.apply(managed_run, events.SlotAssigned())
         finally:
             self._scheduling = False
-        for managed in self.runs.values():
-            text = plan.reasons.get(managed.run.id, "")
-            if text != managed.waits_for:
-                managed.waits_for = text
-                self.publish(managed)
+        for managed_run in self.runs.values():
+            text = plan.reasons.get(managed_run.run.id, "")
+            if text != managed_run.waits_for:
+                managed_run.waits_for = text
+                self.publish(managed_run)
 
-    def publish(self, managed: ManagedRun) -> None:
+    def publish(self, managed_run: ManagedRun) -> None:
         """Tell the clients what a run looks like, where that has changed."""
-        summary = summarise(managed)
-        if managed.shown is None or without_progress(summary) != without_progress(managed.shown):
-            managed.shown = summary
-            self.publisher.publish(events.RunChanged, run=summary)
+        summary = summarise(managed_run)
+        if managed_run.shown is None or without_progress(summary) != without_progress(managed_run.shown):
+            managed_run.shown = summary
+            self.publisher.publish(RunChanged, run=summary)

@@ -11,7 +11,7 @@ from hadesd.storage.checkpoints import generations
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.history.history import History
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.run import ManagedRun
 
 LATE_TICK = 5.0
@@ -49,7 +49,7 @@ def verdict(phase: str, seconds: float, median: float | None, settings: Settings
     return f"no generation for {seconds:.0f} s, {times:.0f} times the median of {median:.3g} s"
 
 
-STEPS = 4
+CHECKPOINTS_TO_FIT = 4
 """How many of its newest checkpoints a run must have room for before it goes on."""
 
 SPARE = 8 * disk.MIB
@@ -64,7 +64,7 @@ def needed(directory: Path) -> int:
     checkpoints = RunPaths(directory).checkpoints
     newest = max(generations(checkpoints), default=None)
     files = (checkpoints / str(newest)).rglob("*") if newest is not None else ()
-    return STEPS * sum(file.stat().st_size for file in files if file.is_file()) + SPARE
+    return CHECKPOINTS_TO_FIT * sum(file.stat().st_size for file in files if file.is_file()) + SPARE
 
 
 def is_enough(needed: int, free: int, free_when_full: int, waited: float) -> bool:
@@ -91,16 +91,16 @@ class RunMonitor:
         at_disk = now - self._disk_at >= DISK_SECONDS
         if at_disk:
             self._disk_at = now
-        for managed in tuple(self._engine.runs.values()):
-            if managed.unsaved:
-                self._engine.save(managed)
-            if managed.orphaned:
-                self._look_for_orphan(managed)
-            if managed.worker is not None:
-                self._look_at_worker(managed, now, absent > LATE_TICK)
+        for managed_run in tuple(self._engine.runs.values()):
+            if managed_run.unsaved:
+                self._engine.save(managed_run)
+            if managed_run.orphaned:
+                self._check_orphan(managed_run)
+            if managed_run.worker is not None:
+                self._check_worker(managed_run, now, absent > LATE_TICK)
             if at_disk:
-                self._look_at_disk(managed, now)
-                managed.history.rest(now)
+                self._check_disk(managed_run, now)
+                managed_run.history.rest(now)
 
     @property
     def stuck(self) -> list[str]:
@@ -110,35 +110,35 @@ class RunMonitor:
             m.run.id for m in self._engine.runs.values() if m.worker is not None and m.last_heartbeat_at < heard_since
         ]
 
-    def _look_at_worker(self, managed: ManagedRun, now: float, we_were_away: bool) -> None:
+    def _check_worker(self, managed_run: ManagedRun, now: float, we_were_away: bool) -> None:
         if we_were_away:
-            managed.last_heartbeat_at = managed.last_progress_at = now
-        silent = now - managed.last_heartbeat_at
+            managed_run.last_heartbeat_at = managed_run.last_progress_at = now
+        silent = now - managed_run.last_heartbeat_at
         if silent > self._settings.silence:
-            self._engine.apply(managed, w.WorkerFault(f"the worker gave no sign of life for {silent:.0f} s"))
-        median = managed.history.seconds_per_generation
-        if why := verdict(managed.run.phase, now - managed.last_progress_at, median, self._settings):
-            self._engine.apply(managed, w.WorkerFault(f"the worker hangs: {why}"))
+            self._engine.apply(managed_run, events.WorkerFault(f"the worker gave no sign of life for {silent:.0f} s"))
+        median = managed_run.history.seconds_per_generation
+        if why := verdict(managed_run.run.phase, now - managed_run.last_progress_at, median, self._settings):
+            self._engine.apply(managed_run, events.WorkerFault(f"the worker hangs: {why}"))
 
-    def _look_at_disk(self, managed: ManagedRun, now: float) -> None:
-        trouble = disk.trouble(managed.directory)
-        if trouble != managed.trouble:
-            log.warning("run directory", run=managed.run.id, trouble=trouble or "usable again")
-            managed.trouble = trouble
-            self._engine.publish(managed)
-        if not managed.run.out_of_room or trouble or self._engine.stopping:
+    def _check_disk(self, managed_run: ManagedRun, now: float) -> None:
+        directory_problem = disk.directory_problem(managed_run.directory)
+        if directory_problem != managed_run.directory_problem:
+            log.warning("run directory", run=managed_run.run.id, directory_problem=directory_problem or "usable again")
+            managed_run.directory_problem = directory_problem
+            self._engine.publish(managed_run)
+        if not managed_run.run.out_of_room or directory_problem or self._engine.stopping:
             return
         try:
-            bytes_needed, free = needed(managed.directory), disk.free_bytes(managed.directory)
+            bytes_needed, free = needed(managed_run.directory), disk.free_bytes(managed_run.directory)
         except OSError as error:
-            log.warning("cannot look at a full disk", run=managed.run.id, why=str(error))
+            log.warning("cannot look at a full disk", run=managed_run.run.id, why=str(error))
             return
-        if is_enough(bytes_needed, free, managed.free_when_full, now - managed.full_at):
-            self._engine.apply(managed, w.RoomAgain())
+        if is_enough(bytes_needed, free, managed_run.free_when_full, now - managed_run.full_at):
+            self._engine.apply(managed_run, events.DiskSpaceFreed())
 
-    def _look_for_orphan(self, managed: ManagedRun) -> None:
-        if managed.worker is not None:
-            managed.orphaned = False  # our own waits for the lock, and will say where the run stands
-        elif not managed.is_locked():
-            managed.orphaned = False
-            self._engine.apply(managed, w.OrphanGone(History(managed.directory).generation))
+    def _check_orphan(self, managed_run: ManagedRun) -> None:
+        if managed_run.worker is not None:
+            managed_run.orphaned = False  # our own waits for the lock, and will say where the run stands
+        elif not managed_run.is_locked():
+            managed_run.orphaned = False
+            self._engine.apply(managed_run, events.OrphanExited(History(managed_run.directory).generation))

@@ -48,14 +48,14 @@ class ManagedRun:
         self.spec = spec
         self.run = run
         self.history = history
-        self.kept = CheckpointIndex(directory)
+        self.checkpoint_index = CheckpointIndex(directory)
         self.worker: WorkerHandle | None = None
         self.gpus: tuple[Gpu, ...] = ()  # of its worker, or of its last one: a resize goes on where it was
         self.last_heartbeat_at = 0.0  # monotonic time of the worker's last sign of life
         self.last_progress_at = 0.0  # and when it last committed a generation or entered another phase
         self.full_at = 0.0  # monotonic time at which it found a disk full
         self.free_when_full = 0  # and the bytes that were free then
-        self.trouble = ""  # why its directory cannot be used
+        self.directory_problem = ""  # why its directory cannot be used
         self.symptom: Symptom | None = None  # what is wrong with the search itself
         self.dataset: DatasetSnapshot | None = None
         self.waits_for = ""
@@ -68,7 +68,7 @@ class ManagedRun:
         self.full_at = time.monotonic()
         try:
             self.free_when_full = disk.free_bytes(self.directory)
-        except OSError:  # the directory is gone since, which the watch will say
+        except OSError:  # the directory is gone since, which the monitor will say
             self.free_when_full = 0
 
     def is_locked(self) -> bool:
@@ -76,22 +76,22 @@ class ManagedRun:
         return is_locked(RunPaths(self.directory).lock)
 
 
-def summarise(managed: ManagedRun) -> RunSummary:
+def summarise(managed_run: ManagedRun) -> RunSummary:
     """The run on one line."""
-    run, spec, last = managed.run, managed.spec, managed.history.last
-    seconds = managed.history.seconds_per_generation
+    run, spec, last = managed_run.run, managed_run.spec, managed_run.history.last
+    seconds = managed_run.history.seconds_per_generation
     left = None
-    if seconds is not None and managed.history.is_steady and run.state in WITH_WORKER:
+    if seconds is not None and managed_run.history.is_steady and run.state in WITH_WORKER:
         left = seconds * max(0, run.generations - run.generation)
-    orphan = "the worker of the daemon before still finishes its generation" if managed.orphaned else ""
-    trouble = "" if managed.trouble in run.reason else managed.trouble
-    texts = (orphan, trouble, managed.waits_for, run.reason, str(managed.symptom or ""))
+    orphan = "the worker of the daemon before still finishes its generation" if managed_run.orphaned else ""
+    directory_problem = "" if managed_run.directory_problem in run.reason else managed_run.directory_problem
+    texts = (orphan, directory_problem, managed_run.waits_for, run.reason, str(managed_run.symptom or ""))
     return RunSummary(
         id=run.id,
         state=run.state,
         env=spec.env,
         method=spec.method,
-        preset=managed.record.preset,
+        preset=managed_run.record.preset,
         seed=spec.seed,
         pairs=spec.dataset.pairs,
         population=spec.evolution.population,
@@ -105,16 +105,16 @@ def summarise(managed: ManagedRun) -> RunSummary:
         phase=run.phase,
         reason="; ".join(text for text in texts if text),
         restarts=run.restarts,
-        created_at=managed.record.created_at,
+        created_at=managed_run.record.created_at,
         changed_at=run.changed_at,
         worker_pid=run.worker_pid,
-        parent=managed.record.parent,
-        directory=str(managed.directory),
-        group=managed.record.group,
+        parent=managed_run.record.parent,
+        directory=str(managed_run.directory),
+        group=managed_run.record.group,
         priority=run.priority,
-        note=managed.record.note,
+        note=managed_run.record.note,
         waits_for_room=run.out_of_room,
-        gpus=tuple(gpu.index for gpu in managed.gpus) if run.state in WITH_WORKER else (),
+        gpus=tuple(gpu.index for gpu in managed_run.gpus) if run.state in WITH_WORKER else (),
     )
 
 

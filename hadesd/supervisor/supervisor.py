@@ -10,9 +10,9 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
-from hades_protocol import events
 from hades_protocol.commands import Fork, GetLog, Resize, Retain
 from hades_protocol.errors import WrongStateError
+from hades_protocol.events import Goodbye, RunRemoved
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineage, RunSummary
 from hades_protocol.names import check_group, check_note
 from hades_protocol.paths import Paths
@@ -32,14 +32,14 @@ from hadesd.supervisor.dispatcher import Dispatcher
 from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.jobs.jobs import Jobs
 from hadesd.supervisor.jobs.process import StartJob
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import CrashPolicy, Run
 from hadesd.supervisor.monitor import RunMonitor
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import ManagedRun, StartWorker, summarise
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
 from hadesd.supervisor.worker_process import taken
-from hadesd.supervisor.yielding import GpuWatch
+from hadesd.supervisor.yielding import GpuMonitor
 
 log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ class Supervisor:
     """The runs of one daemon.
 
     call_later: seconds and a function to be called then, from the same thread.
-    fleet: the GPUs that runs may use.
+    gpu_pool: the GPUs that runs may use.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Supervisor:
         start_worker: StartWorker,
         start_job: StartJob,
         call_later: Callable[[float, Callable[[], None]], object],
-        fleet: GpuPool,
+        gpu_pool: GpuPool,
         environ: dict[str, str],
         crash_policy: CrashPolicy | None = None,
     ) -> None:
         self.info = info
         self._paths = paths
         self._publisher = publisher
-        self._dispatcher = Dispatcher(info.slots, fleet)
+        self._dispatcher = Dispatcher(info.slots, gpu_pool)
         self._engine = Engine(
             paths=paths,
             publisher=publisher,
@@ -78,8 +78,8 @@ class Supervisor:
             environ=environ,
             crash_policy=crash_policy or CrashPolicy(),
         )
-        self._watch = RunMonitor(self._engine, settings)
-        self._gpu_watch = GpuWatch(self._engine, fleet, publisher)
+        self._monitor = RunMonitor(self._engine, settings)
+        self._gpu_monitor = GpuMonitor(self._engine, gpu_pool, publisher)
         self.jobs = Jobs(publisher, start_job, paths, environ)
 
     def listen(self, listener: Callable[[ManagedRun, Run, Run], None]) -> None:
@@ -95,44 +95,44 @@ class Supervisor:
 
     def summaries(self) -> tuple[RunSummary, ...]:
         """Every run, oldest first."""
-        return tuple(summarise(managed) for managed in self._engine.runs.values())
+        return tuple(summarise(managed_run) for managed_run in self._engine.runs.values())
 
     def gpus(self) -> tuple[GpuInfo, ...]:
         """The GPUs that runs may use, and who uses them."""
-        return self._gpu_watch.picture()
+        return self._gpu_monitor.gpu_infos()
 
     def show(self, name: str) -> ShowResult:
         """One run with its settings and history."""
-        managed = self.find(name)
-        story = records.story(managed.record, managed.directory)
+        managed_run = self.find(name)
+        history = records.read_history(managed_run.record, managed_run.directory)
         return ShowResult(
-            run=summarise(managed),
-            spec=managed.record.spec,
-            seams=story,
-            checkpoints=managed.kept.describe(managed.spec.checkpoints, story),
+            run=summarise(managed_run),
+            spec=managed_run.record.spec,
+            seams=history,
+            checkpoints=managed_run.checkpoint_index.describe(managed_run.spec.checkpoints, history),
         )
 
     def history(self, name: str, after: int, points: int, upto: int | None = None) -> HistoryResult:
         """Metrics of a run, and the levels to compare them with."""
-        managed = self.find(name)
-        total, found = managed.history.select(after, points, upto)
+        managed_run = self.find(name)
+        total, found = managed_run.history.select(after, points, upto)
         return HistoryResult(
-            run=managed.run.id,
+            run=managed_run.run.id,
             seq=self.seq,
             generations_total=total,
             metrics=tuple(metrics for metrics, _, _ in found),
             env_steps=tuple(steps for _, steps, _ in found),
             committed_at=tuple(committed_at for _, _, committed_at in found),
-            references=read_references(managed.directory),
-            marks=records.marks(managed.record, managed.directory),
+            references=read_references(managed_run.directory),
+            marks=records.marks(managed_run.record, managed_run.directory),
         )
 
     def dataset(self, name: str, generation: int | None = None) -> DatasetSnapshot:
         """The newest committed mean dataset of a run, or that of a kept generation."""
-        managed = self.find(name)
+        managed_run = self.find(name)
         if generation is not None:
-            return managed.kept.dataset(managed.run.id, generation)
-        return managed.dataset or read_dataset(managed.directory, managed.run.id)
+            return managed_run.checkpoint_index.dataset(managed_run.run.id, generation)
+        return managed_run.dataset or read_dataset(managed_run.directory, managed_run.run.id)
 
     def log(self, request: GetLog) -> LogResult:
         """The newest lines of a worker's log, or of the daemon's own."""
@@ -152,16 +152,16 @@ class Supervisor:
         return self._queue(record, spec)
 
     def _queue(self, record: records.RunRecord, spec: RunSpec) -> RunSummary:
-        managed = self._engine.add(record, spec)
+        managed_run = self._engine.add(record, spec)
         self._engine.schedule()
-        self._engine.publish(managed)
-        return summarise(managed)
+        self._engine.publish(managed_run)
+        return summarise(managed_run)
 
-    def ask(self, name: str, event: w.Event, expected: RunState | None) -> RunSummary:
-        """Carry out a person's wish about a run."""
-        managed = self.find_for_change(name, expected)
-        self._engine.apply(managed, event, asked=True)
-        return summarise(managed)
+    def ask(self, name: str, event: events.Event, expected: RunState | None) -> RunSummary:
+        """Carry out a person's request about a run."""
+        managed_run = self.find_for_change(name, expected)
+        self._engine.apply(managed_run, event, asked=True)
+        return summarise(managed_run)
 
     def fork(self, request: Fork) -> ChangeResult:
         """Make a new run that goes on from a checkpoint of another one, and queue it."""
@@ -186,54 +186,57 @@ class Supervisor:
 
     def resize(self, request: Resize) -> ChangeResult:
         """Give a run other sizes from its next generation on."""
-        managed = self.find_for_change(request.run, request.expected_state)
-        spec, changed, notes = changes.resized(managed.spec, request.changes)
+        managed_run = self.find_for_change(request.run, request.expected_state)
+        spec, changed, notes = changes.resized(managed_run.spec, request.changes)
         self._dispatcher.check(spec)
-        result = ChangeResult(run=None, generation=managed.run.generation, changes=changed, notes=notes)
+        result = ChangeResult(run=None, generation=managed_run.run.generation, changes=changed, notes=notes)
         if request.dry_run:
-            return replace(result, notes=(*notes, *self._expected(managed, spec)))
+            return replace(result, notes=(*notes, *self._expected(managed_run, spec)))
         # A run on a CPU goes on in its slot; GPUs are given out by the queue.
         moves = any(change.name == "resources.gpus" for change in changed)
-        event = w.ResizeAsked(changes.words(changed), requeue=moves)
-        record = replace(managed.record, spec=spec_to_dict(spec))
-        self._engine.apply(managed, event, asked=True, changed=(record, spec))
-        return replace(result, run=summarise(managed))
+        event = events.ResizeAsked(changes.words(changed), requeue=moves)
+        record = replace(managed_run.record, spec=spec_to_dict(spec))
+        self._engine.apply(managed_run, event, asked=True, changed=(record, spec))
+        return replace(result, run=summarise(managed_run))
 
-    def _expected(self, managed: ManagedRun, after: RunSpec) -> tuple[str, ...]:
-        seconds = managed.history.seconds_per_generation if managed.history.is_steady else None
-        pid = managed.worker.pid if managed.worker is not None else None
-        return cost.expected(managed.spec, after, seconds, taken(managed.run.id, pid, self.gpus()))
+    def _expected(self, managed_run: ManagedRun, after: RunSpec) -> tuple[str, ...]:
+        seconds = managed_run.history.seconds_per_generation if managed_run.history.is_steady else None
+        pid = managed_run.worker.pid if managed_run.worker is not None else None
+        return cost.expected(managed_run.spec, after, seconds, taken(managed_run.run.id, pid, self.gpus()))
 
     def prioritise(self, name: str, priority: int, expected: RunState | None) -> RunSummary:
         """Change a run's place in the queue."""
-        summary = self.ask(name, w.PriorityAsked(priority), expected)
+        summary = self.ask(name, events.PriorityAsked(priority), expected)
         self._engine.schedule()
         return summary
 
     def retain(self, request: Retain) -> RunSummary:
         """Note which checkpoints a run's later workers shall keep."""
-        managed = self.find_for_change(request.run, request.expected_state)
+        managed_run = self.find_for_change(request.run, request.expected_state)
         record, spec, text = with_retention(
-            managed.record, keep_newest=request.keep_newest, keep_every=request.keep_every, keep_best=request.keep_best
+            managed_run.record,
+            keep_newest=request.keep_newest,
+            keep_every=request.keep_every,
+            keep_best=request.keep_best,
         )
-        self._engine.apply(managed, w.RetentionAsked(text), asked=True, changed=(record, spec))
-        return summarise(managed)
+        self._engine.apply(managed_run, events.RetentionAsked(text), asked=True, changed=(record, spec))
+        return summarise(managed_run)
 
     def annotate(self, name: str, text: str, expected: RunState | None) -> RunSummary:
         """Write a note on a run, in place of the one before."""
-        managed = self.find_for_change(name, expected)
-        self._engine.rewrite(managed, replace(managed.record, note=check_note(text)))
-        return summarise(managed)
+        managed_run = self.find_for_change(name, expected)
+        self._engine.rewrite(managed_run, replace(managed_run.record, note=check_note(text)))
+        return summarise(managed_run)
 
     def remove(self, name: str, expected: RunState | None) -> Removed:
         """Forget a run without a worker; its directory is renamed and nothing in it is deleted."""
-        managed = self.find_for_change(name, expected)
-        removal.check_removable(managed.run.id, managed.run.state, managed.is_locked())
-        summary, hidden = summarise(managed), removal.put_aside(managed.directory)
-        del self._engine.runs[managed.run.id]
-        self.jobs.drop(managed.run.id)
-        log.info("run removed", run=managed.run.id, directory=str(hidden))
-        self._publisher.publish(events.RunRemoved, run_id=managed.run.id)
+        managed_run = self.find_for_change(name, expected)
+        removal.check_removable(managed_run.run.id, managed_run.run.state, managed_run.is_locked())
+        summary, hidden = summarise(managed_run), removal.put_aside(managed_run.directory)
+        del self._engine.runs[managed_run.run.id]
+        self.jobs.drop(managed_run.run.id)
+        log.info("run removed", run=managed_run.run.id, directory=str(hidden))
+        self._publisher.publish(RunRemoved, run_id=managed_run.run.id)
         return Removed(run=summary, directory=str(hidden))
 
     def adopt(self, run: str) -> RunSummary:
@@ -251,12 +254,14 @@ class Supervisor:
         return self._engine.runs[records.find(name, known)]
 
     def find_for_change(self, name: str, expected: RunState | None = None) -> ManagedRun:
-        """The run that a person means, where it still is in the state in which he saw it."""
+        """The run that a person means, where it still is in the state in which they saw it."""
         self.refuse_when_stopping()
-        managed = self.find(name)
-        if expected not in (None, managed.run.state):
-            raise WrongStateError(f"run {managed.run.id} is {managed.run.state} by now, not {expected}: nothing done")
-        return managed
+        managed_run = self.find(name)
+        if expected not in (None, managed_run.run.state):
+            raise WrongStateError(
+                f"run {managed_run.run.id} is {managed_run.run.state} by now, not {expected}: nothing done"
+            )
+        return managed_run
 
     def refuse_when_stopping(self) -> None:
         """Raises WrongStateError while the daemon goes down."""
@@ -278,30 +283,30 @@ class Supervisor:
     def tick(self) -> None:
         """Once a second: heartbeat out, heartbeats in, and what the disk refused before."""
         self._publisher.tick()
-        self._watch.tick()
-        self._gpu_watch.tick()
+        self._monitor.tick()
+        self._gpu_monitor.tick()
         self.jobs.tick()
 
     def stop(self) -> None:
         """No new runs or workers; those that there are commit and exit."""
         self._engine.stopping = True
         self.jobs.stop()
-        self._publisher.publish(events.Goodbye)
-        for managed in self._engine.runs.values():
-            self._engine.apply(managed, w.DaemonStops())
+        self._publisher.publish(Goodbye)
+        for managed_run in self._engine.runs.values():
+            self._engine.apply(managed_run, events.DaemonStops())
 
     @property
     def working(self) -> list[str]:
         """Runs that have a worker process."""
-        return [managed.run.id for managed in self._engine.runs.values() if managed.worker is not None]
+        return [managed_run.run.id for managed_run in self._engine.runs.values() if managed_run.worker is not None]
 
     @property
     def stuck(self) -> list[str]:
         """Runs whose worker survives SIGKILL."""
-        return self._watch.stuck
+        return self._monitor.stuck
 
     def grace_over(self) -> None:
         """SIGKILL the workers that are left after `stop`."""
-        for managed in self._engine.runs.values():
-            if managed.worker is not None:
-                self._engine.apply(managed, w.GraceOver())
+        for managed_run in self._engine.runs.values():
+            if managed_run.worker is not None:
+                self._engine.apply(managed_run, events.GraceExpired())

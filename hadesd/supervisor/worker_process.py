@@ -148,7 +148,7 @@ def worker_environment(
 ) -> dict[str, str]:
     """The environment of a worker of that run.
 
-    What the user set himself stays: his XLA_FLAGS are kept and ours added where he names no such flag.
+    What users set themselves stays: their XLA_FLAGS are kept and ours added where they name no such flag.
 
     Args:
         gpus: the GPUs the run was given; none: it computes on the CPU.

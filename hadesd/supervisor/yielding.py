@@ -3,16 +3,16 @@
 import time
 from collections.abc import Iterable, Sequence
 
-from hades_protocol import events
+from hades_protocol.events import GpusChanged
 from hades_protocol.messages import GpuInfo
 from hades_protocol.run_state import RunState
 from hadesd.supervisor.dispatcher import held
 from hadesd.supervisor.engine import Engine
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.publisher import Publisher
-from hadesd.supervisor.scheduling.gpu_pool import GpuPool, picture
+from hadesd.supervisor.scheduling.gpu_pool import GpuPool, gpu_infos
 from hadesd.supervisor.scheduling.nvml import Gpu
-from hadesd.supervisor.scheduling.reasons import process as words
+from hadesd.supervisor.scheduling.reasons import describe_process
 
 TELL_SECONDS = 5.0
 """Least time between two events about GPUs."""
@@ -22,12 +22,12 @@ UTILISATION_MOVED = 0.2
 """Shares by which a GPU must have changed before clients are told."""
 
 
-class GpuWatch:
+class GpuMonitor:
     """What is done about the GPUs once a second."""
 
-    def __init__(self, engine: Engine, fleet: GpuPool, publisher: Publisher) -> None:
+    def __init__(self, engine: Engine, gpu_pool: GpuPool, publisher: Publisher) -> None:
         self._engine = engine
-        self._fleet = fleet
+        self._gpu_pool = gpu_pool
         self._publisher = publisher
         self._told: tuple[GpuInfo, ...] = ()
         self._told_at = 0.0
@@ -36,29 +36,32 @@ class GpuWatch:
         """Once a second."""
         now = time.monotonic()
         workers = frozenset(pid for _, pid in held(self._engine.runs.values()) if pid is not None)
-        if self._fleet.refresh(workers, now):
-            self._make_way()
+        if self._gpu_pool.refresh(workers, now):
+            self._yield_gpus()
             self._engine.schedule()
         self._tell(now)
 
-    def picture(self) -> tuple[GpuInfo, ...]:
+    def gpu_infos(self) -> tuple[GpuInfo, ...]:
         """The GPUs as clients see them."""
-        return picture(self._fleet.gpus, held(self._engine.runs.values()))
+        return gpu_infos(self._gpu_pool.gpus, held(self._engine.runs.values()))
 
-    def _make_way(self) -> None:
-        for managed in tuple(self._engine.runs.values()):
-            if not managed.spec.resources.give_way or managed.run.state not in (RunState.STARTING, RunState.RUNNING):
+    def _yield_gpus(self) -> None:
+        for managed_run in tuple(self._engine.runs.values()):
+            if not managed_run.spec.resources.give_way or managed_run.run.state not in (
+                RunState.STARTING,
+                RunState.RUNNING,
+            ):
                 continue
-            if reason := crowded(self._fleet.gpus, [gpu.uuid for gpu in managed.gpus]):
-                self._engine.apply(managed, w.YieldAsked(reason))
+            if reason := crowded(self._gpu_pool.gpus, [gpu.uuid for gpu in managed_run.gpus]):
+                self._engine.apply(managed_run, events.YieldAsked(reason))
 
     def _tell(self, now: float) -> None:
         if now - self._told_at < TELL_SECONDS:
             return
-        seen = self.picture()
-        if worth_telling(self._told, seen):
+        seen = self.gpu_infos()
+        if worth_publishing(self._told, seen):
             self._told, self._told_at = seen, now
-            self._publisher.publish(events.GpusChanged, gpus=seen)
+            self._publisher.publish(GpusChanged, gpus=seen)
 
 
 def crowded(gpus: Iterable[Gpu], mine: Sequence[str]) -> str:
@@ -66,11 +69,11 @@ def crowded(gpus: Iterable[Gpu], mine: Sequence[str]) -> str:
     for gpu in gpus:
         for process in gpu.processes:
             if process.other and gpu.uuid in mine:
-                return f"makes way for {words(process.user, process.pid, process.memory)} on GPU {gpu.index}"
+                return f"makes way for {describe_process(process.user, process.pid, process.memory)} on GPU {gpu.index}"
     return ""
 
 
-def worth_telling(before: Sequence[GpuInfo], after: Sequence[GpuInfo]) -> bool:
+def worth_publishing(before: Sequence[GpuInfo], after: Sequence[GpuInfo]) -> bool:
     """Whether clients should hear of a change: who is there, or much more or less use."""
     if [_who(gpu) for gpu in before] != [_who(gpu) for gpu in after]:
         return True

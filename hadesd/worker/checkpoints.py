@@ -1,13 +1,13 @@
 """Orbax checkpoints of the evolution state: one a generation, verified before they are believed.
 
-The only module that imports orbax. A step is a directory `checkpoints/<generation>` with the Orbax checkpoint
+The only module that imports orbax. A checkpoint is a directory `checkpoints/<generation>` with the Orbax checkpoint
 `state` (every leaf of the state, packed into one byte array: one file to write instead of twenty) and
 `hades.json`, which says what it is without jax: generation, leaves with dtype and shape, the SHA-256 of the
-packed bytes, versions. A step of a run that has a dataset also holds `dataset.npz`, the mean dataset after that
+packed bytes, versions. A checkpoint of a run that has a dataset also holds `dataset.npz`, the mean dataset after that
 generation, for whoever wants to see it without jax; nothing is restored from it. All is written to a partial
-directory that is then renamed, so a step is there whole or not at all.
+directory that is then renamed, so a checkpoint is there whole or not at all.
 
-What is promised: no SIGKILL loses a committed step. Against a power cut one step in DURABLE_SECONDS is also
+What is promised: no SIGKILL loses a committed checkpoint. Against a power cut one checkpoint in DURABLE_SECONDS is also
 flushed to the disk, and kept until the next one is.
 """
 
@@ -27,7 +27,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from hades_protocol.errors import HadesError
-from hades_protocol.run_spec import Checkpoints
+from hades_protocol.run_spec import Retention
 from hadesd.storage import metric_lines
 from hadesd.storage.atomic import sync_directory, sync_file
 from hadesd.storage.checkpoints import (
@@ -37,10 +37,10 @@ from hadesd.storage.checkpoints import (
     discard,
     flush,
     generations,
-    kept,
     manifest_text,
     read_fitness,
     read_manifest,
+    retained,
 )
 from hadesd.storage.layout import DATASET, MANIFEST, RunPaths
 
@@ -60,12 +60,12 @@ class CheckpointError(HadesError):
 class CheckpointStore:
     """The checkpoints of one run. One writer at a time (the worker holds the run's lock)."""
 
-    def __init__(self, directory: Path, retention: Checkpoints) -> None:
+    def __init__(self, directory: Path, retention: Retention) -> None:
         self.directory = directory
         self.retention = retention
         self._orbax = _handler()
         self._durable: int | None = None
-        self._flushed_at = -math.inf  # the first step is flushed: those it makes superfluous may be on the disk
+        self._flushed_at = -math.inf  # the first checkpoint is flushed: those it makes superfluous may be on the disk
         directory.mkdir(parents=True, exist_ok=True)
         self._identity = _identity(directory)
         for partial in directory.glob(f"{PARTIAL}*"):
@@ -73,22 +73,22 @@ class CheckpointStore:
         self._fitness = read_fitness(directory)
 
     def generations(self) -> list[int]:
-        """Generations of the steps that are there, ascending."""
+        """Generations of the checkpoints that are there, ascending."""
         return generations(self.directory)
 
     def newest_manifest(self) -> dict[str, Any]:
-        """What the newest step says of itself; empty where there is none, or none that can be read."""
-        steps = self.generations()
-        return read_manifest(self.directory / str(steps[-1])) if steps else {}
+        """What the newest checkpoint says of itself; empty where there is none, or none that can be read."""
+        present = self.generations()
+        return read_manifest(self.directory / str(present[-1])) if present else {}
 
     def save(self, state: Any, generation: int, description: dict[str, Any], dataset: bytes = b"") -> None:
-        """Commit a state (a pytree of host arrays) as the step of a generation.
+        """Commit a state (a pytree of host arrays) as the checkpoint of a generation.
 
         description: further entries of the manifest; `fitness_mean` (float or None) decides which is the best.
         dataset: the mean dataset after that generation, as the content of an npz; empty where there is none.
 
         Raises:
-            OSError, ValueError: the disk is full or not writable; earlier steps are untouched.
+            OSError, ValueError: the disk is full or not writable; earlier checkpoints are untouched.
         """
         leaves, packed = _pack(state)
         partial = self.directory / f"{PARTIAL}{generation}"
@@ -119,7 +119,7 @@ class CheckpointStore:
             flush(partial)
             self._flush_lines()
         final = self.directory / str(generation)
-        if final.exists():  # a step that was set aside as unreadable has left; anything else is written once
+        if final.exists():  # a checkpoint that was set aside as unreadable has left; anything else is written once
             shutil.rmtree(final)
         partial.rename(final)
         if durable:
@@ -129,16 +129,16 @@ class CheckpointStore:
         self._retain()
 
     def settle(self) -> None:
-        """Flush the newest step and the files beside the steps to the disk: the run ends, or stands still for long.
+        """Flush the newest checkpoint and the files beside it to the disk: the run ends, or stands still for long.
 
-        An older step that was kept because it was flushed goes, unless the rule keeps it.
+        An older checkpoint that was kept because it was flushed goes, unless the rule keeps it.
 
         Raises:
             OSError: they could not be.
         """
-        if steps := self.generations():
-            flush(self.directory / str(steps[-1]))
-            self._durable = steps[-1]
+        if present := self.generations():
+            flush(self.directory / str(present[-1]))
+            self._durable = present[-1]
         sync_directory(self.directory)
         self._flush_lines()
         for path in self.directory.parent.glob("*.npz"):
@@ -147,7 +147,7 @@ class CheckpointStore:
         self._retain()
 
     def _flush_lines(self) -> None:
-        """What a step that is safe from a power cut must not be without."""
+        """What a checkpoint that is safe from a power cut must not be without."""
         for name in metric_lines.LINE_FILES:
             if (path := self.directory.parent / name).exists():
                 sync_file(path)
@@ -165,42 +165,42 @@ class CheckpointStore:
                 self.directory.parent.rmdir()
 
     def restore_newest(self, like: Callable[[dict[str, Any]], Any]) -> tuple[Any, dict[str, Any], list[str]] | None:
-        """The newest step that verifies: (state, manifest, what had to be passed over). None: there is no step.
+        """The newest checkpoint that verifies: (state, manifest, what had to be passed over). None: there is none.
 
-        `like`: manifest -> a pytree of the same structure; its leaves give dtypes and shapes. A step that does not
+        `like`: manifest -> a pytree of the same structure; its leaves give dtypes and shapes. One that does not
         verify is moved aside to `bad-<generation>-<n>`, never deleted.
 
         Raises:
-            CheckpointError: there are or were steps, and none can be used; or the state has another form.
-            OSError: a step cannot be looked at now, which says nothing of what it holds; it stays where it is.
+            CheckpointError: there are or were checkpoints, and none can be used; or the state has another form.
+            OSError: a checkpoint cannot be looked at now, which says nothing of what it holds; it stays where it is.
         """
-        steps = self.generations()
-        passed_over = self._taken_away(steps)
-        for generation in reversed(steps):
+        present = self.generations()
+        passed_over = self._taken_away(present)
+        for generation in reversed(present):
             try:
-                step = self.directory / str(generation)
-                state, manifest = load(step, like(read_manifest(step)))
+                checkpoint = self.directory / str(generation)
+                state, manifest = load(checkpoint, like(read_manifest(checkpoint)))
             except CheckpointMismatch:
                 raise
             except CheckpointError as error:
-                check_access(step)
+                check_access(checkpoint)
                 aside = self._set_aside(generation)
                 passed_over.append(f"checkpoint {generation} is unreadable ({error}); kept as {aside.name}")
                 continue
             return state, manifest, passed_over
-        if steps:
+        if present:
             raise CheckpointError(
-                f"none of the {len(steps)} checkpoints in {self.directory} can be read; the newest: {passed_over[0]}; "
-                f"{NEXT}"
+                f"none of the {len(present)} checkpoints in {self.directory} can be read; the newest: "
+                f"{passed_over[0]}; {NEXT}"
             )
         if passed_over or any(self.directory.glob(f"{BAD}*")):
             raise CheckpointError(f"no checkpoint that can be read is left in {self.directory}; {NEXT}")
         return None
 
-    def _taken_away(self, steps: list[int]) -> list[str]:
-        """Says where a committed step is no longer there: its line in timings.jsonl is written after it."""
-        committed = metric_lines.last_generation(RunPaths(self.directory.parent).timings)
-        if committed <= max(steps, default=0) or any(self.directory.glob(f"{BAD}{committed}-*")):
+    def _taken_away(self, present: list[int]) -> list[str]:
+        """Says where a committed checkpoint is no longer there: its line in timings.jsonl is written after it."""
+        committed = metric_lines.last_generation(self.directory.parent / "timings.jsonl")
+        if committed <= max(present, default=0) or any(self.directory.glob(f"{BAD}{committed}-*")):
             return []
         return [f"checkpoint {committed} is gone"]
 
@@ -213,10 +213,10 @@ class CheckpointStore:
         return aside
 
     def _retain(self) -> None:
-        """Remove the steps that the retention rule does not keep: newest N, every K-th, the best, a durable one."""
-        steps = self.generations()
-        fitness = {generation: self._fitness.get(generation) for generation in steps}
-        for generation in set(steps) - kept(fitness, self.retention, self._durable):
+        """Remove the checkpoints that the rule does not keep: newest N, every K-th, the best, a durable one."""
+        present = self.generations()
+        fitness = {generation: self._fitness.get(generation) for generation in present}
+        for generation in set(present) - retained(fitness, self.retention, self._durable):
             discard(self.directory, generation)
             self._fitness.pop(generation, None)
 
@@ -240,14 +240,14 @@ def _handler() -> ocp.ArrayCheckpointHandler:
     return ocp.ArrayCheckpointHandler()
 
 
-def load(step: Path, like: Any) -> tuple[Any, dict[str, Any]]:
-    """The state and the manifest of one step, verified.
+def load(checkpoint: Path, like: Any) -> tuple[Any, dict[str, Any]]:
+    """The state and the manifest of one checkpoint, verified.
 
     Raises:
         CheckpointError: it cannot be read, or its bytes are not the ones that were written.
         CheckpointMismatch: its leaves have other names, dtypes or shapes than those of `like`.
     """
-    manifest = read_manifest(step)
+    manifest = read_manifest(checkpoint)
     if not manifest:
         raise CheckpointError(f"no readable {MANIFEST}")
     if manifest.get("schema") not in READABLE:
@@ -257,11 +257,11 @@ def load(step: Path, like: Any) -> tuple[Any, dict[str, Any]]:
     expected = _leaves(like)
     if manifest["leaves"] != expected:
         differing = next((f"{a} / {b}" for a, b in zip(manifest["leaves"], expected, strict=False) if a != b), "count")
-        raise CheckpointMismatch(f"{step} holds another kind of state than these settings have: {differing}")
+        raise CheckpointMismatch(f"{checkpoint} holds another kind of state than these settings have: {differing}")
     try:
-        packed = np.asarray(_handler().restore(step / "state", args=ocp.args.ArrayRestore()), np.uint8)
+        packed = np.asarray(_handler().restore(checkpoint / "state", args=ocp.args.ArrayRestore()), np.uint8)
     except MemoryError:
-        raise  # it says nothing of the step
+        raise  # it says nothing of the checkpoint
     except Exception as error:
         raise CheckpointError(f"{type(error).__name__}: {str(error).splitlines()[0][:200]}") from error
     if hashlib.sha256(packed.tobytes()).hexdigest() != manifest["sha256"]:

@@ -23,15 +23,15 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
         UsageError: the run has no dataset (method es).
         CheckpointError: the checkpoint is damaged.
     """
-    steps = RunPaths(directory).checkpoints
-    kept = generations(steps)
+    checkpoint_directory = directory / CHECKPOINTS
+    kept = generations(checkpoint_directory)
     if generation not in kept:
         listed = ", ".join(map(str, kept[-12:])) or "none yet"
         raise NotFoundError(f"run {directory.name} keeps no checkpoint of generation {generation}; kept: {listed}")
-    then = settings_then(read_manifest(steps / str(generation)), spec)
+    then = settings_then(read_manifest(checkpoint_directory / str(generation)), spec)
     problem, mean = build.build(replace(then, images=spec.images))  # where the images are by now
     if problem.layout is None:
         raise UsageError(f"run {directory.name} is direct neuroevolution (es): it evolves a policy and has no dataset")
     like = jax.eval_shape(lambda: init_state(problem, mean))
-    state, _ = checkpoints.load(steps / str(generation), like)
+    state, _ = checkpoints.load(checkpoint_directory / str(generation), like)
     results.write_dataset(output, results.mean_pairs(problem, state), results.dataset_meta(then, generation))

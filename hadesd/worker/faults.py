@@ -21,12 +21,12 @@ class Ending(msgspec.Struct, frozen=True):
 
 def ending(error: BaseException, directory: Path) -> Ending | None:
     """How to end a run whose disk is full or whose directory cannot be used; None: the error is a crash."""
-    if why := disk.trouble(directory):
+    if why := disk.directory_problem(directory):
         reason = f"{why}; put that right, then 'hadesd resume {directory.name}'"
         return Ending("failed", 0, reason, ExitCode.RUN_FAILED)
     if disk.is_full(error):
         done = committed(directory)
-        reason = f"{disk.describe_room(directory)}: generation {done + 1} is not committed"
+        reason = f"{disk.describe_full_disk(directory)}: generation {done + 1} is not committed"
         return Ending("no-room", done, f"{reason}; the run goes on by itself when there is room", ExitCode.CHECKPOINTED)
     return None
 

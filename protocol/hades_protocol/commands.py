@@ -155,7 +155,7 @@ class History(RunRequest, frozen=True, tag="history"):
 class GetDataset(RunRequest, frozen=True, tag="dataset"):
     """A committed mean dataset. Result: DatasetSnapshot; error not_found where there is none.
 
-    generation: of a kept checkpoint (Checkpoints.with_pairs), null for the newest; since protocol 1.3.
+    generation: of a kept checkpoint (CheckpointList.with_pairs), null for the newest; since protocol 1.3.
     """
 
     generation: int | None = None

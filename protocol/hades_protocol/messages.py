@@ -127,7 +127,7 @@ class GpuInfo(msgspec.Struct, frozen=True, kw_only=True):
     runs: tuple[str, ...] = ()  # ids of the runs that were given this GPU
 
 
-class Checkpoints(msgspec.Struct, frozen=True, kw_only=True):
+class CheckpointList(msgspec.Struct, frozen=True, kw_only=True):
     """What a run has on disk to go on from. Since protocol 1.3.
 
     generations: of the kept checkpoints, ascending. with_pairs: those of them whose mean dataset can be asked for.

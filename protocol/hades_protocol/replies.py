@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from hades_protocol.messages import (
-    Checkpoints,
+    CheckpointList,
     DaemonInfo,
     GenerationMetrics,
     GpuInfo,
@@ -34,7 +34,7 @@ class ShowResult(msgspec.Struct, frozen=True, kw_only=True):
     run: RunSummary
     spec: dict[str, Any]
     seams: tuple[dict[str, Any], ...] = ()
-    checkpoints: Checkpoints = Checkpoints()  # since protocol 1.3
+    checkpoints: CheckpointList = CheckpointList()  # since protocol 1.3
 
 
 class LogResult(msgspec.Struct, frozen=True, kw_only=True):

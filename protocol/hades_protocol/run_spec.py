@@ -173,7 +173,7 @@ class Images(_Section, frozen=True):
     ] = 0
 
 
-class Checkpoints(_Section, frozen=True):
+class Retention(_Section, frozen=True):
     """Which of the checkpoints (one a generation) are kept."""
 
     keep_newest: Annotated[int, Meta(ge=2, le=1_000_000, description="newest checkpoints that are kept")] = 3
@@ -239,7 +239,7 @@ class RunSpec(_Section, frozen=True):
     policy: Policy = Policy()
     evaluation: Evaluation = Evaluation()
     images: Images = Images()
-    checkpoints: Checkpoints = Checkpoints()
+    checkpoints: Retention = Retention()
     resources: Resources = Resources()
 
     @property

@@ -51,7 +51,7 @@ class ControlClient:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.MAXMSGSIZE, codec.MAX_MESSAGE)
         if not self._where.local:
-            self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued for a door that does not open
+            self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued without a connection
         self._where.secure(self._socket)
         self._socket.connect(self._endpoint)
 

@@ -182,7 +182,7 @@ def test_a_silent_worker_is_killed_and_started_again(home: Home) -> None:
 def test_a_worker_that_talks_nonsense_is_killed_and_the_daemon_lives(home: Home) -> None:
     home.fake_daemon()
     run = home.start(seed=BEHAVIOURS["talks nonsense"])
-    assert "makes no sense" in home.reaches(run, S.BACKOFF).reason
+    assert "invalid message from worker" in home.reaches(run, S.BACKOFF).reason
 
 
 def test_a_worker_that_does_not_commit_in_time_is_killed(home: Home) -> None:

@@ -93,7 +93,7 @@ class Desk:
             start_worker=_no_worker,
             start_job=_no_job,
             call_later=lambda seconds, job: None,
-            fleet=GpuPool(list, 0.0),
+            gpu_pool=GpuPool(list, 0.0),
             environ={},
         )
         self.supervisor.load()

@@ -165,7 +165,7 @@ def test_a_damaged_list_lets_nobody_in_until_it_is_mended(home: Home, ring: Keyr
     assert not opens(file)()
 
 
-# What keeps the door shut --------------------------------------------------------------------------------------
+# What keeps others out ----------------------------------------------------------------------------------------
 
 
 def refusal_at_start(home: Home, *flags: str) -> str:
@@ -377,12 +377,12 @@ def test_a_flood_of_lines_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
             lines.append((event, fields))
 
     monkeypatch.setattr(rate_limit, "log", Log())
-    sparingly = RateLimitedLogger(lambda: now[0])
+    limited = RateLimitedLogger(lambda: now[0])
     for i in range(1000):
-        sparingly.info("refused", number=i)
+        limited.info("refused", number=i)
     assert lines == [("refused", {"number": i}) for i in range(rate_limit.LINES)]
     now[0] = rate_limit.SECONDS
-    sparingly.info("refused", number=1000)
+    limited.info("refused", number=1000)
     assert [fields for _, fields in lines[rate_limit.LINES :]] == [
         {"lines": 1000 - rate_limit.LINES, "seconds": round(rate_limit.SECONDS)},
         {"number": 1000},

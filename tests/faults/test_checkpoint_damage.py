@@ -14,28 +14,30 @@ from tests.helpers.daemon import Home, until
 S = RunState
 
 
-def steps(run: Path) -> list[int]:
+def checkpoints(run: Path) -> list[int]:
     return sorted(int(entry.name) for entry in (run / "checkpoints").iterdir() if entry.name.isdigit())
 
 
-def array_file(step: Path) -> Path:
-    return max((file for file in (step / "state").rglob("*") if file.is_file()), key=lambda file: file.stat().st_size)
+def array_file(checkpoint: Path) -> Path:
+    return max(
+        (file for file in (checkpoint / "state").rglob("*") if file.is_file()), key=lambda file: file.stat().st_size
+    )
 
 
-def truncate(step: Path) -> None:
-    file = array_file(step)
+def truncate(checkpoint: Path) -> None:
+    file = array_file(checkpoint)
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
-def flip_one_bit(step: Path) -> None:
-    file = array_file(step)
+def flip_one_bit(checkpoint: Path) -> None:
+    file = array_file(checkpoint)
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
 
 
-def delete(step: Path) -> None:
-    shutil.rmtree(step)
+def delete(checkpoint: Path) -> None:
+    shutil.rmtree(checkpoint)
 
 
 @pytest.mark.parametrize("damage", [truncate, flip_one_bit, delete])
@@ -43,7 +45,7 @@ def test_a_run_survives_a_newest_checkpoint_that_is_damaged_or_gone(
     home: Home, made: dict[str, Path], twin: dict[str, bytes], damage: Callable[[Path], None]
 ) -> None:
     directory = put(home, made["paused"])
-    run, newest = directory.name, steps(directory)[-1]
+    run, newest = directory.name, checkpoints(directory)[-1]
     damage(directory / "checkpoints" / str(newest))
     home.daemon()
     assert home.show(run).state == S.PAUSED
@@ -65,10 +67,10 @@ def test_a_run_whose_checkpoints_are_all_damaged_fails_plainly_and_never_begins_
     home: Home, made: dict[str, Path]
 ) -> None:
     directory = put(home, made["paused"])
-    run, there = directory.name, steps(directory)
+    run, there = directory.name, checkpoints(directory)
     metrics = (directory / "metrics.jsonl").read_bytes()
-    for step in there:
-        flip_one_bit(directory / "checkpoints" / str(step))
+    for checkpoint in there:
+        flip_one_bit(directory / "checkpoints" / str(checkpoint))
     home.daemon()
     assert home.hadesd("resume", run).returncode == 0
     failed = home.reaches(run, S.FAILED)

@@ -34,13 +34,15 @@ def test_a_run_survives_a_full_disk_and_goes_on_by_itself(
     assert paused.worker_pid is None
     assert paused.reason.startswith(f"no room on {small_home.paths.runs / run} (0 MiB free): generation ")
     assert paused.reason.endswith("is not committed; the run goes on by itself when there is room")
-    steps = small_home.paths.runs / run / "checkpoints"
-    assert not list(steps.glob("partial-*")), "the half of a checkpoint takes room"
+    checkpoint_directory = small_home.paths.runs / run / "checkpoints"
+    assert not list(checkpoint_directory.glob("partial-*")), "the half of a checkpoint takes room"
     assert small_home.hadesd("status").returncode == 0, "the daemon answers"
     problem, mean = build.build(build_spec(SPEC))
     like = jax.eval_shape(lambda: init_state(problem, mean))
-    for step in checkpoints.generations(steps):
-        checkpoints.load(steps / str(step), like)  # raises where its bytes are not those that were written
+    for generation in checkpoints.generations(checkpoint_directory):
+        checkpoints.load(
+            checkpoint_directory / str(generation), like
+        )  # raises where its bytes are not those that were written
 
     small_disk.clear()
     small_home.reaches(run, S.FINISHED)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from hades_protocol import commands
 from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
 from hades_protocol.events import AnyEvent
-from hades_protocol.messages import Checkpoints, Job, Lineage, LogLine, RunSummary
+from hades_protocol.messages import CheckpointList, Job, Lineage, LogLine, RunSummary
 from hades_protocol.replies import ChangeResult, LogResult, SettingChange, ShowResult
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import set_dotted
@@ -25,7 +25,7 @@ STATES_AFTER: dict[type[commands.Mutation], RunState] = {
 }
 
 
-def some_checkpoints(**fields: Any) -> Checkpoints:
+def some_checkpoints(**fields: Any) -> CheckpointList:
     """Checkpoints with believable values."""
     values: dict[str, Any] = {
         "generations": (20, 28, 29, 30),
@@ -37,7 +37,7 @@ def some_checkpoints(**fields: Any) -> Checkpoints:
         "keep_every": 20,
         "keep_best": True,
     }
-    return Checkpoints(**(values | fields))
+    return CheckpointList(**(values | fields))
 
 
 def a_log_line(text: str = "ready  generation=12", level: str = "info", time: float = 1_700_000_000.0) -> LogLine:
@@ -70,7 +70,7 @@ def answer(daemon: "FakeDaemon", request: Any, run: RunSummary | None, publish: 
                 run=run,
                 spec=daemon.specs.get(run.id, {}),
                 seams=daemon.seams.get(run.id, ()),
-                checkpoints=daemon.checkpoints.get(run.id, Checkpoints()),
+                checkpoints=daemon.checkpoints.get(run.id, CheckpointList()),
             )
         case commands.Export() | commands.Evaluate():
             return _job(daemon, request, run.id, publish)

@@ -1,4 +1,4 @@
-"""Key files and free ports for tests of the TCP door."""
+"""Key files and free ports for tests of the TCP endpoint."""
 
 import socket
 from pathlib import Path

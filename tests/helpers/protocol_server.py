@@ -39,7 +39,7 @@ from hades_protocol.events import (
     dataset_topic,
 )
 from hades_protocol.messages import (
-    Checkpoints,
+    CheckpointList,
     DaemonInfo,
     DatasetSnapshot,
     GenerationMetrics,
@@ -128,7 +128,7 @@ class FakeDaemon:
         self.marks: dict[str, tuple[Mark, ...]] = {}
         self.specs: dict[str, dict[str, Any]] = {}
         self.seams: dict[str, tuple[dict[str, Any], ...]] = {}
-        self.checkpoints: dict[str, Checkpoints] = {}
+        self.checkpoints: dict[str, CheckpointList] = {}
         self.logs: dict[str, list[LogLine]] = {}  # "": the daemon's own
         self.gpus: tuple[GpuInfo, ...] = ()
         self.jobs: dict[str, Job] = {}  # by its own id

@@ -124,7 +124,7 @@ def test_connections_that_come_and_go_leave_nothing_behind(home: Home) -> None:
 
 
 def test_half_a_message_and_no_zeromq_at_all(home: Home) -> None:
-    """Bytes on the bare Unix sockets: libzmq's own door."""
+    """Bytes on the bare Unix sockets: libzmq's own parser."""
     daemon = home.daemon()
     chance = random.Random(7)
     greeting = b"\xff" + b"\0" * 8 + b"\x7f\x03\x01NULL".ljust(54, b"\0")

@@ -12,7 +12,7 @@ from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
 from hadesd.integrations.hooks.events import event_of
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import CrashPolicy, Run
 from hadesd.supervisor.lifecycle.transitions import step
 from tests.helpers.daemon import Home, until
@@ -184,13 +184,13 @@ def test_a_run_that_gives_way_and_one_on_a_full_disk() -> None:
     """Steps of the state machine that need another user's GPU process, or a full disk, to happen."""
     policy, leaving = CrashPolicy(), []
     run = Run(id="r", generations=9, queued_at=0.0, changed_at=0.0)
-    for event in (w.SlotAssigned(), w.Spawned(1), w.Ready(0), w.Committed(1)):
+    for event in (events.SlotAssigned(), events.Spawned(1), events.Ready(0), events.Committed(1)):
         run = step(run, event, 1.0, policy)[0]
-    yielding = step(run, w.YieldAsked("makes way for ann"), 2.0, policy)[0]
-    full = step(run, w.WorkerExitReport("no-room", "the disk is full"), 2.0, policy)[0]
+    yielding = step(run, events.YieldAsked("makes way for ann"), 2.0, policy)[0]
+    full = step(run, events.WorkerExitReport("no-room", "the disk is full"), 2.0, policy)[0]
     for before in (yielding, full):
-        after = step(before, w.Exited(75), 3.0, policy)[0]
+        after = step(before, events.Exited(75), 3.0, policy)[0]
         leaving.append((event_of(before, after), after.reason))
     assert leaving == [("yielded", "makes way for ann"), ("paused", "the disk is full")]
-    stopping = step(yielding, w.DaemonStops(), 2.0, policy)[0]
-    assert event_of(stopping, step(stopping, w.Exited(75), 3.0, policy)[0]) is None
+    stopping = step(yielding, events.DaemonStops(), 2.0, policy)[0]
+    assert event_of(stopping, step(stopping, events.Exited(75), 3.0, policy)[0]) is None

@@ -8,7 +8,7 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.async_client import Client
 from hades_protocol.errors import NotFoundError, WrongStateError
-from hades_protocol.messages import Checkpoints
+from hades_protocol.messages import CheckpointList
 from hades_protocol.run_state import RunState
 from tests.helpers.canned import a_log_line, some_checkpoints
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
@@ -78,7 +78,7 @@ async def test_a_job_begins_and_ends(client: Client, server: ProtocolServer) -> 
 
 
 async def test_checkpoints_and_their_pairs(client: Client, server: ProtocolServer) -> None:
-    assert (await client.show("one")).checkpoints == Checkpoints()
+    assert (await client.show("one")).checkpoints == CheckpointList()
     server.daemon.checkpoints["one"] = some_checkpoints()
     server.daemon.kept["one"] = {20: a_dataset(20)}
     assert (await client.show("one")).checkpoints == some_checkpoints()

@@ -13,7 +13,7 @@ from hades_protocol.commands import RESULTS, AnyRequest, Pause, Start
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError
 from hades_protocol.events import AnyEvent, DatasetPublished, GenerationCommitted, Heartbeat, UnknownEvent, decode_event
 from hades_protocol.messages import (
-    Checkpoints,
+    CheckpointList,
     DaemonInfo,
     DatasetSnapshot,
     GenerationMetrics,
@@ -91,7 +91,7 @@ PLAIN_MESSAGES = (
     HistoryResult,
     LogResult,
     ChangeResult,
-    Checkpoints,
+    CheckpointList,
     Job,
     ErrorBody,
     Reply,
@@ -136,7 +136,9 @@ def test_random_bytes_give_the_protocol_error_only(data: bytes, kind: Any) -> No
         st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary(),
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     ),
-    st.sampled_from([*(kind for kind in PLAIN_MESSAGES if kind is not Checkpoints), AnyRequest]),  # {} is Checkpoints
+    st.sampled_from(
+        [*(kind for kind in PLAIN_MESSAGES if kind is not CheckpointList), AnyRequest]
+    ),  # {} is CheckpointList
 )
 def test_well_formed_msgpack_that_is_no_message_gives_it_too(value: Any, kind: Any) -> None:
     data = msgpack.packb(value)

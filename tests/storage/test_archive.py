@@ -28,10 +28,10 @@ def run(tmp_path: Path) -> Path:
     directory = tmp_path / "runs" / RUN
     noise = random.Random(7)
     for generation, fitness in enumerate((5.0, 9.0, 7.0, None, 6.0), start=1):
-        step = directory / "checkpoints" / str(generation)
-        (step / "state").mkdir(parents=True)
-        (step / "state/0").write_bytes(noise.randbytes(5000))
-        (step / "hades.json").write_text(
+        checkpoint = directory / "checkpoints" / str(generation)
+        (checkpoint / "state").mkdir(parents=True)
+        (checkpoint / "state/0").write_bytes(noise.randbytes(5000))
+        (checkpoint / "hades.json").write_text(
             manifest_text({"schema": 2, "generation": generation, "fitness_mean": fitness})
         )
     (directory / "checkpoints/partial-6").mkdir()

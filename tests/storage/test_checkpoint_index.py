@@ -10,15 +10,15 @@ import pytest
 
 from hades_protocol import commands
 from hades_protocol.errors import InternalError, NotFoundError
-from hades_protocol.messages import Checkpoints
-from hades_protocol.run_spec import Checkpoints as Retention
+from hades_protocol.messages import CheckpointList
+from hades_protocol.run_spec import Retention
 from hadesd.storage.checkpoint_index import CheckpointIndex
 from tests.helpers.daemon import Home
 
 RULE = Retention(keep_newest=3, keep_every=10, keep_best=False)
 
 
-def step(directory: Path, generation: int, pairs: bool = True, size: int = 1000) -> Path:
+def make_checkpoint(directory: Path, generation: int, pairs: bool = True, size: int = 1000) -> Path:
     """A checkpoint as far as its files can be seen from outside."""
     place = directory / "checkpoints" / str(generation)
     (place / "state").mkdir(parents=True)
@@ -38,12 +38,12 @@ def tree(path: Path) -> int:
 
 def test_before_the_first_commit_there_is_the_rule(tmp_path: Path) -> None:
     found = CheckpointIndex(tmp_path).describe(RULE, ())
-    assert found == Checkpoints(keep_newest=3, keep_every=10, keep_best=False)
+    assert found == CheckpointList(keep_newest=3, keep_every=10, keep_best=False)
 
 
 def test_generations_sizes_times_and_the_damaged(tmp_path: Path) -> None:
     for generation in (9, 10, 11):
-        step(tmp_path, generation, pairs=generation != 9)
+        make_checkpoint(tmp_path, generation, pairs=generation != 9)
     (tmp_path / "checkpoints/bad-8-0").mkdir()
     (tmp_path / "checkpoints/partial-12").mkdir()
     found = CheckpointIndex(tmp_path).describe(RULE, ())
@@ -58,14 +58,14 @@ def test_what_comes_and_goes_is_seen_and_the_rest_is_not_looked_at_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for generation in range(1, 201):
-        step(tmp_path, generation, pairs=False)
+        make_checkpoint(tmp_path, generation, pairs=False)
     kept = CheckpointIndex(tmp_path)
     before = kept.describe(RULE, ())
     looked: list[str] = []
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: looked.append(str(path)) or scandir(path))
     shutil.rmtree(tmp_path / "checkpoints/5")
-    step(tmp_path, 201, pairs=False)
+    make_checkpoint(tmp_path, 201, pairs=False)
     looked.clear()
     after = kept.describe(RULE, ())
     assert after.generations == (*(g for g in before.generations if g != 5), 201)
@@ -74,25 +74,25 @@ def test_what_comes_and_goes_is_seen_and_the_rest_is_not_looked_at_again(
 
 
 def test_a_generation_that_comes_again_is_looked_at_again(tmp_path: Path) -> None:
-    step(tmp_path, 1, size=10)
-    old = step(tmp_path, 2, size=10)
+    make_checkpoint(tmp_path, 1, size=10)
+    old = make_checkpoint(tmp_path, 2, size=10)
     kept = CheckpointIndex(tmp_path)
     assert kept.describe(RULE, ()).generations == (1, 2)
     old.rename(tmp_path / "checkpoints/bad-2-0")
-    step(tmp_path, 2, size=5000)
-    step(tmp_path, 3, size=10)
+    make_checkpoint(tmp_path, 2, size=5000)
+    make_checkpoint(tmp_path, 3, size=10)
     assert kept.describe(RULE, ()).bytes == sum(tree(tmp_path / f"checkpoints/{g}") for g in (1, 2, 3))
 
 
 def test_the_last_restore_is_the_newest_resume_of_a_worker(tmp_path: Path) -> None:
-    story = [
+    history = [
         {"at": 5.0, "what": "submitted", "generation": 0, "reason": ""},
         {"at": 10.0, "what": "resume", "generation": 40, "reason": "", "bit_exact": True},
         {"at": 30.0, "what": "resume", "generation": 30, "reason": "", "bit_exact": False},
         {"at": 29.0, "what": "fallback", "generation": 30, "reason": "", "bit_exact": True},
         {"at": 40.0, "what": "resume", "generation": 50, "reason": "asked"},  # a person's wish
     ]
-    found = CheckpointIndex(tmp_path).describe(RULE, story)
+    found = CheckpointIndex(tmp_path).describe(RULE, history)
     assert (found.verified_generation, found.verified_at) == (30, 30.0)
 
 
@@ -100,11 +100,11 @@ def test_pairs_of_a_kept_generation(tmp_path: Path) -> None:
     kept = CheckpointIndex(tmp_path)
     with pytest.raises(NotFoundError, match="generation 3; it has no checkpoint yet"):
         kept.dataset("r", 3)
-    step(tmp_path, 2, pairs=False)
+    make_checkpoint(tmp_path, 2, pairs=False)
     with pytest.raises(NotFoundError, match="none of its checkpoints holds any"):
         kept.dataset("r", 2)
     for generation in range(3, 30):
-        step(tmp_path, generation)
+        make_checkpoint(tmp_path, generation)
     assert list(kept.dataset("r", 7).states.values()) == [7.0] * 8
     with pytest.raises(NotFoundError, match=r"it has those of 3, …, 18, 19, .*, 29$"):
         kept.dataset("r", 2)
@@ -119,7 +119,7 @@ def test_a_directory_that_cannot_be_read_is_no_reason_not_to_show_the_run(tmp_pa
     (tmp_path / "checkpoints").write_text("no directory")
     assert CheckpointIndex(tmp_path).describe(RULE, ()).generations == ()
     (tmp_path / "checkpoints").unlink()
-    step(tmp_path, 1)
+    make_checkpoint(tmp_path, 1)
     (tmp_path / "checkpoints/2").write_text("no directory")
     assert CheckpointIndex(tmp_path).describe(RULE, ()).generations == (1,)
 
@@ -129,7 +129,7 @@ def test_a_real_daemon_tells_it_and_remembers_the_restore(home: Home) -> None:
     run = home.start()
     directory = home.paths.runs / run
     for generation in (1, 2):
-        step(directory, generation)
+        make_checkpoint(directory, generation)
     seam = {"generation": 1, "kind": "resume", "text": "resumed", "time": 123.5, "bit_exact": True}
     (directory / "seams.jsonl").write_text(json.dumps(seam) + "\n")
     for _ in range(2):

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hades_protocol.run_spec import Checkpoints
+from hades_protocol.run_spec import Retention
 from hadesd.storage import pruning
-from hadesd.storage.checkpoints import MANIFEST, discard, kept, manifest_text, read_fitness, read_manifest
+from hadesd.storage.checkpoints import MANIFEST, discard, manifest_text, read_fitness, read_manifest, retained
 
-RULES = st.builds(Checkpoints, keep_newest=st.integers(2, 10), keep_every=st.integers(0, 20), keep_best=st.booleans())
+RULES = st.builds(Retention, keep_newest=st.integers(2, 10), keep_every=st.integers(0, 20), keep_best=st.booleans())
 FITNESS = st.dictionaries(st.integers(1, 200), st.none() | st.floats(-100, 100), max_size=60)
 
 
 @given(FITNESS, RULES, st.none() | st.integers(1, 200))
 def test_what_stays_is_what_the_rule_says_and_no_more(
-    fitness: dict[int, float | None], rule: Checkpoints, durable: int | None
+    fitness: dict[int, float | None], rule: Retention, durable: int | None
 ) -> None:
-    stays = kept(fitness, rule, durable)
+    stays = retained(fitness, rule, durable)
     newest = sorted(fitness)[-rule.keep_newest :]
     every = {g for g in fitness if rule.keep_every and g % rule.keep_every == 0}
     extra = stays - set(newest) - every - {durable}
@@ -36,27 +36,27 @@ def test_what_stays_is_what_the_rule_says_and_no_more(
 
 
 @given(FITNESS, RULES)
-def test_pruning_twice_is_pruning_once(fitness: dict[int, float | None], rule: Checkpoints) -> None:
-    stays = kept(fitness, rule)
-    assert kept({g: fitness[g] for g in stays}, rule) == stays
+def test_pruning_twice_is_pruning_once(fitness: dict[int, float | None], rule: Retention) -> None:
+    stays = retained(fitness, rule)
+    assert retained({g: fitness[g] for g in stays}, rule) == stays
 
 
-def steps(run: Path, *fitness: object) -> Path:
+def make_checkpoints(run: Path, *fitness: object) -> Path:
     for generation, value in enumerate(fitness, start=1):
-        step = run / "checkpoints" / str(generation)
-        (step / "state").mkdir(parents=True)
-        (step / "state/0").write_bytes(b"x" * 100)
-        (step / "hades.json").write_text(manifest_text({"schema": 2, "fitness_mean": value}))
+        checkpoint = run / "checkpoints" / str(generation)
+        (checkpoint / "state").mkdir(parents=True)
+        (checkpoint / "state/0").write_bytes(b"x" * 100)
+        (checkpoint / "hades.json").write_text(manifest_text({"schema": 2, "fitness_mean": value}))
     return run / "checkpoints"
 
 
 @pytest.mark.parametrize("value", [None, "high", float("nan"), float("inf"), [1], {}])
 def test_a_fitness_that_is_no_number_is_none(tmp_path: Path, value: object) -> None:
-    assert read_fitness(steps(tmp_path, 1.5, value)) == {1: 1.5, 2: None}
+    assert read_fitness(make_checkpoints(tmp_path, 1.5, value)) == {1: 1.5, 2: None}
 
 
 def test_an_unreadable_manifest_says_nothing(tmp_path: Path) -> None:
-    directory = steps(tmp_path, 1.0, 2.0, 3.0)
+    directory = make_checkpoints(tmp_path, 1.0, 2.0, 3.0)
     (directory / "1/hades.json").unlink()
     (directory / "2/hades.json").write_text("{")
     assert read_fitness(directory) == {1: None, 2: None, 3: 3.0}
@@ -69,11 +69,11 @@ SOUND = {"schema": 2, "generation": 7, "leaves": [[".mean", "int32", [16]]], "se
 def test_no_flipped_bit_makes_a_manifest_say_something_else(
     tmp_path_factory: pytest.TempPathFactory, at: int, bit: int
 ) -> None:
-    step = tmp_path_factory.mktemp("step")
+    checkpoint = tmp_path_factory.mktemp("step")
     data = bytearray(manifest_text(SOUND).encode())
     data[at % len(data)] ^= 1 << bit
-    (step / MANIFEST).write_bytes(data)
-    assert read_manifest(step) in ({}, SOUND)
+    (checkpoint / MANIFEST).write_bytes(data)
+    assert read_manifest(checkpoint) in ({}, SOUND)
 
 
 @pytest.mark.parametrize(("schema", "is_believed"), [(1, True), (2, False)])
@@ -83,15 +83,15 @@ def test_only_a_manifest_of_the_first_schema_may_lack_its_seal(tmp_path: Path, s
 
 
 def test_a_removal_that_was_cut_short_does_not_hinder_the_next(tmp_path: Path) -> None:
-    directory = steps(tmp_path, 1.0)
+    directory = make_checkpoints(tmp_path, 1.0)
     (directory / "partial-old-1/state").mkdir(parents=True)
     discard(directory, 1)
     assert list(directory.iterdir()) == []
 
 
 def test_pruning_removes_what_its_plan_says(tmp_path: Path) -> None:
-    directory = steps(tmp_path, 9.0, 1.0, 2.0, 3.0, 4.0)
-    rule = Checkpoints(keep_newest=2, keep_every=3, keep_best=True)
+    directory = make_checkpoints(tmp_path, 9.0, 1.0, 2.0, 3.0, 4.0)
+    rule = Retention(keep_newest=2, keep_every=3, keep_best=True)
     planned = pruning.plan(tmp_path, rule)
     assert (list(planned.stay), list(planned.go)) == ([1, 3, 4, 5], [2])
     assert planned.go[2] > 100

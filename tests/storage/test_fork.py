@@ -21,9 +21,9 @@ def a_run(directory: Path, generations: list[int], kept: list[int], widths: list
         for generation, width in zip(generations, widths, strict=True):
             file.write(json.dumps({"generation": generation, "pad": "x" * width}) + "\n")
     for generation in kept:
-        step = directory / "checkpoints" / str(generation)
-        step.mkdir(parents=True)
-        (step / "hades.json").write_text(f'{{"generation": {generation}}}')
+        checkpoint = directory / "checkpoints" / str(generation)
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "hades.json").write_text(f'{{"generation": {generation}}}')
     return directory
 
 
@@ -51,7 +51,7 @@ def test_a_fork_has_the_checkpoint_and_the_lines_up_to_it(tmp_path: Path) -> Non
     child.mkdir()
     copy_history(run, child, 2)
     assert lines(child / "metrics.jsonl") == [1, 2]
-    assert [step.name for step in (child / "checkpoints").iterdir()] == ["2"]
+    assert [checkpoint.name for checkpoint in (child / "checkpoints").iterdir()] == ["2"]
     assert (child / "references.json").exists()
     assert not (child / "timings.jsonl").exists()
     assert lines(run / "metrics.jsonl") == [1, 2, 3, 4]

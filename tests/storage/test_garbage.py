@@ -10,8 +10,8 @@ from hades_protocol.errors import WrongStateError
 from hades_protocol.paths import Paths
 from hadesd.storage import garbage
 from hadesd.storage.garbage import Limits
-from hadesd.storage.locks import lock_run
-from hadesd.storage.usage import run_room, tree_bytes
+from hadesd.storage.locks import hold_lock
+from hadesd.storage.usage import run_usage, tree_bytes
 
 DAY = 86_400.0
 
@@ -46,7 +46,7 @@ def kinds(found: list[garbage.Leftover]) -> dict[str, int]:
 
 def test_sizes_are_of_all_files_and_of_the_checkpoints(paths: Paths) -> None:
     run = a_run(paths)
-    assert run_room(run) == (1442, 1342)
+    assert run_usage(run) == (1442, 1342)
     (run / "link").symlink_to("/etc")
     assert tree_bytes(run) < 1500, "a link is not followed"
     assert tree_bytes(run / "nothing") == 0
@@ -67,7 +67,7 @@ def test_half_checkpoints_go_and_damaged_ones_only_when_asked(paths: Paths) -> N
 def test_a_run_with_a_live_lock_is_not_touched(paths: Paths) -> None:
     run, now = a_run(paths), time.time()
     found = garbage.find(paths, [run], Limits(evidence=True), now)
-    with lock_run(run):
+    with hold_lock(run):
         assert garbage.find(paths, [run], Limits(evidence=True), now) == []
         for item in found:
             with pytest.raises(WrongStateError, match="in use"):
@@ -91,7 +91,7 @@ def test_hidden_directories_by_their_age(paths: Paths) -> None:
     os.utime(paths.runs / ".new-b-run/rest", (0, 0))
     assert len(garbage.find(paths, [], Limits(), now)) == 1, "restored files have old times"
     removed = next(item for item in later if item.kind == "removed")
-    with lock_run(removed.path), pytest.raises(WrongStateError):
+    with hold_lock(removed.path), pytest.raises(WrongStateError):
         garbage.remove(removed)
     for item in later:
         garbage.remove(item)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import build_spec
 from hadesd.storage import disk, records
-from hadesd.storage.records import Outcome
-from hadesd.supervisor.lifecycle.state import to_machine, with_change
+from hadesd.storage.records import RunOutcome
+from hadesd.supervisor.lifecycle.state import from_record, with_change
 
 SPEC = build_spec({"env": "CartPole-v1", "preset": "cpu"})
 NOW = 1_700_000_000.0
@@ -123,7 +123,7 @@ def test_a_directory_that_cannot_even_be_looked_at_hides_no_other_run(tmp_path: 
     assert [record.id for record, _ in found] == [good.id]
     assert len(problems) == 1
     assert "beyond-1" in problems[0]
-    assert disk.trouble(tmp_path / "beyond-1").startswith("its directory is gone")
+    assert disk.directory_problem(tmp_path / "beyond-1").startswith("its directory is gone")
 
 
 def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,10 +184,10 @@ def test_no_name_leads_out_of_the_runs_directory(name: str) -> None:
 
 def test_the_story_joins_changes_and_seams_in_order(tmp_path: Path) -> None:
     record = records.create(tmp_path, SPEC, NOW)
-    run = to_machine(record, SPEC, generation=4)
-    ended = msgspec.structs.replace(run, outcome=Outcome(kind="finished", at=NOW + 9))
+    run = from_record(record, SPEC, generation=4)
+    ended = msgspec.structs.replace(run, outcome=RunOutcome(kind="finished", at=NOW + 9))
     record = with_change(record, ended, records.Change(at=NOW + 9, what="finished", generation=4))
     seam = {"generation": 2, "kind": "resume", "text": "resumed", "time": NOW + 5, "bit_exact": True}
     (tmp_path / record.id / "seams.jsonl").write_text(json.dumps(seam) + '\n{"gener')
-    told = [(entry["what"], entry["generation"]) for entry in records.story(record, tmp_path / record.id)]
+    told = [(entry["what"], entry["generation"]) for entry in records.read_history(record, tmp_path / record.id)]
     assert told == [("submitted", 0), ("resume", 2), ("finished", 4)]

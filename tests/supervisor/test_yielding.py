@@ -2,7 +2,7 @@
 
 from hades_protocol.messages import GpuInfo, GpuProcess
 from hadesd.supervisor.scheduling.nvml import Gpu, Process
-from hadesd.supervisor.yielding import crowded, worth_telling
+from hadesd.supervisor.yielding import crowded, worth_publishing
 
 GIB = 2**30
 ALICE = Process(pid=4242, user="alice", memory=31 * GIB, other=True)
@@ -28,13 +28,13 @@ def info(**fields: object) -> tuple[GpuInfo, ...]:
 
 
 def test_clients_hear_of_who_comes_and_goes_and_of_much_more_use() -> None:
-    assert not worth_telling((), ())
-    assert worth_telling((), info()), "a GPU is new"
-    assert not worth_telling(info(), info(memory_used=55, utilisation=0.7))
-    assert worth_telling(info(), info(memory_used=56))
-    assert worth_telling(info(), info(utilisation=0.8))
-    assert worth_telling(info(), info(utilisation=None))
-    assert worth_telling(info(), info(runs=("ant-1",)))
+    assert not worth_publishing((), ())
+    assert worth_publishing((), info()), "a GPU is new"
+    assert not worth_publishing(info(), info(memory_used=55, utilisation=0.7))
+    assert worth_publishing(info(), info(memory_used=56))
+    assert worth_publishing(info(), info(utilisation=0.8))
+    assert worth_publishing(info(), info(utilisation=None))
+    assert worth_publishing(info(), info(runs=("ant-1",)))
     alice = GpuProcess(pid=1, user="alice", memory=3)
-    assert worth_telling(info(), info(processes=(alice,)))
-    assert not worth_telling(info(processes=(alice,)), info(processes=(GpuProcess(pid=1, user="alice", memory=4),)))
+    assert worth_publishing(info(), info(processes=(alice,)))
+    assert not worth_publishing(info(processes=(alice,)), info(processes=(GpuProcess(pid=1, user="alice", memory=4),)))

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from hades_protocol.run_spec import Checkpoints
+from hades_protocol.run_spec import Retention
 from hadesd.storage import metric_lines
 from hadesd.worker import checkpoints
 from hadesd.worker.checkpoints import CheckpointError, CheckpointMismatch, CheckpointStore
@@ -34,7 +34,7 @@ LIKE = jax.eval_shape(lambda: state(0))
 
 
 def store(path: Path, **retention) -> CheckpointStore:
-    return CheckpointStore(path / "checkpoints", Checkpoints(**({"keep_every": 0, "keep_best": False} | retention)))
+    return CheckpointStore(path / "checkpoints", Retention(**({"keep_every": 0, "keep_best": False} | retention)))
 
 
 def filled(path: Path, count: int = 4, **retention) -> CheckpointStore:
@@ -52,8 +52,8 @@ def identical(a, b) -> bool:
     )
 
 
-def array_file(step: Path) -> Path:
-    files = [f for f in (step / "state").rglob("*") if f.is_file() and f.stat().st_size > 100 and f.name == "0"]
+def array_file(checkpoint: Path) -> Path:
+    files = [f for f in (checkpoint / "state").rglob("*") if f.is_file() and f.stat().st_size > 100 and f.name == "0"]
     assert len(files) == 1, f"expected one data file, found {files}"
     return files[0]
 
@@ -78,7 +78,7 @@ def test_a_dataset_lies_beside_the_state_and_nothing_is_restored_from_it(tmp_pat
     assert passed_over == []
     flip_a_bit(tmp_path / "checkpoints/2")
     restored, _, passed_over = store(tmp_path).restore_newest(lambda manifest: LIKE)
-    assert identical(restored, state(1)), "a step without a dataset is as good as any"
+    assert identical(restored, state(1)), "a checkpoint without a dataset is as good as any"
     assert len(passed_over) == 1
 
 
@@ -86,36 +86,36 @@ def test_an_empty_directory_holds_nothing_to_restore(tmp_path):
     assert store(tmp_path).restore_newest(lambda manifest: LIKE) is None
 
 
-def flip_a_bit(step: Path) -> None:
-    file = array_file(step)
+def flip_a_bit(checkpoint: Path) -> None:
+    file = array_file(checkpoint)
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
 
 
-def truncate(step: Path) -> None:
-    file = array_file(step)
+def truncate(checkpoint: Path) -> None:
+    file = array_file(checkpoint)
     file.write_bytes(file.read_bytes()[:20])
 
 
-def lose_the_array(step: Path) -> None:
-    array_file(step).unlink()
+def lose_the_array(checkpoint: Path) -> None:
+    array_file(checkpoint).unlink()
 
 
-def lose_the_manifest(step: Path) -> None:
-    (step / checkpoints.MANIFEST).unlink()
+def lose_the_manifest(checkpoint: Path) -> None:
+    (checkpoint / checkpoints.MANIFEST).unlink()
 
 
-def garble_the_manifest(step: Path) -> None:
-    (step / checkpoints.MANIFEST).write_text('{"schema": 1, "generation"')
+def garble_the_manifest(checkpoint: Path) -> None:
+    (checkpoint / checkpoints.MANIFEST).write_text('{"schema": 1, "generation"')
 
 
-def empty_manifest_object(step: Path) -> None:
-    (step / checkpoints.MANIFEST).write_text('{"schema": 1}')
+def empty_manifest_object(checkpoint: Path) -> None:
+    (checkpoint / checkpoints.MANIFEST).write_text('{"schema": 1}')
 
 
-def flip_a_bit_of_the_manifest(step: Path) -> None:
-    file = step / checkpoints.MANIFEST
+def flip_a_bit_of_the_manifest(checkpoint: Path) -> None:
+    file = checkpoint / checkpoints.MANIFEST
     text = file.read_text()
     assert "int32" in text
     file.write_text(text.replace("int32", "int#2"))
@@ -146,8 +146,8 @@ def test_a_damaged_newest_step_is_passed_over_said_and_kept(tmp_path, damage):
 
 def test_where_every_step_is_damaged_it_is_an_error_and_not_a_fresh_start(tmp_path):
     filled(tmp_path)
-    for step in (2, 3, 4):
-        flip_a_bit(tmp_path / f"checkpoints/{step}")
+    for checkpoint in (2, 3, 4):
+        flip_a_bit(tmp_path / f"checkpoints/{checkpoint}")
     with pytest.raises(CheckpointError, match="none of the 3 checkpoints"):
         store(tmp_path).restore_newest(lambda manifest: LIKE)
     assert len(list((tmp_path / "checkpoints").glob("bad-*"))) == 3
@@ -177,7 +177,7 @@ def test_a_new_workers_first_step_is_on_the_disk_before_older_ones_go(tmp_path, 
     names = [str(path.relative_to(tmp_path)) for path in synced]
     assert "checkpoints/partial-5/hades.json" in names
     assert any(name.startswith("checkpoints/partial-5/state/") for name in names)
-    assert names[-2:] == ["metrics.jsonl", "checkpoints"], "a step without its line would leave a hole for ever"
+    assert names[-2:] == ["metrics.jsonl", "checkpoints"], "a checkpoint without its line would leave a hole for ever"
     assert again.generations() == [3, 4, 5]
     synced.clear()
     for generation in (6, 7, 8, 9):
@@ -212,7 +212,7 @@ def test_a_state_of_another_form_is_refused_by_name(tmp_path):
     other = jax.eval_shape(lambda: state(0) | {"mean": np.zeros(38, np.float32)})
     with pytest.raises(CheckpointMismatch, match="mean"):
         store(tmp_path).restore_newest(lambda manifest: other)
-    assert (tmp_path / "checkpoints/4").is_dir(), "a sound step must not be set aside for that"
+    assert (tmp_path / "checkpoints/4").is_dir(), "a sound checkpoint must not be set aside for that"
 
 
 def test_partial_steps_of_a_killed_worker_are_swept(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hades_protocol.errors import ExitCode
-from hades_protocol.run_spec import Checkpoints
+from hades_protocol.run_spec import Retention
 from hadesd.storage.checkpoint_index import CheckpointIndex
 from hadesd.worker import checkpoints
 from tests.helpers import worker_process as wp
@@ -44,12 +44,12 @@ def test_a_run_ends_with_every_generation_on_disk(undisturbed):
 
 
 def test_every_kept_checkpoint_holds_the_pairs_of_its_generation(undisturbed):
-    steps = undisturbed / "checkpoints"
-    kept = checkpoints.generations(steps)
+    checkpoint_directory = undisturbed / "checkpoints"
+    kept = checkpoints.generations(checkpoint_directory)
     assert len(kept) > 1
-    assert (steps / "40/dataset.npz").read_bytes() == (undisturbed / "dataset.npz").read_bytes()
+    assert (checkpoint_directory / "40/dataset.npz").read_bytes() == (undisturbed / "dataset.npz").read_bytes()
     found = CheckpointIndex(undisturbed)
-    assert found.describe(Checkpoints(), ()).with_pairs == tuple(kept)
+    assert found.describe(Retention(), ()).with_pairs == tuple(kept)
     for generation in kept:
         assert found.dataset("twin", generation).generation == generation
     first, last = (found.dataset("twin", generation).states.data for generation in (kept[0], kept[-1]))

@@ -116,8 +116,8 @@ def of_run(directory: Path) -> ReportData:
         parent_spec=_spec_of(directory.parent, record.parent),
         parent_metrics=_at_fork(directory.parent, record.parent),
         children=_children(directory),
-        story=records.story(record, directory),
-        transfer=_document(paths.transfer, dict[str, Any], problems),
+        story=records.read_history(record, directory),
+        transfer=_document(directory / "transfer.json", dict[str, Any], problems),
         problems=problems,
     )
 

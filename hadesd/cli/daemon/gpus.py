@@ -11,7 +11,7 @@ from hades_protocol.sync_client import ControlClient, listens
 from hadesd.cli.gpu_options import DEVICES_SINCE
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.supervisor.scheduling.reasons import process as words
+from hadesd.supervisor.scheduling.reasons import describe_process
 
 SCHEMA = 1
 HEADINGS = ("GPU", "NAME", "MEMORY", "BUSY", "WHO")
@@ -48,10 +48,10 @@ def look(paths: Paths) -> tuple[tuple[GpuInfo, ...], bool]:
             snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
         if paths.connect or snapshot.daemon.protocol_minor >= DEVICES_SINCE:
             return snapshot.gpus, True
-    from hadesd.supervisor.scheduling.gpu_pool import picture
+    from hadesd.supervisor.scheduling.gpu_pool import gpu_infos
     from hadesd.supervisor.scheduling.nvml import usable_gpus
 
-    return picture(usable_gpus(os.environ), ()), False
+    return gpu_infos(usable_gpus(os.environ), ()), False
 
 
 def table(gpus: tuple[GpuInfo, ...]) -> str:
@@ -82,4 +82,4 @@ def _row(gpu: GpuInfo) -> tuple[str, str, str, str, str]:
 def _who(process: GpuProcess) -> str:
     if process.run:
         return f"run {process.run}{f' ({size(process.memory)})' if process.memory else ''}"
-    return words(process.user, process.pid, process.memory)
+    return describe_process(process.user, process.pid, process.memory)

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from hades_protocol import commands, replies
-from hades_protocol.messages import Checkpoints, DaemonInfo, RunSummary
+from hades_protocol.messages import CheckpointList, DaemonInfo, RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import print_json, say, table, use_colour
@@ -61,7 +61,7 @@ def _document(daemon: DaemonInfo, runs: tuple[RunSummary, ...]) -> dict[str, Any
     return {"schema": SCHEMA, "daemon": daemon, "runs": runs}
 
 
-def _checkpoints(kept: Checkpoints) -> str:
+def _checkpoints(kept: CheckpointList) -> str:
     from hades_protocol.formatting import size
 
     text = f"{len(kept.generations)} kept, newest of generation {kept.generations[-1]}, {size(kept.bytes)}"

@@ -17,8 +17,9 @@ from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import DaemonLock, is_locked
 from hadesd.storage.removal import with_retention
 from hadesd.supervisor.history.history import History
-from hadesd.supervisor.lifecycle.events import Persist, RetentionAsked
-from hadesd.supervisor.lifecycle.state import CrashPolicy, to_machine, with_change
+from hadesd.supervisor.lifecycle.effects import Persist
+from hadesd.supervisor.lifecycle.events import RetentionAsked
+from hadesd.supervisor.lifecycle.state import CrashPolicy, from_record, with_change
 from hadesd.supervisor.lifecycle.transitions import restore, step
 from hadesd.supervisor.run import ManagedRun, summarise
 
@@ -110,8 +111,8 @@ class _Alone:
     def remove(self, run: RunSummary) -> Path:
         directory = self._directory / run.id
         with self._locked():
-            managed = self._managed(*removal.load_new(self._directory, run.id))
-            removal.check_removable(run.id, managed.run.state, is_locked(RunPaths(directory).lock))
+            managed_run = self._managed(*removal.load_new(self._directory, run.id))
+            removal.check_removable(run.id, managed_run.run.state, is_locked(directory / LOCK_FILE))
             return removal.put_aside(directory)
 
     def adopt(self, run: str) -> RunSummary:
@@ -119,24 +120,24 @@ class _Alone:
 
     def retain(self, run: RunSummary, rule: Rule) -> None:
         with self._locked():
-            managed = self._managed(*removal.load_new(self._directory, run.id))
-            record, _, text = with_retention(managed.record, **rule)
+            managed_run = self._managed(*removal.load_new(self._directory, run.id))
+            record, _, text = with_retention(managed_run.record, **rule)
             now = time.time()
-            after, orders = step(managed.run, RetentionAsked(text), now, CrashPolicy())
+            after, orders = step(managed_run.run, RetentionAsked(text), now, CrashPolicy())
             for order in orders:
                 if isinstance(order, Persist):
                     change = records.Change(at=now, what=order.what, generation=after.generation, reason=order.reason)
                     record = with_change(record, after, change)
             try:
-                records.save(managed.directory, record)
+                records.save(managed_run.directory, record)
             except OSError as error:
                 raise HadesError(
-                    f"cannot write {RunPaths(managed.directory).record}: {error.strerror or error}; nothing done"
+                    f"cannot write {managed_run.directory}/run.json: {error.strerror or error}; nothing done"
                 ) from error
 
     def _managed(self, record: records.RunRecord, spec: RunSpec) -> ManagedRun:
         history = History(self._directory / record.id)
-        run = restore(to_machine(record, spec, history.generation), time.time())
+        run = restore(from_record(record, spec, history.generation), time.time())
         return ManagedRun(self._directory / record.id, record, spec, run, history)
 
     @contextlib.contextmanager

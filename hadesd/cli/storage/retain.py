@@ -9,14 +9,14 @@ from hades_protocol.errors import ExitCode, HadesError, UsageError, WrongStateEr
 from hades_protocol.formatting import size
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
-from hades_protocol.run_spec import Checkpoints
+from hades_protocol.run_spec import Retention
 from hades_protocol.run_state import RunState
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.storage import selection as h
 from hadesd.cli.storage.backend import Rule, RunBackend, keeper
 from hadesd.storage import pruning, removal
-from hadesd.storage.locks import lock_run
+from hadesd.storage.locks import hold_lock
 from hadesd.storage.removal import with_retention
 
 EXAMPLES = """\
@@ -92,7 +92,7 @@ def _choose(known: tuple[RunSummary, ...], args: argparse.Namespace) -> list[h.C
     return fit
 
 
-def _rule(run: RunSummary, rule: Rule) -> Checkpoints:
+def _rule(run: RunSummary, rule: Rule) -> Retention:
     """What a run's rule would be.
 
     Raises:
@@ -107,19 +107,19 @@ def _given(rule: Rule) -> bool:
     return any(value is not None for value in rule.values())
 
 
-def _retain(keep: RunBackend, run: RunSummary, rule: Rule) -> pruning.Plan:
+def _retain(keep: RunBackend, run: RunSummary, rule: Rule) -> pruning.PruningPlan:
     """Note the rule for later workers, then prune. Noted first: a later worker would else prune by the old one."""
     directory = Path(run.directory)
     if _given(rule):
         keep.retain(run, rule)
-    with lock_run(directory):
+    with hold_lock(directory):
         try:
             return pruning.prune(directory, removal.load_new(directory.parent, run.id)[1].checkpoints)
         except OSError as error:
             raise HadesError(f"cannot delete a checkpoint in {directory}: {error.strerror or error}") from error
 
 
-def _words(plan: pruning.Plan) -> str:
+def _words(plan: pruning.PruningPlan) -> str:
     if not plan.go:
         return "nothing"
     return f"{len(plan.go)} of {len(plan.go) + len(plan.stay)} checkpoints, {size(sum(plan.go.values()))}"

@@ -15,7 +15,7 @@ from hadesd.cli.output import duration, say
 from hadesd.cli.parsing import RUN_HELP, Parser
 from hadesd.cli.runs.groups import members
 from hadesd.storage import records
-from hadesd.storage.usage import DiskUsage, run_room
+from hadesd.storage.usage import DiskUsage, run_usage
 
 UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 HEADINGS = ("RUN", "STATE", "AGE", "GENERATION", "SIZE", "CHECKPOINTS")
@@ -97,7 +97,7 @@ def choose(known: Sequence[RunSummary], args: argparse.Namespace, now: float) ->
 
 
 def _chosen(run: RunSummary, now: float) -> Chosen:
-    return Chosen(run, run_room(Path(run.directory)), max(0.0, now - run.changed_at))
+    return Chosen(run, run_usage(Path(run.directory)), max(0.0, now - run.changed_at))
 
 
 def table(chosen: Sequence[Chosen], more: Sequence[str] = (), heading: str = "") -> str:

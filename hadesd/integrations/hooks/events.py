@@ -42,8 +42,8 @@ class HookInput(msgspec.Struct, frozen=True, kw_only=True):
 def event_of(before: Run, after: Run) -> HookEvent | None:
     """What a step of the state machine means to people who wait for it; None: nothing that they asked about.
 
-    Steps are looked at and not what run.json notes: a queued run is paused by the wish alone, a running one some
-    time after it, and a full disk pauses without any wish. A new daemon takes runs in without a step, so nothing
+    Steps are looked at and not what run.json notes: a queued run is paused by the request alone, a running one some
+    time after it, and a full disk pauses without any request. A new daemon takes runs in without a step, so nothing
     is told again after a restart.
     """
     if after.state == before.state:
@@ -59,6 +59,6 @@ def commands_for(event: HookEvent, hooks: config.Hooks) -> tuple[tuple[str, ...]
     return tuple(command for command in (own, hooks.any) if command)
 
 
-def environment(told: HookInput, base: Mapping[str, str]) -> dict[str, str]:
+def environment(hook_input: HookInput, base: Mapping[str, str]) -> dict[str, str]:
     """The environment of a hook: the daemon's, and what a line of shell wants to know without reading JSON."""
-    return {**base, "HADES_EVENT": told.event, "HADES_RUN": told.run.id}
+    return {**base, "HADES_EVENT": hook_input.event, "HADES_RUN": hook_input.run.id}

@@ -33,7 +33,7 @@ class HookEntry(msgspec.Struct, frozen=True, kw_only=True):
     output: str
 
 
-def append(path: Path, told: HookInput, command: Sequence[str], result: HookResult) -> None:
+def append(path: Path, hook_input: HookInput, command: Sequence[str], result: HookResult) -> None:
     """Add a line.
 
     Raises:
@@ -41,8 +41,8 @@ def append(path: Path, told: HookInput, command: Sequence[str], result: HookResu
     """
     entry = HookEntry(
         time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        event=told.event,
-        run=told.run.id,
+        event=hook_input.event,
+        run=hook_input.run.id,
         command=tuple(command),
         status=result.status,
         seconds=round(result.seconds, 3),

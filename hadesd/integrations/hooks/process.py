@@ -46,13 +46,13 @@ class HookResult(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_hook(
     command: Sequence[str],
-    told: bytes,
+    data: bytes,
     environ: Mapping[str, str],
     directory: Path,
     timeout: float,
     call_off: threading.Event | None = None,
 ) -> HookResult:
-    """Run a command with `told` as its standard input, and wait for its end.
+    """Run a command with `data` as its standard input, and wait for its end.
 
     Args:
         directory: where it starts.
@@ -62,7 +62,7 @@ def run_hook(
     began = time.monotonic()
     program = os.path.expanduser(command[0])
     try:
-        process = _start([program, *command[1:]], told, environ, directory)
+        process = _start([program, *command[1:]], data, environ, directory)
     except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
         why = getattr(error, "strerror", None) or str(error)
         return HookResult(status=None, seconds=0.0, output="", problem=f"cannot start {program}: {why}")
@@ -84,11 +84,11 @@ def run_hook(
 
 
 def _start(
-    command: Sequence[str], told: bytes, environ: Mapping[str, str], directory: Path
+    command: Sequence[str], data: bytes, environ: Mapping[str, str], directory: Path
 ) -> "subprocess.Popen[bytes]":
     # A file in memory: a hook that does not read it holds nobody up, and a full disk is no obstacle.
     with open(os.memfd_create("hades-event"), "w+b") as stdin:
-        stdin.write(told)
+        stdin.write(data)
         stdin.seek(0)
         process = subprocess.Popen(
             command,

@@ -51,27 +51,29 @@ class Hooks:
         for thread in self._threads:
             thread.start()
 
-    def on_step(self, managed: ManagedRun, before: Run, after: Run) -> None:
+    def on_step(self, managed_run: ManagedRun, before: Run, after: Run) -> None:
         """A step of a run's state machine, already on disk. Returns at once."""
         event = event_of(before, after)
         commands = commands_for(event, self._configured) if event is not None else ()
         if event is None or not commands:
             return
-        told = HookInput(
+        hook_input = HookInput(
             event=event,
             time=after.changed_at,
             reason=after.reason,
-            run=summarise(managed),
+            run=summarise(managed_run),
             host=self._host,
             state_directory=str(self._state),
         )
         for command in commands:
             try:
-                self._jobs.put_nowait((command, told))
+                self._jobs.put_nowait((command, hook_input))
             except queue.Full:
                 self._dropped += 1
                 if self._dropped.bit_count() == 1:  # 1, 2, 4, 8 …: a flood of events is no flood of lines
-                    log.error("hooks dropped", so_far=self._dropped, why=f"{WAITING} are waiting", run=told.run.id)
+                    log.error(
+                        "hooks dropped", so_far=self._dropped, why=f"{WAITING} are waiting", run=hook_input.run.id
+                    )
 
     def close(self, seconds: float = LAST_SECONDS) -> None:
         """Wait for what is under way, then end it. Blocks: not for the event loop's thread."""
@@ -92,21 +94,21 @@ class Hooks:
                 log.error("hook not run", hook=job[1].event, run=job[1].run.id, exc_info=True)
             self._jobs.task_done()
 
-    def _run(self, command: tuple[str, ...], told: HookInput) -> None:
-        names = {"hook": told.event, "run": told.run.id, "command": list(command)}
+    def _run(self, command: tuple[str, ...], hook_input: HookInput) -> None:
+        names = {"hook": hook_input.event, "run": hook_input.run.id, "command": list(command)}
         if self._call_off.is_set():
             log.warning("hook not run", **names, why="the daemon stops")
             return
-        environ = environment(told, self._environ)
-        data = msgspec.json.encode(told)
+        environ = environment(hook_input, self._environ)
+        data = msgspec.json.encode(hook_input)
         result = run_hook(command, data, environ, self._state, self._configured.timeout, self._call_off)
         if result.problem:
             log.warning("hook failed", **names, why=result.problem, output=result.output[-500:])
         with self._noting:
-            self._note(command, told, result)
+            self._note(command, hook_input, result)
 
-    def _note(self, command: tuple[str, ...], told: HookInput, result: HookResult) -> None:
+    def _note(self, command: tuple[str, ...], hook_input: HookInput, result: HookResult) -> None:
         try:
-            hook_log.append(hook_log.log_path(self._state), told, command, result)
+            hook_log.append(hook_log.log_path(self._state), hook_input, command, result)
         except OSError as error:
             log.warning("cannot write hooks.log", why=error.strerror or str(error))

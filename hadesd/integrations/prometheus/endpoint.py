@@ -11,7 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from hadesd.integrations.prometheus.metrics import DaemonCollector, Reading, Silence
+from hadesd.integrations.prometheus.metrics import DaemonCollector, DaemonSilentError, Reading
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -54,7 +54,7 @@ def _or_unavailable(app: "WSGIApplication") -> "WSGIApplication":
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         try:
             return app(environ, start_response)
-        except Silence as error:
+        except DaemonSilentError as error:
             start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
             return [f"{error}\n".encode()]
 

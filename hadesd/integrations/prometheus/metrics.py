@@ -44,14 +44,14 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     gpus: tuple[GpuInfo, ...] = ()
 
 
-class Silence(Exception):
+class DaemonSilentError(Exception):
     """The daemon's event loop does not answer."""
 
 
 class DaemonCollector(Collector):
     """Asks the daemon anew for every scrape, so a run that was removed is gone from the next one.
 
-    read: the daemon now. Raises Silence.
+    read: the daemon now. Raises DaemonSilentError.
     """
 
     def __init__(self, read: Callable[[], Reading]) -> None:

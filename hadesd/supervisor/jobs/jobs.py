@@ -19,9 +19,8 @@ from hades_protocol.errors import HadesError, InternalError, NotFoundError, Wron
 from hades_protocol.messages import Job
 from hades_protocol.paths import Paths
 from hadesd.storage import disk
-from hadesd.storage.datasets import read_dataset
-from hadesd.storage.layout import DATASET, RunPaths
-from hadesd.supervisor.jobs import results as words
+from hadesd.storage.datasets import DATASET_FILE, read_dataset
+from hadesd.supervisor.jobs import results
 from hadesd.supervisor.jobs.process import Finished, JobHandle, StartJob
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import ManagedRun
@@ -44,7 +43,7 @@ NOUNS = {"export": "export", "evaluate": "evaluation"}
 log = structlog.get_logger()
 
 End = Callable[[Finished], tuple[str, Path]]
-"""Makes text and file of a job out of what its process answered. Raises words.NoAnswer or OSError."""
+"""Makes text and file of a job out of what its process answered. Raises results.NoAnswer or OSError."""
 
 
 class _Work:
@@ -72,7 +71,7 @@ class Jobs:
         """Those at work, and the newest that ended."""
         return tuple(self._jobs.values())
 
-    def export(self, managed: ManagedRun, kind: str, best: bool) -> Job:
+    def export(self, managed_run: ManagedRun, kind: str, best: bool) -> Job:
         """Write the newest mean dataset, or the best one, to a file.
 
         Raises:
@@ -80,14 +79,14 @@ class Jobs:
             WrongStateError: too many jobs are at work.
             InternalError: no process could be started, or the disk refused.
         """
-        run, directory = managed.run.id, managed.directory
+        run, directory = managed_run.run.id, managed_run.directory
 
         def end(finished: Finished) -> tuple[str, Path]:
-            found = words.read_answer(finished, words.Exported)
+            found = results.read_answer(finished, results.Exported)
             name = f"{run}-{'best' if best else 'generation'}-{found.generation}"
             for path in map(Path, found.files):
-                os.replace(path, RunPaths(directory).exports / path.name.replace(STEM, name, 1))
-            return words.exported(found), RunPaths(directory).exports / f"{name}.{kind}"
+                os.replace(path, directory / EXPORTS / path.name.replace(STEM, name, 1))
+            return results.exported(found), directory / EXPORTS / f"{name}.{kind}"
 
         _refuse_without(run, directory, best)
         with self._preparing(run, "export", directory) as work:
@@ -95,13 +94,13 @@ class Jobs:
             arguments = ["export", run, "-o", str(target), *(["--best"] if best else []), "--json"]
             return self._begin(work, arguments, end)
 
-    def evaluate(self, managed: ManagedRun) -> Job:
+    def evaluate(self, managed_run: ManagedRun) -> Job:
         """Train fresh policies on the newest mean dataset, of which a copy is kept beside the result.
 
         Raises:
             HadesError: as for `export`.
         """
-        run, directory = managed.run.id, managed.directory
+        run, directory = managed_run.run.id, managed_run.directory
         _refuse_without(run, directory, best=False)
         with self._preparing(run, "evaluate", directory) as work:
             # The worker replaces its own with every generation: what is said must be true of one of them.
@@ -113,7 +112,7 @@ class Jobs:
             os.replace(copy, pairs)
 
             def end(finished: Finished) -> tuple[str, Path]:
-                text = words.evaluated(words.read_answer(finished, words.Evaluated), generation)
+                text = results.evaluated(results.read_answer(finished, results.Evaluated), generation)
                 partial = work.directory / result.name
                 partial.write_bytes(finished.answer)
                 os.replace(partial, result)
@@ -157,7 +156,7 @@ class Jobs:
             yield work
         except OSError as error:
             shutil.rmtree(work.directory, ignore_errors=True)
-            why = disk.trouble(directory) or error.strerror or str(error)
+            why = disk.directory_problem(directory) or error.strerror or str(error)
             raise InternalError(f"cannot {verb} {run} ({why}), so nothing was done") from None
         except HadesError:
             shutil.rmtree(work.directory, ignore_errors=True)
@@ -186,10 +185,10 @@ class Jobs:
         state, path = "failed", ""
         try:
             if work.killed:
-                raise words.NoAnswer(work.killed)
+                raise results.NoAnswer(work.killed)
             text, file = end(finished)
             state, path = "done", str(file)
-        except words.NoAnswer as error:
+        except results.NoAnswer as error:
             text = str(error)
         except OSError as error:
             text = f"its result cannot be written: {error.strerror or error}"

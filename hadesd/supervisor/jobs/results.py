@@ -50,7 +50,7 @@ def read_answer(finished: Finished, kind: type[T]) -> T:
     try:
         return msgspec.convert(json.loads(finished.answer), kind)  # NaN is a return that policies may have
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise NoAnswer(f"it printed what makes no sense: {_one_line(str(error))}") from None
+        raise NoAnswer(f"its output is not understood: {_one_line(str(error))}") from None
 
 
 def complaint(finished: Finished) -> str:

@@ -1,30 +1,27 @@
-"""What the state machine is told (events) and what it answers (instructions). Plain frozen records."""
+"""What the state machine is told. Plain frozen records; what it answers is in effects.py."""
 
 import msgspec
 
 
-class Word(msgspec.Struct, frozen=True):
-    """An event or an instruction; its text is what the trail of a run shows."""
+class _Event(msgspec.Struct, frozen=True):
+    """Base of the events; the text of one is what the trail of a run shows."""
 
     def __str__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__)
         return f"{type(self).__name__}({fields})"
 
 
-# Events ------------------------------------------------------------------------------------------------------
-
-
-class SlotAssigned(Word, frozen=True):
+class SlotAssigned(_Event, frozen=True):
     """The scheduler gave the run a slot."""
 
 
-class Spawned(Word, frozen=True):
+class Spawned(_Event, frozen=True):
     """A worker process of that id exists."""
 
     pid: int
 
 
-class SpawnFailed(Word, frozen=True):
+class SpawnFailed(_Event, frozen=True):
     """No worker could be started.
 
     kind: "failed", where another attempt would not help (the run's directory is gone); "no-room", where a disk is
@@ -35,68 +32,68 @@ class SpawnFailed(Word, frozen=True):
     kind: str = ""
 
 
-class Phase(Word, frozen=True):
+class PhaseReported(_Event, frozen=True):
     """The worker's heartbeat names what it does."""
 
     phase: str
 
 
-class Ready(Word, frozen=True):
+class Ready(_Event, frozen=True):
     """The worker stands after `generation` and is about to compute the next one."""
 
     generation: int
     warnings: tuple[str, ...] = ()
 
 
-class Committed(Word, frozen=True):
+class Committed(_Event, frozen=True):
     """A generation is on disk. May come again after a crash."""
 
     generation: int
 
 
-class WorkerExitReport(Word, frozen=True):
+class WorkerExitReport(_Event, frozen=True):
     """What the worker says about its end before it exits."""
 
     outcome: str
     reason: str = ""
 
 
-class Exited(Word, frozen=True):
+class Exited(_Event, frozen=True):
     """The worker process was reaped. `code`: exit status, or minus the number of the signal that killed it."""
 
     code: int
     log_tail: tuple[str, ...] = ()
 
 
-class WorkerFault(Word, frozen=True):
-    """The worker must go: it gave no sign of life, or said what makes no sense."""
+class WorkerFault(_Event, frozen=True):
+    """The worker must go: it gave no sign of life, or sent an invalid message."""
 
     reason: str
 
 
-class OrphanGone(Word, frozen=True):
+class OrphanExited(_Event, frozen=True):
     """A worker that outlived its daemon has committed and exited; the run stands after `generation`."""
 
     generation: int
 
 
-class BackoffOver(Word, frozen=True):
+class BackoffExpired(_Event, frozen=True):
     """The time to wait after a crash has passed."""
 
 
-class PauseAsked(Word, frozen=True):
+class PauseAsked(_Event, frozen=True):
     """A person wants the run paused."""
 
 
-class ResumeAsked(Word, frozen=True):
+class ResumeAsked(_Event, frozen=True):
     """A person wants the run to go on."""
 
 
-class CancelAsked(Word, frozen=True):
+class CancelAsked(_Event, frozen=True):
     """A person wants the run to end."""
 
 
-class ResizeAsked(Word, frozen=True):
+class ResizeAsked(_Event, frozen=True):
     """A person wants other sizes: the new settings are in the record that Persist writes.
 
     requeue: the run needs other devices, so it cannot just go on in its slot.
@@ -106,33 +103,33 @@ class ResizeAsked(Word, frozen=True):
     requeue: bool = False
 
 
-class PriorityAsked(Word, frozen=True):
+class PriorityAsked(_Event, frozen=True):
     """A person wants the run earlier or later in the queue."""
 
     priority: int
 
 
-class RetentionAsked(Word, frozen=True):
+class RetentionAsked(_Event, frozen=True):
     """A person wants other checkpoints kept: the new settings are in the record that Persist writes."""
 
     text: str
 
 
-class YieldAsked(Word, frozen=True):
+class YieldAsked(_Event, frozen=True):
     """Somebody else computes on the run's GPU, and the run gives way."""
 
     reason: str
 
 
-class RoomAgain(Word, frozen=True):
+class DiskSpaceFreed(_Event, frozen=True):
     """The disk that was full when the run stopped has room again."""
 
 
-class DaemonStops(Word, frozen=True):
+class DaemonStops(_Event, frozen=True):
     """The daemon is going down in good order."""
 
 
-class GraceOver(Word, frozen=True):
+class GraceExpired(_Event, frozen=True):
     """The daemon has waited long enough for the worker to commit."""
 
 
@@ -140,14 +137,14 @@ Event = (
     SlotAssigned
     | Spawned
     | SpawnFailed
-    | Phase
+    | PhaseReported
     | Ready
     | Committed
     | WorkerExitReport
     | Exited
     | WorkerFault
-    | OrphanGone
-    | BackoffOver
+    | OrphanExited
+    | BackoffExpired
     | PauseAsked
     | ResumeAsked
     | CancelAsked
@@ -155,51 +152,7 @@ Event = (
     | PriorityAsked
     | RetentionAsked
     | YieldAsked
-    | RoomAgain
+    | DiskSpaceFreed
     | DaemonStops
-    | GraceOver
+    | GraceExpired
 )
-
-
-# Instructions ------------------------------------------------------------------------------------------------
-
-
-class Persist(Word, frozen=True):
-    """Write run.json, with one more entry in its history. Always before the acts that follow from it."""
-
-    what: str
-    reason: str = ""
-    log_tail: tuple[str, ...] = ()
-
-
-class StartWorker(Word, frozen=True):
-    """Start a worker process."""
-
-
-class HaltWorker(Word, frozen=True):
-    """Ask the worker to commit its generation and to exit."""
-
-
-class KillWorker(Word, frozen=True):
-    """SIGKILL the worker."""
-
-    reason: str
-
-
-class RestartAt(Word, frozen=True):
-    """Say BackoffOver at that Unix time."""
-
-    at: float
-
-
-class CutHistory(Word, frozen=True):
-    """Forget metrics after that generation."""
-
-    generation: int
-
-
-class Publish(Word, frozen=True):
-    """Tell the clients what the run looks like now."""
-
-
-Effect = Persist | StartWorker | HaltWorker | KillWorker | RestartAt | CutHistory | Publish

@@ -6,7 +6,7 @@ import msgspec
 
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import RunState
-from hadesd.storage.records import MAX_CHANGES, Change, Desired, Outcome, RunRecord
+from hadesd.storage.records import MAX_CHANGES, Change, Desired, RunOutcome, RunRecord
 from hadesd.supervisor.lifecycle.events import Event, WorkerExitReport
 
 Leaving = Literal["", "daemon", "resize", "requeue", "yield"]
@@ -43,7 +43,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: float
     state: RunState = RunState.QUEUED
     desired: Desired = "run"
-    outcome: Outcome | None = None
+    outcome: RunOutcome | None = None
     generation: int = 0
     high_water: int = 0
     crashes: tuple[float, ...] = ()
@@ -55,7 +55,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     worker_pid: int | None = None
     progressed: bool = False
     kill_reason: str = ""
-    last_word: WorkerExitReport | None = None
+    exit_report: WorkerExitReport | None = None
     phase: str = ""
     reason: str = ""
     trail: tuple[str, ...] = ()
@@ -65,12 +65,12 @@ class InvalidTransition(Exception):
     """An event that cannot happen now. Its text lists what happened to the run before."""
 
     def __init__(self, run: Run, event: Event, why: str) -> None:
-        story = "\n  ".join(run.trail) or "(nothing)"
-        super().__init__(f"run {run.id} is {run.state} and got {event}: {why}; before that:\n  {story}")
+        trail = "\n  ".join(run.trail) or "(nothing)"
+        super().__init__(f"run {run.id} is {run.state} and got {event}: {why}; before that:\n  {trail}")
 
 
-def to_machine(record: RunRecord, spec: RunSpec, generation: int) -> Run:
-    """What the state machine starts from after a restart of the daemon; see machine.restore."""
+def from_record(record: RunRecord, spec: RunSpec, generation: int) -> Run:
+    """What the state machine starts from after a restart of the daemon; see transitions.restore."""
     return Run(
         id=record.id,
         generations=spec.evolution.generations,

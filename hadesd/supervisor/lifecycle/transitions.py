@@ -1,6 +1,6 @@
-"""The life of a run as a pure function: (run, event, time) -> (run, instructions).
+"""The life of a run as a pure function: (run, event, time) -> (run, effects).
 
-No clock, file, socket or process is touched here: the loop performs the instructions, in order. An event
+No clock, file, socket or process is touched here: the engine performs the effects, in order. An event
 that cannot happen in the run's state raises InvalidTransition with what happened to the run before.
 """
 
@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import WrongStateError
 from hades_protocol.run_state import WITH_WORKER, RunState, may
-from hadesd.storage.records import Outcome
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.storage.records import RunOutcome
+from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.events import Event
 from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Run
 from hadesd.supervisor.lifecycle.worker_transitions import Step, comes_back, end, leave, need, start, worker_event
@@ -28,8 +28,8 @@ def restore(run: Run, now: float) -> Run:
         return replace(run, state=S.QUEUED, changed_at=now)
     if run.desired == "pause":
         return replace(run, state=S.PAUSED)
-    # The daemon died between the wish and its fulfilment; the worker, if there was one, commits and exits alone.
-    return replace(run, state=S.CANCELLED, outcome=Outcome(kind="cancelled", at=now))
+    # The daemon died between the request and its fulfilment; the worker, if there was one, commits and exits alone.
+    return replace(run, state=S.CANCELLED, outcome=RunOutcome(kind="cancelled", at=now))
 
 
 def step(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
@@ -39,48 +39,51 @@ def step(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
         WrongStateError: a person asked for something that means nothing in the run's state.
         InvalidTransition: the event cannot happen in the run's state.
     """
-    after, instructions = _handle(run, event, now, policy)
+    after, caused = _handle(run, event, now, policy)
     if after.state != run.state:
         if not may(run.state, after.state):
             raise InvalidTransition(run, event, f"{run.state} -> {after.state} is not allowed")
         after = replace(after, changed_at=now)
-    if isinstance(event, w.Committed | w.Phase) and after.state == run.state:
-        return after, instructions  # too frequent for the trail
+    if isinstance(event, events.Committed | events.PhaseReported) and after.state == run.state:
+        return after, caused  # too frequent for the trail
     entry = f"{now:.3f} {run.state} {event} -> {after.state}"
-    return replace(after, trail=(*after.trail[-TRAIL + 1 :], entry)), instructions
+    return replace(after, trail=(*after.trail[-TRAIL + 1 :], entry)), caused
 
 
 def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
     match event:
-        case w.PauseAsked():
+        case events.PauseAsked():
             return _pause(run)
-        case w.ResumeAsked():
+        case events.ResumeAsked():
             return _resume(run, now)
-        case w.CancelAsked():
+        case events.CancelAsked():
             return _cancel(run, now)
-        case w.ResizeAsked(text, requeue):
+        case events.ResizeAsked(text, requeue):
             return _resize(run, text, requeue)
-        case w.PriorityAsked(priority):
-            return replace(run, priority=priority), [w.Persist("priority", str(priority)), w.Publish()]
-        case w.RetentionAsked(text):
+        case events.PriorityAsked(priority):
+            return replace(run, priority=priority), [effects.Persist("priority", str(priority)), effects.Publish()]
+        case events.RetentionAsked(text):
             return _retain(run, text)
-        case w.DaemonStops():
+        case events.DaemonStops():
             return _daemon_stops(run)
-        case w.SlotAssigned():
+        case events.SlotAssigned():
             need(run, event, S.QUEUED)
             return start(run)
-        case w.RoomAgain():
+        case events.DiskSpaceFreed():
             need(run, event, S.PAUSED)
             if not run.out_of_room:
                 raise InvalidTransition(run, event, "a person paused it")
-            return replace(run, state=S.QUEUED, out_of_room=False, reason=""), [w.Persist("room again"), w.Publish()]
-        case w.BackoffOver():
+            return replace(run, state=S.QUEUED, out_of_room=False, reason=""), [
+                effects.Persist("room again"),
+                effects.Publish(),
+            ]
+        case events.BackoffExpired():
             need(run, event, S.BACKOFF)
-            return replace(run, state=S.QUEUED, restart_at=None), [w.Publish()]
-        case w.OrphanGone(generation):
+            return replace(run, state=S.QUEUED, restart_at=None), [effects.Publish()]
+        case events.OrphanExited(generation):
             need(run, event, *(set(S) - WITH_WORKER))
             after = replace(run, generation=generation, high_water=max(run.high_water, generation))
-            return after, [w.CutHistory(generation), w.Publish()]
+            return after, [effects.CutHistory(generation), effects.Publish()]
     need(run, event, *WITH_WORKER)
     return worker_event(run, event, now, policy)
 
@@ -91,12 +94,15 @@ def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
 def _pause(run: Run) -> Step:
     if run.state in (S.STARTING, S.RUNNING) or comes_back(run):
         after = replace(run, state=S.PAUSING, desired="pause", leaving="", reason="")
-        return after, [w.Persist("pause"), w.HaltWorker(), w.Publish()]
+        return after, [effects.Persist("pause"), effects.HaltWorker(), effects.Publish()]
     if run.out_of_room:
-        return replace(run, desired="pause", out_of_room=False, reason=""), [w.Persist("pause"), w.Publish()]
+        return replace(run, desired="pause", out_of_room=False, reason=""), [
+            effects.Persist("pause"),
+            effects.Publish(),
+        ]
     if run.state in (S.QUEUED, S.BACKOFF):
         after = replace(run, state=S.PAUSED, desired="pause", restart_at=None, reason="")
-        return after, [w.Persist("pause"), w.Publish()]
+        return after, [effects.Persist("pause"), effects.Publish()]
     raise _refusal(run, "paused")
 
 
@@ -104,13 +110,13 @@ def _resume(run: Run, now: float) -> Step:
     if run.state not in (S.PAUSED, S.FAILED, S.CANCELLED):
         raise _refusal(run, "resumed")
     after = replace(run, state=S.QUEUED, desired="run", outcome=None, crashes=(), reason="", queued_at=now)
-    return replace(after, out_of_room=False), [w.Persist("resume"), w.Publish()]
+    return replace(after, out_of_room=False), [effects.Persist("resume"), effects.Publish()]
 
 
 def _cancel(run: Run, now: float) -> Step:
     if run.state in (S.STARTING, S.RUNNING, S.PAUSING) or comes_back(run):
         after = replace(run, state=S.CANCELLING, desired="cancel", leaving="")
-        return after, [w.Persist("cancel"), w.HaltWorker(), w.Publish()]
+        return after, [effects.Persist("cancel"), effects.HaltWorker(), effects.Publish()]
     if run.state in (S.QUEUED, S.BACKOFF, S.PAUSED, S.FAILED):
         return end(replace(run, desired="cancel", restart_at=None), "cancelled", now)
     raise _refusal(run, "cancelled")
@@ -119,11 +125,11 @@ def _cancel(run: Run, now: float) -> Step:
 def _resize(run: Run, text: str, requeue: bool) -> Step:
     if run.state in (S.STARTING, S.RUNNING) or comes_back(run):
         if run.leaving == "yield":  # it comes back through the queue anyway
-            return run, [w.Persist("resize", text), w.Publish()]
+            return run, [effects.Persist("resize", text), effects.Publish()]
         through_queue = requeue or run.leaving == "requeue"
-        return leave(run, "requeue" if through_queue else "resize", "", [w.Persist("resize", text)])
+        return leave(run, "requeue" if through_queue else "resize", "", [effects.Persist("resize", text)])
     if run.state in (S.QUEUED, S.BACKOFF, S.PAUSED, S.PAUSING, S.FAILED, S.CANCELLED):
-        return run, [w.Persist("resize", text), w.Publish()]
+        return run, [effects.Persist("resize", text), effects.Publish()]
     if run.state == S.FINISHED:
         raise WrongStateError(f"run {run.id} is finished: go on from it with 'hadesd fork {run.id} --set …'")
     raise _refusal(run, "resized")
@@ -132,7 +138,7 @@ def _resize(run: Run, text: str, requeue: bool) -> Step:
 def _retain(run: Run, text: str) -> Step:
     if run.state in WITH_WORKER:
         raise WrongStateError(f"run {run.id} is {run.state}: its worker prunes as it was told; pause it first")
-    return run, [w.Persist("retention", text), w.Publish()]
+    return run, [effects.Persist("retention", text), effects.Publish()]
 
 
 def _refusal(run: Run, verb: str) -> WrongStateError:
@@ -143,4 +149,4 @@ def _refusal(run: Run, verb: str) -> WrongStateError:
 def _daemon_stops(run: Run) -> Step:
     if run.state not in WITH_WORKER or run.leaving == "daemon":
         return run, []
-    return replace(run, state=S.STOPPING, leaving="daemon"), [w.HaltWorker(), w.Publish()]
+    return replace(run, state=S.STOPPING, leaving="daemon"), [effects.HaltWorker(), effects.Publish()]

@@ -1,13 +1,13 @@
-"""What a worker says and does, as steps of the state machine. Pure, like machine.py."""
+"""What a worker says and does, as steps of the state machine. Pure, like transitions.py."""
 
 import signal
 
 from msgspec.structs import replace
 
 from hades_protocol.run_state import RunState
-from hadesd.storage.records import Outcome, OutcomeKind
-from hadesd.supervisor.lifecycle import events as w
-from hadesd.supervisor.lifecycle.events import Effect, Event
+from hadesd.storage.records import RunOutcome, RunOutcomeKind
+from hadesd.supervisor.lifecycle import effects, events
+from hadesd.supervisor.lifecycle.events import Event
 from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Leaving, Run
 
 S = RunState
@@ -18,38 +18,38 @@ CHECKPOINTED = 75
 NO_ROOM = "no-room"
 """Outcome of a worker that could not commit because a disk is full; what was committed before stands."""
 
-Step = tuple[Run, list[Effect]]
+Step = tuple[Run, list[effects.Effect]]
 
 
 def worker_event(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
     """The step for an event that only a run with a worker can have."""
     match event:
-        case w.Spawned(pid):
+        case events.Spawned(pid):
             if run.worker_pid is not None:
                 raise InvalidTransition(run, event, f"it already has the worker {run.worker_pid}")
-            return replace(run, worker_pid=pid), [w.Publish()]
-        case w.SpawnFailed(reason, "failed"):
+            return replace(run, worker_pid=pid), [effects.Publish()]
+        case events.SpawnFailed(reason, "failed"):
             return end(run, "failed", now, reason)
-        case w.SpawnFailed(reason, kind):
+        case events.SpawnFailed(reason, kind):
             if kind == NO_ROOM:
                 return _out_of_room(run, reason)
             return _without_worker(run, f"cannot start a worker: {reason}", (), now, policy)
-        case w.Phase(phase):
-            return (run, []) if phase == run.phase else (replace(run, phase=phase), [w.Publish()])
-        case w.Ready():
+        case events.PhaseReported(phase):
+            return (run, []) if phase == run.phase else (replace(run, phase=phase), [effects.Publish()])
+        case events.Ready():
             return _ready(run, event)
-        case w.Committed(generation):
+        case events.Committed(generation):
             return _committed(run, event, generation)
-        case w.WorkerExitReport():
-            return replace(run, last_word=event), []
-        case w.WorkerFault(reason):
+        case events.WorkerExitReport():
+            return replace(run, exit_report=event), []
+        case events.WorkerFault(reason):
             return _kill(run, reason)
-        case w.YieldAsked(reason):
+        case events.YieldAsked(reason):
             return leave(run, "yield", reason, [])
-        case w.GraceOver():
+        case events.GraceExpired():
             need(run, event, S.STOPPING)
             return _kill(run, "the worker did not commit within the daemon's grace period")
-        case w.Exited():
+        case events.Exited():
             return _exited(run, event, now, policy)
     raise InvalidTransition(run, event, "no such event")
 
@@ -63,9 +63,16 @@ def need(run: Run, event: Event, *states: RunState) -> None:
 def start(run: Run) -> Step:
     """The run gets a new worker."""
     fresh = replace(
-        run, state=S.STARTING, progressed=False, kill_reason="", last_word=None, phase="starting", reason="", leaving=""
+        run,
+        state=S.STARTING,
+        progressed=False,
+        kill_reason="",
+        exit_report=None,
+        phase="starting",
+        reason="",
+        leaving="",
     )
-    return fresh, [w.StartWorker(), w.Publish()]
+    return fresh, [effects.StartWorker(), effects.Publish()]
 
 
 def comes_back(run: Run) -> bool:
@@ -73,20 +80,20 @@ def comes_back(run: Run) -> bool:
     return run.state == S.STOPPING and run.leaving in ("resize", "requeue", "yield")
 
 
-def leave(run: Run, why: Leaving, reason: str, first: list[Effect]) -> Step:
+def leave(run: Run, why: Leaving, reason: str, first: list[effects.Effect]) -> Step:
     """The worker commits and exits; what follows depends on `why`."""
     if run.state not in (S.STARTING, S.RUNNING) and not comes_back(run):
         return run, first  # it is on its way out already, for a reason that stands
     after = replace(run, state=S.STOPPING, leaving=why, reason=reason)
-    return after, [*first, w.HaltWorker(), w.Publish()]
+    return after, [*first, effects.HaltWorker(), effects.Publish()]
 
 
-def _ready(run: Run, event: w.Ready) -> Step:
+def _ready(run: Run, event: events.Ready) -> Step:
     if run.state == S.RUNNING:
         raise InvalidTransition(run, event, "this worker already committed generations")
     after = replace(run, generation=event.generation, reason="; ".join(event.warnings))
     after = replace(after, high_water=max(run.high_water, event.generation))
-    return after, [w.CutHistory(event.generation), w.Publish()]  # the worker writes the seam itself
+    return after, [effects.CutHistory(event.generation), effects.Publish()]  # the worker writes the seam itself
 
 
 def _committed(run: Run, event: Event, generation: int) -> Step:
@@ -98,19 +105,19 @@ def _committed(run: Run, event: Event, generation: int) -> Step:
         if generation > run.high_water:
             after = replace(after, high_water=generation, crashes=(), progressed=True)
     if run.state == S.STARTING:
-        return replace(after, state=S.RUNNING), [w.Publish()]
+        return replace(after, state=S.RUNNING), [effects.Publish()]
     return after, []
 
 
 def _kill(run: Run, reason: str) -> Step:
     if run.kill_reason:
         return run, []  # killed already; its exit is on the way
-    return replace(run, kill_reason=reason), [w.KillWorker(reason)]
+    return replace(run, kill_reason=reason), [effects.KillWorker(reason)]
 
 
-def _exited(run: Run, event: w.Exited, now: float, policy: CrashPolicy) -> Step:
-    said = run.last_word.outcome if run.last_word else ""
-    why_said = run.last_word.reason if run.last_word else ""
+def _exited(run: Run, event: events.Exited, now: float, policy: CrashPolicy) -> Step:
+    said = run.exit_report.outcome if run.exit_report else ""
+    why_said = run.exit_report.reason if run.exit_report else ""
     if event.code == 0 and (said == "finished" or run.generation >= run.generations):
         return end(run, "finished", now)
     if event.code in (1, 2) and said == "failed" and run.state != S.CANCELLING:
@@ -128,7 +135,7 @@ def _exited(run: Run, event: w.Exited, now: float, policy: CrashPolicy) -> Step:
 
 def _out_of_room(run: Run, reason: str) -> Step:
     after = replace(_no_worker(run), state=S.PAUSED, out_of_room=True, reason=reason)
-    return after, [w.Persist("out of room", reason), w.Publish()]
+    return after, [effects.Persist("out of room", reason), effects.Publish()]
 
 
 def _would_go_on(run: Run) -> bool:
@@ -142,11 +149,11 @@ def _without_worker(run: Run, why: str, tail: tuple[str, ...], now: float, polic
     if run.state == S.CANCELLING or (run.state == S.STOPPING and run.desired == "cancel"):
         return end(run, "cancelled", now, why)
     if run.state == S.PAUSING or (run.state == S.STOPPING and run.desired == "pause"):
-        return replace(gone, state=S.PAUSED, reason=why), [w.Persist("paused", reason=why), w.Publish()]
+        return replace(gone, state=S.PAUSED, reason=why), [effects.Persist("paused", reason=why), effects.Publish()]
     if run.state == S.STOPPING and (run.leaving == "daemon" or not why):
         return _left(run, why)
     if not why:
-        return replace(gone, state=S.QUEUED), [w.Persist("worker stopped from outside"), w.Publish()]
+        return replace(gone, state=S.QUEUED), [effects.Persist("worker stopped from outside"), effects.Publish()]
     return _crashed(gone, why, tail, now, policy)
 
 
@@ -157,7 +164,10 @@ def _left(run: Run, why: str) -> Step:
         return start(gone)
     words = {"daemon": "stopped with the daemon", "requeue": "queued for its new size", "yield": "gave way"}
     reason = run.reason if run.leaving == "yield" else why
-    return replace(gone, state=S.QUEUED, reason=reason), [w.Persist(words[run.leaving], reason), w.Publish()]
+    return replace(gone, state=S.QUEUED, reason=reason), [
+        effects.Persist(words[run.leaving], reason),
+        effects.Publish(),
+    ]
 
 
 def _crashed(run: Run, why: str, tail: tuple[str, ...], now: float, policy: CrashPolicy) -> Step:
@@ -170,18 +180,18 @@ def _crashed(run: Run, why: str, tail: tuple[str, ...], now: float, policy: Cras
         return end(run, "failed", now, f"{reason}; its log ends: {last}" if last else reason, tail)
     at = now + policy.backoff[min(len(crashes), len(policy.backoff)) - 1]
     after = replace(run, state=S.BACKOFF, reason=f"{why}; restarts after a pause", restart_at=at)
-    return after, [w.Persist("crashed", why, tail), w.RestartAt(at), w.Publish()]
+    return after, [effects.Persist("crashed", why, tail), effects.RestartAt(at), effects.Publish()]
 
 
-def end(run: Run, kind: OutcomeKind, now: float, reason: str = "", tail: tuple[str, ...] = ()) -> Step:
+def end(run: Run, kind: RunOutcomeKind, now: float, reason: str = "", tail: tuple[str, ...] = ()) -> Step:
     """The run ends: finished, failed or cancelled."""
-    outcome = Outcome(kind=kind, at=now, reason=reason, log_tail=tail)
+    outcome = RunOutcome(kind=kind, at=now, reason=reason, log_tail=tail)
     after = replace(_no_worker(run), state=S(kind), outcome=outcome, reason=reason)
-    return after, [w.Persist(kind, reason, tail), w.Publish()]
+    return after, [effects.Persist(kind, reason, tail), effects.Publish()]
 
 
 def _no_worker(run: Run) -> Run:
-    without = replace(run, worker_pid=None, phase="", last_word=None, kill_reason="", restart_at=None, leaving="")
+    without = replace(run, worker_pid=None, phase="", exit_report=None, kill_reason="", restart_at=None, leaving="")
     return replace(without, out_of_room=False)
 
 

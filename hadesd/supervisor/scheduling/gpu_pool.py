@@ -8,7 +8,7 @@ import structlog
 
 from hades_protocol.messages import GpuInfo, GpuProcess
 from hadesd.supervisor.scheduling.nvml import Gpu, Process
-from hadesd.supervisor.scheduling.reasons import process as words
+from hadesd.supervisor.scheduling.reasons import describe_process
 from hadesd.supervisor.scheduling.scheduler import Allocation, Device
 
 READ_SECONDS = 3.0
@@ -58,16 +58,16 @@ class GpuPool:
         self._take(found, now)
         return True
 
-    def devices(self, holdings: Iterable[tuple[Allocation, int | None]], now: float) -> list[Device] | None:
-        """The GPUs as the scheduler sees them. holdings: runs with the process id of their worker.
+    def devices(self, allocations: Iterable[tuple[Allocation, int | None]], now: float) -> list[Device] | None:
+        """The GPUs as the scheduler sees them. allocations: runs with the process id of their worker.
 
         Returns None on a machine that computes on its CPU.
         """
         if not self.present:
             return None
-        holdings = list(holdings)
-        ours = self._ours | {pid for _, pid in holdings if pid is not None}
-        return [self._device(gpu, holdings, ours, now) for gpu in self.gpus]
+        allocations = list(allocations)
+        ours = self._ours | {pid for _, pid in allocations if pid is not None}
+        return [self._device(gpu, allocations, ours, now) for gpu in self.gpus]
 
     def named(self, uuids: Iterable[str]) -> tuple[Gpu, ...]:
         """The GPUs with these uuids."""
@@ -75,17 +75,17 @@ class GpuPool:
         return tuple(gpu for gpu in self.gpus if gpu.uuid in wanted)
 
     def _device(
-        self, gpu: Gpu, holdings: list[tuple[Allocation, int | None]], ours: frozenset[int], now: float
+        self, gpu: Gpu, allocations: list[tuple[Allocation, int | None]], ours: frozenset[int], now: float
     ) -> Device:
         seen_at, last = self._seen.get(gpu.uuid, (float("-inf"), None))
         present = any(process.other for process in gpu.processes)
         return Device(
             index=gpu.index,
             uuid=gpu.uuid,
-            foreign=foreign_share(gpu, holdings, ours),
+            external_memory=external_share(gpu, allocations, ours),
             quiet_for=0.0 if present else now - seen_at,
-            whose=_words(last),
-            holder=_words(_largest(process for process in gpu.processes if process.pid not in ours)),
+            whose=_describe(last),
+            holder=_describe(_largest(process for process in gpu.processes if process.pid not in ours)),
         )
 
     def _take(self, found: Sequence[Gpu], now: float) -> None:
@@ -101,7 +101,7 @@ class GpuPool:
             log.warning("NVML does not answer: what is known of the GPUs is old", seconds=round(now - self._asked_at))
 
 
-def foreign_share(gpu: Gpu, holdings: Iterable[tuple[Allocation, int | None]], ours: frozenset[int]) -> float:
+def external_share(gpu: Gpu, allocations: Iterable[tuple[Allocation, int | None]], ours: frozenset[int]) -> float:
     """The share of a GPU's memory in use by processes that are no runs of ours.
 
     A run that the driver shows no memory of (in a container, say) is taken to hold what it was promised.
@@ -111,16 +111,16 @@ def foreign_share(gpu: Gpu, holdings: Iterable[tuple[Allocation, int | None]], o
     measured = {process.pid: process.memory for process in gpu.processes if process.memory is not None}
     others = sum(memory for pid, memory in measured.items() if pid not in ours)
     mine = sum(memory for pid, memory in measured.items() if pid in ours)
-    for holding, pid in holdings:
-        if gpu.uuid in holding.gpus and pid not in measured:
-            mine += round(holding.memory_fraction * gpu.memory_total)
+    for allocation, pid in allocations:
+        if gpu.uuid in allocation.gpus and pid not in measured:
+            mine += round(allocation.memory_fraction * gpu.memory_total)
     return min(1.0, max(others, gpu.memory_used - mine - BACKGROUND, 0) / gpu.memory_total)
 
 
-def picture(gpus: Iterable[Gpu], runs: Iterable[tuple[Allocation, int | None]]) -> tuple[GpuInfo, ...]:
+def gpu_infos(gpus: Iterable[Gpu], runs: Iterable[tuple[Allocation, int | None]]) -> tuple[GpuInfo, ...]:
     """What clients are told of the GPUs. runs: with the process id of their worker."""
     runs = list(runs)
-    by_pid = {pid: holding.id for holding, pid in runs if pid is not None}
+    by_pid = {pid: allocation.id for allocation, pid in runs if pid is not None}
     return tuple(
         GpuInfo(
             index=gpu.index,
@@ -139,7 +139,7 @@ def picture(gpus: Iterable[Gpu], runs: Iterable[tuple[Allocation, int | None]]) 
                 )
                 for process in gpu.processes
             ),
-            runs=tuple(sorted(holding.id for holding, _ in runs if gpu.uuid in holding.gpus)),
+            runs=tuple(sorted(allocation.id for allocation, _ in runs if gpu.uuid in allocation.gpus)),
         )
         for gpu in gpus
     )
@@ -149,8 +149,8 @@ def _largest(processes: Iterable[Process]) -> Process | None:
     return max(processes, key=lambda process: process.memory or 0, default=None)
 
 
-def _words(process: Process | None) -> str:
-    return words(process.user, process.pid, process.memory) if process else ""
+def _describe(process: Process | None) -> str:
+    return describe_process(process.user, process.pid, process.memory) if process else ""
 
 
 def _in_a_thread(read: Callable[[], Sequence[Gpu]]) -> "Future[Sequence[Gpu]]":

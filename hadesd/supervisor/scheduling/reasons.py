@@ -14,40 +14,40 @@ STEP = 10
 
 
 class Blocked(msgspec.Struct, frozen=True):
-    """A GPU that a run cannot have now. foreign: the reason is in other people's hands; the text is a sentence then."""
+    """A GPU that a run cannot have now. external: other users are the reason; the text is a sentence then."""
 
     index: int
     text: str
-    foreign: bool
+    external: bool
 
 
 def ours(index: int, runs: Sequence[str]) -> Blocked:
     """Runs of ours compute there."""
-    return Blocked(index, f"{_some(runs)} compute{'s' if len(runs) == 1 else ''} there", foreign=False)
+    return Blocked(index, f"{_some(runs)} compute{'s' if len(runs) == 1 else ''} there", external=False)
 
 
-def kept(index: int, run: str) -> Blocked:
+def reserved(index: int, run: str) -> Blocked:
     """A run further ahead waits for it."""
-    return Blocked(index, f"kept for {run}, which is before it in the queue", foreign=False)
+    return Blocked(index, f"kept for {run}, which is before it in the queue", external=False)
 
 
 def another_user_is_there(index: int, whose: str, quiet: float) -> Blocked:
     """The run gives way, and somebody is there."""
-    return Blocked(index, f"GPU {index} is used by {whose}: the run waits until it {_been_free(quiet)}", foreign=True)
+    return Blocked(index, f"GPU {index} is used by {whose}: the run waits until it {_been_free(quiet)}", external=True)
 
 
 def another_user_was_there(index: int, whose: str, quiet: float, left: float) -> Blocked:
     """The run gives way, and somebody was there a moment ago."""
     to_go = duration(left if left <= STEP else -(-left // STEP) * STEP)
     text = f"GPU {index} was used by {whose}: the run waits until it {_been_free(quiet)}, {to_go} to go"
-    return Blocked(index, text, foreign=True)
+    return Blocked(index, text, external=True)
 
 
 def no_memory(index: int, free: float, wanted: float, holder: str) -> Blocked:
     """Others hold memory that the run may need."""
     by = f" (most is held by {holder})" if holder else ""
     text = f"GPU {index} has {max(0.0, free):.0%} of its memory free{by} and the run may take {wanted:.0%}"
-    return Blocked(index, text, foreign=True)
+    return Blocked(index, text, external=True)
 
 
 NO_GPU = "there is no GPU here that JAX can use (auto: the run computes on the CPU)"
@@ -72,8 +72,8 @@ def slots_taken(busy: Sequence[str], slots: int, waiting: int) -> str:
 
 def waits_for(count: int, free: int, named: bool, blocked: Sequence[Blocked]) -> str:
     """The line for a run that wants `count` GPUs, of which `free` are. named: it wants these and no others."""
-    sentences = [block.text for block in blocked if block.foreign]
-    places = [f"GPU {block.index} ({block.text})" for block in blocked if not block.foreign]
+    sentences = [block.text for block in blocked if block.external]
+    places = [f"GPU {block.index} ({block.text})" for block in blocked if not block.external]
     if places and (named or count == 1):
         sentences.insert(0, f"waits for {_some(places, 'and' if named else 'or')}")
     elif places or count > 1:
@@ -83,7 +83,7 @@ def waits_for(count: int, free: int, named: bool, blocked: Sequence[Blocked]) ->
     return "; ".join(sentences[:MOST]) + more
 
 
-def process(user: str, pid: int, memory: int | None) -> str:
+def describe_process(user: str, pid: int, memory: int | None) -> str:
     """A process in words: alice (pid 4242, 31 GiB)."""
     return f"{user} (pid {pid}{f', {size(memory)}' if memory else ''})"
 

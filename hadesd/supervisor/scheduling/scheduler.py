@@ -17,10 +17,10 @@ from hadesd.supervisor.scheduling.reasons import (
     Blocked,
     another_user_is_there,
     another_user_was_there,
-    kept,
     no_memory,
     no_such_gpus,
     ours,
+    reserved,
     slots_taken,
     waits_for,
 )
@@ -54,15 +54,15 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True):
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A GPU as runs find it.
 
-    foreign: the share of its memory that processes hold which are no runs of ours.
+    external_memory: the share of its memory that processes hold which are no runs of ours.
     quiet_for: seconds since another user's process was last seen; 0 while one is there, infinite before the first.
     whose: that user's process in words; empty before the first.
-    holder: the process in words that holds most of `foreign`; empty where none is seen.
+    holder: the process in words that holds most of `external_memory`; empty where none is seen.
     """
 
     index: int
     uuid: str
-    foreign: float = 0.0
+    external_memory: float = 0.0
     quiet_for: float = float("inf")
     whose: str = ""
     holder: str = ""
@@ -76,21 +76,21 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def plan(
-    wishes: Iterable[ResourceRequest], holdings: Iterable[Allocation], devices: Sequence[Device] | None, slots: int
+    requests: Iterable[ResourceRequest], allocations: Iterable[Allocation], devices: Sequence[Device] | None, slots: int
 ) -> Plan:
     """Who starts now, and why the others do not.
 
     devices: the GPUs that answer; None on a machine that computes on its CPU.
     """
-    table = _Table(holdings, devices, slots)
+    table = _Table(allocations, devices, slots)
     starts: list[tuple[str, tuple[str, ...]]] = []
     reasons: dict[str, str] = {}
-    for wish in sorted(wishes, key=lambda wish: (-wish.priority, wish.queued_at, wish.id)):
-        chosen = table.place(wish, waiting=len(reasons))
+    for request in sorted(requests, key=lambda request: (-request.priority, request.queued_at, request.id)):
+        chosen = table.place(request, waiting=len(reasons))
         if isinstance(chosen, str):
-            reasons[wish.id] = chosen
+            reasons[request.id] = chosen
         else:
-            starts.append((wish.id, chosen))
+            starts.append((request.id, chosen))
     return Plan(tuple(starts), reasons)
 
 
@@ -108,56 +108,56 @@ def infeasible_reason(gpus: str, present: Sequence[int] | None) -> str:
 class _Table:
     """The slots and GPUs while they are given out."""
 
-    def __init__(self, holdings: Iterable[Allocation], devices: Sequence[Device] | None, slots: int) -> None:
-        self._holdings = list(holdings)
+    def __init__(self, allocations: Iterable[Allocation], devices: Sequence[Device] | None, slots: int) -> None:
+        self._allocations = list(allocations)
         self._devices = devices
         self._slots = slots
-        self._kept: dict[str, str] = {}  # uuid of a GPU -> the waiting run that it is kept for
+        self._reserved: dict[str, str] = {}  # uuid of a GPU -> the waiting run that it is kept for
 
-    def place(self, wish: ResourceRequest, waiting: int) -> tuple[str, ...] | str:
+    def place(self, request: ResourceRequest, waiting: int) -> tuple[str, ...] | str:
         """The GPUs that the run starts on now, or the reason why it waits. waiting: how many before it do."""
         present = None if self._devices is None else [device.index for device in self._devices]
-        if reason := infeasible_reason(wish.gpus, present):
+        if reason := infeasible_reason(request.gpus, present):
             return reason
-        if len(self._holdings) >= self._slots:
-            return slots_taken(sorted(holding.id for holding in self._holdings), self._slots, waiting)
-        chosen = () if self._devices is None else self._choose(wish, self._devices)
+        if len(self._allocations) >= self._slots:
+            return slots_taken(sorted(allocation.id for allocation in self._allocations), self._slots, waiting)
+        chosen = () if self._devices is None else self._choose(request, self._devices)
         if not isinstance(chosen, str):
-            self._holdings.append(Allocation(id=wish.id, gpus=chosen, memory_fraction=wish.memory_fraction))
+            self._allocations.append(Allocation(id=request.id, gpus=chosen, memory_fraction=request.memory_fraction))
         return chosen
 
-    def _choose(self, wish: ResourceRequest, devices: Sequence[Device]) -> tuple[str, ...] | str:
-        count, indices = asked_for(wish.gpus)
+    def _choose(self, request: ResourceRequest, devices: Sequence[Device]) -> tuple[str, ...] | str:
+        count, indices = asked_for(request.gpus)
         wanted = [device for device in devices if not indices or device.index in indices]
-        wanted.sort(key=lambda device: (len(self._on(device)), device.foreign, device.index))
-        blocked = {device.uuid: block for device in wanted if (block := self._blocked(wish, device)) is not None}
+        wanted.sort(key=lambda device: (len(self._on(device)), device.external_memory, device.index))
+        blocked = {device.uuid: block for device in wanted if (block := self._blocked(request, device)) is not None}
         free = [device for device in wanted if device.uuid not in blocked]
         if len(free) >= count:
             return tuple(device.uuid for device in sorted(free[:count], key=lambda device: device.index))
-        in_our_hands = [device for device in wanted if device.uuid in blocked and not blocked[device.uuid].foreign]
+        in_our_hands = [device for device in wanted if device.uuid in blocked and not blocked[device.uuid].external]
         if len(free) + len(in_our_hands) >= count:
             for device in (*free, *in_our_hands)[:count]:
-                self._kept.setdefault(device.uuid, wish.id)
+                self._reserved.setdefault(device.uuid, request.id)
         in_order = sorted((device for device in wanted if device.uuid in blocked), key=lambda device: device.index)
         return waits_for(count, len(free), bool(indices), [blocked[device.uuid] for device in in_order])
 
-    def _blocked(self, wish: ResourceRequest, device: Device) -> Blocked | None:
+    def _blocked(self, request: ResourceRequest, device: Device) -> Blocked | None:
         """What keeps the run from that GPU; None: nothing."""
-        if wish.give_way and device.quiet_for <= 0:
-            return another_user_is_there(device.index, device.whose, wish.quiet)
-        if wish.give_way and device.quiet_for < wish.quiet:
-            return another_user_was_there(device.index, device.whose, wish.quiet, wish.quiet - device.quiet_for)
-        if device.foreign + wish.memory_fraction > 1 + ROUNDING:
-            return no_memory(device.index, 1 - device.foreign, wish.memory_fraction, device.holder)
-        promised = sum(holding.memory_fraction for holding in self._on(device))
-        if promised and promised + wish.memory_fraction > min(LIMIT, 1 - device.foreign) + ROUNDING:
-            return ours(device.index, [holding.id for holding in self._on(device)])
-        if device.uuid in self._kept:
-            return kept(device.index, self._kept[device.uuid])
+        if request.give_way and device.quiet_for <= 0:
+            return another_user_is_there(device.index, device.whose, request.quiet)
+        if request.give_way and device.quiet_for < request.quiet:
+            return another_user_was_there(device.index, device.whose, request.quiet, request.quiet - device.quiet_for)
+        if device.external_memory + request.memory_fraction > 1 + ROUNDING:
+            return no_memory(device.index, 1 - device.external_memory, request.memory_fraction, device.holder)
+        promised = sum(allocation.memory_fraction for allocation in self._on(device))
+        if promised and promised + request.memory_fraction > min(LIMIT, 1 - device.external_memory) + ROUNDING:
+            return ours(device.index, [allocation.id for allocation in self._on(device)])
+        if device.uuid in self._reserved:
+            return reserved(device.index, self._reserved[device.uuid])
         return None
 
     def _on(self, device: Device) -> list[Allocation]:
-        return [holding for holding in self._holdings if device.uuid in holding.gpus]
+        return [allocation for allocation in self._allocations if device.uuid in allocation.gpus]
 
 
 def check_gpus(gpus: str, present: list[int] | None) -> None:

@@ -177,11 +177,11 @@ def storm(soak: "Soak", chance: random.Random) -> str:
     """Five hundred messages that make no sense, on the control socket."""
     import zmq
 
-    with zmq.Context() as context, context.socket(zmq.DEALER) as door:
-        door.setsockopt(zmq.LINGER, 0)
-        door.connect(soak.home.paths.control_endpoint)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
+        dealer.setsockopt(zmq.LINGER, 0)
+        dealer.connect(soak.home.paths.control_endpoint)
         for _ in range(500):
-            door.send(chance.randbytes(chance.randrange(200)))
+            dealer.send(chance.randbytes(chance.randrange(200)))
             time.sleep(0.001)
     return "500 messages"
 

@@ -1,4 +1,4 @@
-"""The state machine: single steps by example, and its invariants over any sequence of events."""
+"""The state machine: single steps by example, and its invariants over any sequence of sequence."""
 
 import pytest
 from hypothesis import settings
@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import WrongStateError
 from hades_protocol.run_state import ENDED, WITH_WORKER, RunState, may
-from hadesd.storage.records import Outcome
-from hadesd.supervisor.lifecycle import events as w
+from hadesd.storage.records import RunOutcome
+from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Run
 from hadesd.supervisor.lifecycle.transitions import restore, step
 from hadesd.supervisor.lifecycle.worker_transitions import describe_exit
@@ -23,74 +23,74 @@ def new_run(**fields: object) -> Run:
     return replace(Run(id="hopper-0101-abcd", generations=10, queued_at=NOW, changed_at=NOW), **fields)
 
 
-def play(run: Run, *events: w.Event, now: float = NOW) -> tuple[Run, list[w.Effect]]:
-    """Several steps; the instructions of all of them."""
-    instructions: list[w.Effect] = []
-    for event in events:
+def play(run: Run, *sequence: events.Event, now: float = NOW) -> tuple[Run, list[effects.Effect]]:
+    """Several steps; the effects of all of them."""
+    caused: list[effects.Effect] = []
+    for event in sequence:
         run, more = step(run, event, now, POLICY)
-        instructions += more
-    return run, instructions
+        caused += more
+    return run, caused
 
 
 def running(**fields: object) -> Run:
-    run, _ = play(new_run(), w.SlotAssigned(), w.Spawned(77), w.Ready(0), w.Committed(1))
+    run, _ = play(new_run(), events.SlotAssigned(), events.Spawned(77), events.Ready(0), events.Committed(1))
     return replace(run, **fields)
 
 
 def test_from_the_queue_to_the_end() -> None:
-    run, instructions = play(new_run(), w.SlotAssigned())
-    assert (run.state, instructions) == (S.STARTING, [w.StartWorker(), w.Publish()])
-    run, _ = play(run, w.Spawned(77), w.Ready(0), w.Phase("evaluating"))
+    run, caused = play(new_run(), events.SlotAssigned())
+    assert (run.state, caused) == (S.STARTING, [effects.StartWorker(), effects.Publish()])
+    run, _ = play(run, events.Spawned(77), events.Ready(0), events.PhaseReported("evaluating"))
     assert (run.state, run.worker_pid, run.phase) == (S.STARTING, 77, "evaluating")
-    run, _ = play(run, *(w.Committed(g) for g in range(1, 11)))
+    run, _ = play(run, *(events.Committed(g) for g in range(1, 11)))
     assert (run.state, run.generation) == (S.RUNNING, 10)
-    run, instructions = play(run, w.WorkerExitReport("finished"), w.Exited(0))
+    run, caused = play(run, events.WorkerExitReport("finished"), events.Exited(0))
     assert (run.state, run.worker_pid, run.outcome.kind) == (S.FINISHED, None, "finished")
-    assert instructions == [w.Persist("finished"), w.Publish()]
+    assert caused == [effects.Persist("finished"), effects.Publish()]
 
 
 def test_pause_is_noted_on_disk_before_the_worker_is_halted_and_ends_with_its_exit() -> None:
-    run, instructions = play(running(), w.PauseAsked())
+    run, caused = play(running(), events.PauseAsked())
     assert run.state == S.PAUSING
-    assert instructions == [w.Persist("pause"), w.HaltWorker(), w.Publish()]
-    run, _ = play(run, w.Committed(2), w.WorkerExitReport("checkpointed"), w.Exited(75))
+    assert caused == [effects.Persist("pause"), effects.HaltWorker(), effects.Publish()]
+    run, _ = play(run, events.Committed(2), events.WorkerExitReport("checkpointed"), events.Exited(75))
     assert (run.state, run.generation, run.worker_pid, run.reason) == (S.PAUSED, 2, None, "")
 
 
 def test_a_crash_while_pausing_leaves_the_run_paused_and_says_so() -> None:
-    run, _ = play(running(), w.PauseAsked(), w.Exited(-9))
+    run, _ = play(running(), events.PauseAsked(), events.Exited(-9))
     assert (run.state, run.reason) == (S.PAUSED, "the worker was killed by SIGKILL")
 
 
 def test_a_run_that_finishes_while_it_is_paused_is_finished() -> None:
-    run, _ = play(running(generation=10, high_water=10), w.PauseAsked(), w.Exited(0))
+    run, _ = play(running(generation=10, high_water=10), events.PauseAsked(), events.Exited(0))
     assert run.state == S.FINISHED
 
 
 def test_resume_of_a_running_run_is_refused_in_one_line() -> None:
     with pytest.raises(WrongStateError, match=r"run hopper-0101-abcd is running: it cannot be resumed$"):
-        play(running(), w.ResumeAsked())
+        play(running(), events.ResumeAsked())
 
 
 def test_pause_of_a_paused_run_is_refused() -> None:
     with pytest.raises(WrongStateError, match="is already paused"):
-        play(new_run(state=S.PAUSED, desired="pause"), w.PauseAsked())
+        play(new_run(state=S.PAUSED, desired="pause"), events.PauseAsked())
 
 
-@pytest.mark.parametrize("event", [w.PauseAsked(), w.ResumeAsked(), w.CancelAsked()])
-def test_a_finished_run_stays_finished(event: w.Event) -> None:
+@pytest.mark.parametrize("event", [events.PauseAsked(), events.ResumeAsked(), events.CancelAsked()])
+def test_a_finished_run_stays_finished(event: events.Event) -> None:
     with pytest.raises(WrongStateError):
-        play(new_run(state=S.FINISHED, outcome=Outcome(kind="finished", at=NOW)), event)
+        play(new_run(state=S.FINISHED, outcome=RunOutcome(kind="finished", at=NOW)), event)
 
 
 def test_crashes_back_off_longer_each_time_and_the_third_is_the_end() -> None:
-    run, _ = play(running(), w.Exited(-11, ("first",)))
+    run, _ = play(running(), events.Exited(-11, ("first",)))
     assert (run.state, run.restart_at, run.restarts) == (S.BACKOFF, NOW + 1.0, 1)
-    again = (w.BackoffOver(), w.SlotAssigned(), w.Spawned(78), w.Ready(1))
-    run, instructions = play(run, *again, w.Exited(-11), now=NOW + 10)
+    again = (events.BackoffExpired(), events.SlotAssigned(), events.Spawned(78), events.Ready(1))
+    run, caused = play(run, *again, events.Exited(-11), now=NOW + 10)
     assert (run.state, run.restart_at) == (S.BACKOFF, NOW + 15.0)
-    assert w.RestartAt(NOW + 15.0) in instructions
-    run, _ = play(run, *again, w.Exited(-11, ("a", "boom", " ")), now=NOW + 20)
+    assert effects.RestartAt(NOW + 15.0) in caused
+    run, _ = play(run, *again, events.Exited(-11, ("a", "boom", " ")), now=NOW + 20)
     assert run.state == S.FAILED
     assert run.outcome.log_tail == ("a", "boom", " ")
     assert run.reason == (
@@ -100,77 +100,87 @@ def test_crashes_back_off_longer_each_time_and_the_third_is_the_end() -> None:
 
 def test_a_new_generation_forgives_earlier_crashes() -> None:
     run = running(crashes=(NOW, NOW))
-    run, _ = play(run, w.Committed(2), w.Exited(1))
+    run, _ = play(run, events.Committed(2), events.Exited(1))
     assert run.state == S.BACKOFF
 
 
 def test_a_generation_committed_before_does_not_forgive() -> None:
     run = running(generation=1, high_water=5, crashes=(NOW, NOW))
-    run, _ = play(run, w.Committed(2), w.Exited(1))
+    run, _ = play(run, events.Committed(2), events.Exited(1))
     assert run.state == S.FAILED
 
 
 def test_crashes_older_than_the_window_do_not_count() -> None:
-    run, _ = play(running(crashes=(NOW - 700, NOW - 650)), w.Exited(1))
+    run, _ = play(running(crashes=(NOW - 700, NOW - 650)), events.Exited(1))
     assert run.state == S.BACKOFF
 
 
 def test_a_worker_that_says_why_it_failed_is_not_started_again() -> None:
     run, _ = play(
-        new_run(), w.SlotAssigned(), w.Spawned(7), w.WorkerExitReport("failed", "no such environment"), w.Exited(1)
+        new_run(),
+        events.SlotAssigned(),
+        events.Spawned(7),
+        events.WorkerExitReport("failed", "no such environment"),
+        events.Exited(1),
     )
     assert (run.state, run.reason, run.restarts) == (S.FAILED, "no such environment", 0)
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, -9, -11])
 def test_an_exit_without_a_last_word_is_a_crash(code: int) -> None:
-    run, _ = play(running(), w.Exited(code))
+    run, _ = play(running(), events.Exited(code))
     assert run.state == S.BACKOFF
 
 
 def test_a_worker_stopped_from_outside_goes_on_at_once_if_it_made_progress() -> None:
-    run, _ = play(running(), w.WorkerExitReport("checkpointed"), w.Exited(75))
+    run, _ = play(running(), events.WorkerExitReport("checkpointed"), events.Exited(75))
     assert run.state == S.QUEUED
-    stuck, _ = play(new_run(), w.SlotAssigned(), w.Spawned(7), w.Exited(75))
+    stuck, _ = play(new_run(), events.SlotAssigned(), events.Spawned(7), events.Exited(75))
     assert stuck.state == S.BACKOFF
 
 
 def test_a_silent_worker_is_killed_once_and_that_is_a_crash() -> None:
-    run, instructions = play(running(), w.WorkerFault("no sign of life"), w.WorkerFault("no sign of life"))
-    assert instructions == [w.KillWorker("no sign of life")]
-    run, _ = play(run, w.Exited(-9))
+    run, caused = play(running(), events.WorkerFault("no sign of life"), events.WorkerFault("no sign of life"))
+    assert caused == [effects.KillWorker("no sign of life")]
+    run, _ = play(run, events.Exited(-9))
     assert (run.state, run.reason) == (S.BACKOFF, "no sign of life; restarts after a pause")
 
 
 def test_the_daemon_stops_and_the_run_is_queued_for_the_next_one() -> None:
-    run, instructions = play(running(), w.DaemonStops(), w.DaemonStops())
-    assert (run.state, instructions) == (S.STOPPING, [w.HaltWorker(), w.Publish()])
-    run, _ = play(run, w.WorkerExitReport("checkpointed"), w.Exited(75))
+    run, caused = play(running(), events.DaemonStops(), events.DaemonStops())
+    assert (run.state, caused) == (S.STOPPING, [effects.HaltWorker(), effects.Publish()])
+    run, _ = play(run, events.WorkerExitReport("checkpointed"), events.Exited(75))
     assert (run.state, run.desired) == (S.QUEUED, "run")
 
 
 def test_after_the_grace_period_the_worker_is_killed_and_the_run_still_goes_on_later() -> None:
-    run, instructions = play(running(), w.DaemonStops(), w.GraceOver(), w.Exited(-9))
-    assert any(isinstance(order, w.KillWorker) for order in instructions)
+    run, caused = play(running(), events.DaemonStops(), events.GraceExpired(), events.Exited(-9))
+    assert any(isinstance(order, effects.KillWorker) for order in caused)
     assert (run.state, run.restarts) == (S.QUEUED, 0)
 
 
 def test_a_gap_in_the_generations_is_refused_with_the_story_of_the_run() -> None:
     with pytest.raises(InvalidTransition) as caught:
-        play(running(), w.Committed(5))
+        play(running(), events.Committed(5))
     assert "generation 2 is missing" in str(caught.value)
     assert "Spawned(pid=77)" in str(caught.value)
 
 
 def test_a_generation_that_comes_twice_changes_nothing() -> None:
     run = running()
-    assert play(run, w.Committed(1)) == (run, [])
+    assert play(run, events.Committed(1)) == (run, [])
 
 
 def test_a_worker_that_went_back_cuts_the_history() -> None:
-    run, _ = play(running(generation=7, high_water=7), w.Exited(-9), w.BackoffOver(), w.SlotAssigned(), w.Spawned(78))
-    run, instructions = play(run, w.Ready(5, ("checkpoint 7 is damaged",)))
-    assert w.CutHistory(5) in instructions
+    run, _ = play(
+        running(generation=7, high_water=7),
+        events.Exited(-9),
+        events.BackoffExpired(),
+        events.SlotAssigned(),
+        events.Spawned(78),
+    )
+    run, caused = play(run, events.Ready(5, ("checkpoint 7 is damaged",)))
+    assert effects.CutHistory(5) in caused
     assert (run.generation, run.high_water, run.reason) == (5, 7, "checkpoint 7 is damaged")
 
 
@@ -180,11 +190,11 @@ def test_a_worker_that_went_back_cuts_the_history() -> None:
         ("run", None, S.QUEUED),
         ("pause", None, S.PAUSED),
         ("cancel", None, S.CANCELLED),
-        ("run", Outcome(kind="failed", at=NOW, reason="why"), S.FAILED),
-        ("run", Outcome(kind="finished", at=NOW), S.FINISHED),
+        ("run", RunOutcome(kind="failed", at=NOW, reason="why"), S.FAILED),
+        ("run", RunOutcome(kind="finished", at=NOW), S.FINISHED),
     ],
 )
-def test_what_a_new_daemon_makes_of_a_run_on_disk(desired: str, outcome: Outcome | None, state: RunState) -> None:
+def test_what_a_new_daemon_makes_of_a_run_on_disk(desired: str, outcome: RunOutcome | None, state: RunState) -> None:
     assert restore(new_run(desired=desired, outcome=outcome), NOW).state == state
 
 
@@ -195,69 +205,83 @@ def test_exit_codes_in_words() -> None:
 
 
 def test_a_resize_is_on_disk_first_and_a_new_worker_takes_the_slot_at_once() -> None:
-    run, instructions = play(running(), w.ResizeAsked("pairs 2 → 4"))
+    run, caused = play(running(), events.ResizeAsked("pairs 2 → 4"))
     assert (run.state, run.leaving) == (S.STOPPING, "resize")
-    assert instructions == [w.Persist("resize", "pairs 2 → 4"), w.HaltWorker(), w.Publish()]
-    run, instructions = play(run, w.Committed(2), w.WorkerExitReport("checkpointed"), w.Exited(75))
-    assert (run.state, run.leaving, instructions[-2:]) == (S.STARTING, "", [w.StartWorker(), w.Publish()])
+    assert caused == [effects.Persist("resize", "pairs 2 → 4"), effects.HaltWorker(), effects.Publish()]
+    run, caused = play(run, events.Committed(2), events.WorkerExitReport("checkpointed"), events.Exited(75))
+    assert (run.state, run.leaving, caused[-2:]) == (S.STARTING, "", [effects.StartWorker(), effects.Publish()])
 
 
 def test_a_resize_to_other_devices_goes_through_the_queue() -> None:
     run, _ = play(
-        running(), w.ResizeAsked("gpus 1 → 2", requeue=True), w.WorkerExitReport("checkpointed"), w.Exited(75)
+        running(),
+        events.ResizeAsked("gpus 1 → 2", requeue=True),
+        events.WorkerExitReport("checkpointed"),
+        events.Exited(75),
     )
     assert run.state == S.QUEUED
 
 
 @pytest.mark.parametrize("state", [S.QUEUED, S.PAUSED, S.BACKOFF, S.FAILED, S.CANCELLED])
 def test_a_run_without_a_worker_is_resized_on_disk_alone(state: S) -> None:
-    run, instructions = play(new_run(state=state, restart_at=NOW), w.ResizeAsked("pairs 2 → 4"))
-    assert (run.state, instructions) == (state, [w.Persist("resize", "pairs 2 → 4"), w.Publish()])
+    run, caused = play(new_run(state=state, restart_at=NOW), events.ResizeAsked("pairs 2 → 4"))
+    assert (run.state, caused) == (state, [effects.Persist("resize", "pairs 2 → 4"), effects.Publish()])
 
 
 def test_a_crash_on_the_way_to_another_size_counts_as_one() -> None:
-    run, _ = play(running(), w.ResizeAsked("pairs 2 → 4"), w.Exited(-11))
+    run, _ = play(running(), events.ResizeAsked("pairs 2 → 4"), events.Exited(-11))
     assert (run.state, run.restarts) == (S.BACKOFF, 1)
 
 
 @pytest.mark.parametrize(
-    ("wish", "ends"), [(w.PauseAsked(), S.PAUSED), (w.CancelAsked(), S.CANCELLED), (w.DaemonStops(), S.QUEUED)]
+    ("asked", "ends"),
+    [(events.PauseAsked(), S.PAUSED), (events.CancelAsked(), S.CANCELLED), (events.DaemonStops(), S.QUEUED)],
 )
-def test_a_wish_during_a_resize_wins(wish: w.Event, ends: S) -> None:
-    run, _ = play(running(), w.ResizeAsked("pairs 2 → 4"), wish, w.WorkerExitReport("checkpointed"), w.Exited(75))
+def test_a_request_during_a_resize_wins(asked: events.Event, ends: S) -> None:
+    run, _ = play(
+        running(), events.ResizeAsked("pairs 2 → 4"), asked, events.WorkerExitReport("checkpointed"), events.Exited(75)
+    )
     assert run.state == ends
 
 
 def test_a_run_that_gives_way_is_queued_again_with_the_reason() -> None:
-    run, instructions = play(running(), w.YieldAsked("GPU 0 is alice's"))
-    assert (run.state, run.reason, instructions) == (S.STOPPING, "GPU 0 is alice's", [w.HaltWorker(), w.Publish()])
-    run, instructions = play(run, w.WorkerExitReport("checkpointed"), w.Exited(75))
+    run, caused = play(running(), events.YieldAsked("GPU 0 is alice's"))
+    assert (run.state, run.reason, caused) == (
+        S.STOPPING,
+        "GPU 0 is alice's",
+        [effects.HaltWorker(), effects.Publish()],
+    )
+    run, caused = play(run, events.WorkerExitReport("checkpointed"), events.Exited(75))
     assert (run.state, run.desired, run.reason) == (S.QUEUED, "run", "GPU 0 is alice's")
-    assert instructions[-2] == w.Persist("gave way", "GPU 0 is alice's")
+    assert caused[-2] == effects.Persist("gave way", "GPU 0 is alice's")
 
 
 def test_a_full_disk_pauses_the_run_with_the_reason_and_room_lets_it_go_on() -> None:
-    run, _ = play(running(), w.WorkerExitReport("no-room", "no room on /data"), w.Exited(75))
+    run, _ = play(running(), events.WorkerExitReport("no-room", "no room on /data"), events.Exited(75))
     assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "run", True, "no room on /data")
-    again, _ = play(run, w.RoomAgain())
+    again, _ = play(run, events.DiskSpaceFreed())
     assert (again.state, again.out_of_room, again.reason) == (S.QUEUED, False, "")
 
 
 def test_a_person_may_pause_a_run_that_waits_for_room_and_then_it_stays_paused() -> None:
-    run, _ = play(running(), w.WorkerExitReport("no-room", "no room on /data"), w.Exited(75), w.PauseAsked())
+    run, _ = play(
+        running(), events.WorkerExitReport("no-room", "no room on /data"), events.Exited(75), events.PauseAsked()
+    )
     assert (run.state, run.desired, run.out_of_room) == (S.PAUSED, "pause", False)
     with pytest.raises(InvalidTransition):
-        play(run, w.RoomAgain())
+        play(run, events.DiskSpaceFreed())
 
 
-@pytest.mark.parametrize("asked", [w.CancelAsked(), w.ResumeAsked(), w.PauseAsked()])
-def test_a_run_that_waited_for_room_waits_no_more_once_a_person_decided(asked: w.Event) -> None:
-    run, _ = play(running(), w.WorkerExitReport("no-room", "no room on /data"), w.Exited(75), asked)
+@pytest.mark.parametrize("asked", [events.CancelAsked(), events.ResumeAsked(), events.PauseAsked()])
+def test_a_run_that_waited_for_room_waits_no_more_once_a_person_decided(asked: events.Event) -> None:
+    run, _ = play(running(), events.WorkerExitReport("no-room", "no room on /data"), events.Exited(75), asked)
     assert (run.out_of_room, run.reason) == (False, "")
 
 
 def test_a_full_disk_while_pausing_leaves_the_run_paused_and_says_why() -> None:
-    run, _ = play(running(), w.PauseAsked(), w.WorkerExitReport("no-room", "no room on /data"), w.Exited(75))
+    run, _ = play(
+        running(), events.PauseAsked(), events.WorkerExitReport("no-room", "no room on /data"), events.Exited(75)
+    )
     assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "pause", False, "no room on /data")
 
 
@@ -266,43 +290,45 @@ def test_retention_changes_only_without_a_worker(state: S) -> None:
     run = replace(new_run(), state=state)
     if state in WITH_WORKER:
         with pytest.raises(WrongStateError, match="pause it first"):
-            play(run, w.RetentionAsked("keep_newest 2"))
+            play(run, events.RetentionAsked("keep_newest 2"))
     else:
-        after, instructions = play(run, w.RetentionAsked("keep_newest 2"))
-        assert (after.state, instructions) == (state, [w.Persist("retention", "keep_newest 2"), w.Publish()])
+        after, caused = play(run, events.RetentionAsked("keep_newest 2"))
+        assert (after.state, caused) == (state, [effects.Persist("retention", "keep_newest 2"), effects.Publish()])
 
 
 EVENTS = st.one_of(
     st.sampled_from(
         [
-            w.SlotAssigned(),
-            w.BackoffOver(),
-            w.PauseAsked(),
-            w.ResumeAsked(),
-            w.CancelAsked(),
-            w.DaemonStops(),
-            w.GraceOver(),
+            events.SlotAssigned(),
+            events.BackoffExpired(),
+            events.PauseAsked(),
+            events.ResumeAsked(),
+            events.CancelAsked(),
+            events.DaemonStops(),
+            events.GraceExpired(),
         ]
     ),
-    st.builds(w.Spawned, st.integers(1, 9)),
-    st.builds(w.SpawnFailed, st.just("no memory")),
-    st.builds(w.Phase, st.sampled_from(["compiling", "evaluating"])),
-    st.builds(w.OrphanGone, st.integers(0, 6)),
-    st.builds(w.Ready, st.integers(0, 6)),
-    st.builds(w.Committed, st.integers(1, 6)),
-    st.builds(w.WorkerExitReport, st.sampled_from(["finished", "failed", "checkpointed", "no-room"]), st.just("why")),
-    st.builds(w.ResizeAsked, st.just("pairs 2 → 4"), st.booleans()),
-    st.builds(w.PriorityAsked, st.integers(-3, 3)),
-    st.just(w.RetentionAsked("keep_newest 2")),
-    st.just(w.YieldAsked("GPU 0 is alice's")),
-    st.just(w.RoomAgain()),
-    st.builds(w.Exited, st.sampled_from([0, 1, 2, 3, 75, -9, -15])),
-    st.builds(w.WorkerFault, st.just("silent")),
+    st.builds(events.Spawned, st.integers(1, 9)),
+    st.builds(events.SpawnFailed, st.just("no memory")),
+    st.builds(events.PhaseReported, st.sampled_from(["compiling", "evaluating"])),
+    st.builds(events.OrphanExited, st.integers(0, 6)),
+    st.builds(events.Ready, st.integers(0, 6)),
+    st.builds(events.Committed, st.integers(1, 6)),
+    st.builds(
+        events.WorkerExitReport, st.sampled_from(["finished", "failed", "checkpointed", "no-room"]), st.just("why")
+    ),
+    st.builds(events.ResizeAsked, st.just("pairs 2 → 4"), st.booleans()),
+    st.builds(events.PriorityAsked, st.integers(-3, 3)),
+    st.just(events.RetentionAsked("keep_newest 2")),
+    st.just(events.YieldAsked("GPU 0 is alice's")),
+    st.just(events.DiskSpaceFreed()),
+    st.builds(events.Exited, st.sampled_from([0, 1, 2, 3, 75, -9, -15])),
+    st.builds(events.WorkerFault, st.just("silent")),
 )
 
 
 class AnyLife(RuleBasedStateMachine):
-    """Any events in any order, with a daemon that may die between two of them."""
+    """Any sequence in any order, with a daemon that may die between two of them."""
 
     @initialize()
     def submit(self) -> None:
@@ -317,42 +343,42 @@ class AnyLife(RuleBasedStateMachine):
         self.now += seconds
 
     @rule(event=EVENTS)
-    def happens(self, event: w.Event) -> None:
+    def happens(self, event: events.Event) -> None:
         before = self.run
         try:
-            after, instructions = step(before, event, self.now, POLICY)
+            after, caused = step(before, event, self.now, POLICY)
         except (WrongStateError, InvalidTransition):
             return
         assert after.state == before.state or may(before.state, after.state)
-        self._check_order(before, after, instructions)
-        if isinstance(event, w.Exited | w.SpawnFailed):
+        self._check_order(before, after, caused)
+        if isinstance(event, events.Exited | events.SpawnFailed):
             self.alive = False
-        if any(isinstance(order, w.StartWorker) for order in instructions):
+        if any(isinstance(order, effects.StartWorker) for order in caused):
             assert not self.alive, "two workers for one run"
             self.alive = True
-        if any(isinstance(order, w.Persist) for order in instructions):
+        if any(isinstance(order, effects.Persist) for order in caused):
             self.disk = after
         assert after.high_water >= before.high_water
-        if not isinstance(event, w.Ready | w.OrphanGone):
+        if not isinstance(event, events.Ready | events.OrphanExited):
             assert after.generation >= before.generation
-        if after.high_water > before.high_water and isinstance(event, w.Committed):
+        if after.high_water > before.high_water and isinstance(event, events.Committed):
             assert after.crashes == ()
         self.run = after
 
-    def _check_order(self, before: Run, after: Run, instructions: list[w.Effect]) -> None:
-        kinds = [type(order) for order in instructions]
+    def _check_order(self, before: Run, after: Run, caused: list[effects.Effect]) -> None:
+        kinds = [type(order) for order in caused]
         if (after.desired, after.outcome) != (before.desired, before.outcome):
-            assert kinds[0] is w.Persist, "acted before it was on disk"
-        if w.RestartAt in kinds:
+            assert kinds[0] is effects.Persist, "acted before it was on disk"
+        if effects.RestartAt in kinds:
             assert after.state == S.BACKOFF
         if after.state != before.state:
-            assert w.Publish in kinds, "clients were not told"
+            assert effects.Publish in kinds, "clients were not told"
 
     @precondition(lambda self: self.run.state != S.STARTING or self.run.worker_pid is not None)
     @rule()
     def daemon_is_killed(self) -> None:
         """SIGKILL: what is in memory is gone, the worker notices and leaves."""
-        wish = (self.run.desired, self.run.outcome)
+        request = (self.run.desired, self.run.outcome)
         kept = replace(
             new_run(generations=4),
             desired=self.disk.desired,
@@ -364,9 +390,9 @@ class AnyLife(RuleBasedStateMachine):
         )
         self.run = self.disk = restore(kept, self.now)
         self.alive = False
-        assert wish[0] == self.run.desired, "a wish was lost"
-        if wish[1] is not None:
-            assert self.run.outcome == wish[1], "an outcome was lost"
+        assert request[0] == self.run.desired, "a request was lost"
+        if request[1] is not None:
+            assert self.run.outcome == request[1], "an outcome was lost"
         assert self.run.state in ENDED | {S.QUEUED, S.PAUSED}
 
     @invariant()

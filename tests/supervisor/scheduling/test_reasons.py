@@ -3,7 +3,7 @@
 import pytest
 
 from hades_protocol.formatting import duration, size
-from hadesd.supervisor.scheduling.reasons import another_user_was_there, no_memory, ours, process, waits_for
+from hadesd.supervisor.scheduling.reasons import another_user_was_there, describe_process, no_memory, ours, waits_for
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_size(count: int, text: str) -> None:
 
 
 def test_a_process_of_unknown_memory() -> None:
-    assert process("alice", 7, None) == "alice (pid 7)"
+    assert describe_process("alice", 7, None) == "alice (pid 7)"
 
 
 def test_a_countdown_changes_every_ten_seconds_and_at_its_end_every_second() -> None:

@@ -33,11 +33,11 @@ def on(name: str, *indices: int, fraction: float = 0.9) -> Allocation:
 
 
 def only(
-    wish: ResourceRequest, devices: Sequence[Device] | None, *holdings: Allocation, slots: int = 9
+    request: ResourceRequest, devices: Sequence[Device] | None, *allocations: Allocation, slots: int = 9
 ) -> tuple[int, ...] | str:
     """The GPUs that a run gets which queues alone, or the reason why it gets none."""
-    found = plan([wish], holdings, devices, slots)
-    return indices(found, wish.id) if found.starts else found.reasons[wish.id]
+    found = plan([request], allocations, devices, slots)
+    return indices(found, request.id) if found.starts else found.reasons[request.id]
 
 
 def indices(found: Plan, run: str) -> tuple[int, ...]:
@@ -47,9 +47,9 @@ def indices(found: Plan, run: str) -> tuple[int, ...]:
 # Slots and order ---------------------------------------------------------------------------------------------
 
 
-def cpu(names: str, holdings: str, slots: int) -> Plan:
-    wishes = [ResourceRequest(id=name, queued_at=at) for at, name in enumerate(names.split())]
-    return plan(reversed(wishes), [on(name) for name in holdings.split()], None, slots)
+def cpu(names: str, allocations: str, slots: int) -> Plan:
+    requests = [ResourceRequest(id=name, queued_at=at) for at, name in enumerate(names.split())]
+    return plan(reversed(requests), [on(name) for name in allocations.split()], None, slots)
 
 
 def test_on_a_cpu_the_longest_waiting_starts_first() -> None:
@@ -72,8 +72,8 @@ def test_without_a_slot_every_run_says_who_has_them_and_who_is_before_it() -> No
 
 
 def test_the_higher_priority_starts_first_whoever_came_first() -> None:
-    wishes = [ResourceRequest(id="first", queued_at=1.0), ResourceRequest(id="urgent", queued_at=2.0, priority=1)]
-    found = plan(wishes, [], None, 1)
+    requests = [ResourceRequest(id="first", queued_at=1.0), ResourceRequest(id="urgent", queued_at=2.0, priority=1)]
+    found = plan(requests, [], None, 1)
     assert found.starts == (("urgent", ()),)
     assert found.reasons == {"first": "waits for urgent (1 of 1 slot taken)"}
 
@@ -83,14 +83,14 @@ def test_the_higher_priority_starts_first_whoever_came_first() -> None:
 
 def test_auto_is_the_gpu_with_the_fewest_of_our_runs_then_the_least_memory_in_use() -> None:
     shared = ResourceRequest(id="w", memory_fraction=0.3)
-    assert only(shared, [device(0, foreign=0.2), device(1)]) == (1,)
-    assert only(shared, [device(0, foreign=0.2), device(1)], on("x", 1, fraction=0.3)) == (0,)
+    assert only(shared, [device(0, external_memory=0.2), device(1)]) == (1,)
+    assert only(shared, [device(0, external_memory=0.2), device(1)], on("x", 1, fraction=0.3)) == (0,)
     assert only(shared, TWO) == (0,)
 
 
 def test_two_runs_share_a_gpu_where_their_fractions_allow_it() -> None:
-    wishes = [ResourceRequest(id=name, queued_at=at, memory_fraction=0.45) for at, name in enumerate("abc")]
-    found = plan(wishes, [], [device(0)], 9)
+    requests = [ResourceRequest(id=name, queued_at=at, memory_fraction=0.45) for at, name in enumerate("abc")]
+    found = plan(requests, [], [device(0)], 9)
     assert found.starts == (("a", ("GPU-0",)), ("b", ("GPU-0",)))
     assert found.reasons == {"c": "waits for GPU 0 (a and b compute there)"}
 
@@ -125,20 +125,20 @@ def test_a_number_of_gpus_waits_until_so_many_are_free() -> None:
 
 def test_what_a_run_waits_for_is_kept_for_it() -> None:
     """Else runs that need one GPU could for ever keep one from starting that needs two."""
-    wishes = [ResourceRequest(id="large", gpus="2", priority=1), ResourceRequest(id="small", memory_fraction=0.3)]
-    found = plan(wishes, [on("x", 0)], TWO, 9)
+    requests = [ResourceRequest(id="large", gpus="2", priority=1), ResourceRequest(id="small", memory_fraction=0.3)]
+    found = plan(requests, [on("x", 0)], TWO, 9)
     assert found.starts == ()
     assert found.reasons["small"] == (
         "waits for GPU 0 (x computes there) or GPU 1 (kept for large, which is before it in the queue)"
     )
-    found = plan(wishes, [on("x", 0)], [*TWO, device(2), device(3)], 9)
+    found = plan(requests, [on("x", 0)], [*TWO, device(2), device(3)], 9)
     assert dict(found.starts) == {"large": ("GPU-1", "GPU-2"), "small": ("GPU-3",)}
 
 
 def test_a_run_that_waits_for_other_people_holds_nobody_up() -> None:
-    taken = device(1, foreign=0.9, quiet_for=0.0, whose=ALICE, holder=ALICE)
-    wishes = [ResourceRequest(id="large", gpus="2", priority=1), ResourceRequest(id="small")]
-    found = plan(wishes, [], [device(0), taken], 9)
+    taken = device(1, external_memory=0.9, quiet_for=0.0, whose=ALICE, holder=ALICE)
+    requests = [ResourceRequest(id="large", gpus="2", priority=1), ResourceRequest(id="small")]
+    found = plan(requests, [], [device(0), taken], 9)
     assert found.starts == (("small", ("GPU-0",)),)
     assert found.reasons["large"] == (
         "waits for 2 GPUs: 1 is free; "
@@ -176,23 +176,23 @@ def test_asked_for() -> None:
 
 
 def test_a_run_that_gives_way_waits_until_the_gpu_has_been_free() -> None:
-    wish = ResourceRequest(id="w", give_way=True, quiet=300.0, memory_fraction=0.2)
-    assert only(wish, [device(0, quiet_for=0.0, whose=ALICE)]) == (
+    request = ResourceRequest(id="w", give_way=True, quiet=300.0, memory_fraction=0.2)
+    assert only(request, [device(0, quiet_for=0.0, whose=ALICE)]) == (
         f"GPU 0 is used by {ALICE}: the run waits until it has been free for 5 min"
     )
-    assert only(wish, [device(0, quiet_for=100.5, whose=ALICE)]) == (
+    assert only(request, [device(0, quiet_for=100.5, whose=ALICE)]) == (
         f"GPU 0 was used by {ALICE}: the run waits until it has been free for 5 min, 3 min 20 s to go"
     )
-    assert only(wish, [device(0, quiet_for=300.0, whose=ALICE)]) == (0,)
+    assert only(request, [device(0, quiet_for=300.0, whose=ALICE)]) == (0,)
 
 
 def test_where_another_gpu_is_free_it_goes_there_at_once() -> None:
-    wish = ResourceRequest(id="w", give_way=True, quiet=300.0)
-    assert only(wish, [device(0, quiet_for=0.0, whose=ALICE), device(1)]) == (1,)
+    request = ResourceRequest(id="w", give_way=True, quiet=300.0)
+    assert only(request, [device(0, quiet_for=0.0, whose=ALICE), device(1)]) == (1,)
 
 
 def test_a_run_that_need_not_give_way_shares_where_its_memory_is_free() -> None:
-    crowd = device(0, foreign=0.5, quiet_for=0.0, whose=ALICE, holder=ALICE)
+    crowd = device(0, external_memory=0.5, quiet_for=0.0, whose=ALICE, holder=ALICE)
     assert only(ResourceRequest(id="w", memory_fraction=0.5), [crowd]) == (0,)
     assert only(ResourceRequest(id="w", memory_fraction=0.6), [crowd]) == (
         f"GPU 0 has 50% of its memory free (most is held by {ALICE}) and the run may take 60%"
@@ -215,13 +215,13 @@ WISH_FIELDS = {
     "give_way": st.booleans(),
     "quiet": st.sampled_from([0.0, 10.0, 300.0]),
 }
-WISHES = st.lists(st.fixed_dictionaries(WISH_FIELDS), max_size=8).map(
+REQUESTS = st.lists(st.fixed_dictionaries(WISH_FIELDS), max_size=8).map(
     lambda found: [ResourceRequest(id=f"w{i}", **fields) for i, fields in enumerate(found)]
 )
 DEVICES = st.lists(
     st.fixed_dictionaries(
         {
-            "foreign": st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+            "external_memory": st.sampled_from([0.0, 0.1, 0.5, 1.0]),
             "quiet_for": st.sampled_from([0.0, 5.0, 100.0, float("inf")]),
         }
     ),
@@ -233,76 +233,76 @@ HOLDINGS = st.lists(st.tuples(st.sets(st.integers(0, GPU_COUNT - 1)), FRACTIONS)
 MACHINES = st.tuples(st.one_of(st.none(), DEVICES), HOLDINGS, st.integers(1, 6))
 
 
-def promised(holdings: Sequence[Allocation], uuid: str) -> float:
-    return sum(holding.memory_fraction for holding in holdings if uuid in holding.gpus)
+def promised(allocations: Sequence[Allocation], uuid: str) -> float:
+    return sum(allocation.memory_fraction for allocation in allocations if uuid in allocation.gpus)
 
 
-@given(wishes=WISHES, machine=MACHINES)
-def test_no_slot_and_no_memory_is_given_out_twice(wishes: list[ResourceRequest], machine) -> None:
-    devices, holdings, slots = machine
-    found = plan(wishes, holdings, devices, slots)
-    assert len(found.starts) <= max(0, slots - len(holdings))
-    by_id = {wish.id: wish for wish in wishes}
+@given(requests=REQUESTS, machine=MACHINES)
+def test_no_slot_and_no_memory_is_given_out_twice(requests: list[ResourceRequest], machine) -> None:
+    devices, allocations, slots = machine
+    found = plan(requests, allocations, devices, slots)
+    assert len(found.starts) <= max(0, slots - len(allocations))
+    by_id = {request.id: request for request in requests}
     given_out = [
         Allocation(id=run, gpus=uuids, memory_fraction=by_id[run].memory_fraction) for run, uuids in found.starts
     ]
     for gpu in devices or []:
-        before = promised(holdings, gpu.uuid)
+        before = promised(allocations, gpu.uuid)
         added = promised(given_out, gpu.uuid)
         if added and (before or len([g for g in given_out if gpu.uuid in g.gpus]) > 1):
             assert before + added <= LIMIT + 1e-6
         if added:
-            assert before + added + gpu.foreign <= 1 + 1e-6
+            assert before + added + gpu.external_memory <= 1 + 1e-6
 
 
-@given(wishes=WISHES, machine=MACHINES)
-def test_every_run_starts_or_says_why_not(wishes: list[ResourceRequest], machine) -> None:
-    found = plan(wishes, machine[1], machine[0], machine[2])
+@given(requests=REQUESTS, machine=MACHINES)
+def test_every_run_starts_or_says_why_not(requests: list[ResourceRequest], machine) -> None:
+    found = plan(requests, machine[1], machine[0], machine[2])
     started = [run for run, _ in found.starts]
-    assert sorted([*started, *found.reasons]) == sorted(wish.id for wish in wishes)
+    assert sorted([*started, *found.reasons]) == sorted(request.id for request in requests)
     assert all(reason and "\n" not in reason for reason in found.reasons.values())
 
 
-@given(wishes=WISHES, machine=MACHINES)
-def test_a_run_gets_what_it_asked_for_and_nothing_else(wishes: list[ResourceRequest], machine) -> None:
-    devices, holdings, slots = machine
-    found = plan(wishes, holdings, devices, slots)
-    by_id = {wish.id: wish for wish in wishes}
+@given(requests=REQUESTS, machine=MACHINES)
+def test_a_run_gets_what_it_asked_for_and_nothing_else(requests: list[ResourceRequest], machine) -> None:
+    devices, allocations, slots = machine
+    found = plan(requests, allocations, devices, slots)
+    by_id = {request.id: request for request in requests}
     known = {gpu.uuid: gpu for gpu in devices or []}
     for run, uuids in found.starts:
-        wish = by_id[run]
-        count, named = asked_for(wish.gpus)
+        request = by_id[run]
+        count, named = asked_for(request.gpus)
         if devices is None:
-            assert (uuids, wish.gpus) == ((), "auto")
+            assert (uuids, request.gpus) == ((), "auto")
             continue
         assert len(set(uuids)) == len(uuids) == count
         assert not named or {known[uuid].index for uuid in uuids} == set(named)
-        if wish.give_way:
-            assert all(known[uuid].quiet_for > 0 and known[uuid].quiet_for >= wish.quiet for uuid in uuids)
+        if request.give_way:
+            assert all(known[uuid].quiet_for > 0 and known[uuid].quiet_for >= request.quiet for uuid in uuids)
 
 
-@given(wishes=WISHES, machine=MACHINES)
-def test_nobody_is_overtaken_for_what_he_could_have(wishes: list[ResourceRequest], machine) -> None:
+@given(requests=REQUESTS, machine=MACHINES)
+def test_nobody_is_overtaken_for_what_he_could_have(requests: list[ResourceRequest], machine) -> None:
     """Those behind change nothing for those before, and the first in the queue starts wherever it could alone."""
-    devices, holdings, slots = machine
-    queue = sorted(wishes, key=lambda wish: (-wish.priority, wish.queued_at, wish.id))
-    whole = plan(wishes, holdings, devices, slots)
+    devices, allocations, slots = machine
+    queue = sorted(requests, key=lambda request: (-request.priority, request.queued_at, request.id))
+    whole = plan(requests, allocations, devices, slots)
     for length in range(1, len(queue) + 1):
-        part = plan(queue[:length], holdings, devices, slots)
+        part = plan(queue[:length], allocations, devices, slots)
         assert part.starts == whole.starts[: len(part.starts)]
         assert all(whole.reasons[run] == reason for run, reason in part.reasons.items())
     if queue:
-        alone = plan(queue[:1], holdings, devices, slots)
+        alone = plan(queue[:1], allocations, devices, slots)
         assert alone.starts == tuple(start for start in whole.starts if start[0] == queue[0].id)
 
 
-@given(wishes=WISHES, machine=MACHINES)
-def test_after_a_plan_is_carried_out_nobody_else_can_start(wishes: list[ResourceRequest], machine) -> None:
-    devices, holdings, slots = machine
-    first = plan(wishes, holdings, devices, slots)
-    by_id = {wish.id: wish for wish in wishes}
+@given(requests=REQUESTS, machine=MACHINES)
+def test_after_a_plan_is_carried_out_nobody_else_can_start(requests: list[ResourceRequest], machine) -> None:
+    devices, allocations, slots = machine
+    first = plan(requests, allocations, devices, slots)
+    by_id = {request.id: request for request in requests}
     now = [
-        *holdings,
+        *allocations,
         *(Allocation(id=run, gpus=uuids, memory_fraction=by_id[run].memory_fraction) for run, uuids in first.starts),
     ]
-    assert plan([wish for wish in wishes if wish.id in first.reasons], now, devices, slots).starts == ()
+    assert plan([request for request in requests if request.id in first.reasons], now, devices, slots).starts == ()

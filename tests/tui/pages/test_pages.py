@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hades_protocol.messages import Checkpoints, LogLine
+from hades_protocol.messages import CheckpointList, LogLine
 from hades_protocol.replies import ShowResult
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
@@ -81,7 +81,7 @@ def test_watch_without_runs_or_generations_says_so() -> None:
 
 
 def shown(**fields: object) -> str:
-    result = ShowResult(run=a_run("one", directory="/runs/one"), spec={}, checkpoints=Checkpoints(**fields))  # type: ignore[arg-type]
+    result = ShowResult(run=a_run("one", directory="/runs/one"), spec={}, checkpoints=CheckpointList(**fields))  # type: ignore[arg-type]
     return text_of(health.fact_rows(health.checkpoint_facts(result, NOW), 100))
 
 
@@ -122,7 +122,7 @@ def test_damage_and_absence_are_said() -> None:
 )
 def test_a_late_commit_stands_out(state: RunState, age: float, late: bool) -> None:
     run = a_run("one", state, seconds_per_generation=1.5)
-    kept = Checkpoints(generations=(1,), committed_at=NOW - age)
+    kept = CheckpointList(generations=(1,), committed_at=NOW - age)
     facts = health.checkpoint_facts(ShowResult(run=run, spec={}, checkpoints=kept), NOW)
     assert (facts[0][2] == "warn") is late
 

@@ -6,7 +6,7 @@ import pytest
 
 from hades_protocol import commands
 from hades_protocol.codec import encode
-from hades_protocol.messages import Checkpoints, LogLine
+from hades_protocol.messages import CheckpointList, LogLine
 from hades_protocol.resync import LinkPhase
 from hades_tui.app import HadesApp
 from hades_tui.screens.health import HealthFacts, HealthScreen
@@ -54,7 +54,7 @@ async def test_watch_says_when_its_numbers_are_old(server: ProtocolServer) -> No
 
 
 async def test_health_shows_checkpoints_and_daemon_and_asks_again(server: ProtocolServer) -> None:
-    server.daemon.checkpoints[CARTPOLE] = Checkpoints(
+    server.daemon.checkpoints[CARTPOLE] = CheckpointList(
         generations=(1, 29, 30), with_pairs=(29, 30), committed_at=time.time() - 100, keep_newest=2, keep_every=50
     )
     async with live(server) as (app, pilot):
@@ -64,7 +64,9 @@ async def test_health_shows_checkpoints_and_daemon_and_asks_again(server: Protoc
         await until(pilot, lambda: "the newest 2 and every 50th" in text(app, HealthFacts))
         await until(pilot, lambda: "session-1" in text(app, HealthFacts))
         server.do(
-            lambda: server.daemon.checkpoints.update({CARTPOLE: Checkpoints(generations=(31,), damaged=("bad-30-1",))})
+            lambda: server.daemon.checkpoints.update(
+                {CARTPOLE: CheckpointList(generations=(31,), damaged=("bad-30-1",))}
+            )
         )
         await until(pilot, lambda: "bad-30-1" in text(app, HealthFacts))
         await pilot.press("i")

@@ -7,7 +7,7 @@ import pytest
 from textual.widgets import Input, Label
 
 from hades_protocol import commands
-from hades_protocol.messages import Checkpoints
+from hades_protocol.messages import CheckpointList
 from hades_tui.app import HadesApp
 from hades_tui.screens.save import SaveScreen
 from hades_tui.theme import palette
@@ -22,7 +22,7 @@ RUN = "cartpole-1"
 def keep(daemon: FakeDaemon, *generations: int) -> None:
     """These generations are kept, with their pairs."""
     daemon.kept[RUN] = {g: a_dataset(g, 6) for g in generations}
-    daemon.checkpoints[RUN] = Checkpoints(generations=generations, with_pairs=generations)
+    daemon.checkpoints[RUN] = CheckpointList(generations=generations, with_pairs=generations)
 
 
 @pytest.fixture

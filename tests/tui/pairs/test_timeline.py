@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hades_protocol.errors import NotFoundError, UnreachableError
-from hades_protocol.messages import Checkpoints
+from hades_protocol.messages import CheckpointList
 from hades_tui.pairs import timeline as times
 from hades_tui.pairs.generations import COMPARE, NEWER, OLDER, Past, Question
 from hades_tui.pairs.timeline import Timeline
@@ -140,7 +140,7 @@ def a_past(generation: int = 120) -> Past:
 def listed(past: Past, *kept: int) -> None:
     (question,) = past.take_questions()
     assert question.generation is None
-    assert past.answer(question, Checkpoints(generations=kept, with_pairs=kept))
+    assert past.answer(question, CheckpointList(generations=kept, with_pairs=kept))
 
 
 def test_nothing_is_asked_before_somebody_looks() -> None:

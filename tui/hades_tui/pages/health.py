@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from hades_protocol.messages import Checkpoints, DaemonInfo
+from hades_protocol.messages import CheckpointList, DaemonInfo
 from hades_protocol.replies import ShowResult
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
@@ -127,7 +127,7 @@ def ranges(generations: Sequence[int]) -> list[str]:
     return ["-".join(map(str, run)) for run in out]
 
 
-def retention_words(kept: Checkpoints) -> str:
+def retention_words(kept: CheckpointList) -> str:
     """What the rule keeps."""
     parts = [f"the newest {kept.keep_newest}" if kept.keep_newest != 1 else "the newest one"]
     if kept.keep_every:
@@ -153,7 +153,7 @@ def _is_slow(shown: ShowResult, now: float) -> bool:
     return now - committed > max(SLOW_SECONDS, SLOW_FACTOR * run.seconds_per_generation)
 
 
-def _kept(kept: Checkpoints) -> str:
+def _kept(kept: CheckpointList) -> str:
     parts = ranges(kept.generations)
     if len(parts) > MANY:
         half = MANY // 2
@@ -161,7 +161,7 @@ def _kept(kept: Checkpoints) -> str:
     return f"{len(kept.generations)}: {', '.join(parts)}"
 
 
-def _verified(kept: Checkpoints, now: float) -> tuple[str, str]:
+def _verified(kept: CheckpointList, now: float) -> tuple[str, str]:
     if kept.verified_generation is None:
         return "no worker has restored one yet; the next resume checks every byte", "dim"
     when = "" if kept.verified_at is None else f", {duration(now - kept.verified_at)} ago, {moment(kept.verified_at)}"

@@ -7,7 +7,7 @@ each answer to `answer`. Answers to questions that were asked before something b
 import msgspec
 
 from hades_protocol.errors import HadesError, NotFoundError
-from hades_protocol.messages import Checkpoints, DatasetSnapshot
+from hades_protocol.messages import CheckpointList, DatasetSnapshot
 from hades_tui.connection import Connection
 from hades_tui.pairs import timeline as times
 from hades_tui.pairs.timeline import Shown, Timeline
@@ -24,7 +24,7 @@ class Question(msgspec.Struct, frozen=True):
     epoch: int
 
 
-Answer = Checkpoints | DatasetSnapshot | HadesError
+Answer = CheckpointList | DatasetSnapshot | HadesError
 
 
 async def ask(connection: Connection, question: Question) -> Answer:
@@ -128,7 +128,7 @@ class Past:
         return times.shown(self.timeline, self._model.dataset) if self.has_pairs else Shown()
 
     def _listed(self, answer: Answer) -> None:
-        if isinstance(answer, Checkpoints):
+        if isinstance(answer, CheckpointList):
             self.timeline = times.with_kept(self.timeline, answer.with_pairs)
             pressed, self._pressed = self._pressed, []
             for key in pressed:
