@@ -23,9 +23,9 @@ import msgspec
 from hades_protocol.errors import HadesError, UsageError, WrongStateError
 from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_directory
-from hadesd.storage.checkpoints import BAD, CHECKPOINTS, PARTIAL, read_fitness, retained
-from hadesd.storage.locks import LOCK_FILE
-from hadesd.storage.records import ID_PATTERN, RUN_FILE
+from hadesd.storage.checkpoints import BAD, PARTIAL, read_fitness, retained
+from hadesd.storage.layout import CHECKPOINTS, LOCK, RECORD, RunPaths
+from hadesd.storage.records import ID_PATTERN
 
 SCHEMA = 1
 SUFFIX = ".tar.gz"

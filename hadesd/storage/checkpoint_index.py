@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from hades_protocol.errors import NotFoundError
 from hades_protocol.messages import CheckpointList, DatasetSnapshot
 from hades_protocol.run_spec import Retention
-from hadesd.storage.checkpoints import BAD, CHECKPOINTS, DATASET, MANIFEST, read_manifest
+from hadesd.storage.checkpoints import BAD, read_manifest
 from hadesd.storage.datasets import read_file
 from hadesd.storage.layout import DATASET, MANIFEST, RunPaths
 
@@ -29,7 +29,7 @@ class CheckpointIndex:
     """The checkpoints of one run. What is in a checkpoint never changes, so each is looked at once."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory / CHECKPOINTS
+        self._directory = RunPaths(directory).checkpoints
         self._checkpoints: dict[int, _Checkpoint] = {}
 
     def describe(self, rule: Retention, history: Iterable[Mapping[str, Any]]) -> CheckpointList:

@@ -15,14 +15,7 @@ from typing import Any
 
 from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_directory, sync_file
-
-CHECKPOINTS = "checkpoints"
-"""In a run's directory."""
-
-MANIFEST = "hades.json"
-
-DATASET = "dataset.npz"
-"""In a checkpoint: the mean dataset after its generation. Checkpoints of method es and of older versions have none."""
+from hadesd.storage.layout import MANIFEST
 
 SEAL = "manifest_sha256"
 DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO, errno.EUCLEAN, errno.EBADMSG})

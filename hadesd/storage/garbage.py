@@ -11,8 +11,9 @@ from typing import NamedTuple
 from hades_protocol.paths import Paths
 from hadesd.logs.rotation import DAEMON_STDERR, rotated
 from hadesd.storage.archive import NEW_PREFIX
-from hadesd.storage.checkpoints import BAD, CHECKPOINTS, PARTIAL
-from hadesd.storage.locks import LOCK_FILE, hold_lock, is_locked
+from hadesd.storage.checkpoints import BAD, PARTIAL
+from hadesd.storage.layout import RunPaths
+from hadesd.storage.locks import is_locked, lock_run
 from hadesd.storage.removal import REMOVED_PREFIX
 from hadesd.storage.usage import tree_bytes
 
@@ -61,7 +62,7 @@ def remove(item: Leftover) -> None:
     if item.run is None:
         _delete(item.path)
         return
-    with hold_lock(item.run):
+    with lock_run(item.run):
         _delete(item.path)
 
 

@@ -31,9 +31,8 @@ def try_lock(fd: int, attempts: int = ATTEMPTS) -> bool:
     return False
 
 
-@contextlib.contextmanager
-def hold_lock(directory: Path) -> Iterator[None]:
-    """Hold the lock of a run, as its worker does: a worker that starts meanwhile waits.
+def open_lock_file(path: Path) -> int:
+    """A descriptor of a lock file, which is made where it is missing.
 
     Raises:
         OSError: its directory is missing or cannot be written.

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_directory
-from hadesd.storage.checkpoints import CHECKPOINTS, discard, flush, read_fitness, retained
+from hadesd.storage.checkpoints import discard, flush, read_fitness, retained
+from hadesd.storage.layout import RunPaths
 from hadesd.storage.usage import tree_bytes
 
 

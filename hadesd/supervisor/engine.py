@@ -92,7 +92,9 @@ class Engine:
                 managed_run.record, managed_run.spec = stood
                 why = disk.directory_problem(managed_run.directory) or managed_run.unsaved
                 managed_run.unsaved = unsaved  # what the disk refused before is still to be written
-                raise InternalError(f"cannot write {managed_run.directory}/run.json ({why}), so nothing was done")
+                raise InternalError(
+                    f"cannot write {RunPaths(managed_run.directory).record} ({why}), so nothing was done"
+                )
         managed_run.run = after
         if after.state != before.state:
             log.info("run changed", run=after.id, before=before.state, after=after.state, why=after.reason)
@@ -126,7 +128,7 @@ class Engine:
             managed_run.record = stood
             why = disk.directory_problem(managed_run.directory) or managed_run.unsaved
             managed_run.unsaved = unsaved  # what the disk refused before is still to be written
-            raise InternalError(f"cannot write {managed_run.directory}/run.json ({why}), so nothing was done")
+            raise InternalError(f"cannot write {RunPaths(managed_run.directory).record} ({why}), so nothing was done")
         self.publish(managed_run)
 
     def save(self, managed_run: ManagedRun) -> bool:
@@ -135,7 +137,7 @@ class Engine:
             records.save(managed_run.directory, managed_run.record)
         except OSError as error:
             if not managed_run.unsaved:
-                log.error("cannot write run.json", run=managed_run.run.id, why=str(error))
+                log.error("record not written", run=managed_run.run.id, why=str(error))
             managed_run.unsaved = error.strerror or str(error)
             return False
         managed_run.unsaved = ""

@@ -58,10 +58,11 @@ class WorkerMessageHandler:
         log.info("worker exited", run=managed_run.run.id, pid=managed_run.run.worker_pid, code=code)
         managed_run.worker = None
         managed_run.dataset = None  # dataset.npz has it
+        path = RunPaths(managed_run.directory).worker_log
         try:
-            tail = tuple(tail_lines(managed_run.directory / LOG_FILE, TAIL_LINES))
+            tail = tuple(tail_lines(path, TAIL_LINES))
         except OSError as error:
-            tail = (f"(worker.log cannot be read: {error.strerror or error})",)
+            tail = (f"({path.name} cannot be read: {error.strerror or error})",)
         self._apply(managed_run, events.Exited(code, tail))
 
     def cut_history(self, managed_run: ManagedRun, generation: int) -> None:

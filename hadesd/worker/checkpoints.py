@@ -199,7 +199,7 @@ class CheckpointStore:
 
     def _taken_away(self, present: list[int]) -> list[str]:
         """Says where a committed checkpoint is no longer there: its line in timings.jsonl is written after it."""
-        committed = metric_lines.last_generation(self.directory.parent / "timings.jsonl")
+        committed = metric_lines.last_generation(RunPaths(self.directory.parent).timings)
         if committed <= max(present, default=0) or any(self.directory.glob(f"{BAD}{committed}-*")):
             return []
         return [f"checkpoint {committed} is gone"]

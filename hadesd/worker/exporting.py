@@ -23,7 +23,7 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
         UsageError: the run has no dataset (method es).
         CheckpointError: the checkpoint is damaged.
     """
-    checkpoint_directory = directory / CHECKPOINTS
+    checkpoint_directory = RunPaths(directory).checkpoints
     kept = generations(checkpoint_directory)
     if generation not in kept:
         listed = ", ".join(map(str, kept[-12:])) or "none yet"

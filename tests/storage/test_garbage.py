@@ -10,7 +10,7 @@ from hades_protocol.errors import WrongStateError
 from hades_protocol.paths import Paths
 from hadesd.storage import garbage
 from hadesd.storage.garbage import Limits
-from hadesd.storage.locks import hold_lock
+from hadesd.storage.locks import lock_run
 from hadesd.storage.usage import run_usage, tree_bytes
 
 DAY = 86_400.0
@@ -67,7 +67,7 @@ def test_half_checkpoints_go_and_damaged_ones_only_when_asked(paths: Paths) -> N
 def test_a_run_with_a_live_lock_is_not_touched(paths: Paths) -> None:
     run, now = a_run(paths), time.time()
     found = garbage.find(paths, [run], Limits(evidence=True), now)
-    with hold_lock(run):
+    with lock_run(run):
         assert garbage.find(paths, [run], Limits(evidence=True), now) == []
         for item in found:
             with pytest.raises(WrongStateError, match="in use"):
@@ -91,7 +91,7 @@ def test_hidden_directories_by_their_age(paths: Paths) -> None:
     os.utime(paths.runs / ".new-b-run/rest", (0, 0))
     assert len(garbage.find(paths, [], Limits(), now)) == 1, "restored files have old times"
     removed = next(item for item in later if item.kind == "removed")
-    with hold_lock(removed.path), pytest.raises(WrongStateError):
+    with lock_run(removed.path), pytest.raises(WrongStateError):
         garbage.remove(removed)
     for item in later:
         garbage.remove(item)

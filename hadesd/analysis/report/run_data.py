@@ -117,7 +117,7 @@ def of_run(directory: Path) -> ReportData:
         parent_metrics=_at_fork(directory.parent, record.parent),
         children=_children(directory),
         story=records.read_history(record, directory),
-        transfer=_document(directory / "transfer.json", dict[str, Any], problems),
+        transfer=_document(paths.transfer, dict[str, Any], problems),
         problems=problems,
     )
 

@@ -14,7 +14,7 @@ from hadesd.cli.storage import selection as h
 from hadesd.cli.storage.backend import RunBackend, keeper
 from hadesd.cli.storage.rm import delete, removable
 from hadesd.storage import archive
-from hadesd.storage.locks import hold_lock
+from hadesd.storage.locks import lock_run
 
 EXAMPLES = """\
 hadesd archive @ -o /mnt/store
@@ -79,7 +79,7 @@ def _archive(
     keep: RunBackend, item: h.Chosen, output: Path, without: tuple[int, ...], stays: bool
 ) -> dict[str, str | int | bool]:
     directory, target = Path(item.run.directory), output.resolve() / f"{item.run.id}{archive.SUFFIX}"
-    with hold_lock(directory):
+    with lock_run(directory):
         before = archive.contents(directory)
         archive.pack(directory, target, without)
     count = target.stat().st_size

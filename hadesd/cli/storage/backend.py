@@ -112,7 +112,7 @@ class _Alone:
         directory = self._directory / run.id
         with self._locked():
             managed_run = self._managed(*removal.load_new(self._directory, run.id))
-            removal.check_removable(run.id, managed_run.run.state, is_locked(directory / LOCK_FILE))
+            removal.check_removable(run.id, managed_run.run.state, is_locked(RunPaths(directory).lock))
             return removal.put_aside(directory)
 
     def adopt(self, run: str) -> RunSummary:
@@ -132,7 +132,7 @@ class _Alone:
                 records.save(managed_run.directory, record)
             except OSError as error:
                 raise HadesError(
-                    f"cannot write {managed_run.directory}/run.json: {error.strerror or error}; nothing done"
+                    f"cannot write {RunPaths(managed_run.directory).record}: {error.strerror or error}; nothing done"
                 ) from error
 
     def _managed(self, record: records.RunRecord, spec: RunSpec) -> ManagedRun:

@@ -16,7 +16,7 @@ from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.storage import selection as h
 from hadesd.cli.storage.backend import Rule, RunBackend, keeper
 from hadesd.storage import pruning, removal
-from hadesd.storage.locks import hold_lock
+from hadesd.storage.locks import lock_run
 from hadesd.storage.removal import with_retention
 
 EXAMPLES = """\
@@ -112,7 +112,7 @@ def _retain(keep: RunBackend, run: RunSummary, rule: Rule) -> pruning.PruningPla
     directory = Path(run.directory)
     if _given(rule):
         keep.retain(run, rule)
-    with hold_lock(directory):
+    with lock_run(directory):
         try:
             return pruning.prune(directory, removal.load_new(directory.parent, run.id)[1].checkpoints)
         except OSError as error:

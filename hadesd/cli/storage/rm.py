@@ -14,7 +14,8 @@ from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.storage import selection as h
 from hadesd.cli.storage.backend import RunBackend, keeper
 from hadesd.storage import removal
-from hadesd.storage.locks import LOCK_FILE, hold_lock, is_locked
+from hadesd.storage.layout import RunPaths
+from hadesd.storage.locks import is_locked, lock_run
 
 EXAMPLES = """\
 hadesd rm @
@@ -93,7 +94,7 @@ def _remove(keep: RunBackend, item: h.Chosen, removed: list[h.Chosen]) -> bool:
 def delete(run: str, hidden: Path) -> bool:
     """Delete the files of a run that is none any more; whether that went well."""
     try:
-        with hold_lock(hidden):  # so that gc does not take it for what a crash left
+        with lock_run(hidden):  # so that gc does not take it for what a crash left
             shutil.rmtree(hidden)
     except FileNotFoundError:
         say(f"{run} is removed; its files were gone already")

@@ -19,7 +19,8 @@ from hades_protocol.errors import HadesError, InternalError, NotFoundError, Wron
 from hades_protocol.messages import Job
 from hades_protocol.paths import Paths
 from hadesd.storage import disk
-from hadesd.storage.datasets import DATASET_FILE, read_dataset
+from hadesd.storage.datasets import read_dataset
+from hadesd.storage.layout import DATASET, RunPaths
 from hadesd.supervisor.jobs import results
 from hadesd.supervisor.jobs.process import Finished, JobHandle, StartJob
 from hadesd.supervisor.publisher import Publisher
@@ -85,8 +86,8 @@ class Jobs:
             found = results.read_answer(finished, results.Exported)
             name = f"{run}-{'best' if best else 'generation'}-{found.generation}"
             for path in map(Path, found.files):
-                os.replace(path, directory / EXPORTS / path.name.replace(STEM, name, 1))
-            return results.exported(found), directory / EXPORTS / f"{name}.{kind}"
+                os.replace(path, RunPaths(directory).exports / path.name.replace(STEM, name, 1))
+            return results.exported(found), RunPaths(directory).exports / f"{name}.{kind}"
 
         _refuse_without(run, directory, best)
         with self._preparing(run, "export", directory) as work:

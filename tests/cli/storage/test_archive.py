@@ -9,7 +9,7 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.errors import UsageError, WrongStateError
 from hades_protocol.run_state import RunState
-from hadesd.storage.locks import hold_lock
+from hadesd.storage.locks import lock_run
 from tests.cli.storage.test_rm import finished
 from tests.helpers.daemon import Home
 
@@ -105,7 +105,7 @@ def test_a_run_that_computes_is_refused(home: Home, tmp_path: Path) -> None:
 def test_a_lock_that_is_held_keeps_it_in_place(home: Home, tmp_path: Path) -> None:
     home.fake_daemon()
     (run,) = finished(home)
-    with hold_lock(home.paths.runs / run):
+    with lock_run(home.paths.runs / run):
         done = home.hadesd("archive", run, "-o", str(tmp_path), "--yes")
     assert (done.returncode, list(tmp_path.iterdir())) == (3, [])
 

@@ -9,7 +9,7 @@ from hades_protocol import commands
 from hades_protocol.errors import UsageError, WrongStateError
 from hades_protocol.run_state import RunState
 from hadesd.storage.checkpoints import manifest_text
-from hadesd.storage.locks import hold_lock
+from hadesd.storage.locks import lock_run
 from tests.cli.storage.test_rm import finished
 from tests.helpers.daemon import Home
 
@@ -103,7 +103,7 @@ def test_under_a_held_lock_nothing_is_pruned(home: Home) -> None:
     home.fake_daemon()
     (run,) = finished(home)
     checkpoints = with_checkpoints(home, run)
-    with hold_lock(home.paths.runs / run):
+    with lock_run(home.paths.runs / run):
         assert home.hadesd("retain", run, "--yes").returncode == 3
     assert kept(checkpoints) == [1, 2, 3, 4, 5, 6]
 

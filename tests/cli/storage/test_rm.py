@@ -13,7 +13,7 @@ import pytest
 from hades_protocol import commands, events
 from hades_protocol.errors import WrongStateError
 from hades_protocol.run_state import RunState
-from hadesd.storage.locks import hold_lock
+from hadesd.storage.locks import lock_run
 from tests.helpers.daemon import BIN, Home, until
 from tests.supervisor.test_run import stream, subscribed
 
@@ -110,7 +110,7 @@ def test_what_would_run_is_refused_whether_a_daemon_says_so_or_the_disk(home: Ho
 def test_a_run_whose_lock_is_held_stays(home: Home) -> None:
     daemon = home.fake_daemon()
     (run,) = finished(home)
-    with hold_lock(home.paths.runs / run):
+    with lock_run(home.paths.runs / run):
         with pytest.raises(WrongStateError, match="still works on its files"):
             home.ask(commands.Remove, run=run)
         daemon.terminate()
