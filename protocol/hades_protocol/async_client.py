@@ -25,7 +25,7 @@ from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Reply
 from hades_protocol.resync import Action, AskSnapshot, Item, Sync
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import SLOW_OR_SKEWED, encode_request
-from hades_protocol.version import MAJOR, is_compatible
+from hades_protocol.version import is_compatible, mismatch
 
 CONNECT_SECONDS = 1.5
 REPLY_SECONDS = 10.0
@@ -98,10 +98,7 @@ class Client:
             frames = await socket.recv_multipart()
             reply = decode(frames[-1], Reply)
             if not is_compatible(reply.protocol_major):
-                raise ProtocolMismatchError(
-                    f"the daemon speaks protocol {reply.protocol_major}, this program {MAJOR}: "
-                    "upgrade the older of them"
-                )
+                raise ProtocolMismatchError(mismatch(reply.protocol_major))
             if reply.request_id != request_id:
                 continue
             if reply.error is not None:

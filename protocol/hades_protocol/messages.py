@@ -177,7 +177,6 @@ class DaemonInfo(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     version: str  # of the package
     protocol_major: int
-    protocol_minor: int
     started_at: float
     state_directory: str
     slots: int  # runs that may have a worker at the same time

@@ -12,7 +12,7 @@ import msgspec
 from hades_protocol.errors import HadesError, ProtocolMismatchError
 from hades_protocol.events import AnyEvent, DatasetPublished, Goodbye, Heartbeat, UnknownEvent
 from hades_protocol.replies import SnapshotResult
-from hades_protocol.version import MAJOR, is_compatible
+from hades_protocol.version import is_compatible, mismatch
 
 STALE_AFTER = 3.0
 """Seconds without any event or heartbeat (one a second) after which what is shown counts as stale."""
@@ -82,9 +82,7 @@ class Sync:
         """An event or a heartbeat arrived."""
         self._hear(now)
         if not is_compatible(event.protocol_major):
-            self._mismatch = (
-                f"the daemon speaks protocol {event.protocol_major}, this program {MAJOR}: upgrade the older of them"
-            )
+            self._mismatch = mismatch(event.protocol_major)
             return self._finish(now)
         if isinstance(event, DatasetPublished):  # a latest-value stream outside the numbering
             return [*([event] if event.session == self.session else []), *self._finish(now)]

@@ -112,13 +112,10 @@ def encode_request(request: commands.Request) -> bytes:
 
 
 def _result(kind: type[commands.Request], reply: replies.Reply) -> Any:
+    if not version.is_compatible(reply.protocol_major):
+        raise ProtocolMismatchError(version.mismatch(reply.protocol_major))
     if reply.error is not None:
         raise BY_CODE.get(reply.error.code, HadesError)(reply.error.message)
-    if not version.is_compatible(reply.protocol_major):
-        raise ProtocolMismatchError(
-            f"the daemon speaks protocol {reply.protocol_major}, this command {version.MAJOR}: "
-            "install the same version on both sides and restart the daemon"
-        )
     try:
         return msgspec.convert(reply.result, commands.RESULTS[kind], builtin_types=(bytes,))
     except msgspec.ValidationError as error:

@@ -53,7 +53,7 @@ from hades_protocol.messages import (
 )
 from hades_protocol.replies import ErrorBody, HistoryResult, Reply, SnapshotResult
 from hades_protocol.run_state import RunState
-from hades_protocol.version import MAJOR, MINOR
+from hades_protocol.version import MAJOR
 from tests.helpers.canned import answer
 
 
@@ -216,7 +216,6 @@ class FakeDaemon:
             pid=1,
             version="0.1.0",
             protocol_major=MAJOR,
-            protocol_minor=MINOR,
             started_at=1_700_000_000.0,
             state_directory="/home/ada/.local/state/hades",
             slots=2,

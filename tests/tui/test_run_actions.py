@@ -18,9 +18,7 @@ from hades_tui.run_actions import (
     EVALUATE,
     EXPORT,
     FORK,
-    NOTE,
     PAUSE,
-    RESIZE,
     RESUME,
     VERBS,
     Verb,
@@ -114,16 +112,6 @@ def test_direct_neuroevolution_has_no_pairs() -> None:
     assert "no pairs to export" in refused(EXPORT, seen, readonly=False)
     assert "no pairs to evaluate" in refused(EVALUATE, seen, readonly=False)
     assert refused(FORK, seen, readonly=False) == ""
-
-
-def test_an_older_daemon_is_not_asked_what_it_does_not_know() -> None:
-    seen = model()
-    assert seen.daemon is not None
-    older = msgspec.structs.replace(seen, daemon=msgspec.structs.replace(seen.daemon, protocol_minor=1))
-    for verb in (FORK, RESIZE, EXPORT, EVALUATE, NOTE):
-        assert f"does not know '{verb.name}'" in refused(verb, older, readonly=False)
-    for verb in (PAUSE, CANCEL):
-        assert refused(verb, older, readonly=False) == ""
 
 
 @given(verbs, states)
