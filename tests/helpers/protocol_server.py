@@ -21,7 +21,7 @@ import zmq
 from hades_protocol import commands
 from hades_protocol.codec import Array, decode, encode
 from hades_protocol.commands import AnyRequest
-from hades_protocol.downsample import thin_metrics
+from hades_protocol.downsample import downsample_metrics
 from hades_protocol.errors import HadesError, NotFoundError
 from hades_protocol.events import (
     TOPIC_EVENTS,
@@ -233,11 +233,11 @@ class FakeDaemon:
         )
 
     def history(self, run_id: str, points: int = 2000, after: int = 0, upto: int | None = None) -> HistoryResult:
-        """A run's metrics at this moment, thinned as hadesd does it."""
+        """A run's metrics at this moment, downsampled as hadesd does it."""
         every = self.metrics[run_id]
         steps = list(itertools.accumulate(line.env_steps for line in every))
         part = [i for i, line in enumerate(every) if line.generation > after and line.generation <= (upto or math.inf)]
-        kept = [part[i] for i in thin_metrics([every[i] for i in part], points)]
+        kept = [part[i] for i in downsample_metrics([every[i] for i in part], points)]
         metrics = tuple(every[i] for i in kept)
         return HistoryResult(
             run=run_id,
