@@ -6,17 +6,13 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from hades_protocol.errors import ProtocolMismatchError, UsageError
-from hades_protocol.messages import DaemonInfo
+from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import listens
 from hadesd.cli.parsing import Parser
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
-
-DEVICES_SINCE = 2
-"""Minor version of the protocol that knows GPUs, priorities and giving way."""
 
 LOWEST, HIGHEST = -1000, 1000
 
@@ -60,19 +56,6 @@ def check(args: argparse.Namespace, spec: "RunSpec", paths: Paths) -> None:
     from hadesd.supervisor.scheduling.scheduler import check_gpus
 
     check_gpus(spec.resources.gpus, [gpu.index for gpu in usable_gpus(os.environ)] or None)
-
-
-def require_devices(info: DaemonInfo) -> None:
-    """Stop before an older daemon takes a run in and forgets its priority.
-
-    Raises:
-        ProtocolMismatchError: the daemon's protocol has none.
-    """
-    if info.protocol_minor < DEVICES_SINCE:
-        raise ProtocolMismatchError(
-            f"the daemon (version {info.version}) is older than this command and knows no priorities: 'hadesd stop', "
-            "then repeat this; its runs go on with the new daemon"
-        )
 
 
 def gpus(text: str) -> str:

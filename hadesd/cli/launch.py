@@ -6,7 +6,7 @@ import sys
 import time
 
 from hades_protocol import commands
-from hades_protocol.errors import ExitCode, ProtocolMismatchError, UnreachableError, UsageError
+from hades_protocol.errors import ExitCode, UnreachableError, UsageError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
@@ -15,9 +15,6 @@ from hadesd.storage.atomic import tail_lines
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.05
-
-GROUPS_SINCE = 1
-"""Minor version of the protocol that knows groups."""
 
 
 def ensure_daemon(paths: Paths) -> tuple[DaemonInfo, bool]:
@@ -60,19 +57,6 @@ def ensure_daemon(paths: Paths) -> tuple[DaemonInfo, bool]:
             raise UsageError(reason or f"the daemon ended with status {code} at once; see {paths.daemon_log}")
         time.sleep(POLL_SECONDS)
     raise UnreachableError(f"the daemon did not answer within {START_SECONDS:g} s; see {paths.daemon_log}")
-
-
-def require_groups(info: DaemonInfo) -> None:
-    """Stop before an older daemon takes runs in and forgets their group.
-
-    Raises:
-        ProtocolMismatchError: the daemon's protocol has no groups.
-    """
-    if info.protocol_minor < GROUPS_SINCE:
-        raise ProtocolMismatchError(
-            f"the daemon (version {info.version}) is older than this command and knows no groups: 'hadesd stop', "
-            "then repeat this; its runs go on with the new daemon"
-        )
 
 
 def _hello(paths: Paths) -> DaemonInfo:

@@ -128,7 +128,6 @@ class Daemon:
             pid=os.getpid(),
             version=package_version("hades-distil"),
             protocol_major=version.MAJOR,
-            protocol_minor=version.MINOR,
             started_at=time.time(),
             state_directory=str(self._paths.state),
             slots=self._settings.slots or found * SLOTS_PER_GPU or CPU_SLOTS,

@@ -1,7 +1,7 @@
 """The asyncio client of the daemon: request() for one answer, attach() for a gap-free stream.
 
-Every request has a socket of its own that queues nothing: without a daemon it fails within a
-few seconds, and no later daemon will find it. attach() reconnects by itself for as long as it is iterated.
+Every request has a socket of its own that queues nothing: without a daemon it fails within a few
+seconds, and no later daemon receives it. attach() reconnects by itself for as long as it is iterated.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from hades_protocol.events import TOPIC_EVENTS, WELCOME, dataset_topic, decode_e
 from hades_protocol.keys import HANDSHAKE_SECONDS, ClientKeys, Destination
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, Job, RunSummary
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Reply, ShowResult, SnapshotResult
-from hades_protocol.resync import Action, AskSnapshot, Item, Sync
+from hades_protocol.resync import Action, AskSnapshot, Item, Resync
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import SLOW_OR_SKEWED, encode_request
-from hades_protocol.version import MAJOR, is_compatible
+from hades_protocol.version import is_compatible, mismatch
 
 CONNECT_SECONDS = 1.5
 REPLY_SECONDS = 10.0
@@ -38,14 +38,14 @@ Format = Literal["npz", "csv", "json", "safetensors"]
 
 
 def fresh_id() -> str:
-    """An id for a request."""
+    """A new random id for a request."""
     return uuid.uuid4().hex
 
 
 class Client:
-    """Speaks with the daemon behind two endpoints (those of a hades_protocol.keys.Destination).
+    """Client of the daemon behind two ZeroMQ endpoints (those of a hades_protocol.keys.Destination).
 
-    keys: a client's keys, where the way is TCP.
+    keys: the client's, needed over TCP. reply_seconds: how long to wait for the reply to a request.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Client:
     ) -> None:
         self.control = control
         self.events = events
-        self._where = Destination(control=control, events=events, keys=keys)
+        self._destination = Destination(control=control, events=events, keys=keys)
         self._connect_seconds = CONNECT_SECONDS if keys is None else HANDSHAKE_SECONDS
         self._reply_seconds = reply_seconds
         self._context: zmq.asyncio.Context = zmq.asyncio.Context()
@@ -61,7 +61,7 @@ class Client:
         self._watched: str | None = None
 
     def close(self) -> None:
-        """Close every socket; nothing that was not sent is sent any more."""
+        """Close every socket; what was not sent yet is dropped."""
         self._context.destroy(linger=0)
 
     async def request(self, request: Request, kind: type[T]) -> T:
@@ -77,18 +77,22 @@ class Client:
             socket.set(zmq.LINGER, 0)
             socket.set(zmq.IMMEDIATE, 1)  # no queue without a peer
             socket.set(zmq.MAXMSGSIZE, MAX_MESSAGE)
-            self._where.secure(socket)
+            self._destination.secure(socket)
             socket.connect(self.control)
             try:
                 async with asyncio.timeout(self._connect_seconds):
                     await socket.send(data)
             except TimeoutError:
-                raise UnreachableError(self._where.silence()) from None
+                raise UnreachableError(self._destination.unreachable_text()) from None
             try:
                 async with asyncio.timeout(self._reply_seconds):
                     return await self._result(socket, request.request_id, kind)
             except TimeoutError:
-                why = "it is stopped or overloaded, see 'hadesd doctor'" if self._where.keys is None else SLOW_OR_SKEWED
+                why = (
+                    "it is stopped or overloaded, see 'hadesd doctor'"
+                    if self._destination.keys is None
+                    else SLOW_OR_SKEWED
+                )
                 raise UnreachableError(
                     f"the daemon at {self.control} did not answer within {self._reply_seconds:g} s: {why}"
                 ) from None
@@ -98,10 +102,7 @@ class Client:
             frames = await socket.recv_multipart()
             reply = decode(frames[-1], Reply)
             if not is_compatible(reply.protocol_major):
-                raise ProtocolMismatchError(
-                    f"the daemon speaks protocol {reply.protocol_major}, this program {MAJOR}: "
-                    "upgrade the older of them"
-                )
+                raise ProtocolMismatchError(mismatch(reply.protocol_major))
             if reply.request_id != request_id:
                 continue
             if reply.error is not None:
@@ -110,19 +111,19 @@ class Client:
             return result
 
     async def hello(self) -> DaemonInfo:
-        """Who answers."""
+        """Version, process and resources of the daemon that answers."""
         return await self.request(commands.Hello(request_id=fresh_id()), DaemonInfo)
 
     async def snapshot(self) -> SnapshotResult:
-        """Everything at one moment."""
+        """The daemon's whole state."""
         return await self.request(commands.Snapshot(request_id=fresh_id()), SnapshotResult)
 
     async def show(self, run: str) -> ShowResult:
-        """One run with its settings."""
+        """One run with its settings and checkpoints."""
         return await self.request(commands.Show(request_id=fresh_id(), run=run), ShowResult)
 
     async def history(self, run: str, points: int = 2000, *, after: int = 0, upto: int | None = None) -> HistoryResult:
-        """Metrics of a run after one generation and up to another, thinned to at most so many."""
+        """Metrics of a run after one generation and up to another, downsampled to at most `points`."""
         request = commands.History(request_id=fresh_id(), run=run, points=points, after=after, upto=upto)
         return await self.request(request, HistoryResult)
 
@@ -132,7 +133,7 @@ class Client:
         return await self.request(request, DatasetSnapshot)
 
     async def pause(self, run: str, expected: RunState | None = None) -> RunSummary:
-        """Finish the generation, commit, exit the worker."""
+        """Have the worker finish its generation, commit and exit."""
         return await self.request(commands.Pause(request_id=fresh_id(), run=run, expected_state=expected), RunSummary)
 
     async def resume(self, run: str, expected: RunState | None = None) -> RunSummary:
@@ -140,7 +141,7 @@ class Client:
         return await self.request(commands.Resume(request_id=fresh_id(), run=run, expected_state=expected), RunSummary)
 
     async def cancel(self, run: str, expected: RunState | None = None) -> RunSummary:
-        """End the run."""
+        """End the run after what its worker has committed."""
         return await self.request(commands.Cancel(request_id=fresh_id(), run=run, expected_state=expected), RunSummary)
 
     async def prioritise(self, run: str, priority: int, expected: RunState | None = None) -> RunSummary:
@@ -149,7 +150,7 @@ class Client:
         return await self.request(request, RunSummary)
 
     async def note(self, run: str, text: str, expected: RunState | None = None) -> RunSummary:
-        """Write a note on the run; empty to take it away."""
+        """Write a note on the run, in place of the one before; empty to remove it."""
         request = commands.Annotate(request_id=fresh_id(), run=run, text=text, expected_state=expected)
         return await self.request(request, RunSummary)
 
@@ -198,7 +199,7 @@ class Client:
         return await self.request(commands.Evaluate(request_id=fresh_id(), run=run), Job)
 
     def watch(self, run: str | None) -> None:
-        """Which run's datasets attach() shall yield from now on (one at most: they are large)."""
+        """Choose the run whose datasets attach() yields from now on; at most one, as they are large. None: no run."""
         if self._subscriber is not None:
             if self._watched is not None:
                 self._subscriber.unsubscribe(dataset_topic(self._watched))
@@ -207,12 +208,12 @@ class Client:
         self._watched = run
 
     async def attach(self) -> AsyncGenerator[Item, None]:
-        """Snapshots, events and changes of the link, for ever; it never raises for a daemon that is away.
+        """Yield snapshots, events and changes of the link, without end; it does not raise where no daemon answers.
 
         Times in LinkStatus are of time.monotonic().
         """
-        sync = Sync(time.monotonic())
-        yield sync.status
+        resync = Resync(time.monotonic())
+        yield resync.status
         attempt = 0
         asking: asyncio.Task[SnapshotResult | HadesError] | None = None
         socket = self._subscribe()
@@ -223,12 +224,12 @@ class Client:
                 await asyncio.wait(waiting, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 actions: list[Action] = []
                 if receiving.done():
-                    actions += _feed(sync, receiving.result())
+                    actions += _feed(resync, receiving.result())
                     receiving = asyncio.ensure_future(socket.recv_multipart())
                 if asking is not None and asking.done():
-                    actions += _answer(sync, attempt, asking.result())
+                    actions += _answer(resync, attempt, asking.result())
                     asking = None
-                for action in actions + sync.tick(time.monotonic()):
+                for action in actions + resync.tick(time.monotonic()):
                     if not isinstance(action, AskSnapshot):
                         yield action
                         continue
@@ -243,7 +244,7 @@ class Client:
             socket.close(linger=0)
 
     async def messages(self) -> AsyncGenerator[list[bytes] | None, None]:
-        """The event socket as it is: the frames of every message, for ever; None where TICK_SECONDS brought none."""
+        """Yield the frames of every message of the event socket, without end; None where TICK_SECONDS brought none."""
         socket = self._subscribe()
         try:
             while True:
@@ -264,7 +265,7 @@ class Client:
         socket.subscribe(TOPIC_EVENTS)
         if self._watched is not None:
             socket.subscribe(dataset_topic(self._watched))
-        self._where.secure(socket)
+        self._destination.secure(socket)
         socket.connect(self.events)
         self._subscriber = socket
         return socket
@@ -276,22 +277,22 @@ class Client:
             return error
 
 
-def _answer(sync: Sync, attempt: int, answer: SnapshotResult | HadesError) -> list[Action]:
-    """Hand the answer to a snapshot request to the sync state."""
+def _answer(resync: Resync, attempt: int, answer: SnapshotResult | HadesError) -> list[Action]:
+    """Pass the answer to a snapshot request on to the resync state."""
     if isinstance(answer, HadesError):
-        return sync.snapshot_failed(attempt, answer, time.monotonic())
-    return sync.snapshot(attempt, answer, time.monotonic())
+        return resync.snapshot_failed(attempt, answer, time.monotonic())
+    return resync.snapshot(attempt, answer, time.monotonic())
 
 
-def _feed(sync: Sync, frames: Iterable[bytes]) -> list[Action]:
-    """Hand one message of the event socket to the sync state."""
+def _feed(resync: Resync, frames: Iterable[bytes]) -> list[Action]:
+    """Pass one message of the event socket on to the resync state."""
     topic, *rest = frames
     now = time.monotonic()
     if topic == WELCOME:
-        return sync.welcome(now)
+        return resync.welcome(now)
     try:
         if len(rest) != 1:
             raise ProtocolMismatchError(f"an event has 2 frames, not {1 + len(rest)}")
-        return sync.event(decode_event(rest[0]), now)
+        return resync.event(decode_event(rest[0]), now)
     except ProtocolMismatchError:
-        return sync.malformed(now)
+        return resync.malformed(now)

@@ -49,7 +49,7 @@ def encode(message: msgspec.Struct) -> bytes:
     """msgpack bytes of a typed message.
 
     Raises:
-        ProtocolMismatchError: it would be larger than MAX_MESSAGE, or holds what msgpack cannot say.
+        ProtocolMismatchError: it would be larger than MAX_MESSAGE, or holds a value that msgpack cannot represent.
     """
     try:
         data: bytes = msgpack.packb(msgspec.to_builtins(message, builtin_types=(bytes,)), use_bin_type=True)

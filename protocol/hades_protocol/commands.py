@@ -1,7 +1,8 @@
 """Client -> daemon: one request, one reply, on the control socket (docs/protocol.md).
 
-A request is [one frame of msgpack]: a map with `verb`, `request_id` and the verb's own fields. The reply
-is a map with the same `request_id` and either `result` or `error`.
+A request is one frame of msgpack: a map with `verb`, `request_id` and the verb's own fields. The reply is a
+map with the same `request_id` and either `result` or `error`. Fields that a daemon does not know are ignored,
+but for settings (`spec`, `changes`): those are refused with `usage`.
 """
 
 from typing import Annotated, Any, Literal
@@ -15,11 +16,13 @@ from hades_protocol.run_state import RunState
 from hades_protocol.version import MAJOR
 
 Priority = Annotated[int, Meta(ge=-1000, le=1000)]
+"""Of two queued runs the one with the higher number starts first."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="verb"):
     """Fields that every request has.
 
+    request_id: any text; the reply carries it.
     protocol_major: refused with error `protocol` where it is not the daemon's.
     expires_at: Unix time after which nobody waits for the reply: the daemon then does nothing. A request
         that was queued while no daemon ran is so never carried out by a later one.
@@ -33,14 +36,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="verb"):
 
 
 class Hello(Request, frozen=True, tag="hello"):
-    """Who is there? Result: DaemonInfo."""
+    """Ask who serves here. Result: DaemonInfo."""
 
 
 class Start(Request, frozen=True, tag="start"):
-    """Queue a new run. `spec`: nested settings as in run.json. Result: RunSummary.
+    """Queue a new run. Result: RunSummary.
 
-    group: name of the group that the run belongs to (hades_protocol.names), empty for none; since protocol 1.1.
-    priority: of two queued runs the one with the higher priority starts first; since protocol 1.2.
+    spec: nested settings, those of hades_protocol.run_spec; what is left out has its default.
+    group: name of the group that the run belongs to (hades_protocol.names), empty for none.
     """
 
     spec: dict[str, Any]
@@ -49,30 +52,30 @@ class Start(Request, frozen=True, tag="start"):
 
 
 class Snapshot(Request, frozen=True, tag="snapshot"):
-    """Everything at one moment, with the number of the last event before it. Result: SnapshotResult."""
+    """Ask for the whole state, with the number of the last event that it contains. Result: SnapshotResult."""
 
 
 class RunRequest(Request, frozen=True, kw_only=True):
-    """A request about one run. `run`: its id, a unique prefix of it or of its last part, or @ for the newest."""
+    """Fields of a request about one run. `run`: its id, a unique prefix of it or of its last part, or @ (newest)."""
 
     run: str
 
 
 class Show(RunRequest, frozen=True, tag="show"):
-    """Everything about one run. Result: ShowResult."""
+    """Ask for one run with its settings and checkpoints. Result: ShowResult."""
 
 
 class Mutation(RunRequest, frozen=True, kw_only=True):
-    """A request that changes a run.
+    """Fields of a request that changes a run.
 
-    expected_state: where given and the run is in another state by now: refused with `wrong_state`.
+    expected_state: refused with `wrong_state` where it is given and the run is in another state by now.
     """
 
     expected_state: RunState | None = None
 
 
 class Pause(Mutation, frozen=True, tag="pause"):
-    """Finish the generation, commit, exit the worker. Result: RunSummary (usually still pausing)."""
+    """Have the worker finish its generation, commit and exit. Result: RunSummary, usually still pausing."""
 
 
 class Resume(Mutation, frozen=True, tag="resume"):
@@ -80,20 +83,21 @@ class Resume(Mutation, frozen=True, tag="resume"):
 
 
 class Cancel(Mutation, frozen=True, tag="cancel"):
-    """End a run: commit, exit the worker. Result: RunSummary."""
+    """End a run: its worker commits and exits. Result: RunSummary, perhaps still cancelling."""
 
 
 class Prioritise(Mutation, frozen=True, tag="priority"):
-    """Change a run's place in the queue. Result: RunSummary. Since protocol 1.2."""
+    """Change a run's place in the queue. Result: RunSummary."""
 
     priority: Priority
 
 
 class Fork(Mutation, frozen=True, tag="fork"):
-    """Queue a new run that goes on from a checkpoint of another one. Result: ChangeResult. Since protocol 1.2.
+    """Queue a new run that goes on from a checkpoint of another one. Result: ChangeResult.
 
     generation: of a kept checkpoint; null for the newest. changes: nested settings laid over those of the parent;
-    refused with `usage` where the checkpoint cannot carry one. dry_run: say what would change and do nothing.
+    refused with `usage` where the checkpoint cannot go on with one. group: of the new run, empty for none.
+    dry_run: say what would change and do nothing.
     """
 
     generation: int | None = None
@@ -103,9 +107,9 @@ class Fork(Mutation, frozen=True, tag="fork"):
 
 
 class Resize(Mutation, frozen=True, tag="resize"):
-    """Change a run's size at the next generation boundary. Result: ChangeResult. Since protocol 1.2.
+    """Change a run's size at the next generation boundary. Result: ChangeResult.
 
-    changes: nested settings, of hades_protocol.run_spec.RESIZABLE alone.
+    changes: nested settings, of hades_protocol.run_spec.RESIZABLE alone. dry_run: say what would change, do nothing.
     """
 
     changes: dict[str, Any]
@@ -113,26 +117,24 @@ class Resize(Mutation, frozen=True, tag="resize"):
 
 
 class Remove(Mutation, frozen=True, tag="remove"):
-    """Forget a run without a worker. Result: Removed. Since protocol 1.2.
+    """Forget a run that has no worker. Result: Removed.
 
     Its directory is renamed to a hidden one, in which nothing is deleted: that is the client's to do.
     """
 
 
 class Adopt(Request, frozen=True, tag="adopt"):
-    """Take in a run whose directory was put where the runs are. Result: RunSummary. Since protocol 1.2.
-
-    run: its whole id.
-    """
+    """Add a run whose directory was put among the run directories. Result: RunSummary. `run`: its whole id."""
 
     run: str
 
 
 class Retain(Mutation, frozen=True, tag="retain"):
-    """Change which checkpoints a run without a worker keeps. Result: RunSummary. Since protocol 1.2.
+    """Change which checkpoints a run without a worker keeps. Result: RunSummary.
 
-    A value that is null stays. It is noted for later workers and nothing is deleted: that is the client's to do, under
-    the run's lock.
+    keep_newest: so many of the newest; keep_every: those of every so many generations (0: none); keep_best: the one
+    with the best fitness. Null leaves a value as it is. The rule holds for later workers; nothing is deleted: that is
+    the client's to do, under the run's lock.
     """
 
     keep_newest: int | None = None
@@ -143,8 +145,8 @@ class Retain(Mutation, frozen=True, tag="retain"):
 class History(RunRequest, frozen=True, tag="history"):
     """Metrics of a run after generation `after`, at most `points` of them. Result: HistoryResult.
 
-    upto: the last generation that is wanted; null for the newest. Since protocol 1.2. Nothing is thinned where
-    upto - after <= points: so a client pages through all of it.
+    upto: the last generation that is wanted; null for the newest. Where upto - after <= points, nothing is left out:
+    so a client pages through all of it.
     """
 
     after: int = 0
@@ -155,17 +157,17 @@ class History(RunRequest, frozen=True, tag="history"):
 class GetDataset(RunRequest, frozen=True, tag="dataset"):
     """A committed mean dataset. Result: DatasetSnapshot; error not_found where there is none.
 
-    generation: of a kept checkpoint (CheckpointList.with_pairs), null for the newest; since protocol 1.3.
+    generation: of a kept checkpoint (CheckpointList.with_pairs); null for the newest.
     """
 
     generation: int | None = None
 
 
 class GetLog(Request, frozen=True, kw_only=True, tag="log"):
-    """The newest lines of a log, oldest first. Result: LogResult. Since protocol 1.3.
+    """The newest lines of a log, oldest first. Result: LogResult.
 
-    run: id, unique prefix or @ for a run's worker; empty for the daemon's own. level: the least that is wanted.
-    search: lines that contain this text, upper and lower case alike.
+    run: id, unique prefix or @ for the log of a run's worker; empty for the daemon's own. lines: at most so many.
+    level: the lowest that is wanted. search: only lines that contain this text, whatever its case; empty for all.
     """
 
     run: str = ""
@@ -175,9 +177,9 @@ class GetLog(Request, frozen=True, kw_only=True, tag="log"):
 
 
 class Annotate(Mutation, frozen=True, kw_only=True, tag="note"):
-    """Write a note on a run, in place of the one before; empty to take it away. Result: RunSummary.
+    """Write a note on a run, in place of the one before; empty to remove it. Result: RunSummary.
 
-    Since protocol 1.3.
+    text: one line (hades_protocol.names.check_note).
     """
 
     text: Annotated[str, Meta(max_length=2000)]
@@ -186,7 +188,7 @@ class Annotate(Mutation, frozen=True, kw_only=True, tag="note"):
 class Export(RunRequest, frozen=True, kw_only=True, tag="export"):
     """Write the newest committed mean dataset to a file on the daemon's machine, in the run's directory `exports`.
 
-    Result: Job; its end comes as an event. best: the best evaluated one instead. Since protocol 1.3.
+    Result: Job; its end comes as an event. best: the best evaluated dataset instead.
     """
 
     format: Literal["npz", "csv", "json", "safetensors"] = "npz"
@@ -196,12 +198,12 @@ class Export(RunRequest, frozen=True, kw_only=True, tag="export"):
 class Evaluate(RunRequest, frozen=True, kw_only=True, tag="evaluate"):
     """Train fresh policies on the newest committed mean dataset and measure their return, beside the run.
 
-    Result: Job; its end comes as an event. Since protocol 1.3.
+    Result: Job; its end comes as an event.
     """
 
 
 class Shutdown(Request, frozen=True, tag="shutdown"):
-    """Stop the daemon: its workers commit and exit first. Result: DaemonInfo, before it goes."""
+    """Stop the daemon; its workers commit and exit first. Result: DaemonInfo, sent before it exits."""
 
 
 AnyRequest = (

@@ -1,4 +1,4 @@
-"""Down-sampling of a curve for a screen, without losing a spike. Pure."""
+"""Downsampling of curves that keeps every spike. Pure."""
 
 import bisect
 import math
@@ -7,22 +7,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from hades_protocol.messages import GenerationMetrics
 
 MIN_POINTS = 8
+"""Fewest points that downsampling can reach: the extremes of two curves, both ends and one more index."""
 
 EVALUATED_FROM = 16
-"""Points from which the evaluations of the mean dataset take part in the thinning."""
+"""Fewest points with which the extremes of the evaluations of the mean dataset are kept as well."""
 
 
-def thin(
+def downsample(
     positions: Sequence[int], curves: Sequence[Sequence[float]], points: int, always: Iterable[int] = ()
 ) -> list[int]:
-    """Ascending indices, at most `points` (at least MIN_POINTS) of them.
+    """Choose at most `points` (at least MIN_POINTS) of the indices; ascending.
 
-    positions: ascending, where on the curve each value is (generations). curves: values, NaN is a gap.
+    positions: ascending, where on the curves each value is (generations). curves: values, each as long as positions;
+    NaN is a gap. always: indices that are kept.
 
     Where everything fits, everything is kept. Else the range of positions is cut into buckets of equal width, and of
     each bucket the lowest and the highest value of every curve stay; the first and the last index stay as well, and
-    those of `always`. MIN_POINTS suffice for two curves and one more index. Buckets are cut by position, not by index:
-    what was thinned before, and is sparse, gets as many as what is new.
+    those of `always`. Buckets are cut by position, not by index: a part that was downsampled before, and is sparse,
+    gets as many points as a new one.
     """
     total = len(positions)
     if total <= points:
@@ -33,36 +35,36 @@ def thin(
     return sorted(kept | extremes(positions, curves, width, positions[0]))
 
 
-def thin_metrics(metrics: Sequence[GenerationMetrics], points: int) -> list[int]:
-    """Indices of at most `points` of the metrics, as thin_curves chooses them."""
-    return thin_curves(
+def downsample_metrics(metrics: Sequence[GenerationMetrics], points: int) -> list[int]:
+    """Indices of at most `points` of the metrics, as downsample_curves chooses them; ascending."""
+    return downsample_curves(
         [m.generation for m in metrics],
-        values(m.fitness_mean for m in metrics),
-        values(m.fitness_best for m in metrics),
-        values(m.evaluated_mean for m in metrics),
+        nan_for_none(m.fitness_mean for m in metrics),
+        nan_for_none(m.fitness_best for m in metrics),
+        nan_for_none(m.evaluated_mean for m in metrics),
         points,
     )
 
 
-def thin_curves(
+def downsample_curves(
     generations: Sequence[int],
     mean: Sequence[float],
     best: Sequence[float],
     evaluated: Sequence[float],
     points: int,
 ) -> list[int]:
-    """Indices of at most `points` generations. NaN is what is not known.
+    """Indices of at most `points` generations, ascending. Values that are not known are NaN.
 
-    Of every bucket the extremes of mean, best and evaluated fitness stay, and the newest evaluation does. With less
-    than EVALUATED_FROM points only that one evaluation has a right to stay.
+    Of every bucket the extremes of mean, best and evaluated fitness stay, and the newest evaluation does. With fewer
+    than EVALUATED_FROM points that is the only evaluation which is certain to stay.
     """
     newest = next((i for i in range(len(evaluated) - 1, -1, -1) if not math.isnan(evaluated[i])), None)
     curves = [mean, best] if newest is None or points < EVALUATED_FROM else [mean, best, evaluated]
-    return thin(generations, curves, points, () if newest is None else (newest,))
+    return downsample(generations, curves, points, () if newest is None else (newest,))
 
 
-def values(known: Iterable[float | None]) -> list[float]:
-    """NaN for what is not known."""
+def nan_for_none(known: Iterable[float | None]) -> list[float]:
+    """The values as floats, NaN in place of None."""
     return [math.nan if value is None else value for value in known]
 
 

@@ -1,4 +1,4 @@
-"""Errors that a person may see, each with the exit code a script may rely on.
+"""Errors that are shown to people, each with an exit code that scripts may rely on.
 
 An error's text is one line that says what happened, why, and what to do next.
 """
@@ -27,7 +27,7 @@ class HadesError(Exception):
 
 
 class UsageError(HadesError):
-    """The request itself is off: an unknown key, a value out of range, a file that does not parse."""
+    """The request is invalid: an unknown setting, a value out of range, a file that does not parse."""
 
     exit_code = ExitCode.USAGE
     code = "usage"
@@ -41,14 +41,14 @@ class NotFoundError(HadesError):
 
 
 class WrongStateError(HadesError):
-    """The run is not in a state in which the verb means anything."""
+    """The run is in a state in which the request is not possible."""
 
     exit_code = ExitCode.NOT_FOUND_OR_STATE
     code = "wrong_state"
 
 
 class UnreachableError(HadesError):
-    """No daemon answers."""
+    """No daemon answers, or not in time."""
 
     exit_code = ExitCode.UNREACHABLE
     code = "unreachable"

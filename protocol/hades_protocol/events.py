@@ -1,7 +1,7 @@
 """Daemon -> clients, on the event socket (docs/protocol.md).
 
 A message is two frames: topic, msgpack map. Topic `events` carries the gap-free stream: every message but
-the heartbeat has the next `seq` of the daemon's session. Topic `dataset/<run id>` carries the newest dataset
+the heartbeat has the next `seq` of the daemon's session. Topic `dataset/<run id>/` carries the newest dataset
 of a run, a latest-value stream outside that numbering (its `seq` is 0): subscribe to the run on screen only.
 """
 
@@ -17,22 +17,25 @@ TOPIC_EVENTS = b"events"
 TOPIC_DATASET = b"dataset/"
 
 WELCOME = b"welcome"
-"""Topic of the one-frame message a new subscriber gets (XPUB_WELCOME_MSG): the subscription stands."""
+"""Topic of the one-frame message that a new subscriber gets (XPUB_WELCOME_MSG): its subscription is active."""
 
 HEARTBEAT_SECONDS = 1.0
 
 
 def dataset_topic(run: str) -> bytes:
-    """Topic of one run's datasets."""
+    """Topic on which the datasets of one run are published."""
     return TOPIC_DATASET + run.encode() + b"/"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """Fields that every event has."""
+    """Fields that every event has.
+
+    session: of the daemon, new at each of its starts. seq: number of the event in its session. time: Unix time.
+    """
 
     session: str
     seq: int
-    time: float  # Unix time
+    time: float
     protocol_major: int = MAJOR
 
 
@@ -43,7 +46,10 @@ class RunChanged(Event, frozen=True, tag="run"):
 
 
 class GenerationCommitted(Event, frozen=True, tag="generation"):
-    """A generation is on disk. `run_id` with its metrics, and the fields of the summary that follow from it."""
+    """A generation is on disk.
+
+    seconds_per_generation, seconds_left: as in RunSummary, as of now.
+    """
 
     run_id: str
     metrics: GenerationMetrics
@@ -60,7 +66,7 @@ class HistoryCut(Event, frozen=True, tag="cut"):
 
 
 class RunLog(Event, frozen=True, tag="log"):
-    """A line of a run's log, warnings and above."""
+    """A line of a run's log, of level warning or above. level, text: as in LogLine."""
 
     run_id: str
     level: str
@@ -68,25 +74,25 @@ class RunLog(Event, frozen=True, tag="log"):
 
 
 class RunRemoved(Event, frozen=True, tag="removed"):
-    """The daemon has forgotten a run: it was removed or archived. Since protocol 1.2."""
+    """The daemon has forgotten a run: it was removed or archived."""
 
     run_id: str
 
 
 class GpusChanged(Event, frozen=True, tag="gpus"):
-    """Who uses the machine's GPUs has changed; at most one every few seconds. Since protocol 1.2."""
+    """Who uses the machine's GPUs has changed; at most one such event every few seconds."""
 
     gpus: tuple[GpuInfo, ...]
 
 
 class JobChanged(Event, frozen=True, tag="job"):
-    """A job began or ended. Since protocol 1.3."""
+    """A job began or ended."""
 
     job: Job
 
 
 class Heartbeat(Event, frozen=True, tag="heartbeat"):
-    """Every HEARTBEAT_SECONDS; `seq` is the newest number, so that a lost tail is noticed."""
+    """Every HEARTBEAT_SECONDS; `seq` is the newest number, so that a client notices lost events."""
 
 
 class DatasetPublished(Event, frozen=True, tag="dataset"):
@@ -115,7 +121,7 @@ AnyEvent = (
 
 
 class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event of a type that a newer daemon knows: its number counts, its content is ignored."""
+    """An event of a type that is not in AnyEvent, or of another major version: its number counts, its content not."""
 
     type: str
     session: str
@@ -127,7 +133,7 @@ _KNOWN = frozenset(kind.__struct_config__.tag for kind in get_args(AnyEvent))
 
 
 def decode_event(data: "bytes | memoryview[int]") -> AnyEvent | UnknownEvent:
-    """The event in msgpack bytes; a type we do not know, or another major version, is an UnknownEvent.
+    """The event in msgpack bytes; an UnknownEvent for another type or another major version.
 
     Raises:
         ProtocolMismatchError: too large, not msgpack, or not an event.

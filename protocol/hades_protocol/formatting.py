@@ -1,8 +1,8 @@
-"""Quantities for people: bytes and durations, the same on the command line, in reasons and on the screen."""
+"""Bytes and durations as text, the same on the command line, in reasons and on the screen."""
 
 
 def duration(seconds: float) -> str:
-    """2 s, 5 min, 3 min 20 s, 1 h 30 min: what is zero at the end is left out."""
+    """Seconds as 2 s, 5 min, 3 min 20 s, 1 h 30 min: zeros at the end are left out."""
     whole = max(1, round(seconds)) if seconds > 0 else 0
     units = (("h", whole // 3600), ("min", whole % 3600 // 60), ("s", whole % 60 if whole < 3600 else 0))
     return " ".join(f"{number} {unit}" for unit, number in units if number) or "0 s"

@@ -1,4 +1,4 @@
-"""Ways to a daemon, and the keys that the way over TCP needs.
+"""Where a daemon is reached, and the keys that TCP needs.
 
 A public or secret key is 32 bytes, written as 64 hexadecimal digits (zmq's own Z85 begins with a dash once in 85
 times and is full of what a shell eats). Secrets are kept out of repr, so that no log line and no error shows one.
@@ -23,7 +23,7 @@ from hades_protocol.paths import Paths
 PREFIX = "tcp://"
 MAX_KEY_FILE = 64 * 1024
 HANDSHAKE_SECONDS = 5.0
-"""To connect over TCP and to show a key: three round trips, perhaps around the world."""
+"""Time limit to connect over TCP and to exchange keys: three round trips, perhaps around the world."""
 
 _ADDRESS = re.compile(r"tcp://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*_-]+):([0-9]{1,5})")
 Key = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class KeyPair(msgspec.Struct, frozen=True, kw_only=True):
-    """A CURVE key pair; what the daemon's file holds."""
+    """A CURVE key pair; the content of the daemon's key file."""
 
     public_key: Key
     secret_key: Key
@@ -41,7 +41,7 @@ class KeyPair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientKeys(KeyPair, frozen=True, kw_only=True):
-    """What one client needs to attach over TCP; `hadesd keys client` writes it as a JSON file.
+    """Keys and address with which one client connects over TCP; `hadesd keys client` writes them as a JSON file.
 
     address: tcp://HOST:PORT of the daemon's control socket. server_key: the daemon's public key.
     """
@@ -52,7 +52,7 @@ class ClientKeys(KeyPair, frozen=True, kw_only=True):
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a daemon is. `keys`: of a client, where the way is TCP. `local`: its run directories are here."""
+    """ZeroMQ endpoints of a daemon. `keys`: the client's, over TCP. `local`: its run directories are here."""
 
     control: str
     events: str
@@ -67,8 +67,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
             socket.setsockopt(zmq.CURVE_PUBLICKEY, bytes.fromhex(self.keys.public_key))
             socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(self.keys.secret_key))
 
-    def silence(self) -> str:
-        """What to say where nobody answers there."""
+    def unreachable_text(self) -> str:
+        """Error text for a daemon that does not answer there."""
         if self.keys is not None:
             return (
                 f"the daemon at {self.control} does not answer, or does not know this key ('{self.keys.name}'): "
@@ -78,9 +78,10 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def destination(paths: Paths, connect: str = "") -> Destination:
-    """The daemon that is meant: `connect` where given, else HADES_CONNECT, else the one of this installation.
+    """The daemon of `connect` where given, else of HADES_CONNECT, else the one of this installation.
 
-    connect: a file that `hadesd keys client` wrote, or ipc://DIRECTORY with the two sockets (forwarded by ssh, say).
+    connect: path of a file that `hadesd keys client` wrote, or ipc://DIRECTORY that holds the two sockets (forwarded by
+        ssh, say).
 
     Raises:
         HadesError: there is no such file, it holds no keys, or others may read it.
@@ -120,7 +121,7 @@ def endpoints(address: str) -> tuple[str, str]:
 
 
 def new_pair() -> KeyPair:
-    """A fresh key pair, from libsodium's random numbers."""
+    """A new key pair, from libsodium's random numbers."""
     public, secret = (z85.decode(key).hex() for key in zmq.curve_keypair())
     return KeyPair(public_key=public, secret_key=secret)
 
@@ -168,12 +169,12 @@ def write_private(path: Path, content: msgspec.Struct, force: bool) -> None:
 
 
 def to_json(content: msgspec.Struct) -> bytes:
-    """JSON for a file that people may look at."""
+    """Indented JSON, with a line break at the end."""
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
 def read_private(path: Path, kind: type[T], advice: str) -> T:
-    """What is in a file that write_private made.
+    """Read a file that write_private made.
 
     Raises:
         NotFoundError: there is no such file; the text ends with `advice`.

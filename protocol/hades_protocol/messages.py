@@ -1,4 +1,7 @@
-"""What both sides say about a run: the summary, a generation's metrics, a dataset."""
+"""What requests, replies and events have in common: runs, metrics, datasets, checkpoints, GPUs, logs, jobs.
+
+Times are Unix times in seconds, durations seconds, sizes bytes, unless a field says otherwise.
+"""
 
 import msgspec
 
@@ -7,31 +10,32 @@ from hades_protocol.run_state import RunState
 
 
 class GenerationMetrics(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of metrics.jsonl: what generation `generation` (from 1) came to.
+    """Result of one generation; one line of metrics.jsonl.
 
     Holds only what the computation determines, so that an interrupted run writes the same bytes as an
-    uninterrupted one. Fitness is the mean episodic return (paper, section 4); null where every candidate was NaN.
+    uninterrupted one. Fitness is the mean episodic return (paper, section 4), for images the negative loss; the five
+    fitness fields are over the population and null where every candidate was NaN.
     """
 
-    generation: int
+    generation: int  # from 1
     fitness_mean: float | None
     fitness_best: float | None
     fitness_worst: float | None
-    fitness_std: float | None
-    best_so_far: float | None
-    sigma: float | None  # null where it overflowed
+    fitness_std: float | None  # standard deviation
+    best_so_far: float | None  # highest fitness_best of the run up to here
+    sigma: float | None  # standard deviation of the search; null where it overflowed
     episodes: int  # completed, over the whole population
     unfinished: int  # environments in which no episode completed: their partial return was counted
     nan: int  # candidates whose fitness was not finite: they rank worst
     env_steps: int  # environment steps of this generation (supervised distillation: images judged)
-    # What fresh policies return that are trained on the mean dataset, the one that is exported (images: their test
-    # accuracy); null in generations without such an evaluation (evaluation.mean_every).
+    # Mean return of fresh policies that are trained on the mean dataset, the one that is exported (images: their test
+    # accuracy, 0 to 1); null in generations without such an evaluation (evaluation.mean_every).
     evaluated_mean: float | None = None
     evaluated_sem: float | None = None  # standard error over the fresh initialisations
 
 
 class GenerationTiming(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of timings.jsonl: what the clock said. Differs from run to run."""
+    """Wall time of one generation; one line of timings.jsonl. Unlike the metrics it differs from run to run."""
 
     generation: int
     seconds: float  # from the commit of the generation before to the commit of this one
@@ -52,49 +56,50 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a fork came from."""
+    """Run and generation that a fork began from."""
 
     run: str
     generation: int
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A run on one line: what `status` lists and the screen's overview shows."""
+    """State, sizes and progress of a run: what `status` lists and the screen's overview shows."""
 
     id: str
     state: RunState
     env: str
-    method: str
+    method: str  # hades-f, hades-r, es
     preset: str = ""
     seed: int = 0
-    pairs: int = 0
-    population: int = 0
+    pairs: int = 0  # state-action pairs of the dataset
+    population: int = 0  # candidates a generation
     generation: int = 0  # newest committed; 0 before the first
-    generations: int = 0
-    fitness_mean: float | None = None
+    generations: int = 0  # until the run is finished
+    fitness_mean: float | None = None  # of the newest generation, as in GenerationMetrics
     fitness_best: float | None = None
     best_so_far: float | None = None
     seconds_per_generation: float | None = None  # median of the newest ones
     seconds_left: float | None = None
     phase: str = ""  # what the worker does: importing, compiling, evaluating
-    reason: str = ""  # why it waits, failed, fell back
-    restarts: int = 0  # crashes that were survived
+    reason: str = ""  # why it waits, failed or went back, one line
+    restarts: int = 0  # crashes after which it went on
     created_at: float = 0.0  # Unix time
     changed_at: float = 0.0  # Unix time of the last change of state
     worker_pid: int | None = None
-    parent: Lineage | None = None
-    directory: str = ""
-    priority: int = 0  # higher starts first; since protocol 1.2
-    gpus: tuple[int, ...] = ()  # indices of the GPUs it computes on; since protocol 1.2
+    parent: Lineage | None = None  # of a fork
+    directory: str = ""  # on the daemon's machine
+    priority: int = 0  # -1000 to 1000: of queued runs the higher one starts first
+    gpus: tuple[int, ...] = ()  # indices of the GPUs it computes on
     group: str = ""  # runs that were made together, by `hadesd sweep` say; decides nothing that is computed
-    note: str = ""  # what people wrote about it; since protocol 1.3
-    waits_for_room: bool = False  # paused by the daemon until a disk has room, then it goes on; since protocol 1.3
+    note: str = ""  # what people wrote about it, one line
+    waits_for_room: bool = False  # paused by the daemon until a disk has room, then it goes on
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened to a run at a generation and belongs on its curve. Since protocol 1.2.
+    """Something that happened to a run at a generation and belongs on its curve.
 
-    kind: fork, resize, resume, fallback, chunk. `bit_exact`: whether the run still is what an undisturbed one were.
+    kind: fork, resize, resume, fallback, chunk. bit_exact: whether the results are still those of a run that was
+    never interrupted.
     """
 
     generation: int  # committed when it happened
@@ -105,7 +110,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GpuProcess(msgspec.Struct, frozen=True, kw_only=True):
-    """A process that computes on a GPU. Since protocol 1.2."""
+    """A process that computes on a GPU."""
 
     pid: int
     user: str  # login name; the number where there is none
@@ -115,7 +120,7 @@ class GpuProcess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GpuInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A GPU of the daemon's machine, as NVML sees it. Since protocol 1.2."""
+    """A GPU of the daemon's machine, as NVML reports it."""
 
     index: int
     uuid: str
@@ -128,7 +133,7 @@ class GpuInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckpointList(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run has on disk to go on from. Since protocol 1.3.
+    """Index of a run's checkpoints.
 
     generations: of the kept checkpoints, ascending. with_pairs: those of them whose mean dataset can be asked for.
     """
@@ -136,7 +141,7 @@ class CheckpointList(msgspec.Struct, frozen=True, kw_only=True):
     generations: tuple[int, ...] = ()
     with_pairs: tuple[int, ...] = ()
     bytes: int = 0  # on disk, all of them
-    bytes_newest: int = 0
+    bytes_newest: int = 0  # on disk, the newest
     committed_at: float | None = None  # Unix time of the newest
     keep_newest: int = 0  # retention: so many of the newest,
     keep_every: int = 0  # every so many generations (0: none),
@@ -148,7 +153,7 @@ class CheckpointList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of a log, as people read it. Since protocol 1.3."""
+    """A line of a log, without control characters but for the line breaks of a traceback."""
 
     time: float  # Unix time
     level: str  # debug, info, warning, error, critical
@@ -156,9 +161,10 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """Something the daemon does with a run's results beside the run, on its own machine. Since protocol 1.3.
+    """An export or an evaluation of a run's dataset, by a child process of the daemon.
 
-    verb: export or evaluate. state: running, done, failed. text: what came of it, one line. path: the file it wrote.
+    verb: export or evaluate. state: running, done, failed. text: the outcome, one line; empty while it runs.
+    path: the file it wrote, on the daemon's machine; empty where there is none.
     """
 
     id: str
@@ -171,18 +177,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DaemonInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Who answers."""
+    """The daemon that answers: its version, process and resources."""
 
     session: str  # new at every start of the daemon
     pid: int
     version: str  # of the package
     protocol_major: int
-    protocol_minor: int
-    started_at: float
+    started_at: float  # Unix time
     state_directory: str
     slots: int  # runs that may have a worker at the same time
-    gpus: int
-    refused: int = 0  # messages since its start that made no sense; since protocol 1.2
+    gpus: int  # number of GPUs that runs may use
+    refused: int = 0  # invalid requests since its start
 
 
 class DatasetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +201,6 @@ class DatasetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     states: Array
     actions: Array
     discrete: bool
-    normalisation: str
+    normalisation: str  # of the states: running, fixed, none
     observation_names: tuple[str, ...] = ()  # empty: show indices
     action_names: tuple[str, ...] = ()

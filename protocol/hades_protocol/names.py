@@ -1,4 +1,4 @@
-"""What people may write: the name of a group, and the note on a run."""
+"""Texts that people give to runs: the name of a group, and the note on a run."""
 
 import re
 import unicodedata
@@ -9,10 +9,10 @@ GROUP_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 def check_group(name: str) -> str:
-    """The name as it is.
+    """Check the name of a group and return it.
 
     Raises:
-        UsageError: it is no word of a to z, 0 to 9 and dashes, begins with a dash, or has more than 63 letters.
+        UsageError: it is not 1 to 63 of a to z, 0 to 9 and dashes, or begins with a dash.
     """
     if not GROUP_PATTERN.fullmatch(name):
         raise UsageError(
@@ -23,20 +23,20 @@ def check_group(name: str) -> str:
 
 
 MAX_NOTE = 2000
-"""Letters."""
+"""Longest note, in characters."""
 
 REFUSED = {"Cc": "control characters", "Cs": "half characters", "Zl": "line breaks", "Zp": "line breaks"}
-"""Categories of Unicode that would move a terminal's cursor, or are no text."""
+"""Unicode categories that a note must not contain: they move a terminal's cursor, or are no text."""
 
 BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that make a terminal show a line in another order than it has."""
+"""Marks that make a terminal show a line in another order than it is stored."""
 
 
 def check_note(text: str) -> str:
-    """The note, without blanks around it.
+    """Check a note and return it without blanks around it.
 
     Raises:
-        UsageError: it is too long, or holds what is no text on one line.
+        UsageError: it is too long, or is not one line of text.
     """
     text = text.strip()
     if len(text) > MAX_NOTE:

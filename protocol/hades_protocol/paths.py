@@ -1,4 +1,4 @@
-"""Where things lie. `HADES_HOME` moves all of it into one directory; else the XDG directories are used."""
+"""Directories and files of an installation: those of XDG, or one directory that `HADES_HOME` names."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ class Paths:
     XDG_RUNTIME_DIR/hades (or the state directory), the compilation cache below XDG_CACHE_HOME/hades and
     the configuration in XDG_CONFIG_HOME/hades.
 
-    connect: HADES_CONNECT, the way to a daemon elsewhere (hades_protocol.keys.destination); empty for none.
+    connect: HADES_CONNECT, which names a daemon elsewhere (hades_protocol.keys.destination); empty for none.
     """
 
     def __init__(self, environ: "os._Environ[str] | dict[str, str] | None" = None) -> None:
@@ -49,14 +49,14 @@ class Paths:
         return paths
 
     def move_sockets(self, directory: Path) -> None:
-        """Have the sockets in that directory."""
+        """Put the sockets into another directory."""
         self.runtime = directory
         self.control_socket = directory / "control.sock"
         self.events_socket = directory / "events.sock"
 
     @property
     def runs(self) -> Path:
-        """The run directories.
+        """Directory that holds the run directories.
 
         Raises:
             UsageError: HADES_CONNECT names a daemon elsewhere. Its runs are there, and those here are not meant.

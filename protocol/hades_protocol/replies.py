@@ -1,4 +1,4 @@
-"""Daemon -> client, on the control socket: what a request is answered with (docs/protocol.md)."""
+"""Daemon -> client, on the control socket: replies and their results (docs/protocol.md)."""
 
 from typing import Any
 
@@ -19,22 +19,30 @@ from hades_protocol.version import MAJOR
 
 
 class SnapshotResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`seq`: number of the last event that this snapshot already contains."""
+    """The daemon's whole state.
+
+    seq: number of the last event that it contains. runs: all, oldest first. gpus: those of the daemon's machine.
+    jobs: those that run, and the newest that ended.
+    """
 
     daemon: DaemonInfo
     seq: int
     runs: tuple[RunSummary, ...]
-    gpus: tuple[GpuInfo, ...] = ()  # since protocol 1.2
-    jobs: tuple[Job, ...] = ()  # those that run, and the newest that ended; since protocol 1.3
+    gpus: tuple[GpuInfo, ...]
+    jobs: tuple[Job, ...]
 
 
 class ShowResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One run with its settings and its recorded history of seams and restarts."""
+    """One run in detail.
+
+    spec: its nested settings. seams: what happened to it, in order of time: maps with `at` (Unix time), `what`,
+    `generation`, and more that depends on `what`. checkpoints: index of what it has on disk to go on from.
+    """
 
     run: RunSummary
     spec: dict[str, Any]
-    seams: tuple[dict[str, Any], ...] = ()
-    checkpoints: CheckpointList = CheckpointList()  # since protocol 1.3
+    seams: tuple[dict[str, Any], ...]
+    checkpoints: CheckpointList
 
 
 class LogResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +52,7 @@ class LogResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting before and after; `name` is dotted."""
+    """Value of one setting before and after; `name` is dotted: evolution.sigma."""
 
     name: str
     before: Any
@@ -52,10 +60,10 @@ class SettingChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a fork or a resize did, or would do where `run` is null (a dry run).
+    """Outcome of a fork or a resize, or of its dry run (`run` is null then).
 
     generation: the checkpoint that a fork goes on from; for a resize the newest committed one.
-    notes: one line each, about what the change brings along.
+    notes: consequences of the change, one line each.
     """
 
     run: RunSummary | None
@@ -65,7 +73,7 @@ class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that the daemon has forgotten, and where its files are now."""
+    """A run that the daemon has forgotten. `directory`: the hidden one that holds its files now."""
 
     run: RunSummary
     directory: str
@@ -74,35 +82,44 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
 class HistoryResult(msgspec.Struct, frozen=True, kw_only=True):
     """Metrics in ascending order of generation.
 
-    Where there are more generations than asked for, they are thinned such that in every bucket the lowest
+    Where there are more generations than asked for, they are downsampled such that in every bucket the lowest
     and the highest of `fitness_mean`, `fitness_best` and `evaluated_mean` stay: no spike is lost; and so does the
     newest generation whose mean dataset was evaluated.
 
     seq: number of the last event that is already contained (as in SnapshotResult).
-    references: levels to compare the fitness with, from references.json in the run directory; since protocol 1.1.
-    env_steps, committed_at: for each of `metrics` the environment steps of all generations up to it, and the Unix time
-        of its commit (0 where it is not known); both empty where the daemon does not say. Since protocol 1.3.
+    generations_total: the newest committed generation of the run.
+    references: levels to compare the fitness with, from references.json in the run directory.
+    marks: in ascending order of generation.
+    env_steps, committed_at: as long as `metrics`: the environment steps of all generations up to that one, and the
+        Unix time of its commit (0 where it is not known).
     """
 
     run: str
     seq: int
     generations_total: int
     metrics: tuple[GenerationMetrics, ...]
-    references: tuple[Reference, ...] = ()
-    marks: tuple[Mark, ...] = ()  # in ascending order of generation; since protocol 1.2
-    env_steps: tuple[int, ...] = ()
-    committed_at: tuple[float, ...] = ()
+    references: tuple[Reference, ...]
+    marks: tuple[Mark, ...]
+    env_steps: tuple[int, ...]
+    committed_at: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.metrics) == len(self.env_steps) == len(self.committed_at):
+            raise ValueError("metrics, env_steps and committed_at differ in length")
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
-    """`code`: usage, not_found, wrong_state, protocol, internal (hades_protocol.errors)."""
+    """Why a request was refused.
+
+    code: usage, not_found, wrong_state, protocol, internal (hades_protocol.errors). message: one line for people.
+    """
 
     code: str
     message: str
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer to one request; exactly one of `result` and `error` is set."""
+    """Answer to one request: `result`, of the type that commands.RESULTS has for it, or `error`."""
 
     request_id: str
     protocol_major: int = MAJOR

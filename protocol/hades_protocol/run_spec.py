@@ -18,7 +18,7 @@ Method = Literal["hades-f", "hades-r", "es"]
 Physics = Literal["auto", "native", "xla", "vmap"]
 
 OPEN = frozenset({"evolution.parameters"})
-"""Settings that are tables of names which this package does not know: whoever knows the strategies checks them."""
+"""Settings that are tables of names which this package does not know; hadesd.spec.strategies checks them."""
 
 PositiveInt = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 PositiveFloat = Annotated[float, Meta(gt=0.0, le=1e6)]
@@ -324,4 +324,4 @@ RESIZABLE = (
     "resources.gpus",
     "resources.devices",
 )
-"""What `resize` takes."""
+"""Settings that `resize` can change."""

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class RunState(StrEnum):
-    """What a run is doing. The value is the word on the wire, on disk and on the screen."""
+    """State of a run. The value is the text on the wire, on disk and on the screen."""
 
     QUEUED = "queued"  # waits for a slot; `reason` says which
     STARTING = "starting"  # a worker process exists and has not reported its first generation yet
@@ -47,5 +47,5 @@ ENDED = frozenset({S.FINISHED, S.FAILED, S.CANCELLED})
 
 
 def may(before: RunState, after: RunState) -> bool:
-    """Whether a run may go from one state to the other in one step."""
+    """Whether a run may go from one state to the other in one step (TRANSITIONS)."""
     return after in TRANSITIONS[before]

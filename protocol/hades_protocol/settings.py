@@ -1,4 +1,4 @@
-"""Dotted setting names: listing them, reading `a.b=value`, and saying what is wrong with one."""
+"""Settings by dotted name: list them, parse `a.b=value`, and explain an error."""
 
 import difflib
 import json
@@ -15,7 +15,7 @@ from hades_protocol.errors import UsageError
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """One setting: dotted name, what it accepts in words, its default and its meaning."""
+    """One setting: its dotted name, a phrase for the values it accepts, its default and its meaning."""
 
     name: str
     accepts: str
@@ -40,16 +40,16 @@ def leaves(struct: type[msgspec.Struct], prefix: str = "") -> dict[str, Leaf]:
 
 
 def _describe(hint: Any) -> tuple[str, str]:
-    """What a type hint accepts, in words, and its description."""
+    """A phrase for the values that a type hint accepts, and its description."""
     origin = typing.get_origin(hint)
     if origin is typing.Annotated:
         base, *extras = typing.get_args(hint)
-        words, description = _describe(base)
+        accepts, description = _describe(base)
         for meta in extras:
             if isinstance(meta, Meta):
-                words += _bounds(meta)
+                accepts += _bounds(meta)
                 description = meta.description or description
-        return words, description
+        return accepts, description
     if origin is typing.Literal:
         return "one of " + ", ".join(map(str, typing.get_args(hint))), ""
     if origin in (typing.Union, types.UnionType):

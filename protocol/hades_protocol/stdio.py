@@ -1,4 +1,4 @@
-"""What a command has printed goes out before it ends, while what becomes of it can still be told in one line."""
+"""Flushes a command's output before the interpreter exits, so that a failure is one line and not a traceback."""
 
 import os
 import sys
@@ -8,14 +8,16 @@ from hades_protocol.errors import ExitCode
 
 
 def flush_output(program: str) -> None:
-    """Write what is still buffered; for what cannot be written, nothing is left that Python would try again at exit.
+    """Flush stdout and stderr. A stream that fails is redirected to /dev/null, so that exit does not fail on it again.
 
-    A reader that is gone is no error: it has seen enough.
+    A closed pipe is no error: its reader does not want more.
+
+    program: name that begins the error line on stderr.
 
     Raises:
-        SystemExit: the output could not be written, e.g. to a full disk; a line on stderr says why.
+        SystemExit: stdout could not be written, e.g. to a full disk; the status is RUN_FAILED.
     """
-    _flush(sys.stderr)  # where it cannot be written there is nowhere to say so
+    _flush(sys.stderr)  # a failure cannot be reported anywhere
     problem = _flush(sys.stdout)
     if problem is not None and not isinstance(problem, BrokenPipeError):
         sys.stderr.write(f"{program}: the output could not be written: {problem.strerror or problem}\n")
@@ -28,8 +30,8 @@ def _flush(stream: TextIO | None) -> OSError | None:
     try:
         stream.flush()
     except OSError as error:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, stream.fileno())
+        os.close(devnull)
         return error
     return None

@@ -1,4 +1,4 @@
-"""A small synchronous client of the daemon's control socket, for commands that ask once and leave."""
+"""The synchronous client of the daemon's control socket, for commands that send a few requests and end."""
 
 import contextlib
 import math
@@ -23,26 +23,26 @@ MAX_REQUEST = 2**20
 """Bytes; the largest request is a spec of a few kilobytes."""
 
 SLOW_OR_SKEWED = "it is stopped or overloaded, or the clocks of the two machines differ by more than that"
-"""Why a daemon elsewhere may say nothing: it drops a request that has expired by its own clock."""
+"""Why a daemon on another machine may not reply: it drops a request that has expired by its own clock."""
 
 
 class ControlClient:
-    """Asks the daemon of one installation, or the one that HADES_CONNECT names. Use as a context manager."""
+    """Client of the daemon of one installation, or of the one that HADES_CONNECT names. Use it as a context manager."""
 
     def __init__(self, paths: Paths, timeout: float = TIMEOUT, deadline: float = math.inf) -> None:
         """Connect.
 
-        deadline: no reply is waited for after that time.monotonic(), whatever is left of its timeout.
+        timeout: seconds to wait for each reply. deadline: no reply is waited for after that time.monotonic().
 
         Raises:
             UnreachableError: no daemon listens.
-            HadesError: HADES_CONNECT names no way to a daemon.
+            HadesError: HADES_CONNECT is invalid.
         """
         self._timeout = timeout
         self._deadline = deadline
-        self._where = destination(paths)
-        self._endpoint = self._where.control
-        if self._where.local and not listens(paths):
+        self._destination = destination(paths)
+        self._endpoint = self._destination.control
+        if self._destination.local and not listens(paths):
             raise UnreachableError(
                 f"no daemon runs for {paths.state}: 'hadesd start' starts one with a run, 'hadesd serve' one alone"
             )
@@ -50,13 +50,13 @@ class ControlClient:
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.MAXMSGSIZE, codec.MAX_MESSAGE)
-        if not self._where.local:
-            self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued without a connection
-        self._where.secure(self._socket)
+        if not self._destination.local:
+            self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued while there is no connection
+        self._destination.secure(self._socket)
         self._socket.connect(self._endpoint)
 
     def request(self, kind: type[commands.Request], **fields: Any) -> Any:
-        """Ask one thing and return the verb's result (commands.RESULTS).
+        """Send one request and return its result (commands.RESULTS).
 
         Raises:
             UnreachableError: no reply in time. The daemon ignores the request if it reads it later.
@@ -66,11 +66,13 @@ class ControlClient:
         """
         request = kind(request_id=os.urandom(8).hex(), expires_at=time.time() + self._timeout, **fields)
         data = encode_request(request)
-        if not self._where.local and not self._socket.poll(int(self._at_most(HANDSHAKE_SECONDS) * 1000), zmq.POLLOUT):
-            raise UnreachableError(self._where.silence())
+        if not self._destination.local and not self._socket.poll(
+            int(self._at_most(HANDSHAKE_SECONDS) * 1000), zmq.POLLOUT
+        ):
+            raise UnreachableError(self._destination.unreachable_text())
         self._socket.send(data)
-        patience = self._at_most(self._timeout)
-        end = time.monotonic() + patience
+        seconds = self._at_most(self._timeout)
+        end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if not self._socket.poll(int(left * 1000) + 1):
                 break
@@ -78,15 +80,15 @@ class ControlClient:
             if reply.request_id in (request.request_id, ""):
                 return _result(kind, reply)
         raise UnreachableError(
-            f"the daemon at {self._endpoint} did not answer within {patience:.3g} s: "
-            + ("is it stopped or overloaded? 'hadesd doctor' tells more" if self._where.local else SLOW_OR_SKEWED)
+            f"the daemon at {self._endpoint} did not answer within {seconds:.3g} s: "
+            + ("is it stopped or overloaded? 'hadesd doctor' tells more" if self._destination.local else SLOW_OR_SKEWED)
         )
 
     def _at_most(self, seconds: float) -> float:
         return max(0.0, min(seconds, self._deadline - time.monotonic()))
 
     def close(self) -> None:
-        """Disconnect."""
+        """Close the socket; what was not sent yet is dropped."""
         self._context.destroy()
 
     def __enter__(self) -> "ControlClient":
@@ -99,11 +101,11 @@ class ControlClient:
 
 
 def encode_request(request: commands.Request) -> bytes:
-    """The bytes of a request.
+    """Encode a request.
 
     Raises:
         UsageError: they are more than a daemon takes.
-        ProtocolMismatchError: it holds what msgpack cannot say.
+        ProtocolMismatchError: it holds a value that msgpack cannot represent.
     """
     data = codec.encode(request)
     if len(data) > MAX_REQUEST:
@@ -112,13 +114,10 @@ def encode_request(request: commands.Request) -> bytes:
 
 
 def _result(kind: type[commands.Request], reply: replies.Reply) -> Any:
+    if not version.is_compatible(reply.protocol_major):
+        raise ProtocolMismatchError(version.mismatch(reply.protocol_major))
     if reply.error is not None:
         raise BY_CODE.get(reply.error.code, HadesError)(reply.error.message)
-    if not version.is_compatible(reply.protocol_major):
-        raise ProtocolMismatchError(
-            f"the daemon speaks protocol {reply.protocol_major}, this command {version.MAJOR}: "
-            "install the same version on both sides and restart the daemon"
-        )
     try:
         return msgspec.convert(reply.result, commands.RESULTS[kind], builtin_types=(bytes,))
     except msgspec.ValidationError as error:
@@ -126,7 +125,7 @@ def _result(kind: type[commands.Request], reply: replies.Reply) -> Any:
 
 
 def listens(paths: Paths) -> bool:
-    """Whether a process listens on the control socket; the file alone says nothing, a killed daemon leaves it."""
+    """Whether a process listens on the control socket; the file alone does not prove it, a killed daemon leaves it."""
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
         try:
             probe.connect(os.fsencode(paths.control_socket))

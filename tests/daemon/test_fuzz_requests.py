@@ -79,7 +79,6 @@ class Desk:
             pid=os.getpid(),
             version="0",
             protocol_major=version.MAJOR,
-            protocol_minor=version.MINOR,
             started_at=time.time(),
             state_directory=str(home),
             slots=0,

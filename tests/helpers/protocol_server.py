@@ -21,7 +21,7 @@ import zmq
 from hades_protocol import commands
 from hades_protocol.codec import Array, decode, encode
 from hades_protocol.commands import AnyRequest
-from hades_protocol.downsample import thin_metrics
+from hades_protocol.downsample import downsample_metrics
 from hades_protocol.errors import HadesError, NotFoundError
 from hades_protocol.events import (
     TOPIC_EVENTS,
@@ -53,7 +53,7 @@ from hades_protocol.messages import (
 )
 from hades_protocol.replies import ErrorBody, HistoryResult, Reply, SnapshotResult
 from hades_protocol.run_state import RunState
-from hades_protocol.version import MAJOR, MINOR
+from hades_protocol.version import MAJOR
 from tests.helpers.canned import answer
 
 
@@ -216,7 +216,6 @@ class FakeDaemon:
             pid=1,
             version="0.1.0",
             protocol_major=MAJOR,
-            protocol_minor=MINOR,
             started_at=1_700_000_000.0,
             state_directory="/home/ada/.local/state/hades",
             slots=2,
@@ -234,11 +233,11 @@ class FakeDaemon:
         )
 
     def history(self, run_id: str, points: int = 2000, after: int = 0, upto: int | None = None) -> HistoryResult:
-        """A run's metrics at this moment, thinned as hadesd does it."""
+        """A run's metrics at this moment, downsampled as hadesd does it."""
         every = self.metrics[run_id]
         steps = list(itertools.accumulate(line.env_steps for line in every))
         part = [i for i, line in enumerate(every) if line.generation > after and line.generation <= (upto or math.inf)]
-        kept = [part[i] for i in thin_metrics([every[i] for i in part], points)]
+        kept = [part[i] for i in downsample_metrics([every[i] for i in part], points)]
         metrics = tuple(every[i] for i in kept)
         return HistoryResult(
             run=run_id,

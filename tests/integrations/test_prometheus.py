@@ -132,7 +132,6 @@ def test_gpus_and_the_newest_evaluation(tmp_path: Path) -> None:
         pid=1,
         version="0",
         protocol_major=1,
-        protocol_minor=2,
         started_at=0.0,
         state_directory="",
         slots=1,

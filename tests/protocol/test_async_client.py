@@ -170,7 +170,7 @@ async def test_malformed_frames_cost_a_resync_and_nothing_else(tmp_path: Path) -
             await stream.live()
 
 
-async def test_an_event_of_a_newer_minor_version_is_passed_over(tmp_path: Path) -> None:
+async def test_an_event_of_an_unknown_type_is_passed_over(tmp_path: Path) -> None:
     with serving(tmp_path, a_daemon()) as server:
         async with attached(server.control, server.events) as (_, stream):
             await stream.live()

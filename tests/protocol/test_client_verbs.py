@@ -1,4 +1,4 @@
-"""The client's verbs of protocol 1.2 and 1.3 against real sockets."""
+"""The verbs of the asyncio client against real sockets."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

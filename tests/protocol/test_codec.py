@@ -26,7 +26,7 @@ from hades_protocol.messages import (
 )
 from hades_protocol.replies import ChangeResult, ErrorBody, HistoryResult, LogResult, Reply, ShowResult, SnapshotResult
 from hades_protocol.run_state import RunState
-from tests.helpers.protocol_server import FakeDaemon, a_run
+from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
 
 
 @st.composite
@@ -47,8 +47,20 @@ PLAIN = st.dictionaries(
 
 def built(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Any value of a Struct type, from its annotations."""
-    hints = {f.name: f.type for f in msgspec.structs.fields(kind)}
-    return st.builds(kind, **{name: valued(hint) for name, hint in hints.items()})
+    values = {f.name: valued(f.type) for f in msgspec.structs.fields(kind)}
+    if kind is HistoryResult:
+        return st.builds(history_of, point=st.lists(points(), max_size=3), **values)
+    return st.builds(kind, **values)
+
+
+def points() -> st.SearchStrategy[Any]:
+    return st.tuples(built(GenerationMetrics), valued(int), valued(float))
+
+
+def history_of(point: list[Any], **fields: Any) -> HistoryResult:
+    """A history whose parallel tuples hold these points."""
+    metrics, env_steps, committed_at = zip(*point, strict=True) if point else ((), (), ())
+    return HistoryResult(**fields | {"metrics": metrics, "env_steps": env_steps, "committed_at": committed_at})
 
 
 def valued(hint: Any) -> st.SearchStrategy[Any]:
@@ -187,6 +199,17 @@ def test_unknown_fields_are_ignored() -> None:
     assert decode(msgpack.packb(raw), RunSummary) == run
 
 
+@pytest.mark.parametrize("short", ["metrics", "env_steps", "committed_at"])
+def test_a_history_whose_columns_differ_in_length_is_refused(short: str) -> None:
+    daemon = FakeDaemon(runs=(a_run("one"),))
+    daemon.metrics["one"] = [a_generation(g) for g in (1, 2, 3)]
+    history = msgspec.to_builtins(daemon.history("one"))
+    assert decode(msgpack.packb(history), HistoryResult).generations_total == 3
+    history[short] = history[short][:-1]
+    with pytest.raises(ProtocolMismatchError, match="differ in length"):
+        decode(msgpack.packb(history), HistoryResult)
+
+
 def test_missing_fields_take_their_defaults() -> None:
     raw = {"id": "one", "state": "queued", "env": "hopper", "method": "es"}
     assert decode(msgpack.packb(raw), RunSummary) == RunSummary(
@@ -194,7 +217,7 @@ def test_missing_fields_take_their_defaults() -> None:
     )
 
 
-def test_an_event_type_of_a_newer_version_keeps_its_number() -> None:
+def test_an_event_of_an_unknown_type_keeps_its_number() -> None:
     raw = {"type": "eclipse", "session": "s", "seq": 7, "time": 1.0, "dark": True}
     assert decode_event(msgpack.packb(raw)) == UnknownEvent(type="eclipse", session="s", seq=7)
 

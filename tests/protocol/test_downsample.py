@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hades_protocol.downsample import MIN_POINTS, extremes, thin, thin_metrics
+from hades_protocol.downsample import MIN_POINTS, downsample, downsample_metrics, extremes
 from tests.helpers.protocol_server import a_generation
 
 VALUES = st.one_of(st.floats(-1e6, 1e6), st.just(math.nan))
@@ -23,7 +23,7 @@ def curves(draw: st.DrawFn) -> tuple[list[int], list[float], list[float]]:
 @given(curves(), st.integers(MIN_POINTS, 60))
 def test_every_extreme_stays(data: tuple[list[int], list[float], list[float]], points: int) -> None:
     positions, mean, best = data
-    kept = thin(positions, [mean, best], points)
+    kept = downsample(positions, [mean, best], points)
     assert len(kept) <= points
     assert kept == sorted(set(kept))
     if positions:
@@ -40,19 +40,19 @@ def test_every_extreme_stays(data: tuple[list[int], list[float], list[float]], p
 def test_a_spike_of_one_generation_survives(spike: int, height: float, curve: int) -> None:
     data = [[0.0] * 1000, [0.0] * 1000]
     data[curve][spike] = height
-    assert spike in thin(range(1000), data, 50)
+    assert spike in downsample(range(1000), data, 50)
 
 
 def test_a_local_spike_survives_beside_a_higher_one() -> None:
     curve = [0.0] * 1000
     curve[100], curve[900] = 1.0, 50.0
-    assert {100, 900} <= set(thin(range(1000), [curve, curve], 40))
+    assert {100, 900} <= set(downsample(range(1000), [curve, curve], 40))
 
 
 def test_a_part_that_was_thinned_before_keeps_its_share() -> None:
     positions = [*range(0, 100_000, 100), *range(100_000, 101_000)]  # 1000 old points, 1000 new ones
     curve = [float(p % 7) for p in positions]
-    kept = [positions[i] for i in thin(positions, [curve, curve], 200)]
+    kept = [positions[i] for i in downsample(positions, [curve, curve], 200)]
     assert sum(p < 100_000 for p in kept) > 0.9 * len(kept)
 
 
@@ -72,11 +72,11 @@ def test_extremes_of_extremes_are_extremes(
 @given(st.integers(1, 3000), st.integers(1, 400), st.integers(MIN_POINTS, 60))
 def test_the_newest_evaluation_is_never_thinned_away(total: int, every: int, points: int) -> None:
     metrics = [a_generation(i, float(i % 7), evaluated_mean=float(i) if i % every == 0 else None) for i in range(total)]
-    kept = thin_metrics(metrics, points)
+    kept = downsample_metrics(metrics, points)
     assert (total - 1) // every * every in kept
     assert len(kept) <= points
 
 
 def test_what_fits_is_not_thinned() -> None:
-    assert thin(range(10), [[0.0] * 10, [0.0] * 10], 10) == list(range(10))
-    assert thin([], [[], []], 10) == []
+    assert downsample(range(10), [[0.0] * 10, [0.0] * 10], 10) == list(range(10))
+    assert downsample([], [[], []], 10) == []

@@ -27,7 +27,7 @@ from hades_protocol.resync import (
     AskSnapshot,
     LinkPhase,
     LinkStatus,
-    Sync,
+    Resync,
 )
 from hades_protocol.run_state import RunState
 from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run
@@ -42,7 +42,7 @@ class World:
         self.daemon = FakeDaemon("session-1", (a_run("run-0"),))
         self.pipe: list[AnyEvent | UnknownEvent] = []
         self.answers: list[tuple[int, SnapshotResult]] = []
-        self.sync = Sync(self.now)
+        self.sync = Resync(self.now)
         self.session = ""
         self.seq = -1
         self.runs: dict[str, RunSummary] = {}
@@ -166,9 +166,9 @@ def test_snapshots_are_never_asked_for_in_a_storm(steps: list[tuple[str, int]]) 
     assert all(later - earlier >= ASK_INTERVAL - 1e-9 for earlier, later in itertools.pairwise(asked))
 
 
-def live() -> tuple[FakeDaemon, Sync]:
+def live() -> tuple[FakeDaemon, Resync]:
     daemon = FakeDaemon("session-1", (a_run("run-0"),))
-    sync = Sync(0.0)
+    sync = Resync(0.0)
     ask = sync.welcome(0.0)
     assert ask[0] == AskSnapshot(1)
     actions = sync.snapshot(1, daemon.snapshot(), 0.1)

@@ -56,7 +56,7 @@ def serve_one(paths: Paths, reply: dict[str, object]) -> threading.Thread:
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
-        ({"protocol_major": 2, "result": {}}, "the daemon speaks protocol 2, this command 1"),
+        ({"protocol_major": 2, "result": {}}, "the daemon speaks protocol 2, this program 1"),
         ({"protocol_major": 1, "result": {"pid": "many"}}, "the daemon's reply is not understood"),
         ({"error": {"code": "protocol", "message": "no"}}, "^no$"),
     ],

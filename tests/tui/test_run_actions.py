@@ -18,9 +18,7 @@ from hades_tui.run_actions import (
     EVALUATE,
     EXPORT,
     FORK,
-    NOTE,
     PAUSE,
-    RESIZE,
     RESUME,
     VERBS,
     Verb,
@@ -116,16 +114,6 @@ def test_direct_neuroevolution_has_no_pairs() -> None:
     assert refused(FORK, seen, readonly=False) == ""
 
 
-def test_an_older_daemon_is_not_asked_what_it_does_not_know() -> None:
-    seen = model()
-    assert seen.daemon is not None
-    older = msgspec.structs.replace(seen, daemon=msgspec.structs.replace(seen.daemon, protocol_minor=1))
-    for verb in (FORK, RESIZE, EXPORT, EVALUATE, NOTE):
-        assert f"does not know '{verb.name}'" in refused(verb, older, readonly=False)
-    for verb in (PAUSE, CANCEL):
-        assert refused(verb, older, readonly=False) == ""
-
-
 @given(verbs, states)
 def test_consequences_are_words(verb: Verb, state: RunState) -> None:
     assert verb.will(a_run(state=state)).endswith(".")
@@ -159,7 +147,7 @@ def test_a_job_is_told_once_when_it_ends() -> None:
 def test_what_ended_before_the_screen_opened_is_old_but_what_ended_in_a_gap_is_told() -> None:
     seen = model()
     assert isinstance(seen.daemon, DaemonInfo)
-    old = SnapshotResult(daemon=seen.daemon, seq=1, runs=seen.runs, jobs=(a_job("a", "done"),))
+    old = SnapshotResult(daemon=seen.daemon, seq=1, runs=seen.runs, gpus=(), jobs=(a_job("a", "done"),))
     first = apply(Model(), old)
     assert jobs.ended(Model(), first) == ()
     gap = apply(first, msgspec.structs.replace(old, jobs=(*old.jobs, a_job("b", "failed"))))
@@ -173,7 +161,9 @@ def test_a_job_does_not_outlive_its_daemon_in_silence() -> None:
     running = heard(model(), a_job("a"))
     assert running.daemon is not None
     other = msgspec.structs.replace(running.daemon, session="session-2")
-    (lost,) = jobs.ended(running, apply(running, SnapshotResult(daemon=other, seq=1, runs=running.runs)))
+    (lost,) = jobs.ended(
+        running, apply(running, SnapshotResult(daemon=other, seq=1, runs=running.runs, gpus=(), jobs=()))
+    )
     assert jobs.ended_text(lost) == "evaluation of cartpole-1 lost: the daemon was restarted; ask again"
 
 

@@ -18,7 +18,7 @@ S = RunState
 class Verb(msgspec.Struct, frozen=True):
     """A mutation: where it makes sense, what it will do, and what to say when it is done.
 
-    since: minor version of the protocol that knows it. nothing: what is said where it makes no sense; {run}, {state}.
+    nothing: what is said where it makes no sense; {run}, {state}.
     """
 
     name: str
@@ -27,7 +27,6 @@ class Verb(msgspec.Struct, frozen=True):
     will: Callable[[RunSummary], str]
     done: str
     dangerous: bool = False
-    since: int = 0
     nothing: str = "{run} is {state}: there is nothing to {verb}"
 
     def refusal(self, run: RunSummary) -> str:
@@ -119,19 +118,18 @@ CANCEL = Verb(
     "is being cancelled",
     dangerous=True,
 )
-FORK = Verb("fork", commands.Fork, EVERY, _will_fork, "is queued", since=2)
+FORK = Verb("fork", commands.Fork, EVERY, _will_fork, "is queued")
 RESIZE = Verb(
     "resize",
     commands.Resize,
     EVERY - {S.FINISHED, S.CANCELLING},
     _will_resize,
     "gets its other size",
-    since=2,
     nothing="{run} is {state}: its size cannot change any more; F forks it with another one",
 )
-EXPORT = Verb("export", commands.Export, EVERY, _will_export, "is being exported", since=3)
-EVALUATE = Verb("evaluate", commands.Evaluate, EVERY, _will_evaluate, "is being evaluated", since=3)
-NOTE = Verb("note", commands.Annotate, EVERY, _will_note, "has its note", since=3)
+EXPORT = Verb("export", commands.Export, EVERY, _will_export, "is being exported")
+EVALUATE = Verb("evaluate", commands.Evaluate, EVERY, _will_evaluate, "is being evaluated")
+NOTE = Verb("note", commands.Annotate, EVERY, _will_note, "has its note")
 
 VERBS = {verb.name: verb for verb in (PAUSE, RESUME, CANCEL, FORK, RESIZE, EXPORT, EVALUATE, NOTE)}
 
@@ -151,11 +149,6 @@ def refusal(verb: Verb, model: Model, readonly: bool) -> str:
         return f"{_link(model)}. Nothing was sent."
     if model.run is None:
         return "There is no run."
-    if model.daemon.protocol_minor < verb.since:
-        return (
-            f"The daemon (version {model.daemon.version}) is older than this screen and does not know '{verb.name}': "
-            "'hadesd stop' and start it anew; its runs go on. Nothing was sent."
-        )
     return verb.refusal(model.run)
 
 

@@ -191,10 +191,10 @@ def check_daemon(paths: Paths) -> Finding:
     except HadesError as error:
         return problem("daemon", str(error))
     ours = metadata.version("hades-distil")
-    text = f"pid {info.pid}, version {info.version}, protocol {info.protocol_major}.{info.protocol_minor}, "
+    text = f"pid {info.pid}, version {info.version}, protocol {info.protocol_major}, "
     text += f"{info.slots} slots, {info.gpus} GPUs"
     if info.version != ours:
-        advice = f"this is {ours} (protocol {version.MAJOR}.{version.MINOR}): 'hadesd stop', then start it again"
+        advice = f"this is {ours} (protocol {version.MAJOR}): 'hadesd stop', then start it again"
         return Finding(name="daemon", level="note", text=text, advice=advice)
     return ok("daemon", text)
 

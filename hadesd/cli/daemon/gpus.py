@@ -8,7 +8,6 @@ from hades_protocol.formatting import size
 from hades_protocol.messages import GpuInfo, GpuProcess
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
-from hadesd.cli.gpu_options import DEVICES_SINCE
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.supervisor.scheduling.reasons import describe_process
@@ -46,8 +45,7 @@ def look(paths: Paths) -> tuple[tuple[GpuInfo, ...], bool]:
     if paths.connect or listens(paths):
         with ControlClient(paths) as client:
             snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
-        if paths.connect or snapshot.daemon.protocol_minor >= DEVICES_SINCE:
-            return snapshot.gpus, True
+        return snapshot.gpus, True
     from hadesd.supervisor.scheduling.gpu_pool import gpu_infos
     from hadesd.supervisor.scheduling.nvml import usable_gpus
 

@@ -9,7 +9,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.cli.runs.spec_changes import nested, report_changes, require_changes
+from hadesd.cli.runs.spec_changes import nested, report_changes
 
 EXAMPLES = """\
 hadesd fork @ --set evolution.generations=200 --set evolution.sigma=0.05 --dry-run
@@ -50,7 +50,6 @@ def run(args: argparse.Namespace) -> int:
     paths = Paths()
     wanted: dict[str, Any] = {"generation": generation, "changes": nested(args.assignments), "group": args.group}
     with ControlClient(paths) as client:
-        require_changes(client, "fork")
         result: replies.ChangeResult = client.request(commands.Fork, run=name, dry_run=args.dry_run, **wanted)
     if args.json:
         print_json(result)

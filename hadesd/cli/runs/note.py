@@ -10,10 +10,6 @@ from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb
-from hadesd.cli.runs.spec_changes import require_changes
-
-SINCE = 3
-"""Minor version of the protocol that knows notes."""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -38,7 +34,6 @@ def run(args: argparse.Namespace) -> int:
     if text == "":
         raise UsageError("the note is empty: give a text, or take the present one away with --clear")
     with ControlClient(Paths()) as client:
-        require_changes(client, "note", SINCE)
         if text is None and not args.clear:
             summary: RunSummary = client.request(commands.Show, run=args.run).run
         else:

@@ -3,10 +3,10 @@
 import argparse
 
 from hades_protocol import commands
-from hades_protocol.messages import DaemonInfo, RunSummary
+from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
-from hadesd.cli.gpu_options import priority, require_devices
+from hadesd.cli.gpu_options import priority
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb
 
@@ -30,8 +30,6 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 def run(args: argparse.Namespace) -> int:
     """Ask the daemon."""
     with ControlClient(Paths()) as client:
-        info: DaemonInfo = client.request(commands.Hello)
-        require_devices(info)
         summary: RunSummary = client.request(commands.Prioritise, run=args.run, priority=args.priority)
     if args.json:
         print_json(summary)

@@ -11,7 +11,7 @@ from hades_protocol.settings import set_dotted
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb
-from hadesd.cli.runs.spec_changes import report_changes, require_changes
+from hadesd.cli.runs.spec_changes import report_changes
 
 EXAMPLES = """\
 hadesd resize @ --pairs 8 --dry-run
@@ -54,7 +54,6 @@ def run(args: argparse.Namespace) -> int:
     if not values:
         raise UsageError(f"no size is given: use {', '.join(f'--{flag}' for flag in SIZES)}")
     with ControlClient(Paths()) as client:
-        require_changes(client, "resize")
         result: replies.ChangeResult = client.request(
             commands.Resize, run=args.run, changes=values, dry_run=args.dry_run
         )

@@ -1,31 +1,12 @@
-"""What fork and resize have in common: their answer, and that the daemon must know them."""
+"""What fork and resize have in common: nested settings, and how the answer is printed."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from hades_protocol import commands, replies
-from hades_protocol.errors import ProtocolMismatchError, UsageError
-from hades_protocol.messages import DaemonInfo
+from hades_protocol import replies
+from hades_protocol.errors import UsageError
 from hades_protocol.settings import parse_assignment, set_dotted
-from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import say
-
-SINCE = 2
-"""Minor version of the protocol that knows fork, resize and priority."""
-
-
-def require_changes(client: ControlClient, verb: str, since: int = SINCE) -> None:
-    """Stop where the daemon is older than this command. since: minor version of the protocol that knows the verb.
-
-    Raises:
-        ProtocolMismatchError: it does not know the verb.
-    """
-    info: DaemonInfo = client.request(commands.Hello)
-    if info.protocol_minor < since:
-        raise ProtocolMismatchError(
-            f"the daemon (version {info.version}) is older than this command and does not know '{verb}': "
-            "'hadesd stop', then repeat this; its runs go on with the new daemon"
-        )
 
 
 def nested(assignments: Sequence[str]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from hades_protocol.names import check_group
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.compute import require_daemon_extra
-from hadesd.cli.gpu_options import add_devices, assignments, check, require_devices
-from hadesd.cli.launch import ensure_daemon, require_groups
+from hadesd.cli.gpu_options import add_devices, assignments, check
+from hadesd.cli.launch import ensure_daemon
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
@@ -67,10 +67,6 @@ def run(args: argparse.Namespace) -> int:
     info, started = ensure_daemon(paths)
     if started:
         say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
-    if args.group is not None:
-        require_groups(info)
-    if args.priority:
-        require_devices(info)
     with ControlClient(paths) as client:
         summary: RunSummary = client.request(
             commands.Start, spec=spec_to_dict(spec), group=args.group or "", priority=args.priority

@@ -164,13 +164,12 @@ def _announcement(group: str, found: "list[Combination]", missing: "list[Combina
 def _submit(paths: Paths, group: str, missing: "list[Combination]") -> list[str]:
     """Queue the runs; their ids. What an interruption leaves out, the same command with --name makes up for."""
     from hades_protocol.run_spec import spec_to_dict
-    from hadesd.cli.launch import ensure_daemon, require_groups
+    from hadesd.cli.launch import ensure_daemon
     from hadesd.spec.sweep import identity
 
     info, started = ensure_daemon(paths)
     if started:
         say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
-    require_groups(info)
     ids: list[str] = []
     try:
         with ControlClient(paths) as client:

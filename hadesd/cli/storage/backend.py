@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hades_protocol import commands, replies
-from hades_protocol.errors import HadesError, NotFoundError, ProtocolMismatchError
+from hades_protocol.errors import HadesError, NotFoundError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
@@ -22,9 +22,6 @@ from hadesd.supervisor.lifecycle.events import RetentionAsked
 from hadesd.supervisor.lifecycle.state import CrashPolicy, from_record, with_change
 from hadesd.supervisor.lifecycle.transitions import restore, step
 from hadesd.supervisor.run import ManagedRun, summarise
-
-SINCE = 2
-"""Minor version of the protocol that knows these verbs."""
 
 Rule = dict[str, int | None]
 """keep_newest, keep_every and keep_best; None leaves a value."""
@@ -60,19 +57,12 @@ def keeper(paths: Paths) -> Iterator[RunBackend]:
 
     Raises:
         UsageError: the daemon is on another machine, and so are the files.
-        ProtocolMismatchError: the daemon is too old for these verbs.
     """
     directory = paths.runs  # refuses HADES_CONNECT
     if not listens(paths):
         yield _Alone(paths, directory)
         return
     with ControlClient(paths) as client:
-        info = client.request(commands.Hello)
-        if info.protocol_minor < SINCE:
-            raise ProtocolMismatchError(
-                f"the daemon (version {info.version}) is older than this command and cannot do that: 'hadesd stop', "
-                "then repeat this; its runs go on with the new daemon"
-            )
         yield _Served(client)
 
 

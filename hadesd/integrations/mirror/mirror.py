@@ -25,9 +25,6 @@ PAGE = 500
 
 RETRY_SECONDS = 1.0
 
-MINOR = 2
-"""Of the protocol: before it a client could not page through a history."""
-
 OpenTarget = Callable[[RunSummary, dict[str, Any]], Target]
 """A run and its settings -> its place in the mirror."""
 
@@ -67,7 +64,7 @@ class Mirror:
 
         Raises:
             UnreachableError: once, and no daemon answers.
-            HadesError: there is no such run, the daemon is too old, or the copy cannot be written.
+            HadesError: there is no such run, the daemon speaks another protocol, or the copy cannot be written.
         """
         try:
             if once:
@@ -108,11 +105,6 @@ class Mirror:
             self._say("waiting for the daemon" + (f": {status.text}" if status.text else ""))
 
     async def _take_in(self, snapshot: SnapshotResult) -> None:
-        if snapshot.daemon.protocol_minor < MINOR:
-            raise ProtocolMismatchError(
-                f"the daemon (version {snapshot.daemon.version}) is older than this command and cannot be mirrored: "
-                "'hadesd stop', then start it again; its runs go on"
-            )
         self._runs = {run.id: run for run in snapshot.runs}
         if self._wanted and self._chosen is None:
             created = [(run.id, run.created_at) for run in snapshot.runs]

@@ -1,4 +1,4 @@
-"""The thinned curve of a long run on disk, so that a new daemon need not read a million lines. Only a cache.
+"""The downsampled curve of a long run on disk, so that a new daemon need not read a million lines. Only a cache.
 
 `curve.cache` in a run directory may be deleted at any time; whoever reads it compares it with metrics.jsonl.
 """

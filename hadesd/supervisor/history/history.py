@@ -1,6 +1,6 @@
 """The metrics of a run in bounded memory, read from metrics.jsonl and fed by what its worker commits.
 
-In memory is the curve as a whole, thinned such that no spike is lost; a part of it that somebody looks at closely
+In memory is the curve as a whole, downsampled such that no spike is lost; a part of it that somebody looks at closely
 is read from the file, which is in ascending order.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 import structlog
 
-from hades_protocol.downsample import thin_metrics
+from hades_protocol.downsample import downsample_metrics
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hadesd.storage.atomic import tail_lines
 from hadesd.storage.layout import RunPaths
@@ -28,7 +28,7 @@ NEWEST_SECONDS = 20
 """Generations whose median duration is shown as seconds a generation."""
 
 CACHE_EVERY = 20_000
-"""Generations after which the thinned curve is written down: less than a tenth of a second to read again."""
+"""Generations after which the downsampled curve is written down: less than a tenth of a second to read again."""
 
 BATCH = 4096
 """Generations that are read at once."""
@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 
 class Selection(NamedTuple):
-    """`total`: generations known. `points`: those asked for, thinned."""
+    """`total`: generations known. `points`: those asked for, downsampled."""
 
     total: int
     points: tuple[Point, ...]
@@ -115,7 +115,7 @@ class History:
         return void, missed
 
     def select(self, after: int, points: int, upto: int | None = None) -> Selection:
-        """The generations after `after` and up to `upto`, thinned to `points`."""
+        """The generations after `after` and up to `upto`, downsampled to `points`."""
         self._load()
         end = self.generation if upto is None else min(upto, self.generation)
         wanted = end - after if end - after <= points else min(points, FINE_ENOUGH)
@@ -164,7 +164,7 @@ class History:
         columns = self._columns
         columns.cut(generation)
         kept = columns.generations[-1] if columns.generations else 0
-        columns.extend(list(self._points(kept, generation, columns.steps)))  # what was thinned out just before
+        columns.extend(list(self._points(kept, generation, columns.steps)))  # what was left out just before
         self.last = columns.at(len(columns) - 1)[0] if columns.generations else None
         if self._cached > generation:
             self._cached = 0
@@ -175,7 +175,7 @@ class History:
         i = bisect.bisect_right(self._columns.generations, after) - 1
         start, steps = (0, 0) if i < 0 else (self._columns.generations[i], self._columns.at(i)[1])
         part = [point for point in self._points(start, upto, steps) if point[0].generation > after]
-        return [part[i] for i in thin_metrics([point[0] for point in part], points)]
+        return [part[i] for i in downsample_metrics([point[0] for point in part], points)]
 
     def _points(self, after: int, upto: int, steps: int) -> Iterator[Point]:
         """Points of generations in (after, upto]. steps: environment steps of all generations up to `after`."""

@@ -1,4 +1,4 @@
-"""Metrics of many generations in little memory: a column per metric, thinned to a bounded number of points."""
+"""Metrics of many generations in little memory: a column per metric, downsampled to a bounded number of points."""
 
 import bisect
 import math
@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hades_protocol.downsample import extremes, thin_curves, values
+from hades_protocol.downsample import downsample_curves, extremes, nan_for_none
 from hades_protocol.messages import GenerationMetrics
 
 INT_FIELDS = ("generation", "episodes", "unfinished", "nan", "env_steps")
@@ -25,7 +25,7 @@ TOTAL, TIME = "env_steps_total", "committed_at"
 """Besides the metrics: environment steps of all generations so far, and the Unix time of the commit (0: unknown)."""
 
 CURVES = ("fitness_mean", "fitness_best", "evaluated_mean")
-"""Of these no spike is thinned away."""
+"""Metrics whose spikes are always kept."""
 
 LIMIT = 16_384
 """Points in memory: a million generations are 2 MB."""
@@ -76,7 +76,7 @@ class Columns:
         kept: Iterable[int] = range(len(points))
         if self.width > 1 and points:
             metrics = [point[0] for point in points]
-            curves = [values(map(operator.attrgetter(name), metrics)) for name in CURVES]
+            curves = [nan_for_none(map(operator.attrgetter(name), metrics)) for name in CURVES]
             kept = sorted(extremes([m.generation for m in metrics], curves, self.width) | {len(points) - 1})
         for i in kept:
             self.append(points[i])
@@ -96,7 +96,7 @@ class Columns:
         start = bisect.bisect_right(self.generations, after)
         end = max(start, bisect.bisect_right(self.generations, upto))
         generations, mean, best, evaluated = (self.values[name][start:end] for name in ("generation", *CURVES))
-        kept = thin_curves(generations, mean, best, evaluated, points)
+        kept = downsample_curves(generations, mean, best, evaluated, points)
         return [self.at(start + i) for i in kept]
 
     def at(self, index: int) -> Point:

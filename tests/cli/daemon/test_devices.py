@@ -6,25 +6,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hades_protocol.errors import ProtocolMismatchError
-from hades_protocol.messages import DaemonInfo, GpuInfo, GpuProcess
+from hades_protocol.messages import GpuInfo, GpuProcess
 from hades_protocol.run_spec import Resources
 from hadesd.cli.daemon.gpus import table
-from hadesd.cli.gpu_options import GPUS, require_devices
+from hadesd.cli.gpu_options import GPUS
 from hadesd.cli.main import main
 
 GIB = 2**30
-DAEMON = DaemonInfo(
-    session="s",
-    pid=1,
-    version="0.0.9",
-    protocol_major=1,
-    protocol_minor=1,
-    started_at=0.0,
-    state_directory="",
-    slots=1,
-    gpus=0,
-)
 
 
 @pytest.fixture(autouse=True)
@@ -77,12 +65,6 @@ def test_a_machine_without_gpus_says_so_and_prints_an_empty_list(
     )
     assert main(["gpus", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"schema": 1, "from_daemon": False, "gpus": []}
-
-
-def test_an_older_daemon_would_forget_the_priority() -> None:
-    with pytest.raises(ProtocolMismatchError, match="knows no priorities"):
-        require_devices(DAEMON)
-    require_devices(msgspec.structs.replace(DAEMON, protocol_minor=2))
 
 
 @pytest.mark.parametrize("text", ["auto", "1", "16", "0,", "0,2", "3,1,0", "0", "", "a", "0,,1", ",", "01", "-1", "1 "])

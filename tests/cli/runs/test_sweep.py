@@ -4,14 +4,11 @@ import json
 import signal
 import subprocess
 
-import msgspec
 import pytest
 
 from hades_protocol import commands
-from hades_protocol.messages import DaemonInfo
 from hades_protocol.run_state import RunState
 from tests.helpers.daemon import BIN, Home, until
-from tests.helpers.protocol_server import FakeDaemon, serving
 
 S = RunState
 
@@ -136,22 +133,6 @@ def test_verbs_on_a_group_leave_others_alone(home: Home) -> None:
     assert home.hadesd("wait", "--group", "three").returncode == 3
     assert home.hadesd("sweep", "--show", "@").stdout.count("3 cancelled") == 1
     assert home.hadesd("status", "--group", "four").stderr == "hadesd: there is no group 'four'; there are: three\n"
-
-
-def test_a_daemon_that_knows_no_groups_is_not_given_any(home: Home) -> None:
-    """A daemon of protocol 1.0 would take the runs in and forget where they belong."""
-
-    class Older(FakeDaemon):
-        def info(self) -> DaemonInfo:
-            return msgspec.structs.replace(super().info(), protocol_minor=0)
-
-    home.paths.make_private()
-    with serving(home.paths.runtime, Older()) as server:
-        for arguments in (["sweep", *QUICK, "--seed", "10..11"], ["start", *QUICK, "--group", "g"]):
-            done = home.hadesd(*arguments)
-            assert (done.returncode, done.stdout) == (5, "")
-            assert "knows no groups: 'hadesd stop'" in done.stderr.splitlines()[-1]
-        assert not [request for request in server.requests if isinstance(request, commands.Start)]
 
 
 def test_a_single_run_can_join_a_group(home: Home) -> None:

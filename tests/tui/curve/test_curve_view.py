@@ -200,7 +200,8 @@ def test_without_colours_the_cursor_is_visible_still() -> None:
 
 def test_a_column_of_many_points_tells_its_range() -> None:
     metrics = tuple(a_generation(g, 100.0 + g % 10) for g in range(1, 1001))
-    course = course_of(RunHistory(metrics=metrics), Axis.GENERATION)
+    steps, times = tuple(range(1, 1001)), (0.0,) * 1000
+    course = course_of(RunHistory(metrics=metrics, env_steps=steps, committed_at=times), Axis.GENERATION)
     view = Viewport(cursor=500.0)
     drawn = picture(course, view, 54, 12)
     assert "here 10 points, mean 100.0 to 109.0" in text(readout(course, view, drawn, 300))
@@ -253,7 +254,8 @@ def test_a_longer_run_stretches_the_axis_and_the_parent_does_not() -> None:
 def test_an_unknown_axis_is_not_known_and_says_so() -> None:
     daemon = FakeDaemon(runs=(a_run("a", generation=3),))
     model = replace(
-        apply(Model(), daemon.snapshot()), histories={"a": replace(a_history(range(1, 4)), committed_at=())}
+        apply(Model(), daemon.snapshot()),
+        histories={"a": replace(a_history(range(1, 4)), committed_at=(0.0, 0.0, 0.0))},
     )
     assert "The wall time of its generations is not known." in texts(
         panel(model, 80, 20, Viewport(axis=Axis.TIME)).lines

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hades_protocol.messages import GenerationMetrics, Lineage
+from hades_protocol.messages import Lineage
 from hades_protocol.replies import HistoryResult
 from hades_tui.curve import compared
 from hades_tui.curve.data import Course, between, course_of, matched
@@ -46,14 +46,6 @@ def test_points_lie_where_their_axis_says(axis: Axis, xs: list[float]) -> None:
     assert course.missing == 0
 
 
-@pytest.mark.parametrize("axis", [Axis.STEPS, Axis.TIME])
-def test_what_the_daemon_does_not_say_has_no_place(axis: Axis) -> None:
-    silent = replace(a_history(range(1, 4)), env_steps=(), committed_at=())
-    course = course_of(silent, axis)
-    assert (course.xs, course.missing, course.extent) == ([], 3, None)
-    assert course_of(silent, Axis.GENERATION).missing == 0
-
-
 def test_a_point_without_a_time_is_left_out_and_counted() -> None:
     history = replace(a_history(range(1, 5)), committed_at=(0.0, BEGIN, 0.0, BEGIN + 5.0))
     course = course_of(history, Axis.TIME)
@@ -75,11 +67,9 @@ POINT = st.tuples(
 )
 
 
-@given(
-    st.lists(POINT, max_size=30), st.lists(st.integers(0, 30), max_size=4), st.sampled_from(list(Axis)), st.booleans()
-)
+@given(st.lists(POINT, max_size=30), st.lists(st.integers(0, 30), max_size=4), st.sampled_from(list(Axis)))
 def test_a_course_that_grew_is_the_one_made_at_once(
-    points: list[tuple[int | None, int | None, int | None, float]], stops: list[int], axis: Axis, told: bool
+    points: list[tuple[int | None, int | None, int | None, float]], stops: list[int], axis: Axis
 ) -> None:
     metrics, time, times = [], 0.0, []
     for g, (mean, best, evaluated, seconds) in enumerate(points, start=1):
@@ -90,8 +80,8 @@ def test_a_course_that_grew_is_the_one_made_at_once(
     histories = [
         RunHistory(
             metrics=tuple(metrics[:n]),
-            env_steps=tuple(range(n)) if told else (),
-            committed_at=tuple(times[:n]) if told else (),
+            env_steps=tuple(range(n)),
+            committed_at=tuple(times[:n]),
         )
         for n in sorted({min(stop, len(metrics)) for stop in stops} | {len(metrics)})
     ]
@@ -137,6 +127,8 @@ def answer(asked: Range, full: RunHistory = FULL) -> HistoryResult:
         metrics=full.metrics[part],
         env_steps=full.env_steps[part],
         committed_at=full.committed_at[part],
+        references=(),
+        marks=(),
     )
 
 
@@ -184,14 +176,6 @@ def test_an_answer_from_before_a_cut_is_not_believed() -> None:
     asked = Range("a", 0, 100, 1000)
     again = a_history(range(1, 1002), mean=-1.0)
     assert detail_of(asked, answer(asked, again), COARSE) is None
-
-
-def test_finer_points_without_steps_take_the_steps_away() -> None:
-    asked = Range("a", 0, 100, 1000)
-    silent = replace(answer(asked), env_steps=())
-    merged = refined(COARSE, detail_of(asked, silent, COARSE))
-    assert merged.env_steps == ()
-    assert len(merged.committed_at) == len(merged.metrics)
 
 
 def test_the_model_forgets_finer_points_that_are_void() -> None:
@@ -253,8 +237,8 @@ def test_only_what_is_neither_there_nor_asked_for_is_missing() -> None:
 
 
 def test_thinned_metrics_of_a_range_are_told_apart_by_their_values_only() -> None:
-    kept: tuple[GenerationMetrics, ...] = tuple(FULL.metrics[200:300:3])
     asked = Range("a", 200, 300, 40)
-    found = detail.detail_of(asked, replace(answer(asked), metrics=kept, env_steps=(), committed_at=()), COARSE)
+    third = {name: getattr(answer(asked), name)[::3] for name in ("metrics", "env_steps", "committed_at")}
+    found = detail.detail_of(asked, replace(answer(asked), **third), COARSE)
     assert found is not None
-    assert found.metrics == kept
+    assert found.metrics == third["metrics"]

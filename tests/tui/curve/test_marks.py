@@ -46,7 +46,17 @@ def test_the_legend_explains_the_signs_that_there_are() -> None:
 
 
 def test_marks_come_with_the_history_and_stay_while_it_is_asked_for_again() -> None:
-    result = HistoryResult(run="a", seq=3, generations_total=40, metrics=tuple(a_curve()), marks=MARKS)
+    metrics = tuple(a_curve())
+    result = HistoryResult(
+        run="a",
+        seq=3,
+        generations_total=40,
+        metrics=metrics,
+        references=(),
+        marks=MARKS,
+        env_steps=(0,) * len(metrics),
+        committed_at=(0.0,) * len(metrics),
+    )
     history = load(RunHistory(), result)
     assert history.marks == MARKS
     assert unload(history).marks == request(history).marks == MARKS

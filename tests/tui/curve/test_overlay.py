@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hades_protocol.downsample import thin_metrics
+from hades_protocol.downsample import downsample_metrics
 from hades_protocol.messages import GenerationMetrics, Reference
 from hades_tui.canvas.braille import Scale
 from hades_tui.curve import overlay
@@ -121,7 +121,7 @@ def test_references_stay_while_the_history_is_asked_for_again() -> None:
 
 def test_thinning_keeps_the_newest_and_the_extreme_evaluations() -> None:
     metrics = a_curve(5000, 100)
-    kept = [metrics[i] for i in thin_metrics(metrics, 200)]
+    kept = [metrics[i] for i in downsample_metrics(metrics, 200)]
     evaluated = [m.generation for m in kept if m.evaluated_mean is not None]
     assert len(kept) <= 210
     assert {100, 5000} <= set(evaluated)

@@ -81,7 +81,9 @@ def test_watch_without_runs_or_generations_says_so() -> None:
 
 
 def shown(**fields: object) -> str:
-    result = ShowResult(run=a_run("one", directory="/runs/one"), spec={}, checkpoints=CheckpointList(**fields))  # type: ignore[arg-type]
+    result = ShowResult(
+        run=a_run("one", directory="/runs/one"), spec={}, seams=(), checkpoints=CheckpointList(**fields)
+    )  # type: ignore[arg-type]
     return text_of(health.fact_rows(health.checkpoint_facts(result, NOW), 100))
 
 
@@ -123,7 +125,7 @@ def test_damage_and_absence_are_said() -> None:
 def test_a_late_commit_stands_out(state: RunState, age: float, late: bool) -> None:
     run = a_run("one", state, seconds_per_generation=1.5)
     kept = CheckpointList(generations=(1,), committed_at=NOW - age)
-    facts = health.checkpoint_facts(ShowResult(run=run, spec={}, checkpoints=kept), NOW)
+    facts = health.checkpoint_facts(ShowResult(run=run, spec={}, seams=(), checkpoints=kept), NOW)
     assert (facts[0][2] == "warn") is late
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hades_protocol.downsample import MIN_POINTS, thin_metrics
+from hades_protocol.downsample import MIN_POINTS, downsample_metrics
 from hades_protocol.events import RunRemoved
 from hades_protocol.replies import HistoryResult
 from hades_protocol.resync import LinkPhase, LinkStatus
@@ -162,7 +162,7 @@ def test_runs_that_compute_are_counted() -> None:
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=400), st.integers(MIN_POINTS, 100))
 def test_thinning_keeps_ends_extremes_and_order(means: list[float], points: int) -> None:
     metrics = [a_generation(g, mean) for g, mean in enumerate(means, start=1)]
-    kept = [metrics[i] for i in thin_metrics(metrics, points)]
+    kept = [metrics[i] for i in downsample_metrics(metrics, points)]
     generations = [m.generation for m in kept]
     assert generations == sorted(set(generations))
     assert (generations[0], generations[-1]) == (1, len(means))

@@ -121,15 +121,11 @@ def _piece(history: RunHistory, axis: Axis, start: int, before: Course) -> Cours
 
 def _places(history: RunHistory, axis: Axis, start: int, begin: float) -> Sequence[float | None]:
     """x of every point from one on; None where it is not known."""
-    count = len(history.metrics)
     if axis is Axis.GENERATION:
         return [float(m.generation) for m in history.metrics[start:]]
-    told = history.env_steps if axis is Axis.STEPS else history.committed_at
-    if len(told) != count:
-        return [None] * (count - start)
     if axis is Axis.STEPS:
-        return [float(steps) for steps in told[start:]]
-    return [t - begin if t > 0.0 else None for t in told[start:]]
+        return [float(steps) for steps in history.env_steps[start:]]
+    return [t - begin if t > 0.0 else None for t in history.committed_at[start:]]
 
 
 def _series(xs: list[float], values: list[float | None]) -> Series:

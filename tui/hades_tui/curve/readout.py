@@ -36,8 +36,7 @@ def _values(course: Course, m: GenerationMetrics, picture: Picture, x: float) ->
     """Words, number and hue of everything that is known."""
     source = course.source
     at = bisect_left(source.metrics, m.generation, key=lambda known: known.generation)
-    told = [len(values) == len(source.metrics) for values in (source.env_steps, source.committed_at)]
-    since = source.committed_at[at] if told[1] else 0.0
+    since = source.committed_at[at]
     first = next((t for t in source.committed_at if t > 0.0), 0.0)
     evaluated = ""
     if m.evaluated_mean is not None:
@@ -49,7 +48,7 @@ def _values(course: Course, m: GenerationMetrics, picture: Picture, x: float) ->
         ("std", number(m.fitness_std), "text"),
         ("mean dataset", evaluated, "evaluated"),
         ("after", elapsed(since - first, 1.0) if since > 0.0 else "", "text"),
-        ("steps", steps_text(float(source.env_steps[at])) if told[0] else "", "text"),
+        ("steps", steps_text(float(source.env_steps[at])), "text"),
         ("here", _range(course, picture, x), "text"),
     ]
 

@@ -7,7 +7,7 @@ from hades_protocol.messages import CheckpointList, DaemonInfo
 from hades_protocol.replies import ShowResult
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
-from hades_protocol.version import MAJOR, MINOR
+from hades_protocol.version import MAJOR
 from hades_tui.state.model import Model
 from hades_tui.text.fit import clean, length, wrapped
 from hades_tui.text.format import Line, duration, link_explanation, link_line
@@ -54,7 +54,7 @@ def daemon_facts(model: Model, now: float, wall: float) -> list[Fact]:
 def _daemon(daemon: DaemonInfo, wall: float) -> list[Fact]:
     facts = [
         ("daemon", f"version {clean(daemon.version)}, pid {daemon.pid}", "text"),
-        ("protocol", f"{daemon.protocol_major}.{daemon.protocol_minor}; this screen {MAJOR}.{MINOR}", "text"),
+        ("protocol", f"{daemon.protocol_major}; this screen {MAJOR}", "text"),
         ("session", clean(daemon.session), "text"),
         ("up", f"{duration(wall - daemon.started_at)}, since {moment(daemon.started_at)}", "text"),
         ("slots", f"{daemon.slots}" + (f", GPUs {daemon.gpus}" if daemon.gpus else ", no GPU"), "text"),
@@ -82,7 +82,7 @@ def mismatch_lines(link: LinkStatus, version: str, width: int, height: int) -> l
         ("✘ protocol mismatch", "bad"),
         (said[0].upper() + said[1:] + ".", "text"),
         ("What was on this screen may not be true any more, so it is not shown. No run is touched.", "text"),
-        (f"This screen is hades {version}, protocol {MAJOR}.{MINOR}. Install the same version of hades here and where "
+        (f"This screen is hades {version}, protocol {MAJOR}. Install the same version of hades here and where "
          "the daemon is, and restart what was upgraded: 'hadesd stop' lets every run commit, 'hadesd serve' goes on.",
          "text"),
         ("This screen comes back by itself when they understand each other. q leaves.", "dim"),

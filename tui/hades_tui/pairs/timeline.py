@@ -90,9 +90,9 @@ def without_kept(timeline: Timeline, why: str) -> Timeline:
 
 
 def with_dataset(timeline: Timeline, generation: int, dataset: DatasetSnapshot) -> Timeline:
-    """The pairs of a generation; those of another one (from a daemon before protocol 1.3) are refused."""
+    """The pairs of a generation; those of another one are refused."""
     if dataset.generation != generation:
-        why = f"The daemon answered with generation {dataset.generation}: it is too old to show kept ones."
+        why = f"The daemon answered with generation {dataset.generation}, not {generation}."
         return with_failure(timeline, generation, why)
     needed = {timeline.at, timeline.base, generation}
     others = [g for g in timeline.datasets if g not in needed][1 - MOST_DATASETS :]

@@ -55,8 +55,7 @@ def sockets_of(output: str, host: str, hadesd: str) -> Sockets:
         except msgspec.DecodeError:
             continue
     raise UnreachableError(
-        f"'{hadesd} paths --json' on {host} did not say where its sockets are (is its hades older than this one?): "
-        "--remote-sockets DIR says it"
+        f"'{hadesd} paths --json' on {host} did not say where its sockets are: --remote-sockets DIR says it"
     )
 
 

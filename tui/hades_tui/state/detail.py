@@ -69,7 +69,7 @@ def shortened(detail: Detail | None, run: str, generation: int) -> Detail | None
 
 
 def refined(history: RunHistory, detail: Detail | None) -> RunHistory:
-    """The history with the finer points in place of its own. Where one of them knows no steps and times, none does."""
+    """The history with the finer points in place of its own."""
     if detail is None or not detail.metrics or not history.metrics:
         return history
     metrics, asked = history.metrics, detail.asked
@@ -78,8 +78,7 @@ def refined(history: RunHistory, detail: Detail | None) -> RunHistory:
     end = bisect_right(detail.metrics, metrics[-1].generation, key=_generation)  # not beyond what is known by now
 
     def spliced(own: tuple[T, ...], finer: tuple[T, ...]) -> tuple[T, ...]:
-        told = len(own) == len(metrics) and len(finer) == len(detail.metrics)
-        return own[:i] + finer[:end] + own[j:] if told else ()
+        return own[:i] + finer[:end] + own[j:]
 
     return msgspec.structs.replace(
         history,

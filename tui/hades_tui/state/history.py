@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from hades_protocol.downsample import thin_metrics
+from hades_protocol.downsample import downsample_metrics
 from hades_protocol.events import GenerationCommitted, HistoryCut
 from hades_protocol.messages import GenerationMetrics, Mark, Reference
 from hades_protocol.replies import HistoryResult
 
 MAX_POINTS = 4000
-"""Points kept for a run; beyond, they are thinned to half of it, spikes first."""
+"""Points kept for a run; beyond, they are downsampled to half of it, spikes first."""
 
 
 class RunHistory(msgspec.Struct, frozen=True):
@@ -21,7 +21,7 @@ class RunHistory(msgspec.Struct, frozen=True):
     references, marks: levels to compare with, and what happened to the run at which generation, as of the daemon's
         answer.
     env_steps, committed_at: for each of `metrics` the environment steps of all generations up to it, and the Unix time
-        of its commit (0 where it is not known). Both empty where the daemon does not say: it is an older one.
+        of its commit (0 where it is not known).
     """
 
     metrics: tuple[GenerationMetrics, ...] = ()
@@ -75,21 +75,19 @@ def unload(history: RunHistory) -> RunHistory:
 
 def _extended(history: RunHistory, events: Iterable[GenerationCommitted | HistoryCut]) -> RunHistory:
     metrics, steps, times = list(history.metrics), list(history.env_steps), list(history.committed_at)
-    told = len(steps) == len(metrics)  # an older daemon does not say: then they stay empty
     for event in events:
         if isinstance(event, HistoryCut):
             while metrics and metrics[-1].generation > event.generation:
                 metrics.pop()
             del steps[len(metrics) :], times[len(metrics) :]
         elif not metrics or event.metrics.generation > metrics[-1].generation:
-            if told:  # after a cut the generations just before may be among those that were thinned out
-                before = metrics[-1].generation if metrics else 0
-                missing = event.metrics.generation - before
-                steps.append((steps[-1] if steps else 0) + missing * event.metrics.env_steps)
-                times.append(event.timing.committed_at)
+            # After a cut the generations just before may be among those that were left out.
+            missing = event.metrics.generation - (metrics[-1].generation if metrics else 0)
+            steps.append((steps[-1] if steps else 0) + missing * event.metrics.env_steps)
+            times.append(event.timing.committed_at)
             metrics.append(event.metrics)
     if len(metrics) > MAX_POINTS:
-        kept = thin_metrics(metrics, MAX_POINTS // 2)
+        kept = downsample_metrics(metrics, MAX_POINTS // 2)
         metrics = [metrics[i] for i in kept]
-        steps, times = ([steps[i] for i in kept], [times[i] for i in kept]) if told else ([], [])
+        steps, times = [steps[i] for i in kept], [times[i] for i in kept]
     return msgspec.structs.replace(history, metrics=tuple(metrics), env_steps=tuple(steps), committed_at=tuple(times))
