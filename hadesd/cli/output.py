@@ -1,6 +1,7 @@
 """Text for people and JSON for scripts."""
 
 import json
+import math
 import os
 import sys
 from typing import Any, TextIO
@@ -30,9 +31,17 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def print_json(value: Any) -> None:
-    """One JSON value on stdout."""
-    print(json.dumps(msgspec.to_builtins(value), ensure_ascii=False), flush=True)
+def print_json(document: msgspec.Struct) -> None:
+    """One JSON object on stdout. A number that is not finite is null: JSON has no such numbers."""
+    print(json.dumps(_finite(msgspec.to_builtins(document)), ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def use_colour(stream: TextIO) -> bool:

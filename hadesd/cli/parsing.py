@@ -4,9 +4,12 @@ import argparse
 import sys
 from typing import NoReturn
 
-from hades_protocol.errors import ExitCode
+from hades_protocol.errors import ExitCode, UsageError
 
 RUN_HELP = "run: its id, a unique prefix of it or of its last part, or @ for the newest"
+
+GENERATION_DIGITS = 18
+"""So that a generation fits into 64 bits."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,6 +41,20 @@ def add_verb(subparsers: "Subparsers[Parser]", name: str, summary: str, examples
 def add_run(parser: Parser) -> None:
     """The positional argument that names a run."""
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+
+
+def split_generation(text: str) -> tuple[str, int | None]:
+    """RUN[@GEN] as run and generation: hopper@150, @@150 (of the newest run), hopper, @.
+
+    Raises:
+        UsageError: what follows the @ is no generation.
+    """
+    head, sep, tail = text.rpartition("@")
+    if not sep or tail == "":
+        return text, None
+    if not (tail.isascii() and tail.isdigit() and len(tail) <= GENERATION_DIGITS):
+        raise UsageError(f"'{text}': after @ comes a generation, e.g. {head or '@'}@50")
+    return head or "@", int(tail)
 
 
 def add_run_or_group(parser: Parser, required: bool = True) -> None:

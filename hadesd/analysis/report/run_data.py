@@ -11,6 +11,7 @@ from hades_protocol.errors import HadesError, NotFoundError, UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming, Lineage, Reference
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import reader
+from hadesd.analysis.evaluation.documents import TransferDocument
 from hadesd.spec import environments
 from hadesd.storage import records
 from hadesd.storage.metric_lines import ResumeRecord
@@ -42,7 +43,7 @@ class ReportData:
     parent_metrics: GenerationMetrics | None = None
     children: tuple[tuple[str, int], ...] = ()
     story: tuple[dict[str, Any], ...] = ()
-    transfer: dict[str, Any] | None = None
+    transfer: TransferDocument | None = None
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -115,7 +116,7 @@ def of_run(directory: Path) -> ReportData:
         parent_metrics=_at_fork(directory.parent, record.parent),
         children=_children(directory),
         story=records.story(record, directory),
-        transfer=_document(directory / "transfer.json", dict[str, Any], problems),
+        transfer=_document(directory / "transfer.json", TransferDocument, problems),
         problems=problems,
     )
 

@@ -9,14 +9,13 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 
-import msgspec
-
 from hades_protocol import commands, version
 from hades_protocol.errors import ExitCode, HadesError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
 from hadesd.cli.compute import missing_packages
+from hadesd.cli.documents.daemon import DoctorDocument, Finding
 from hadesd.cli.output import print_json, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.config import load_settings
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{mark}  {finding.name}: {finding.text}" + (f"\n         {finding.advice}" if finding.advice else ""))
     bad = any(finding.level == "problem" for finding in findings)
     if args.json:
-        print_json({"schema": 1, "ok": not bad, "findings": findings})
+        print_json(DoctorDocument(ok=not bad, findings=tuple(findings)))
     return ExitCode.RUN_FAILED if bad else ExitCode.OK
 
 
@@ -77,15 +76,6 @@ target = "" if lacking else machine_code.target()
 print(json.dumps({"devices": [str(d) for d in jax.devices()], "platform": jax.default_backend(),
                   "lacking": lacking, "target": target}))
 """
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the report. `level`: ok, note, problem. `advice`: what to do about a problem."""
-
-    name: str
-    level: str
-    text: str
-    advice: str = ""
 
 
 def ok(name: str, text: str) -> Finding:

@@ -8,12 +8,12 @@ from hades_protocol.formatting import size
 from hades_protocol.messages import GpuInfo, GpuProcess
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
+from hadesd.cli.documents.daemon import GpusDocument
 from hadesd.cli.gpu_options import DEVICES_SINCE
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.supervisor.scheduling.reasons import process as words
 
-SCHEMA = 1
 HEADINGS = ("GPU", "NAME", "MEMORY", "BUSY", "WHO")
 
 
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the table or the JSON."""
     found, from_daemon = look(Paths())
     if args.json:
-        print_json({"schema": SCHEMA, "from_daemon": from_daemon, "gpus": found})
+        print_json(GpusDocument(from_daemon=from_daemon, gpus=found))
     elif found:
         print(table(found))
     else:

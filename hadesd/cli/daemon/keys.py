@@ -10,11 +10,11 @@ from pathlib import Path
 from hades_protocol import keys
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.paths import Paths
+from hadesd.cli.documents.setup import KeysDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.daemon.key_store import ADVICE, AllowedClient, KeyStore, check_name
 
-SCHEMA = 1
 WILDCARDS = ("0.0.0.0", "*", "[::]")
 
 
@@ -161,7 +161,7 @@ def _list(args: argparse.Namespace) -> int:
     except NotFoundError:
         server_key = None
     if args.json:
-        print_json({"schema": SCHEMA, "server_key": server_key, "clients": clients})
+        print_json(KeysDocument(server_key=server_key, clients=clients))
         return 0
     if server_key is None:
         say(f"the daemon has no keys: {ADVICE}")

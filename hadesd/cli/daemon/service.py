@@ -4,11 +4,12 @@ import argparse
 import getpass
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hades_protocol.errors import ExitCode, UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import listens
+from hadesd.cli.documents.setup import ServiceDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     instance = args.instance or os.environ.get("SUDO_USER", "")
     if args.instance and not args.system:
         raise UsageError("--for goes with --system: your own unit runs as you")
+    if args.json and args.action != "status":
+        raise UsageError(f"--json goes with 'hadesd service status': {args.action} prints no document")
     if args.system and not instance and args.action != "uninstall" and not args.dry_run:
         raise UsageError("--system needs a user to run as: --for USER")
     directory = args.directory or unit_directory(args.system, os.environ)
@@ -132,16 +135,15 @@ def _status(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> i
     why = _unreachable(args, systemctl)
     found = systemctl.status(site.name) if not why and state != "absent" else None
     user = site.instance or getpass.getuser()
-    document: dict[str, Any] = {
-        "schema": 1,
-        "unit": str(site.path),
-        "file": state,
-        "name": site.name,
-        "systemd": not why,
-        "unreachable": why,
-        "service": found,
-        "linger": None if site.system else lingers(user),
-    }
+    document = ServiceDocument(
+        unit=str(site.path),
+        file=state,
+        name=site.name,
+        systemd=not why,
+        unreachable=why,
+        service=found,
+        linger=None if site.system else lingers(user),
+    )
     if args.json:
         print_json(document)
     else:
@@ -159,7 +161,7 @@ def _status(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> i
                 print(found.status)
         if why:
             print(why)
-        if document["linger"] is False:
+        if document.linger is False:
             print(f"it ends when you log out: loginctl enable-linger {user}")
     return ExitCode.NOT_FOUND_OR_STATE if state == "absent" else ExitCode.OK
 

@@ -5,6 +5,7 @@ import sys
 import textwrap
 from typing import Any
 
+from hadesd.cli.documents.daemon import SettingsDocument
 from hadesd.cli.output import print_json, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if not found:
         raise NotFoundError(f"no setting's name contains '{args.part}'")
     if args.json:
-        print_json(found)
+        print_json(SettingsDocument(settings=tuple(found)))
         return 0
     colour = use_colour(sys.stdout)
     for leaf in found:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.settings import parse_assignment
 from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.documents.datasets import ImportDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
@@ -138,8 +139,15 @@ def _write(args: argparse.Namespace, imported: "Imported", meta: dict[str, Any])
         files.append(write_card(load(args.output), args.output, Origin()))
     pairs = len(arrays["states"])
     if args.json:
-        names = {"file": str(files[0]), "files": [str(path) for path in files]}
-        print_json(names | {"pairs": pairs, **{key: meta[key] for key in ("environment", "normalisation", "method")}})
+        document = ImportDocument(
+            file=str(files[0]),
+            files=tuple(str(path) for path in files),
+            env=meta["environment"],
+            pairs=pairs,
+            normalisation=meta["normalisation"],
+            method=meta["method"],
+        )
+        print_json(document)
     else:
         print(files[0])
         say(

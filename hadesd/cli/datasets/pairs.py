@@ -2,10 +2,11 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hades_protocol.paths import Paths
 from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.documents.datasets import PairsDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.spec import environments
@@ -54,13 +55,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _document(dataset: "DatasetFile") -> dict[str, Any]:
-    return {
-        "schema": 1,
-        "states": dataset.states.tolist(),
-        "actions": dataset.actions.tolist(),
-        "meta": dataset.meta,
-    }
+def _document(dataset: "DatasetFile") -> PairsDocument:
+    return PairsDocument(states=dataset.states.tolist(), actions=dataset.actions.tolist(), meta=dataset.meta)
 
 
 def _table(dataset: "DatasetFile") -> list[str]:

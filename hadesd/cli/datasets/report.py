@@ -8,6 +8,7 @@ from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.datasets.inputs import check_range
+from hadesd.cli.documents.datasets import ReportDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
 from hadesd.storage.datasets import is_dataset_name
@@ -168,15 +169,14 @@ def _page(output: Path, material: "ReportData", drawn: "Report", recording: "Rec
         raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
 
 
-def _document(material: "ReportData", recording: "Recording | None", written: list[Path]) -> dict[str, object]:
-    return {
-        "schema": 1,
-        "source": material.name,
-        "environment": material.entry.name if material.entry else None,
-        "files": [str(path) for path in written],
-        "rollout_return": recording.episode_return if recording is not None else None,
-        "rollout_steps": len(recording.rewards) if recording is not None else None,
-    }
+def _document(material: "ReportData", recording: "Recording | None", written: list[Path]) -> ReportDocument:
+    return ReportDocument(
+        id=None if material.record is None else material.record.id,
+        env=material.entry.name if material.entry else None,
+        files=tuple(str(path) for path in written),
+        rollout_return=recording.episode_return if recording is not None else None,
+        rollout_steps=len(recording.rewards) if recording is not None else None,
+    )
 
 
 def _open(output: Path) -> None:

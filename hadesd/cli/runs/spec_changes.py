@@ -8,6 +8,7 @@ from hades_protocol.errors import ProtocolMismatchError, UsageError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.settings import parse_assignment, set_dotted
 from hades_protocol.sync_client import ControlClient
+from hadesd.cli.documents.runs import ChangeDocument
 from hadesd.cli.output import say
 
 SINCE = 2
@@ -43,6 +44,18 @@ def nested(assignments: Sequence[str]) -> dict[str, Any]:
         seen.add(key)
         set_dotted(values, key, value)
     return values
+
+
+def document(result: replies.ChangeResult) -> ChangeDocument:
+    """For --json."""
+    return ChangeDocument(
+        id=None if result.run is None else result.run.id,
+        dry_run=result.run is None,
+        generation=result.generation,
+        changes=result.changes,
+        notes=result.notes,
+        run=result.run,
+    )
 
 
 def report_changes(result: replies.ChangeResult) -> None:

@@ -6,6 +6,7 @@ import time
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
+from hadesd.cli.documents.runs import GroupDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb, positive_seconds
 from hadesd.cli.runs.follow import OUTCOMES, Limit, watch
@@ -63,7 +64,7 @@ def _wait_for_group(group: str, deadline: float | None, args: argparse.Namespace
         if have_ended(runs):
             say(f"{group}: {counted(runs)}")
             if args.json:
-                print_json({"schema": 1, "group": group, "runs": runs})
+                print_json(GroupDocument(group=group, runs=runs))
             return outcome(runs)
         if not said:
             said = True

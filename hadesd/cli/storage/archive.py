@@ -8,6 +8,7 @@ from pathlib import Path
 from hades_protocol.errors import ExitCode, HadesError, UsageError, WrongStateError
 from hades_protocol.formatting import size
 from hades_protocol.paths import Paths
+from hadesd.cli.documents.storage import ArchiveDocument, PackedRun
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.storage import selection as h
@@ -59,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
             h.say_about_children(chosen, known)
             if not args.dry_run and not h.agreed(f"Pack and then remove {h.counted(len(chosen))}?", args.yes):
                 return ExitCode.OK
-        done, failures = [], 0
+        done: list[PackedRun] = []
+        failures = 0
         for item, generations in zip(() if args.dry_run else chosen, without, strict=False):
             try:
                 done.append(_archive(keep, item, args.output, generations, args.keep))
@@ -67,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
                 say(f"{item.run.id}: {error}")
                 failures = max(failures, error.exit_code)
     if args.json:
-        print_json({"schema": 1, "dry_run": args.dry_run, "runs": [c.document() for c in chosen], "archives": done})
+        runs = tuple(item.document() for item in chosen)
+        print_json(ArchiveDocument(dry_run=args.dry_run, runs=runs, archives=tuple(done)))
     return failures
 
 
@@ -75,9 +78,7 @@ def _words(generations: tuple[int, ...]) -> str:
     return h.counted(len(generations), "checkpoint") if generations else ""
 
 
-def _archive(
-    keep: RunBackend, item: h.Chosen, output: Path, without: tuple[int, ...], stays: bool
-) -> dict[str, str | int | bool]:
+def _archive(keep: RunBackend, item: h.Chosen, output: Path, without: tuple[int, ...], stays: bool) -> PackedRun:
     directory, target = Path(item.run.directory), output.resolve() / f"{item.run.id}{archive.SUFFIX}"
     with holding(directory):
         before = archive.contents(directory)
@@ -86,7 +87,7 @@ def _archive(
     if not stays:
         _remove(keep, item, before, target)
     say(f"{target}  {size(count)}{'' if stays else f'; {item.run.id} is removed'}")
-    return {"id": item.run.id, "file": str(target), "bytes": count, "removed": not stays}
+    return PackedRun(id=item.run.id, file=str(target), bytes=count, removed=not stays)
 
 
 def _remove(keep: RunBackend, item: h.Chosen, before: dict[str, os.stat_result], target: Path) -> None:
@@ -125,7 +126,7 @@ def _restore(args: argparse.Namespace) -> int:
         except HadesError as error:
             raise WrongStateError(f"{restored} is restored, but cannot be used: {error}") from error
     if args.json:
-        print_json({"schema": 1, "run": summary})
+        print_json(summary)
     else:
         print(restored)
         say(f"{restored} is {summary.state} after generation {summary.generation}; the archive stays")

@@ -7,6 +7,7 @@ from collections import Counter
 from hades_protocol.errors import ExitCode, HadesError, WrongStateError
 from hades_protocol.formatting import size
 from hades_protocol.paths import Paths
+from hadesd.cli.documents.storage import GarbageDocument, LeftoverFile
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.storage import selection as h
@@ -55,16 +56,14 @@ def run(args: argparse.Namespace) -> int:
         removed = [item for item in found if _remove(item)]
         say(f"deleted {h.counted(len(removed), 'thing')}, {size(sum(item.size for item in removed))}")
     if args.json:
-        print_json(
-            {
-                "schema": 1,
-                "dry_run": args.dry_run,
-                "items": [{"kind": i.kind, "path": str(i.path), "bytes": i.size, "why": i.why} for i in found],
-                "bytes": total,
-                "removed": [str(item.path) for item in removed],
-                "freed_bytes": sum(item.size for item in removed),
-            }
+        document = GarbageDocument(
+            dry_run=args.dry_run,
+            items=tuple(LeftoverFile(kind=i.kind, path=str(i.path), bytes=i.size, why=i.why) for i in found),
+            bytes=total,
+            removed=tuple(str(item.path) for item in removed),
+            freed_bytes=sum(item.size for item in removed),
         )
+        print_json(document)
     return ExitCode.OK if args.dry_run or len(removed) == len(found) else ExitCode.RUN_FAILED
 
 

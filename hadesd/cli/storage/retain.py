@@ -3,7 +3,6 @@
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
 from hades_protocol.errors import ExitCode, HadesError, UsageError, WrongStateError
 from hades_protocol.formatting import size
@@ -11,6 +10,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import Checkpoints
 from hades_protocol.run_state import RunState
+from hadesd.cli.documents.storage import RetainedRun, RetentionDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.storage import selection as h
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             print(h.table(chosen, [_words(plan) for plan in plans], "GOES"))
         say(f"{h.counted(sum(len(plan.go) for plan in plans), 'checkpoint')} would go, {size(going)}")
-        documents: list[dict[str, Any]] = []
+        retained: list[RetainedRun] = []
         failures = 0
         if not args.dry_run and going and not h.agreed(f"Delete {size(going)} of checkpoints?", args.yes):
             return ExitCode.OK
@@ -66,12 +66,12 @@ def run(args: argparse.Namespace) -> int:
                 say(f"{item.run.id}: {error}")
                 failures = max(failures, error.exit_code)
                 continue
-            documents.append({"id": item.run.id, "kept": list(done.stay), "removed": list(done.go)})
-            documents[-1]["bytes"] = sum(done.go.values())
+            freed = sum(done.go.values())
+            retained.append(RetainedRun(id=item.run.id, kept=tuple(done.stay), removed=tuple(done.go), bytes=freed))
     if args.json:
-        print_json({"schema": 1, "dry_run": args.dry_run, "runs": documents, "bytes": going})
+        print_json(RetentionDocument(dry_run=args.dry_run, runs=tuple(retained), bytes=going))
     elif not args.dry_run:
-        say(f"freed {size(sum(document['bytes'] for document in documents))}")
+        say(f"freed {size(sum(one.bytes for one in retained))}")
     return failures
 
 

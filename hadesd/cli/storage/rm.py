@@ -9,6 +9,7 @@ from pathlib import Path
 from hades_protocol.errors import ExitCode, HadesError, WrongStateError
 from hades_protocol.formatting import size
 from hades_protocol.paths import Paths
+from hadesd.cli.documents.storage import RemovalDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.storage import selection as h
@@ -48,9 +49,14 @@ def run(args: argparse.Namespace) -> int:
         for item in () if args.dry_run else chosen:
             failures += not _remove(keep, item, removed)
     if args.json:
-        freed = sum(item.room.total for item in removed)
-        document = {"schema": 1, "dry_run": args.dry_run, "runs": [item.document() for item in chosen], "bytes": total}
-        print_json(document | {"removed": [item.run.id for item in removed], "freed_bytes": freed})
+        document = RemovalDocument(
+            dry_run=args.dry_run,
+            runs=tuple(item.document() for item in chosen),
+            bytes=total,
+            removed=tuple(item.run.id for item in removed),
+            freed_bytes=sum(item.room.total for item in removed),
+        )
+        print_json(document)
     elif removed:
         say(f"removed {h.counted(len(removed))}")
     return ExitCode.NOT_FOUND_OR_STATE if failures else ExitCode.OK

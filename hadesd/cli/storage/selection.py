@@ -5,12 +5,13 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.formatting import size
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
+from hadesd.cli.documents.storage import StoredRun
 from hadesd.cli.output import duration, say
 from hadesd.cli.parsing import RUN_HELP, Parser
 from hadesd.cli.runs.groups import members
@@ -28,17 +29,17 @@ class Chosen(NamedTuple):
     room: DiskUsage
     age: float
 
-    def document(self) -> dict[str, Any]:
-        """For --json."""
-        return {
-            "id": self.run.id,
-            "state": self.run.state,
-            "group": self.run.group,
-            "generation": self.run.generation,
-            "age_seconds": round(self.age, 1),
-            "bytes": self.room.total,
-            "checkpoint_bytes": self.room.checkpoints,
-        }
+    def document(self) -> StoredRun:
+        """What --json prints of it."""
+        return StoredRun(
+            id=self.run.id,
+            state=self.run.state,
+            group=self.run.group,
+            generation=self.run.generation,
+            age_seconds=round(self.age, 1),
+            bytes=self.room.total,
+            checkpoint_bytes=self.room.checkpoints,
+        )
 
 
 def age(text: str) -> float:

@@ -76,7 +76,7 @@ def test_a_machine_without_gpus_says_so_and_prints_an_empty_list(
         "no GPU that JAX can use: runs compute on the CPU ('hadesd doctor' says more)\n",
     )
     assert main(["gpus", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"schema": 1, "from_daemon": False, "gpus": []}
+    assert json.loads(capsys.readouterr().out) == {"from_daemon": False, "gpus": []}
 
 
 def test_an_older_daemon_would_forget_the_priority() -> None:

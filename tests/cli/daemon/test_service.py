@@ -98,7 +98,7 @@ def test_status_and_uninstall_of_nothing(home: Home, unit: Path) -> None:
     status = home.hadesd("service", "status", "--json")
     found = json.loads(status.stdout)
     assert status.returncode == 3
-    assert (found["schema"], found["file"], found["systemd"], found["service"]) == (1, "absent", False, None)
+    assert (found["file"], found["systemd"], found["service"]) == ("absent", False, None)
     assert home.hadesd("service", "status").stdout.startswith(f"{unit}: not installed: hadesd service install\n")
     gone = home.hadesd("service", "uninstall")
     assert (gone.returncode, gone.stderr) == (3, f"hadesd: there is no {unit}: nothing to remove\n")
