@@ -55,8 +55,8 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     enabled: str  # enabled, disabled
     active: str  # active, inactive, failed, activating
-    pid: int | None
-    restarts: int
+    pid: int | None  # of the daemon; null where it does not run
+    restarts: int  # by systemd, since the unit was started
     result: str  # success, exit-code, watchdog
     status: str  # the daemon's own status line
 
