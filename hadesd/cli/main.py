@@ -39,6 +39,7 @@ SECTIONS = {
         "rm": "remove runs for good, after showing what they take and asking",
         "archive": "pack runs into a file each and remove them, or bring one back",
         "retain": "change which checkpoints runs keep, and delete the others",
+        "checkpoint": "show what a checkpoint holds, or write its state as an npz",
         "gc": "delete what crashes and removed runs left behind",
     },
     "daemon": {

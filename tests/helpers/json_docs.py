@@ -54,7 +54,14 @@ from hadesd.cli.documents.runs import (
     RunsDocument,
 )
 from hadesd.cli.documents.setup import HooksDocument, HookTestDocument, KeysDocument, ServiceDocument
-from hadesd.cli.documents.storage import ArchiveDocument, GarbageDocument, RemovalDocument, RetentionDocument
+from hadesd.cli.documents.storage import (
+    ArchiveDocument,
+    CheckpointDocument,
+    GarbageDocument,
+    RemovalDocument,
+    RetentionDocument,
+    UnpackDocument,
+)
 from hadesd.cli.documents.sweep import SweepDocument, SweepPlanDocument
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +115,8 @@ PRINTED = (
     Printed("storage", "archive", ArchiveDocument),
     Printed("storage", "archive --restore FILE", RunSummary),
     Printed("storage", "retain", RetentionDocument),
+    Printed("storage", "checkpoint show", CheckpointDocument),
+    Printed("storage", "checkpoint unpack", UnpackDocument),
     Printed("storage", "gc", GarbageDocument),
     Printed("daemon", "service status", ServiceDocument),
     Printed("daemon", "doctor", DoctorDocument),

@@ -94,8 +94,8 @@ class CheckpointDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str  # the run
     generation: int  # committed with it
-    directory: str  # where it is
-    bytes: int  # on disk, all of its files
+    directory: str  # path of the checkpoint
+    bytes: int  # of all of its files
     state_bytes: int  # of the packed state: the sum over the leaves
     leaves: tuple[CheckpointLeaf, ...]  # in the order in which they are packed
     metadata: dict[str, Any]  # everything else that hades.json says: settings, fitness_mean, devices, versions, …
