@@ -6,7 +6,7 @@ import sys
 
 from hades_protocol.errors import ExitCode
 from hades_protocol.stdio import flush_output
-from hadesd.cli.errors import tell_error
+from hadesd.cli.errors import report_error
 from hadesd.cli.parsing import Parser
 
 SECTIONS = {
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 — the last resort: a line instead of a traceback
-        return tell_error(error)
+        return report_error(error)
     finally:
         flush_output("hadesd")
 

@@ -27,7 +27,7 @@ LEFT_ALIGNED = ("RUN", "STATE", "GROUP")
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr."""
+    """Print a line for people, on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -62,7 +62,7 @@ def rate(seconds: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    """Seconds as people write them: 12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h; a dash for none."""
     if seconds is None:
         return "–"
     if seconds < 10:
@@ -77,7 +77,7 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
-def state_words(run: RunSummary) -> str:
+def state_text(run: RunSummary) -> str:
     """The state, with what the worker does while it starts."""
     if run.state == RunState.STARTING and run.phase not in ("", "starting"):
         return f"{run.state} ({run.phase})"
@@ -107,7 +107,7 @@ def table(runs: "list[RunSummary] | tuple[RunSummary, ...]", colour: bool) -> st
 def _row(run: RunSummary) -> tuple[str, ...]:
     return (
         run.id,
-        state_words(run),
+        state_text(run),
         f"{run.generation}/{run.generations}",
         number(run.fitness_mean),
         number(run.fitness_best),

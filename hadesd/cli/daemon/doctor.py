@@ -28,7 +28,7 @@ MARKS = {"ok": ("ok", "32"), "note": ("note", "33"), "problem": ("PROBLEM", "31"
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "doctor",
@@ -79,7 +79,7 @@ print(json.dumps({"devices": [str(d) for d in jax.devices()], "platform": jax.de
 
 
 def ok(name: str, text: str) -> Finding:
-    """Nothing to do."""
+    """A finding with which all is well."""
     return Finding(name=name, level="ok", text=text)
 
 
@@ -89,7 +89,7 @@ def problem(name: str, text: str, advice: str = "") -> Finding:
 
 
 def all_checks(paths: Paths, environ: dict[str, str], probe_jax: bool) -> Iterator[Finding]:
-    """Every check in turn."""
+    """Run every check, one after the other."""
     yield check_python()
     yield from check_packages()
     yield check_directories(paths)
@@ -104,7 +104,7 @@ def all_checks(paths: Paths, environ: dict[str, str], probe_jax: bool) -> Iterat
 
 
 def check_python() -> Finding:
-    """The interpreter."""
+    """Report which Python runs, and where it is."""
     return ok("python", f"{sys.version.split()[0]} at {sys.executable}")
 
 
@@ -148,7 +148,7 @@ def check_sockets(paths: Paths) -> Finding:
 
 
 def check_settings(paths: Paths) -> Finding:
-    """config.toml."""
+    """Read config.toml as the daemon would."""
     if not paths.config_file.exists():
         return ok("config", f"no {paths.config_file}: defaults ('hadesd settings --daemon' lists them)")
     try:
@@ -159,7 +159,7 @@ def check_settings(paths: Paths) -> Finding:
 
 
 def check_disk(paths: Paths) -> Finding:
-    """Room for checkpoints."""
+    """Report free disk space below the state directory; little of it is a problem."""
     at = next(directory for directory in (paths.state, *paths.state.parents) if directory.exists())
     free = shutil.disk_usage(at).free
     text = f"{free / 2**30:.1f} GiB free at {at}"

@@ -12,13 +12,13 @@ from hadesd.cli.documents.daemon import GpusDocument
 from hadesd.cli.gpu_options import DEVICES_SINCE
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.supervisor.scheduling.reasons import process as words
+from hadesd.supervisor.scheduling.reasons import process as describe_process
 
 HEADINGS = ("GPU", "NAME", "MEMORY", "BUSY", "WHO")
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "gpus",
@@ -55,7 +55,7 @@ def look(paths: Paths) -> tuple[tuple[GpuInfo, ...], bool]:
 
 
 def table(gpus: tuple[GpuInfo, ...]) -> str:
-    """One line a GPU."""
+    """The GPUs as a table, one a line, with who uses them."""
     rows = [HEADINGS, *map(_row, gpus)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS) - 1)]
     lines = []
@@ -82,4 +82,4 @@ def _row(gpu: GpuInfo) -> tuple[str, str, str, str, str]:
 def _who(process: GpuProcess) -> str:
     if process.run:
         return f"run {process.run}{f' ({size(process.memory)})' if process.memory else ''}"
-    return words(process.user, process.pid, process.memory)
+    return describe_process(process.user, process.pid, process.memory)

@@ -20,7 +20,7 @@ from hadesd.integrations.hooks.events import EVENTS, HookInput, commands_for, en
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "hooks",
@@ -30,7 +30,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser.add_argument("action", nargs="?", choices=("list", "test"), default="list", help="list or test (list)")
     parser.add_argument("event", nargs="?", choices=EVENTS, metavar="EVENT", help=f"test: {', '.join(EVENTS)}")
     parser.add_argument(
-        "run", nargs="?", default="@", metavar="RUN", help=f"test: the run it is told about; {RUN_HELP}"
+        "run", nargs="?", default="@", metavar="RUN", help=f"test: the run that the hook gets; {RUN_HELP}"
     )
     add_json(parser)
     return parser

@@ -19,7 +19,7 @@ WILDCARDS = ("0.0.0.0", "*", "[::]")
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "keys",
@@ -103,7 +103,7 @@ def _add_revoke(actions: "Subparsers[Parser]") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry out the action."""
+    """Carry out the action that was named."""
     code: int = args.carry_out(args)
     return code
 

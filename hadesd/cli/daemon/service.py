@@ -28,7 +28,7 @@ ACTIONS = ("install", "uninstall", "status")
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "service",
@@ -50,7 +50,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do one of the three."""
+    """Install the unit, remove it, or show how it is."""
     from hadesd.service.install import Site, Systemctl, unit_directory
 
     instance = args.instance or os.environ.get("SUDO_USER", "")
@@ -96,14 +96,14 @@ def _install(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> 
     print(site.path)
     start = "enable --now" if args.now else "enable"
     if why := _unreachable(args, systemctl):
-        say(f"{why}: where it does, {systemctl.words} daemon-reload && {systemctl.words} enable --now {site.name}")
+        say(f"{why}: where it does, {systemctl.command} daemon-reload && {systemctl.command} enable --now {site.name}")
     else:
         systemctl.do("daemon-reload")
         if args.now and not site.system and listens(Paths()) and systemctl.status(site.name).active != "active":
             say("a daemon runs already, started by hand: 'hadesd stop', then")
             start, args.now = "enable", False
         systemctl.do(*start.split(), site.name)
-        say(f"{site.name} is enabled" + (" and runs" if args.now else f"; {systemctl.words} start {site.name}"))
+        say(f"{site.name} is enabled" + (" and runs" if args.now else f"; {systemctl.command} start {site.name}"))
     if site.system:
         say(f"its runs: export HADES_HOME=/var/lib/hades/{site.instance}    (for {site.instance}'s commands)")
     elif not lingers(user := getpass.getuser()):
@@ -147,13 +147,13 @@ def _status(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> i
     if args.json:
         print_json(document)
     else:
-        words = {
+        descriptions = {
             "absent": "not installed: hadesd service install",
             "current": "installed",
             "outdated": "installed, but not as it would be today: hadesd service install",
             "edited": "installed, and edited by hand",
         }
-        print(f"{site.path}: {words[state]}")
+        print(f"{site.path}: {descriptions[state]}")
         if found is not None:
             pid = f", pid {found.pid}" if found.pid else ""
             print(f"{site.name}: {found.enabled}, {found.active}{pid}, {found.restarts} restarts, {found.result}")

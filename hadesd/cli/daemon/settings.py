@@ -11,7 +11,7 @@ from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "settings",
@@ -25,7 +25,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print them."""
+    """Print the settings whose name contains PART."""
     from hades_protocol.errors import NotFoundError
     from hades_protocol.run_spec import RunSpec
     from hades_protocol.settings import leaves

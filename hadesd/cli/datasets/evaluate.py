@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "evaluate",
@@ -65,7 +65,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, roll out, report."""
+    """Train policies on the file, roll them out, print their returns."""
     for name, low, high in (("inits", 1, 100_000), ("episodes", 1, 1_000_000), ("seed", 0, 2**32 - 1)):
         check_range(name, getattr(args, name), low, high)
     assignments = [parse_assignment(text) for text in args.set]
@@ -137,7 +137,7 @@ def _describe(returns: Returns) -> str:
 
 
 def evaluate_images(args: argparse.Namespace, dataset: "DatasetFile", spec: RunSpec) -> int:
-    """Train, classify, report."""
+    """Train classifiers on the file and on its baselines, print their accuracies."""
     from hadesd.analysis.evaluation.image_accuracy import evaluate
 
     inits, seed = args.inits, args.seed
@@ -211,8 +211,8 @@ def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", 
     if name not in names:
         raise UsageError(f"{dataset.path} was merged for {' and '.join(names)}, not for {name}")
     index = names.index(name)
-    judged = interruptible(lambda: judge_one(dataset, tasks, index, training, args.inits, args.episodes, args.seed))
-    summary = judged.summary()
+    evaluated = interruptible(lambda: judge_one(dataset, tasks, index, training, args.inits, args.episodes, args.seed))
+    summary = evaluated.summary()
     if args.json:
         print_json(_document(args, dataset, training, tasks[index].spec, summary))
     else:

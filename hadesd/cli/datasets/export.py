@@ -29,7 +29,7 @@ hadesd export @ --best -o best.safetensors"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(subparsers, "export", "copy a run's dataset into a file", EXAMPLES)
     parser.add_argument("run", metavar="RUN[@GEN]", help=RUN_HELP + "; @GEN: the mean dataset of a kept generation")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, type=Path, help="where to write it")

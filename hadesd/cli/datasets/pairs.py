@@ -19,7 +19,7 @@ MOST_COLUMNS = 24
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "pairs",
@@ -32,7 +32,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the pairs."""
+    """Print the pairs of a run's newest commit, or of a file."""
     require_daemon_extra("pairs")
     from hadesd.analysis.datasets.reader import load
     from hadesd.cli.datasets.export import newest_dataset

@@ -50,7 +50,7 @@ ppo.environments and ppo.batch are an eighth of them. The names:
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     from hadesd.analysis.reference.settings import KNOWN
 
     parser = add_verb(subparsers, "reference", "train PPO in a run's environment, as a level to compare with", EXAMPLES)

@@ -28,7 +28,7 @@ FILE = "transfer.json"
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "transfer",
@@ -81,7 +81,7 @@ short does not replace a complete one."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, roll out, report."""
+    """Train policies with every setting, roll them out, compare their returns."""
     widths = _widths(args)
     for name, low, high in (("inits", 1, 100_000), ("episodes", 1, 1_000_000), ("seed", 0, 2**32 - 1)):
         check_range(name, getattr(args, name), low, high)

@@ -39,6 +39,6 @@ class HooksDocument(msgspec.Struct, frozen=True, kw_only=True):
 class HookTestDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Hooks that were tried."""
 
-    id: str  # the run that they were told about
+    id: str  # the run that they got
     input: HookInput  # what they read from their standard input
     results: tuple[HookResult, ...]  # of each hook

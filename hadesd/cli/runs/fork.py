@@ -17,7 +17,7 @@ hadesd fork @@50 --set seed=7 --set evolution.generations=100 --follow"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "fork",

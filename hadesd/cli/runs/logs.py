@@ -21,7 +21,7 @@ COLOURS = {"warning": "33", "error": "31", "critical": "31"}
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "logs",

@@ -17,7 +17,7 @@ SINCE = 3
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "note",
@@ -33,7 +33,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask the daemon."""
+    """Write or clear the note, or print it."""
     text = None if args.text is None else check_note(args.text)
     if text == "":
         raise UsageError("the note is empty: give a text, or take the present one away with --clear")

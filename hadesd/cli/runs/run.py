@@ -40,7 +40,7 @@ BATCH_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "run",
@@ -153,7 +153,7 @@ class Progress:
         self._at = 0.0
 
     def show(self, run: RunSummary) -> None:
-        """Once a second."""
+        """Print progress; called once a second."""
         now = time.monotonic()
         state = (run.state, run.reason)
         if run.state in ENDED:

@@ -47,7 +47,7 @@ def nested(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def document(result: replies.ChangeResult) -> ChangeDocument:
-    """For --json."""
+    """What --json prints of a fork or a resize."""
     return ChangeDocument(
         id=None if result.run is None else result.run.id,
         dry_run=result.run is None,

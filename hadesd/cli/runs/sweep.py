@@ -30,7 +30,7 @@ hadesd sweep --show @ --csv"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "sweep",
@@ -118,13 +118,13 @@ def _axes(args: argparse.Namespace) -> "list[Axis]":
 
 
 def _combine(args: argparse.Namespace, axes: "list[Axis]") -> "list[Combination]":
-    """Every combination, validated; what there is to say of the settings is said once."""
+    """Every combination, validated; each note on the settings is printed once."""
     from hadesd.cli.runs.start import has_gpu, read_spec_file
     from hadesd.spec.presets import resolve
     from hadesd.spec.sweep import combine
 
     file_values = None if args.spec is None else read_spec_file(args.spec)
-    gpu, said = has_gpu(), set()
+    gpu, printed = has_gpu(), set()
 
     def spec_of(chosen: dict[str, Any]) -> "RunSpec":
         import copy
@@ -138,8 +138,8 @@ def _combine(args: argparse.Namespace, axes: "list[Axis]") -> "list[Combination]
             has_gpu=gpu,
         )
         for note in notes:
-            if note not in said:
-                said.add(note)
+            if note not in printed:
+                printed.add(note)
                 say(note)
         return spec
 

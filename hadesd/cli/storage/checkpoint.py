@@ -28,7 +28,7 @@ ITEM_BYTES = {"bool": 1, "bfloat16": 2}
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "checkpoint",
@@ -65,7 +65,7 @@ def _action(
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry out the action."""
+    """Carry out the action that was named."""
     code: int = args.carry_out(args)
     return code
 
