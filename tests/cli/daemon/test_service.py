@@ -134,6 +134,7 @@ def test_a_system_unit_goes_where_it_is_told_and_runs_as_its_user(home: Home) ->
         (["install", "--grace", "-1"], 2, "grace = -1"),
         (["install", "--user", "--system"], 2, "not allowed with argument --user"),
         (["restart"], 2, "invalid choice"),
+        (["install", "--json"], 2, "--json goes with 'hadesd service status'"),
         (["install", "--directory", "/proc/units"], 2, "cannot write /proc/units/hadesd.service"),
     ],
 )
