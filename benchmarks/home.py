@@ -55,7 +55,7 @@ class Home:
     def status(self, run: str) -> dict[str, Any]:
         """A run as `hadesd status` tells it, and `daemon`."""
         document: dict[str, Any] = json.loads(self.hadesd("status", run, "--json"))
-        return document["runs"][0] | {"daemon": document["daemon"]}
+        return document["run"] | {"daemon": document["daemon"]}
 
     def timings(self, run: str) -> list[dict[str, Any]]:
         """The lines of the run's generations: seconds, committed_at."""

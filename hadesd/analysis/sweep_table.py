@@ -23,12 +23,48 @@ from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import is_locked
 
-SCHEMA = 1
 SEED = "seed"
 CHOOSING = ("env", "method", "preset", "evolution.strategy")
 """Settings that bring others with them: what follows from these alone was not varied on its own account."""
 
 Number = Callable[[float | None], str]
+
+
+class SweptRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a group."""
+
+    id: str  # the run
+    seed: int  # setting seed
+    state: RunState  # as far as its directory says
+
+
+class SweepRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A combination of the settings that vary, with the runs that have it: they differ by seed.
+
+    Means and standard errors are over seeds; null where there is none (a standard error takes two).
+    """
+
+    settings: dict[str, Any]  # the settings that vary, by dotted name
+    seeds_done: int  # runs of which every generation is committed
+    seeds_total: int  # runs
+    generation_lowest: int  # newest committed generation of the run that is least far
+    generation_highest: int  # the same of the run that is farthest
+    generations: int  # evolution.generations
+    fitness_mean: float | None  # mean fitness of the population in each run's newest generation
+    fitness_sem: float | None  # its standard error
+    evaluated_mean: float | None  # return of policies trained on the mean dataset, at each run's newest evaluation
+    evaluated_sem: float | None  # its standard error
+    best: float | None  # highest fitness of any candidate of any of the runs
+    states: dict[str, int]  # how many of the runs are in which state
+    runs: tuple[SweptRun, ...]  # oldest first
+
+
+class SweepTableDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of runs as a table."""
+
+    group: str  # name of the group
+    keys: tuple[str, ...]  # settings that vary, the seed aside, by dotted name
+    rows: tuple[SweepRow, ...]  # numbers ascend; texts in the order in which they first came
 
 
 @dataclass(frozen=True)
@@ -265,36 +301,53 @@ def value_word(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def document(table: SweepTable) -> dict[str, Any]:
+def document(table: SweepTable) -> SweepTableDocument:
     """The table for a script."""
-    return {"schema": SCHEMA, "group": table.group, "keys": list(table.keys), "rows": [_plain(r) for r in table.rows]}
+    return SweepTableDocument(group=table.group, keys=table.keys, rows=tuple(_row(row) for row in table.rows))
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def _row(row: Row) -> SweepRow:
     low, high = row.reach
-    out: dict[str, Any] = {
-        "settings": row.chosen,
-        "seeds_done": row.finished,
-        "seeds_total": len(row.members),
-        "generation_lowest": low,
-        "generation_highest": high,
-        "generations": row.generations,
-    }
-    for name, value in (("fitness", row.fitness), ("evaluated", row.evaluated)):
-        out[f"{name}_mean"] = None if value is None else value.mean
-        out[f"{name}_sem"] = None if value is None else value.sem
-    return out | {"best": row.best, "states": row.states, "runs": [member.id for member in row.members]}
+    fitness, evaluated = row.fitness, row.evaluated
+    return SweepRow(
+        settings=row.chosen,
+        seeds_done=row.finished,
+        seeds_total=len(row.members),
+        generation_lowest=low,
+        generation_highest=high,
+        generations=row.generations,
+        fitness_mean=None if fitness is None else fitness.mean,
+        fitness_sem=None if fitness is None else fitness.sem,
+        evaluated_mean=None if evaluated is None else evaluated.mean,
+        evaluated_sem=None if evaluated is None else evaluated.sem,
+        best=row.best,
+        states=row.states,
+        runs=tuple(SweptRun(id=one.id, seed=int(one.settings[SEED]), state=one.state) for one in row.members),
+    )
+
+
+CSV_COLUMNS = (
+    "seeds_done",
+    "seeds_total",
+    "generation_lowest",
+    "generation_highest",
+    "generations",
+    "fitness_mean",
+    "fitness_sem",
+    "evaluated_mean",
+    "evaluated_sem",
+    "best",
+)
 
 
 def csv_text(table: SweepTable) -> str:
     """The table as CSV (RFC 4180, but lines end with a plain newline); settings under their dotted names."""
-    columns = ["seeds_done", "seeds_total", "generation_lowest", "generation_highest", "generations"]
-    columns += ["fitness_mean", "fitness_sem", "evaluated_mean", "evaluated_sem", "best"]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*table.keys, *columns, "states", "runs"])
-    for row in document(table)["rows"]:
-        states = " ".join(f"{state}:{count}" for state, count in row["states"].items())
-        settings = [value_word(row["settings"][key]) for key in table.keys]
-        writer.writerow([*settings, *(row[column] for column in columns), states, " ".join(row["runs"])])
+    writer.writerow([*table.keys, *CSV_COLUMNS, "states", "runs"])
+    for row in document(table).rows:
+        states = " ".join(f"{state}:{count}" for state, count in row.states.items())
+        settings = [value_word(row.settings[key]) for key in table.keys]
+        values = [getattr(row, column) for column in CSV_COLUMNS]
+        writer.writerow([*settings, *values, states, " ".join(run.id for run in row.runs)])
     return out.getvalue()

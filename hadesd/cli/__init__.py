@@ -1,2 +1,4 @@
 """`hadesd` on the command line: one module a verb, in the folders that --help shows as sections.
-The top of the house: it may import any room, and nothing imports it but the entry points."""
+`documents` holds the types of what --json prints. The modules here are what verbs of several sections share.
+The top layer: it may import every other, and nothing imports it but the entry points.
+"""

@@ -1,4 +1,4 @@
-"""Verbs that compute in the command's own process: a worker's environment, and a Ctrl-C that is always heard."""
+"""For verbs that compute in their own process: a worker's environment, and Ctrl-C that works while jax computes."""
 
 import importlib.util
 import os
@@ -39,10 +39,10 @@ def prepare_computing(spec: "RunSpec", module: str) -> None:
 
 
 def interruptible(work: Callable[[], T], interrupted: Callable[[], None] = lambda: None) -> T:
-    """Compute in a thread while the main thread waits, so that Ctrl-C is heard at once and cannot get lost.
+    """Compute in a thread while the main thread waits, so that Ctrl-C takes effect at once and is never lost.
 
-    In the main thread jax would hear it only after a compiled program, minutes later, and not at all where it strikes
-    in a call from XLA (a look at the layouts of a program, the hook of the garbage collector): exceptions end there.
+    In the main thread Python would handle Ctrl-C only after a compiled program has ended, minutes later, and would lose
+    it during a callback from XLA (layouts of a program, the hook of the garbage collector): exceptions end there.
 
     interrupted: called after Ctrl-C, while the work may still go on. A second Ctrl-C ends the process on the spot.
 

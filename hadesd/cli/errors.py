@@ -1,4 +1,4 @@
-"""How every verb ends that cannot do what was asked: one line on stderr and a documented exit code."""
+"""Errors of every verb: one line on stderr and a documented exit code."""
 
 import os
 import sys
@@ -13,8 +13,8 @@ class Abandoned(KeyboardInterrupt):
     """Ctrl-C while a thread computes that cannot be stopped: the process must end without waiting for it."""
 
 
-def tell_error(error: Exception | KeyboardInterrupt) -> int:
-    """Say what went wrong; returns the exit code. What nobody foresaw is told as a bug, its traceback in a file."""
+def report_error(error: Exception | KeyboardInterrupt) -> int:
+    """Print an error as one line on stderr; returns the exit code. A bug leaves its traceback in a file."""
     if isinstance(error, KeyboardInterrupt):
         if isinstance(error, Abandoned):
             try:
@@ -30,12 +30,12 @@ def tell_error(error: Exception | KeyboardInterrupt) -> int:
     if isinstance(error, OSError) and error.errno in FULL:
         print(f"hadesd: {error.strerror or error}: make room, then try again", file=sys.stderr)
         return ExitCode.RUN_FAILED
-    print(f"hadesd: internal error: {type(error).__name__}: {_note(error)}", file=sys.stderr)
+    print(f"hadesd: internal error: {type(error).__name__}: {_log_traceback(error)}", file=sys.stderr)
     return ExitCode.RUN_FAILED
 
 
-def _note(error: Exception) -> str:
-    """Write the traceback where it can be found and return the message with that place."""
+def _log_traceback(error: Exception) -> str:
+    """Append the traceback to cli-error.log; the error's message and where the traceback is."""
     import traceback
 
     from hades_protocol.paths import Paths

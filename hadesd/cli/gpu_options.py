@@ -20,7 +20,7 @@ GPUS = re.compile(r"auto|[1-9][0-9]{0,3}|[0-9]{1,4},|[0-9]{1,4}(,[0-9]{1,4})+")
 
 
 def add_devices(parser: Parser) -> None:
-    """The options."""
+    """Add the options about GPUs and the queue."""
     parser.add_argument(
         "--gpus", metavar="G", type=gpus, help="GPUs: auto (default: one), a number, or indices: 0,2 (one alone: 2,)"
     )
@@ -59,7 +59,7 @@ def check(args: argparse.Namespace, spec: "RunSpec", paths: Paths) -> None:
 
 
 def gpus(text: str) -> str:
-    """What --gpus takes."""
+    """Check the value of --gpus; it stays text."""
     if not GPUS.fullmatch(text):
         raise argparse.ArgumentTypeError(
             f"'{text}' is neither auto, nor a number of GPUs, nor indices such as 0,2 (one alone: 2,)"
@@ -68,7 +68,7 @@ def gpus(text: str) -> str:
 
 
 def priority(text: str) -> int:
-    """A priority."""
+    """Parse a priority, an integer from LOWEST to HIGHEST."""
     try:
         value = int(text)
     except ValueError:

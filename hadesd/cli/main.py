@@ -6,7 +6,7 @@ import sys
 
 from hades_protocol.errors import ExitCode
 from hades_protocol.stdio import flush_output
-from hadesd.cli.errors import tell_error
+from hadesd.cli.errors import report_error
 from hadesd.cli.parsing import Parser
 
 SECTIONS = {
@@ -39,6 +39,7 @@ SECTIONS = {
         "rm": "remove runs for good, after showing what they take and asking",
         "archive": "pack runs into a file each and remove them, or bring one back",
         "retain": "change which checkpoints runs keep, and delete the others",
+        "checkpoint": "show what a checkpoint holds, or write its state as an npz",
         "gc": "delete what crashes and removed runs left behind",
     },
     "daemon": {
@@ -78,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 — the last resort: a line instead of a traceback
-        return tell_error(error)
+        return report_error(error)
     finally:
         flush_output("hadesd")
 

@@ -1,6 +1,7 @@
 """Text for people and JSON for scripts."""
 
 import json
+import math
 import os
 import sys
 from typing import Any, TextIO
@@ -26,13 +27,21 @@ LEFT_ALIGNED = ("RUN", "STATE", "GROUP")
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr."""
+    """Print a line for people, on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
-def print_json(value: Any) -> None:
-    """One JSON value on stdout."""
-    print(json.dumps(msgspec.to_builtins(value), ensure_ascii=False), flush=True)
+def print_json(document: msgspec.Struct) -> None:
+    """One JSON object on stdout. A number that is not finite is null: JSON has no such numbers."""
+    print(json.dumps(_finite(msgspec.to_builtins(document)), ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def use_colour(stream: TextIO) -> bool:
@@ -53,7 +62,7 @@ def rate(seconds: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    """Seconds as people write them: 12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h; a dash for none."""
     if seconds is None:
         return "–"
     if seconds < 10:
@@ -68,7 +77,7 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
-def state_words(run: RunSummary) -> str:
+def state_text(run: RunSummary) -> str:
     """The state, with what the worker does while it starts."""
     if run.state == RunState.STARTING and run.phase not in ("", "starting"):
         return f"{run.state} ({run.phase})"
@@ -98,7 +107,7 @@ def table(runs: "list[RunSummary] | tuple[RunSummary, ...]", colour: bool) -> st
 def _row(run: RunSummary) -> tuple[str, ...]:
     return (
         run.id,
-        state_words(run),
+        state_text(run),
         f"{run.generation}/{run.generations}",
         number(run.fitness_mean),
         number(run.fitness_best),

@@ -1,19 +1,22 @@
-"""argparse with the manners of this program: one line for an error, an example in every help text."""
+"""argparse as this program uses it: one line for an error, examples in every help text."""
 
 import argparse
 import sys
 from typing import NoReturn
 
-from hades_protocol.errors import ExitCode
+from hades_protocol.errors import ExitCode, UsageError
 
 RUN_HELP = "run: its id, a unique prefix of it or of its last part, or @ for the newest"
 
+GENERATION_DIGITS = 18
+"""So that a generation fits into 64 bits."""
+
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line instead of repeating the usage."""
+    """A parser that reports an error in one line and does not repeat the usage."""
 
     def error(self, message: str) -> NoReturn:
-        """One line on stderr, exit code 2."""
+        """Print one line on stderr and exit with code 2."""
         more = "" if message.endswith("?") else f"; see '{self.prog} --help'"
         print(f"{self.prog}: {message}{more}", file=sys.stderr)
         sys.exit(ExitCode.USAGE)
@@ -36,24 +39,38 @@ def add_verb(subparsers: "Subparsers[Parser]", name: str, summary: str, examples
 
 
 def add_run(parser: Parser) -> None:
-    """The positional argument that names a run."""
+    """Add the positional argument that names a run."""
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
 
 
+def split_generation(text: str) -> tuple[str, int | None]:
+    """RUN[@GEN] as run and generation: hopper@150, @@150 (of the newest run), hopper, @.
+
+    Raises:
+        UsageError: what follows the @ is no generation.
+    """
+    head, sep, tail = text.rpartition("@")
+    if not sep or tail == "":
+        return text, None
+    if not (tail.isascii() and tail.isdigit() and len(tail) <= GENERATION_DIGITS):
+        raise UsageError(f"'{text}': after @ comes a generation, e.g. {head or '@'}@50")
+    return head or "@", int(tail)
+
+
 def add_run_or_group(parser: Parser, required: bool = True) -> None:
-    """RUN or --group G; not both, and one of them where that is required."""
+    """Add RUN and --group G, which exclude each other; one of them is needed where `required`."""
     which = parser.add_mutually_exclusive_group(required=required)
     which.add_argument("run", metavar="RUN", nargs="?", help=RUN_HELP)
     which.add_argument("--group", metavar="G", help="all runs of a group (of a sweep, say) instead of one")
 
 
 def add_json(parser: Parser) -> None:
-    """--json."""
+    """Add the --json option."""
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
 
 
 def positive_seconds(text: str) -> float:
-    """A --timeout."""
+    """Parse a number of seconds above 0."""
     try:
         value = float(text)
     except ValueError:
@@ -64,7 +81,7 @@ def positive_seconds(text: str) -> float:
 
 
 def add_patience(parser: Parser) -> None:
-    """Options for how long a daemon waits for its workers, and what it writes down."""
+    """Add the options for how long a daemon waits for its workers, and what it logs."""
     parser.add_argument(
         "--grace", type=float, metavar="S", help="seconds that workers get to commit when the daemon stops (60)"
     )

@@ -18,11 +18,11 @@ SCHEMA = 1
 
 
 class AllowedClient(msgspec.Struct, frozen=True, kw_only=True):
-    """A client that may attach over TCP. `added_at`: Unix time."""
+    """A client that may attach over TCP."""
 
-    name: str
-    public_key: Key
-    added_at: float
+    name: str  # what it is called
+    public_key: Key  # 64 hexadecimal digits
+    added_at: float  # Unix time
 
 
 class AllowedClients(msgspec.Struct, frozen=True, kw_only=True):

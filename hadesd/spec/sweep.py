@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from hades_protocol.errors import UsageError
 from hades_protocol.names import GROUP_PATTERN
 from hades_protocol.run_spec import RunSpec, spec_to_dict
@@ -203,15 +205,14 @@ def default_name(env: str, axes: Iterable[Axis]) -> str:
     return name
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What runs compute, summed. env_steps: environment steps, of which image classes have none."""
+class Cost(msgspec.Struct, frozen=True):
+    """What runs compute, summed."""
 
-    runs: int
-    generations: int
-    candidates: int
-    policies: int
-    env_steps: int
+    runs: int  # how many runs
+    generations: int  # of all runs
+    candidates: int  # generations x population
+    policies: int  # candidates x policy.inits: policies to train
+    env_steps: int  # environment steps, of which sets of images have none
 
 
 def cost(specs: Iterable[RunSpec], has_steps: Callable[[RunSpec], bool]) -> Cost:

@@ -13,13 +13,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hades_protocol.errors import NotFoundError
 from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_directory, sync_file
-from hadesd.storage.layout import MANIFEST
+from hadesd.storage.layout import MANIFEST, RunPaths
 
 SEAL = "manifest_sha256"
 DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO, errno.EUCLEAN, errno.EBADMSG})
 """Errors of reading a checkpoint that say that it is damaged."""
+
+LISTED = 12
+"""Generations that a refusal names."""
 
 PARTIAL = "partial-"
 BAD = "bad-"
@@ -32,6 +36,22 @@ def generations(directory: Path) -> list[int]:
     except FileNotFoundError:
         return []
     return sorted(int(name) for name in names if name.isdecimal())
+
+
+def find_checkpoint(directory: Path, generation: int | None) -> Path:
+    """The checkpoint of a generation in a run's directory; of the newest one where no generation is given.
+
+    Raises:
+        NotFoundError: that generation is not kept, and the kept ones are named; or there is none at all.
+    """
+    kept_now = generations(RunPaths(directory).checkpoints)
+    wanted = generation if generation is not None or not kept_now else kept_now[-1]
+    if wanted is None:
+        raise NotFoundError(f"run {directory.name} has no checkpoint yet: its first generation is not committed")
+    if wanted not in kept_now:
+        listed = ", ".join(map(str, kept_now[-LISTED:])) or "none yet"
+        raise NotFoundError(f"run {directory.name} keeps no checkpoint of generation {wanted}; kept: {listed}")
+    return RunPaths(directory).checkpoint(wanted)
 
 
 def manifest_text(manifest: Mapping[str, Any]) -> str:

@@ -247,6 +247,36 @@ def load(checkpoint: Path, like: Any) -> tuple[Any, dict[str, Any]]:
         CheckpointError: it cannot be read, or its bytes are not the ones that were written.
         CheckpointMismatch: its leaves have other names, dtypes or shapes than those of `like`.
     """
+    manifest = _manifest(checkpoint)
+    expected = _leaves(like)
+    if manifest["leaves"] != expected:
+        differing = next((f"{a} / {b}" for a, b in zip(manifest["leaves"], expected, strict=False) if a != b), "count")
+        raise CheckpointMismatch(f"{checkpoint} holds another kind of state than these settings have: {differing}")
+    return _unpack(_packed(checkpoint, manifest), like), manifest
+
+
+def load_leaves(checkpoint: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of a checkpoint's state by their path in it, and its manifest, verified; no settings are needed.
+
+    Raises:
+        CheckpointError: it cannot be read, or its bytes are not the ones that were written.
+    """
+    manifest = _manifest(checkpoint)
+    like = {path: np.empty(shape, dtype) for path, dtype, shape in manifest["leaves"]}
+    packed = _packed(checkpoint, manifest)
+    sizes = [array.nbytes for array in like.values()]
+    if len(like) != len(manifest["leaves"]) or sum(sizes) != packed.size:
+        raise CheckpointError(f"the leaves in its {MANIFEST} do not add up to its {packed.size} bytes")
+    pieces = np.split(packed, np.cumsum(sizes)[:-1])
+    found = {
+        path: np.frombuffer(piece.tobytes(), array.dtype).reshape(array.shape)
+        for (path, array), piece in zip(like.items(), pieces, strict=True)
+    }
+    return found, manifest
+
+
+def _manifest(checkpoint: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself, with all that it takes to restore it."""
     manifest = read_manifest(checkpoint)
     if not manifest:
         raise CheckpointError(f"no readable {MANIFEST}")
@@ -254,10 +284,11 @@ def load(checkpoint: Path, like: Any) -> tuple[Any, dict[str, Any]]:
         raise CheckpointError(f"schema {manifest.get('schema')}, not one of {READABLE}")
     if not {"generation", "leaves", "sha256"} <= manifest.keys():
         raise CheckpointError(f"{MANIFEST} lacks entries")
-    expected = _leaves(like)
-    if manifest["leaves"] != expected:
-        differing = next((f"{a} / {b}" for a, b in zip(manifest["leaves"], expected, strict=False) if a != b), "count")
-        raise CheckpointMismatch(f"{checkpoint} holds another kind of state than these settings have: {differing}")
+    return manifest
+
+
+def _packed(checkpoint: Path, manifest: dict[str, Any]) -> np.ndarray:
+    """The bytes of a checkpoint's state, uint8 [bytes], as they were written."""
     try:
         packed = np.asarray(_handler().restore(checkpoint / "state", args=ocp.args.ArrayRestore()), np.uint8)
     except MemoryError:
@@ -266,7 +297,7 @@ def load(checkpoint: Path, like: Any) -> tuple[Any, dict[str, Any]]:
         raise CheckpointError(f"{type(error).__name__}: {str(error).splitlines()[0][:200]}") from error
     if hashlib.sha256(packed.tobytes()).hexdigest() != manifest["sha256"]:
         raise CheckpointError("its bytes do not match their SHA-256")
-    return _unpack(packed, like), manifest
+    return packed
 
 
 def _not_about_ocdbt(record: logging.LogRecord) -> bool:

@@ -5,13 +5,12 @@ from pathlib import Path
 import jax
 from msgspec.structs import replace
 
-from hades_protocol.errors import NotFoundError, UsageError
+from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.compute import build, results
 from hadesd.compute.migration import settings_then
 from hadesd.distill.generation import init_state
-from hadesd.storage.checkpoints import generations, read_manifest
-from hadesd.storage.layout import RunPaths
+from hadesd.storage.checkpoints import find_checkpoint, read_manifest
 from hadesd.worker import checkpoints
 
 
@@ -23,15 +22,11 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
         UsageError: the run has no dataset (method es).
         CheckpointError: the checkpoint is damaged.
     """
-    checkpoint_directory = RunPaths(directory).checkpoints
-    kept = generations(checkpoint_directory)
-    if generation not in kept:
-        listed = ", ".join(map(str, kept[-12:])) or "none yet"
-        raise NotFoundError(f"run {directory.name} keeps no checkpoint of generation {generation}; kept: {listed}")
-    then = settings_then(read_manifest(checkpoint_directory / str(generation)), spec)
+    step = find_checkpoint(directory, generation)
+    then = settings_then(read_manifest(step), spec)
     problem, mean = build.build(replace(then, images=spec.images))  # where the images are by now
     if problem.layout is None:
         raise UsageError(f"run {directory.name} is direct neuroevolution (es): it evolves a policy and has no dataset")
     like = jax.eval_shape(lambda: init_state(problem, mean))
-    state, _ = checkpoints.load(checkpoint_directory / str(generation), like)
+    state, _ = checkpoints.load(step, like)
     results.write_dataset(output, results.mean_pairs(problem, state), results.dataset_meta(then, generation))

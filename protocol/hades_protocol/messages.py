@@ -58,38 +58,38 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     """Run and generation that a fork began from."""
 
-    run: str
-    generation: int
+    run: str  # id of the parent
+    generation: int  # checkpoint of the parent that the fork began with
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     """State, sizes and progress of a run: what `status` lists and the screen's overview shows."""
 
-    id: str
-    state: RunState
-    env: str
+    id: str  # the run
+    state: RunState  # what it is doing
+    env: str  # environment, by its name in the settings
     method: str  # hades-f, hades-r, es
-    preset: str = ""
-    seed: int = 0
-    pairs: int = 0  # state-action pairs of the dataset
+    preset: str = ""  # the preset that its settings started from
+    seed: int = 0  # root of its random numbers
+    pairs: int = 0  # state-action pairs of its dataset
     population: int = 0  # candidates a generation
     generation: int = 0  # newest committed; 0 before the first
-    generations: int = 0  # until the run is finished
-    fitness_mean: float | None = None  # of the newest generation, as in GenerationMetrics
-    fitness_best: float | None = None
-    best_so_far: float | None = None
+    generations: int = 0  # generations until it is finished
+    fitness_mean: float | None = None  # of the newest generation, over the population
+    fitness_best: float | None = None  # of the newest generation, its best candidate
+    best_so_far: float | None = None  # of the best candidate of all generations
     seconds_per_generation: float | None = None  # median of the newest ones
-    seconds_left: float | None = None
+    seconds_left: float | None = None  # a guess
     phase: str = ""  # what the worker does: importing, compiling, evaluating
     reason: str = ""  # why it waits, failed or went back, one line
     restarts: int = 0  # crashes after which it went on
     created_at: float = 0.0  # Unix time
     changed_at: float = 0.0  # Unix time of the last change of state
-    worker_pid: int | None = None
-    parent: Lineage | None = None  # of a fork
-    directory: str = ""  # on the daemon's machine
-    priority: int = 0  # -1000 to 1000: of queued runs the higher one starts first
-    gpus: tuple[int, ...] = ()  # indices of the GPUs it computes on
+    worker_pid: int | None = None  # process that computes it; null without one
+    parent: Lineage | None = None  # the run that it was forked from
+    directory: str = ""
+    priority: int = 0  # higher starts first; since protocol 1.2
+    gpus: tuple[int, ...] = ()  # indices of the GPUs it computes on; since protocol 1.2
     group: str = ""  # runs that were made together, by `hadesd sweep` say; decides nothing that is computed
     note: str = ""  # what people wrote about it, one line
     waits_for_room: bool = False  # paused by the daemon until a disk has room, then it goes on

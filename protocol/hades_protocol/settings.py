@@ -15,12 +15,12 @@ from hades_protocol.errors import UsageError
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """One setting: its dotted name, a phrase for the values it accepts, its default and its meaning."""
+    """One setting."""
 
-    name: str
-    accepts: str
-    default: Any
-    description: str
+    name: str  # dotted, e.g. evolution.sigma
+    accepts: str  # what it takes, in words
+    default: Any  # its value where nothing is said; null for none
+    description: str  # its meaning
 
 
 def leaves(struct: type[msgspec.Struct], prefix: str = "") -> dict[str, Leaf]:

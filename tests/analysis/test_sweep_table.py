@@ -84,8 +84,8 @@ def test_the_table_in_its_three_shapes(directory: Path) -> None:
     assert lines[1].split()[:3] == ["4", "1/2", "2–3/3"]
     assert "12 ± 2" in lines[2]
     document = sweep_table.document(table)
-    assert [row["seeds_total"] for row in document["rows"]] == [2, 2]
-    assert all(math.isfinite(row["fitness_sem"]) for row in document["rows"])
+    assert [row.seeds_total for row in document.rows] == [2, 2]
+    assert all(math.isfinite(row.fitness_sem) for row in document.rows)
     rows = list(csv.DictReader(io.StringIO(sweep_table.csv_text(table))))
     assert [row["dataset.pairs"] for row in rows] == ["4", "16"]
     assert float(rows[1]["fitness_mean"]) == 12.0

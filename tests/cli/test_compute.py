@@ -19,7 +19,7 @@ PREAMBLE = """
 import sys, threading
 from hades_protocol.errors import UsageError
 from hadesd.cli.computing import interruptible
-from hadesd.cli.errors import tell_error
+from hadesd.cli.errors import report_error
 
 def work():
     print("computing", flush=True)
@@ -29,7 +29,7 @@ def run(interrupted):
     try:
         interruptible(work, interrupted)
     except BaseException as error:
-        sys.exit(tell_error(error))
+        sys.exit(report_error(error))
 
 """
 

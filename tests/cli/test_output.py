@@ -1,14 +1,35 @@
 """Numbers and tables for people."""
 
+import json
+import math
+
 import msgspec
 import pytest
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
-from hadesd.cli.output import duration, number, table
+from hadesd.cli.output import duration, number, print_json, table
 from hadesd.cli.runs import groups
 from hadesd.cli.runs.follow import progress
 from hadesd.cli.runs.logs import readable
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """A document with numbers that JSON does not have, and with one that msgspec alone does not write."""
+
+    values: tuple[float, ...]
+    steps: int
+
+
+def test_a_document_is_one_line_of_strict_json(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json(Numbers((1.5, math.nan, -math.inf), 10**30))
+    (line,) = capsys.readouterr().out.splitlines()
+
+    def refuse(constant: str) -> None:
+        pytest.fail(f"{constant} is no JSON")
+
+    assert json.loads(line, parse_constant=refuse) == {"values": [1.5, None, None], "steps": 10**30}
+
 
 RUN = RunSummary(
     id="hopper-0101-abcd",

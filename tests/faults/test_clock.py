@@ -38,7 +38,7 @@ def shown(home: Home, run: str) -> dict[str, object]:
     """By a client that has the same clock as the daemon."""
     done = home.hadesd("status", run, "--json")
     assert done.returncode == 0, done.stderr
-    found: dict[str, object] = json.loads(done.stdout)["runs"][0]
+    found: dict[str, object] = json.loads(done.stdout)["run"]
     return found
 
 

@@ -54,7 +54,6 @@ def test_a_run_from_start_to_stop(home: Home) -> None:
     waited = home.hadesd("wait", run)
     assert waited.returncode == 0, waited.stderr
     found = status(home)
-    assert found["schema"] == 1
     (summary,) = found["runs"]
     assert (summary["id"], summary["state"], summary["generation"]) == (run, "finished", 6)
     assert summary["fitness_mean"] > 0

@@ -41,7 +41,9 @@ def test_a_fork_with_nothing_changed_ends_like_its_parent_and_one_with_a_change_
     parent = finished(home, home.ask(commands.Start, spec=spec(8)).id)
     twin = home.hadesd("fork", f"{parent.name}@4", "--json")
     assert twin.returncode == 0, twin.stderr
-    twin_run = json.loads(twin.stdout)["run"]
+    forked = json.loads(twin.stdout)
+    twin_run = forked["run"]
+    assert (forked["id"], forked["dry_run"], forked["generation"]) == (twin_run["id"], False, 4)
     assert twin_run["parent"] == {"run": parent.name, "generation": 4}
     directory = finished(home, twin_run["id"])
     assert (directory / "metrics.jsonl").read_bytes() == (parent / "metrics.jsonl").read_bytes()

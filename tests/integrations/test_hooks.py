@@ -59,10 +59,10 @@ def test_a_hook_is_told_what_happened(home: Home) -> None:
     summary = home.reaches(run, S.FINISHED)
     until(lambda: len(hooks_log(home)) == 2, "both hooks have ended")
     (said,) = told(home)
-    assert (said["schema"], said["event"], said["reason"], said["test"]) == (1, "finished", "", False)
+    assert (said["event"], said["reason"], said["test"]) == ("finished", "", False)
     assert (said["host"], said["state_directory"]) == (socket.gethostname(), str(home.paths.state))
     assert said["time"] == pytest.approx(summary.changed_at)
-    shown = json.loads(home.hadesd("status", run, "--json").stdout)["runs"][0]
+    shown = json.loads(home.hadesd("status", run, "--json").stdout)["run"]
     assert said["run"] == shown
     own, other = sorted(hooks_log(home), key=lambda entry: entry["status"])
     assert (own["status"], own["problem"]) == (0, "")

@@ -170,7 +170,6 @@ def test_once_as_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(home / "run", three_runs()):
         assert cli.main(["attach", "--once", "--json"]) == ExitCode.OK
     told = json.loads(capsys.readouterr().out)
-    assert told["schema"] == 1
     assert told["selected"] == "cartpole-1"
     assert [run["id"] for run in told["runs"]] == ["cartpole-1", "hopper-2", "ant-3"]
     assert told["metrics"]["generation"] == 30

@@ -66,7 +66,7 @@ def _keys(options: argparse.Namespace) -> int:
             {"id": action.id, "keys": action.keys, "about": action.about, "remapped": action.id in wanted}
             for action in in_force
         ]
-        print(json.dumps({"schema": 1, "actions": told}))
+        print(json.dumps({"actions": told}))
         return ExitCode.OK
     widths = [max(len(text) for text in texts) for texts in zip(*((a.id, a.shown_keys) for a in in_force), strict=True)]
     for action in in_force:

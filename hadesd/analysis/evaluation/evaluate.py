@@ -11,6 +11,7 @@ import numpy as np
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import fitting
 from hadesd.analysis.datasets.reader import DatasetFile
+from hadesd.analysis.evaluation.documents import Returns
 from hadesd.analysis.evaluation.padding import TruncatedPolicy
 from hadesd.compute import build
 from hadesd.distill import cloning, policies, rollout
@@ -45,19 +46,18 @@ class Evaluated:
     episodes: int
     unfinished: int
 
-    def summary(self) -> dict[str, Any]:
-        """What `hadesd evaluate --json` prints; return_std is the spread over policies, _sem that of their mean."""
+    def summary(self) -> Returns:
+        """Mean, spread and each policy's return, for people and scripts."""
         per_init = self.returns.mean(axis=1)
         std = float(per_init.std(ddof=1)) if len(per_init) > 1 else 0.0
-        return {
-            "return_mean": float(per_init.mean()),
-            "return_std": std,
-            "return_sem": std / float(np.sqrt(len(per_init))),
-            "return_per_init": [float(value) for value in per_init],
-            "inits": len(per_init),
-            "episodes_completed": self.episodes,
-            "environments_without_a_completed_episode": self.unfinished,
-        }
+        return Returns(
+            mean=float(per_init.mean()),
+            std=std,
+            sem=std / float(np.sqrt(len(per_init))),
+            per_init=tuple(float(value) for value in per_init),
+            episodes_completed=self.episodes,
+            unfinished=self.unfinished,
+        )
 
 
 def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, seed: int) -> Evaluated:

@@ -14,6 +14,7 @@ import numpy as np
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets.fitting import fit
 from hadesd.analysis.datasets.reader import DatasetFile
+from hadesd.analysis.evaluation.documents import Accuracies, Accuracy
 from hadesd.compute import build, image_files
 from hadesd.distill import cloning, images, policies
 from hadesd.distill.dataset import one_hot_labels
@@ -25,25 +26,39 @@ INIT_STREAM, DRAW_STREAM = 0, 1
 
 
 @dataclass(frozen=True)
-class Accuracies:
+class Classified:
     """float32 [N], for each of N fresh classifiers: share of the real images that it classifies correctly."""
 
     train: np.ndarray
     test: np.ndarray
 
-    def summary(self) -> dict[str, Any]:
-        """What `hadesd evaluate --json` prints of it."""
-        out: dict[str, Any] = {"inits": len(self.test)}
-        for name, values in (("test", self.test), ("train", self.train)):
-            std = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-            out[f"{name}_accuracy_mean"] = float(values.mean())
-            out[f"{name}_accuracy_std"] = std
-            out[f"{name}_accuracy_sem"] = std / float(np.sqrt(len(values)))
-        return out | {"test_accuracy_per_init": [float(value) for value in self.test]}
+    def summary(self) -> Accuracies:
+        """Mean, spread and each classifier's accuracy, for people and scripts."""
+        return Accuracies(test=_summary(self.test), train=_summary(self.train))
 
 
-def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, seed: int) -> dict[str, Accuracies]:
-    """Accuracies of classifiers trained on the dataset, on "class means" and on "random real images".
+def _summary(values: np.ndarray) -> Accuracy:
+    """values: float32 [N], one for each classifier."""
+    std = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    return Accuracy(
+        mean=float(values.mean()),
+        std=std,
+        sem=std / float(np.sqrt(len(values))),
+        per_init=tuple(float(value) for value in values),
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Classifiers trained on a dataset, on the mean image of each class, and on random real images."""
+
+    dataset: Classified
+    class_means: Classified
+    real_images: Classified
+
+
+def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, seed: int) -> Comparison:
+    """Accuracies of classifiers trained on the dataset, on class means and on random real images.
 
     All three have as many images a class as the dataset. Each classifier gets other random real images.
 
@@ -60,15 +75,16 @@ def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, seed: int) -> dict
     means = jnp.repeat(images.class_means(train, classes), per_class, axis=0)
     keys = jax.random.split(jax.random.fold_in(root, DRAW_STREAM), inits)
     drawn = jax.lax.map(lambda key: images.draw_per_class(train, classes, per_class, key), keys)
-    contenders = {
-        "dataset": (jnp.broadcast_to(jnp.asarray(states), (inits, *states.shape)), jnp.asarray(targets)),
-        "class means": (jnp.broadcast_to(means, (inits, *means.shape)), jnp.asarray(labels)),
-        "random real images": (drawn.reshape(inits, classes * per_class, *entry.observation), jnp.asarray(labels)),
-    }
-    return {
-        name: _classify(spec, task, given, taught, train, test, jax.random.fold_in(root, INIT_STREAM))
-        for name, (given, taught) in contenders.items()
-    }
+    key = jax.random.fold_in(root, INIT_STREAM)
+
+    def classify(images_of_each: jax.Array, targets: jax.Array) -> Classified:
+        return _classify(spec, task, images_of_each, targets, train, test, key)
+
+    return Comparison(
+        dataset=classify(jnp.broadcast_to(jnp.asarray(states), (inits, *states.shape)), jnp.asarray(targets)),
+        class_means=classify(jnp.broadcast_to(means, (inits, *means.shape)), jnp.asarray(labels)),
+        real_images=classify(drawn.reshape(inits, classes * per_class, *entry.observation), jnp.asarray(labels)),
+    )
 
 
 def _classify(
@@ -79,7 +95,7 @@ def _classify(
     train: LabelledImages,
     test: LabelledImages,
     key: jax.Array,
-) -> Accuracies:
+) -> Classified:
     """Train one fresh classifier on each of states [N, D, H, W, C] with targets [D, classes]."""
     policy, c = build.policy_of(spec, task), spec.cloning
     optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
@@ -98,4 +114,4 @@ def _classify(
         return map_over_mesh(mesh, 1, one, common, (params, states))
 
     found = trim(jax.device_get(run(states, (targets, train, test))), count)
-    return Accuracies(train=np.asarray(found[0]), test=np.asarray(found[1]))
+    return Classified(train=np.asarray(found[0]), test=np.asarray(found[1]))

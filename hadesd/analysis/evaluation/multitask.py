@@ -4,33 +4,27 @@ Normalised fitness in an environment: 0 is the level of policies trained on the 
 file but this environment's pairs, padded alike), 1 that of policies trained on the environment's own pairs alone, in
 their own sizes and with their own settings. Each of N policies trained on the whole file has one; mean and standard
 error are over them. Where the two levels are equal, or a return is not finite, there is none.
-
-The document, which `hadesd evaluate AB.npz --json` prints:
-
-    schema      1
-    file, environments, pairs, seed, inits, episodes
-    settings    policy and cloning of the policies for all environments
-    tasks       list, one for each environment: environment, pairs,
-                  return_mean, return_std, return_sem, return_per_init, ... as in `hadesd evaluate` of one environment,
-                  wrong, own: {return_mean, return_sem} of the two levels
-                  normalised_mean, normalised_sem, normalised_per_init
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from hades_protocol.run_spec import RunSpec, spec_to_dict
+from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import fitting
 from hadesd.analysis.datasets.reader import DatasetFile
+from hadesd.analysis.evaluation.documents import (
+    Level,
+    MultitaskDocument,
+    NormalisedFitness,
+    TaskReturns,
+    TrainingSettings,
+)
 from hadesd.analysis.evaluation.evaluate import Arena, Evaluated, evaluate, train_and_judge
 from hadesd.analysis.evaluation.padding import PaddedEnvironment
 from hadesd.compute import build
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -97,34 +91,42 @@ def judge_all(
 
 def document(
     merged: DatasetFile, scored: Sequence[Scored], training: RunSpec, inits: int, episodes: int, seed: int
-) -> dict[str, Any]:
-    """What --json prints; see the top of this module."""
-    settings = spec_to_dict(training)
-    return {
-        "schema": SCHEMA,
-        "file": str(merged.path),
-        "environments": [one.task.spec.env for one in scored],
-        "pairs": len(merged.states),
-        "seed": seed,
-        "inits": inits,
-        "episodes": episodes,
-        "settings": {name: settings[name] for name in ("policy", "cloning")},
-        "tasks": [_entry(one) for one in scored],
-    }
+) -> MultitaskDocument:
+    """What the comparison of all environments came to, for scripts and for the picture."""
+    return MultitaskDocument(
+        file=str(merged.path),
+        envs=tuple(one.task.spec.env for one in scored),
+        pairs=len(merged.states),
+        seed=seed,
+        inits=inits,
+        episodes=episodes,
+        settings=TrainingSettings(policy=training.policy, cloning=training.cloning),
+        tasks=tuple(_task(one) for one in scored),
+    )
 
 
-def _entry(one: Scored) -> dict[str, Any]:
-    values = one.normalised()
-    levels = {name: level.summary() for name, level in (("wrong", one.wrong), ("own", one.own))}
-    return {
-        "environment": one.task.spec.env,
-        "pairs": len(one.task.part.states),
-        **one.together.summary(),
-        **{name: {key: level[key] for key in ("return_mean", "return_sem")} for name, level in levels.items()},
-        "normalised_mean": None if values is None else float(values.mean()),
-        "normalised_sem": None if values is None else _sem(values),
-        "normalised_per_init": None if values is None else [float(value) for value in values],
-    }
+def _task(one: Scored) -> TaskReturns:
+    return TaskReturns(
+        env=one.task.spec.env,
+        pairs=len(one.task.part.states),
+        returns=one.together.summary(),
+        wrong=_level(one.wrong),
+        own=_level(one.own),
+        normalised=_normalised(one.normalised()),
+    )
+
+
+def _level(evaluated: Evaluated) -> Level:
+    summary = evaluated.summary()
+    return Level(mean=summary.mean, sem=summary.sem)
+
+
+def _normalised(values: np.ndarray | None) -> NormalisedFitness | None:
+    """values: float64 [N] of each policy; None where there is no normalised fitness."""
+    if values is None:
+        return None
+    per_init = tuple(float(value) for value in values)
+    return NormalisedFitness(mean=float(values.mean()), sem=_sem(values), per_init=per_init)
 
 
 def _sem(values: np.ndarray) -> float:

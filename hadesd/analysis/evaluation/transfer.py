@@ -12,36 +12,27 @@ are the gradient's, which is clipped. Factors are drawn from the seed and the wi
 
 A setting's return is the mean over fresh initialisations, for files of HaDES-F too: that those need their own is
 what the comparison shows. A setting with a return that is not finite has none and ranks worst.
-
-The document, which `hadesd transfer --json` prints and transfer.json in a run directory holds:
-
-    schema      1
-    mode        "draws" or "grid"
-    complete    false where the command was interrupted: the settings so far
-    seed, inits, episodes, threshold (null where none was given)
-    datasets    list of
-      file, run (null for a file), environment, method, generation, pairs
-      base          learning_rate, epochs, optimizer, clip_norm, width, depth, activation: the file's own
-      reached       share of settings whose return is at least the threshold; null without one
-      widths        list of: width, settings (how many), mean, std (over all with a finite return), top_mean, top_std
-                    (over the better half), reached, not_finite (how many)
-      settings      list of: width, depth, activation, optimizer, learning_rate, epochs,
-                    return_mean, return_sem (over inits; null where not finite), returns (one per init)
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets.reader import DatasetFile
+from hadesd.analysis.evaluation.documents import (
+    SettingReturns,
+    TransferBase,
+    TransferDataset,
+    TransferDocument,
+    TransferMode,
+    WidthSummary,
+)
 from hadesd.analysis.evaluation.trials import ACTIVATIONS, OPTIMIZERS, Setting
 
-SCHEMA = 1
 DEPTHS = (1, 2, 3, 4)
 GRID_RATES = (10**-0.5, 1.0, 10**0.5)
 DRAWN_RATES = (0.1, 10.0)
@@ -107,72 +98,91 @@ def _log_uniform(random: np.random.Generator, low: float, high: float) -> float:
     return math.exp(random.uniform(math.log(low), math.log(high)))
 
 
-def summary(trials: Sequence[Trial], threshold: float | None) -> dict[str, Any]:
-    """Mean and spread over trials and over their better half (rounded up), and the share that reaches a threshold."""
-    means = [trial.mean for trial in trials]
-    finite = sorted((mean for mean in means if mean is not None), reverse=True)
-    top = finite[: -(-len(means) // 2)]
+def summary(width: int, trials: Sequence[Trial], threshold: float | None) -> WidthSummary:
+    """Mean and spread over the trials of a width and over their better half (rounded up); share at the threshold."""
+    finite = _finite(trials)
     mean, std = _mean_and_std(finite)
-    top_mean, top_std = _mean_and_std(top)
-    return {
-        "settings": len(means),
-        "mean": mean,
-        "std": std,
-        "top_mean": top_mean,
-        "top_std": top_std,
-        "reached": None if threshold is None or not means else sum(m >= threshold for m in finite) / len(means),
-        "not_finite": len(means) - len(finite),
-    }
+    top_mean, top_std = _mean_and_std(finite[: -(-len(trials) // 2)])
+    return WidthSummary(
+        width=width,
+        settings=len(trials),
+        mean=mean,
+        std=std,
+        top_mean=top_mean,
+        top_std=top_std,
+        reached=reached(trials, threshold),
+        not_finite=len(trials) - len(finite),
+    )
+
+
+def reached(trials: Sequence[Trial], threshold: float | None) -> float | None:
+    """Share of the trials whose mean return is at least the threshold; None without one."""
+    if threshold is None or not trials:
+        return None
+    return sum(mean >= threshold for mean in _finite(trials)) / len(trials)
+
+
+def _finite(trials: Sequence[Trial]) -> list[float]:
+    """The mean returns that are finite, best first."""
+    return sorted((mean for mean in (trial.mean for trial in trials) if mean is not None), reverse=True)
 
 
 def document(
     transferred: Sequence[Transferred],
     *,
-    mode: str,
+    mode: TransferMode,
     complete: bool,
     seed: int,
     inits: int,
     episodes: int,
     threshold: float | None,
-) -> dict[str, Any]:
-    """What --json prints; see the top of this module."""
-    head = {"schema": SCHEMA, "mode": mode, "complete": complete, "seed": seed, "inits": inits, "episodes": episodes}
-    return head | {"threshold": threshold, "datasets": [_entry(one, threshold) for one in transferred]}
+) -> TransferDocument:
+    """What the trials came to, for scripts and for the picture. complete: false where they were interrupted."""
+    return TransferDocument(
+        mode=mode,
+        complete=complete,
+        seed=seed,
+        inits=inits,
+        episodes=episodes,
+        threshold=threshold,
+        datasets=tuple(_dataset(one, threshold) for one in transferred),
+    )
 
 
-def _entry(one: Transferred, threshold: float | None) -> dict[str, Any]:
+def _dataset(one: Transferred, threshold: float | None) -> TransferDataset:
     meta, c, p = one.dataset.meta, one.spec.cloning, one.spec.policy
     widths = sorted({trial.setting.width for trial in one.trials})
-    return {
-        "file": str(one.dataset.path),
-        "run": one.run,
-        "environment": one.spec.env,
-        "method": meta.get("method"),
-        "generation": meta.get("generation"),
-        "pairs": len(one.dataset.states),
-        "base": {
-            "learning_rate": c.learning_rate,
-            "epochs": c.epochs,
-            "optimizer": c.optimizer,
-            "clip_norm": c.clip_norm,
-            "width": p.width,
-            "depth": p.depth,
-            "activation": p.activation,
-        },
-        "reached": summary(one.trials, threshold)["reached"],
-        "widths": [
-            {"width": width} | summary([t for t in one.trials if t.setting.width == width], threshold)
-            for width in widths
-        ],
-        "settings": [asdict(trial.setting) | _figures(trial) for trial in one.trials],
-    }
+    method, generation = meta.get("method"), meta.get("generation")
+    return TransferDataset(
+        file=str(one.dataset.path),
+        run=one.run,
+        env=one.spec.env,
+        method=method if isinstance(method, str) else None,
+        generation=generation if isinstance(generation, int) else None,
+        pairs=len(one.dataset.states),
+        base=TransferBase(
+            learning_rate=c.learning_rate,
+            epochs=c.epochs,
+            optimizer=c.optimizer,
+            clip_norm=c.clip_norm,
+            width=p.width,
+            depth=p.depth,
+            activation=p.activation,
+        ),
+        reached=reached(one.trials, threshold),
+        widths=tuple(summary(w, [t for t in one.trials if t.setting.width == w], threshold) for w in widths),
+        settings=tuple(_setting(trial) for trial in one.trials),
+    )
 
 
-def _figures(trial: Trial) -> dict[str, Any]:
+def _setting(trial: Trial) -> SettingReturns:
     mean, n = trial.mean, len(trial.returns)
-    sem = None if mean is None else float(np.std(trial.returns, ddof=1) / math.sqrt(n)) if n > 1 else 0.0
-    values = [float(value) if math.isfinite(value) else None for value in trial.returns]
-    return {"return_mean": mean, "return_sem": sem, "returns": values}
+    return SettingReturns(
+        **asdict(trial.setting),
+        return_mean=mean,
+        return_sem=None if mean is None else float(np.std(trial.returns, ddof=1) / math.sqrt(n)) if n > 1 else 0.0,
+        returns=tuple(float(value) if math.isfinite(value) else None for value in trial.returns),
+    )
 
 
 def _mean_and_std(values: Sequence[float]) -> tuple[float | None, float | None]:

@@ -21,7 +21,6 @@ import functools
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -31,6 +30,7 @@ import numpy as np
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import Reference
 from hades_protocol.run_spec import RunSpec
+from hadesd.analysis.reference.documents import Library, Trained
 from hadesd.analysis.reference.environment import BatchedEnvironment
 from hadesd.analysis.reference.library import ppo, with_replication
 from hadesd.analysis.reference.measuring import MakePolicy, Meter, standard_error
@@ -47,23 +47,6 @@ LIBRARY = "brax"
 
 Progress = Callable[[int, int, float, float], None]
 """Called with seed, environment steps so far, the return, seconds since this seed's training began."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """One seed: its return, the standard error over groups of environments (None of one), and its learning curve.
-
-    curve: (environment steps, mean return) from before the first step to after the last.
-    """
-
-    seed: int
-    value: float
-    sem: float | None
-    episodes: int
-    unfinished: int
-    env_steps: int
-    seconds: float
-    curve: list[tuple[int, float]] = field(default_factory=list)
 
 
 def train(spec: RunSpec, settings: PPO, seed: int, environments: int, progress: Progress) -> Trained:
@@ -108,7 +91,7 @@ def train(spec: RunSpec, settings: PPO, seed: int, environments: int, progress: 
         unfinished=found.unfinished,
         env_steps=curve[-1][0],
         seconds=time.monotonic() - began,
-        curve=curve,
+        curve=tuple(curve),
     )
 
 
@@ -171,6 +154,11 @@ def reference_of(name: str, trained: list[Trained], settings_from: str) -> Refer
 def library_version() -> str:
     """Version of the library that PPO is from."""
     return version(LIBRARY)
+
+
+def library() -> Library:
+    """The library that PPO is from."""
+    return Library(name=LIBRARY, version=library_version())
 
 
 def _short(value: float) -> float:

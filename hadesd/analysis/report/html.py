@@ -20,7 +20,6 @@ from hadesd.analysis.report import text as words
 from hadesd.analysis.report.reproduce import commands
 from hadesd.analysis.report.run_data import ReportData
 from hadesd.analysis.report.run_data import versions as versions_of
-from hadesd.storage.layout import TRANSFER
 
 
 @dataclass(frozen=True)
@@ -115,16 +114,11 @@ def _pairs(material: ReportData, recording: Recording | None, backend: str) -> p
 
 
 def _transfer(material: ReportData) -> dict[str, Any]:
-    """The tables and the picture of transfer.json; a document that this version does not understand is named."""
-    none: dict[str, Any] = {"transfer": [], "transfer_image": None, "transfer_problem": ""}
+    """The tables and the picture of transfer.json, where there is one."""
     if material.transfer is None:
-        return none
-    try:
-        tables = words.transfer_tables(material.transfer)
-        return none | {"transfer": tables, "transfer_image": _image(transfer.draw(material.transfer))}
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        problem = f"{TRANSFER} is left out: this version does not understand it ({type(error).__name__}: {error})"
-        return none | {"transfer_problem": problem}
+        return {"transfer": (), "transfer_image": None}
+    picture = _image(transfer.draw(material.transfer))
+    return {"transfer": words.transfer_tables(material.transfer), "transfer_image": picture}
 
 
 def _image(figure: Figure | None) -> Markup | None:

@@ -11,6 +11,7 @@ from hades_protocol.errors import HadesError, NotFoundError, UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming, Lineage, Reference
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import reader
+from hadesd.analysis.evaluation.documents import TransferDocument
 from hadesd.spec import environments
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
@@ -43,7 +44,7 @@ class ReportData:
     parent_metrics: GenerationMetrics | None = None
     children: tuple[tuple[str, int], ...] = ()
     story: tuple[dict[str, Any], ...] = ()
-    transfer: dict[str, Any] | None = None
+    transfer: TransferDocument | None = None
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -117,7 +118,7 @@ def of_run(directory: Path) -> ReportData:
         parent_metrics=_at_fork(directory.parent, record.parent),
         children=_children(directory),
         story=records.read_history(record, directory),
-        transfer=_document(paths.transfer, dict[str, Any], problems),
+        transfer=_document(paths.transfer, TransferDocument, problems),
         problems=problems,
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.settings import leaves
+from hadesd.analysis.evaluation.documents import TransferDocument
 from hadesd.analysis.evaluation.recording import Recording
 from hadesd.analysis.report.reproduce import base_of, differences, flat
 from hadesd.analysis.report.run_data import ReportData, as_json
@@ -204,19 +205,23 @@ TRANSFER_COLUMNS = {
 }
 
 
-def transfer_tables(document: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """transfer.json as tables with the widths as rows, one for each dataset: {'name', 'head', 'rows'}.
+@dataclass(frozen=True)
+class Table:
+    """A table of the page: its heading, the headings of its columns, and its cells row by row."""
 
-    Raises:
-        LookupError, TypeError, AttributeError: it is not such a document.
-    """
+    name: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def transfer_tables(document: TransferDocument) -> tuple[Table, ...]:
+    """transfer.json as tables with the widths as rows, one for each dataset; columns without any value are left out."""
     out = []
-    for one in document["datasets"] if document else ():
-        keys = [key for key in TRANSFER_COLUMNS if any(row.get(key) is not None for row in one["widths"])]
-        rows = [[_cell(row.get(key)) for key in keys] for row in one["widths"]]
-        name = f"{one.get('run') or one.get('file')}, {one.get('environment')}"
-        out.append({"name": name, "head": [TRANSFER_COLUMNS[key] for key in keys], "rows": rows})
-    return out
+    for one in document.datasets:
+        keys = [key for key in TRANSFER_COLUMNS if any(getattr(row, key) is not None for row in one.widths)]
+        rows = tuple(tuple(_cell(getattr(row, key)) for key in keys) for row in one.widths)
+        out.append(Table(f"{one.run or one.file}, {one.env}", tuple(TRANSFER_COLUMNS[key] for key in keys), rows))
+    return tuple(out)
 
 
 def _cell(value: Any) -> str:

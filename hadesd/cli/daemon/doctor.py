@@ -9,14 +9,13 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 
-import msgspec
-
 from hades_protocol import commands, version
 from hades_protocol.errors import ExitCode, HadesError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
 from hadesd.cli.compute import missing_packages
+from hadesd.cli.documents.daemon import DoctorDocument, Finding
 from hadesd.cli.output import print_json, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.config import load_settings
@@ -29,7 +28,7 @@ MARKS = {"ok": ("ok", "32"), "note": ("note", "33"), "problem": ("PROBLEM", "31"
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "doctor",
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{mark}  {finding.name}: {finding.text}" + (f"\n         {finding.advice}" if finding.advice else ""))
     bad = any(finding.level == "problem" for finding in findings)
     if args.json:
-        print_json({"schema": 1, "ok": not bad, "findings": findings})
+        print_json(DoctorDocument(ok=not bad, findings=tuple(findings)))
     return ExitCode.RUN_FAILED if bad else ExitCode.OK
 
 
@@ -79,17 +78,8 @@ print(json.dumps({"devices": [str(d) for d in jax.devices()], "platform": jax.de
 """
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the report. `level`: ok, note, problem. `advice`: what to do about a problem."""
-
-    name: str
-    level: str
-    text: str
-    advice: str = ""
-
-
 def ok(name: str, text: str) -> Finding:
-    """Nothing to do."""
+    """A finding with which all is well."""
     return Finding(name=name, level="ok", text=text)
 
 
@@ -99,7 +89,7 @@ def problem(name: str, text: str, advice: str = "") -> Finding:
 
 
 def all_checks(paths: Paths, environ: dict[str, str], probe_jax: bool) -> Iterator[Finding]:
-    """Every check in turn."""
+    """Run every check, one after the other."""
     yield check_python()
     yield from check_packages()
     yield check_directories(paths)
@@ -114,7 +104,7 @@ def all_checks(paths: Paths, environ: dict[str, str], probe_jax: bool) -> Iterat
 
 
 def check_python() -> Finding:
-    """The interpreter."""
+    """Report which Python runs, and where it is."""
     return ok("python", f"{sys.version.split()[0]} at {sys.executable}")
 
 
@@ -158,7 +148,7 @@ def check_sockets(paths: Paths) -> Finding:
 
 
 def check_settings(paths: Paths) -> Finding:
-    """config.toml."""
+    """Read config.toml as the daemon would."""
     if not paths.config_file.exists():
         return ok("config", f"no {paths.config_file}: defaults ('hadesd settings --daemon' lists them)")
     try:
@@ -169,7 +159,7 @@ def check_settings(paths: Paths) -> Finding:
 
 
 def check_disk(paths: Paths) -> Finding:
-    """Room for checkpoints."""
+    """Report free disk space below the state directory; little of it is a problem."""
     at = next(directory for directory in (paths.state, *paths.state.parents) if directory.exists())
     free = shutil.disk_usage(at).free
     text = f"{free / 2**30:.1f} GiB free at {at}"

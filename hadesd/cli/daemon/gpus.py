@@ -8,16 +8,16 @@ from hades_protocol.formatting import size
 from hades_protocol.messages import GpuInfo, GpuProcess
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
+from hadesd.cli.documents.daemon import GpusDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.supervisor.scheduling.reasons import describe_process
 
-SCHEMA = 1
 HEADINGS = ("GPU", "NAME", "MEMORY", "BUSY", "WHO")
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "gpus",
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the table or the JSON."""
     found, from_daemon = look(Paths())
     if args.json:
-        print_json({"schema": SCHEMA, "from_daemon": from_daemon, "gpus": found})
+        print_json(GpusDocument(from_daemon=from_daemon, gpus=found))
     elif found:
         print(table(found))
     else:
@@ -53,7 +53,7 @@ def look(paths: Paths) -> tuple[tuple[GpuInfo, ...], bool]:
 
 
 def table(gpus: tuple[GpuInfo, ...]) -> str:
-    """One line a GPU."""
+    """The GPUs as a table, one a line, with who uses them."""
     rows = [HEADINGS, *map(_row, gpus)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS) - 1)]
     lines = []

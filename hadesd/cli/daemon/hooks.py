@@ -13,13 +13,14 @@ from hades_protocol import commands
 from hades_protocol.errors import ExitCode, NotFoundError, UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
+from hadesd.cli.documents.setup import HooksDocument, HookTestDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
 from hadesd.integrations.hooks.events import EVENTS, HookInput, commands_for, environment
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "hooks",
@@ -29,7 +30,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser.add_argument("action", nargs="?", choices=("list", "test"), default="list", help="list or test (list)")
     parser.add_argument("event", nargs="?", choices=EVENTS, metavar="EVENT", help=f"test: {', '.join(EVENTS)}")
     parser.add_argument(
-        "run", nargs="?", default="@", metavar="RUN", help=f"test: the run it is told about; {RUN_HELP}"
+        "run", nargs="?", default="@", metavar="RUN", help=f"test: the run that the hook gets; {RUN_HELP}"
     )
     add_json(parser)
     return parser
@@ -51,9 +52,7 @@ def _list(args: argparse.Namespace) -> int:
     hooks = load_settings(path, {}).hooks
     found = {name: command for name in (*EVENTS, "any") if (command := getattr(hooks, name))}
     if args.json:
-        print_json(
-            {"schema": 1, "config": str(path), "hooks": found, "timeout": hooks.timeout, "at_once": hooks.at_once}
-        )
+        print_json(HooksDocument(config=str(path), hooks=found, timeout=hooks.timeout, at_once=hooks.at_once))
         return ExitCode.OK
     for name, command in found.items():
         print(f"{name:8}  {shlex.join(command)}")
@@ -73,7 +72,7 @@ def _test(args: argparse.Namespace) -> int:
         raise NotFoundError(f'no hook for {args.event}: set one in {paths.config_file}, [hooks] {args.event} = ["…"]')
     with ControlClient(paths) as client:
         summary = client.request(commands.Show, run=args.run).run
-    told = HookInput(
+    hook_input = HookInput(
         event=args.event,
         time=time.time(),
         reason=summary.reason,
@@ -85,13 +84,13 @@ def _test(args: argparse.Namespace) -> int:
     results = []
     for command in wanted:
         say(f"running {shlex.join(command)}")
-        data = msgspec.json.encode(told)
-        result = run_hook(command, data, environment(told, os.environ), paths.state, hooks.timeout)
+        data = msgspec.json.encode(hook_input)
+        result = run_hook(command, data, environment(hook_input, os.environ), paths.state, hooks.timeout)
         results.append(result)
         if not args.json:
             sys.stdout.write(result.output)
             sys.stdout.flush()
         say(result.problem or f"ok, after {result.seconds:.2g} s")
     if args.json:
-        print_json({"schema": 1, "told": told, "results": results})
+        print_json(HookTestDocument(id=summary.id, input=hook_input, results=tuple(results)))
     return ExitCode.RUN_FAILED if any(result.problem for result in results) else ExitCode.OK

@@ -10,16 +10,16 @@ from pathlib import Path
 from hades_protocol import keys
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.paths import Paths
+from hadesd.cli.documents.setup import KeysDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.daemon.key_store import ADVICE, AllowedClient, KeyStore, check_name
 
-SCHEMA = 1
 WILDCARDS = ("0.0.0.0", "*", "[::]")
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "keys",
@@ -103,7 +103,7 @@ def _add_revoke(actions: "Subparsers[Parser]") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry out the action."""
+    """Carry out the action that was named."""
     code: int = args.carry_out(args)
     return code
 
@@ -161,7 +161,7 @@ def _list(args: argparse.Namespace) -> int:
     except NotFoundError:
         server_key = None
     if args.json:
-        print_json({"schema": SCHEMA, "server_key": server_key, "clients": clients})
+        print_json(KeysDocument(server_key=server_key, clients=clients))
         return 0
     if server_key is None:
         say(f"the daemon has no keys: {ADVICE}")

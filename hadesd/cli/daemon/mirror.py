@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hades_protocol.errors import ExitCode, HadesError, UsageError
 from hades_protocol.paths import Paths
+from hadesd.cli.documents.daemon import MirrorDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_verb
 from hadesd.storage.locks import lock_file
@@ -25,7 +26,7 @@ PROJECT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "mirror",
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
             f"cannot write {error.filename or 'the mirror'}: {why}; the next mirror goes on there"
         ) from None
     if args.json:
-        print_json({"schema": 1, "generations_copied": copied})
+        print_json(MirrorDocument(generations_copied=copied))
     return ExitCode.OK
 
 

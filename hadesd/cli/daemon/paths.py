@@ -2,14 +2,17 @@
 
 import argparse
 
+from msgspec.structs import asdict
+
 from hades_protocol.errors import ExitCode
 from hades_protocol.paths import Paths
+from hadesd.cli.documents.daemon import PathsDocument
 from hadesd.cli.output import print_json
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "paths",
@@ -23,18 +26,18 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 def run(args: argparse.Namespace) -> int:
     """Print them; whether they exist is no question."""
     paths = Paths()
-    found = {
-        "state": paths.state,
-        "control_socket": paths.control_socket,
-        "events_socket": paths.events_socket,
-        "daemon_log": paths.daemon_log,
-        "cache": paths.cache,
-        "config": paths.config_file,
-        "keys": paths.keys,
-    }
+    found = PathsDocument(
+        state=str(paths.state),
+        control_socket=str(paths.control_socket),
+        events_socket=str(paths.events_socket),
+        daemon_log=str(paths.daemon_log),
+        cache=str(paths.cache),
+        config=str(paths.config_file),
+        keys=str(paths.keys),
+    )
     if args.json:
-        print_json({"schema": 1, **{name: str(path) for name, path in found.items()}})
+        print_json(found)
     else:
-        for name, path in found.items():
+        for name, path in asdict(found).items():
             print(f"{name.replace('_', ' '):<15} {path}")
     return ExitCode.OK

@@ -10,7 +10,7 @@ from hadesd.cli.parsing import Parser, Subparsers, add_patience, add_verb
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "serve",

@@ -4,11 +4,12 @@ import argparse
 import getpass
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hades_protocol.errors import ExitCode, UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import listens
+from hadesd.cli.documents.setup import ServiceDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
@@ -27,7 +28,7 @@ ACTIONS = ("install", "uninstall", "status")
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "service",
@@ -49,12 +50,14 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do one of the three."""
+    """Install the unit, remove it, or show how it is."""
     from hadesd.service.install import Site, Systemctl, unit_directory
 
     instance = args.instance or os.environ.get("SUDO_USER", "")
     if args.instance and not args.system:
         raise UsageError("--for goes with --system: your own unit runs as you")
+    if args.json and args.action != "status":
+        raise UsageError(f"--json goes with 'hadesd service status': {args.action} prints no document")
     if args.system and not instance and args.action != "uninstall" and not args.dry_run:
         raise UsageError("--system needs a user to run as: --for USER")
     directory = args.directory or unit_directory(args.system, os.environ)
@@ -93,14 +96,14 @@ def _install(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> 
     print(site.path)
     start = "enable --now" if args.now else "enable"
     if why := _unreachable(args, systemctl):
-        say(f"{why}: where it does, {systemctl.words} daemon-reload && {systemctl.words} enable --now {site.name}")
+        say(f"{why}: where it does, {systemctl.command} daemon-reload && {systemctl.command} enable --now {site.name}")
     else:
         systemctl.do("daemon-reload")
         if args.now and not site.system and listens(Paths()) and systemctl.status(site.name).active != "active":
             say("a daemon runs already, started by hand: 'hadesd stop', then")
             start, args.now = "enable", False
         systemctl.do(*start.split(), site.name)
-        say(f"{site.name} is enabled" + (" and runs" if args.now else f"; {systemctl.words} start {site.name}"))
+        say(f"{site.name} is enabled" + (" and runs" if args.now else f"; {systemctl.command} start {site.name}"))
     if site.system:
         say(f"its runs: export HADES_HOME=/var/lib/hades/{site.instance}    (for {site.instance}'s commands)")
     elif not lingers(user := getpass.getuser()):
@@ -132,26 +135,25 @@ def _status(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> i
     why = _unreachable(args, systemctl)
     found = systemctl.status(site.name) if not why and state != "absent" else None
     user = site.instance or getpass.getuser()
-    document: dict[str, Any] = {
-        "schema": 1,
-        "unit": str(site.path),
-        "file": state,
-        "name": site.name,
-        "systemd": not why,
-        "unreachable": why,
-        "service": found,
-        "linger": None if site.system else lingers(user),
-    }
+    document = ServiceDocument(
+        unit=str(site.path),
+        file=state,
+        name=site.name,
+        systemd=not why,
+        unreachable=why,
+        service=found,
+        linger=None if site.system else lingers(user),
+    )
     if args.json:
         print_json(document)
     else:
-        words = {
+        descriptions = {
             "absent": "not installed: hadesd service install",
             "current": "installed",
             "outdated": "installed, but not as it would be today: hadesd service install",
             "edited": "installed, and edited by hand",
         }
-        print(f"{site.path}: {words[state]}")
+        print(f"{site.path}: {descriptions[state]}")
         if found is not None:
             pid = f", pid {found.pid}" if found.pid else ""
             print(f"{site.name}: {found.enabled}, {found.active}{pid}, {found.restarts} restarts, {found.result}")
@@ -159,7 +161,7 @@ def _status(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> i
                 print(found.status)
         if why:
             print(why)
-        if document["linger"] is False:
+        if document.linger is False:
             print(f"it ends when you log out: loginctl enable-linger {user}")
     return ExitCode.NOT_FOUND_OR_STATE if state == "absent" else ExitCode.OK
 

@@ -5,12 +5,13 @@ import sys
 import textwrap
 from typing import Any
 
+from hadesd.cli.documents.daemon import SettingsDocument
 from hadesd.cli.output import print_json, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "settings",
@@ -24,7 +25,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print them."""
+    """Print the settings whose name contains PART."""
     from hades_protocol.errors import NotFoundError
     from hades_protocol.run_spec import RunSpec
     from hades_protocol.settings import leaves
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if not found:
         raise NotFoundError(f"no setting's name contains '{args.part}'")
     if args.json:
-        print_json(found)
+        print_json(SettingsDocument(settings=tuple(found)))
         return 0
     colour = use_colour(sys.stdout)
     for leaf in found:

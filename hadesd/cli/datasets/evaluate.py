@@ -5,8 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hades_protocol.errors import UsageError
-from hades_protocol.run_spec import RunSpec, spec_to_dict
+from hades_protocol.run_spec import RunSpec
 from hades_protocol.settings import parse_assignment
+from hadesd.analysis.evaluation.documents import (
+    EvaluationDocument,
+    EvaluationSettings,
+    ImageBaselines,
+    ImageEvaluationDocument,
+    Level,
+    MultitaskDocument,
+    Returns,
+)
 from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_extra
 from hadesd.cli.datasets.inputs import check_range, settings_for
 from hadesd.cli.output import number, print_json, say
@@ -14,16 +23,12 @@ from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.spec import environments
 
 if TYPE_CHECKING:
-    from hades_protocol.run_spec import RunSpec
     from hadesd.analysis.datasets.reader import DatasetFile
     from hadesd.analysis.evaluation.multitask import Task
 
 
-SCHEMA = 1
-
-
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "evaluate",
@@ -60,7 +65,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, roll out, report."""
+    """Train policies on the file, roll them out, print their returns."""
     for name, low, high in (("inits", 1, 100_000), ("episodes", 1, 1_000_000), ("seed", 0, 2**32 - 1)):
         check_range(name, getattr(args, name), low, high)
     assignments = [parse_assignment(text) for text in args.set]
@@ -84,11 +89,8 @@ def run(args: argparse.Namespace) -> int:
     prepare_computing(
         spec, "hadesd.analysis.evaluation.image_accuracy" if images else "hadesd.analysis.evaluation.evaluate"
     )
-    sections = ("backend", "policy", "cloning", "evaluation")
-    settings = {"settings": {key: spec_to_dict(spec)[key] for key in sections}}
-    head = {"schema": SCHEMA, "file": str(args.file), "environment": spec.env, "pairs": len(dataset.states)}
     if images:
-        return evaluate_images(dataset, spec, args.inits, args.seed, head | settings if args.json else None)
+        return evaluate_images(args, dataset, spec)
     from hadesd.analysis.evaluation.evaluate import evaluate
 
     say(
@@ -97,41 +99,70 @@ def run(args: argparse.Namespace) -> int:
     )
     summary = interruptible(lambda: evaluate(dataset, spec, args.inits, args.episodes, args.seed).summary())
     if args.json:
-        print_json(head | summary | settings)
+        print_json(_document(args, dataset, spec, spec, summary))
     else:
-        _show(summary)
+        print(f"return {_describe(summary)}")
+        print("per policy: " + "  ".join(number(value) for value in summary.per_init))
     return 0
 
 
-def _show(summary: dict[str, Any]) -> None:
-    per_init = summary["return_per_init"]
-    print(
-        f"return {number(summary['return_mean'])} ± {number(summary['return_std'])} "
-        f"(mean ± standard deviation over {len(per_init)} policies; {summary['episodes_completed']} completed episodes)"
+def _document(
+    args: argparse.Namespace, dataset: "DatasetFile", training: RunSpec, measuring: RunSpec, returns: Returns
+) -> EvaluationDocument:
+    """training: settings of the policies; measuring: settings of the environment that they were rolled out in."""
+    return EvaluationDocument(
+        file=str(args.file),
+        env=measuring.env,
+        pairs=len(dataset.states),
+        inits=args.inits,
+        returns=returns,
+        settings=_settings(training, measuring),
     )
-    print("per policy: " + "  ".join(number(value) for value in per_init))
 
 
-def evaluate_images(dataset: "DatasetFile", spec: RunSpec, inits: int, seed: int, head: dict[str, Any] | None) -> int:
-    """Train, classify, report; `head`: what the JSON begins with, None for a table."""
+def _settings(training: RunSpec, measuring: RunSpec) -> EvaluationSettings:
+    return EvaluationSettings(
+        backend=measuring.backend,
+        policy=training.policy,
+        cloning=training.cloning,
+        evaluation=measuring.evaluation,
+    )
+
+
+def _describe(returns: Returns) -> str:
+    return (
+        f"{number(returns.mean)} ± {number(returns.std)} (mean ± standard deviation over {len(returns.per_init)} "
+        f"policies; {returns.episodes_completed} completed episodes)"
+    )
+
+
+def evaluate_images(args: argparse.Namespace, dataset: "DatasetFile", spec: RunSpec) -> int:
+    """Train classifiers on the file and on its baselines, print their accuracies."""
     from hadesd.analysis.evaluation.image_accuracy import evaluate
 
+    inits, seed = args.inits, args.seed
     say(
         f"training {inits} classifiers on {len(dataset.states)} images of {spec.env}, as many on class means and on "
         f"random real images ({spec.policy.kind}, {spec.cloning.epochs} epochs) …"
     )
-    judged = interruptible(lambda: evaluate(dataset, spec, inits, seed))
-    found = {name: accuracies.summary() for name, accuracies in judged.items()}
-    if head is not None:
-        print_json(head | found["dataset"] | {"baselines": {k: v for k, v in found.items() if k != "dataset"}})
+    found = interruptible(lambda: evaluate(dataset, spec, inits, seed))
+    own, means, real = (one.summary() for one in (found.dataset, found.class_means, found.real_images))
+    if args.json:
+        document = ImageEvaluationDocument(
+            file=str(args.file),
+            env=spec.env,
+            pairs=len(dataset.states),
+            inits=inits,
+            accuracies=own,
+            baselines=ImageBaselines(class_means=means, real_images=real),
+            settings=_settings(spec, spec),
+        )
+        print_json(document)
         return 0
     print(f"{'trained on':<20}{'test accuracy':>18}{'train accuracy':>18}")
-    for name, summary in found.items():
-        cells = [
-            f"{summary[f'{part}_accuracy_mean']:.3f} ± {summary[f'{part}_accuracy_std']:.3f}"
-            for part in ("test", "train")
-        ]
-        print(f"{'this dataset' if name == 'dataset' else name:<20}{cells[0]:>18}{cells[1]:>18}")
+    for name, one in (("this dataset", own), ("class means", means), ("random real images", real)):
+        cells = [f"{accuracy.mean:.3f} ± {accuracy.std:.3f}" for accuracy in (one.test, one.train)]
+        print(f"{name:<20}{cells[0]:>18}{cells[1]:>18}")
     say(f"(mean ± standard deviation over {inits} classifiers each)")
     return 0
 
@@ -172,7 +203,7 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
     return 0
 
 
-def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", training: "RunSpec") -> int:
+def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", training: RunSpec) -> int:
     from hadesd.analysis.evaluation.multitask import judge_one
     from hadesd.spec import environments
 
@@ -180,30 +211,25 @@ def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", 
     if name not in names:
         raise UsageError(f"{dataset.path} was merged for {' and '.join(names)}, not for {name}")
     index = names.index(name)
-    judged = interruptible(lambda: judge_one(dataset, tasks, index, training, args.inits, args.episodes, args.seed))
-    summary = judged.summary()
+    evaluated = interruptible(lambda: judge_one(dataset, tasks, index, training, args.inits, args.episodes, args.seed))
+    summary = evaluated.summary()
     if args.json:
-        head = {"schema": 1, "file": str(dataset.path), "environment": name, "pairs": len(dataset.states)}
-        print_json(head | summary)
+        print_json(_document(args, dataset, training, tasks[index].spec, summary))
     else:
-        print(
-            f"return in {name} {number(summary['return_mean'])} ± {number(summary['return_std'])} "
-            f"(mean ± standard deviation over {args.inits} policies; "
-            f"{summary['episodes_completed']} completed episodes)"
-        )
+        print(f"return in {name} {_describe(summary)}")
     return 0
 
 
-def _table(document: dict[str, Any]) -> list[str]:
-    left = max(11, *(len(name) for name in document["environments"]))
+def _table(document: MultitaskDocument) -> list[str]:
+    left = max(11, *(len(name) for name in document.envs))
     lines = [f"{'ENVIRONMENT':{left}}  {'NORMALISED':>15}  {'RETURN':>16}  {'WRONG PAIRS':>16}  {'OWN PAIRS':>16}"]
-    for task in document["tasks"]:
-        mean, error = task["normalised_mean"], task["normalised_sem"]
-        score = "–" if mean is None else f"{mean:.3f} ± {error:.3f}"
-        cells = (_level(task), _level(task["wrong"]), _level(task["own"]))
-        lines.append(f"{task['environment']:{left}}  {score:>15}  " + "  ".join(f"{cell:>16}" for cell in cells))
+    for task in document.tasks:
+        normalised = task.normalised
+        score = "–" if normalised is None else f"{normalised.mean:.3f} ± {normalised.sem:.3f}"
+        cells = (_level(task.returns), _level(task.wrong), _level(task.own))
+        lines.append(f"{task.env:{left}}  {score:>15}  " + "  ".join(f"{cell:>16}" for cell in cells))
     return lines
 
 
-def _level(summary: dict[str, Any]) -> str:
-    return f"{number(summary['return_mean'])} ± {summary['return_sem']:.3g}"
+def _level(level: Returns | Level) -> str:
+    return f"{number(level.mean)} ± {level.sem:.3g}"

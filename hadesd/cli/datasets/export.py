@@ -6,13 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.paths import Paths
 from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.documents.datasets import ExportDocument
 from hadesd.cli.output import number, print_json, say
-from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
+from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb, split_generation
 from hadesd.storage.datasets import SUFFIXES
 from hadesd.storage.layout import DATASET, RunPaths
 
@@ -29,7 +30,7 @@ hadesd export @ --best -o best.safetensors"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(subparsers, "export", "copy a run's dataset into a file", EXAMPLES)
     parser.add_argument("run", metavar="RUN[@GEN]", help=RUN_HELP + "; @GEN: the mean dataset of a kept generation")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, type=Path, help="where to write it")
@@ -61,17 +62,17 @@ def run(args: argparse.Namespace) -> int:
     dataset, origin = _origin(directory, args.output)
     if args.card:
         files.append(write_card(dataset, args.output, origin))
-    described = _describe(dataset, origin, files)
+    document = _document(dataset, origin, files)
     if args.json:
-        print_json(described)
+        print_json(document)
     else:
-        print(described["file"])
+        print(document.file)
         if len(files) > 1:
             say(f"beside it: {', '.join(str(path) for path in files[1:])}")
         worth = "" if origin.evaluated is None else f", evaluated {number(origin.evaluated[0])}"
         say(
-            f"{described['pairs']} pairs of {described['environment']} after generation {described['generation']} "
-            f"of run {described['run']}{worth}; try it: hadesd evaluate {args.output}"
+            f"{document.pairs} pairs of {document.env} after generation {document.generation} "
+            f"of run {document.id}{worth}; try it: hadesd evaluate {args.output}"
         )
     return 0
 
@@ -90,16 +91,6 @@ def _scratch() -> Iterator[Path]:
         raise UsageError(
             f"cannot write below {tempfile.gettempdir()}: {error.strerror or error}; make room, or set TMPDIR"
         ) from None
-
-
-def split_generation(text: str) -> tuple[str, int | None]:
-    """RUN[@GEN] -> run and generation; `@` alone is the newest run, `@@50` its generation 50."""
-    head, sep, tail = text.rpartition("@")
-    if not sep or tail == "":
-        return text, None
-    if not tail.isascii() or not tail.isdigit():
-        raise UsageError(f"'{text}': after @ comes a generation, e.g. {head or '@'}@50")
-    return head or "@", int(tail)
 
 
 def check_output(output: Path, format_: str | None, force: bool, card: bool) -> None:
@@ -236,16 +227,17 @@ def _origin(directory: Path, output: Path) -> "tuple[DatasetFile, Origin]":
     return dataset, Origin(record.id, record.group, record.parent, evaluated, inits)
 
 
-def _describe(dataset: "DatasetFile", origin: "Origin", files: list[Path]) -> dict[str, Any]:
+def _document(dataset: "DatasetFile", origin: "Origin", files: list[Path]) -> ExportDocument:
     mean, sem = origin.evaluated or (None, None)
-    return {
-        "run": origin.run,
-        "file": str(files[0]),
-        "files": [str(path) for path in files],
-        "pairs": int(dataset.states.shape[0]),
-        "environment": dataset.meta.get("environment"),
-        "generation": dataset.meta.get("generation"),
-        "normalisation": dataset.meta.get("normalisation"),
-        "evaluated_mean": mean,
-        "evaluated_sem": sem,
-    }
+    meta = dataset.meta
+    return ExportDocument(
+        id=origin.run,
+        file=str(files[0]),
+        files=tuple(str(path) for path in files),
+        env=str(meta.get("environment")),
+        pairs=int(dataset.states.shape[0]),
+        generation=int(meta.get("generation", 0)),
+        normalisation=str(meta.get("normalisation")),
+        evaluated_mean=mean,
+        evaluated_sem=sem,
+    )

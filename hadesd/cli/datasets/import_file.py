@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.settings import parse_assignment
 from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.documents.datasets import ImportDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
@@ -26,7 +27,7 @@ hadesd import cartpole.safetensors -o cartpole.npz"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "import",
@@ -54,7 +55,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read, check, write."""
+    """Read the file, check its arrays against the environment, write the dataset."""
     assignments = [parse_assignment(text) for text in args.set]
     require_daemon_extra("import")
     from hadesd.cli.datasets.export import check_output
@@ -67,20 +68,20 @@ def run(args: argparse.Namespace) -> int:
     from hadesd.spec import environments
 
     content = formats.read(args.file)
-    said = read_meta(args.file, content)
-    name = args.env or said.get("environment")
+    file_meta = read_meta(args.file, content)
+    name = args.env or file_meta.get("environment")
     if not isinstance(name, str):
         raise UsageError(f"{args.file} does not say which environment it is for: use --env, e.g. --env CartPole-v1")
     imported = importing.fit(args.file, content, environments.find(name))
-    spec = _settings(args, imported, said, name, assignments)
-    meta = _meta(args.file, spec, said)
+    spec = _settings(args, imported, file_meta, name, assignments)
+    meta = _meta(args.file, spec, file_meta)
     return _write(args, imported, meta)
 
 
 def _settings(
     args: argparse.Namespace,
     imported: "Imported",
-    said: dict[str, Any],
+    file_meta: dict[str, Any],
     env: str,
     assignments: list[tuple[str, Any]],
 ) -> "RunSpec":
@@ -91,23 +92,23 @@ def _settings(
     for note in imported.notes:
         say(f"note: {note}")
     arrays = imported.arrays
-    normalisation = args.normalisation or said.get("normalisation")
+    normalisation = args.normalisation or file_meta.get("normalisation")
     if normalisation is None and "evaluation.normalisation" not in dict(assignments):
         normalisation = "fixed" if "obs_mean" in arrays else "none"
-        words = {"fixed": "normalised with its obs_mean and obs_var", "none": "in the environment's own units"}
-        say(f"its states are taken to be {words[normalisation]}; --normalisation says otherwise")
+        units = {"fixed": "normalised with its obs_mean and obs_var", "none": "in the environment's own units"}
+        say(f"its states are taken to be {units[normalisation]}; --normalisation says otherwise")
     chosen = [("evaluation.normalisation", normalisation)] if normalisation is not None else []
-    dataset = DatasetFile(args.file, arrays["states"], arrays["actions"], meta=said)
+    dataset = DatasetFile(args.file, arrays["states"], arrays["actions"], meta=file_meta)
     spec = settings_for(dataset, env, [*chosen, *assignments])
     if spec.evaluation.normalisation == "fixed" and "obs_mean" not in arrays:
         raise UsageError(
             f"{args.file} has no obs_mean and obs_var, which fixed normalisation needs: add them to it"
-            + complete_file_hint(said)
+            + complete_file_hint(file_meta)
         )
     return spec
 
 
-def _meta(file: Path, spec: "RunSpec", said: dict[str, Any]) -> dict[str, Any]:
+def _meta(file: Path, spec: "RunSpec", file_meta: dict[str, Any]) -> dict[str, Any]:
     """What the new file says of itself, in the terms of our exports."""
     from hadesd.cli.compute import prepare_computing
 
@@ -115,7 +116,7 @@ def _meta(file: Path, spec: "RunSpec", said: dict[str, Any]) -> dict[str, Any]:
     from hadesd.compute.results import dataset_meta
 
     meta: dict[str, Any] = json.loads(dataset_meta(spec, 0))
-    meta |= {"method": "imported"} | {key: said[key] for key in KEPT if key in said}
+    meta |= {"method": "imported"} | {key: file_meta[key] for key in KEPT if key in file_meta}
     meta["policy"]["init_seed"] = spec.policy.init_seed
     meta["source"] = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     return meta
@@ -138,8 +139,15 @@ def _write(args: argparse.Namespace, imported: "Imported", meta: dict[str, Any])
         files.append(write_card(load(args.output), args.output, Origin()))
     pairs = len(arrays["states"])
     if args.json:
-        names = {"file": str(files[0]), "files": [str(path) for path in files]}
-        print_json(names | {"pairs": pairs, **{key: meta[key] for key in ("environment", "normalisation", "method")}})
+        document = ImportDocument(
+            file=str(files[0]),
+            files=tuple(str(path) for path in files),
+            env=meta["environment"],
+            pairs=pairs,
+            normalisation=meta["normalisation"],
+            method=meta["method"],
+        )
+        print_json(document)
     else:
         print(files[0])
         say(

@@ -3,16 +3,18 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from hades_protocol.errors import UsageError
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.datasets.inputs import find_dataset, settings_for
+from hadesd.cli.documents.datasets import MergeDocument, MergedPart
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "merge",
@@ -50,8 +52,13 @@ def run(args: argparse.Namespace) -> int:
     for note in merging.notes(specs):
         say(note)
     if args.json:
-        described = {"file": str(args.output), "environments": meta["environments"], "pairs": len(arrays["states"])}
-        print_json({"schema": 1} | described | {"parts": [_described(part) for part in meta["parts"]]})
+        document = MergeDocument(
+            file=str(args.output),
+            envs=tuple(meta["environments"]),
+            pairs=len(arrays["states"]),
+            parts=tuple(_part(part) for part in meta["parts"]),
+        )
+        print_json(document)
     else:
         print(args.output)
         parts = ", ".join(f"{part['pairs']} of {part['meta']['environment']}" for part in meta["parts"])
@@ -62,8 +69,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _described(part: dict[str, object]) -> dict[str, object]:
-    meta = part["meta"]
-    assert isinstance(meta, dict)
-    sizes = {name: part[name] for name in ("pairs", "observation", "actions")}
-    return {"environment": meta["environment"], **sizes, "normalisation": meta["normalisation"]}
+def _part(part: dict[str, Any]) -> MergedPart:
+    """part: an entry of `parts` in the meta of a merged file."""
+    return MergedPart(
+        env=part["meta"]["environment"],
+        pairs=part["pairs"],
+        observation=tuple(part["observation"]),
+        actions=part["actions"],
+        normalisation=part["meta"]["normalisation"],
+    )

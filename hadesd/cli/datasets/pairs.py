@@ -2,10 +2,11 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hades_protocol.paths import Paths
 from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.documents.datasets import PairsDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.spec import environments
@@ -18,7 +19,7 @@ MOST_COLUMNS = 24
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "pairs",
@@ -31,7 +32,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the pairs."""
+    """Print the pairs of a run's newest commit, or of a file."""
     require_daemon_extra("pairs")
     from hadesd.analysis.datasets.reader import load
     from hadesd.cli.datasets.export import newest_dataset
@@ -54,13 +55,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _document(dataset: "DatasetFile") -> dict[str, Any]:
-    return {
-        "schema": 1,
-        "states": dataset.states.tolist(),
-        "actions": dataset.actions.tolist(),
-        "meta": dataset.meta,
-    }
+def _document(dataset: "DatasetFile") -> PairsDocument:
+    return PairsDocument(states=dataset.states.tolist(), actions=dataset.actions.tolist(), meta=dataset.meta)
 
 
 def _table(dataset: "DatasetFile") -> list[str]:

@@ -4,7 +4,7 @@ import argparse
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -14,9 +14,11 @@ from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import merge, parse_assignment, set_dotted
 from hadesd.analysis.reference import store
+from hadesd.analysis.reference.documents import ReferenceDocument, ReferenceSettings, Trained
 from hadesd.analysis.reference.settings import PPO, build, defaults, plan
 from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_extra
 from hadesd.cli.datasets.inputs import check_range
+from hadesd.cli.documents.datasets import ReferencesDocument
 from hadesd.cli.output import duration, number, print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
 from hadesd.cli.runs.start import has_gpu
@@ -26,11 +28,6 @@ from hadesd.spec.presets import available, resolve
 from hadesd.storage import records
 from hadesd.storage.atomic import write_atomically
 
-if TYPE_CHECKING:
-    from hadesd.analysis.reference.training import Trained
-
-
-SCHEMA = 1
 MAX_NAME = 80
 TRAINING_ONLY = ("steps", "seed", "seeds", "episodes", "set", "preset", "output")
 """Options that mean something only where PPO is trained."""
@@ -53,7 +50,7 @@ ppo.environments and ppo.batch are an eighth of them. The names:
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     from hadesd.analysis.reference.settings import KNOWN
 
     parser = add_verb(subparsers, "reference", "train PPO in a run's environment, as a level to compare with", EXAMPLES)
@@ -145,7 +142,7 @@ def _edit(args: argparse.Namespace, directory: Path) -> None:
         say(f"{args.remove} is no longer a reference of run {directory.name}")
     known = store.load(directory)
     if args.json:
-        print_json({"schema": SCHEMA, "run": directory.name, "references": known})
+        print_json(ReferencesDocument(id=directory.name, references=known))
     elif args.list and not known:
         say(f"run {directory.name} has no references yet: 'hadesd reference {directory.name}' trains PPO")
     elif args.list:
@@ -190,10 +187,10 @@ def train_and_report(args: argparse.Namespace, directory: Path | None) -> None:
     entry = find_environment(spec.env)
     if entry.family == "images":
         raise UsageError(f"{entry.name} is a set of images: there is no return that PPO could reach")
-    values, words = defaults(entry, preset)
+    values, source = defaults(entry, preset)
     settings = build(values, asked)
     if changed := sorted(asked.keys() - {"steps"}):
-        words += f" but for {', '.join(changed)}"
+        source += f" but for {', '.join(changed)}"
     if directory is not None:
         store.check_writable(directory, args.name)
     if args.output is not None:
@@ -201,13 +198,12 @@ def train_and_report(args: argparse.Namespace, directory: Path | None) -> None:
     seeds = list(range(args.seeds)) if args.seeds is not None else [args.seed or 0]
     say(
         f"training PPO in {entry.name}: {plan(settings)[1]:,} steps of {settings.environments} environments"
-        f"{f', {len(seeds)} seeds' if len(seeds) > 1 else ''}; {words} …"
+        f"{f', {len(seeds)} seeds' if len(seeds) > 1 else ''}; {source} …"
     )
     trained = _train(spec, settings, seeds, args.episodes or EPISODES)
-    document = _document(args.name, spec, settings, words, trained)
+    document = _document(args.name, directory, spec, settings, source, trained)
     if directory is not None:
-        store.put(directory, document["reference"])
-        document["run"] = directory.name
+        store.put(directory, document.reference)
     _report(args, document, directory)
 
 
@@ -245,7 +241,7 @@ def _check_output(output: Path) -> None:
         raise UsageError(f"{output} cannot be written: -o takes a file in a directory that exists")
 
 
-def _train(spec: RunSpec, settings: PPO, seeds: list[int], environments: int) -> "list[Trained]":
+def _train(spec: RunSpec, settings: PPO, seeds: list[int], environments: int) -> list[Trained]:
     """One training after the other, with a line on stderr for each measurement."""
     prepare_computing(spec, "hadesd.analysis.reference.training")
 
@@ -259,7 +255,7 @@ def _train(spec: RunSpec, settings: PPO, seeds: list[int], environments: int) ->
         label = f"seed {seed}: " if len(seeds) > 1 else ""
         say(f"{label}{steps:>13,} steps   return {number(value):>8}   {duration(seconds)}{left}")
 
-    def work() -> "list[Trained]":
+    def work() -> list[Trained]:
         from hadesd.analysis.reference.training import train
 
         return [train(spec, settings, seed, environments, progress) for seed in seeds]
@@ -267,23 +263,25 @@ def _train(spec: RunSpec, settings: PPO, seeds: list[int], environments: int) ->
     return interruptible(work, lambda: say("interrupted: nothing was stored"))
 
 
-def _document(name: str, spec: RunSpec, settings: PPO, words: str, trained: "list[Trained]") -> dict[str, Any]:
-    """What --json prints and -o writes: the reference, and each seed with its learning curve."""
-    from hadesd.analysis.reference.training import LIBRARY, library_version, reference_of
+def _document(
+    name: str, directory: Path | None, spec: RunSpec, settings: PPO, source: str, trained: list[Trained]
+) -> ReferenceDocument:
+    """What --json prints and -o writes. name: of the reference; source: where the settings are from, in words."""
+    from hadesd.analysis.reference.training import library, reference_of
 
-    return {
-        "schema": SCHEMA,
-        "environment": spec.env,
-        "reference": reference_of(name, trained, words),
-        "seeds": trained,
-        "seconds": sum(one.seconds for one in trained),
-        "library": {"name": LIBRARY, "version": library_version()},
-        "settings": {"ppo": settings, "evaluation": spec.evaluation, "backend": spec.backend},
-    }
+    return ReferenceDocument(
+        id=None if directory is None else directory.name,
+        env=spec.env,
+        reference=reference_of(name, trained, source),
+        seeds=tuple(trained),
+        seconds=sum(one.seconds for one in trained),
+        library=library(),
+        settings=ReferenceSettings(ppo=settings, evaluation=spec.evaluation, backend=spec.backend),
+    )
 
 
-def _report(args: argparse.Namespace, document: dict[str, Any], directory: Path | None) -> None:
-    reference: Reference = document["reference"]
+def _report(args: argparse.Namespace, document: ReferenceDocument, directory: Path | None) -> None:
+    reference = document.reference
     if args.output is not None:
         data = msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
         try:
@@ -294,7 +292,7 @@ def _report(args: argparse.Namespace, document: dict[str, Any], directory: Path 
         print_json(document)
     else:
         print(line(reference))
-    if unfinished := sum(one.unfinished for one in document["seeds"]):
+    if unfinished := sum(one.unfinished for one in document.seeds):
         say(f"{unfinished} environments completed no episode: their return so far was counted")
     if directory is not None:
         say(f"{reference.name} is a reference of run {directory.name} now")

@@ -8,6 +8,7 @@ from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.datasets.inputs import check_range
+from hadesd.cli.documents.datasets import ReportDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
 from hadesd.storage.datasets import is_dataset_name
@@ -22,7 +23,7 @@ FORMATS = {"png": (".png",), "svg": (".svg",), "both": (".png", ".svg")}
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "report",
@@ -56,22 +57,22 @@ def run(args: argparse.Namespace) -> int:
     """Gather, train and roll out one policy, draw, write."""
     check_range("seed", args.seed, 0, 2**32 - 1)
     require_daemon_extra("report")
-    material = _material(args.run)
-    output = _output(args, material.name)
+    data = _gather(args.run)
+    output = _output(args, data.name)
     if args.figures is not None:
         _prepare_directory(args.figures)
     recording, why_none = (
-        (None, "No policy was trained: --no-rollout.") if args.no_rollout else _record(material, args.seed)
+        (None, "No policy was trained: --no-rollout.") if args.no_rollout else _record(data, args.seed)
     )
     from hadesd.analysis.report.html import draw
 
-    drawn = draw(material, recording)
+    drawn = draw(data, recording)
     written = _figures(drawn, args) if args.figures is not None else []
     if output is not None:
-        _page(output, material, drawn, recording, why_none)
+        _page(output, data, drawn, recording, why_none)
         written.append(output)
     if args.json:
-        print_json(_document(material, recording, written))
+        print_json(_document(data, recording, written))
     else:
         print("\n".join(map(str, written)))
     if args.open and output is not None:
@@ -79,14 +80,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _material(name: str) -> "ReportData":
-    from hadesd.analysis.report import run_data as material
+def _gather(name: str) -> "ReportData":
+    from hadesd.analysis.report import run_data
     from hadesd.storage.records import find_directory
 
     if is_dataset_name(name):
-        return material.of_file(Path(name))
-    found = material.of_run(find_directory(Paths().runs, name))
-    material.require_something(found)
+        return run_data.of_file(Path(name))
+    found = run_data.of_run(find_directory(Paths().runs, name))
+    run_data.require_something(found)
     return found
 
 
@@ -111,33 +112,33 @@ def _prepare_directory(directory: Path) -> None:
         raise UsageError(f"cannot make the directory {directory}: {error.strerror or error}") from None
 
 
-def _record(material: "ReportData", seed: int) -> "tuple[Recording | None, str]":
+def _record(data: "ReportData", seed: int) -> "tuple[Recording | None, str]":
     """A rollout of a policy freshly trained on the dataset, or why there is none."""
     from hadesd.analysis.report.text import is_images
 
-    if material.dataset is None:
+    if data.dataset is None:
         return None, ""
-    if material.entry is None:
+    if data.entry is None:
         return None, "The file names no single environment that is known here, so no policy was trained."
-    if is_images(material):
+    if is_images(data):
         return None, ""
-    spec = _spec(material)
+    spec = _spec(data)
     from hadesd.cli.compute import interruptible, prepare_computing
 
     prepare_computing(spec, "hadesd.analysis.evaluation.recording")
     from hadesd.analysis.evaluation.recording import record
 
-    say(f"training a policy on {len(material.dataset.states)} pairs of {spec.env} and recording an episode …")
-    dataset = material.dataset
+    say(f"training a policy on {len(data.dataset.states)} pairs of {spec.env} and recording an episode …")
+    dataset = data.dataset
     return interruptible(lambda: record(dataset, spec, seed)), ""
 
 
-def _spec(material: "ReportData") -> "RunSpec":
+def _spec(data: "ReportData") -> "RunSpec":
     """The settings that a policy is trained with: the dataset's own, as for `hadesd evaluate`."""
     from hadesd.cli.datasets.inputs import settings_for
 
-    assert material.dataset is not None
-    return settings_for(material.dataset, None, [])
+    assert data.dataset is not None
+    return settings_for(data.dataset, None, [])
 
 
 def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:
@@ -158,25 +159,24 @@ def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:
     return [path for _, path in planned]
 
 
-def _page(output: Path, material: "ReportData", drawn: "Report", recording: "Recording | None", why_none: str) -> None:
+def _page(output: Path, data: "ReportData", drawn: "Report", recording: "Recording | None", why_none: str) -> None:
     from hadesd.analysis.report.html import page
     from hadesd.storage.atomic import write_atomically
 
     try:
-        write_atomically(output, page(material, drawn, recording, why_none).encode())
+        write_atomically(output, page(data, drawn, recording, why_none).encode())
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
 
 
-def _document(material: "ReportData", recording: "Recording | None", written: list[Path]) -> dict[str, object]:
-    return {
-        "schema": 1,
-        "source": material.name,
-        "environment": material.entry.name if material.entry else None,
-        "files": [str(path) for path in written],
-        "rollout_return": recording.episode_return if recording is not None else None,
-        "rollout_steps": len(recording.rewards) if recording is not None else None,
-    }
+def _document(data: "ReportData", recording: "Recording | None", written: list[Path]) -> ReportDocument:
+    return ReportDocument(
+        id=None if data.record is None else data.record.id,
+        env=data.entry.name if data.entry else None,
+        files=tuple(str(path) for path in written),
+        rollout_return=recording.episode_return if recording is not None else None,
+        rollout_steps=len(recording.rewards) if recording is not None else None,
+    )
 
 
 def _open(output: Path) -> None:

@@ -5,7 +5,9 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from hades_protocol.errors import UsageError
 from hades_protocol.settings import parse_assignment
@@ -18,6 +20,7 @@ from hadesd.storage.layout import RunPaths
 
 if TYPE_CHECKING:
     from hadesd.analysis.datasets.reader import DatasetFile
+    from hadesd.analysis.evaluation.documents import TransferDocument, WidthSummary
     from hadesd.analysis.evaluation.transfer import Transferred
 
 DRAWN_WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
@@ -25,7 +28,7 @@ GRID_WIDTHS = (16, 64, 256, 1024)
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "transfer",
@@ -78,7 +81,7 @@ short does not replace a complete one."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, roll out, report."""
+    """Train policies with every setting, roll them out, compare their returns."""
     widths = _widths(args)
     for name, low, high in (("inits", 1, 100_000), ("episodes", 1, 1_000_000), ("seed", 0, 2**32 - 1)):
         check_range(name, getattr(args, name), low, high)
@@ -108,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     directories = [directory for _, directory in sources if directory is not None]
 
-    def document(complete: bool) -> dict[str, Any]:
+    def document(complete: bool) -> "TransferDocument":
         frozen = [replace(one, trials=list(one.trials)) for one in results]  # after Ctrl-C they may still grow
         return transfer.document(
             [one for one in frozen if one.trials],
@@ -135,9 +138,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _without_better(directories: list[Path], partial: dict[str, Any]) -> list[Path]:
+def _without_better(directories: list[Path], partial: "TransferDocument") -> list[Path]:
     """Those of the runs that a partial document is about, without those that have a complete one already."""
-    begun = {entry["run"] for entry in partial["datasets"]}
+    begun = {entry.run for entry in partial.datasets}
     out = []
     for directory in directories:
         if directory.name in begun and _is_complete(RunPaths(directory).transfer):
@@ -172,17 +175,17 @@ def _compute(args: argparse.Namespace, one: "Transferred", widths: list[int], co
         for setting in settings:
             optimizers = sorted({other.optimizer for other in settings})
             one.trials.append(transfer.Trial(setting, trials.returns(setting, optimizers)))
-        row = transfer.summary(one.trials[before:], args.threshold)
-        say(f"{name}: width {width} done in {duration(time.monotonic() - started)}: {_words(row, args.threshold)}")
+        row = transfer.summary(width, one.trials[before:], args.threshold)
+        say(f"{name}: width {width} done in {duration(time.monotonic() - started)}: {_describe(row, args.threshold)}")
 
 
-def _report(args: argparse.Namespace, document: dict[str, Any], directories: list[Path]) -> None:
+def _report(args: argparse.Namespace, document: "TransferDocument", directories: list[Path]) -> None:
     """Print the table or the JSON, draw, and leave the document in those directories."""
     from hadesd.storage.atomic import write_atomically
 
     for directory in directories:
         try:
-            write_atomically(RunPaths(directory).transfer, json.dumps(document, ensure_ascii=False).encode() + b"\n")
+            write_atomically(RunPaths(directory).transfer, msgspec.json.encode(document) + b"\n")
         except OSError as error:
             say(f"could not keep the result in {directory}: {error.strerror or error}")
     if args.json:
@@ -197,29 +200,29 @@ def _report(args: argparse.Namespace, document: dict[str, Any], directories: lis
         say(f"drew {args.output}")
 
 
-def _table(document: dict[str, Any]) -> list[str]:
-    threshold = document["threshold"]
-    names = [entry["run"] or Path(entry["file"]).name for entry in document["datasets"]]
+def _table(document: "TransferDocument") -> list[str]:
+    threshold = document.threshold
+    names = [entry.run or Path(entry.file).name for entry in document.datasets]
     left = max(7, *map(len, names))
     reach = "" if threshold is None else f"  {f'reach {threshold:g}':>12}"
     lines = [f"{'DATASET':{left}}  {'METHOD':8}  WIDTH  SETTINGS  {'BETTER HALF':>18}  {'ALL':>18}{reach}"]
-    for name, entry in zip(names, document["datasets"], strict=True):
-        for row in entry["widths"]:
-            share = "" if threshold is None else f"  {row['reached']:>12.0%}"
+    for name, entry in zip(names, document.datasets, strict=True):
+        for row in entry.widths:
+            share = "" if row.reached is None else f"  {row.reached:>12.0%}"
             lines.append(
-                f"{name:{left}}  {entry['method'] or '–':8}  {row['width']:>5}  {row['settings']:>8}  "
-                f"{_pm(row['top_mean'], row['top_std']):>18}  {_pm(row['mean'], row['std']):>18}{share}"
-                + (f"  {row['not_finite']} not finite" if row["not_finite"] else "")
+                f"{name:{left}}  {entry.method or '–':8}  {row.width:>5}  {row.settings:>8}  "
+                f"{_pm(row.top_mean, row.top_std):>18}  {_pm(row.mean, row.std):>18}{share}"
+                + (f"  {row.not_finite} not finite" if row.not_finite else "")
             )
-        if threshold is not None:
-            total = len(entry["settings"])
-            lines.append(f"{name}: {entry['reached']:.1%} of {total} settings return {threshold:g} or more")
+        if threshold is not None and entry.reached is not None:
+            total = len(entry.settings)
+            lines.append(f"{name}: {entry.reached:.1%} of {total} settings return {threshold:g} or more")
     return lines
 
 
-def _words(row: dict[str, Any], threshold: float | None) -> str:
-    text = f"better half {_pm(row['top_mean'], row['top_std'])}, all {_pm(row['mean'], row['std'])}"
-    return text if threshold is None else f"{text}, {row['reached']:.0%} reach {threshold:g}"
+def _describe(row: "WidthSummary", threshold: float | None) -> str:
+    text = f"better half {_pm(row.top_mean, row.top_std)}, all {_pm(row.mean, row.std)}"
+    return text if row.reached is None else f"{text}, {row.reached:.0%} reach {threshold:g}"
 
 
 def _pm(mean: float | None, std: float | None) -> str:

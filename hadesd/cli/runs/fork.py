@@ -1,15 +1,14 @@
 """hadesd fork: a new run that goes on from a checkpoint of another one."""
 
 import argparse
-import re
 from typing import Any
 
 from hades_protocol import commands, replies
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import print_json, say
-from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.cli.runs.spec_changes import nested, report_changes
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb, split_generation
+from hadesd.cli.runs.spec_changes import document, nested, report_changes
 
 EXAMPLES = """\
 hadesd fork @ --set evolution.generations=200 --set evolution.sigma=0.05 --dry-run
@@ -18,7 +17,7 @@ hadesd fork @@50 --set seed=7 --set evolution.generations=100 --follow"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "fork",
@@ -38,12 +37,6 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     return parser
 
 
-def split_generation(text: str) -> tuple[str, int | None]:
-    """RUN@GEN as run and generation: hopper@150, @@150 (of the newest run), hopper, @."""
-    match = re.fullmatch(r"(.+)@([0-9]{1,18})", text)
-    return (match[1], int(match[2])) if match else (text, None)
-
-
 def run(args: argparse.Namespace) -> int:
     """Ask the daemon for it and say what the fork is."""
     name, generation = split_generation(args.run)
@@ -52,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     with ControlClient(paths) as client:
         result: replies.ChangeResult = client.request(commands.Fork, run=name, dry_run=args.dry_run, **wanted)
     if args.json:
-        print_json(result)
+        print_json(document(result))
     if result.run is None:
         say(f"would fork {name} after generation {result.generation}" + (" unchanged" if not result.changes else ":"))
         report_changes(result)

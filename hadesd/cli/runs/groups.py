@@ -87,7 +87,7 @@ def change(client: ControlClient, kind: type[commands.Mutation], group: str) -> 
 
 
 def counted(runs: Iterable[RunSummary]) -> str:
-    """3 finished, 1 running"""
+    """How many of the runs are in which state: 3 finished, 1 running."""
     states = Counter(run.state for run in runs)
     return ", ".join(f"{states[state]} {state.value}" for state in RunState if states[state])
 
@@ -128,7 +128,7 @@ def seconds_left(runs: Runs) -> float | None:
 def follow_group(paths: Paths, group: str) -> int:
     """Show progress until all runs have ended; the worst outcome is the exit code. Ctrl-C leaves them alone."""
     line = ProgressLine()
-    said_paused = False
+    announced_paused = False
     try:
         for runs in watch_group(paths, group):
             if have_ended(runs):
@@ -136,8 +136,8 @@ def follow_group(paths: Paths, group: str) -> int:
                 say(f"{group}: {counted(runs)}; its table: hadesd sweep --show {group}")
                 return outcome(runs)
             line.show(progress(group, runs), time.monotonic())
-            if not said_paused and all(run.state in ENDED or run.state == S.PAUSED for run in runs):
-                said_paused = True
+            if not announced_paused and all(run.state in ENDED or run.state == S.PAUSED for run in runs):
+                announced_paused = True
                 line.end()
                 say(f"{group}: all that has not ended is paused; it goes on with 'hadesd resume --group {group}'")
     except KeyboardInterrupt:

@@ -22,7 +22,7 @@ COLOURS = {"warning": "33", "error": "31", "critical": "31"}
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "logs",
@@ -32,7 +32,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     add_run(parser)
     parser.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="the last N lines (50)")
     parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
-    parser.add_argument("--json", action="store_true", help="lines as they are in the file, JSON for the most part")
+    parser.add_argument("--raw", action="store_true", help="lines as they are in the file, JSON for the most part")
     return parser
 
 
@@ -46,10 +46,10 @@ def run(args: argparse.Namespace) -> int:
     colour = use_colour(sys.stdout)
     position = path.stat().st_size if path.exists() else 0
     for line in _tail(path, args.lines):
-        print(line if args.json else readable(line, colour))
+        print(line if args.raw else readable(line, colour))
     sys.stdout.flush()
     if args.follow:
-        _follow(path, position, args.json, colour)
+        _follow(path, position, args.raw, colour)
     return 0
 
 
@@ -62,7 +62,7 @@ def _tail(path: Path, count: int) -> list[str]:
     return lines
 
 
-def _follow(path: Path, position: int, as_json: bool, colour: bool) -> None:
+def _follow(path: Path, position: int, raw: bool, colour: bool) -> None:
     file: IO[bytes] | None = None
     rest = b""
     while True:
@@ -74,7 +74,7 @@ def _follow(path: Path, position: int, as_json: bool, colour: bool) -> None:
             *lines, rest = (rest + file.read()).split(b"\n")
             for line in lines:
                 text = line.decode(errors="replace")
-                print(text if as_json else readable(text, colour), flush=True)
+                print(text if raw else readable(text, colour), flush=True)
             if over:
                 file.close()
                 file, position = None, 0

@@ -13,7 +13,7 @@ from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "note",
@@ -29,7 +29,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask the daemon."""
+    """Write or clear the note, or print it."""
     text = None if args.text is None else check_note(args.text)
     if text == "":
         raise UsageError("the note is empty: give a text, or take the present one away with --clear")

@@ -12,7 +12,7 @@ from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "priority",
@@ -28,7 +28,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask the daemon."""
+    """Ask the daemon to change the priority, and print the run."""
     with ControlClient(Paths()) as client:
         summary: RunSummary = client.request(commands.Prioritise, run=args.run, priority=args.priority)
     if args.json:

@@ -11,7 +11,7 @@ from hades_protocol.settings import set_dotted
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb
-from hadesd.cli.runs.spec_changes import report_changes
+from hadesd.cli.runs.spec_changes import document, report_changes
 
 EXAMPLES = """\
 hadesd resize @ --pairs 8 --dry-run
@@ -30,7 +30,7 @@ SIZES = {
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "resize",
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
             commands.Resize, run=args.run, changes=values, dry_run=args.dry_run
         )
     if args.json:
-        print_json(result)
+        print_json(document(result))
     if result.run is None:
         say("would change:")
     elif result.run.state in WITH_WORKER:

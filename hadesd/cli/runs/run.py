@@ -9,13 +9,14 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hades_protocol.errors import ExitCode, UsageError, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import ENDED, RunState
 from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.documents.runs import ForegroundDocument, Outcome
 from hadesd.cli.gpu_options import gpus
 from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_patience, add_verb
@@ -39,7 +40,7 @@ BATCH_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "run",
@@ -152,7 +153,7 @@ class Progress:
         self._at = 0.0
 
     def show(self, run: RunSummary) -> None:
-        """Once a second."""
+        """Print progress; called once a second."""
         now = time.monotonic()
         state = (run.state, run.reason)
         if run.state in ENDED:
@@ -170,9 +171,18 @@ class Progress:
             self._at = now
 
 
+NAMES: dict[RunState, Outcome] = {
+    RunState.FINISHED: "finished",
+    RunState.FAILED: "failed",
+    RunState.CANCELLED: "cancelled",
+}
+"""Outcomes of runs that have ended."""
+
+
 def _report(run: RunSummary, why: str, code: int, args: argparse.Namespace) -> int:
-    if run.state in OUTCOMES:
-        outcome, status, because = str(run.state), OUTCOMES[run.state], ""
+    outcome: Outcome
+    if run.state in NAMES:
+        outcome, status, because = NAMES[run.state], OUTCOMES[run.state], ""
     else:
         outcome, because = "checkpointed", f" ({why})"
         status = ExitCode.INTERRUPTED if why == signal.SIGINT.name else ExitCode.CHECKPOINTED
@@ -185,8 +195,7 @@ def _report(run: RunSummary, why: str, code: int, args: argparse.Namespace) -> i
         home = shlex.quote(os.path.relpath(args.directory))
         say(f"its dataset: HADES_HOME={home} hadesd export {run.id} -o {run.env}.npz")
     if args.json:
-        document: dict[str, Any] = {"schema": 1, "outcome": outcome, "exit_code": int(status), "run": run}
-        print_json(document)
+        print_json(ForegroundDocument(id=run.id, outcome=outcome, exit_code=int(status), run=run))
     else:
         fitness = f"mean {number(run.fitness_mean)}  best {number(run.fitness_best)}"
         print(f"{run.id}  {outcome}  generation {run.generation}/{run.generations}  {fitness}  {run.directory}")

@@ -6,6 +6,7 @@ from typing import Any
 from hades_protocol import replies
 from hades_protocol.errors import UsageError
 from hades_protocol.settings import parse_assignment, set_dotted
+from hadesd.cli.documents.runs import ChangeDocument
 from hadesd.cli.output import say
 
 
@@ -24,6 +25,18 @@ def nested(assignments: Sequence[str]) -> dict[str, Any]:
         seen.add(key)
         set_dotted(values, key, value)
     return values
+
+
+def document(result: replies.ChangeResult) -> ChangeDocument:
+    """What --json prints of a fork or a resize."""
+    return ChangeDocument(
+        id=None if result.run is None else result.run.id,
+        dry_run=result.run is None,
+        generation=result.generation,
+        changes=result.changes,
+        notes=result.notes,
+        run=result.run,
+    )
 
 
 def report_changes(result: replies.ChangeResult) -> None:

@@ -29,7 +29,7 @@ hadesd start --env ant --priority 10 --yield --quiet 600"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers, "start", "start a distillation; 'hadesd settings' lists what --set and --spec take", EXAMPLES
     )
@@ -42,7 +42,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def add_settings(parser: Parser) -> None:
-    """The options that say what is to be computed; see asked_spec."""
+    """Add the options about what is computed; asked_spec reads them."""
     parser.add_argument("--env", metavar="ENV", help="environment, e.g. CartPole-v1, hopper, SpaceInvaders-MinAtar")
     parser.add_argument("--method", metavar="M", help="hades-r (default), hades-f, or es (direct neuroevolution)")
     parser.add_argument("--preset", metavar="P", help="published or cpu (default: published with a GPU, else cpu)")
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def asked_spec(args: argparse.Namespace, gpu: bool) -> "RunSpec":
-    """The settings that the options of add_settings ask for; what was chosen for the user is said.
+    """The settings that the options of add_settings ask for; notes on what was chosen for the user are printed.
 
     gpu: whether the run will have one, which decides on the preset where none is named.
 

@@ -3,20 +3,18 @@
 import argparse
 import sys
 import time
-from typing import Any
 
 from hades_protocol import commands, replies
-from hades_protocol.messages import CheckpointList, DaemonInfo, RunSummary
+from hades_protocol.messages import CheckpointList, DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
+from hadesd.cli.documents.runs import RunDocument, RunsDocument
 from hadesd.cli.output import print_json, say, table, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb
 
-SCHEMA = 1
-
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "status",
@@ -35,10 +33,7 @@ def run(args: argparse.Namespace) -> int:
             shown: replies.ShowResult = client.request(commands.Show, run=args.run)
             info: DaemonInfo = client.request(commands.Hello)
             if args.json:
-                print_json(
-                    _document(info, (shown.run,))
-                    | {"spec": shown.spec, "history": shown.seams, "checkpoints": shown.checkpoints}
-                )
+                print_json(_document(info, shown))
             else:
                 print(_details(shown))
             return 0
@@ -49,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
         runs = members(runs, args.group)
     if args.json:
-        print_json(_document(snapshot.daemon, runs))
+        print_json(RunsDocument(daemon=snapshot.daemon, runs=runs))
     elif runs:
         print(table(runs, use_colour(sys.stdout)))
     else:
@@ -57,8 +52,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _document(daemon: DaemonInfo, runs: tuple[RunSummary, ...]) -> dict[str, Any]:
-    return {"schema": SCHEMA, "daemon": daemon, "runs": runs}
+def _document(daemon: DaemonInfo, shown: replies.ShowResult) -> RunDocument:
+    return RunDocument(
+        id=shown.run.id,
+        daemon=daemon,
+        run=shown.run,
+        settings=shown.spec,
+        history=shown.seams,
+        checkpoints=shown.checkpoints,
+    )
 
 
 def _checkpoints(kept: CheckpointList) -> str:

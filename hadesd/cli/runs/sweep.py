@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from hadesd.spec.sweep import Axis, Combination, Cost
 
 
-SCHEMA = 1
 MANY = 1000
 """More runs than this are not queued by accident."""
 
@@ -31,7 +30,7 @@ hadesd sweep --show @ --csv"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "sweep",
@@ -91,12 +90,14 @@ def _make(args: argparse.Namespace) -> int:
     there = _there(paths, group)
     missing = [combination for combination in found if sweep.identity(combination.spec) not in there]
     if args.dry_run:
-        return _list(args, group, found, missing)
+        return _list(args, group, found, there)
     say(_announcement(group, found, missing))
     ids = _submit(paths, group, missing)
     if args.json:
-        runs = [{"id": run, "settings": one.chosen} for run, one in zip(ids, missing, strict=True)]
-        print_json({"schema": SCHEMA, "group": group, "there_already": len(found) - len(missing), "runs": runs})
+        from hadesd.cli.documents.sweep import QueuedRun, SweepDocument
+
+        runs = tuple(QueuedRun(id=run, settings=one.chosen) for run, one in zip(ids, missing, strict=True))
+        print_json(SweepDocument(group=group, there_already=len(found) - len(missing), runs=runs))
     else:
         print(group, flush=True)
     if args.follow:
@@ -117,13 +118,13 @@ def _axes(args: argparse.Namespace) -> "list[Axis]":
 
 
 def _combine(args: argparse.Namespace, axes: "list[Axis]") -> "list[Combination]":
-    """Every combination, validated; what there is to say of the settings is said once."""
+    """Every combination, validated; each note on the settings is printed once."""
     from hadesd.cli.runs.start import has_gpu, read_spec_file
     from hadesd.spec.presets import resolve
     from hadesd.spec.sweep import combine
 
     file_values = None if args.spec is None else read_spec_file(args.spec)
-    gpu, said = has_gpu(), set()
+    gpu, printed = has_gpu(), set()
 
     def spec_of(chosen: dict[str, Any]) -> "RunSpec":
         import copy
@@ -137,21 +138,21 @@ def _combine(args: argparse.Namespace, axes: "list[Axis]") -> "list[Combination]
             has_gpu=gpu,
         )
         for note in notes:
-            if note not in said:
-                said.add(note)
+            if note not in printed:
+                printed.add(note)
                 say(note)
         return spec
 
     return combine(axes, spec_of)
 
 
-def _there(paths: Paths, group: str) -> set[str]:
-    """What the group has already, read from the disk."""
+def _there(paths: Paths, group: str) -> dict[str, str]:
+    """The runs that the group has already, read from the disk: identity of their settings -> id."""
     from hadesd.spec.sweep import identity
     from hadesd.storage import records
 
     found = records.scan(paths.runs)[0] if paths.runs.is_dir() else []
-    return {identity(spec) for record, spec in found if record.group == group}
+    return {identity(spec): record.id for record, spec in found if record.group == group}
 
 
 def _announcement(group: str, found: "list[Combination]", missing: "list[Combination]") -> str:
@@ -190,24 +191,26 @@ def _half_done(group: str, done: int, total: int) -> str:
     return f"{done} of {total} runs of {group} were queued; the same command with --name {group} queues the others"
 
 
-def _list(args: argparse.Namespace, group: str, found: "list[Combination]", missing: "list[Combination]") -> int:
+def _list(args: argparse.Namespace, group: str, found: "list[Combination]", there: dict[str, str]) -> int:
     """--dry-run: every run that would be made, and what all of them cost."""
     from hadesd.spec import environments
-    from hadesd.spec.sweep import cost
+    from hadesd.spec.sweep import cost, identity
 
-    price = cost((one.spec for one in missing), lambda spec: environments.find(spec.env).family != "images")
-    new = {id(one) for one in missing}
+    ids = [there.get(identity(one.spec)) for one in found]
+    missing = [one.spec for one, run in zip(found, ids, strict=True) if run is None]
+    price = cost(missing, lambda spec: environments.find(spec.env).family != "images")
     if args.json:
-        runs = [{"settings": one.chosen, "there_already": id(one) not in new} for one in found]
-        total = {name: getattr(price, name) for name in price.__dataclass_fields__}
-        print_json({"schema": SCHEMA, "group": group if args.name else None, "runs": runs, "cost": total})
+        from hadesd.cli.documents.sweep import PlannedRun, SweepPlanDocument
+
+        runs = tuple(PlannedRun(id=run, settings=one.chosen) for run, one in zip(ids, found, strict=True))
+        print_json(SweepPlanDocument(group=group if args.name else None, runs=runs, cost=price))
         return ExitCode.OK
     keys = list(found[0].chosen)
     rows = [["RUN", *keys, "GENERATIONS", "POPULATION", ""]]
-    for i, one in enumerate(found, start=1):
+    for i, (one, run) in enumerate(zip(found, ids, strict=True), start=1):
         evolution = one.spec.evolution
-        there = "" if id(one) in new else "there already"
-        rows.append([str(i), *_words(one), str(evolution.generations), str(evolution.population), there])
+        already = "" if run is None else "there already"
+        rows.append([str(i), *_values(one), str(evolution.generations), str(evolution.population), already])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -215,7 +218,7 @@ def _list(args: argparse.Namespace, group: str, found: "list[Combination]", miss
     return ExitCode.OK
 
 
-def _words(one: "Combination") -> list[str]:
+def _values(one: "Combination") -> list[str]:
     from hadesd.spec.sweep import word
 
     return [word(value) for value in one.chosen.values()]

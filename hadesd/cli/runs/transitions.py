@@ -8,6 +8,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
+from hadesd.cli.documents.runs import GroupDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb
 
@@ -65,14 +66,14 @@ def _on_group(client: ControlClient, group: str, kind: type[commands.Mutation], 
 
     changed = _settle(client, change(client, kind, group), wait)
     if as_json:
-        print_json({"schema": 1, "group": group, "runs": changed})
+        print_json(GroupDocument(group=group, runs=changed))
     else:
         for summary in changed:
             _report(summary)
     return 0
 
 
-def _settle(client: ControlClient, runs: tuple[RunSummary, ...], wait: bool) -> list[RunSummary]:
+def _settle(client: ControlClient, runs: tuple[RunSummary, ...], wait: bool) -> tuple[RunSummary, ...]:
     """The runs once their workers are gone, or at once where that is not wanted."""
     out = []
     for summary in runs:
@@ -82,7 +83,7 @@ def _settle(client: ControlClient, runs: tuple[RunSummary, ...], wait: bool) -> 
             time.sleep(POLL_SECONDS)
             summary = client.request(commands.Show, run=summary.id).run
         out.append(summary)
-    return out
+    return tuple(out)
 
 
 def _report(summary: RunSummary) -> None:

@@ -6,13 +6,14 @@ import time
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
+from hadesd.cli.documents.runs import GroupDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb, positive_seconds
 from hadesd.cli.runs.follow import OUTCOMES, Limit, watch
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "wait",
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     deadline = None if args.timeout is None else time.monotonic() + args.timeout
     if args.group is not None:
         return _wait_for_group(args.group, deadline, args)
-    said, said_paused = False, False
+    announced, announced_paused = False, False
 
     def late(seen: RunSummary | None) -> str:
         text = f"run {seen.id if seen else args.run} has not ended within {args.timeout:g} s"
@@ -40,11 +41,11 @@ def run(args: argparse.Namespace) -> int:
     for summary in watch(Paths(), args.run, limit=limit):
         if summary.state in OUTCOMES:
             return _report(summary, args.json)
-        if not said:
-            said = True
+        if not announced:
+            announced = True
             say(f"waiting for {summary.id}, which is {summary.state}; Ctrl-C leaves it alone")
-        if summary.state == RunState.PAUSED and not said_paused:
-            said_paused = True
+        if summary.state == RunState.PAUSED and not announced_paused:
+            announced_paused = True
             say(f"{summary.id} is paused: it goes on with 'hadesd resume {summary.id}'")
     raise AssertionError("watch() has no end")
 
@@ -57,16 +58,16 @@ def _wait_for_group(group: str, deadline: float | None, args: argparse.Namespace
         text = f"group {group} has not ended within {args.timeout:g} s"
         return f"{text}: {counted(seen)}" if seen else text
 
-    said = False
+    announced = False
     limit: Limit[Runs] | None = None if deadline is None else Limit(deadline, late)
     for runs in watch_group(Paths(), group, limit):
         if have_ended(runs):
             say(f"{group}: {counted(runs)}")
             if args.json:
-                print_json({"schema": 1, "group": group, "runs": runs})
+                print_json(GroupDocument(group=group, runs=runs))
             return outcome(runs)
-        if not said:
-            said = True
+        if not announced:
+            announced = True
             say(f"waiting for {group}: {counted(runs)}; Ctrl-C leaves it alone")
     raise AssertionError("watch_group() has no end")
 

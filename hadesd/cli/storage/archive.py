@@ -8,10 +8,11 @@ from pathlib import Path
 from hades_protocol.errors import ExitCode, HadesError, UsageError, WrongStateError
 from hades_protocol.formatting import size
 from hades_protocol.paths import Paths
+from hadesd.cli.documents.storage import ArchiveDocument, PackedRun
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.cli.storage import selection as h
-from hadesd.cli.storage.backend import RunBackend, keeper
+from hadesd.cli.storage import selection
+from hadesd.cli.storage.backend import RunBackend, run_backend
 from hadesd.cli.storage.rm import delete, removable
 from hadesd.storage import archive
 from hadesd.storage.locks import lock_run
@@ -23,85 +24,90 @@ hadesd archive --restore /mnt/store/cartpole-1121-k3f9.tar.gz"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "archive",
         "pack each run into a file, read it back, then remove the run; --restore brings one back",
         EXAMPLES,
     )
-    h.add_choice(parser)
+    selection.add_choice(parser)
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path(), help="where to (here)")
     parser.add_argument("--keep", action="store_true", help="do not remove the runs")
     parser.add_argument(
         "--all-checkpoints", action="store_true", help="pack every checkpoint, not only the two newest and the best"
     )
     parser.add_argument("--restore", metavar="FILE", type=Path, help="put the run of an archive back")
-    h.add_asking(parser)
+    selection.add_asking(parser)
     add_json(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show, ask, pack, remove; or restore."""
+    """List the runs, ask, pack them and remove them; or restore one."""
     if args.restore is not None:
         return _restore(args)
     if not args.output.is_dir():
         raise UsageError(f"-o takes a directory that exists, not {args.output}")
-    with keeper(Paths()) as keep:
-        known = keep.runs()
-        chosen = removable(h.choose(known, args, time.time()), strict=bool(args.runs))
+    with run_backend(Paths()) as backend:
+        known = backend.runs()
+        chosen = removable(selection.choose(known, args, time.time()), strict=bool(args.runs))
         without = [() if args.all_checkpoints else archive.left_out(Path(item.run.directory)) for item in chosen]
         if not args.json:
-            print(h.table(chosen, [_words(generations) for generations in without], "LEFT OUT"))
-        say(f"{h.counted(len(chosen))}, {size(sum(item.room.total for item in chosen))}, into {args.output.resolve()}")
+            print(selection.table(chosen, [_describe(generations) for generations in without], "LEFT OUT"))
+        total = sum(item.room.total for item in chosen)
+        say(f"{selection.counted(len(chosen))}, {size(total)}, into {args.output.resolve()}")
         if not args.keep:
-            h.say_about_children(chosen, known)
-            if not args.dry_run and not h.agreed(f"Pack and then remove {h.counted(len(chosen))}?", args.yes):
+            selection.say_about_children(chosen, known)
+            if not args.dry_run and not selection.agreed(
+                f"Pack and then remove {selection.counted(len(chosen))}?", args.yes
+            ):
                 return ExitCode.OK
-        done, failures = [], 0
+        done: list[PackedRun] = []
+        failures = 0
         for item, generations in zip(() if args.dry_run else chosen, without, strict=False):
             try:
-                done.append(_archive(keep, item, args.output, generations, args.keep))
+                done.append(_archive(backend, item, args.output, generations, args.keep))
             except HadesError as error:
                 say(f"{item.run.id}: {error}")
                 failures = max(failures, error.exit_code)
     if args.json:
-        print_json({"schema": 1, "dry_run": args.dry_run, "runs": [c.document() for c in chosen], "archives": done})
+        runs = tuple(item.document() for item in chosen)
+        print_json(ArchiveDocument(dry_run=args.dry_run, runs=runs, archives=tuple(done)))
     return failures
 
 
-def _words(generations: tuple[int, ...]) -> str:
-    return h.counted(len(generations), "checkpoint") if generations else ""
+def _describe(generations: tuple[int, ...]) -> str:
+    return selection.counted(len(generations), "checkpoint") if generations else ""
 
 
 def _archive(
-    keep: RunBackend, item: h.Chosen, output: Path, without: tuple[int, ...], stays: bool
-) -> dict[str, str | int | bool]:
+    backend: RunBackend, item: selection.Chosen, output: Path, without: tuple[int, ...], stays: bool
+) -> PackedRun:
     directory, target = Path(item.run.directory), output.resolve() / f"{item.run.id}{archive.SUFFIX}"
     with lock_run(directory):
         before = archive.contents(directory)
         archive.pack(directory, target, without)
     count = target.stat().st_size
     if not stays:
-        _remove(keep, item, before, target)
+        _remove(backend, item, before, target)
     say(f"{target}  {size(count)}{'' if stays else f'; {item.run.id} is removed'}")
-    return {"id": item.run.id, "file": str(target), "bytes": count, "removed": not stays}
+    return PackedRun(id=item.run.id, file=str(target), bytes=count, removed=not stays)
 
 
-def _remove(keep: RunBackend, item: h.Chosen, before: dict[str, os.stat_result], target: Path) -> None:
+def _remove(backend: RunBackend, item: selection.Chosen, before: dict[str, os.stat_result], target: Path) -> None:
     """Remove a run that was packed, unless somebody resumed it since: then what is new is in no archive.
 
     Raises:
         HadesError: it stays; the archive does too.
     """
     try:
-        hidden = keep.remove(item.run)
+        hidden = backend.remove(item.run)
     except HadesError as error:
         raise WrongStateError(f"{error}; its archive {target} is whole") from error
     if not _same(before, archive.contents(hidden)):
         hidden.rename(item.run.directory)
-        keep.adopt(item.run.id)
+        backend.adopt(item.run.id)
         raise WrongStateError(f"it went on while it was packed, so it stays; its archive {target} is older")
     delete(item.run.id, hidden)
 
@@ -117,15 +123,15 @@ def _restore(args: argparse.Namespace) -> int:
     if args.runs or args.group is not None or args.state is not None or args.keep or args.dry_run:
         raise UsageError("--restore takes one file and nothing else")
     paths = Paths()
-    with keeper(paths) as keep:
+    with run_backend(paths) as backend:
         paths.make_private()
         restored = archive.restore(args.restore, paths.runs)
         try:
-            summary = keep.adopt(restored)
+            summary = backend.adopt(restored)
         except HadesError as error:
             raise WrongStateError(f"{restored} is restored, but cannot be used: {error}") from error
     if args.json:
-        print_json({"schema": 1, "run": summary})
+        print_json(summary)
     else:
         print(restored)
         say(f"{restored} is {summary.state} after generation {summary.generation}; the archive stays")

@@ -1,4 +1,4 @@
-"""Who carries out what changes the set of runs: the daemon, or this process where none runs."""
+"""Removing runs, taking them in and changing their retention: by the daemon, or by this process where none runs."""
 
 import contextlib
 import time
@@ -31,20 +31,20 @@ class RunBackend(Protocol):
     """Changes that only one process at a time may make."""
 
     def runs(self) -> tuple[RunSummary, ...]:
-        """Every run, oldest first."""
+        """Summaries of all runs, oldest first."""
 
     def remove(self, run: RunSummary) -> Path:
-        """Have a run forgotten; the hidden directory in which its files are now.
+        """Take a run out of the set of runs; the hidden directory in which its files are now.
 
         Raises:
             HadesError: it is in another state by now, or something works on it.
         """
 
     def adopt(self, run: str) -> RunSummary:
-        """Have a run taken in whose directory was put where the runs are."""
+        """Take in a run whose directory was put where the runs are."""
 
     def retain(self, run: RunSummary, rule: Rule) -> None:
-        """Have a retention rule noted in a run's settings.
+        """Write a retention rule into a run's settings.
 
         Raises:
             HadesError: it has a worker, or a value is not accepted.
@@ -52,22 +52,22 @@ class RunBackend(Protocol):
 
 
 @contextlib.contextmanager
-def keeper(paths: Paths) -> Iterator[RunBackend]:
-    """The daemon, where one listens.
+def run_backend(paths: Paths) -> Iterator[RunBackend]:
+    """The daemon where one listens, else this process.
 
     Raises:
         UsageError: the daemon is on another machine, and so are the files.
     """
     directory = paths.runs  # refuses HADES_CONNECT
     if not listens(paths):
-        yield _Alone(paths, directory)
+        yield _LocalBackend(paths, directory)
         return
     with ControlClient(paths) as client:
-        yield _Served(client)
+        yield _DaemonBackend(client)
 
 
-class _Served:
-    """The daemon does it."""
+class _DaemonBackend:
+    """Asks the daemon for every change."""
 
     def __init__(self, client: ControlClient) -> None:
         self._client = client
@@ -88,8 +88,8 @@ class _Served:
         self._client.request(commands.Retain, run=run.id, expected_state=run.state, **rule)
 
 
-class _Alone:
-    """No daemon runs: this process does it, and holds the daemon's lock while it does."""
+class _LocalBackend:
+    """Makes every change in this process, under the daemon's lock, so that no daemon starts meanwhile."""
 
     def __init__(self, paths: Paths, directory: Path) -> None:
         self._lock, self._directory = paths.lock, directory

@@ -7,9 +7,10 @@ from collections import Counter
 from hades_protocol.errors import ExitCode, HadesError, WrongStateError
 from hades_protocol.formatting import size
 from hades_protocol.paths import Paths
+from hadesd.cli.documents.storage import GarbageDocument, LeftoverFile
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.cli.storage import selection as h
+from hadesd.cli.storage import selection
 from hadesd.storage import garbage, records
 
 EXAMPLES = """\
@@ -19,7 +20,7 @@ hadesd gc --evidence --cache-older 30d"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "gc",
@@ -28,18 +29,25 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     )
     parser.add_argument("--evidence", action="store_true", help="also damaged checkpoints that were set aside (bad-*)")
     parser.add_argument(
-        "--cache-older", metavar="AGE", type=h.age, help="also compiled programs that were not used for 30d, say"
+        "--cache-older",
+        metavar="AGE",
+        type=selection.age,
+        help="also compiled programs that were not used for 30d, say",
     )
     parser.add_argument(
-        "--logs-older", metavar="AGE", type=h.age, default=30 * 86_400.0, help="rotated logs older than that (30d)"
+        "--logs-older",
+        metavar="AGE",
+        type=selection.age,
+        default=30 * 86_400.0,
+        help="rotated logs older than that (30d)",
     )
-    h.add_asking(parser)
+    selection.add_asking(parser)
     add_json(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show, ask, delete."""
+    """List what can go, ask, and delete it."""
     paths = Paths()
     usable = [paths.runs / record.id for record, _ in records.scan(paths.runs)[0]] if paths.runs.is_dir() else []
     limits = garbage.Limits(args.evidence, args.cache_older, args.logs_older)
@@ -50,21 +58,19 @@ def run(args: argparse.Namespace) -> int:
     say(f"{size(total)} can go" if found else "nothing can go")
     removed: list[garbage.Leftover] = []
     if found and not args.dry_run:
-        if not h.agreed(f"Delete {h.counted(len(found), 'thing')}?", args.yes):
+        if not selection.agreed(f"Delete {selection.counted(len(found), 'thing')}?", args.yes):
             return ExitCode.OK
         removed = [item for item in found if _remove(item)]
-        say(f"deleted {h.counted(len(removed), 'thing')}, {size(sum(item.size for item in removed))}")
+        say(f"deleted {selection.counted(len(removed), 'thing')}, {size(sum(item.size for item in removed))}")
     if args.json:
-        print_json(
-            {
-                "schema": 1,
-                "dry_run": args.dry_run,
-                "items": [{"kind": i.kind, "path": str(i.path), "bytes": i.size, "why": i.why} for i in found],
-                "bytes": total,
-                "removed": [str(item.path) for item in removed],
-                "freed_bytes": sum(item.size for item in removed),
-            }
+        document = GarbageDocument(
+            dry_run=args.dry_run,
+            items=tuple(LeftoverFile(kind=i.kind, path=str(i.path), bytes=i.size, why=i.why) for i in found),
+            bytes=total,
+            removed=tuple(str(item.path) for item in removed),
+            freed_bytes=sum(item.size for item in removed),
         )
+        print_json(document)
     return ExitCode.OK if args.dry_run or len(removed) == len(found) else ExitCode.RUN_FAILED
 
 
@@ -75,7 +81,7 @@ def _show(found: list[garbage.Leftover]) -> None:
             print(f"{size(item.size):>10}  {item.kind:10}  {item.path}  {item.why}")
     if programs:
         where = Counter(item.path.parent for item in programs).most_common(1)[0][0]
-        count = h.counted(len(programs), "compiled program")
+        count = selection.counted(len(programs), "compiled program")
         print(f"{size(sum(item.size for item in programs)):>10}  {'cache':10}  {where}  {count} not used")
 
 

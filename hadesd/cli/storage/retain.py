@@ -3,7 +3,6 @@
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
 from hades_protocol.errors import ExitCode, HadesError, UsageError, WrongStateError
 from hades_protocol.formatting import size
@@ -11,10 +10,11 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import Retention
 from hades_protocol.run_state import RunState
+from hadesd.cli.documents.storage import RetainedRun, RetentionDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.cli.storage import selection as h
-from hadesd.cli.storage.backend import Rule, RunBackend, keeper
+from hadesd.cli.storage import selection
+from hadesd.cli.storage.backend import Rule, RunBackend, run_backend
 from hadesd.storage import pruning, removal
 from hadesd.storage.locks import lock_run
 from hadesd.storage.removal import with_retention
@@ -26,62 +26,62 @@ hadesd retain --all --keep-every 0 --no-keep-best --yes"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(
         subparsers,
         "retain",
         "change which checkpoints runs without a worker keep, and delete the others after showing them and asking",
         EXAMPLES,
     )
-    h.add_choice(parser)
+    selection.add_choice(parser)
     parser.add_argument("--all", action="store_true", help="every run without a worker")
     parser.add_argument("--keep-newest", type=int, metavar="N", help="the newest N (2 or more)")
     parser.add_argument("--keep-every", type=int, metavar="K", help="every K-th generation (0: none)")
     parser.add_argument(
         "--keep-best", action=argparse.BooleanOptionalAction, help="the generation of the highest mean fitness"
     )
-    h.add_asking(parser)
+    selection.add_asking(parser)
     add_json(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show, ask, note the rule, prune."""
+    """List what would go, ask, write the rule into the runs, and prune their checkpoints."""
     rule: Rule = {name: getattr(args, name) for name in ("keep_newest", "keep_every", "keep_best")}
-    with keeper(Paths()) as keep:
-        chosen = _choose(keep.runs(), args)
+    with run_backend(Paths()) as backend:
+        chosen = _choose(backend.runs(), args)
         plans = [pruning.plan(Path(item.run.directory), _rule(item.run, rule)) for item in chosen]
         going = sum(sum(plan.go.values()) for plan in plans)
         if not args.json:
-            print(h.table(chosen, [_words(plan) for plan in plans], "GOES"))
-        say(f"{h.counted(sum(len(plan.go) for plan in plans), 'checkpoint')} would go, {size(going)}")
-        documents: list[dict[str, Any]] = []
+            print(selection.table(chosen, [_describe(plan) for plan in plans], "GOES"))
+        say(f"{selection.counted(sum(len(plan.go) for plan in plans), 'checkpoint')} would go, {size(going)}")
+        retained: list[RetainedRun] = []
         failures = 0
-        if not args.dry_run and going and not h.agreed(f"Delete {size(going)} of checkpoints?", args.yes):
+        if not args.dry_run and going and not selection.agreed(f"Delete {size(going)} of checkpoints?", args.yes):
             return ExitCode.OK
         for item, plan in zip(chosen, plans, strict=True):
             try:
-                done = plan if args.dry_run else _retain(keep, item.run, rule)
+                done = plan if args.dry_run else _retain(backend, item.run, rule)
             except HadesError as error:
                 say(f"{item.run.id}: {error}")
                 failures = max(failures, error.exit_code)
                 continue
-            documents.append({"id": item.run.id, "kept": list(done.stay), "removed": list(done.go)})
-            documents[-1]["bytes"] = sum(done.go.values())
+            freed = sum(done.go.values())
+            retained.append(RetainedRun(id=item.run.id, kept=tuple(done.stay), removed=tuple(done.go), bytes=freed))
     if args.json:
-        print_json({"schema": 1, "dry_run": args.dry_run, "runs": documents, "bytes": going})
+        print_json(RetentionDocument(dry_run=args.dry_run, runs=tuple(retained), bytes=going))
     elif not args.dry_run:
-        say(f"freed {size(sum(document['bytes'] for document in documents))}")
+        say(f"freed {size(sum(one.bytes for one in retained))}")
     return failures
 
 
-def _choose(known: tuple[RunSummary, ...], args: argparse.Namespace) -> list[h.Chosen]:
+def _choose(known: tuple[RunSummary, ...], args: argparse.Namespace) -> list[selection.Chosen]:
     """The runs that are meant and have no worker; a run by name that has one is an error."""
     if args.all:
         if args.runs or args.group is not None or args.state is not None:
             raise UsageError("--all, runs by name or filters: choose one of them")
         args.state = tuple(RunState)
-    chosen = h.choose(known, args, time.time())
+    chosen = selection.choose(known, args, time.time())
     fit = [item for item in chosen if item.run.state in removal.REMOVABLE]
     for item in chosen:
         if item not in fit:
@@ -107,11 +107,11 @@ def _given(rule: Rule) -> bool:
     return any(value is not None for value in rule.values())
 
 
-def _retain(keep: RunBackend, run: RunSummary, rule: Rule) -> pruning.PruningPlan:
+def _retain(backend: RunBackend, run: RunSummary, rule: Rule) -> pruning.PruningPlan:
     """Note the rule for later workers, then prune. Noted first: a later worker would else prune by the old one."""
     directory = Path(run.directory)
     if _given(rule):
-        keep.retain(run, rule)
+        backend.retain(run, rule)
     with lock_run(directory):
         try:
             return pruning.prune(directory, removal.load_new(directory.parent, run.id)[1].checkpoints)
@@ -119,7 +119,7 @@ def _retain(keep: RunBackend, run: RunSummary, rule: Rule) -> pruning.PruningPla
             raise HadesError(f"cannot delete a checkpoint in {directory}: {error.strerror or error}") from error
 
 
-def _words(plan: pruning.PruningPlan) -> str:
+def _describe(plan: pruning.PruningPlan) -> str:
     if not plan.go:
         return "nothing"
     return f"{len(plan.go)} of {len(plan.go) + len(plan.stay)} checkpoints, {size(sum(plan.go.values()))}"

@@ -9,10 +9,11 @@ from pathlib import Path
 from hades_protocol.errors import ExitCode, HadesError, WrongStateError
 from hades_protocol.formatting import size
 from hades_protocol.paths import Paths
+from hadesd.cli.documents.storage import RemovalDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.cli.storage import selection as h
-from hadesd.cli.storage.backend import RunBackend, keeper
+from hadesd.cli.storage import selection
+from hadesd.cli.storage.backend import RunBackend, run_backend
 from hadesd.storage import removal
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import is_locked, lock_run
@@ -24,46 +25,51 @@ hadesd rm --group sizes --yes"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
-    """The verb's arguments."""
+    """Add the verb and its options to `hadesd`."""
     parser = add_verb(subparsers, "rm", "remove runs for good, after showing what they take and asking", EXAMPLES)
-    h.add_choice(parser)
-    h.add_asking(parser)
+    selection.add_choice(parser)
+    selection.add_asking(parser)
     add_json(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show, ask, remove."""
-    with keeper(Paths()) as keep:
-        known = keep.runs()
-        chosen = removable(h.choose(known, args, time.time()), strict=bool(args.runs))
+    """List the runs with their sizes, ask, and remove them."""
+    with run_backend(Paths()) as backend:
+        known = backend.runs()
+        chosen = removable(selection.choose(known, args, time.time()), strict=bool(args.runs))
         total = sum(item.room.total for item in chosen)
         if not args.json:
-            print(h.table(chosen))
-        say(f"{h.counted(len(chosen))}, {size(total)}")
-        h.say_about_children(chosen, known)
-        removed: list[h.Chosen] = []
-        if not args.dry_run and not h.agreed(f"Remove {h.counted(len(chosen))} for good?", args.yes):
+            print(selection.table(chosen))
+        say(f"{selection.counted(len(chosen))}, {size(total)}")
+        selection.say_about_children(chosen, known)
+        removed: list[selection.Chosen] = []
+        if not args.dry_run and not selection.agreed(f"Remove {selection.counted(len(chosen))} for good?", args.yes):
             return ExitCode.OK
         failures = 0
         for item in () if args.dry_run else chosen:
-            failures += not _remove(keep, item, removed)
+            failures += not _remove(backend, item, removed)
     if args.json:
-        freed = sum(item.room.total for item in removed)
-        document = {"schema": 1, "dry_run": args.dry_run, "runs": [item.document() for item in chosen], "bytes": total}
-        print_json(document | {"removed": [item.run.id for item in removed], "freed_bytes": freed})
+        document = RemovalDocument(
+            dry_run=args.dry_run,
+            runs=tuple(item.document() for item in chosen),
+            bytes=total,
+            removed=tuple(item.run.id for item in removed),
+            freed_bytes=sum(item.room.total for item in removed),
+        )
+        print_json(document)
     elif removed:
-        say(f"removed {h.counted(len(removed))}")
+        say(f"removed {selection.counted(len(removed))}")
     return ExitCode.NOT_FOUND_OR_STATE if failures else ExitCode.OK
 
 
-def removable(chosen: Sequence[h.Chosen], strict: bool) -> list[h.Chosen]:
+def removable(chosen: Sequence[selection.Chosen], strict: bool) -> list[selection.Chosen]:
     """Those that nothing works on. strict: one that cannot be removed is an error; else it is left out, and said.
 
     Raises:
         HadesError: something works on one of them, or on all.
     """
-    fit: list[h.Chosen] = []
+    fit: list[selection.Chosen] = []
     refused: HadesError | None = None
     for item in chosen:
         try:
@@ -81,9 +87,9 @@ def removable(chosen: Sequence[h.Chosen], strict: bool) -> list[h.Chosen]:
     return fit
 
 
-def _remove(keep: RunBackend, item: h.Chosen, removed: list[h.Chosen]) -> bool:
+def _remove(backend: RunBackend, item: selection.Chosen, removed: list[selection.Chosen]) -> bool:
     try:
-        hidden = keep.remove(item.run)
+        hidden = backend.remove(item.run)
     except HadesError as error:
         say(str(error))
         return False

@@ -5,12 +5,13 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.formatting import size
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
+from hadesd.cli.documents.storage import StoredRun
 from hadesd.cli.output import duration, say
 from hadesd.cli.parsing import RUN_HELP, Parser
 from hadesd.cli.runs.groups import members
@@ -28,17 +29,17 @@ class Chosen(NamedTuple):
     room: DiskUsage
     age: float
 
-    def document(self) -> dict[str, Any]:
-        """For --json."""
-        return {
-            "id": self.run.id,
-            "state": self.run.state,
-            "group": self.run.group,
-            "generation": self.run.generation,
-            "age_seconds": round(self.age, 1),
-            "bytes": self.room.total,
-            "checkpoint_bytes": self.room.checkpoints,
-        }
+    def document(self) -> StoredRun:
+        """What --json prints of it."""
+        return StoredRun(
+            id=self.run.id,
+            state=self.run.state,
+            group=self.run.group,
+            generation=self.run.generation,
+            age_seconds=round(self.age, 1),
+            bytes=self.room.total,
+            checkpoint_bytes=self.room.checkpoints,
+        )
 
 
 def age(text: str) -> float:
@@ -59,7 +60,7 @@ def states(text: str) -> tuple[RunState, ...]:
 
 
 def add_choice(parser: Parser) -> None:
-    """RUN... or the filters."""
+    """Add the arguments that choose runs: RUN... or filters."""
     parser.add_argument("runs", metavar="RUN", nargs="*", help=RUN_HELP)
     parser.add_argument("--group", metavar="G", help="the runs of a group (of a sweep, say)")
     parser.add_argument("--state", metavar="S,...", type=states, help="those finished, failed, cancelled or paused")
@@ -67,7 +68,7 @@ def add_choice(parser: Parser) -> None:
 
 
 def add_asking(parser: Parser, dry_run: bool = True) -> None:
-    """--yes and --dry-run."""
+    """Add --yes and, where it makes sense, --dry-run."""
     parser.add_argument("--yes", action="store_true", help="do not ask (without a terminal it is needed)")
     if dry_run:
         parser.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
@@ -118,7 +119,7 @@ def _row(item: Chosen, more: str) -> tuple[str, ...]:
 
 
 def counted(count: int, what: str = "run") -> str:
-    """1 run, 2 runs"""
+    """A count with its noun: 1 run, 2 runs."""
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 

@@ -10,8 +10,6 @@ from hades_protocol.run_state import RunState
 from hadesd import config
 from hadesd.supervisor.lifecycle.state import Run
 
-SCHEMA = 1
-
 HookEvent = Literal["finished", "failed", "paused", "yielded"]
 
 EVENTS: tuple[HookEvent, ...] = ("finished", "failed", "paused", "yielded")
@@ -24,19 +22,15 @@ _BY_STATE: dict[RunState, HookEvent] = {
 
 
 class HookInput(msgspec.Struct, frozen=True, kw_only=True):
-    """What a hook reads from its standard input, as JSON.
+    """What a hook reads from its standard input, as JSON."""
 
-    time: Unix time of the event. run: the same as in `hadesd status --json`. test: sent by `hadesd hooks test`.
-    """
-
-    schema: int = SCHEMA
-    event: HookEvent
-    time: float
-    reason: str
-    run: RunSummary
-    host: str
-    state_directory: str
-    test: bool = False
+    event: HookEvent  # what happened
+    time: float  # Unix time of the event
+    reason: str  # why; empty where there is nothing to say
+    run: RunSummary  # as in `hadesd status --json`
+    host: str  # the daemon's machine
+    state_directory: str  # of the daemon (HADES_HOME)
+    test: bool = False  # sent by `hadesd hooks test`
 
 
 def event_of(before: Run, after: Run) -> HookEvent | None:

@@ -32,16 +32,12 @@ WAIT_SECONDS = 0.5
 
 
 class HookResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a hook.
+    """What became of a hook."""
 
-    status: exit status, or minus the number of the signal that ended it; null where it did not start.
-    problem: what went wrong, in words; empty where it did not.
-    """
-
-    status: int | None
-    seconds: float
-    output: str
-    problem: str = ""
+    status: int | None  # exit status, or minus the number of the signal that ended it; null where it did not start
+    seconds: float  # it ran so long
+    output: str  # end of what it wrote to stdout and stderr
+    problem: str = ""  # what went wrong; empty where nothing did
 
 
 def run_hook(

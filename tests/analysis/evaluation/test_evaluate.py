@@ -39,9 +39,10 @@ def test_two_pairs_written_by_hand_balance_the_pole(tmp_path, capsys):
     captured = capsys.readouterr()
     assert status == ExitCode.OK, captured.err
     result = json.loads(captured.out)
-    assert len(result["return_per_init"]) == 3
-    assert result["return_mean"] == pytest.approx(np.mean(result["return_per_init"]))
-    assert result["return_mean"] > 60, "random policies reach 20"
+    returns = result["returns"]
+    assert len(returns["per_init"]) == 3
+    assert returns["mean"] == pytest.approx(np.mean(returns["per_init"]))
+    assert returns["mean"] > 60, "random policies reach 20"
     assert "published ones are used" in captured.err
 
 
@@ -112,14 +113,14 @@ def reached(name: str, inits: int, episodes: int) -> tuple[dict, float, float]:
     done = subprocess.run(
         [sys.executable, "-m", "hadesd.cli.main", *arguments], capture_output=True, text=True, check=True
     )
-    result, meta = json.loads(done.stdout), json.loads(str(np.load(file)["meta"]))
-    return result, meta["expected_return"], 2 * np.hypot(meta["expected_return_sem"], result["return_sem"])
+    result, meta = json.loads(done.stdout)["returns"], json.loads(str(np.load(file)["meta"]))
+    return result, meta["expected_return"], 2 * np.hypot(meta["expected_return_sem"], result["sem"])
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_published_datasets_return_what_their_authors_measured(name):
     result, expected, tolerance = reached(name, inits=6, episodes=8)
-    assert result["return_mean"] == pytest.approx(expected, abs=tolerance)
+    assert result["mean"] == pytest.approx(expected, abs=tolerance)
 
 
 @pytest.mark.skipif("HADES_PARITY" not in os.environ, reason="takes half an hour: HADES_PARITY=1 runs it")
@@ -128,4 +129,4 @@ def test_published_datasets_return_what_their_authors_measured(name):
 def test_published_brax_datasets_reach_what_their_authors_measured(name):
     """More is no failure: hopper-r-d4 returns 0.7% more here, 2.2 standard errors."""
     result, expected, tolerance = reached(name, *SLOW[name])
-    assert result["return_mean"] >= expected - tolerance
+    assert result["mean"] >= expected - tolerance

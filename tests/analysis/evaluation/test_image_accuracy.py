@@ -35,11 +35,11 @@ def class_mean_file(tmp_path_factory):
 def test_a_file_of_class_means_scores_what_class_means_score(class_mean_file, capsys):
     assert main(["evaluate", str(class_mean_file), "--inits", "4", "--json"]) == ExitCode.OK
     found = json.loads(capsys.readouterr().out)
-    means, drawn = found["baselines"]["class means"], found["baselines"]["random real images"]
-    assert found["test_accuracy_per_init"] == pytest.approx(means["test_accuracy_per_init"], abs=0.02)
-    assert 0.6 < found["test_accuracy_mean"] < 1.0, "class means teach digits"
-    assert 0.2 < drawn["test_accuracy_mean"] < means["test_accuracy_mean"], "single real images teach less"
-    assert found["train_accuracy_mean"] != found["test_accuracy_mean"]
+    own, means, drawn = found["accuracies"], found["baselines"]["class_means"], found["baselines"]["real_images"]
+    assert own["test"]["per_init"] == pytest.approx(means["test"]["per_init"], abs=0.02)
+    assert 0.6 < own["test"]["mean"] < 1.0, "class means teach digits"
+    assert 0.2 < drawn["test"]["mean"] < means["test"]["mean"], "single real images teach less"
+    assert own["train"]["mean"] != own["test"]["mean"]
 
 
 def test_images_of_another_size_are_refused(class_mean_file):

@@ -175,9 +175,9 @@ def scored(together: Evaluated, wrong: Evaluated, own: Evaluated, env: str = "Ca
 def test_normalised_fitness_is_zero_at_the_wrong_datasets_level_and_one_at_its_own():
     one = scored(evaluated(20, 70, 120), wrong=evaluated(10, 30), own=evaluated(110, 130))
     np.testing.assert_allclose(one.normalised(), [0.0, 0.5, 1.0])
-    entry = multitask.document(merged_of(file("hopper", 1, 0), file("ant", 1, 1)), [one], tiny(), 3, 1, 0)["tasks"][0]
-    assert entry["normalised_sem"] == pytest.approx(0.5 / 3**0.5)
-    assert entry["wrong"]["return_mean"] == 20
+    entry = multitask.document(merged_of(file("hopper", 1, 0), file("ant", 1, 1)), [one], tiny(), 3, 1, 0).tasks[0]
+    assert entry.normalised.sem == pytest.approx(0.5 / 3**0.5)
+    assert entry.wrong.mean == 20
 
 
 @pytest.mark.parametrize("level", [evaluated(np.nan, 5), evaluated(20, 20)])
@@ -187,7 +187,7 @@ def test_without_two_levels_there_is_no_normalised_fitness(level):
     somewhere = scored(evaluated(1, 2), wrong=evaluated(0, 1), own=evaluated(2, 2), env="Acrobot-v1")
     merged = merged_of(file("CartPole-v1", 2, 0), file("Acrobot-v1", 2, 1))
     document = multitask.document(merged, [nowhere, somewhere], tiny(), 2, 1, 0)
-    assert document["tasks"][0]["normalised_mean"] is None
+    assert document.tasks[0].normalised is None
     (axes,) = multitask_plot.draw(document).axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["Acrobot-v1"]
 

@@ -1,10 +1,10 @@
 """Settings of the transfer experiment, what is said of their returns, and the policies behind them."""
 
-import json
 import math
 
 import jax
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hadesd.analysis.datasets import reader
 from hadesd.analysis.evaluation import transfer, trials
+from hadesd.analysis.evaluation.documents import TransferDocument
 from hadesd.analysis.evaluation.evaluate import evaluate
 from hadesd.analysis.evaluation.transfer import Transferred, Trial
 from hadesd.analysis.evaluation.trials import Setting, Trials
@@ -71,16 +72,16 @@ def trial(width: int, *returns: float) -> Trial:
 
 
 def test_the_better_half_and_the_share_that_reaches_a_threshold():
-    row = transfer.summary([trial(8, 1, 3), trial(8, 5, 5), trial(8, 9, 9), trial(8, math.nan, 500)], threshold=5)
-    assert (row["settings"], row["not_finite"]) == (4, 1)
-    assert row["mean"] == pytest.approx((2 + 5 + 9) / 3)
-    assert row["top_mean"] == pytest.approx(7), "the better half of four is two"
-    assert row["reached"] == 0.5, "one that is not finite reaches nothing"
+    row = transfer.summary(8, [trial(8, 1, 3), trial(8, 5, 5), trial(8, 9, 9), trial(8, math.nan, 500)], threshold=5)
+    assert (row.settings, row.not_finite) == (4, 1)
+    assert row.mean == pytest.approx((2 + 5 + 9) / 3)
+    assert row.top_mean == pytest.approx(7), "the better half of four is two"
+    assert row.reached == 0.5, "one that is not finite reaches nothing"
 
 
 def test_nothing_finite_has_no_mean_and_no_crash():
-    row = transfer.summary([trial(8, math.inf), trial(8, math.nan)], threshold=None)
-    assert (row["mean"], row["top_std"], row["reached"], row["not_finite"]) == (None, None, None, 2)
+    row = transfer.summary(8, [trial(8, math.inf), trial(8, math.nan)], threshold=None)
+    assert (row.mean, row.top_std, row.reached, row.not_finite) == (None, None, None, 2)
 
 
 @pytest.mark.parametrize("mode", ["draws", "grid"])
@@ -88,12 +89,12 @@ def test_the_document_is_json_and_can_be_drawn(dataset, mode):
     one = Transferred(dataset, SPEC, None, [trial(16, 1, 2), trial(4, 8, 9), trial(4, math.nan, 1)])
     other = Transferred(dataset, SPEC, "cartpole-0101-abcd", [trial(4, math.nan, math.nan), trial(16, 4, 4)])
     document = transfer.document([one, other], mode=mode, complete=True, seed=0, inits=2, episodes=2, threshold=1.5)
-    assert json.loads(json.dumps(document, allow_nan=False)) == document
-    first = document["datasets"][0]
-    assert [row["width"] for row in first["widths"]] == [4, 16]
-    assert first["reached"] == pytest.approx(2 / 3)
-    assert first["settings"][2]["returns"] == [None, 1.0]
-    assert first["settings"][1]["return_sem"] == pytest.approx(0.5)
+    assert msgspec.json.decode(msgspec.json.encode(document), type=TransferDocument) == document
+    first = document.datasets[0]
+    assert [row.width for row in first.widths] == [4, 16]
+    assert first.reached == pytest.approx(2 / 3)
+    assert first.settings[2].returns == (None, 1.0)
+    assert first.settings[1].return_sem == pytest.approx(0.5)
     (axes,) = transfer_plot.draw(document).axes
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert any("cartpole-0101-abcd" in label for label in labels), "two of one method: the name tells them apart"

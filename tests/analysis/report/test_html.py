@@ -149,13 +149,15 @@ def test_a_transfer_document_is_a_table_with_the_widths_as_rows(tmp_path):
         "reached": None,
         "not_finite": 0,
     }
-    entry = {"file": "d.npz", "run": directory.name, "environment": "CartPole-v1", "method": "hades-r", "reached": None}
+    entry = {"file": "d.npz", "run": directory.name, "env": "CartPole-v1", "method": "hades-r", "reached": None}
+    entry["base"] = {"learning_rate": 0.01, "epochs": 4, "optimizer": "adam", "clip_norm": None}
+    entry["base"] |= {"width": 64, "depth": 2, "activation": "tanh"}
     one = {"depth": 2, "activation": "tanh", "optimizer": "adam", "learning_rate": 0.01, "epochs": 4}
     one |= {"return_mean": 100.0, "return_sem": 1.0, "returns": [99.0, 101.0]}
     entry |= {"generation": 3, "pairs": 2, "widths": [{"width": w} | row for w in (32, 64)]}
     entry["settings"] = [{"width": w} | one for w in (32, 64)]
-    document = {"schema": 1, "mode": "draws", "complete": True, "threshold": None, "datasets": [entry]}
-    (directory / "transfer.json").write_text(json.dumps(document))
+    document = {"mode": "draws", "complete": True, "seed": 0, "inits": 2, "episodes": 8, "threshold": None}
+    (directory / "transfer.json").write_text(json.dumps(document | {"datasets": [entry]}))
     _, page = page_of(directory)
     assert "mean of the better half" in page.text
     assert "64 4 100 5 140 2" in page.text
@@ -165,7 +167,11 @@ def test_a_transfer_document_is_a_table_with_the_widths_as_rows(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("transfer.json", '{"schema": 7}', "transfer.json is left out: this version does not understand it"),
+        (
+            "transfer.json",
+            '{"mode": "grid"}',
+            "transfer.json is left out: it is damaged (Object missing required field",
+        ),
         ("transfer.json", "[torn", "transfer.json is left out: it is damaged"),
         ("references.json", '[{"name": "PPO"}]', "references.json is left out: it is damaged"),
     ],

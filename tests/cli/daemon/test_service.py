@@ -98,7 +98,7 @@ def test_status_and_uninstall_of_nothing(home: Home, unit: Path) -> None:
     status = home.hadesd("service", "status", "--json")
     found = json.loads(status.stdout)
     assert status.returncode == 3
-    assert (found["schema"], found["file"], found["systemd"], found["service"]) == (1, "absent", False, None)
+    assert (found["file"], found["systemd"], found["service"]) == ("absent", False, None)
     assert home.hadesd("service", "status").stdout.startswith(f"{unit}: not installed: hadesd service install\n")
     gone = home.hadesd("service", "uninstall")
     assert (gone.returncode, gone.stderr) == (3, f"hadesd: there is no {unit}: nothing to remove\n")
@@ -134,6 +134,7 @@ def test_a_system_unit_goes_where_it_is_told_and_runs_as_its_user(home: Home) ->
         (["install", "--grace", "-1"], 2, "grace = -1"),
         (["install", "--user", "--system"], 2, "not allowed with argument --user"),
         (["restart"], 2, "invalid choice"),
+        (["install", "--json"], 2, "--json goes with 'hadesd service status'"),
         (["install", "--directory", "/proc/units"], 2, "cannot write /proc/units/hadesd.service"),
     ],
 )

@@ -42,7 +42,7 @@ def test_merge_then_evaluate_everywhere_and_in_one(here, capsys):
     assert main(["merge", "cart.npz", "acrobot.npz", "-o", "both.npz", "--json"]) == ExitCode.OK
     captured = capsys.readouterr()
     described = json.loads(captured.out)
-    assert described["environments"] == ["CartPole-v1", "Acrobot-v1"]
+    assert described["envs"] == ["CartPole-v1", "Acrobot-v1"]
     assert [part["normalisation"] for part in described["parts"]] == ["none", "running"]
     assert "cloning.epochs is 4 and 6 in these files: 6 is used" in captured.err
     merged = reader.load(here / "both.npz")
@@ -53,14 +53,14 @@ def test_merge_then_evaluate_everywhere_and_in_one(here, capsys):
     assert code == ExitCode.OK, captured.err
     document = json.loads(captured.out)
     assert document["settings"]["cloning"]["epochs"] == 6
-    assert [task["environment"] for task in document["tasks"]] == ["CartPole-v1", "Acrobot-v1"]
-    assert all(len(task["return_per_init"]) == 2 for task in document["tasks"])
+    assert [task["env"] for task in document["tasks"]] == ["CartPole-v1", "Acrobot-v1"]
+    assert all(len(task["returns"]["per_init"]) == 2 for task in document["tasks"])
     assert "<svg" in (here / "both.svg").read_text()
 
     assert main(["evaluate", "both.npz", "--env", "acrobot-v1", *FAST, "--json"]) == ExitCode.OK
     alone = json.loads(capsys.readouterr().out)
-    assert alone["environment"] == "Acrobot-v1"
-    assert alone["return_mean"] == pytest.approx(document["tasks"][1]["return_mean"])
+    assert alone["env"] == "Acrobot-v1"
+    assert alone["returns"]["mean"] == pytest.approx(document["tasks"][1]["returns"]["mean"])
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_levels_by_hand_are_listed_replaced_and_removed(home, capsys):
     ]
     assert hadesd(capsys, "@", "--value", "1800", "--name", "PPO, published")[0] == ExitCode.OK
     document = json.loads(hadesd(capsys, "@", "--list", "--json")[1])
-    assert (document["run"], [r["value"] for r in document["references"]]) == (home.name, [1800.0, -3.5])
+    assert (document["id"], [r["value"] for r in document["references"]]) == (home.name, [1800.0, -3.5])
     assert hadesd(capsys, "@", "--remove", "PPO, published")[0] == ExitCode.OK
     assert hadesd(capsys, "@", "--remove", "PPO")[0] == ExitCode.OK
     code, out, err = hadesd(capsys, "@", "--list")

@@ -17,7 +17,7 @@ def test_written_printed_and_taken_away(home: Home) -> None:
     assert home.hadesd("note", "@").stdout == "baseline for the paper; do not remove\n"
     assert "note         baseline for the paper; do not remove\n" in home.hadesd("status", "@").stdout
     shown = json.loads(home.hadesd("status", "@", "--json").stdout)
-    assert shown["runs"][0]["note"] == "baseline for the paper; do not remove"
+    assert shown["run"]["note"] == "baseline for the paper; do not remove"
     assert shown["checkpoints"]["keep_newest"] == 3
     assert json.loads(home.hadesd("note", "@", "--json").stdout)["note"] == "baseline for the paper; do not remove"
     cleared = home.hadesd("note", "@", "--clear")

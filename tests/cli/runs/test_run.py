@@ -74,7 +74,7 @@ def job(home: Home) -> Job:
 def test_a_run_to_its_end_and_the_same_command_once_more(job: Job) -> None:
     code, result, told = job.end(job.begin(*job.arguments(generations=5)))
     assert code == 0, told
-    assert (result["schema"], result["outcome"], result["exit_code"]) == (1, "finished", 0)
+    assert (result["id"], result["outcome"], result["exit_code"]) == (result["run"]["id"], "finished", 0)
     run = result["run"]
     assert (run["state"], run["generation"], run["fitness_mean"], run["fitness_best"]) == ("finished", 5, 5.0, 10.0)
     assert job.home.generations(run["id"]) == [1, 2, 3, 4, 5]

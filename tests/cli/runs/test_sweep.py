@@ -59,6 +59,7 @@ def test_a_dry_run_lists_and_counts_without_a_daemon(home: Home) -> None:
     assert "would queue 6 runs: 18 generations" in done.stderr
     document = json.loads(home.hadesd("sweep", *QUICK, "--seed", "0..2", "--dry-run", "--json").stdout)
     assert document["cost"]["runs"] == 3
+    assert [run["id"] for run in document["runs"]] == [None] * 3, "none of them is there yet"
     assert not home.paths.runs.exists()
 
 

@@ -56,7 +56,7 @@ def test_a_daemons_run_is_gone_from_its_list_and_from_the_disk(home: Home) -> No
     done = home.hadesd("rm", run, "--yes", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert (document["schema"], document["removed"]) == (1, [run])
+    assert (document["dry_run"], document["removed"]) == (False, [run])
     assert document["freed_bytes"] == document["bytes"] == document["runs"][0]["bytes"] > 500
     assert [r.id for r in home.ask(commands.Snapshot).runs] == [other]
     assert not (home.paths.runs / run).exists()

@@ -110,7 +110,7 @@ def test_pairs_are_no_gap() -> None:
 
 def test_a_note_in_json() -> None:
     told = json.loads(Line(time=1.5, note="gap", text="2 lost").json())
-    assert told == {"schema": 1, "time": 1.5, "note": "gap", "text": "2 lost"}
+    assert told == {"time": 1.5, "note": "gap", "text": "2 lost"}
 
 
 def test_the_verb_prints_what_the_daemon_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

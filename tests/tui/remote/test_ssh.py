@@ -237,7 +237,7 @@ def test_ssh_asks_no_question_and_fails_without_its_forwards() -> None:
 
 
 def test_the_answer_is_found_below_what_a_shell_says() -> None:
-    answer = {"schema": 1, "control_socket": "/r/control.sock", "events_socket": "/r/events.sock"}
+    answer = {"control_socket": "/r/control.sock", "events_socket": "/r/events.sock"}
     found = sockets_of(f"Welcome to box!\n{json.dumps(answer)}\n", "box", "hadesd")
     assert found == Sockets("/r/control.sock", "/r/events.sock") == sockets_in("/r/")
     with pytest.raises(UnreachableError, match="--remote-sockets DIR"):

@@ -87,7 +87,6 @@ def as_json(model: Model) -> str:
     """The look for programs: the daemon, its runs, and newest metrics and pairs of the selected one."""
     dataset = model.dataset
     told = {
-        "schema": 1,
         "daemon": model.daemon,
         "runs": model.runs,
         "selected": model.selected,

@@ -30,7 +30,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     def json(self) -> str:
         """As a line of JSON: bytes are base64."""
         said = {"note": self.note, "text": self.text} if self.event is None else {"topic": self.topic}
-        told = {"schema": 1, "time": self.time, **said, **({} if self.event is None else {"event": self.event})}
+        told = {"time": self.time, **said, **({} if self.event is None else {"event": self.event})}
         return msgspec.json.encode(told).decode()
 
     def words(self) -> str:

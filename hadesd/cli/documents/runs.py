@@ -1,0 +1,56 @@
+"""Documents of the verbs that start, show and change runs. Light: `hadesd status` imports it."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from hades_protocol.messages import CheckpointList, DaemonInfo, RunSummary
+from hades_protocol.replies import SettingChange
+
+
+class RunsDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The runs that a daemon knows."""
+
+    daemon: DaemonInfo  # who answered
+    runs: tuple[RunSummary, ...]  # oldest first
+
+
+class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """One run with all that the daemon knows of it."""
+
+    id: str  # the run
+    daemon: DaemonInfo  # who answered
+    run: RunSummary  # what the list of runs says of it
+    settings: dict[str, Any]  # every setting, by section (`hadesd settings` lists them)
+    history: tuple[dict[str, Any], ...]  # what happened to it: at (Unix time), what, generation, reason
+    checkpoints: CheckpointList  # what it has on disk to go on from
+
+
+class GroupDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs of a group."""
+
+    group: str  # name of the group
+    runs: tuple[RunSummary, ...]  # those that were changed, or all that were waited for
+
+
+class ChangeDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that was forked or resized, or would be."""
+
+    id: str | None  # the new run of a fork, or the run that was resized; null with --dry-run
+    dry_run: bool  # nothing was done
+    generation: int  # the checkpoint that a fork goes on from; for a resize the newest committed one
+    changes: tuple[SettingChange, ...]  # settings that differ
+    notes: tuple[str, ...]  # what the change brings along
+    run: RunSummary | None  # the run afterwards; null with --dry-run
+
+
+Outcome = Literal["finished", "failed", "cancelled", "checkpointed"]
+
+
+class ForegroundDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """How `hadesd run` ended."""
+
+    id: str  # the run
+    outcome: Outcome  # checkpointed: the same command goes on
+    exit_code: int  # of this command
+    run: RunSummary  # the run at the end

@@ -1,0 +1,44 @@
+"""Documents about what is set up around the daemon: keys, its systemd unit, hooks."""
+
+import msgspec
+
+from hadesd.daemon.key_store import AllowedClient
+from hadesd.integrations.hooks.events import HookInput
+from hadesd.integrations.hooks.process import HookResult
+from hadesd.service.install import FileState, UnitStatus
+
+
+class KeysDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Public keys of the daemon and of those who may attach."""
+
+    server_key: str | None  # the daemon's public key, 64 hexadecimal digits; null where it has none
+    clients: tuple[AllowedClient, ...]  # who may attach
+
+
+class ServiceDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The daemon as a systemd unit."""
+
+    unit: str  # path of the unit file
+    file: FileState  # outdated: another one would be written today; edited: by hand
+    name: str  # the unit's name for systemctl
+    systemd: bool  # whether systemd can be asked
+    unreachable: str  # why not; empty where it can
+    service: UnitStatus | None  # what systemd says; null where it was not asked or there is no unit
+    linger: bool | None  # whether a user's services go on without a login; null for a system unit
+
+
+class HooksDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The hooks that config.toml sets."""
+
+    config: str  # path of config.toml
+    hooks: dict[str, tuple[str, ...]]  # event (or any) -> command and its arguments
+    timeout: float  # seconds that a hook may take
+    at_once: int  # hooks that may run at the same time
+
+
+class HookTestDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Hooks that were tried."""
+
+    id: str  # the run that they got
+    input: HookInput  # what they read from their standard input
+    results: tuple[HookResult, ...]  # of each hook
