@@ -1,4 +1,4 @@
-"""The metrics of one run as the screen knows them: what was asked for, then what came live. Pure."""
+"""The metrics of one run on the screen: those of the daemon's answer, then those of live events. Pure."""
 
 from collections.abc import Iterable
 
@@ -10,18 +10,17 @@ from hades_protocol.messages import GenerationMetrics, Mark, Reference
 from hades_protocol.replies import HistoryResult
 
 MAX_POINTS = 4000
-"""Points kept for a run; beyond, they are thinned to half of it, spikes first."""
+"""Most points held for a run; beyond, they are thinned to half as many, which keeps spikes."""
 
 
 class RunHistory(msgspec.Struct, frozen=True):
     """Metrics in ascending order of generation.
 
-    loaded: the daemon's answer is in and every event since. Between question and answer (`requested`)
-    `pending` collects the events; before the question they need not be kept, the answer will contain them.
-    references, marks: levels to compare with, and what happened to the run at which generation, as of the daemon's
-        answer.
+    loaded: the daemon's answer and every event since are in `metrics`. Between request and answer (`requested`)
+        `pending` collects the events; earlier ones are in the answer.
+    references, marks: levels to compare with, and what happened to the run at which generation, as of the answer.
     env_steps, committed_at: for each of `metrics` the environment steps of all generations up to it, and the Unix time
-        of its commit (0 where it is not known). Both empty where the daemon does not say: it is an older one.
+        of its commit (0 where it is not known). Both empty where an older daemon does not send them.
     """
 
     metrics: tuple[GenerationMetrics, ...] = ()
@@ -40,13 +39,13 @@ class RunHistory(msgspec.Struct, frozen=True):
 
 
 def request(history: RunHistory) -> RunHistory:
-    """The daemon is about to be asked; of two questions at once the first answer counts."""
+    """The history when it is about to be requested. Of two requests at once the first answer counts."""
     pending = history.pending if history.requested else ()
     return msgspec.structs.replace(history, loaded=False, requested=True, pending=pending)
 
 
 def follow(history: RunHistory, event: GenerationCommitted | HistoryCut) -> RunHistory:
-    """The history after an event."""
+    """The history after an event; unchanged where it was never requested."""
     if not history.loaded and not history.requested:
         return history
     if not history.loaded:
@@ -55,7 +54,7 @@ def follow(history: RunHistory, event: GenerationCommitted | HistoryCut) -> RunH
 
 
 def load(history: RunHistory, result: HistoryResult) -> RunHistory:
-    """The history after the daemon's answer: events that the answer already contains are not counted twice."""
+    """The history after the daemon's answer. Events that the answer already contains are not counted twice."""
     later = (event for event in history.pending if event.seq > result.seq)
     answer = RunHistory(
         metrics=result.metrics,
@@ -69,20 +68,20 @@ def load(history: RunHistory, result: HistoryResult) -> RunHistory:
 
 
 def unload(history: RunHistory) -> RunHistory:
-    """After a loss of events: still shown, but the daemon must be asked again."""
+    """The history after a loss of events: still shown, but to be requested again."""
     return msgspec.structs.replace(history, loaded=False, requested=False, pending=())
 
 
 def _extended(history: RunHistory, events: Iterable[GenerationCommitted | HistoryCut]) -> RunHistory:
     metrics, steps, times = list(history.metrics), list(history.env_steps), list(history.committed_at)
-    told = len(steps) == len(metrics)  # an older daemon does not say: then they stay empty
+    aligned = len(steps) == len(metrics)  # an older daemon does not send them
     for event in events:
         if isinstance(event, HistoryCut):
             while metrics and metrics[-1].generation > event.generation:
                 metrics.pop()
             del steps[len(metrics) :], times[len(metrics) :]
         elif not metrics or event.metrics.generation > metrics[-1].generation:
-            if told:  # after a cut the generations just before may be among those that were thinned out
+            if aligned:  # after a cut the generations just before may be among those that were thinned out
                 before = metrics[-1].generation if metrics else 0
                 missing = event.metrics.generation - before
                 steps.append((steps[-1] if steps else 0) + missing * event.metrics.env_steps)
@@ -91,5 +90,5 @@ def _extended(history: RunHistory, events: Iterable[GenerationCommitted | Histor
     if len(metrics) > MAX_POINTS:
         kept = thin_metrics(metrics, MAX_POINTS // 2)
         metrics = [metrics[i] for i in kept]
-        steps, times = ([steps[i] for i in kept], [times[i] for i in kept]) if told else ([], [])
+        steps, times = ([steps[i] for i in kept], [times[i] for i in kept]) if aligned else ([], [])
     return msgspec.structs.replace(history, metrics=tuple(metrics), env_steps=tuple(steps), committed_at=tuple(times))
