@@ -19,10 +19,10 @@ from hades_tui.actions import ActingApp, ViewingApp
 from hades_tui.command_palette import HadesCommands
 from hades_tui.connection import Connection
 from hades_tui.curve.compared import missing
+from hades_tui.main_screen import MainScreen
 from hades_tui.pages.help_text import entries
 from hades_tui.pairs.generations import ask
 from hades_tui.screens.help import HelpScreen
-from hades_tui.screens.main import MainScreen
 from hades_tui.state import model as models
 from hades_tui.state.detail import Range
 from hades_tui.state.history import RunHistory

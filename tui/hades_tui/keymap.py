@@ -66,13 +66,13 @@ def all_actions() -> tuple[Action, ...]:
             keys = tuple(dict.fromkeys(binding.key for binding in bindings))
             about = describe_binding(bindings[0])
             found[name] = Action(name, keys, about, owner.__name__, owner.__module__.startswith("hades_tui.screens"))
-    return tuple(sorted(found.values(), key=lambda action: (action.dialog and action.owner != MAIN, action.id)))
+    return tuple(sorted(found.values(), key=lambda action: (action.dialog, action.id)))
 
 
 def _classes() -> Iterator[type[DOMNode]]:
     """The classes of this package that define bindings."""
     for module_info in pkgutil.walk_packages(hades_tui.__path__, "hades_tui."):
-        if module_info.name.startswith(("hades_tui.widgets.", "hades_tui.screens.")):
+        if module_info.name.startswith(("hades_tui.widgets.", "hades_tui.screens.", "hades_tui.main_screen")):
             module = import_module(module_info.name)
             for value in vars(module).values():
                 is_ours = isinstance(value, type) and value.__module__ == module.__name__

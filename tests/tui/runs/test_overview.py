@@ -17,7 +17,7 @@ from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import plain
 from tests.helpers.lines import text_of
 from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
-from tests.tui.runs.test_ordering import run_lists, orders
+from tests.tui.runs.test_ordering import orders, run_lists
 
 GIB = 2**30
 ADA = GpuProcess(pid=1, user="ada", memory=20 * GIB, run="one")

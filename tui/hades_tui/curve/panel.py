@@ -13,7 +13,7 @@ from hades_tui.curve.viewport import Viewport
 from hades_tui.state.detail import refined
 from hades_tui.state.model import Model
 from hades_tui.text.digits import big
-from hades_tui.text.fit import ELLIPSIS, abridged, fitted, wrapped
+from hades_tui.text.fit import ELLIPSIS, abridged, centred, fitted, wrapped
 from hades_tui.text.format import FIRST_STEPS, Line, number, problem_line, status_line
 from hades_tui.theme.glyphs import UNICODE, Glyphs, pictured
 
@@ -79,16 +79,6 @@ def panel(
     lines += drawn.lines or centred([[(_absence(model, curve), "dim")]], width, room)
     curves = {run.id: curve, **{other.name: other.curve for other in others}}
     return Panel(_in(lines[:height], glyphs), drawn, top, curves, tuple(others))
-
-
-def centred(lines: list[Line], width: int, height: int) -> list[Line]:
-    """The lines in the middle of `width` columns and `height` rows, at most `height` lines."""
-    above = max(0, (height - len(lines)) // 2)
-    out: list[Line] = [[] for _ in range(above)]
-    for line in lines:
-        length = sum(len(text) for text, _ in line)
-        out.append([(" " * max(0, (width - length) // 2), "text"), *line])
-    return out[: max(0, height)]
 
 
 def _numbers(model: Model) -> list[tuple[str, str, str]]:

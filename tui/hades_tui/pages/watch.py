@@ -4,10 +4,9 @@ import time
 
 from hades_protocol.resync import LinkPhase
 from hades_protocol.run_state import RunState
-from hades_tui.curve.panel import centred
 from hades_tui.state.model import Model
 from hades_tui.text.digits import PIXELS, ROWS, large
-from hades_tui.text.fit import fitted, length, shortened, wrapped
+from hades_tui.text.fit import centred, fitted, length, shortened, wrapped
 from hades_tui.text.format import (
     Line,
     bar,

@@ -71,6 +71,16 @@ def fitted(line: Line, width: int) -> Line:
     return out
 
 
+def centred(lines: list[Line], width: int, height: int) -> list[Line]:
+    """The lines in the middle of `width` columns and `height` rows, at most `height` lines."""
+    above = max(0, (height - len(lines)) // 2)
+    out: list[Line] = [[] for _ in range(above)]
+    for line in lines:
+        length = sum(len(text) for text, _ in line)
+        out.append([(" " * max(0, (width - length) // 2), "text"), *line])
+    return out[: max(0, height)]
+
+
 def wrapped(text: str, width: int, first: int = 0) -> Iterator[str]:
     """Yield the text in pieces of at most `width` columns (the first at most `first`), broken at spaces if possible.
 

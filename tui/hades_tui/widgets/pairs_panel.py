@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from hades_tui.curve.panel import centred
+from hades_protocol.messages import DatasetSnapshot, RunSummary
 from hades_tui.pairs import view_state
 from hades_tui.pairs.generations import COMPARE, NEWER, OLDER, Answer, GenerationBrowser, Question
 from hades_tui.pairs.table import PairTable
@@ -19,10 +19,10 @@ from hades_tui.pairs.timeline import Shown, slider_line
 from hades_tui.pairs.units import units_of
 from hades_tui.pairs.view_state import DRAWING, HEAT, TABLE, PairsView
 from hades_tui.state.model import Model
+from hades_tui.text.fit import centred
 from hades_tui.text.format import Line
 from hades_tui.theme import palette
 from hades_tui.theme.glyphs import Glyphs, pictured
-from hades_tui.widgets.pairs_saving import begin_copy, begin_save
 from hades_tui.widgets.pairs_table import TableLines
 from hades_tui.widgets.strips import strip_of
 from hades_tui.widgets.titles import title
@@ -65,6 +65,20 @@ class PairsPanel(ScrollView, can_focus=True):
         def __init__(self, panel: "PairsPanel", question: Question) -> None:
             super().__init__()
             self.panel, self.question = panel, question
+
+    class CopyWanted(Message):
+        """The pairs that are shown are to be copied; None where there are none."""
+
+        def __init__(self, run: RunSummary | None, dataset: DatasetSnapshot | None) -> None:
+            super().__init__()
+            self.run, self.dataset = run, dataset
+
+    class SaveWanted(Message):
+        """The pairs that are shown are to be saved. compared: whether a difference is shown."""
+
+        def __init__(self, run: RunSummary | None, dataset: DatasetSnapshot | None, *, compared: bool) -> None:
+            super().__init__()
+            self.run, self.dataset, self.compared = run, dataset, compared
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -307,8 +321,9 @@ class PairsPanel(ScrollView, can_focus=True):
 
     def action_copy(self) -> None:
         """Copy the pairs shown to the clipboard and to a file."""
-        begin_copy(self, self._model.run, self._shown.dataset)
+        self.post_message(self.CopyWanted(self._model.run, self._shown.dataset))
 
     def action_save(self) -> None:
         """Save the pairs shown to a file whose name is asked for."""
-        begin_save(self, self._model.run, self._shown.dataset, compared=self._shown.base is not None)
+        compared = self._shown.base is not None
+        self.post_message(self.SaveWanted(self._model.run, self._shown.dataset, compared=compared))

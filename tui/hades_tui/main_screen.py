@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from hades_tui import actions
 from hades_tui.pages.health import is_shown
+from hades_tui.screens.pairs_saving import begin_copy, begin_save
 from hades_tui.state.model import Model
 from hades_tui.widgets.fitness_panel import FitnessPanel
 from hades_tui.widgets.gpus_panel import GpusPanel
@@ -133,6 +134,14 @@ class MainScreen(Screen[None]):
         focused = self.focused.id if self.focused is not None else None
         self._zoomed = "" if self._zoomed else focused or ""
         self._lay_out(len(self._runs.model.runs))
+
+    def on_pairs_panel_copy_wanted(self, message: PairsPanel.CopyWanted) -> None:
+        """Copy the pairs that the panel shows."""
+        begin_copy(self, message.run, message.dataset)
+
+    def on_pairs_panel_save_wanted(self, message: PairsPanel.SaveWanted) -> None:
+        """Ask for a path and save the pairs that the panel shows."""
+        begin_save(self, message.run, message.dataset, compared=message.compared)
 
     def on_resize(self) -> None:
         """Lay out the panels for the new size."""
