@@ -15,7 +15,7 @@ from hades_protocol.resync import LinkPhase
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
 from hades_tui.app import HadesApp
-from hades_tui.run_actions import VERBS
+from hades_tui.run_actions import RUN_ACTIONS
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.dialog import RunDialog
 from hades_tui.screens.fork import ForkScreen
@@ -24,10 +24,9 @@ from hades_tui.state.model import Model
 from hades_tui.widgets.fitness_panel import FitnessPanel
 from hades_tui.widgets.top import TopLine
 from tests.helpers.canned import some_checkpoints
+from tests.helpers.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, notices, shown, three_runs, until
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
 from tests.helpers.specs import tiny
-from tests.tui.conftest import ANT, CARTPOLE, HOPPER, three_runs
-from tests.tui.test_app import live, mutations, notices, shown, until
 
 KEYS = {"P": "pause", "R": "resume", "C": "cancel", "F": "fork", "S": "resize"}
 KEYS |= {"E": "export", "V": "evaluate", "N": "note"}
@@ -57,7 +56,7 @@ def asked(server: ProtocolServer, kind: type[Any]) -> list[Any]:
 
 def orders(server: ProtocolServer) -> list[commands.RunRequest]:
     """What was to change something: no questions, no dry runs."""
-    kinds = tuple(verb.kind for verb in VERBS.values())
+    kinds = tuple(action.kind for action in RUN_ACTIONS.values())
     return [r for r in server.requests if isinstance(r, kinds) and not getattr(r, "dry_run", False)]
 
 
@@ -111,21 +110,23 @@ async def test_every_command_carries_what_was_seen_and_is_told(server: ProtocolS
         await press_button(app, pilot)
         await until(pilot, lambda: not is_open(app) and bool(notices(app)))
         (request,) = orders(server)
-        assert isinstance(request, VERBS[KEYS[key]].kind)
+        assert isinstance(request, RUN_ACTIONS[KEYS[key]].kind)
         assert (request.run, request.session) == (WHERE[key], "session-1")
         assert getattr(request, "expected_state", seen.state) is seen.state
         assert any(WHERE[key] in notice for notice in notices(app))
 
 
-@pytest.mark.parametrize("key", KEYS)
-async def test_a_readonly_screen_says_so(server: ProtocolServer, key: str) -> None:
-    async with live(server, run=WHERE[key], readonly=True) as (app, pilot):
-        await pilot.press(key)
-        (notice,) = notices(app)
-        assert "read-only" in notice
-        assert KEYS[key] in notice
-        assert not is_open(app)
-        assert key not in app.screen.active_bindings
+async def test_a_readonly_screen_says_so(server: ProtocolServer) -> None:
+    async with live(server, readonly=True) as (app, pilot):
+        for key, name in KEYS.items():
+            app.go_to(WHERE[key])
+            app.clear_notifications()
+            await pilot.press(key)
+            (notice,) = notices(app)
+            assert "read-only" in notice
+            assert name in notice
+            assert not is_open(app)
+            assert key not in app.screen.active_bindings
     assert orders(server) == []
 
 
@@ -135,13 +136,15 @@ async def test_a_readonly_screen_keeps_quiet_about_keys_of_its_pages(server: Pro
         assert notices(app) == []
 
 
-@pytest.mark.parametrize("key", KEYS)
-async def test_on_a_stale_screen_nothing_is_sent(server: ProtocolServer, key: str) -> None:
-    async with live(server, run=WHERE[key]) as (app, pilot):
+async def test_on_a_stale_screen_nothing_is_sent(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
         await silence(server, app, pilot)
-        await pilot.press(key)
-        assert not is_open(app)
-        assert any("stale" in notice and "Nothing was sent" in notice for notice in notices(app))
+        for key in KEYS:
+            app.go_to(WHERE[key])
+            app.clear_notifications()
+            await pilot.press(key)
+            assert not is_open(app)
+            assert any("stale" in notice and "Nothing was sent" in notice for notice in notices(app)), key
     assert orders(server) == []
 
 
@@ -286,7 +289,7 @@ async def test_a_refusal_at_the_last_moment_leaves_the_form_as_it_was(server: Pr
         await filled(app, pilot, key)
         await until(pilot, lambda: not button(app).disabled)
         refusal = WrongStateError(f"{CARTPOLE} is paused by now, not running: nothing done")
-        server.do(lambda: server.daemon.refusals.update({VERBS[KEYS[key]].kind: refusal}))
+        server.do(lambda: server.daemon.refusals.update({RUN_ACTIONS[KEYS[key]].kind: refusal}))
         await press_button(app, pilot)
         await until(pilot, lambda: "is paused by now" in reason(app))
         assert "The daemon refused" in reason(app)
@@ -422,7 +425,7 @@ async def test_the_cursor_of_the_curve_says_from_where(server: ProtocolServer) -
     async with live(server) as (app, pilot):
         panel = app.query_one(FitnessPanel)
         panel.focus()
-        await until(pilot, lambda: panel.has_focus and CARTPOLE in panel.drawn.courses)
+        await until(pilot, lambda: panel.has_focus and CARTPOLE in panel.drawn.curves)
         await pilot.press("end", "comma", "comma", "comma")
         await until(pilot, lambda: app.cursor_generation == 27)
         await opened(app, pilot, "F")
@@ -468,7 +471,7 @@ async def test_a_resize_says_what_it_costs_before_it_is_sent(server: ProtocolSer
         assert asked(server, commands.Resize) == []
         assert str(app.screen.query_one("#evolution-population-now", Label).content) == "8 →"
         await pilot.press(*"16", "down", *"4")
-        await until(pilot, lambda: "time: about 3.2 s" in str(app.screen.query_one("#outcome").content))  # type: ignore[attr-defined]
+        await until(pilot, lambda: "time: about 3.2 s" in str(app.screen.query_one("#answer").content))  # type: ignore[attr-defined]
         await press_button(app, pilot)
         await until(pilot, lambda: not is_open(app))
         (request,) = orders(server)

@@ -1,77 +1,34 @@
 """Every key, on a screen that is attached to real sockets."""
 
+import itertools
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Label
 
 from hades_protocol import commands
-from hades_protocol.async_client import Client
-from hades_protocol.resync import LinkPhase
 from hades_protocol.run_state import RunState
-from hades_tui.app import HadesApp
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.help import HelpScreen
-from hades_tui.widgets.facts_panel import FactsPanel
 from hades_tui.widgets.fitness_panel import FitnessPanel
-from hades_tui.widgets.lines import LinesPanel
 from hades_tui.widgets.pairs_panel import PairsPanel
+from hades_tui.widgets.run_details_panel import RunDetailsPanel
 from hades_tui.widgets.run_list import RunList
 from hades_tui.widgets.top import TopLine
+from tests.helpers.live_screen import (
+    ANT,
+    CARTPOLE,
+    HOPPER,
+    live,
+    mutations,
+    notices,
+    rows,
+    shown,
+    three_runs,
+    until,
+)
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
-from tests.tui.conftest import ANT, CARTPOLE, HOPPER, three_runs
-
-Screen = tuple[HadesApp, Pilot[None]]
-
-
-@asynccontextmanager
-async def screen(
-    control: str, events: str, *, size: tuple[int, int] = (120, 40), run: str | None = None, readonly: bool = False
-) -> AsyncIterator[Screen]:
-    client = Client(control, events)
-    app = HadesApp(client, run=run, readonly=readonly)
-    try:
-        async with app.run_test(size=size) as pilot:
-            yield app, pilot
-    finally:
-        client.close()
-
-
-@asynccontextmanager
-async def live(server: ProtocolServer, **options: object) -> AsyncIterator[Screen]:
-    """A screen that has its snapshot, and the history of the selected run."""
-    async with screen(server.control, server.events, **options) as (app, pilot):  # type: ignore[arg-type]
-        await until(pilot, lambda: app.model.link.phase is LinkPhase.LIVE)
-        await until(pilot, lambda: app.model.history.loaded or app.model.run is None)
-        await until(pilot, lambda: app.query_one(RunList).model.runs == app.model.runs)
-        yield app, pilot
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the screen never got there"
-        await pilot.pause(0.02)
-
-
-def rows(widget: LinesPanel | RunList | PairsPanel) -> list[str]:
-    return [widget.render_line(y).text.rstrip() for y in range(widget.size.height)]
-
-
-def shown(app: HadesApp, kind: type[LinesPanel] | type[RunList] | type[PairsPanel]) -> str:
-    return "\n".join(rows(app.query_one(kind)))
-
-
-def notices(app: HadesApp) -> list[str]:
-    return [notice.message for notice in app._notifications]
-
-
-def mutations(server: ProtocolServer) -> list[commands.Mutation]:
-    return [request for request in server.requests if isinstance(request, commands.Mutation)]
 
 
 async def test_the_screen_shows_runs_curve_and_pairs(server: ProtocolServer) -> None:
@@ -89,7 +46,7 @@ async def test_the_screen_shows_runs_curve_and_pairs(server: ProtocolServer) -> 
         assert "● running  30/400" in curve
         assert "│" in curve
         assert any("⠀" < character <= "⣿" for character in curve)
-        await until(pilot, lambda: "population          128" in shown(app, FactsPanel))
+        await until(pilot, lambda: "population          128" in shown(app, RunDetailsPanel))
 
 
 async def test_live_generations_move_numbers_and_curve(server: ProtocolServer) -> None:
@@ -109,8 +66,7 @@ async def test_live_pairs_replace_the_ones_on_screen(server: ProtocolServer) -> 
         await until(pilot, lambda: "+0.690" in shown(app, PairsPanel))
 
 
-@pytest.mark.parametrize("down", ["down", "j"])
-@pytest.mark.parametrize("up", ["up", "k"])
+@pytest.mark.parametrize(("down", "up"), [("down", "up"), ("j", "k")])
 async def test_selecting_a_run_asks_for_its_history_and_pairs(server: ProtocolServer, down: str, up: str) -> None:
     async with live(server) as (app, pilot):
         await pilot.press(down)
@@ -145,7 +101,7 @@ async def test_method_es_has_no_pairs_and_a_failed_run_its_reason(server: Protoc
 
 
 @pytest.mark.parametrize(
-    ("key", "run", "verb", "question", "after"),
+    ("key", "run", "action", "question", "after"),
     [
         ("P", CARTPOLE, commands.Pause, "Pause cartpole-1?", RunState.PAUSING),
         ("R", HOPPER, commands.Resume, "Resume hopper-2?", RunState.QUEUED),
@@ -153,7 +109,7 @@ async def test_method_es_has_no_pairs_and_a_failed_run_its_reason(server: Protoc
     ],
 )
 async def test_a_capital_asks_and_then_does_it(
-    server: ProtocolServer, key: str, run: str, verb: type[commands.Mutation], question: str, after: RunState
+    server: ProtocolServer, key: str, run: str, action: type[commands.Mutation], question: str, after: RunState
 ) -> None:
     async with live(server, run=run) as (app, pilot):
         assert app.model.run is not None
@@ -165,20 +121,21 @@ async def test_a_capital_asks_and_then_does_it(
         await pilot.press("y")
         await until(pilot, lambda: app.model.run is not None and app.model.run.state is after)
         (request,) = mutations(server)
-        assert isinstance(request, verb)
+        assert isinstance(request, action)
         assert (request.run, request.expected_state) == (run, before)
         await until(pilot, lambda: any(notice.startswith(run) for notice in notices(app)))
 
 
-@pytest.mark.parametrize("no", ["n", "escape", "q"])
-@pytest.mark.parametrize("key", ["P", "C"])
-async def test_a_refused_confirmation_does_nothing(server: ProtocolServer, key: str, no: str) -> None:
+async def test_a_refused_confirmation_does_nothing(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
-        await pilot.press(key, no)
-        assert not isinstance(app.screen, ConfirmScreen)
-        assert app.is_running
-        await pilot.pause(0.1)
-        assert mutations(server) == []
+        for key, no in itertools.product("PC", ("n", "escape", "q")):
+            await pilot.press(key)
+            assert isinstance(app.screen, ConfirmScreen), key
+            await pilot.press(no)
+            assert not isinstance(app.screen, ConfirmScreen), no
+            assert app.is_running
+            await pilot.pause(0.1)
+            assert mutations(server) == []
 
 
 async def test_enter_pauses_but_does_not_cancel(server: ProtocolServer) -> None:
@@ -230,14 +187,14 @@ async def test_the_footer_shows_the_keys(server: ProtocolServer) -> None:
         assert {"P", "R", "C", "tab", "l", "z", "question_mark", "q"} <= set(app.screen.active_bindings)
 
 
-@pytest.mark.parametrize("close", ["question_mark", "escape", "q", "enter"])
-async def test_help_opens_and_closes(server: ProtocolServer, close: str) -> None:
+async def test_help_opens_and_closes(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
-        await pilot.press("question_mark")
-        assert isinstance(app.screen, HelpScreen)
-        await pilot.press(close)
-        assert not isinstance(app.screen, HelpScreen)
-        assert app.is_running
+        for close in ("question_mark", "escape", "q", "enter"):
+            await pilot.press("question_mark")
+            assert isinstance(app.screen, HelpScreen)
+            await pilot.press(close)
+            assert not isinstance(app.screen, HelpScreen), close
+            assert app.is_running
 
 
 async def test_q_quits_and_touches_no_run(server: ProtocolServer) -> None:
@@ -260,8 +217,8 @@ async def test_tab_goes_round_the_panels(server: ProtocolServer) -> None:
 
 async def test_l_changes_the_scale(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
-        # The facts arrive last, and their lines decide how high the curve is.
-        await until(pilot, lambda: "population          128" in shown(app, FactsPanel))
+        # The details arrive last, and their lines decide how high the curve is.
+        await until(pilot, lambda: "population          128" in shown(app, RunDetailsPanel))
         await pilot.pause(0.1)
         linear = shown(app, FitnessPanel)
         await pilot.press("l")

@@ -11,8 +11,8 @@ import pytest
 
 from hades_protocol.errors import ExitCode
 from hades_tui import cli
+from tests.helpers.live_screen import three_runs
 from tests.helpers.protocol_server import FakeDaemon, a_run, serving
-from tests.tui.conftest import three_runs
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
 def test_without_a_terminal_it_says_what_to_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["attach"]) == ExitCode.USAGE
     assert capsys.readouterr().err == (
-        "hades-tui: attach needs a terminal; 'hades-tui attach --once' prints one look as text\n"
+        "hades-tui: attach needs a terminal; 'hades-tui attach --once' prints the screen as text\n"
     )
 
 
@@ -108,16 +108,16 @@ def attach_in_a_terminal(home: Path) -> tuple[int, str]:
         check=False,
     )
     os.close(child)
-    said = os.read(parent, 10_000).decode()
+    stderr = os.read(parent, 10_000).decode()
     os.close(parent)
-    return process.returncode, said
+    return process.returncode, stderr
 
 
 def test_in_a_terminal_without_a_daemon_the_screen_does_not_open(home: Path) -> None:
-    code, said = attach_in_a_terminal(home)
+    code, stderr = attach_in_a_terminal(home)
     assert code == ExitCode.UNREACHABLE
-    assert said.startswith("hades-tui: no daemon answers at")
-    assert "\x1b" not in said
+    assert stderr.startswith("hades-tui: no daemon answers at")
+    assert "\x1b" not in stderr
 
 
 def test_a_laptop_needs_neither_jax_nor_numpy() -> None:
@@ -185,19 +185,19 @@ def test_once_as_json_without_runs(home: Path, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "stderr"),
     [
-        (["attach", "--json"], "--json is for one look as text: add --once"),
-        (["attach", "--height", "20"], "--height is for one look as text: add --once"),
+        (["attach", "--json"], "--json is for the screen as text: add --once"),
+        (["attach", "--height", "20"], "--height is for the screen as text: add --once"),
         (["attach", "--once", "--theme", "drak"], "there is no theme 'drak'; did you mean 'dark'"),
         (["attach", "--once", "--host", "a", "--connect", "b"], "two ways to a daemon"),
     ],
 )
 @pytest.mark.usefixtures("home")
-def test_options_that_make_no_sense(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_that_make_no_sense(arguments: list[str], stderr: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == ExitCode.USAGE
     captured = capsys.readouterr()
-    assert said in captured.err
+    assert stderr in captured.err
     assert captured.err.count("\n") == 1
 
 
@@ -214,10 +214,10 @@ def test_keys_lists_every_action(capsys: pytest.CaptureFixture[str], home: Path)
     assert not actions["screen.help"]["remapped"]
 
 
-@pytest.mark.parametrize("verb", [["keys"], ["attach", "--once"]])
-def test_a_bad_settings_file_is_one_line(home: Path, verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("arguments", [["keys"], ["attach", "--once"]])
+def test_a_bad_settings_file_is_one_line(home: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     (home / "tui.toml").write_text("[keys\n")
-    assert cli.main(verb) == ExitCode.USAGE
+    assert cli.main(arguments) == ExitCode.USAGE
     captured = capsys.readouterr()
     assert captured.err.startswith(f"hades-tui: {home}/tui.toml is not valid TOML")
     assert captured.err.count("\n") == 1
@@ -226,7 +226,7 @@ def test_a_bad_settings_file_is_one_line(home: Path, verb: list[str], capsys: py
 def test_a_bad_key_is_told_before_the_screen_opens(home: Path) -> None:
     (home / "tui.toml").write_text('[keys]\nrun.pause = "C"\n')
     with serving(home / "run", three_runs()):
-        code, said = attach_in_a_terminal(home)
+        code, stderr = attach_in_a_terminal(home)
     assert code == ExitCode.USAGE
-    assert said.startswith("hades-tui: 'C' would mean both run.pause and run.cancel")
-    assert "\x1b" not in said
+    assert stderr.startswith("hades-tui: 'C' would mean both run.pause and run.cancel")
+    assert "\x1b" not in stderr

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from hades_tui.widgets.fields import Area, Field
-from tests.tui.test_app import until
+from tests.helpers.live_screen import until
 
 
 class Form(App[None]):

@@ -17,9 +17,8 @@ from hades_tui.theme.glyphs import ASCII
 from hades_tui.theme.themes import THEMES, Theme
 from hades_tui.widgets.run_list import RunList
 from hades_tui.widgets.top import TopLine
+from tests.helpers.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, shown, until
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
-from tests.tui.conftest import ANT, CARTPOLE, HOPPER
-from tests.tui.test_app import live, mutations, shown, until
 
 
 def frame(app: HadesApp) -> list[str]:
@@ -34,7 +33,7 @@ def strips(app: HadesApp) -> list[object]:
 def colours(app: HadesApp) -> set[object]:
     """All colours on the screen."""
     styles = [segment.style for strip in strips(app) for segment in strip if segment.style]
-    return {look for style in styles for look in (style.color, style.bgcolor) if look is not None}
+    return {colour for style in styles for colour in (style.color, style.bgcolor) if colour is not None}
 
 
 def help_text(app: HadesApp) -> str:

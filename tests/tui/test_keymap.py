@@ -60,7 +60,7 @@ def test_a_keymap_is_taken_as_people_write_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("wanted", "problem"),
     [
         ({"run.puase": "f5"}, "there is no action 'run.puase'; did you mean 'run.pause'"),
         ({"run.pause": "hyperspace"}, "'hyperspace' is no key"),
@@ -85,10 +85,10 @@ def test_a_keymap_is_taken_as_people_write_keys() -> None:
         ({"save.leave": "backspace"}, "would mean both save.leave and typing"),
     ],
 )
-def test_what_is_wrong_with_a_keymap_is_said(wanted: dict[str, str], said: str) -> None:
+def test_what_is_wrong_with_a_keymap_is_said(wanted: dict[str, str], problem: str) -> None:
     with pytest.raises(UsageError) as caught:
         checked_keymap(wanted, ACTIONS)
-    assert said in str(caught.value)
+    assert problem in str(caught.value)
 
 
 def test_keys_may_be_exchanged_and_shared_between_panels() -> None:
@@ -138,7 +138,7 @@ def test_preferences_with_dotted_ids_with_and_without_quotes(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "problem"),
     [
         ("theme = ", "is not valid TOML"),
         ('colour = "red"', "unknown setting 'colour'"),
@@ -151,9 +151,9 @@ def test_preferences_with_dotted_ids_with_and_without_quotes(tmp_path: Path) -> 
         ("[keys]\nrun.pause = []", 'keys."run.pause" takes a key'),
     ],
 )
-def test_what_is_wrong_with_the_file_is_said_with_its_name(tmp_path: Path, text: str, said: str) -> None:
+def test_what_is_wrong_with_the_file_is_said_with_its_name(tmp_path: Path, text: str, problem: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(UsageError) as caught:
         load_preferences(path)
     assert str(caught.value).startswith(str(path))
-    assert said in str(caught.value)
+    assert problem in str(caught.value)

@@ -20,18 +20,18 @@ from hades_tui.run_actions import (
     FORK,
     PAUSE,
     RESUME,
-    VERBS,
-    Verb,
+    RUN_ACTIONS,
+    RunAction,
+    command_for,
     obstacle,
-    order,
+    refusal,
 )
-from hades_tui.run_actions import refusal as refused
 from hades_tui.state import jobs
 from hades_tui.state.model import Model, apply, with_run
 from tests.helpers.protocol_server import FakeDaemon, a_run
 from tests.helpers.specs import TINY
 
-verbs = st.sampled_from(sorted(VERBS)).map(VERBS.__getitem__)
+actions = st.sampled_from(sorted(RUN_ACTIONS)).map(RUN_ACTIONS.__getitem__)
 states = st.sampled_from(sorted(RunState))
 FIELDS: dict[str, dict[str, object]] = {"resize": {"changes": {}}, "note": {"text": "x"}}
 
@@ -41,86 +41,92 @@ def model(state: RunState = RunState.RUNNING, phase: LinkPhase = LinkPhase.LIVE,
     return msgspec.structs.replace(apply(Model(), daemon.snapshot()), link=LinkStatus(phase, 0.0))
 
 
-@given(verbs, states)
-def test_every_command_carries_the_run_the_session_and_the_state_that_were_seen(verb: Verb, state: RunState) -> None:
+@given(actions, states)
+def test_every_command_carries_the_run_the_session_and_the_state_that_were_seen(
+    action: RunAction, state: RunState
+) -> None:
     run = a_run(state=state)
-    request = order(verb, run, "session-7", **FIELDS.get(verb.name, {}))
+    request = command_for(action, run, "session-7", **FIELDS.get(action.name, {}))
     assert (request.run, request.session) == (run.id, "session-7")
-    assert isinstance(request, verb.kind)
+    assert isinstance(request, action.kind)
     if isinstance(request, commands.Mutation):
         assert request.expected_state is state
     else:
-        assert verb in (EXPORT, EVALUATE), "these change nothing about a run"
+        assert action in (EXPORT, EVALUATE), "these change nothing about a run"
 
 
-@given(verbs, states)
-def test_a_read_only_screen_asks_for_nothing(verb: Verb, state: RunState) -> None:
-    why = refused(verb, model(state), readonly=True)
+@given(actions, states)
+def test_a_read_only_screen_asks_for_nothing(action: RunAction, state: RunState) -> None:
+    why = refusal(action, model(state), readonly=True)
     assert "read-only" in why
     assert "Nothing was sent" in why
 
 
-@given(verbs, states, st.sampled_from(sorted(set(LinkPhase) - {LinkPhase.LIVE})))
-def test_a_link_that_is_not_live_asks_for_nothing(verb: Verb, state: RunState, phase: LinkPhase) -> None:
+@given(actions, states, st.sampled_from(sorted(set(LinkPhase) - {LinkPhase.LIVE})))
+def test_a_link_that_is_not_live_asks_for_nothing(action: RunAction, state: RunState, phase: LinkPhase) -> None:
     seen = model(state, phase)
-    assert "Nothing was sent" in refused(verb, seen, readonly=False)
-    assert "Nothing is sent until it is live again" in obstacle(verb, seen.runs[0], "session-1", seen, same_state=False)
+    assert "Nothing was sent" in refusal(action, seen, readonly=False)
+    assert "Nothing is sent until it is live again" in obstacle(
+        action, seen.runs[0], "session-1", seen, same_state=False
+    )
 
 
-@given(verbs, states)
-def test_where_it_makes_sense_nothing_is_in_the_way(verb: Verb, state: RunState) -> None:
+@given(actions, states)
+def test_where_it_makes_sense_nothing_is_in_the_way(action: RunAction, state: RunState) -> None:
     seen = model(state)
-    why = refused(verb, seen, readonly=False)
-    assert bool(why) == (state not in verb.states)
-    assert obstacle(verb, seen.runs[0], "session-1", seen, same_state=True) == why
+    why = refusal(action, seen, readonly=False)
+    assert bool(why) == (state not in action.states)
+    assert obstacle(action, seen.runs[0], "session-1", seen, same_state=True) == why
     assert "\n" not in why
 
 
-@pytest.mark.parametrize("verb", [PAUSE, CANCEL])
-def test_a_run_that_would_come_back_by_itself_can_be_held(verb: Verb) -> None:
+@pytest.mark.parametrize("action", [PAUSE, CANCEL])
+def test_a_run_that_would_come_back_by_itself_can_be_held(action: RunAction) -> None:
     """It gives way, gets another size, or waits for room on a disk."""
     for seen in (model(RunState.STOPPING), model(RunState.PAUSED, waits_for_room=True)):
-        assert refused(verb, seen, readonly=False) == ""
+        assert refusal(action, seen, readonly=False) == ""
     waiting, leaving = a_run(state=RunState.PAUSED), a_run(state=RunState.STOPPING)
     assert "does not go on by itself" in PAUSE.will(waiting)
     assert "does not come back by itself" in PAUSE.will(leaving)
-    assert "there is nothing to pause" in refused(PAUSE, model(RunState.PAUSED, reason="killed"), readonly=False)
+    assert "there is nothing to pause" in refusal(PAUSE, model(RunState.PAUSED, reason="killed"), readonly=False)
 
 
-@given(verbs, states, states)
-def test_another_state_is_in_the_way_of_a_dialog_that_is_about_one(verb: Verb, then: RunState, now: RunState) -> None:
+@given(actions, states, states)
+def test_another_state_is_in_the_way_of_a_dialog_that_is_about_one(
+    action: RunAction, then: RunState, now: RunState
+) -> None:
     asked, seen = a_run(state=then, generation=3), model(now)
-    strict = obstacle(verb, asked, "session-1", seen, same_state=True)
-    assert bool(strict) == (then is not now or now not in verb.states)
-    assert obstacle(verb, asked, "session-1", seen, same_state=False) == verb.refusal(seen.runs[0])
+    strict = obstacle(action, asked, "session-1", seen, same_state=True)
+    assert bool(strict) == (then is not now or now not in action.states)
+    assert obstacle(action, asked, "session-1", seen, same_state=False) == action.refusal(seen.runs[0])
 
 
-@given(verbs)
-def test_a_restarted_daemon_and_a_removed_run_are_in_the_way(verb: Verb) -> None:
+@given(actions)
+def test_a_restarted_daemon_and_a_removed_run_are_in_the_way(action: RunAction) -> None:
     seen = model()
-    assert "was restarted" in obstacle(verb, seen.runs[0], "session-0", seen, same_state=False)
-    assert "was removed" in obstacle(verb, a_run("other"), "session-1", seen, same_state=False)
+    assert "was restarted" in obstacle(action, seen.runs[0], "session-0", seen, same_state=False)
+    assert "was removed" in obstacle(action, a_run("other"), "session-1", seen, same_state=False)
 
 
-@pytest.mark.parametrize("verb", [FORK, EXPORT, EVALUATE])
-def test_before_the_first_commit_there_is_nothing_to_go_on_from(verb: Verb) -> None:
-    assert "has committed no generation yet" in refused(verb, model(generation=0), readonly=False)
+@pytest.mark.parametrize("action", [FORK, EXPORT, EVALUATE])
+def test_before_the_first_commit_there_is_nothing_to_go_on_from(action: RunAction) -> None:
+    assert "has committed no generation yet" in refusal(action, model(generation=0), readonly=False)
 
 
 def test_direct_neuroevolution_has_no_pairs() -> None:
     seen = model(method="es")
-    assert "no pairs to export" in refused(EXPORT, seen, readonly=False)
-    assert "no pairs to evaluate" in refused(EVALUATE, seen, readonly=False)
-    assert refused(FORK, seen, readonly=False) == ""
+    assert "no pairs to export" in refusal(EXPORT, seen, readonly=False)
+    assert "no pairs to evaluate" in refusal(EVALUATE, seen, readonly=False)
+    assert refusal(FORK, seen, readonly=False) == ""
 
 
-@given(verbs, states)
-def test_consequences_are_words(verb: Verb, state: RunState) -> None:
-    assert verb.will(a_run(state=state)).endswith(".")
+@given(actions, states)
+def test_consequences_are_words(action: RunAction, state: RunState) -> None:
+    assert action.will(a_run(state=state)).endswith(".")
 
 
 def test_only_cancelling_is_dangerous() -> None:
-    assert [verb.name for verb in VERBS.values() if verb.dangerous] == ["cancel"]
+    assert [action.name for action in RUN_ACTIONS.values() if action.dangerous] == ["cancel"]
     assert RESUME.states.isdisjoint(PAUSE.states)
 
 

@@ -18,7 +18,7 @@ from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
 from hades_tui.app import HadesApp
 from hades_tui.pairs import export
-from hades_tui.screens.health import HealthFacts
+from hades_tui.screens.health import HealthPage
 from hades_tui.screens.save import SaveScreen
 from hades_tui.screens.sending import SendingDialog
 from hades_tui.theme import palette
@@ -28,11 +28,9 @@ from hades_tui.widgets import mismatch_panel
 from hades_tui.widgets.log_view import LogView
 from hades_tui.widgets.pairs_panel import PairsPanel
 from tests.helpers.canned import some_checkpoints
+from tests.helpers.live_screen import ANT, CARTPOLE, HOPPER, text, until
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 from tests.helpers.specs import tiny
-from tests.tui.conftest import ANT, CARTPOLE, HOPPER
-from tests.tui.pages.test_screens import text
-from tests.tui.test_app import until
 
 SnapCompare = Callable[..., bool]
 
@@ -168,7 +166,7 @@ def test_pages_with_clocks(
         await settled(key)(pilot)
         app = pilot.app
         assert isinstance(app, HadesApp)
-        for page, kind, words in (("i", HealthFacts, "the newest 3"), ("o", LogView, "cannot go on")):
+        for page, kind, words in (("i", HealthPage, "the newest 3"), ("o", LogView, "cannot go on")):
             if key == page:
                 await until(pilot, lambda kind=kind, words=words: words in text(app, kind))  # type: ignore[misc]
         await still(pilot)

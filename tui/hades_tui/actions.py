@@ -1,4 +1,4 @@
-"""What a person does to runs: the part of the application that asks, sends and tells."""
+"""The parts of the application that change runs (ActingApp) and that open other screens (ViewingApp)."""
 
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from hades_protocol.errors import HadesError
 from hades_protocol.messages import Job, RunSummary
 from hades_protocol.replies import ChangeResult
 from hades_tui.connection import Connection
-from hades_tui.run_actions import EXPORT, FORK, NOTE, RESIZE, VERBS, Verb, done_text, order, refusal
+from hades_tui.run_actions import EXPORT, FORK, NOTE, RESIZE, RUN_ACTIONS, RunAction, command_for, done_text, refusal
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.dialog import RunDialog
 from hades_tui.screens.export import ExportScreen
@@ -22,7 +22,7 @@ from hades_tui.screens.health import HealthScreen
 from hades_tui.screens.log import LogScreen
 from hades_tui.screens.note import NoteScreen
 from hades_tui.screens.resize import ResizeScreen
-from hades_tui.screens.sending import Outcome
+from hades_tui.screens.sending import CommandResult
 from hades_tui.screens.watch import WatchScreen
 from hades_tui.state import jobs
 from hades_tui.state import model as models
@@ -31,10 +31,10 @@ from hades_tui.tasks import begin
 from hades_tui.widgets.fitness_panel import FitnessPanel
 
 NOTICE_SECONDS = 15.0
-"""How long the daemon's refusals stay; everything else goes sooner, but for"""
+"""How long a refusal of the daemon is shown. Other notices use Textual's shorter default."""
 
 RESULT_SECONDS = 60.0
-"""what came of a job: nothing else says it, and somebody may want to copy a path."""
+"""How long the result of a job is shown: nothing else shows it, and its path may be copied."""
 
 KEYS = {
     "P": ("pause", "Pause: finish the generation, commit, free the device"),
@@ -46,20 +46,20 @@ KEYS = {
     "V": ("evaluate", "Evaluate the pairs with fresh policies"),
     "N": ("note", "Note: write something on the run"),
 }
-"""Key -> verb, and what the help says."""
+"""Key -> name of the run action, and its text in the help."""
 
 FOOTER = "PRCFS"
-"""Those that the footer has room for."""
+"""The keys that the footer has room for."""
 
 BINDINGS = [
-    Binding(key, f"app.mutate('{verb}')", verb.capitalize(), show=key in FOOTER, tooltip=about, id=f"run.{verb}")
-    for key, (verb, about) in KEYS.items()
+    Binding(key, f"app.mutate('{action}')", action.capitalize(), show=key in FOOTER, tooltip=about, id=f"run.{action}")
+    for key, (action, about) in KEYS.items()
 ]
-"""For the screen of the runs."""
+"""Bindings of the main screen for run actions."""
 
 
 class ActingApp(App[None]):
-    """Changes a run only after a dialog that says what will happen, and never one that is not what was seen."""
+    """Changes a run only after a dialog that says what will happen, and only while the run is as it was shown."""
 
     model: Model
     readonly: bool
@@ -67,85 +67,85 @@ class ActingApp(App[None]):
 
     @property
     def cursor_generation(self) -> int | None:
-        """The generation that is pointed at in the curve of the selected run; None without a cursor."""
+        """The generation under the cursor in the selected run's curve; None without a cursor."""
         return self.screen_stack[0].query_one(FitnessPanel).cursor_generation
 
     def selection_changed(self) -> None:
-        """Another run is selected."""
+        """Update what depends on the selected run."""
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A read-only screen has no keys that change a run."""
+        """Disable the keys that change a run on a read-only screen."""
         return not (action == "mutate" and self.readonly)
 
     def on_key(self, event: events.Key) -> None:
-        """On a read-only screen say why a key does nothing."""
+        """On a read-only screen, say why a key does nothing."""
         if self.readonly and len(self.screen_stack) == 1:
-            for key, (verb, _) in KEYS.items():
-                if event.key in self._keymap.get(f"run.{verb}", key).split(","):
-                    self._say_no(refusal(VERBS[verb], self.model, self.readonly))
+            for key, (action, _) in KEYS.items():
+                if event.key in self._keymap.get(f"run.{action}", key).split(","):
+                    self._notify_refusal(refusal(RUN_ACTIONS[action], self.model, self.readonly))
 
     def action_mutate(self, name: str) -> None:
-        """Open the verb's dialog for the run that is selected now."""
-        verb, run = VERBS[name], self.model.run
-        if why := refusal(verb, self.model, self.readonly):
-            self._say_no(why)
+        """Open the dialog of a run action for the selected run."""
+        action, run = RUN_ACTIONS[name], self.model.run
+        if why := refusal(action, self.model, self.readonly):
+            self._notify_refusal(why)
         elif run is not None:
-            dialog = self._dialog(verb, run)
+            dialog = self._dialog(action, run)
             self.push_screen(dialog, lambda result: self._answered(dialog, result))
 
-    def _dialog(self, verb: Verb, run: RunSummary) -> RunDialog[Any]:
-        if verb is FORK:
-            return ForkScreen(run, self._look, self._connection, self.cursor_generation)
+    def _dialog(self, action: RunAction, run: RunSummary) -> RunDialog[Any]:
+        if action is FORK:
+            return ForkScreen(run, self._get_model, self._connection, self.cursor_generation)
         kinds = {RESIZE: ResizeScreen, EXPORT: ExportScreen, NOTE: NoteScreen}
-        if verb in kinds:
-            return kinds[verb](verb, run, self._look, self._connection)
-        return ConfirmScreen(verb, run, self._look)
+        if action in kinds:
+            return kinds[action](action, run, self._get_model, self._connection)
+        return ConfirmScreen(action, run, self._get_model)
 
-    def _look(self) -> Model:
+    def _get_model(self) -> Model:
         return self.model
 
-    def _answered(self, dialog: RunDialog[Any], result: Outcome | bool | None) -> None:
+    def _answered(self, dialog: RunDialog[Any], result: CommandResult | bool | None) -> None:
         if result is True:
             begin(self, partial(self._send, dialog), "mutate")
         elif result is not None and result is not False:
-            self._done(dialog.verb, result)
+            self._done(dialog.action, result)
 
     async def _send(self, dialog: RunDialog[Any]) -> None:
-        request = order(dialog.verb, dialog.asked, dialog.session)
+        request = command_for(dialog.action, dialog.asked, dialog.session)
         try:
-            result: Outcome = await self._connection.request(request, RESULTS[type(request)])
+            result: CommandResult = await self._connection.request(request, RESULTS[type(request)])
         except HadesError as error:
             self.notify(
                 str(error),
-                title=f"Could not {dialog.verb.name}",
+                title=f"Could not {dialog.action.name}",
                 severity="error",
                 timeout=NOTICE_SECONDS,
                 markup=False,
             )
             return
-        self._done(dialog.verb, result)
+        self._done(dialog.action, result)
 
-    def _done(self, verb: Verb, result: Outcome) -> None:
-        """The daemon has taken it."""
+    def _done(self, action: RunAction, result: CommandResult) -> None:
+        """Notify that the daemon accepted the command; select a new fork."""
         if isinstance(result, Job):
             self.notify(jobs.begun_text(result), markup=False)
             return
         run = result.run if isinstance(result, ChangeResult) else result
         if run is None:
             return
-        self.notify(done_text(verb, run), markup=False)
-        if verb is FORK:
+        self.notify(done_text(action, run), markup=False)
+        if action is FORK:
             self.model = models.select(models.with_run(self.model, run), run.id)
             self.selection_changed()
 
-    def tell_jobs(self, before: Model) -> None:
-        """Notices of the jobs that have ended since another model."""
+    def notify_ended_jobs(self, before: Model) -> None:
+        """Notify of the jobs that ended since the model `before`."""
         for job in jobs.ended(before, self.model):
             severity: SeverityLevel = "information" if job.state == "done" else "error"
             self.notify(jobs.ended_text(job), severity=severity, timeout=RESULT_SECONDS, markup=False)
 
-    def _say_no(self, why: str) -> None:
+    def _notify_refusal(self, why: str) -> None:
         self.notify(why, severity="warning", markup=False)
 
 
@@ -154,23 +154,23 @@ VIEW_BINDINGS = [
     Binding("i", "app.health", "Health", tooltip="Checkpoints of the run, daemon and link", id="screen.health"),
     Binding("o", "app.log", "Log", tooltip="Log of the run or of the daemon", id="screen.log"),
 ]
-"""For the screen of the runs."""
+"""Bindings of the main screen for other screens."""
 
 
 class ViewingApp(App[None]):
-    """Opens screens that change nothing."""
+    """Opens the screens that only show something."""
 
     model: Model
     _connection: Connection
 
     def action_watch(self) -> None:
-        """The selected run in large numbers."""
+        """Show the selected run in large numbers."""
         self.push_screen(WatchScreen(lambda: self.model))
 
     def action_health(self) -> None:
-        """Checkpoints of the selected run, and the daemon."""
+        """Show the checkpoints of the selected run, and the daemon."""
         self.push_screen(HealthScreen(self._connection, lambda: self.model, self.model.selected))
 
     def action_log(self) -> None:
-        """The log of the selected run, or of the daemon where there is none."""
+        """Show the log of the selected run, or of the daemon where no run is selected."""
         self.push_screen(LogScreen(self._connection, self.model.selected))

@@ -1,4 +1,4 @@
-"""The application: pumps what the daemon says into the model and paints it, a few times a second at most."""
+"""The application: feeds the daemon's events into the model and paints it at most five times a second."""
 
 import asyncio
 import os
@@ -19,10 +19,10 @@ from hades_tui.actions import ActingApp, ViewingApp
 from hades_tui.command_palette import HadesCommands
 from hades_tui.connection import Connection
 from hades_tui.curve.compared import missing
+from hades_tui.main_screen import MainScreen
 from hades_tui.pages.help_text import entries
 from hades_tui.pairs.generations import ask
 from hades_tui.screens.help import HelpScreen
-from hades_tui.screens.main import MainScreen
 from hades_tui.state import model as models
 from hades_tui.state.detail import Range
 from hades_tui.state.history import RunHistory
@@ -41,7 +41,7 @@ RETRY_SECONDS = 2.0
 
 
 class HadesApp(ActingApp, ViewingApp):
-    """Shows a daemon's runs. It changes a run only after a confirmation, and never by being closed."""
+    """The screen of one daemon's runs. A run is changed only after a dialog; closing the screen changes none."""
 
     TITLE = "hades"
     CSS_PATH = Path(__file__).parent / "styles" / "hades.tcss"
@@ -57,8 +57,8 @@ class HadesApp(ActingApp, ViewingApp):
         keymap: Mapping[str, str] | None = None,
         obstacle: Callable[[], str] = str,
     ) -> None:
-        """keymap: keys by action id, as keymap.checked_keymap returns it. obstacle: what is known to be in the way
-        of the link; empty for nothing.
+        """keymap: keys by action id, as keymap.checked_keymap returns it. obstacle: returns what keeps the link from
+        coming up, or an empty string.
         """
         palette.choose(theme or default_theme(os.environ))
         super().__init__()
@@ -71,7 +71,7 @@ class HadesApp(ActingApp, ViewingApp):
         self._retry: Timer | None = None
 
     def on_mount(self) -> None:
-        """Begin to listen."""
+        """Register the themes, attach to the daemon and start the painting timer."""
         for theme in THEMES.values():
             self.register_theme(textual_theme(theme))
         self.use_theme(palette.chosen())
@@ -79,17 +79,17 @@ class HadesApp(ActingApp, ViewingApp):
         self.set_interval(PAINT_SECONDS, self._paint)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """What the stylesheets name, before a theme is in force."""
+        """Variables of the stylesheets until a theme is set."""
         return variables(palette.chosen())
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What every line of the screen goes through last: no colour and no letter comes past it that must not."""
+        """The filters applied to every line last: none for colours, one for ASCII where the terminal needs it."""
         filters = [known for known in super().get_line_filters() if not isinstance(known, Monochrome | NoColor)]
         filters += [] if palette.chosen().colours else [WITHOUT_COLOURS]
-        return filters if palette.look().glyphs.braille else [*filters, ASCII_ONLY]
+        return filters if palette.terminal().glyphs.braille else [*filters, ASCII_ONLY]
 
     def use_theme(self, theme: Theme) -> None:
-        """Everything in the colours of that theme, from now on."""
+        """Switch the whole screen to a theme."""
         palette.choose(theme)
         self.no_color = not theme.colours
         self.theme = textual_name(theme)
@@ -101,37 +101,37 @@ class HadesApp(ActingApp, ViewingApp):
                 node.refresh()
 
     def get_default_screen(self) -> MainScreen:
-        """The screen below all dialogs."""
+        """The main screen, which lies below all dialogs."""
         return self._main
 
     async def _pump(self) -> None:
         async with aclosing(self._connection.attach()) as items:
             async for item in items:
                 before = self.model
-                if isinstance(item, SnapshotResult):  # answers to earlier questions know less than it
-                    self.workers.cancel_group(self, "companions")
+                if isinstance(item, SnapshotResult):  # it is newer than the answers to earlier requests
+                    self.workers.cancel_group(self, "compared")
                 self.model = models.apply(before, item)
-                self.tell_jobs(before)
+                self.notify_ended_jobs(before)
                 if isinstance(item, SnapshotResult) or self.model.selected != before.selected:
                     self._load()
 
     def _paint(self) -> None:
-        """Everything that happened since the last time, in one go; the link's age moves on its own."""
+        """Draw all changes since the last call at once. The age of the link changes without an event."""
         if self._main.is_mounted and self._main.is_running:
             self._main.update_model(self.model)
             self._load_missing()
 
     def _load_missing(self) -> None:
-        """Ask for the histories that a curve wants and that nobody asked for: of other runs, after a new worker."""
+        """Request the histories that the curve still lacks: of compared runs, or after a new worker started."""
         history = self.model.history
         if self.model.run is not None and not history.loaded and not history.requested:
             self._load()
         for run in missing(self.model):
             self.model = models.requesting_history(self.model, run)
-            begin(self, partial(self._load_companion, run), "companions")
+            begin(self, partial(self._load_compared_run, run), "compared")
 
     def _load(self) -> None:
-        """Ask for what the stream does not carry: the past of the selected run, and its pairs."""
+        """Request what the stream does not carry: history and pairs of the selected run."""
         run = self.model.selected
         self._connection.watch(run)
         if run is not None:
@@ -151,7 +151,7 @@ class HadesApp(ActingApp, ViewingApp):
                 if self.model.selected != run:  # another one was selected meanwhile
                     self.model = models.without_history(self.model, run)
                 raise
-            self.model = models.with_history(self.model, result)  # of now: events came during the question
+            self.model = models.with_history(self.model, result)  # the present model: events came meanwhile
         try:
             dataset = await self._connection.dataset(run)
         except NotFoundError:
@@ -161,16 +161,16 @@ class HadesApp(ActingApp, ViewingApp):
             return
         self.model = models.with_dataset(self.model, run, dataset)
 
-    def on_pairs_panel_asks(self, message: PairsPanel.Asks) -> None:
-        """Pairs of kept generations are asked for when the panel needs them."""
+    def on_pairs_panel_question_asked(self, message: PairsPanel.QuestionAsked) -> None:
+        """Ask the daemon for the pairs of a kept generation and hand the answer to the panel."""
 
         async def answer() -> None:
             message.panel.answered(message.question, await ask(self._connection, message.question))
 
         begin(self, answer, "pairs")
 
-    async def _load_companion(self, run: str) -> None:
-        """The history of a run that lies over the selected one's curve."""
+    async def _load_compared_run(self, run: str) -> None:
+        """Load the history of a run that is drawn over the selected one's curve."""
         try:
             result = await self._connection.history(run)
         except HadesError as error:
@@ -180,8 +180,8 @@ class HadesApp(ActingApp, ViewingApp):
         else:
             self.model = models.with_history(self.model, result)
 
-    def on_fitness_panel_finer(self, message: FitnessPanel.Finer) -> None:
-        """Somebody looks closer than the loaded points of a curve tell."""
+    def on_fitness_panel_detail_wanted(self, message: FitnessPanel.DetailWanted) -> None:
+        """Load finer points of the part of the curve that is visible."""
         begin(self, partial(self._load_detail, message.asked), "detail", exclusive=True)
 
     async def _load_detail(self, asked: Range) -> None:
@@ -194,24 +194,24 @@ class HadesApp(ActingApp, ViewingApp):
         self._paint()
 
     def on_run_list_marked(self, message: RunList.Marked) -> None:
-        """A run is marked, or not any more."""
+        """Mark a run, or unmark it."""
         self.model = models.mark(self.model, message.run)
         self._paint()
 
     def on_run_list_chosen(self, message: RunList.Chosen) -> None:
-        """Another run is selected: at once, without waiting for the next painting."""
+        """Select a run and paint at once, without waiting for the timer."""
         before = self.model.selected
         self.model = models.select(self.model, message.run)
         if self.model.selected != before:
             self.selection_changed()
 
     def selection_changed(self) -> None:
-        """Another run is selected: its curve and pairs are asked for, and it is painted at once."""
+        """Request the selected run's history and pairs, and paint at once."""
         self._load()
         self._paint()
 
     def go_to(self, run: str) -> None:
-        """Select a run by its id; one that is gone by now is said to be."""
+        """Select a run by its id; warn where it is gone."""
         if all(known.id != run for known in self.model.runs):
             self.notify(f"{run} is gone", severity="warning", markup=False)
         elif run != self.model.selected:
@@ -219,5 +219,5 @@ class HadesApp(ActingApp, ViewingApp):
             self.selection_changed()
 
     def action_help(self) -> None:
-        """Show the keys of the focused panel, and those that work everywhere."""
+        """Show the keys of the focused panel and those of the whole screen."""
         self.push_screen(HelpScreen(entries(self.screen.active_bindings.values(), self.get_key_display)))

@@ -1,4 +1,4 @@
-"""Opens the screen, or prints one look or the event stream: on a daemon here, behind keys, or through ssh."""
+"""Opens the screen, or prints it once or the event stream, for a daemon here, behind keys, or through ssh."""
 
 import argparse
 import asyncio
@@ -22,12 +22,12 @@ from hades_tui.theme import palette
 from hades_tui.theme.glyphs import ASCII, UNICODE
 from hades_tui.theme.themes import Theme, default_theme, theme_named
 
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 END_SECONDS = 5.0
 
 
-def choose_look(options: argparse.Namespace, preferences: Preferences) -> Theme:
-    """The theme and the glyphs: an option, else tui.toml, else NO_COLOR and the locale. Returns the theme."""
+def choose_theme(options: argparse.Namespace, preferences: Preferences) -> Theme:
+    """Set theme and glyphs from the options, else tui.toml, else NO_COLOR and the locale. Returns the theme."""
     name = options.theme or ("" if os.environ.get("NO_COLOR") else preferences.theme)
     theme = theme_named(name) if name else default_theme(os.environ)
     palette.choose(theme)
@@ -37,16 +37,16 @@ def choose_look(options: argparse.Namespace, preferences: Preferences) -> Theme:
 
 
 def is_utf8() -> bool:
-    """Whether the locale says that the terminal understands UTF-8."""
+    """Whether the locale's encoding is UTF-8."""
     return locale.getencoding().lower().replace("-", "") == "utf8"
 
 
 @contextlib.asynccontextmanager
-async def reached(options: argparse.Namespace) -> AsyncIterator[tuple[Client, Callable[[], str]]]:
-    """A client of the daemon that is meant, and what is in its way from time to time.
+async def connected_client(options: argparse.Namespace) -> AsyncIterator[tuple[Client, Callable[[], str]]]:
+    """A client of the daemon that the options name, and a function that returns what keeps the link from coming up.
 
     Raises:
-        HadesError: the options lead to no daemon.
+        HadesError: the options name no daemon, or it cannot be reached.
     """
     if options.host and options.connect:
         raise UsageError("--host and --connect are two ways to a daemon: give one of them")
@@ -60,7 +60,7 @@ async def reached(options: argparse.Namespace) -> AsyncIterator[tuple[Client, Ca
                 Tunnel(options.host, hadesd=options.remote_hadesd, sockets=options.remote_sockets)
             )
             connect = f"ipc://{tunnel.directory}"
-            obstacle = tunnel.trouble
+            obstacle = tunnel.problem
         where = destination(Paths(), connect)
         client = Client(where.control, where.events, keys=where.keys)
         stack.callback(client.close)
@@ -69,11 +69,11 @@ async def reached(options: argparse.Namespace) -> AsyncIterator[tuple[Client, Ca
         except UnreachableError as error:
             if not options.host:
                 raise
-            raise UnreachableError(_silence(options.host, obstacle(), error)) from None
+            raise UnreachableError(_no_answer(options.host, obstacle(), error)) from None
 
 
-def _silence(host: str, obstacle: str, error: UnreachableError) -> str:
-    """What to say where ssh came through and no daemon answers; its sockets here mean nothing to anybody."""
+def _no_answer(host: str, obstacle: str, error: UnreachableError) -> str:
+    """The message where ssh is connected and no daemon answers; paths of the local sockets would not help."""
     if "start one with" not in str(error):
         return str(error)
     return (
@@ -82,15 +82,15 @@ def _silence(host: str, obstacle: str, error: UnreachableError) -> str:
 
 
 async def screen(options: argparse.Namespace, preferences: Preferences) -> int:
-    """Open the screen until the person leaves it."""
+    """Open the screen until it is left; returns the exit code."""
     from hades_tui.app import HadesApp
     from hades_tui.keymap import all_actions, checked_keymap
 
     keymap = checked_keymap(preferences.keys, all_actions()) if preferences.keys else {}
-    theme = choose_look(options, preferences)
+    theme = choose_theme(options, preferences)
     for name in ("COLUMNS", "LINES"):  # Textual believes them more than the terminal, whose size changes
         os.environ.pop(name, None)
-    async with reached(options) as (client, obstacle):
+    async with connected_client(options) as (client, obstacle):
         run = await find(client, options.run, options.wait)
         app = HadesApp(client, run=run, readonly=options.readonly, theme=theme, keymap=keymap, obstacle=obstacle)
         with _ended_by_signals(lambda number: app.exit(return_code=128 + number)):
@@ -99,7 +99,7 @@ async def screen(options: argparse.Namespace, preferences: Preferences) -> int:
 
 
 async def find(client: Client, run: str | None, wait: bool) -> str | None:
-    """The id of the run that is meant; asking also tells whether a daemon is there."""
+    """The id of the run that `run` names. The request also checks that a daemon answers, unless `wait`."""
     if run is not None:
         return (await client.show(run)).run.id
     if not wait:
@@ -107,15 +107,15 @@ async def find(client: Client, run: str | None, wait: bool) -> str | None:
     return None
 
 
-async def once(options: argparse.Namespace, preferences: Preferences) -> int:
-    """Print one look."""
+async def print_plain(options: argparse.Namespace, preferences: Preferences) -> int:
+    """Print the screen once, as text or JSON; returns the exit code."""
     from rich.console import Console
 
-    from hades_tui.pages.plain import as_json, look, write
+    from hades_tui.pages.plain import as_json, fetch_model, write
 
-    theme = choose_look(options, preferences)
-    async with reached(options) as (client, _):
-        model = await look(client, options.run)
+    theme = choose_theme(options, preferences)
+    async with connected_client(options) as (client, _):
+        model = await fetch_model(client, options.run)
     if options.json:
         sys.stdout.write(as_json(model) + "\n")
         return ExitCode.OK
@@ -127,16 +127,16 @@ async def once(options: argparse.Namespace, preferences: Preferences) -> int:
     return ExitCode.OK
 
 
-async def tap(options: argparse.Namespace) -> int:
-    """Print the event stream until it has brought so many lines, or for ever."""
+async def print_events(options: argparse.Namespace) -> int:
+    """Print the event stream, `count` events or without end; returns the exit code."""
     from hades_tui.remote.event_tail import stream
 
-    async with reached(options) as (client, _):
+    async with connected_client(options) as (client, _):
         run = await find(client, options.run, options.wait)
         printed = 0
         async with contextlib.aclosing(stream(client, run, options.heartbeats)) as lines:
             async for line in lines:
-                sys.stdout.write((line.json() if options.json else line.words()) + "\n")
+                sys.stdout.write((line.json() if options.json else line.describe()) + "\n")
                 sys.stdout.flush()
                 printed += line.event is not None
                 if printed == options.count:
@@ -145,44 +145,44 @@ async def tap(options: argparse.Namespace) -> int:
 
 
 def until_ended(coroutine: Coroutine[Any, Any, int]) -> int:
-    """Run it; what it opened is closed where a signal ends it as well."""
+    """Run a command; SIGTERM and SIGHUP cancel it, so that it cleans up. Returns its exit code, or 128 + signal."""
 
     async def watched() -> int:
         task = asyncio.current_task()
         assert task is not None
-        came: list[int] = []
+        received: list[int] = []
 
         def end(number: int) -> None:
-            came.append(number)
+            received.append(number)
             task.cancel()
 
         with _ended_by_signals(end):
             try:
                 return await coroutine
             except asyncio.CancelledError:
-                if not came:
+                if not received:
                     raise  # Ctrl-C, as asyncio.run has it
-                return 128 + came[0]
+                return 128 + received[0]
 
     return asyncio.run(watched())
 
 
 @contextlib.contextmanager
 def _ended_by_signals(act: Callable[[int], object]) -> Iterator[None]:
-    """A hang-up and a request to end are heard instead of deadly; what was in force before is so again.
+    """Call `act` with the signal on SIGTERM and SIGHUP; the old handlers are restored at the end.
 
-    A terminal that is gone blocks whoever writes to it, the event loop too: so the signals are not the loop's, and
-    what has not ended in good order after END_SECONDS is ended.
+    Writing to a terminal that is gone blocks the event loop. So the handlers are not the loop's, and the process is
+    ended where it has not ended by itself after END_SECONDS.
     """
     loop = asyncio.get_running_loop()
 
-    def hear(number: int, _: FrameType | None) -> None:
+    def on_signal(number: int, _: FrameType | None) -> None:
         deadline = threading.Timer(END_SECONDS, os._exit, (128 + number,))
         deadline.daemon = True
         deadline.start()
         loop.call_soon_threadsafe(act, number)
 
-    before = {number: signal.signal(number, hear) for number in ENDING}
+    before = {number: signal.signal(number, on_signal) for number in END_SIGNALS}
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""`hades-tui`: the command line of the screen. Everything heavy is imported where it is needed."""
+"""`hades-tui`: the command line of the screen. Slow imports happen inside the commands that need them."""
 
 import argparse
 import errno
@@ -13,10 +13,10 @@ from hades_tui.options import parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line and return the exit code. Errors are one line on stderr."""
     try:
         options = parser().parse_args(argv)
-        return {"attach": _attach, "tap": _tap, "keys": _keys}[options.verb](options)
+        return {"attach": _attach, "events": _events, "keys": _keys}[options.command](options)
     except HadesError as error:
         print(f"hades-tui: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return error.exit_code
@@ -36,25 +36,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _attach(options: argparse.Namespace) -> int:
     for name in ("json", "width", "height"):
         if getattr(options, name) and not options.once:
-            raise UsageError(f"--{name} is for one look as text: add --once")
+            raise UsageError(f"--{name} is for the screen as text: add --once")
     is_screen = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # Textual draws on stderr
     if not options.once and not is_screen:
-        raise UsageError("attach needs a terminal; 'hades-tui attach --once' prints one look as text")
+        raise UsageError("attach needs a terminal; 'hades-tui attach --once' prints the screen as text")
     from hades_tui import attach
     from hades_tui.preferences import load_preferences, preferences_file
 
     preferences = load_preferences(preferences_file(Paths()))
-    return attach.until_ended((attach.once if options.once else attach.screen)(options, preferences))
+    return attach.until_ended((attach.print_plain if options.once else attach.screen)(options, preferences))
 
 
-def _tap(options: argparse.Namespace) -> int:
+def _events(options: argparse.Namespace) -> int:
     from hades_tui import attach
 
-    return attach.until_ended(attach.tap(options))
+    return attach.until_ended(attach.print_events(options))
 
 
 def _keys(options: argparse.Namespace) -> int:
-    """The keys in force: those of tui.toml where it names any."""
+    """List the keys in force, as text or JSON."""
     from hades_tui.keymap import all_actions, checked_keymap, remapped
     from hades_tui.preferences import load_preferences, preferences_file
 
@@ -62,11 +62,11 @@ def _keys(options: argparse.Namespace) -> int:
     wanted = load_preferences(preferences_file(Paths())).keys
     in_force = remapped(actions, checked_keymap(wanted, actions))
     if options.json:
-        told = [
+        listing = [
             {"id": action.id, "keys": action.keys, "about": action.about, "remapped": action.id in wanted}
             for action in in_force
         ]
-        print(json.dumps({"actions": told}))
+        print(json.dumps({"actions": listing}))
         return ExitCode.OK
     widths = [max(len(text) for text in texts) for texts in zip(*((a.id, a.shown_keys) for a in in_force), strict=True)]
     for action in in_force:

@@ -1,4 +1,4 @@
-"""What the screen needs of a daemon; hades_protocol.async_client.Client is it."""
+"""What the screen needs of a daemon. hades_protocol.async_client.Client implements it."""
 
 from collections.abc import AsyncGenerator
 from typing import Protocol, TypeVar
@@ -13,25 +13,25 @@ T = TypeVar("T")
 
 
 class Connection(Protocol):
-    """A way to the daemon. Requests raise HadesError; attach() goes on through its absence."""
+    """A client of a daemon. Requests raise HadesError; attach() reconnects by itself."""
 
     def attach(self) -> AsyncGenerator[Item, None]:
-        """Snapshots, events and changes of the link."""
+        """Yield snapshots, events and changes of the link, without end."""
 
     def watch(self, run: str | None) -> None:
-        """Whose datasets attach() shall yield."""
+        """Choose the run whose datasets attach() yields; None for no run."""
 
     async def request(self, request: Request, kind: type[T]) -> T:
-        """The answer to a command: those that change a run are made in run_actions, with state and session."""
+        """Send a command and return its answer. Commands that change a run come from hades_tui.run_actions."""
 
     async def show(self, run: str) -> ShowResult:
-        """A run with its settings, its story and its checkpoints."""
+        """A run with its settings, its history of states and its checkpoints."""
 
     async def history(self, run: str, points: int = ..., *, after: int = ..., upto: int | None = ...) -> HistoryResult:
-        """Metrics of a run."""
+        """Metrics of a run, at most `points`, of the generations after `after` up to `upto`."""
 
     async def dataset(self, run: str, generation: int | None = ...) -> DatasetSnapshot:
-        """Newest pairs of a run, or those of a kept generation."""
+        """The newest pairs of a run, or those of a kept generation."""
 
     async def log(self, run: str = ..., *, lines: int = ..., level: Level = ..., search: str = ...) -> LogResult:
-        """The newest lines of a run's log, or of the daemon's own."""
+        """The newest lines of a run's log, or of the daemon's where `run` is empty."""

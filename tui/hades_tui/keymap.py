@@ -1,4 +1,4 @@
-"""Every action of the screen by its id, with its keys; and what a person may make of them in tui.toml."""
+"""Every action of the screen by its id, with its keys, and the checks of the keys set in tui.toml."""
 
 import pkgutil
 import string
@@ -16,18 +16,17 @@ from textual.widgets import Input, TextArea
 import hades_tui
 from hades_protocol.errors import UsageError
 from hades_protocol.settings import nearest
-from hades_tui.pages.help_text import about as told
+from hades_tui.pages.help_text import describe_binding
 
 MAIN = "MainScreen"
-"""The screen below all dialogs: its keys work in every panel."""
+"""The screen below all dialogs. Its keys work in every panel."""
 
 INSIDE = {
     **dict.fromkeys(("RunList", "GpusPanel", "FitnessPanel", "PairsPanel"), MAIN),
     "LogView": "LogScreen",
     **dict.fromkeys(("ForkScreen", "ResizeScreen", "Choices"), "SendingDialog"),
 }
-"""What has the focus, or is looked at first, and where else the same key is then looked at: the panels of a screen, a
-dialog and the class that it extends."""
+"""Owner of bindings -> the owner that Textual asks next: the screen of a panel, the base class of a dialog."""
 
 FIELDS: dict[str, tuple[type[Widget], ...]] = {
     "SendingDialog": (Input, TextArea),
@@ -35,13 +34,13 @@ FIELDS: dict[str, tuple[type[Widget], ...]] = {
     "ResizeScreen": (Input,),
     "SaveScreen": (Input,),
 }
-"""What people type in where these owners' keys are to work."""
+"""Owner of bindings -> the input widgets it contains, whose typing its keys must not take away."""
 
 MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
 
 
 class Action(msgspec.Struct, frozen=True):
-    """Something that a key does. `owner`: the class in which the key is looked at."""
+    """Something that a key does. owner: name of the class with the binding. dialog: whether that is a dialog."""
 
     id: str
     keys: tuple[str, ...]
@@ -51,12 +50,12 @@ class Action(msgspec.Struct, frozen=True):
 
     @property
     def shown_keys(self) -> str:
-        """The keys as people write them."""
+        """The keys as the screen shows them, separated by spaces."""
         return " ".join(format_key(key) for key in self.keys)
 
 
 def all_actions() -> tuple[Action, ...]:
-    """Those of all panels, screens and dialogs."""
+    """The actions of all panels and screens, by id; those of dialogs come last."""
     found: dict[str, Action] = {}
     for owner in _classes():
         grouped: dict[str, list[Binding]] = {}
@@ -65,15 +64,15 @@ def all_actions() -> tuple[Action, ...]:
                 grouped.setdefault(binding.id, []).append(binding)
         for name, bindings in grouped.items():
             keys = tuple(dict.fromkeys(binding.key for binding in bindings))
-            about = told(bindings[0])
+            about = describe_binding(bindings[0])
             found[name] = Action(name, keys, about, owner.__name__, owner.__module__.startswith("hades_tui.screens"))
-    return tuple(sorted(found.values(), key=lambda action: (action.dialog and action.owner != MAIN, action.id)))
+    return tuple(sorted(found.values(), key=lambda action: (action.dialog, action.id)))
 
 
 def _classes() -> Iterator[type[DOMNode]]:
-    """The classes of this package with bindings of their own."""
+    """The classes of this package that define bindings."""
     for module_info in pkgutil.walk_packages(hades_tui.__path__, "hades_tui."):
-        if module_info.name.startswith(("hades_tui.widgets.", "hades_tui.screens.")):
+        if module_info.name.startswith(("hades_tui.widgets.", "hades_tui.screens.", "hades_tui.main_screen")):
             module = import_module(module_info.name)
             for value in vars(module).values():
                 is_ours = isinstance(value, type) and value.__module__ == module.__name__
@@ -82,10 +81,10 @@ def _classes() -> Iterator[type[DOMNode]]:
 
 
 def checked_keymap(wanted: Mapping[str, str], actions: Sequence[Action]) -> dict[str, str]:
-    """The keymap for Textual, once every id is known, every key can be pressed, and none means two things.
+    """Check a keymap (action id -> keys) and return it as Textual takes it.
 
     Raises:
-        UsageError: something of it is off.
+        UsageError: an unknown id, a key that does not exist, or a key that would have two meanings.
     """
     known = {action.id: action for action in actions}
     out: dict[str, str] = {}
@@ -101,15 +100,15 @@ def checked_keymap(wanted: Mapping[str, str], actions: Sequence[Action]) -> dict
 
 
 def split_keys(keys: str) -> Iterable[str]:
-    """Comma-separated keys; a comma alone is the key itself."""
+    """Split comma-separated keys; a comma alone is the comma key."""
     return [keys] if keys.strip() == "," else keys.split(",")
 
 
 def usable_key(text: str) -> str:
-    """The key as Textual calls it: `?` is `question_mark`.
+    """Textual's name of a key: `?` is `question_mark`.
 
     Raises:
-        UsageError: no key is called so.
+        UsageError: there is no such key.
     """
     key = {" ": "space", ",": "comma"}.get(text, text)
     if len(key) == 1 and key.isprintable():
@@ -135,7 +134,7 @@ def _exists(key: str) -> bool:
 
 
 def remapped(actions: Iterable[Action], keymap: Mapping[str, str]) -> tuple[Action, ...]:
-    """The actions with the keys that they have under a keymap."""
+    """The actions with the keys of a keymap in place of their own."""
     return tuple(
         msgspec.structs.replace(action, keys=tuple(keymap[action.id].split(","))) if action.id in keymap else action
         for action in actions
@@ -143,7 +142,7 @@ def remapped(actions: Iterable[Action], keymap: Mapping[str, str]) -> tuple[Acti
 
 
 def _check_clashes(actions: Sequence[Action], keymap: Mapping[str, str]) -> None:
-    """A key that somebody chose must not be another action's in the same panel, or one of the whole screen's."""
+    """Refuse a chosen key that another action has in the same panel or in its screen."""
     for action in actions:
         for other in actions:
             if action.id not in keymap or action.id == other.id or not _meet(action, other):
@@ -161,7 +160,7 @@ def _meet(one: Action, other: Action) -> bool:
 
 
 def _check_typing(action: Action, defaults: Sequence[str]) -> None:
-    """A key that somebody chose for a dialog with fields must not be one that writes or edits in them."""
+    """Refuse a chosen key that writes or edits in the input fields of its dialog."""
     if not (fields := FIELDS.get(action.owner)):
         return
     taken = {binding.key for field in fields for binding in Binding.make_bindings(field.BINDINGS)}

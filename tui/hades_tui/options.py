@@ -1,4 +1,4 @@
-"""The options of `hades-tui`. Nothing heavy is imported, so that help and completion are instant."""
+"""The options of `hades-tui`. Nothing slow is imported here, so that help appears at once."""
 
 import argparse
 import os
@@ -27,11 +27,11 @@ examples:
   hades-tui attach --once --json              # for scripts
 """
 
-TAP = """\
+EVENTS = """\
 Heartbeats are left out, gaps in the numbers, resyncs and silence have lines of their own (-- in text, "note" in JSON).
 examples:
-  hades-tui tap
-  hades-tui tap --run @ --json --count 10
+  hades-tui events
+  hades-tui events --run @ --json --count 10
 """
 
 KEYS = """\
@@ -43,10 +43,10 @@ examples:
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line instead of repeating the usage."""
+    """Reports a usage error in one line, without the usage text."""
 
     def error(self, message: str) -> NoReturn:
-        """One line on stderr, exit code 2."""
+        """Print one line on stderr and exit with code 2."""
         more = "" if message.endswith("?") else f"; see '{self.prog} --help'"
         sys.stderr.write(f"{self.prog}: {message}{more}\n")
         sys.exit(ExitCode.USAGE)
@@ -56,7 +56,7 @@ Subparsers = argparse._SubParsersAction
 
 
 def parser() -> Parser:
-    """All of them."""
+    """The parser of `hades-tui`; the subcommand is in `command`."""
     top = Parser(
         prog="hades-tui",
         description=DESCRIPTION,
@@ -64,16 +64,16 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"hades-tui {version('hades-distil')}")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    _add_attach(verbs)
-    _add_tap(verbs)
-    keys = _add(verbs, "keys", "list every action of the screen with its id and its keys", KEYS)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_attach(commands)
+    _add_events(commands)
+    keys = _add(commands, "keys", "list every action of the screen with its id and its keys", KEYS)
     keys.add_argument("--json", action="store_true", help="print JSON")
     return top
 
 
-def _add(verbs: "Subparsers[Parser]", name: str, summary: str, epilog: str) -> Parser:
-    return verbs.add_parser(
+def _add(commands: "Subparsers[Parser]", name: str, summary: str, epilog: str) -> Parser:
+    return commands.add_parser(
         name,
         help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.",
@@ -83,15 +83,15 @@ def _add(verbs: "Subparsers[Parser]", name: str, summary: str, epilog: str) -> P
     )
 
 
-def _add_attach(verbs: "Subparsers[Parser]") -> None:
-    attach = _add(verbs, "attach", "open the screen, or print one look at it", CODES + ATTACH)
+def _add_attach(commands: "Subparsers[Parser]") -> None:
+    attach = _add(commands, "attach", "open the screen, or print it once as text", CODES + ATTACH)
     attach.add_argument(
         "run",
         nargs="?",
         metavar="RUN",
         help="run to select: its id, a unique prefix of it or of its last part, or @ for the newest",
     )
-    _add_way(attach)
+    _add_destination(attach)
     attach.add_argument("--readonly", action="store_true", help="no keys that change a run")
     attach.add_argument("--theme", default="", metavar="NAME", help="its colours, see below")
     attach.add_argument(
@@ -99,7 +99,7 @@ def _add_attach(verbs: "Subparsers[Parser]") -> None:
         action=argparse.BooleanOptionalAction,
         help="nothing but ASCII on the screen (default: where the locale is not UTF-8)",
     )
-    attach.add_argument("--once", action="store_true", help="print one look as text and exit")
+    attach.add_argument("--once", action="store_true", help="print the screen once as text and exit")
     attach.add_argument("--width", type=_cells, metavar="N", help="columns of --once (default: the terminal's, or 80)")
     attach.add_argument(
         "--height", type=_cells, metavar="N", help="most lines of --once (default: as many as it takes)"
@@ -107,33 +107,33 @@ def _add_attach(verbs: "Subparsers[Parser]") -> None:
     attach.add_argument("--json", action="store_true", help="with --once: print JSON")
 
 
-def _add_tap(verbs: "Subparsers[Parser]") -> None:
-    tap = _add(verbs, "tap", "print the daemon's event stream as it comes, for debugging", TAP)
-    tap.add_argument("--run", metavar="RUN", help="events of one run only, with its pairs")
-    tap.add_argument("--count", type=_cells, metavar="N", help="end after so many events")
-    tap.add_argument("--heartbeats", action="store_true", help="heartbeats as well")
-    tap.add_argument("--json", action="store_true", help="print a line of JSON an event, with all of it")
-    _add_way(tap)
+def _add_events(commands: "Subparsers[Parser]") -> None:
+    events = _add(commands, "events", "print the daemon's event stream as it comes, for debugging", EVENTS)
+    events.add_argument("--run", metavar="RUN", help="events of one run only, with its pairs")
+    events.add_argument("--count", type=_cells, metavar="N", help="end after so many events")
+    events.add_argument("--heartbeats", action="store_true", help="heartbeats as well")
+    events.add_argument("--json", action="store_true", help="print a line of JSON an event, with all of it")
+    _add_destination(events)
 
 
-def _add_way(verb: Parser) -> None:
-    verb.add_argument(
+def _add_destination(command: Parser) -> None:
+    command.add_argument(
         "--connect",
         default="",
         metavar="WHERE",
         help="a daemon elsewhere: a key file, or ipc://DIRECTORY with its sockets",
     )
-    verb.add_argument("--host", default="", metavar="[USER@]HOST", help="the daemon of another machine, through ssh")
-    verb.add_argument(
+    command.add_argument("--host", default="", metavar="[USER@]HOST", help="the daemon of another machine, through ssh")
+    command.add_argument(
         "--remote-hadesd",
         default=os.environ.get("HADES_REMOTE_HADESD") or "hadesd",
         metavar="COMMAND",
         help="with --host: how hadesd is called there, where it is not on the PATH of a shell without a terminal",
     )
-    verb.add_argument(
+    command.add_argument(
         "--remote-sockets", default="", metavar="DIR", help="with --host: where its sockets are, instead of asking it"
     )
-    verb.add_argument("--wait", action="store_true", help="begin even if no daemon answers yet")
+    command.add_argument("--wait", action="store_true", help="begin even if no daemon answers yet")
 
 
 def _cells(text: str) -> int:

@@ -1,4 +1,4 @@
-"""What a person has set for the screen once and for all: tui.toml, beside the daemon's config.toml."""
+"""The settings of the screen: tui.toml, beside the daemon's config.toml."""
 
 import tomllib
 from pathlib import Path
@@ -21,16 +21,16 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def preferences_file(paths: Paths) -> Path:
-    """Where they are."""
+    """Path of tui.toml, which is beside the daemon's config.toml."""
     return paths.config_file.with_name("tui.toml")
 
 
 def load_preferences(path: Path) -> Preferences:
-    """What the file says; without one, nothing is set.
+    """Read the file; the defaults where there is none.
 
     Raises:
-        UsageError: it cannot be read, is no TOML, or says something that nothing is known of. Action ids and keys
-            are looked at by hades_tui.keymap.
+        UsageError: it cannot be read, is no TOML, or has an unknown or unfit setting. Action ids and keys are
+            checked by hades_tui.keymap.
     """
     try:
         with open(path, "rb") as file:
@@ -65,7 +65,7 @@ def _checked(values: dict[str, Any]) -> Preferences:
 
 
 def _keys(section: dict[str, Any], prefix: str) -> list[tuple[str, str]]:
-    """Action ids with their keys; `curve.log` without quotes is a table in a table for TOML."""
+    """Action ids with their keys, flattened: TOML reads `curve.log` without quotes as nested tables."""
     out: list[tuple[str, str]] = []
     for name, value in section.items():
         texts = value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""What a person can do to a run from the screen, in words, and the command that does it. Pure."""
+"""The actions on a run: where they apply, what the screen says about them, and the command to send. Pure."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +15,12 @@ from hades_tui.state.model import Model
 S = RunState
 
 
-class Verb(msgspec.Struct, frozen=True):
-    """A mutation: where it makes sense, what it will do, and what to say when it is done.
+class RunAction(msgspec.Struct, frozen=True):
+    """One action on a run.
 
-    nothing: what is said where it makes no sense; {run}, {state}.
+    kind: its command. states: states of a run in which it applies. will: text about what it will do. done: text after
+    the run's id when it is done. nothing: text where it does not apply, with {run}, {state}
+    and {action}.
     """
 
     name: str
@@ -27,12 +29,12 @@ class Verb(msgspec.Struct, frozen=True):
     will: Callable[[RunSummary], str]
     done: str
     dangerous: bool = False
-    nothing: str = "{run} is {state}: there is nothing to {verb}"
+    nothing: str = "{run} is {state}: there is nothing to {action}"
 
     def refusal(self, run: RunSummary) -> str:
-        """Why the verb means nothing for this run; empty where it does."""
+        """Why the action does not apply to this run; empty where it does."""
         if run.state not in self.states and not (self.kind is commands.Pause and run.waits_for_room):
-            return self.nothing.format(run=run.id, state=run.state.value, verb=self.name)
+            return self.nothing.format(run=run.id, state=run.state.value, action=self.name)
         if self.kind in NEED_A_COMMIT and run.generation == 0:
             return f"{run.id} has committed no generation yet: there is nothing to {self.name}"
         if self.kind in NEED_PAIRS and run.method == "es":
@@ -102,15 +104,17 @@ def _will_note(run: RunSummary) -> str:
 
 EVERY = frozenset(S)
 
-PAUSE = Verb(
+PAUSE = RunAction(
     "pause",
     commands.Pause,
     frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.STOPPING, S.BACKOFF}),
     _will_pause,
     "will pause after this generation",
 )
-RESUME = Verb("resume", commands.Resume, frozenset({S.PAUSED, S.FAILED, S.CANCELLED}), _will_resume, "is queued again")
-CANCEL = Verb(
+RESUME = RunAction(
+    "resume", commands.Resume, frozenset({S.PAUSED, S.FAILED, S.CANCELLED}), _will_resume, "is queued again"
+)
+CANCEL = RunAction(
     "cancel",
     commands.Cancel,
     frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.PAUSING, S.PAUSED, S.STOPPING, S.BACKOFF, S.FAILED}),
@@ -118,8 +122,8 @@ CANCEL = Verb(
     "is being cancelled",
     dangerous=True,
 )
-FORK = Verb("fork", commands.Fork, EVERY, _will_fork, "is queued")
-RESIZE = Verb(
+FORK = RunAction("fork", commands.Fork, EVERY, _will_fork, "is queued")
+RESIZE = RunAction(
     "resize",
     commands.Resize,
     EVERY - {S.FINISHED, S.CANCELLING},
@@ -127,36 +131,36 @@ RESIZE = Verb(
     "gets its other size",
     nothing="{run} is {state}: its size cannot change any more; F forks it with another one",
 )
-EXPORT = Verb("export", commands.Export, EVERY, _will_export, "is being exported")
-EVALUATE = Verb("evaluate", commands.Evaluate, EVERY, _will_evaluate, "is being evaluated")
-NOTE = Verb("note", commands.Annotate, EVERY, _will_note, "has its note")
+EXPORT = RunAction("export", commands.Export, EVERY, _will_export, "is being exported")
+EVALUATE = RunAction("evaluate", commands.Evaluate, EVERY, _will_evaluate, "is being evaluated")
+NOTE = RunAction("note", commands.Annotate, EVERY, _will_note, "has its note")
 
-VERBS = {verb.name: verb for verb in (PAUSE, RESUME, CANCEL, FORK, RESIZE, EXPORT, EVALUATE, NOTE)}
+RUN_ACTIONS = {action.name: action for action in (PAUSE, RESUME, CANCEL, FORK, RESIZE, EXPORT, EVALUATE, NOTE)}
 
 
-def order(verb: Verb, run: RunSummary, session: str, **fields: Any) -> commands.RunRequest:
-    """The command that a daemon refuses unless it is the one of that session and the run is as it was seen here."""
-    if issubclass(verb.kind, commands.Mutation):
+def command_for(action: RunAction, run: RunSummary, session: str, **fields: Any) -> commands.RunRequest:
+    """The command of an action. The daemon refuses it in another session, or where the run's state has changed."""
+    if issubclass(action.kind, commands.Mutation):
         fields["expected_state"] = run.state
-    return verb.kind(request_id=fresh_id(), run=run.id, session=session, **fields)
+    return action.kind(request_id=fresh_id(), run=run.id, session=session, **fields)
 
 
-def refusal(verb: Verb, model: Model, readonly: bool) -> str:
-    """Why nothing can be asked of the selected run now; empty where it can."""
+def refusal(action: RunAction, model: Model, readonly: bool) -> str:
+    """Why the action is not possible for the selected run now; empty where it is."""
     if readonly:
-        return f"This screen is read-only: {verb.name} is not possible here. Nothing was sent."
+        return f"This screen is read-only: {action.name} is not possible here. Nothing was sent."
     if model.link.phase is not LinkPhase.LIVE or model.daemon is None:
         return f"{_link(model)}. Nothing was sent."
     if model.run is None:
         return "There is no run."
-    return verb.refusal(model.run)
+    return action.refusal(model.run)
 
 
-def obstacle(verb: Verb, asked: RunSummary, session: str, model: Model, *, same_state: bool) -> str:
+def obstacle(action: RunAction, asked: RunSummary, session: str, model: Model, *, same_state: bool) -> str:
     """Why a dialog about a run must not send its command now; empty where it may.
 
-    asked, session: the run and the daemon as they were when the dialog opened. same_state: whether what the dialog
-    says holds for that state alone.
+    asked, session: the run and the daemon's session when the dialog opened. same_state: whether the text of the
+    dialog holds for that state alone.
     """
     if model.link.phase is not LinkPhase.LIVE or model.daemon is None:
         return f"{_link(model)}. Nothing is sent until it is live again."
@@ -167,24 +171,24 @@ def obstacle(verb: Verb, asked: RunSummary, session: str, model: Model, *, same_
         return f"{asked.id} was removed. Nothing was sent."
     if same_state and run.state is not asked.state:
         return f"{run.id} is {run.state.value} by now, not {asked.state.value}: close this and ask again."
-    return verb.refusal(run)
+    return action.refusal(run)
 
 
 def _link(model: Model) -> str:
-    words = {
+    texts = {
         LinkPhase.CONNECTING: "The screen is still connecting to the daemon",
         LinkPhase.LIVE: "The daemon has not said yet who it is",
         LinkPhase.RESYNCING: "The link is resyncing: what is shown may be old",
         LinkPhase.STALE: "The link is stale: no word from the daemon, and what is shown is old",
         LinkPhase.MISMATCH: "The daemon speaks another protocol",
     }
-    return words[model.link.phase]
+    return texts[model.link.phase]
 
 
-def done_text(verb: Verb, run: RunSummary) -> str:
-    """What to say about the run the daemon answered with."""
-    if verb.kind in (commands.Pause, commands.Cancel) and run.state in (S.PAUSED, S.CANCELLED):
+def done_text(action: RunAction, run: RunSummary) -> str:
+    """The notice after the daemon accepted an action and answered with the run."""
+    if action.kind in (commands.Pause, commands.Cancel) and run.state in (S.PAUSED, S.CANCELLED):
         return f"{run.id} is {run.state.value}"
-    if verb is FORK and run.parent is not None:
+    if action is FORK and run.parent is not None:
         return f"{run.id} goes on from {run.parent.run} after generation {run.parent.generation}"
-    return f"{run.id} {verb.done}"
+    return f"{run.id} {action.done}"

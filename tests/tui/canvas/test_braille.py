@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hades_tui.canvas.braille import Canvas, Columns, Scale, band, buckets, columns, nice_step, scale_for, ticks
-from hades_tui.curve.picture import draw
+from tests.helpers.curves import draw_metrics
 from tests.helpers.protocol_server import a_generation
 
 VALUES = st.floats(-1e6, 1e6, allow_nan=False).map(lambda v: round(v, 3))
@@ -37,7 +37,7 @@ def test_every_point_has_its_dot(points: list[tuple[float, float]], width: int, 
 
 def test_a_single_spike_among_thousands_reaches_the_top() -> None:
     metrics = [a_generation(g, 500.0 if g == 1234 else 10.0, fitness_std=0.0) for g in range(1, 4001)]
-    picture = draw(metrics, 80, 20)
+    picture = draw_metrics(metrics, 80, 20)
     top = "".join(text for text, _ in picture[0])
     bottom = "".join(text for text, _ in picture[17])
     assert sum("⠀" < c <= "⣿" for c in top) in (1, 2)
@@ -129,7 +129,7 @@ def test_a_curve_fits_its_panel(
         a_generation(g, mean or 0.0, **({"fitness_mean": None, "fitness_best": None} if mean is None else {}))
         for g, mean in enumerate(means, start=1)
     ]
-    lines = draw(metrics, width, height, logarithmic=logarithmic, colours=colours)
+    lines = draw_metrics(metrics, width, height, logarithmic=logarithmic, colours=colours)
     if lines:
         assert len(lines) == height
         assert {len("".join(text for text, _ in line)) for line in lines} == {width}

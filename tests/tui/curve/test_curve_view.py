@@ -1,13 +1,14 @@
 """The picture of a part of a curve: nothing is hidden, nothing stands beside it, everything is said in words."""
 
-import pytest
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hades_protocol.messages import Mark, Reference
-from hades_tui.canvas.braille import DOTS, Columns, buckets, columns, entered, means
-from hades_tui.curve.data import course_of
+from hades_tui.canvas.braille import DOTS, Columns, buckets, columns, means, with_edges
+from hades_tui.curve.data import curve_of
 from hades_tui.curve.legend import legend
 from hades_tui.curve.panel import panel
 from hades_tui.curve.picture import ComparedRun, Picture, picture, whole_extent
@@ -20,6 +21,7 @@ from hades_tui.state.model import Model, apply, mark
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import ASCII, UNICODE, Glyphs
 from hades_tui.theme.palette import style
+from tests.helpers.lines import text_of
 from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
 from tests.tui.curve.test_data import a_history, a_model
 
@@ -44,12 +46,8 @@ VIEWS = st.builds(
 )
 
 
-def text(line: Line) -> str:
-    return "".join(piece for piece, _ in line)
-
-
 def texts(lines: list[Line]) -> str:
-    return "\n".join(text(line) for line in lines)
+    return "\n".join(text_of(line) for line in lines)
 
 
 @settings(max_examples=150)
@@ -63,35 +61,35 @@ def texts(lines: list[Line]) -> str:
 )
 def test_any_look_at_any_size_fills_it_with_known_hues(
     means_: list[int | None],
-    look: tuple[float, float, float | None, Axis, int, bool],
+    chosen: tuple[float, float, float | None, Axis, int, bool],
     width: int,
     height: int,
     colours: bool,
     glyphs: Glyphs,
 ) -> None:
-    low, more, cursor, axis, smoothing, logarithmic = look
+    low, more, cursor, axis, smoothing, logarithmic = chosen
     metrics = tuple(
         a_generation(g, float(m or 0), **({"fitness_mean": None, "fitness_best": None} if m is None else {}))
         for g, m in enumerate(means_, start=1)
     )
     steps = tuple(100 * m.generation for m in metrics)
     history = replace(WAVE, metrics=metrics, env_steps=steps, committed_at=tuple(1e9 + s for s in steps))
-    course = course_of(history, axis)
-    extent = course.extent
+    curve = curve_of(history, axis)
+    extent = curve.extent
     assert extent is not None
     reach = (extent.low + low * extent.width, extent.low + min(1.0, low + more) * extent.width)
     view = Viewport(reach, False, None, axis, smoothing, logarithmic)
     view = replace(view, cursor=None if cursor is None else extent.low + cursor * extent.width)
-    others = [ComparedRun(course, "other", "1"), ComparedRun(course, "old")]
-    drawn = picture(course, view, width, height, companions=others, colours=colours, glyphs=glyphs)
+    others = [ComparedRun(curve, "other", "1"), ComparedRun(curve, "old")]
+    drawn = picture(curve, view, width, height, compared_runs=others, colours=colours, glyphs=glyphs)
     if any(m is not None for m in means_):
         assert len(drawn.lines) == height
-        assert {len(text(line)) for line in drawn.lines} == {width}
+        assert {len(text_of(line)) for line in drawn.lines} == {width}
     for line in drawn.lines:
         for piece, hue in line:
             style(hue)
             assert glyphs.braille or piece.isascii()
-    assert len(text(readout(course, view, drawn, width))) <= width
+    assert len(text_of(readout(curve, view, drawn, width))) <= width
 
 
 def drawn_rows(drawn: Picture, hues: set[str]) -> dict[int, list[str]]:
@@ -104,16 +102,16 @@ def drawn_rows(drawn: Picture, hues: set[str]) -> dict[int, list[str]]:
     return out
 
 
-@pytest.mark.parametrize("smoothing", range(len(SMOOTHINGS)))
-@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
-def test_a_spike_stays_visible_however_much_is_smoothed(smoothing: int, glyphs: Glyphs) -> None:
+def test_a_spike_stays_visible_however_much_is_smoothed() -> None:
     metrics = tuple(a_generation(g, 500.0 if g == 1234 else 10.0, fitness_std=0.0) for g in range(1, 4001))
-    course = course_of(RunHistory(metrics=metrics), Axis.GENERATION)
-    drawn = picture(course, Viewport(smoothing=smoothing), 80, 20, glyphs=glyphs)
-    spike = drawn_rows(drawn, {"raw"} if smoothing else {"mean", "best"})
-    assert min(spike) <= 1, "the spike's top"
-    if smoothing:
-        assert min(drawn_rows(drawn, {"mean"})) > 10, "the line itself is not bent by one spike"
+    steps, times = tuple(range(1, 1001)), (0.0,) * 1000
+    curve = curve_of(RunHistory(metrics=metrics, env_steps=steps, committed_at=times), Axis.GENERATION)
+    for smoothing, glyphs in itertools.product(range(len(SMOOTHINGS)), (UNICODE, ASCII)):
+        drawn = picture(curve, Viewport(smoothing=smoothing), 80, 20, glyphs=glyphs)
+        spike = drawn_rows(drawn, {"raw"} if smoothing else {"mean", "best"})
+        assert min(spike) <= 1, f"the spike's top with smoothing {smoothing}"
+        if smoothing:
+            assert min(drawn_rows(drawn, {"mean"})) > 10, f"one spike bends the line with smoothing {smoothing}"
 
 
 @given(st.lists(st.floats(-1e6, 1e6), max_size=60), st.sampled_from([1, 3, 9, 25]))
@@ -152,7 +150,7 @@ def test_a_line_goes_on_beyond_the_edges_of_what_is_in_sight() -> None:
     xs, ys = [0.0, 10.0, 20.0], [0.0, 10.0, 0.0]
 
     def around(low: float, high: float) -> Columns:
-        return entered(columns(ys, buckets(xs, low, high, 5), 5), xs, ys, low, high)
+        return with_edges(columns(ys, buckets(xs, low, high, 5), 5), xs, ys, low, high)
 
     left, *_, right = around(5.0, 15.0)
     assert left is not None
@@ -166,47 +164,48 @@ def test_a_line_goes_on_beyond_the_edges_of_what_is_in_sight() -> None:
 
 def test_what_is_zoomed_into_fills_the_height() -> None:
     metrics = tuple(a_generation(g, 1000.0 if g < 50 else 10.0 + g % 3, fitness_std=0.0) for g in range(1, 101))
-    course = course_of(RunHistory(metrics=metrics), Axis.GENERATION)
-    whole = picture(course, Viewport(), 80, 20)
-    part = picture(course, Viewport(reach=(60.0, 90.0)), 80, 20)
+    steps, times = tuple(range(1, 1001)), (0.0,) * 1000
+    curve = curve_of(RunHistory(metrics=metrics, env_steps=steps, committed_at=times), Axis.GENERATION)
+    whole = picture(curve, Viewport(), 80, 20)
+    part = picture(curve, Viewport(reach=(60.0, 90.0)), 80, 20)
     assert "1000" in texts(whole.lines)
     assert "1000" not in texts(part.lines)
     assert len(drawn_rows(part, {"mean"})) >= 2
-    assert text(part.lines[-1]).split()[0] == "60"
+    assert text_of(part.lines[-1]).split()[0] == "60"
 
 
 def test_the_cursor_is_a_line_on_a_point_and_is_read_in_words() -> None:
-    course = course_of(WAVE, Axis.GENERATION)
+    curve = curve_of(WAVE, Axis.GENERATION)
     view = Viewport(cursor=20.2)
-    drawn = picture(course, view, 100, 20)
+    drawn = picture(curve, view, 100, 20)
     assert len(drawn_rows(drawn, {"cursor"})) >= 8
-    read = text(readout(course, view, drawn, 300))
+    read = text_of(readout(curve, view, drawn, 300))
     assert read.startswith("generation 20  R pairs 4 → 8  mean 53.0  best 73.0  std 2.00")
     assert "steps 2k" in read
     assert "after 38s" in read
-    assert "not bit-exact" in text(readout(course, Viewport(cursor=30.0), drawn, 300))
-    assert readout(course, Viewport(), drawn, 300) == []
-    assert len(text(readout(course, view, drawn, 40))) == 40
-    assert text(readout(course, view, drawn, 40)).endswith("…")
+    assert "not bit-exact" in text_of(readout(curve, Viewport(cursor=30.0), drawn, 300))
+    assert readout(curve, Viewport(), drawn, 300) == []
+    assert len(text_of(readout(curve, view, drawn, 40))) == 40
+    assert text_of(readout(curve, view, drawn, 40)).endswith("…")
 
 
 def test_without_colours_the_cursor_is_visible_still() -> None:
-    course = course_of(WAVE, Axis.GENERATION)
+    curve = curve_of(WAVE, Axis.GENERATION)
     for glyphs in (UNICODE, ASCII):
-        plain = texts(picture(course, Viewport(), 80, 16, colours=False, glyphs=glyphs).lines)
-        marked = texts(picture(course, Viewport(cursor=50.0), 80, 16, colours=False, glyphs=glyphs).lines)
+        plain = texts(picture(curve, Viewport(), 80, 16, colours=False, glyphs=glyphs).lines)
+        marked = texts(picture(curve, Viewport(cursor=50.0), 80, 16, colours=False, glyphs=glyphs).lines)
         assert marked.count(glyphs.cursor) > plain.count(glyphs.cursor)
 
 
 def test_a_column_of_many_points_tells_its_range() -> None:
     metrics = tuple(a_generation(g, 100.0 + g % 10) for g in range(1, 1001))
     steps, times = tuple(range(1, 1001)), (0.0,) * 1000
-    course = course_of(RunHistory(metrics=metrics, env_steps=steps, committed_at=times), Axis.GENERATION)
+    curve = curve_of(RunHistory(metrics=metrics, env_steps=steps, committed_at=times), Axis.GENERATION)
     view = Viewport(cursor=500.0)
-    drawn = picture(course, view, 54, 12)
-    assert "here 10 points, mean 100.0 to 109.0" in text(readout(course, view, drawn, 300))
+    drawn = picture(curve, view, 54, 12)
+    assert "here 10 points, mean 100.0 to 109.0" in text_of(readout(curve, view, drawn, 300))
     close = replace(view, reach=(490.0, 510.0))
-    assert "here" not in text(readout(course, close, picture(course, close, 54, 12), 300))
+    assert "here" not in text_of(readout(curve, close, picture(curve, close, 54, 12), 300))
 
 
 def test_a_mark_is_read_in_its_column_and_at_its_generation() -> None:
@@ -214,20 +213,20 @@ def test_a_mark_is_read_in_its_column_and_at_its_generation() -> None:
     resumed = Mark(generation=500, kind="resume", text="after a pause", time=1e9 + 5000.0)
     times = tuple(1e9 + g + (4000.0 if g > 500 else 0.0) for g in range(1, 1001))
     history = RunHistory(metrics=metrics, marks=(resumed,), env_steps=tuple(range(1000)), committed_at=times)
-    course = course_of(history, Axis.TIME)
-    drawn = picture(course, Viewport(axis=Axis.TIME), 100, 12)
-    assert "^" in text(drawn.lines[-2])
-    read = text(readout(course, Viewport(cursor=499.0, axis=Axis.TIME), drawn, 300))
+    curve = curve_of(history, Axis.TIME)
+    drawn = picture(curve, Viewport(axis=Axis.TIME), 100, 12)
+    assert "^" in text_of(drawn.lines[-2])
+    read = text_of(readout(curve, Viewport(cursor=499.0, axis=Axis.TIME), drawn, 300))
     assert "^ after a pause" in read, "the pause lies between the generation and the mark"
-    beside = course_of(replace(history, marks=(replace(resumed, generation=100),)), Axis.GENERATION)
-    assert "after a pause" not in text(readout(beside, Viewport(cursor=500.0), drawn, 300))
+    beside = curve_of(replace(history, marks=(replace(resumed, generation=100),)), Axis.GENERATION)
+    assert "after a pause" not in text_of(readout(beside, Viewport(cursor=500.0), drawn, 300))
 
 
 def test_other_runs_have_a_sign_and_a_name_without_any_colour() -> None:
     model = mark(mark(a_model(parent=True), "other-0"), "other-1")
     for glyphs in (UNICODE, ASCII):
         lines = panel(model, 100, 30, Viewport(), colours=False, glyphs=glyphs).lines
-        (names,) = [text(line) for line in lines if "other-0" in text(line)]
+        (names,) = [text_of(line) for line in lines if "other-0" in text_of(line)]
         assert "1 other-0" in names
         assert "2 other-1" in names
         assert "parent old" in names
@@ -243,8 +242,8 @@ def test_too_many_marked_runs_are_counted() -> None:
 
 
 def test_a_longer_run_stretches_the_axis_and_the_parent_does_not() -> None:
-    own = course_of(a_history(range(1, 11)), Axis.GENERATION)
-    longer = course_of(a_history(range(1, 51)), Axis.GENERATION)
+    own = curve_of(a_history(range(1, 11)), Axis.GENERATION)
+    longer = curve_of(a_history(range(1, 51)), Axis.GENERATION)
     for sign, high in (("1", 50.0), ("", 10.0)):
         extent = whole_extent(own, [ComparedRun(longer, "other", sign)])
         assert extent is not None
@@ -263,14 +262,15 @@ def test_an_unknown_axis_is_not_known_and_says_so() -> None:
     assert "not known" not in texts(panel(model, 80, 20, Viewport(axis=Axis.STEPS)).lines)
 
 
-@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
-@pytest.mark.parametrize("size", [(24, 4), (1, 1), (80, 24), (120, 40), (400, 100), (24, 100), (400, 4)])
-def test_the_panel_fits_every_size(size: tuple[int, int], glyphs: Glyphs) -> None:
+def test_the_panel_fits_every_size() -> None:
     model = mark(a_model(parent=True), "other-0")
-    for cursor in (None, 3.0):
+    sizes = ((24, 4), (1, 1), (80, 24), (120, 40), (400, 100), (24, 100), (400, 4))
+    offenders = []
+    for size, glyphs, cursor in itertools.product(sizes, (UNICODE, ASCII), (None, 3.0)):
         lines = panel(model, *size, Viewport(cursor=cursor), glyphs=glyphs).lines
-        assert len(lines) <= size[1]
-        assert glyphs.braille or texts(lines).isascii()
+        if len(lines) > size[1] or not (glyphs.braille or texts(lines).isascii()):
+            offenders.append((size, "unicode" if glyphs.braille else "ascii", cursor))
+    assert offenders == []
 
 
 def test_the_cursors_line_takes_no_room_from_the_picture() -> None:
@@ -283,22 +283,21 @@ def test_the_cursors_line_takes_no_room_from_the_picture() -> None:
 
 
 def test_the_legend_says_how_the_curve_is_looked_at_first() -> None:
-    course = course_of(WAVE, Axis.STEPS)
+    curve = curve_of(WAVE, Axis.STEPS)
     view = Viewport((1000.0, 5000.0), True, None, Axis.STEPS, 1, True)
-    drawn = picture(course, view, 80, 20)
-    words = text(legend(False, view=view, picture=drawn, missing=2))
+    drawn = picture(curve, view, 80, 20)
+    words = text_of(legend(False, view=view, picture=drawn, missing=2))
     order = ["median of 9 columns", "log", "by environment steps", "2 without a known place", "to 10k, following"]
     assert [words.index(word) for word in order] == sorted(words.index(word) for word in order)
     assert words.index("following") < words.index("mean ±")
-    short = text(legend(False, view=view, picture=drawn, width=50))
+    short = text_of(legend(False, view=view, picture=drawn, width=50))
     assert len(short) <= 50
     assert short.startswith("median of 9 columns")
-    assert text(legend(False, evaluated=True, glyphs=ASCII)).isascii()
+    assert text_of(legend(False, evaluated=True, glyphs=ASCII)).isascii()
 
 
-@pytest.mark.parametrize(
-    ("seconds", "step", "words"),
-    [
+def test_elapsed_time() -> None:
+    expected = [
         (0.0, 0.0, "0"),
         (0.25, 0.05, "0.25s"),
         (45.0, 5.0, "45s"),
@@ -310,18 +309,13 @@ def test_the_legend_says_how_the_curve_is_looked_at_first() -> None:
         (187_200.0, 3600.0, "2d04h"),
         (172_800.0, 86_400.0, "2d"),
         (187_260.0, 60.0, "2d04h01m"),
-    ],
-)
-def test_elapsed_time(seconds: float, step: float, words: str) -> None:
-    assert elapsed(seconds, step) == words
+    ]
+    assert [elapsed(seconds, step) for seconds, step, _ in expected] == [text for *_, text in expected]
 
 
-@pytest.mark.parametrize(
-    ("steps", "step", "words"),
-    [(0.0, 0.0, "0"), (800.0, 100.0, "800"), (12_800.0, 0.0, "12.8k"), (1.25e6, 2.5e5, "1.25M"), (3e9, 1e9, "3G")],
-)
-def test_environment_steps(steps: float, step: float, words: str) -> None:
-    assert steps_text(steps, step) == words
+def test_environment_steps() -> None:
+    steps = ((0.0, 0.0), (800.0, 100.0), (12_800.0, 0.0), (1.25e6, 2.5e5), (3e9, 1e9))
+    assert [steps_text(value, step) for value, step in steps] == ["0", "800", "12.8k", "1.25M", "3G"]
 
 
 @given(st.floats(1e-3, 1e8))
@@ -334,8 +328,8 @@ def test_a_time_step_is_round_and_large_enough(least: float) -> None:
 @given(st.sampled_from(list(Axis)), st.floats(0, 1e7), st.floats(1.0, 1e7), st.integers(20, 380))
 def test_labels_of_the_axis_stand_apart_and_differ(axis: Axis, low: float, width: float, columns_: int) -> None:
     line, words = x_axis(axis, low, low + width, 4, columns_, UNICODE)
-    assert len(text(line)) == len(text(words)) == columns_ + 6
-    labels = text(words).split()
+    assert len(text_of(line)) == len(text_of(words)) == columns_ + 6
+    labels = text_of(words).split()
     assert len(labels) == len(set(labels)), "two places with one label"
     assert labels
 

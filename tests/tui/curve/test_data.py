@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from hades_protocol.messages import Lineage
 from hades_protocol.replies import HistoryResult
 from hades_tui.curve import compared
-from hades_tui.curve.data import Course, between, course_of, matched
+from hades_tui.curve.data import CurveData, between, curve_of, matched
 from hades_tui.curve.viewport import Axis
 from hades_tui.state import detail
 from hades_tui.state.detail import Range, detail_of, refined, shortened, wanted
@@ -16,7 +16,7 @@ from hades_tui.state.history import RunHistory
 from hades_tui.state.model import Model, apply, mark, with_detail
 from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
 
-BEGIN = 1_700_000_000.0
+FIRST_STEPS = 1_700_000_000.0
 
 
 def a_history(generations: range, pause_after: int = 0, **fields: object) -> RunHistory:
@@ -25,12 +25,12 @@ def a_history(generations: range, pause_after: int = 0, **fields: object) -> Run
         metrics=tuple(a_generation(g, **fields) for g in generations),  # type: ignore[arg-type]
         loaded=True,
         env_steps=tuple(100 * g for g in generations),
-        committed_at=tuple(BEGIN + 2.0 * g + (3600.0 if 0 < pause_after < g else 0.0) for g in generations),
+        committed_at=tuple(FIRST_STEPS + 2.0 * g + (3600.0 if 0 < pause_after < g else 0.0) for g in generations),
     )
 
 
-def same(a: Course, b: Course) -> bool:
-    """Whether two courses are drawn alike."""
+def same(a: CurveData, b: CurveData) -> bool:
+    """Whether two curves have the same data."""
     fields = ("axis", "metrics", "xs", "mean", "best", "lower", "upper", "evaluated", "missing", "begin")
     return all(getattr(a, name) == getattr(b, name) for name in fields)
 
@@ -39,24 +39,26 @@ def same(a: Course, b: Course) -> bool:
     ("axis", "xs"), [(Axis.GENERATION, [1, 2, 3]), (Axis.STEPS, [100, 200, 300]), (Axis.TIME, [0, 2, 3604])]
 )
 def test_points_lie_where_their_axis_says(axis: Axis, xs: list[float]) -> None:
-    course = course_of(a_history(range(1, 4), pause_after=2), axis)
-    assert course.xs == xs
-    assert course.mean.ys == [10.0, 20.0, 30.0]
-    assert course.lower.ys == [0.0, 10.0, 20.0]
-    assert course.missing == 0
+    curve = curve_of(a_history(range(1, 4), pause_after=2), axis)
+    assert curve.xs == xs
+    assert curve.mean.ys == [10.0, 20.0, 30.0]
+    assert curve.lower.ys == [0.0, 10.0, 20.0]
+    assert curve.missing == 0
 
 
 def test_a_point_without_a_time_is_left_out_and_counted() -> None:
-    history = replace(a_history(range(1, 5)), committed_at=(0.0, BEGIN, 0.0, BEGIN + 5.0))
-    course = course_of(history, Axis.TIME)
-    assert course.xs == [0.0, 5.0]
-    assert [m.generation for m in course.metrics] == [2, 4]
-    assert course.missing == 2
+    history = replace(a_history(range(1, 5)), committed_at=(0.0, FIRST_STEPS, 0.0, FIRST_STEPS + 5.0))
+    curve = curve_of(history, Axis.TIME)
+    assert curve.xs == [0.0, 5.0]
+    assert [m.generation for m in curve.metrics] == [2, 4]
+    assert curve.missing == 2
 
 
 def test_a_clock_that_was_set_back_does_not_turn_the_curve_around() -> None:
-    history = replace(a_history(range(1, 5)), committed_at=(BEGIN, BEGIN + 9.0, BEGIN + 3.0, BEGIN + 12.0))
-    assert course_of(history, Axis.TIME).xs == [0.0, 9.0, 9.0, 12.0]
+    history = replace(
+        a_history(range(1, 5)), committed_at=(FIRST_STEPS, FIRST_STEPS + 9.0, FIRST_STEPS + 3.0, FIRST_STEPS + 12.0)
+    )
+    assert curve_of(history, Axis.TIME).xs == [0.0, 9.0, 9.0, 12.0]
 
 
 POINT = st.tuples(
@@ -76,7 +78,7 @@ def test_a_course_that_grew_is_the_one_made_at_once(
         values = {"fitness_mean": mean, "fitness_best": best, "evaluated_mean": evaluated}
         metrics.append(a_generation(g, 0.0, **{k: None if v is None else float(v) for k, v in values.items()}))
         time += seconds
-        times.append(BEGIN + time if seconds else 0.0)  # some of them nobody knows
+        times.append(FIRST_STEPS + time if seconds else 0.0)  # some of them nobody knows
     histories = [
         RunHistory(
             metrics=tuple(metrics[:n]),
@@ -85,23 +87,23 @@ def test_a_course_that_grew_is_the_one_made_at_once(
         )
         for n in sorted({min(stop, len(metrics)) for stop in stops} | {len(metrics)})
     ]
-    grown: Course | None = None
+    grown: CurveData | None = None
     for history in histories:
-        grown = course_of(history, axis, grown)
-        assert same(grown, course_of(history, axis))
-        assert course_of(history, axis, grown) is grown
+        grown = curve_of(history, axis, grown)
+        assert same(grown, curve_of(history, axis))
+        assert curve_of(history, axis, grown) is grown
 
 
 def test_a_course_is_made_anew_where_its_history_was_cut_and_came_again() -> None:
-    before = course_of(a_history(range(1, 11)), Axis.GENERATION)
+    before = curve_of(a_history(range(1, 11)), Axis.GENERATION)
     after = a_history(range(1, 13), mean=3.0)
-    assert same(course_of(after, Axis.GENERATION, before), course_of(after, Axis.GENERATION))
-    assert course_of(after, Axis.STEPS, before).axis is Axis.STEPS
+    assert same(curve_of(after, Axis.GENERATION, before), curve_of(after, Axis.GENERATION))
+    assert curve_of(after, Axis.STEPS, before).axis is Axis.STEPS
 
 
 def test_points_on_two_axes_are_matched_by_generation() -> None:
-    history = replace(a_history(range(1, 4)), committed_at=(0.0, BEGIN, BEGIN + 5.0))
-    xs = matched(course_of(history, Axis.GENERATION), course_of(history, Axis.TIME))
+    history = replace(a_history(range(1, 4)), committed_at=(0.0, FIRST_STEPS, FIRST_STEPS + 5.0))
+    xs = matched(curve_of(history, Axis.GENERATION), curve_of(history, Axis.TIME))
     assert xs == ([2.0, 3.0], [0.0, 5.0])
 
 
@@ -194,9 +196,9 @@ def test_the_model_forgets_finer_points_that_are_void() -> None:
 
 
 def test_generations_between_two_places_include_the_gaps_beside_them() -> None:
-    course = course_of(COARSE, Axis.STEPS)
-    assert between(course, 10_150.0, 10_250.0) == (101, 111)
-    assert between(course_of(COARSE, Axis.GENERATION), 101.2, 110.8) == (102, 110)
+    curve = curve_of(COARSE, Axis.STEPS)
+    assert between(curve, 10_150.0, 10_250.0) == (101, 111)
+    assert between(curve_of(COARSE, Axis.GENERATION), 101.2, 110.8) == (102, 110)
 
 
 def a_model(*, parent: bool = False, others: int = 3) -> Model:
@@ -210,18 +212,18 @@ def a_model(*, parent: bool = False, others: int = 3) -> Model:
 
 def test_marked_runs_and_the_parent_lie_over_a_curve() -> None:
     model = mark(mark(mark(a_model(parent=True), "other-2"), "other-0"), "own")
-    found = compared.companions(model, Axis.GENERATION, {})
+    found = compared.compared_runs(model, Axis.GENERATION, {})
     assert [(c.name, c.sign, c.hue) for c in found] == [
         ("other-0", "1", "run1"),
         ("other-2", "2", "run2"),
         ("old", "", "parent"),
     ]
-    assert found[0].course.mean.ys == [1.0] * 5
+    assert found[0].curve.mean.ys == [1.0] * 5
 
 
 def test_a_marked_parent_is_drawn_once_and_only_so_many_are() -> None:
     model = mark(a_model(parent=True), "old")
-    assert [c.sign for c in compared.companions(model, Axis.GENERATION, {})] == ["1"]
+    assert [c.sign for c in compared.compared_runs(model, Axis.GENERATION, {})] == ["1"]
     many = a_model(others=9)
     for i in range(9):
         many = mark(many, f"other-{i}")

@@ -14,8 +14,8 @@ from hades_tui.app import HadesApp
 from hades_tui.curve.viewport import Axis
 from hades_tui.state.model import apply
 from hades_tui.widgets.fitness_panel import FitnessPanel
+from tests.helpers.live_screen import live, notices, shown, until
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
-from tests.tui.test_app import live, notices, shown, until
 
 LONG, OTHER, OLD = "long-1", "other-2", "old-3"
 
@@ -43,7 +43,7 @@ def runs(tmp_path: Path) -> Iterator[ProtocolServer]:
 async def focused(app: HadesApp, pilot: Pilot[None]) -> FitnessPanel:
     panel = app.query_one(FitnessPanel)
     panel.focus()
-    await until(pilot, lambda: bool(panel.drawn.picture.lines) and OLD in panel.drawn.courses)
+    await until(pilot, lambda: bool(panel.drawn.picture.lines) and OLD in panel.drawn.curves)
     return panel
 
 
@@ -84,7 +84,7 @@ async def test_a_close_look_asks_for_finer_points_once_and_shows_them(runs: Prot
         await until(pilot, lambda: app.model.detail is not None)
         assert panel.view.reach is not None
         low, high = panel.view.reach
-        await until(pilot, lambda: len([x for x in panel.drawn.courses[LONG].xs if low <= x <= high]) > 180)
+        await until(pilot, lambda: len([x for x in panel.drawn.curves[LONG].xs if low <= x <= high]) > 180)
         await rested(pilot, panel)
         asked = histories(runs, LONG)[1:]
         assert asked[-1].upto is not None
@@ -143,7 +143,7 @@ async def test_shift_and_arrows_pan_and_the_newest_is_followed(runs: ProtocolSer
         assert not panel.view.following
         high = panel.drawn.picture.high
         runs.do(lambda: runs.daemon.commit(LONG, 300.0))
-        await until(pilot, lambda: panel.drawn.courses[LONG].xs[-1] == 6002.0)
+        await until(pilot, lambda: panel.drawn.curves[LONG].xs[-1] == 6002.0)
         assert panel.drawn.picture.high == high
 
 
@@ -210,20 +210,20 @@ async def test_another_run_is_seen_whole_with_the_same_axis(runs: ProtocolServer
     async with live(runs) as (app, pilot):
         panel = await focused(app, pilot)
         await pilot.press("x", "plus", "home", "shift+tab", "down")
-        await until(pilot, lambda: app.model.selected == OTHER and OTHER in panel.drawn.courses)
+        await until(pilot, lambda: app.model.selected == OTHER and OTHER in panel.drawn.curves)
         assert (panel.view.reach, panel.view.cursor, panel.view.axis) == (None, None, Axis.STEPS)
 
 
 async def test_marked_runs_and_the_parent_are_loaded_and_drawn(runs: ProtocolServer) -> None:
     async with live(runs) as (app, pilot):
         panel = app.query_one(FitnessPanel)
-        await until(pilot, lambda: OLD in panel.drawn.courses)
+        await until(pilot, lambda: OLD in panel.drawn.curves)
         await until(pilot, lambda: "parent " + OLD in shown(app, FitnessPanel))
         await pilot.press("down", "space", "up")
         await until(pilot, lambda: "1 " + OTHER in shown(app, FitnessPanel))
         assert [len(histories(runs, run)) for run in (OTHER, OLD)] == [1, 1]
         runs.do(lambda: runs.daemon.commit(OTHER, 77.0))
-        await until(pilot, lambda: panel.drawn.courses[OTHER].mean.ys[-1] == 77.0)
+        await until(pilot, lambda: panel.drawn.curves[OTHER].mean.ys[-1] == 77.0)
         await pilot.press("down", "space", "up")
         await until(pilot, lambda: "1 " + OTHER not in shown(app, FitnessPanel))
 

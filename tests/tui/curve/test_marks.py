@@ -7,9 +7,10 @@ from hades_protocol.messages import Mark
 from hades_protocol.replies import HistoryResult
 from hades_protocol.run_state import RunState
 from hades_tui.curve.legend import legend
-from hades_tui.curve.picture import draw
 from hades_tui.state.history import RunHistory, load, request, unload
 from hades_tui.state.model import Model, apply
+from tests.helpers.curves import draw_metrics
+from tests.helpers.lines import text_of
 from tests.helpers.protocol_server import a_run
 from tests.tui.curve.test_overlay import a_curve
 
@@ -20,29 +21,25 @@ MARKS = (
 )
 
 
-def text(line: list[tuple[str, str]]) -> str:
-    return "".join(piece for piece, _ in line)
-
-
 def test_marks_stand_on_the_axis_at_their_generation() -> None:
-    plain, marked = draw(a_curve(), 80, 20), draw(a_curve(), 80, 20, marks=MARKS)
-    assert [len(text(line)) for line in plain] == [len(text(line)) for line in marked]
-    axis = text(marked[-2])
+    plain, marked = draw_metrics(a_curve(), 80, 20), draw_metrics(a_curve(), 80, 20, marks=MARKS)
+    assert [len(text_of(line)) for line in plain] == [len(text_of(line)) for line in marked]
+    axis = text_of(marked[-2])
     start = axis.index("└") + 1
     assert (axis[start], axis[-1]) == ("F", "!")
     assert abs(axis.index("R") - start - 19 / 39 * (len(axis) - start)) < 1.5
-    assert [text(line) for line in plain[:-2]] == [text(line) for line in marked[:-2]]
+    assert [text_of(line) for line in plain[:-2]] == [text_of(line) for line in marked[:-2]]
 
 
 def test_marks_outside_of_the_curve_and_of_unknown_kinds_are_left_out() -> None:
     marks = (Mark(generation=99, kind="resize", text=""), Mark(generation=5, kind="eclipse", text=""))
-    assert draw(a_curve(), 80, 20, marks=marks) == draw(a_curve(), 80, 20)
+    assert draw_metrics(a_curve(), 80, 20, marks=marks) == draw_metrics(a_curve(), 80, 20)
 
 
 def test_the_legend_explains_the_signs_that_there_are() -> None:
-    assert "F fork" in text(legend(False, marks=MARKS))
-    assert "R resize" in text(legend(False, colours=False, marks=MARKS))
-    assert "fork" not in text(legend(False))
+    assert "F fork" in text_of(legend(False, marks=MARKS))
+    assert "R resize" in text_of(legend(False, colours=False, marks=MARKS))
+    assert "fork" not in text_of(legend(False))
 
 
 def test_marks_come_with_the_history_and_stay_while_it_is_asked_for_again() -> None:

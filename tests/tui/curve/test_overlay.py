@@ -8,23 +8,18 @@ from hades_protocol.messages import GenerationMetrics, Reference
 from hades_tui.canvas.braille import Scale
 from hades_tui.curve import overlay
 from hades_tui.curve.legend import legend
-from hades_tui.curve.panel import fitness_lines
-from hades_tui.curve.picture import draw
 from hades_tui.pages.plain import page
-from hades_tui.runs.ordering import Order, arrange
-from hades_tui.runs.table import heading, layout, line_of
+from hades_tui.runs.ordering import Order, order_runs
+from hades_tui.runs.table import heading, layout_for, line_of
 from hades_tui.state import history as histories
 from hades_tui.state.history import RunHistory
 from hades_tui.state.model import Model, apply, requesting_history, with_history
-from hades_tui.text.format import Line
 from hades_tui.theme.palette import style
+from tests.helpers.curves import draw_metrics, panel_lines
+from tests.helpers.lines import text_of
 from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
 
 PPO = Reference(name="PPO", value=500.0)
-
-
-def text_of(line: Line) -> str:
-    return "".join(text for text, _ in line)
 
 
 def a_curve(generations: int = 40, every: int = 10) -> list[GenerationMetrics]:
@@ -36,7 +31,7 @@ def a_curve(generations: int = 40, every: int = 10) -> list[GenerationMetrics]:
 
 
 def test_a_reference_is_a_dotted_line_with_its_name_at_the_right_edge() -> None:
-    lines = draw(a_curve(), 80, 20, references=[PPO])
+    lines = draw_metrics(a_curve(), 80, 20, references=[PPO])
     (labelled,) = [i for i, line in enumerate(lines) if "PPO 500" in text_of(line)]
     assert text_of(lines[labelled]).endswith("PPO 500.0")
     assert labelled == 0, "500 is the highest value: its line is the topmost"
@@ -47,7 +42,7 @@ def test_a_reference_is_a_dotted_line_with_its_name_at_the_right_edge() -> None:
 @given(st.floats(-1e6, 1e6), st.booleans())
 def test_the_axis_takes_every_reference_in(value: float, logarithmic: bool) -> None:
     reference = Reference(name="level", value=value)
-    lines = draw(a_curve(), 80, 16, references=[reference], logarithmic=logarithmic)
+    lines = draw_metrics(a_curve(), 80, 16, references=[reference], logarithmic=logarithmic)
     assert any("level" in text_of(line) for line in lines), "a reference off the picture says nothing"
 
 
@@ -59,7 +54,7 @@ def test_the_axis_takes_every_reference_in(value: float, logarithmic: bool) -> N
 )
 def test_the_picture_keeps_its_size(levels: list[tuple[str, float]], width: int, height: int, colours: bool) -> None:
     references = [Reference(name=name.replace("\n", " "), value=value) for name, value in levels]
-    lines = draw(a_curve(), width, height, references=references, colours=colours)
+    lines = draw_metrics(a_curve(), width, height, references=references, colours=colours)
     assert len(lines) == height
     assert {len(text_of(line)) for line in lines} == {width}
     for line in lines:
@@ -81,7 +76,7 @@ def test_labels_leave_the_curve_and_each_other_alone() -> None:
 
 
 def test_evaluations_are_markers_where_they_belong() -> None:
-    lines = draw(a_curve(), 80, 20)
+    lines = draw_metrics(a_curve(), 80, 20)
     assert sum(text_of(line).count(overlay.MARKER) for line in lines) == 4
     marks = overlay.markers([(1.0, 0.0), (40.0, 100.0)], Scale(0.0, 100.0), (1.0, 40.0), 30, 10)
     assert marks.keys() == {(0, 9), (29, 0)}
@@ -100,8 +95,8 @@ def a_model(**fields: object) -> Model:
 
 def test_the_newest_evaluation_stands_above_the_curve() -> None:
     model = a_model()
-    assert "mean dataset ± 1.50 395.0" in "\n".join(text_of(line) for line in fitness_lines(model, 110, 12))
-    assert "mean dataset ± 1.50" in "\n".join(text_of(line) for line in fitness_lines(model, 110, 30))
+    assert "mean dataset ± 1.50 395.0" in "\n".join(text_of(line) for line in panel_lines(model, 110, 12))
+    assert "mean dataset ± 1.50" in "\n".join(text_of(line) for line in panel_lines(model, 110, 30))
     assert overlay.MARKER in text_of(legend(False, True, True))
     assert overlay.MARKER not in text_of(legend(False))
 
@@ -128,10 +123,10 @@ def test_thinning_keeps_the_newest_and_the_extreme_evaluations() -> None:
 
 
 def test_the_group_is_a_column_where_there_is_one_and_room() -> None:
-    alone = arrange((a_run("one"),), Order()).rows
-    grouped = arrange((a_run("one", group="sizes"), a_run("two")), Order()).rows
-    assert "group" not in text_of(heading(layout(alone, 200)))
-    assert "group" in text_of(heading(layout(grouped, 200)))
+    alone = order_runs((a_run("one"),), Order()).rows
+    grouped = order_runs((a_run("one", group="sizes"), a_run("two")), Order()).rows
+    assert "group" not in text_of(heading(layout_for(alone, 200)))
+    assert "group" in text_of(heading(layout_for(grouped, 200)))
     first = next(row for row in grouped if row.key == "one")
-    assert ("sizes", "dim") in [(text.strip(), hue) for text, hue in line_of(first, layout(grouped, 200))]
-    assert "group" not in text_of(heading(layout(grouped, 70)))
+    assert ("sizes", "dim") in [(text.strip(), hue) for text, hue in line_of(first, layout_for(grouped, 200))]
+    assert "group" not in text_of(heading(layout_for(grouped, 70)))

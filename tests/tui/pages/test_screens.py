@@ -8,21 +8,14 @@ from hades_protocol import commands
 from hades_protocol.codec import encode
 from hades_protocol.messages import CheckpointList, LogLine
 from hades_protocol.resync import LinkPhase
-from hades_tui.app import HadesApp
-from hades_tui.screens.health import HealthFacts, HealthScreen
+from hades_tui.screens.health import HealthPage, HealthScreen
 from hades_tui.screens.log import LogHead, LogScreen
 from hades_tui.screens.watch import WatchPanel, WatchScreen
 from hades_tui.widgets.log_view import LogView
 from hades_tui.widgets.mismatch_panel import MismatchPanel
 from hades_tui.widgets.run_list import RunList
+from tests.helpers.live_screen import CARTPOLE, live, mutations, text, until
 from tests.helpers.protocol_server import ProtocolServer
-from tests.tui.conftest import CARTPOLE
-from tests.tui.test_app import live, mutations, until
-
-
-def text(app: HadesApp, kind: type) -> str:  # type: ignore[type-arg]
-    widget = app.screen.query_one(kind)
-    return "\n".join(widget.render_line(y).text.rstrip() for y in range(widget.size.height))
 
 
 def asked(server: ProtocolServer) -> list[commands.GetLog]:
@@ -59,16 +52,16 @@ async def test_health_shows_checkpoints_and_daemon_and_asks_again(server: Protoc
     )
     async with live(server) as (app, pilot):
         await pilot.press("i")
-        await until(pilot, lambda: isinstance(app.screen, HealthScreen) and "3: 1, 29-30" in text(app, HealthFacts))
-        await until(pilot, lambda: "generation 30, 1m4" in text(app, HealthFacts))
-        await until(pilot, lambda: "the newest 2 and every 50th" in text(app, HealthFacts))
-        await until(pilot, lambda: "session-1" in text(app, HealthFacts))
+        await until(pilot, lambda: isinstance(app.screen, HealthScreen) and "3: 1, 29-30" in text(app, HealthPage))
+        await until(pilot, lambda: "generation 30, 1m4" in text(app, HealthPage))
+        await until(pilot, lambda: "the newest 2 and every 50th" in text(app, HealthPage))
+        await until(pilot, lambda: "session-1" in text(app, HealthPage))
         server.do(
             lambda: server.daemon.checkpoints.update(
                 {CARTPOLE: CheckpointList(generations=(31,), damaged=("bad-30-1",))}
             )
         )
-        await until(pilot, lambda: "bad-30-1" in text(app, HealthFacts))
+        await until(pilot, lambda: "bad-30-1" in text(app, HealthPage))
         await pilot.press("i")
         await until(pilot, lambda: not isinstance(app.screen, HealthScreen))
 
@@ -76,10 +69,10 @@ async def test_health_shows_checkpoints_and_daemon_and_asks_again(server: Protoc
 async def test_health_of_a_run_that_went_says_so_and_keeps_what_was_known(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
         await pilot.press("i")
-        await until(pilot, lambda: isinstance(app.screen, HealthScreen) and "retention" in text(app, HealthFacts))
+        await until(pilot, lambda: isinstance(app.screen, HealthScreen) and "retention" in text(app, HealthPage))
         server.do(lambda: server.daemon.runs.pop(CARTPOLE) and None)
-        await until(pilot, lambda: "✘ no run" in text(app, HealthFacts))
-        await until(pilot, lambda: "retention" in text(app, HealthFacts))
+        await until(pilot, lambda: "✘ no run" in text(app, HealthPage))
+        await until(pilot, lambda: "retention" in text(app, HealthPage))
 
 
 async def test_the_log_of_the_run_and_of_the_daemon(server: ProtocolServer) -> None:

@@ -14,10 +14,11 @@ from hades_tui.pairs.drawings.choice import drawing_of
 from hades_tui.text.fit import length
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import ASCII, UNICODE
-from hades_tui.theme.terminal import Look
+from hades_tui.theme.terminal import Terminal
+from tests.helpers.lines import texts_of
 from tests.helpers.protocol_server import float_array
 
-COLOURED, MONO, PLAIN = Look(UNICODE), Look(UNICODE, colours=False), Look(ASCII, colours=True)
+COLOURED, MONO, PLAIN = Terminal(UNICODE), Terminal(UNICODE, colours=False), Terminal(ASCII, colours=True)
 
 CLASSIC = {
     "CartPole-v1": (4, 2, True),
@@ -51,10 +52,6 @@ def pairs(
 
 def cart(x: float, angle: float, right: float = 0.93) -> DatasetSnapshot:
     return pairs([[x, 0.0, angle, 0.0]], [[1 - right, right]], action_names=("left", "right"))
-
-
-def text_of(lines: Sequence[Line]) -> list[str]:
-    return ["".join(text for text, _ in line) for line in lines]
 
 
 def columns_of(lines: Sequence[Line], hue: str) -> list[int]:
@@ -106,7 +103,7 @@ def test_a_pole_that_hangs_is_below_the_cart() -> None:
     ("right", "arrow", "words"), [(0.93, "→ 93%", "right 93%"), (0.1, "90% ←", "left 90%"), (0.5, "", "50%")]
 )
 def test_the_push_has_a_direction_and_a_probability(right: float, arrow: str, words: str) -> None:
-    lines = text_of(cartpole.lines(cart(0.0, 0.1, right), 0, 76, 20, COLOURED))
+    lines = texts_of(cartpole.lines(cart(0.0, 0.1, right), 0, 76, 20, COLOURED))
     assert words in lines[0]
     assert any(arrow in line for line in lines[2:])
     if not arrow:
@@ -114,9 +111,9 @@ def test_the_push_has_a_direction_and_a_probability(right: float, arrow: str, wo
 
 
 def test_what_is_beyond_the_track_is_said() -> None:
-    far = text_of(cartpole.lines(cart(40.0, 0.1), 0, 76, 20, COLOURED))
+    far = texts_of(cartpole.lines(cart(40.0, 0.1), 0, 76, 20, COLOURED))
     assert "beyond the track" in far[0]
-    assert "beyond" not in text_of(cartpole.lines(cart(2.0, 0.1), 0, 76, 20, COLOURED))[0]
+    assert "beyond" not in texts_of(cartpole.lines(cart(2.0, 0.1), 0, 76, 20, COLOURED))[0]
 
 
 @pytest.mark.parametrize("env", sorted(CLASSIC))
@@ -128,7 +125,7 @@ def test_bodies_are_drawn_in_natural_units_alone(env: str) -> None:
     assert body is not None
     assert body is not bars.lines
     assert drawing_of(env, normalised) is bars.lines
-    drawn = text_of(bars.lines(normalised, 0, 76, 12, COLOURED))
+    drawn = texts_of(bars.lines(normalised, 0, 76, 12, COLOURED))
     assert "normalised units" in drawn[0]
 
 
@@ -164,9 +161,11 @@ any_number = st.one_of(st.floats(-1e6, 1e6, width=32), st.sampled_from([math.nan
     env=st.sampled_from([*CLASSIC, "ant", "Breakout-MinAtar", "mnist", "digits"]),
     width=st.integers(1, 120),
     height=st.integers(0, 40),
-    look=st.sampled_from([COLOURED, MONO, PLAIN]),
+    terminal=st.sampled_from([COLOURED, MONO, PLAIN]),
 )
-def test_any_numbers_fit_into_any_size(data: st.DataObject, env: str, width: int, height: int, look: Look) -> None:
+def test_any_numbers_fit_into_any_size(
+    data: st.DataObject, env: str, width: int, height: int, terminal: Terminal
+) -> None:
     shapes = {"Breakout-MinAtar": (10, 10, 4), "mnist": (28, 28, 1), "digits": (8, 8, 1), "ant": (27,)}
     size, acts, discrete = CLASSIC.get(env, (math.prod(shapes.get(env, (1,))), 8, env != "ant"))
     few = data.draw(st.lists(any_number, min_size=7, max_size=7))
@@ -175,17 +174,17 @@ def test_any_numbers_fit_into_any_size(data: st.DataObject, env: str, width: int
     dataset = pairs([state], [action], shape=shapes.get(env, (size,)), discrete=discrete)
     draw = drawing_of(env, dataset)
     assert draw is not None
-    lines = draw(dataset, 0, width, height, look)
+    lines = draw(dataset, 0, width, height, terminal)
     assert len(lines) <= height
-    if not look.glyphs.braille:
-        assert all(text.isascii() for text in text_of(lines))
+    if not terminal.glyphs.braille:
+        assert all(text.isascii() for text in texts_of(lines))
 
 
 def test_a_frame_shows_an_object_in_its_channels_colour_and_place() -> None:
     state = [0.0] * 400
     state[(3 * 10 + 6) * 4 + 1] = 1.0  # the ball in row 3, column 6
     dataset = pairs([state], [[0.0, 1.0]], shape=(10, 10, 4), names=("paddle", "ball", "trail", "brick"))
-    plain = text_of(frames.lines(dataset, 0, 76, 14, PLAIN))
+    plain = texts_of(frames.lines(dataset, 0, 76, 14, PLAIN))
     assert plain[1 + 3][2 * 6] == "2"
     assert sum(line[:20].count("2") for line in plain[1:11]) == 1
     assert any(line[20:].split()[:2] == ["2", "ball"] for line in plain[1:])
@@ -205,18 +204,18 @@ def test_small_values_are_not_a_black_frame() -> None:
     assert frames.CHANNELS[1] in hues[0]
     assert frames.CHANNELS[0] not in hues[1], "half as bright"
     for lines in (first, second):
-        assert "brightest: 0.1 deviations above the usual and more" in " ".join(text_of(lines))
+        assert "brightest: 0.1 deviations above the usual and more" in " ".join(texts_of(lines))
 
 
 def test_a_frame_that_does_not_fit_says_what_it_needs() -> None:
     dataset = pairs([[0.0] * 400], [[1.0]], shape=(10, 10, 4))
-    assert "needs 5 lines" in text_of(frames.lines(dataset, 0, 76, 4, COLOURED))[1]
-    assert "needs 10 lines" in text_of(frames.lines(dataset, 0, 76, 9, PLAIN))[1]
+    assert "needs 5 lines" in texts_of(frames.lines(dataset, 0, 76, 4, COLOURED))[1]
+    assert "needs 10 lines" in texts_of(frames.lines(dataset, 0, 76, 9, PLAIN))[1]
 
 
 def test_normalised_frames_say_so() -> None:
     dataset = pairs([[3.0] * 400], [[1.0]], shape=(10, 10, 4), normalisation="fixed")
-    drawn = " ".join(text_of(frames.lines(dataset, 0, 76, 14, COLOURED)))
+    drawn = " ".join(texts_of(frames.lines(dataset, 0, 76, 14, COLOURED)))
     assert "normalised units" in drawn
     assert "deviations above the usual" in drawn
 
@@ -234,7 +233,7 @@ def test_an_image_takes_what_it_is_given(height: int, rows: int, columns: int) -
 
 def test_an_image_in_characters_is_dark_left_and_bright_right() -> None:
     image = [x / 7 for _ in range(8) for x in range(8)]
-    lines = text_of(images.lines(pairs([image], [[1.0] * 10], shape=(8, 8, 1)), 0, 76, 9, PLAIN))
+    lines = texts_of(images.lines(pairs([image], [[1.0] * 10], shape=(8, 8, 1)), 0, 76, 9, PLAIN))
     assert lines[1].startswith("  ")
     assert lines[1].endswith("@@")
 
@@ -247,7 +246,7 @@ def test_bars_lie_on_the_side_of_their_sign() -> None:
         action_names=("hip", "knee", "toe"),
         names=("a", "b", "c"),
     )
-    lines = text_of(bars.lines(dataset, 0, 60, 12, COLOURED))
+    lines = texts_of(bars.lines(dataset, 0, 60, 12, COLOURED))
     hip, knee, toe = (next(line for line in lines if line.startswith(name)) for name in ("hip", "knee", "toe"))
     middle = hip.index("│")
     assert knee.index("│") == middle
@@ -261,7 +260,7 @@ def test_bars_lie_on_the_side_of_their_sign() -> None:
 
 def test_what_is_left_out_is_counted() -> None:
     dataset = pairs([[float(i) for i in range(27)]], [[0.1] * 8], discrete=False)
-    lines = text_of(bars.lines(dataset, 0, 76, 5, COLOURED))
+    lines = texts_of(bars.lines(dataset, 0, 76, 5, COLOURED))
     assert "3 of 8" in lines[1]
     assert "3 of 27" in lines[1]
 

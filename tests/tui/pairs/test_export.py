@@ -34,10 +34,9 @@ def test_a_number_is_read_back_as_the_same_float32(value: float) -> None:
     assert same(float(export.shortest(value)), value)
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.1, "0.1"), (1.0, "1"), (-0.0, "-0"), (math.inf, "inf")])
-def test_numbers_are_short(value: float, text: str) -> None:
-    (rounded,) = struct.unpack("<f", struct.pack("<f", value))
-    assert export.shortest(rounded) == text
+def test_numbers_are_short() -> None:
+    rounded = struct.unpack("<4f", struct.pack("<4f", 0.1, 1.0, -0.0, math.inf))
+    assert [export.shortest(value) for value in rounded] == ["0.1", "1", "-0", "inf"]
 
 
 def dataset(pairs: int, values: list[float], shape: tuple[int, ...], acts: int) -> DatasetSnapshot:

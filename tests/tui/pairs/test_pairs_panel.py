@@ -13,8 +13,8 @@ from hades_tui.screens.save import SaveScreen
 from hades_tui.theme import palette
 from hades_tui.theme.glyphs import ASCII, UNICODE
 from hades_tui.widgets.pairs_panel import PairsPanel
+from tests.helpers.live_screen import Screen, live, notices, rows, until
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
-from tests.tui.test_app import Screen, live, notices, rows, until
 
 RUN = "cartpole-1"
 
@@ -26,7 +26,7 @@ def keep(daemon: FakeDaemon, *generations: int) -> None:
 
 
 @pytest.fixture
-def past(tmp_path: Path) -> Iterator[ProtocolServer]:
+def server_with_pairs(tmp_path: Path) -> Iterator[ProtocolServer]:
     """A run at generation 40, of which 10, 20 and 30 are kept."""
     daemon = FakeDaemon(runs=(a_run(RUN, generation=40),))
     daemon.datasets[RUN] = a_dataset(40, 6)
@@ -63,18 +63,18 @@ def asked(server: ProtocolServer) -> list[int | None]:
     return [request.generation for request in server.requests if isinstance(request, commands.GetDataset)]
 
 
-async def test_nothing_of_the_past_is_asked_before_somebody_looks(past: ProtocolServer) -> None:
-    async with live(past) as (app, pilot):
+async def test_nothing_of_the_past_is_asked_before_somebody_looks(server_with_pairs: ProtocolServer) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         await until(pilot, lambda: app.query_one(PairsPanel).table is not None)
         await pilot.pause(0.3)
-        assert not any(isinstance(request, commands.Show) for request in past.requests)
+        assert not any(isinstance(request, commands.Show) for request in server_with_pairs.requests)
         await focused((app, pilot))
-        assert sum(isinstance(request, commands.Show) for request in past.requests) == 1
+        assert sum(isinstance(request, commands.Show) for request in server_with_pairs.requests) == 1
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_the_slider_steps_through_what_is_kept(past: ProtocolServer, size: tuple[int, int]) -> None:
-    async with live(past, size=size) as (app, pilot):
+async def test_the_slider_steps_through_what_is_kept(server_with_pairs: ProtocolServer, size: tuple[int, int]) -> None:
+    async with live(server_with_pairs, size=size) as (app, pilot):
         panel = await focused((app, pilot))
         assert slider(panel) == "generation 40 of 10 20 30 40 · newest"
         assert first_number(panel) == "+0.100"
@@ -88,27 +88,27 @@ async def test_the_slider_steps_through_what_is_kept(past: ProtocolServer, size:
         await pilot.press("]", "]", "]")
         await until(pilot, lambda: slider(panel).endswith("newest"))
         assert first_number(panel) == "+0.100"
-        assert asked(past).count(30) == 1
+        assert asked(server_with_pairs).count(30) == 1
 
 
-async def test_the_newest_follows_the_run_and_an_older_one_stays(past: ProtocolServer) -> None:
-    async with live(past) as (app, pilot):
+async def test_the_newest_follows_the_run_and_an_older_one_stays(server_with_pairs: ProtocolServer) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         panel = await focused((app, pilot))
-        past.do(lambda: past.daemon.publish_dataset(RUN, a_dataset(41, 6)))
+        server_with_pairs.do(lambda: server_with_pairs.daemon.publish_dataset(RUN, a_dataset(41, 6)))
         await until(pilot, lambda: slider(panel).startswith("generation 41 of 10 20 30 40 41 · newest"))
         await pilot.press("[")
         await until(pilot, lambda: "generation 40 · 6" in str(panel.border_title) or "generation 40" in slider(panel))
         await until(pilot, lambda: panel.table is not None)
-        past.do(lambda: past.daemon.publish_dataset(RUN, a_dataset(42, 6)))
+        server_with_pairs.do(lambda: server_with_pairs.daemon.publish_dataset(RUN, a_dataset(42, 6)))
         await until(pilot, lambda: "42" in slider(panel))
         assert slider(panel).startswith("generation 40 of")
         assert first_number(panel) == "+0.100"
 
 
-async def test_while_it_is_read_the_old_pairs_are_not_under_the_new_number(past: ProtocolServer) -> None:
-    async with live(past) as (app, pilot):
+async def test_while_it_is_read_the_old_pairs_are_not_under_the_new_number(server_with_pairs: ProtocolServer) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         panel = await focused((app, pilot))
-        past.do(lambda: setattr(past, "deaf", True))
+        server_with_pairs.do(lambda: setattr(server_with_pairs, "deaf", True))
         await pilot.press("[")
         await until(pilot, lambda: "reading the pairs of generation 30" in "\n".join(rows(panel)))
         assert "generation 40" not in str(panel.border_title)
@@ -117,10 +117,10 @@ async def test_while_it_is_read_the_old_pairs_are_not_under_the_new_number(past:
         assert any("no pairs to copy" in notice for notice in notices(app))
 
 
-async def test_a_pruned_generation_is_said(past: ProtocolServer) -> None:
-    async with live(past) as (app, pilot):
+async def test_a_pruned_generation_is_said(server_with_pairs: ProtocolServer) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         panel = await focused((app, pilot))
-        past.do(lambda: keep(past.daemon, 10, 20, 40))
+        server_with_pairs.do(lambda: keep(server_with_pairs.daemon, 10, 20, 40))
         await pilot.press("[")
         await until(pilot, lambda: "generation 30 are gone" in " ".join(rows(panel)))
         await until(pilot, lambda: "10 20 40" in slider(panel))
@@ -129,19 +129,19 @@ async def test_a_pruned_generation_is_said(past: ProtocolServer) -> None:
         assert first_number(panel) == "-0.100"
 
 
-async def test_a_run_that_goes_back_takes_the_slider_with_it(past: ProtocolServer) -> None:
-    async with live(past) as (app, pilot):
+async def test_a_run_that_goes_back_takes_the_slider_with_it(server_with_pairs: ProtocolServer) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         panel = await focused((app, pilot))
         await pilot.press("[")
         await until(pilot, lambda: "generation 30" in str(panel.border_title))
-        past.do(lambda: past.daemon.datasets.__setitem__(RUN, a_dataset(25, 6)))
-        past.do(lambda: past.daemon.cut(RUN, 25))
+        server_with_pairs.do(lambda: server_with_pairs.daemon.datasets.__setitem__(RUN, a_dataset(25, 6)))
+        server_with_pairs.do(lambda: server_with_pairs.daemon.cut(RUN, 25))
         await until(pilot, lambda: slider(panel) == "30 is void: the run went back to 25")
         assert "generation 30" not in str(panel.border_title)
 
 
-async def test_c_shows_what_changed(past: ProtocolServer) -> None:
-    async with live(past) as (app, pilot):
+async def test_c_shows_what_changed(server_with_pairs: ProtocolServer) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         panel = await focused((app, pilot))
         await pilot.press("[", "[", "c")
         await until(pilot, lambda: "Change since generation 20" in str(panel.border_title))
@@ -157,8 +157,8 @@ async def test_c_shows_what_changed(past: ProtocolServer) -> None:
         assert "Mean dataset" in str(panel.border_title)
 
 
-async def test_d_goes_through_the_views(past: ProtocolServer) -> None:
-    async with live(past) as (app, pilot):
+async def test_d_goes_through_the_views(server_with_pairs: ProtocolServer) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         panel = await focused((app, pilot))
         await pilot.press("z")
         seen = []
@@ -174,8 +174,8 @@ async def test_d_goes_through_the_views(past: ProtocolServer) -> None:
         assert rows(panel)[0].startswith("pair 3 of 6")
 
 
-async def test_the_heat_maps_cursor_names_what_it_is_on(past: ProtocolServer) -> None:
-    async with live(past) as (app, pilot):
+async def test_the_heat_maps_cursor_names_what_it_is_on(server_with_pairs: ProtocolServer) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         panel = await focused((app, pilot))
         await pilot.press("d", "j", "right", "right")
         assert any(line.startswith("pair 2  pole angle") for line in rows(panel))
@@ -184,8 +184,8 @@ async def test_the_heat_maps_cursor_names_what_it_is_on(past: ProtocolServer) ->
         assert panel._order[0] == 5
 
 
-async def test_sorting_is_in_the_header_and_keeps_the_cursor_on_its_pair(past: ProtocolServer) -> None:
-    async with live(past) as (app, pilot):
+async def test_sorting_is_in_the_header_and_keeps_the_cursor_on_its_pair(server_with_pairs: ProtocolServer) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         panel = await focused((app, pilot))
         await pilot.press("j", "s")
         assert "action↑" in rows(panel)[0].replace(" ", "")
@@ -196,16 +196,16 @@ async def test_sorting_is_in_the_header_and_keeps_the_cursor_on_its_pair(past: P
         assert numbers(panel) == ["2", "4", "6", "1", "3", "5"]
 
 
-async def test_a_click_puts_the_cursor(past: ProtocolServer) -> None:
-    async with live(past) as (app, pilot):
+async def test_a_click_puts_the_cursor(server_with_pairs: ProtocolServer) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         panel = await focused((app, pilot))
         await pilot.click(PairsPanel, offset=(10, 4))
         await until(pilot, lambda: panel.view.spot.pair == 2)
 
 
-async def test_the_cursor_stays_in_sight(past: ProtocolServer) -> None:
-    past.do(lambda: past.daemon.publish_dataset(RUN, a_dataset(40, 30)))
-    async with live(past, size=(80, 24)) as (app, pilot):
+async def test_the_cursor_stays_in_sight(server_with_pairs: ProtocolServer) -> None:
+    server_with_pairs.do(lambda: server_with_pairs.daemon.publish_dataset(RUN, a_dataset(40, 30)))
+    async with live(server_with_pairs, size=(80, 24)) as (app, pilot):
         panel = await focused((app, pilot))
         await until(pilot, lambda: panel.table is not None and panel.table.count == 30)
         for key, pair in (("G", "30"), ("g", "1"), ("pagedown", "11")):
@@ -214,11 +214,11 @@ async def test_the_cursor_stays_in_sight(past: ProtocolServer) -> None:
 
 
 async def test_y_copies_and_leaves_a_file(
-    past: ProtocolServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server_with_pairs: ProtocolServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "down").mkdir()
     monkeypatch.setenv("XDG_DOWNLOAD_DIR", str(tmp_path / "down"))
-    async with live(past) as (app, pilot):
+    async with live(server_with_pairs) as (app, pilot):
         await focused((app, pilot))
         await pilot.press("y")
         path = tmp_path / "down" / "cartpole-1-generation-40.csv"
@@ -235,11 +235,11 @@ async def saving(app: HadesApp) -> Input:
 
 
 async def test_e_saves_what_is_shown_in_the_format_of_the_suffix(
-    past: ProtocolServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server_with_pairs: ProtocolServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "down").mkdir()
     monkeypatch.setenv("XDG_DOWNLOAD_DIR", str(tmp_path / "down"))
-    async with live(past, size=(80, 24)) as (app, pilot):
+    async with live(server_with_pairs, size=(80, 24)) as (app, pilot):
         panel = await focused((app, pilot))
         await pilot.press("[")
         await until(pilot, lambda: "generation 30" in str(panel.border_title))
@@ -254,8 +254,8 @@ async def test_e_saves_what_is_shown_in_the_format_of_the_suffix(
         assert '"generation": 30' in path.read_text()
 
 
-async def test_a_name_without_a_format_is_not_taken(past: ProtocolServer) -> None:
-    async with live(past) as (app, pilot):
+async def test_a_name_without_a_format_is_not_taken(server_with_pairs: ProtocolServer) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         await focused((app, pilot))
         await pilot.press("e")
         field = await saving(app)
@@ -267,8 +267,8 @@ async def test_a_name_without_a_format_is_not_taken(past: ProtocolServer) -> Non
 
 
 @pytest.mark.parametrize("value", ["", "/", "."])
-async def test_tab_gives_a_name_where_there_is_none(past: ProtocolServer, value: str) -> None:
-    async with live(past) as (app, pilot):
+async def test_tab_gives_a_name_where_there_is_none(server_with_pairs: ProtocolServer, value: str) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         await focused((app, pilot))
         await pilot.press("e")
         field = await saving(app)
@@ -285,10 +285,10 @@ async def test_tab_gives_a_name_where_there_is_none(past: ProtocolServer, value:
     ],
 )
 async def test_a_file_that_cannot_be_written_is_said(
-    past: ProtocolServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str
+    server_with_pairs: ProtocolServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    async with live(past) as (app, pilot):
+    async with live(server_with_pairs) as (app, pilot):
         await focused((app, pilot))
         await pilot.press("e")
         (await saving(app)).value = name
@@ -303,8 +303,8 @@ def in_ascii() -> Iterator[None]:
     palette.use_glyphs(UNICODE)
 
 
-async def test_in_ascii_everything_is(past: ProtocolServer, in_ascii: None) -> None:
-    async with live(past) as (app, pilot):
+async def test_in_ascii_everything_is(server_with_pairs: ProtocolServer, in_ascii: None) -> None:
+    async with live(server_with_pairs) as (app, pilot):
         panel = app.query_one(PairsPanel)
         await until(pilot, lambda: panel.table is not None)
         panel.focus()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hades_protocol.errors import NotFoundError, UnreachableError
 from hades_protocol.messages import CheckpointList
 from hades_tui.pairs import timeline as times
-from hades_tui.pairs.generations import COMPARE, NEWER, OLDER, Past, Question
+from hades_tui.pairs.generations import COMPARE, NEWER, OLDER, GenerationBrowser, Question
 from hades_tui.pairs.timeline import Timeline
 from hades_tui.state import model as models
 from hades_tui.state.model import Model
@@ -131,116 +131,116 @@ def a_model(generation: int = 120, session: FakeDaemon | None = None) -> Model:
     return models.with_dataset(model, "one", a_dataset(generation))
 
 
-def a_past(generation: int = 120) -> Past:
-    past = Past()
-    past.follow(a_model(generation))
-    return past
+def a_browser(generation: int = 120) -> GenerationBrowser:
+    browser = GenerationBrowser()
+    browser.follow(a_model(generation))
+    return browser
 
 
-def listed(past: Past, *kept: int) -> None:
-    (question,) = past.take_questions()
+def listed(browser: GenerationBrowser, *kept: int) -> None:
+    (question,) = browser.take_questions()
     assert question.generation is None
-    assert past.answer(question, CheckpointList(generations=kept, with_pairs=kept))
+    assert browser.answer(question, CheckpointList(generations=kept, with_pairs=kept))
 
 
 def test_nothing_is_asked_before_somebody_looks() -> None:
-    past = a_past()
-    assert past.take_questions() == []
-    past.look()
-    assert [q.generation for q in past.take_questions()] == [None]
-    past.look()
-    assert past.take_questions() == []
+    browser = a_browser()
+    assert browser.take_questions() == []
+    browser.ensure_listed()
+    assert [q.generation for q in browser.take_questions()] == [None]
+    browser.ensure_listed()
+    assert browser.take_questions() == []
 
 
 def test_a_key_before_the_answer_is_done_after_it() -> None:
-    past = a_past()
-    past.press(OLDER)
-    past.press(OLDER)
-    assert past.timeline.at is None
-    listed(past, 30, 60, 90)
-    assert past.timeline.at == 60
-    assert [q.generation for q in past.take_questions()] == [60]
-    assert past.take_questions() == []
+    browser = a_browser()
+    browser.press(OLDER)
+    browser.press(OLDER)
+    assert browser.timeline.at is None
+    listed(browser, 30, 60, 90)
+    assert browser.timeline.at == 60
+    assert [q.generation for q in browser.take_questions()] == [60]
+    assert browser.take_questions() == []
 
 
 def test_a_pruned_generation_is_said_and_the_list_asked_for_again() -> None:
-    past = a_past()
-    past.press(OLDER)
-    listed(past, 30, 60, 90)
-    (question,) = past.take_questions()
-    assert past.answer(question, NotFoundError("no such generation"))
-    assert "generation 90 are gone" in past.shown().absence
-    assert past.shown().dataset is None
-    listed(past, 30, 60)
-    past.press(OLDER)
-    assert past.timeline.at == 60
+    browser = a_browser()
+    browser.press(OLDER)
+    listed(browser, 30, 60, 90)
+    (question,) = browser.take_questions()
+    assert browser.answer(question, NotFoundError("no such generation"))
+    assert "generation 90 are gone" in browser.shown().absence
+    assert browser.shown().dataset is None
+    listed(browser, 30, 60)
+    browser.press(OLDER)
+    assert browser.timeline.at == 60
 
 
 def test_an_answer_from_before_the_run_went_back_is_dropped() -> None:
-    past = a_past()
-    past.press(OLDER)
-    listed(past, 30, 60, 90)
-    (question,) = past.take_questions()
-    past.follow(a_model(95))
-    assert not past.answer(question, a_dataset(90))
-    assert past.timeline.datasets == {}
-    (again,) = past.take_questions()
+    browser = a_browser()
+    browser.press(OLDER)
+    listed(browser, 30, 60, 90)
+    (question,) = browser.take_questions()
+    browser.follow(a_model(95))
+    assert not browser.answer(question, a_dataset(90))
+    assert browser.timeline.datasets == {}
+    (again,) = browser.take_questions()
     assert again.generation == 90
 
 
 def test_after_a_snapshot_everything_is_asked_again() -> None:
-    past = a_past()
-    past.press(OLDER)
-    listed(past, 30, 60, 90)
-    (question,) = past.take_questions()
-    past.answer(question, a_dataset(90))
-    assert past.shown().dataset == a_dataset(90)
-    past.follow(a_model())
-    assert past.shown().dataset is None
-    assert [q.generation for q in past.take_questions()] == [90]
+    browser = a_browser()
+    browser.press(OLDER)
+    listed(browser, 30, 60, 90)
+    (question,) = browser.take_questions()
+    browser.answer(question, a_dataset(90))
+    assert browser.shown().dataset == a_dataset(90)
+    browser.follow(a_model())
+    assert browser.shown().dataset is None
+    assert [q.generation for q in browser.take_questions()] == [90]
 
 
 def test_an_unreachable_daemon_is_quoted_and_a_key_tries_again() -> None:
-    past = a_past()
-    past.press(OLDER)
-    (question,) = past.take_questions()
-    past.answer(question, UnreachableError("no daemon answers"))
-    assert "no daemon answers" in text_of(past.timeline, 120)
-    past.press(OLDER)
-    listed(past, 30)
-    assert past.timeline.at == 30
+    browser = a_browser()
+    browser.press(OLDER)
+    (question,) = browser.take_questions()
+    browser.answer(question, UnreachableError("no daemon answers"))
+    assert "no daemon answers" in text_of(browser.timeline, 120)
+    browser.press(OLDER)
+    listed(browser, 30)
+    assert browser.timeline.at == 30
 
 
 def test_another_run_begins_at_its_newest() -> None:
-    past = a_past()
-    past.press(OLDER)
-    listed(past, 30)
+    browser = a_browser()
+    browser.press(OLDER)
+    listed(browser, 30)
     old = Question("one", 30, 0)
     daemon = FakeDaemon(runs=(a_run("two", generation=5),))
-    past.follow(models.apply(Model(), daemon.snapshot()))
-    assert past.timeline == Timeline()
-    assert not past.answer(old, a_dataset(30))
+    browser.follow(models.apply(Model(), daemon.snapshot()))
+    assert browser.timeline == Timeline()
+    assert not browser.answer(old, a_dataset(30))
 
 
 def test_a_run_without_pairs_is_not_asked_about() -> None:
-    past = Past()
-    past.follow(models.apply(Model(), FakeDaemon(runs=(a_run("es", method="es"),)).snapshot()))
-    past.look()
-    past.press(OLDER)
-    assert past.take_questions() == []
+    browser = GenerationBrowser()
+    browser.follow(models.apply(Model(), FakeDaemon(runs=(a_run("es", method="es"),)).snapshot()))
+    browser.ensure_listed()
+    browser.press(OLDER)
+    assert browser.take_questions() == []
 
 
 def test_the_newest_follows_and_an_older_one_stays() -> None:
-    past = a_past()
-    past.look()
-    listed(past, 30)
-    model = past._model
+    browser = a_browser()
+    browser.ensure_listed()
+    listed(browser, 30)
+    model = browser._model
     after = models.with_dataset(model, "one", a_dataset(121))
-    past.follow(after)
-    assert past.shown().dataset == a_dataset(121)
-    past.press(OLDER)
-    (question,) = past.take_questions()
-    past.answer(question, a_dataset(30))
-    past.follow(models.with_dataset(after, "one", a_dataset(122)))
-    assert past.shown().dataset == a_dataset(30)
-    assert text_of(past.timeline, 122).startswith("generation 30 of 30 122 · kept")
+    browser.follow(after)
+    assert browser.shown().dataset == a_dataset(121)
+    browser.press(OLDER)
+    (question,) = browser.take_questions()
+    browser.answer(question, a_dataset(30))
+    browser.follow(models.with_dataset(after, "one", a_dataset(122)))
+    assert browser.shown().dataset == a_dataset(30)
+    assert text_of(browser.timeline, 122).startswith("generation 30 of 30 122 · kept")

@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hades_protocol.messages import DatasetSnapshot
-from hades_tui.pairs import view_state as views
+from hades_tui.pairs import view_state
 from hades_tui.pairs.heatmap import Spot, heat_lines
 from hades_tui.pairs.table import PairTable, change_number, incomparable
 from hades_tui.pairs.units import units_of
 from hades_tui.pairs.view_state import DRAWING, HEAT, TABLE, PairsView
 from hades_tui.text.fit import length
 from hades_tui.theme.glyphs import ASCII, UNICODE
-from hades_tui.theme.terminal import Look
+from hades_tui.theme.terminal import Terminal
+from tests.helpers.lines import texts_of
 from tests.helpers.protocol_server import a_dataset, float_array
 
 NUMBERS = st.one_of(st.floats(-10, 10, width=32), st.sampled_from([math.nan, math.inf, -math.inf]))
@@ -52,12 +53,12 @@ def test_s_goes_through_the_columns_and_returns() -> None:
     table = PairTable(flat([[3.0, 1.0], [2.0, 2.0]]))
     view, seen = PairsView(), []
     for _ in table.columns:
-        view = views.next_sort(view, table)
-        seen.append(views.sort_column(view, table).title)
+        view = view_state.next_sort(view, table)
+        seen.append(view_state.sort_column(view, table).title)
     assert seen == ["push", "a", "b", "#"]
     by_a = PairsView(sort=("observation", 0))
-    assert views.order(by_a, table) == [1, 0]
-    assert views.sorted_text(by_a, table, UNICODE) == "table · by a ↑"
+    assert view_state.order(by_a, table) == [1, 0]
+    assert view_state.sorted_text(by_a, table, UNICODE) == "table · by a ↑"
 
 
 def test_labels_sort_by_action_and_then_by_probability() -> None:
@@ -105,12 +106,10 @@ def test_a_label_that_changed_says_what_it_was() -> None:
     assert changed.cell(0, changed.columns[-1])[0] == "-80%"
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "0"), (3e-5, "+3e-5"), (-4.2e-7, "-4e-7"), (0.25, "+0.250"), (math.nan, "nan")]
-)
-def test_a_small_change_is_no_zero(value: float, text: str) -> None:
-    assert change_number(value) == text
-    assert len(text) <= 7
+def test_a_small_change_is_no_zero() -> None:
+    texts = [change_number(value) for value in (0.0, 3e-5, -4.2e-7, 0.25, math.nan)]
+    assert texts == ["0", "+3e-5", "-4e-7", "+0.250", "nan"]
+    assert max(map(len, texts)) <= 7
 
 
 def test_shapes_that_differ_cannot_be_compared() -> None:
@@ -120,28 +119,28 @@ def test_shapes_that_differ_cannot_be_compared() -> None:
 
 def test_views_that_make_sense() -> None:
     table = PairTable(a_dataset(3))
-    assert views.modes(table, "CartPole-v1") == [TABLE, HEAT, DRAWING]
-    assert views.modes(PairTable(a_dataset(3), a_dataset(1)), "CartPole-v1") == [TABLE, HEAT]
+    assert view_state.modes(table, "CartPole-v1") == [TABLE, HEAT, DRAWING]
+    assert view_state.modes(PairTable(a_dataset(3), a_dataset(1)), "CartPole-v1") == [TABLE, HEAT]
     view = PairsView()
     seen = []
     for _ in range(3):
-        view = views.next_mode(view, [TABLE, HEAT, DRAWING])
+        view = view_state.next_mode(view, [TABLE, HEAT, DRAWING])
         seen.append(view.mode)
     assert seen == [HEAT, DRAWING, TABLE]
 
 
 def test_a_view_is_put_right_for_fewer_pairs() -> None:
     view = PairsView(mode=DRAWING, sort=("probability", 7), spot=Spot(30, 3))
-    fitted = views.fitting(view, PairTable(a_dataset(3)), [TABLE, HEAT])
+    fitted = view_state.fitting(view, PairTable(a_dataset(3)), [TABLE, HEAT])
     assert fitted == PairsView(mode=TABLE, spot=Spot(1, 3))
 
 
 def test_the_cursor_follows_the_order_and_stops_at_the_ends() -> None:
     view = PairsView()
     order = [2, 0, 1]
-    assert views.moved(view, order, 1).spot.pair == 1
-    assert views.moved(view, order, -5).spot.pair == 2
-    assert views.moved(view, order, 99).spot.pair == 1
+    assert view_state.moved(view, order, 1).spot.pair == 1
+    assert view_state.moved(view, order, -5).spot.pair == 2
+    assert view_state.moved(view, order, 99).spot.pair == 1
 
 
 @pytest.mark.parametrize(
@@ -173,13 +172,9 @@ def test_normalised_units_have_no_names_of_units() -> None:
     assert units_of("CartPole-v1", flat([[1.0]], normalisation="running")) == ()
 
 
-def text_of(lines: list[list[tuple[str, str]]]) -> list[str]:
-    return ["".join(text for text, _ in line) for line in lines]
-
-
 def test_the_heat_map_names_the_cell_under_the_cursor() -> None:
     table = PairTable(flat([[1.0, -4.0], [0.5, 2.0]]))
-    lines = text_of(heat_lines(table, [1, 0], Spot(0, 1), 76, 4, Look()))
+    lines = texts_of(heat_lines(table, [1, 0], Spot(0, 1), 76, 4, Terminal()))
     assert "↓b" in lines[0]
     assert lines[1].startswith(" 2")
     assert lines[2].startswith(" 1▌")
@@ -190,7 +185,7 @@ def test_the_heat_map_names_the_cell_under_the_cursor() -> None:
 
 def test_the_heat_map_without_pixels_has_signs_and_sizes() -> None:
     table = PairTable(flat([[1.0, -4.0], [0.5, 2.0], [math.nan, 0.0]]))
-    lines = text_of(heat_lines(table, [0, 1, 2], Spot(0, 0), 40, 6, Look(ASCII)))
+    lines = texts_of(heat_lines(table, [0, 1, 2], Spot(0, 0), 40, 6, Terminal(ASCII)))
     assert lines[1].split() == ["1>", "+9", "-9"]
     assert lines[2].split() == ["2", "+5", "+5"]
     assert lines[3].split() == ["3", "?", "0"]
@@ -204,15 +199,15 @@ def test_the_heat_map_fits_and_shows_the_cursor(data: st.DataObject, pairs: int,
     table = PairTable(flat([[few[(p * entries + e) % 5] for e in range(entries)] for p in range(pairs)]))
     height = data.draw(st.integers(0, 25))
     spot = Spot(data.draw(st.integers(0, pairs - 1)), data.draw(st.integers(0, entries - 1)))
-    look = data.draw(st.sampled_from([Look(), Look(ASCII), Look(UNICODE, colours=False)]))
+    terminal = data.draw(st.sampled_from([Terminal(), Terminal(ASCII), Terminal(UNICODE, colours=False)]))
     order = table.order(table.observations[0], data.draw(st.booleans()))
-    lines = heat_lines(table, order, spot, width, height, look)
+    lines = heat_lines(table, order, spot, width, height, terminal)
     assert len(lines) <= height
     if height < 3:
         assert lines == []
         return
     assert all(length(line) == width for line in lines)
-    shown = text_of(lines)
-    mark = look.glyphs.selected
+    shown = texts_of(lines)
+    mark = terminal.glyphs.selected
     assert [line.split(mark)[0].strip() for line in shown[1:-1] if mark in line] == [str(spot.pair + 1)]
-    assert look.glyphs.down in shown[0]
+    assert terminal.glyphs.down in shown[0]

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hades_protocol.codec import encode
 from hades_protocol.errors import ExitCode
 from hades_protocol.events import TOPIC_EVENTS, WELCOME, Heartbeat, RunLog, dataset_topic
-from hades_tui.remote.event_tail import Line, Tap
+from hades_tui.remote.event_tail import EventTail, TailLine
+from tests.helpers.live_screen import CARTPOLE, HOPPER, three_runs
 from tests.helpers.protocol_server import a_dataset, serving
-from tests.tui.conftest import CARTPOLE, HOPPER, three_runs
 
 TUI = Path(sys.executable).with_name("hades-tui")
 
@@ -32,8 +32,8 @@ def beat(seq: int) -> list[bytes]:
 
 
 def notes(messages: list[list[bytes]]) -> list[str]:
-    tap = Tap()
-    return [f"{line.note}: {line.text}" for frames in messages for line in tap.message(frames, 0.0) if line.note]
+    tail = EventTail()
+    return [f"{line.note}: {line.text}" for frames in messages for line in tail.message(frames, 0.0) if line.note]
 
 
 def test_a_stream_in_order_has_no_notes() -> None:
@@ -62,29 +62,29 @@ def test_what_is_missing_is_said(messages: list[list[bytes]], said: list[str]) -
 
 @given(st.lists(st.integers(0, 5), max_size=30))
 def test_as_many_are_missing_as_were_left_out(steps: list[int]) -> None:
-    tap, seq, missing = Tap(), 0, 0
-    tap.message(log(0), 0.0)
+    tail, seq, missing = EventTail(), 0, 0
+    tail.message(log(0), 0.0)
     for step in steps:
         seq += 1 + step
-        said = [line.text for line in tap.message(log(seq), 0.0) if line.note == "gap"]
+        said = [line.text for line in tail.message(log(seq), 0.0) if line.note == "gap"]
         missing += int(said[0].split()[0]) if said else 0
     assert missing == sum(steps)
 
 
 def test_silence_is_said_once_and_its_end() -> None:
-    tap = Tap()
-    assert tap.silence(5.0) == []  # nothing was heard yet
-    tap.message(beat(1), 10.0)
-    assert tap.silence(11.0) == []
-    assert [line.note for line in tap.silence(13.5)] == ["silence"]
-    assert tap.silence(14.0) == []
-    assert tap.message(beat(1), 15.0)[0].note == "heard again"
+    tail = EventTail()
+    assert tail.silence(5.0) == []  # nothing was heard yet
+    tail.message(beat(1), 10.0)
+    assert tail.silence(11.0) == []
+    assert [line.note for line in tail.silence(13.5)] == ["silence"]
+    assert tail.silence(14.0) == []
+    assert tail.message(beat(1), 15.0)[0].note == "heard again"
 
 
 def test_nothing_of_an_event_reaches_the_terminal_unescaped() -> None:
-    (line,) = Tap().message(log(1, run="x\x1b[31m\ny"), 0.0)
-    assert "\x1b" not in line.words()
-    assert "\n" not in line.words()
+    (line,) = EventTail().message(log(1, run="x\x1b[31m\ny"), 0.0)
+    assert "\x1b" not in line.describe()
+    assert "\n" not in line.describe()
 
 
 def test_what_a_newer_daemon_says_is_shown_as_it_is() -> None:
@@ -96,10 +96,10 @@ def test_what_a_newer_daemon_says_is_shown_as_it_is() -> None:
         "colour": "blue",
         "raw": b"123",
     }
-    (line,) = Tap().message([TOPIC_EVENTS, encode(event)], 0.0)
+    (line,) = EventTail().message([TOPIC_EVENTS, encode(event)], 0.0)
     assert (line.event, line.run) == (event, "r")
-    assert "weather" in line.words()
-    assert "colour=blue raw=<3 bytes>" in line.words()
+    assert "weather" in line.describe()
+    assert "colour=blue raw=<3 bytes>" in line.describe()
     assert json.loads(line.json())["event"]["raw"] == "MTIz"
 
 
@@ -109,16 +109,16 @@ def test_pairs_are_no_gap() -> None:
 
 
 def test_a_note_in_json() -> None:
-    told = json.loads(Line(time=1.5, note="gap", text="2 lost").json())
+    told = json.loads(TailLine(time=1.5, note="gap", text="2 lost").json())
     assert told == {"time": 1.5, "note": "gap", "text": "2 lost"}
 
 
-def test_the_verb_prints_what_the_daemon_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_prints_what_the_daemon_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HADES_HOME", str(tmp_path))
     (tmp_path / "run").mkdir()
     with serving(tmp_path / "run", three_runs()) as server:
         process = subprocess.Popen(
-            [TUI, "tap", "--run", "cart", "--json", "--count", "2"],
+            [TUI, "events", "--run", "cart", "--json", "--count", "2"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -137,9 +137,9 @@ def test_the_verb_prints_what_the_daemon_sends(tmp_path: Path, monkeypatch: pyte
     assert (commit["event"]["type"], commit["event"]["run_id"]) == ("generation", CARTPOLE)
 
 
-def test_the_verb_without_a_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_without_a_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HADES_HOME", str(tmp_path))
     (tmp_path / "run").mkdir()
-    done = subprocess.run([TUI, "tap"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([TUI, "events"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == ExitCode.UNREACHABLE
     assert done.stderr.startswith("hades-tui: no daemon answers at")

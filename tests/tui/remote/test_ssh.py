@@ -21,11 +21,10 @@ from hades_tui.remote import ssh
 from hades_tui.remote.ssh import Sockets, ask_command, failure, forward_command, sockets_in, sockets_of
 from hades_tui.remote.tunnel import Tunnel
 from hades_tui.widgets.top import TopLine
+from tests.helpers.live_screen import CARTPOLE, shown, three_runs, until
 from tests.helpers.protocol_server import serving
-from tests.tui.conftest import CARTPOLE, three_runs
-from tests.tui.test_app import shown, until
 
-STAND_IN = Path(__file__).parents[1] / "helpers" / "ssh_stand_in.py"
+STAND_IN = Path(__file__).parents[2] / "helpers" / "ssh_stand_in.py"
 HADESD = Path(sys.executable).with_name("hadesd")
 TUI = Path(sys.executable).with_name("hades-tui")
 
@@ -130,10 +129,10 @@ def box(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
 async def test_a_screen_through_ssh_goes_stale_and_comes_back(box: Box) -> None:
     with serving(box.home / "run", three_runs()):
         async with Tunnel("box", hadesd=box.hadesd) as tunnel:
-            assert tunnel.trouble() == ""
+            assert tunnel.problem() == ""
             assert tunnel.directory.stat().st_mode & 0o777 == 0o700
             client = Client(f"ipc://{tunnel.directory}/control.sock", f"ipc://{tunnel.directory}/events.sock")
-            app = HadesApp(client, obstacle=tunnel.trouble)
+            app = HadesApp(client, obstacle=tunnel.problem)
             try:
                 async with app.run_test(size=(150, 40)) as pilot:
                     await until(pilot, lambda: app.model.link.phase is LinkPhase.LIVE and app.model.history.loaded)
@@ -145,7 +144,7 @@ async def test_a_screen_through_ssh_goes_stale_and_comes_back(box: Box) -> None:
                     os.kill(first, signal.SIGKILL)
                     await until(pilot, lambda: "ssh to box: ended with status -9" in shown(app, TopLine))
                     await until(pilot, lambda: app.model.link.phase is LinkPhase.LIVE)
-                    assert tunnel.trouble() == ""
+                    assert tunnel.problem() == ""
                     assert box.processes() != [first]
             finally:
                 client.close()
@@ -198,14 +197,14 @@ def test_with_its_sockets_named_nothing_is_asked(box: Box) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_however_it_ends_no_ssh_stays(box: Box, number: signal.Signals) -> None:
     with serving(box.home / "run", three_runs()):
-        command = [str(TUI), "tap", "--host", "box", "--heartbeats", "--remote-sockets", f"{box.home}/run"]
+        command = [str(TUI), "events", "--host", "box", "--heartbeats", "--remote-sockets", f"{box.home}/run"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert process.stdout.readline()
         assert len(box.processes()) == 1
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
-        assert said == ""
+        _, stderr = process.communicate(timeout=60)
+        assert stderr == ""
         assert process.returncode == (-number if number is signal.SIGKILL else 128 + number)
         soon(lambda: box.processes() == [], "ssh ended")
     assert (box.left() == []) == (number is not signal.SIGKILL)
@@ -232,7 +231,7 @@ def test_ssh_asks_no_question_and_fails_without_its_forwards() -> None:
     assert "BatchMode=yes" in command
     assert "ExitOnForwardFailure=yes" in command
     assert "ServerAliveInterval=5" in command
-    assert command[-3:] == ["--", "me@box", ssh.STAY]
+    assert command[-3:] == ["--", "me@box", ssh.HOLD_COMMAND]
     assert "/l/control.sock:/r/control.sock" in command
 
 
@@ -245,7 +244,7 @@ def test_the_answer_is_found_below_what_a_shell_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "advice"),
+    ("status", "stderr", "advice"),
     [
         (255, ["me@box: Permission denied (publickey,password)."], "'ssh-add' yours"),
         (255, ["Host key verification failed."], "connect once with 'ssh box'"),
@@ -257,7 +256,7 @@ def test_the_answer_is_found_below_what_a_shell_says() -> None:
         (-9, [], "ended with status -9"),
     ],
 )
-def test_a_failure_says_what_to_do(status: int, said: list[str], advice: str) -> None:
-    text = failure("box", "hadesd", status, said)
+def test_a_failure_says_what_to_do(status: int, stderr: list[str], advice: str) -> None:
+    text = failure("box", "hadesd", status, stderr)
     assert advice in text
     assert "\n" not in text

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from hades_protocol.messages import Lineage, RunSummary
 from hades_protocol.run_state import RunState
 from hades_tui.runs.filter import FIELDS, parse
-from hades_tui.runs.ordering import SORTS, STATES, Arrangement, Grouping, Order, Row, arrange
+from hades_tui.runs.ordering import SORTS, STATES, Grouping, Order, OrderedRuns, Row, order_runs
 from tests.helpers.protocol_server import a_run
 
 NAMES = [f"run-{letter}" for letter in "abcdefgh"]
 
 
 @st.composite
-def fleets(draw: st.DrawFn) -> tuple[RunSummary, ...]:
+def run_lists(draw: st.DrawFn) -> tuple[RunSummary, ...]:
     """Runs with any parents: of themselves, in circles, removed ones."""
     names = draw(st.lists(st.sampled_from(NAMES), unique=True))
     parents = st.none() | st.builds(Lineage, run=st.sampled_from([*NAMES, "gone"]), generation=st.integers(0, 9))
@@ -50,54 +50,54 @@ orders = st.builds(
 )
 
 
-def ids(arrangement: Arrangement) -> list[str]:
-    return [row.run.id for row in arrangement.rows if row.run is not None]
+def ids(ordered: OrderedRuns) -> list[str]:
+    return [row.run.id for row in ordered.rows if row.run is not None]
 
 
-def members(arrangement: Arrangement) -> Counter[str]:
-    return Counter(run for row in arrangement.rows for run in row.members)
+def members(ordered: OrderedRuns) -> Counter[str]:
+    return Counter(run for row in ordered.rows for run in row.members)
 
 
-@given(fleets(), orders)
+@given(run_lists(), orders)
 def test_every_run_that_passes_is_there_exactly_once(runs: tuple[RunSummary, ...], order: Order) -> None:
-    arrangement = arrange(runs, order)
+    ordered = order_runs(runs, order)
     passing = [run.id for run in runs if parse(order.filter).passes(run)]
-    assert members(arrangement) == Counter(passing)
-    assert (arrangement.passed, arrangement.total) == (len(passing), len(runs))
-    assert len({row.key for row in arrangement.rows}) == len(arrangement.rows)
-    for row in arrangement.rows:
+    assert members(ordered) == Counter(passing)
+    assert (ordered.passed, ordered.total) == (len(passing), len(runs))
+    assert len({row.key for row in ordered.rows}) == len(ordered.rows)
+    for row in ordered.rows:
         assert row.run is None or row.members[0] == row.run.id
         assert row.collapsed or len(row.members) == (row.run is not None)
 
 
-@given(fleets(), orders)
+@given(run_lists(), orders)
 def test_the_selection_survives_every_order(runs: tuple[RunSummary, ...], order: Order) -> None:
-    arrangement = arrange(runs, order)
+    ordered = order_runs(runs, order)
     for run in runs:
-        row = arrangement.row_of(run.id)
+        row = ordered.row_of(run.id)
         assert (row is not None) == parse(order.filter).passes(run)
-        assert row is None or run.id in arrangement.rows[row].members
-        assert arrangement.moved(run.id, 0) == run.id or row is None
+        assert row is None or run.id in ordered.rows[row].members
+        assert ordered.moved(run.id, 0) == run.id or row is None
 
 
-@given(fleets(), orders, st.integers(-12, 12))
+@given(run_lists(), orders, st.integers(-12, 12))
 def test_moving_reaches_every_row_and_stops_at_the_ends(runs: tuple[RunSummary, ...], order: Order, by: int) -> None:
-    arrangement = arrange(runs, order)
-    stops = [row for row in arrangement.rows if row.members]
+    ordered = order_runs(runs, order)
+    stops = [row for row in ordered.rows if row.members]
     for i, row in enumerate(stops):
         target = stops[min(len(stops) - 1, max(0, i + by))]
-        reached = arrangement.moved(row.members[0], by)
-        assert reached in target.members
+        connected_client = ordered.moved(row.members[0], by)
+        assert connected_client in target.members
     if not stops:
-        assert arrangement.moved("run-a", by) == "run-a"
-    elif parse(order.filter).words and "run-a" not in members(arrangement):
-        assert arrangement.moved("run-a", 1) == stops[0].members[0]
+        assert ordered.moved("run-a", by) == "run-a"
+    elif parse(order.filter).words and "run-a" not in members(ordered):
+        assert ordered.moved("run-a", 1) == stops[0].members[0]
 
 
-@given(fleets(), orders)
+@given(run_lists(), orders)
 def test_a_tree_is_consistent(runs: tuple[RunSummary, ...], order: Order) -> None:
     """A child stands below its parent, one level deeper, with lines that connect the two."""
-    rows = arrange(runs, Order(order.filter, order.sort, order.reverse, Grouping.LINEAGE, order.collapsed)).rows
+    rows = order_runs(runs, Order(order.filter, order.sort, order.reverse, Grouping.LINEAGE, order.collapsed)).rows
     by_id = {row.key: (i, row) for i, row in enumerate(rows)}
     for i, row in enumerate(rows):
         assert row.run is not None
@@ -120,18 +120,18 @@ def test_a_tree_is_consistent(runs: tuple[RunSummary, ...], order: Order) -> Non
         assert below is None or len(below.stem) <= len(row.stem) + 1
 
 
-@given(fleets(), st.sampled_from(sorted(SORTS)), st.booleans())
+@given(run_lists(), st.sampled_from(sorted(SORTS)), st.booleans())
 def test_sorted_by_what_was_asked_for(runs: tuple[RunSummary, ...], sort: str, reverse: bool) -> None:
-    listed = [row.run for row in arrange(runs, Order(sort=sort, reverse=reverse)).rows if row.run is not None]
+    listed = [row.run for row in order_runs(runs, Order(sort=sort, reverse=reverse)).rows if row.run is not None]
     places = [SORTS[sort](run) for run in listed]
     known = [place for place in places if place is not None]
     assert places[: len(known)] == known, "what is not known comes last"
     assert known == sorted(known, reverse=reverse)
 
 
-@given(fleets())
+@given(run_lists())
 def test_sisters_in_a_tree_are_sorted(runs: tuple[RunSummary, ...]) -> None:
-    rows = arrange(runs, Order(sort="progress", grouping=Grouping.LINEAGE)).rows
+    rows = order_runs(runs, Order(sort="progress", grouping=Grouping.LINEAGE)).rows
     for row in rows:
         sisters = [r.run for r in rows if r.inside == row.inside and r.run is not None]
         places = [place for run in sisters if (place := SORTS["progress"](run)) is not None]
@@ -143,8 +143,8 @@ def test_a_chain_of_forks_may_be_longer_than_pythons_stack() -> None:
     runs = tuple(
         a_run(f"r{i}", parent=Lineage(run=f"r{i - 1}", generation=1) if i else None, created_at=i) for i in range(3000)
     )
-    assert ids(arrange(runs, Order(grouping=Grouping.LINEAGE))) == [f"r{i}" for i in range(3000)]
-    (row,) = arrange(runs, Order(grouping=Grouping.LINEAGE, collapsed=frozenset({"r0"}))).rows
+    assert ids(order_runs(runs, Order(grouping=Grouping.LINEAGE))) == [f"r{i}" for i in range(3000)]
+    (row,) = order_runs(runs, Order(grouping=Grouping.LINEAGE, collapsed=frozenset({"r0"}))).rows
     assert len(row.members) == 3000
 
 
@@ -154,7 +154,7 @@ def test_groups_have_a_heading_that_counts() -> None:
         a_run("two", RunState.QUEUED, group="sizes", created_at=2),
         a_run("three", group="sizes", created_at=1),
     )
-    rows = arrange(runs, Order(grouping=Grouping.GROUP)).rows
+    rows = order_runs(runs, Order(grouping=Grouping.GROUP)).rows
     assert [(row.title, row.key, row.stem) for row in rows] == [
         ("sizes  2 runs: 1 queued, 1 running", "group:sizes", ""),
         ("", "two", "+"),
@@ -162,7 +162,7 @@ def test_groups_have_a_heading_that_counts() -> None:
         ("no group  1 run: 1 running", "group:", ""),
         ("", "one", "-"),
     ]
-    closed = arrange(runs, Order(grouping=Grouping.GROUP, collapsed=frozenset({"group:sizes"}))).rows
+    closed = order_runs(runs, Order(grouping=Grouping.GROUP, collapsed=frozenset({"group:sizes"}))).rows
     assert [row.members for row in closed] == [("two", "three"), (), ("one",)]
 
 
@@ -177,7 +177,7 @@ def test_a_tree_has_lines() -> None:
         fork("right", "old", 6),
         fork("orphan", "gone", 5),
     )
-    rows = arrange(runs, Order(grouping=Grouping.LINEAGE)).rows
+    rows = order_runs(runs, Order(grouping=Grouping.LINEAGE)).rows
     assert [(row.key, row.stem) for row in rows] == [
         ("old", ""),
         ("left", "+"),
@@ -186,7 +186,7 @@ def test_a_tree_has_lines() -> None:
         ("orphan", ""),
     ]
     assert rows[-1].hint == "from gone@7 (removed)"
-    rows = arrange(runs, Order(filter="leaf", grouping=Grouping.LINEAGE)).rows
+    rows = order_runs(runs, Order(filter="leaf", grouping=Grouping.LINEAGE)).rows
     assert rows == (Row("leaf", runs[2], ("leaf",), hint="from left@7 (hidden)"),)
 
 
@@ -215,9 +215,9 @@ def test_words_of_the_filter(text: str, names: set[str]) -> None:
     assert {run.id for run in runs if parse(text).passes(run)} == names
 
 
-@given(st.text(), fleets())
+@given(st.text(), run_lists())
 def test_any_text_is_a_filter(text: str, runs: tuple[RunSummary, ...]) -> None:
-    assert arrange(runs, Order(filter=text)).passed <= len(runs)
+    assert order_runs(runs, Order(filter=text)).passed <= len(runs)
 
 
 def test_every_state_has_a_place() -> None:

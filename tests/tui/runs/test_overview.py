@@ -1,4 +1,4 @@
-"""What the overview is drawn from: tails, columns that fit, GPUs."""
+"""Sparklines, columns that fit a width, GPUs."""
 
 import pytest
 from hypothesis import example, given
@@ -9,14 +9,15 @@ from hades_protocol.messages import GpuInfo, GpuProcess, RunSummary
 from hades_protocol.run_state import RunState
 from hades_tui.pages.gpus import gpu_lines, in_use, natural_height
 from hades_tui.runs import table
-from hades_tui.runs.ordering import Grouping, Order, Row, arrange
+from hades_tui.runs.ordering import Grouping, Order, Row, order_runs
 from hades_tui.state.model import JOBS, Model, apply, mark, requesting_history, with_history
-from hades_tui.state.sparklines import REACH, Tail, cut, grown, levels, tail_of
+from hades_tui.state.sparklines import REACH, Sparkline, cut, grown, levels, sparkline_of
 from hades_tui.text.fit import abridged, clean, fitted, length, padded, shortened, wrapped
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import plain
+from tests.helpers.lines import text_of
 from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
-from tests.tui.runs.test_ordering import fleets, orders
+from tests.tui.runs.test_ordering import orders, run_lists
 
 GIB = 2**30
 ADA = GpuProcess(pid=1, user="ada", memory=20 * GIB, run="one")
@@ -28,63 +29,59 @@ def a_gpu(index: int = 0, **fields: object) -> GpuInfo:
     return GpuInfo(index=index, uuid=f"GPU-{index}", name="NVIDIA H100 80GB HBM3", **(values | fields))  # type: ignore[arg-type]
 
 
-def text_of(line: Line) -> str:
-    return "".join(text for text, _ in line)
-
-
-tails = st.lists(st.tuples(st.integers(0, 5), st.none() | st.floats(-1e308, 1e308)), max_size=90).map(
-    lambda steps: _tail([step for step, _ in steps], [mean for _, mean in steps])
+sparklines = st.lists(st.tuples(st.integers(0, 5), st.none() | st.floats(-1e308, 1e308)), max_size=90).map(
+    lambda steps: _sparkline([step for step, _ in steps], [mean for _, mean in steps])
 )
 
 
-def _tail(steps: list[int], means: list[float | None]) -> Tail:
-    tail: Tail = ()
+def _sparkline(steps: list[int], means: list[float | None]) -> Sparkline:
+    sparkline: Sparkline = ()
     generation = 0
     for step, mean in zip(steps, means, strict=True):
         generation += step
-        tail = grown(tail, generation, mean)
-    return tail
+        sparkline = grown(sparkline, generation, mean)
+    return sparkline
 
 
-@given(tails)
-def test_a_tail_is_bounded_and_ascending(tail: Tail) -> None:
-    generations = [generation for generation, _ in tail]
+@given(sparklines)
+def test_a_tail_is_bounded_and_ascending(sparkline: Sparkline) -> None:
+    generations = [generation for generation, _ in sparkline]
     assert generations == sorted(set(generations))
-    assert not tail or generations[-1] - generations[0] < REACH
+    assert not sparkline or generations[-1] - generations[0] < REACH
 
 
-@given(tails, st.integers(0, 400))
-def test_a_cut_tail_grows_again_to_the_same(tail: Tail, at: int) -> None:
-    shorter = cut(tail, at)
+@given(sparklines, st.integers(0, 400))
+def test_a_cut_tail_grows_again_to_the_same(sparkline: Sparkline, at: int) -> None:
+    shorter = cut(sparkline, at)
     assert all(generation <= at for generation, _ in shorter)
     again = shorter
-    for generation, mean in tail:
+    for generation, mean in sparkline:
         again = grown(again, generation, mean)
-    assert again == tail
+    assert again == sparkline
 
 
-@given(tails, st.integers(1, 40), st.integers(2, 8))
+@given(sparklines, st.integers(1, 40), st.integers(2, 8))
 @example(((0, 0.0), (1, 8.988465674311579e307), (2, 8.98846567431158e307)), 2, 2)
 @example(((0, 0.0), (1, 5e-324)), 2, 2)
-def test_a_sparkline_spans_its_steps(tail: Tail, width: int, steps: int) -> None:
-    heights = levels(tail, width, steps)
+def test_a_sparkline_spans_its_steps(sparkline: Sparkline, width: int, steps: int) -> None:
+    heights = levels(sparkline, width, steps)
     known = [height for height in heights if height is not None]
     assert len(heights) == width
     assert all(0 <= height < steps for height in known)
     assert len(set(known)) <= 1 or (min(known), max(known)) == (0, steps - 1)
-    assert len(table.sparkline(tail, width)) == width
+    assert len(table.draw_sparkline(sparkline, width)) == width
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=1e-300), st.integers(1, 64), st.integers(1, 64))
 def test_what_does_not_change_has_no_noise(value: float, count: int, width: int) -> None:
-    tail = tuple((generation, value) for generation in range(count))
-    assert {level for level in levels(tail, width, 8) if level is not None} == {3}
+    sparkline = tuple((generation, value) for generation in range(count))
+    assert {level for level in levels(sparkline, width, 8) if level is not None} == {3}
 
 
 def test_a_sparkline_leaves_out_what_was_missed() -> None:
-    tail = tail_of([a_generation(1, 1.0), a_generation(2, 2.0), a_generation(30, 3.0), a_generation(63, 4.0)])
-    assert table.sparkline(tail, 64) == " ▁▃" + " " * 27 + "▆" + " " * 32 + "█"
-    assert table.sparkline((), 8) == " " * 8
+    sparkline = sparkline_of([a_generation(1, 1.0), a_generation(2, 2.0), a_generation(30, 3.0), a_generation(63, 4.0)])
+    assert table.draw_sparkline(sparkline, 64) == " ▁▃" + " " * 27 + "▆" + " " * 32 + "█"
+    assert table.draw_sparkline((), 8) == " " * 8
 
 
 def test_the_model_keeps_a_tail_for_every_run() -> None:
@@ -92,13 +89,13 @@ def test_the_model_keeps_a_tail_for_every_run() -> None:
     model = apply(Model(), daemon.snapshot())
     for _ in range(3):
         model = apply(model, daemon.commit("two"))
-    assert model.tails == {"two": ((1, 10.0), (2, 20.0), (3, 30.0))}
+    assert model.sparklines == {"two": ((1, 10.0), (2, 20.0), (3, 30.0))}
     model = apply(model, daemon.cut("two", 1))
-    assert model.tails["two"] == ((1, 10.0),)
+    assert model.sparklines["two"] == ((1, 10.0),)
     daemon.commit("two")  # its event is lost
     model = apply(model, daemon.snapshot())
     model = with_history(requesting_history(model, "two"), daemon.history("two"))
-    assert model.tails["two"] == ((1, 10.0), (2, 20.0))
+    assert model.sparklines["two"] == ((1, 10.0), (2, 20.0))
 
 
 def test_a_mark_is_put_and_taken_away_and_goes_with_its_run() -> None:
@@ -124,48 +121,50 @@ def test_the_model_follows_gpus_and_jobs() -> None:
     assert apply(Model(), daemon.snapshot()).gpus == (a_gpu(),)
 
 
-def every_line(rows: tuple[Row, ...], shape: table.Layout, tail: Tail = ()) -> list[Line]:
-    lines = [table.heading(shape)]
+def every_line(rows: tuple[Row, ...], layout: table.TableLayout, sparkline: Sparkline = ()) -> list[Line]:
+    lines = [table.heading(layout)]
     for row in rows:
-        lines.append(table.line_of(row, shape, selected=True, marked=True, tail=tail))
-        lines += [table.second_line(row, shape)] if table.has_second_line(row, shape) else []
+        lines.append(table.line_of(row, layout, selected=True, marked=True, sparkline=sparkline))
+        lines += [table.second_line(row, layout)] if table.has_second_line(row, layout) else []
     return lines
 
 
-@given(fleets(), orders, st.integers(1, 240), tails)
-def test_no_line_is_wider_than_the_list(runs: tuple[RunSummary, ...], order: Order, width: int, tail: Tail) -> None:
-    rows = arrange(runs, order).rows
-    shape = table.layout(rows, width)
-    for line in every_line(rows, shape, tail):
+@given(run_lists(), orders, st.integers(1, 240), sparklines)
+def test_no_line_is_wider_than_the_list(
+    runs: tuple[RunSummary, ...], order: Order, width: int, sparkline: Sparkline
+) -> None:
+    rows = order_runs(runs, order).rows
+    layout = table.layout_for(rows, width)
+    for line in every_line(rows, layout, sparkline):
         assert length(line) <= width
         assert "?" not in plain(text_of(line)), "every sign has an ASCII counterpart"
 
 
 def test_at_80_columns_nothing_that_matters_is_missing() -> None:
-    rows = arrange(
+    rows = order_runs(
         tuple(
             a_run(f"halfcheetah-1121-k3f{i}", state, env="halfcheetah", generation=i, reason="no room", gpus=(0, 1))
             for i, state in enumerate(RunState)
         ),
         Order(grouping=Grouping.LINEAGE),
     ).rows
-    shape = table.layout(rows, 77)
-    assert {"state", "run", "generation", "mean", "best", "left"} <= {field.title for field in shape.fields}
-    assert all("…" not in text_of(line) for line in every_line(rows, shape))
+    layout = table.layout_for(rows, 77)
+    assert {"state", "run", "generation", "mean", "best", "left"} <= {field.title for field in layout.fields}
+    assert all("…" not in text_of(line) for line in every_line(rows, layout))
 
 
 @pytest.mark.parametrize("width", [20, 40, 60])
 def test_what_finds_no_room_is_cut_with_a_sign(width: int) -> None:
     reason = "waits for another run that takes all the memory there is, and more"
-    rows = arrange((a_run("cartpole-with-a-long-name", RunState.QUEUED, reason=reason),), Order()).rows
-    _, line, second = every_line(rows, table.layout(rows, width))
+    rows = order_runs((a_run("cartpole-with-a-long-name", RunState.QUEUED, reason=reason),), Order()).rows
+    _, line, second = every_line(rows, table.layout_for(rows, width))
     assert text_of(second).endswith("…")
     assert width >= 60 or "…" in text_of(line)
 
 
 def test_the_reason_stands_beside_where_there_is_room_and_below_where_not() -> None:
-    (row,) = arrange((a_run("one", RunState.QUEUED, reason="waits for a slot"),), Order()).rows
-    wide, narrow = table.layout((row,), 150), table.layout((row,), 78)
+    (row,) = order_runs((a_run("one", RunState.QUEUED, reason="waits for a slot"),), Order()).rows
+    wide, narrow = table.layout_for((row,), 150), table.layout_for((row,), 78)
     assert text_of(table.line_of(row, wide)).rstrip().endswith("waits for a slot")
     assert not table.has_second_line(row, wide)
     assert text_of(table.second_line(row, narrow)) == "    └ waits for a slot"
@@ -173,24 +172,24 @@ def test_the_reason_stands_beside_where_there_is_room_and_below_where_not() -> N
 
 def test_columns_that_only_some_runs_need() -> None:
     def titles(**fields: object) -> set[str]:
-        rows = arrange((a_run("one", **fields), a_run("two")), Order()).rows
-        return {field.title for field in table.layout(rows, 200).fields}
+        rows = order_runs((a_run("one", **fields), a_run("two")), Order()).rows
+        return {field.title for field in table.layout_for(rows, 200).fields}
 
     assert not {"GPU", "prio", "group"} & titles()
     assert {"GPU", "prio", "group"} <= titles(gpus=(0,), priority=-3, group="sizes")
-    (row, _) = arrange((a_run("one", gpus=(0, 2), priority=-3), a_run("two")), Order()).rows
-    text = text_of(table.line_of(row, table.layout((row,), 200)))
+    (row, _) = order_runs((a_run("one", gpus=(0, 2), priority=-3), a_run("two")), Order()).rows
+    text = text_of(table.line_of(row, table.layout_for((row,), 200)))
     assert " -3 " in text
     assert " 0,2 " in text
 
 
 def test_columns_of_numbers_do_not_shrink() -> None:
     def rows(mean: float) -> tuple[Row, ...]:
-        return arrange((a_run("one", fitness_mean=mean),), Order()).rows
+        return order_runs((a_run("one", fitness_mean=mean),), Order()).rows
 
-    wide = table.layout(rows(-12345678.0), 120)
-    assert table.layout(rows(1.0), 120, wide.known) == wide
-    assert table.layout(rows(1.0), 120) != wide
+    wide = table.layout_for(rows(-12345678.0), 120)
+    assert table.layout_for(rows(1.0), 120, wide.known) == wide
+    assert table.layout_for(rows(1.0), 120) != wide
 
 
 @given(st.text(max_size=80), st.integers(0, 30), st.integers(1, 30))

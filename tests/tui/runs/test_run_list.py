@@ -13,9 +13,8 @@ from hades_tui.widgets import run_list
 from hades_tui.widgets.filter_line import FilterLine
 from hades_tui.widgets.gpus_panel import GpusPanel
 from hades_tui.widgets.run_list import RunList
+from tests.helpers.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, notices, rows, shown, until
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
-from tests.tui.conftest import ANT, CARTPOLE, HOPPER
-from tests.tui.test_app import live, mutations, notices, rows, shown, until
 
 GIB = 2**30
 
@@ -36,7 +35,7 @@ def forks(tmp_path: Path) -> Iterator[ProtocolServer]:
 
 
 def listed(runs: RunList) -> list[str]:
-    return [row.key for row in runs.arrangement.rows]
+    return [row.key for row in runs.ordered.rows]
 
 
 async def test_the_filter_narrows_while_it_is_typed(server: ProtocolServer) -> None:

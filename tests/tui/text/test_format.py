@@ -1,37 +1,32 @@
 """Words and numbers."""
 
+import itertools
 import math
 import time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.messages import DatasetSnapshot, Lineage, RunSummary
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState, may
-from hades_tui.curve.panel import fitness_lines
-from hades_tui.pages.facts import fact_lines
+from hades_tui.pages.run_details import run_detail_lines
 from hades_tui.pairs.table import PairTable, offsets
-from hades_tui.run_actions import CANCEL, PAUSE, RESUME, Verb, done_text
-from hades_tui.runs.ordering import Order, Row, arrange
-from hades_tui.runs.table import heading, layout, line_of
+from hades_tui.run_actions import CANCEL, PAUSE, RESUME, done_text
+from hades_tui.runs.ordering import Order, Row, order_runs
+from hades_tui.runs.table import heading, layout_for, line_of
 from hades_tui.state.model import Model, apply, requesting_history, with_history
 from hades_tui.text import format
 from hades_tui.text.digits import big
-from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import UNICODE
 from hades_tui.theme.palette import style
+from tests.helpers.curves import panel_lines
+from tests.helpers.lines import text_of
 from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run, float_array
 
 
-def text_of(line: Line) -> str:
-    return "".join(text for text, _ in line)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
+def test_numbers() -> None:
+    expected: list[tuple[float | None, str]] = [
         (None, "–"),
         (math.nan, "–"),
         (math.inf, "∞"),
@@ -45,10 +40,8 @@ def text_of(line: Line) -> str:
         (123456.0, "123k"),
         (1234567.0, "1.23M"),
         (-2.5e12, "-2.5e12"),
-    ],
-)
-def test_numbers(value: float | None, text: str) -> None:
-    assert format.number(value) == text
+    ]
+    assert [format.number(value) for value, _ in expected] == [text for _, text in expected]
 
 
 @given(st.floats())
@@ -57,25 +50,18 @@ def test_numbers_are_short(value: float) -> None:
     assert len(format.cell_number(value)) <= 7
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.5, "+0.500"), (-12.345, "-12.35"), (123.45, "+123.5"), (-1e5, "-1e5"), (math.nan, "nan"), (math.inf, "+inf")],
-)
-def test_cells_carry_their_sign(value: float, text: str) -> None:
-    assert format.cell_number(value) == text
+def test_cells_carry_their_sign() -> None:
+    values = (0.5, -12.345, 123.45, -1e5, math.nan, math.inf)
+    assert [format.cell_number(v) for v in values] == ["+0.500", "-12.35", "+123.5", "-1e5", "nan", "+inf"]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(None, "–"), (math.inf, "–"), (0.4, "0s"), (59.6, "1m00s"), (312, "5m12s"), (12_000, "3h20m"), (187_200, "2d04h")],
-)
-def test_durations(seconds: float | None, text: str) -> None:
-    assert format.duration(seconds) == text
+def test_durations() -> None:
+    seconds = (None, math.inf, 0.4, 59.6, 312, 12_000, 187_200)
+    assert [format.duration(s) for s in seconds] == ["–", "–", "0s", "1m00s", "5m12s", "3h20m", "2d04h"]
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(None, "–"), (0.123, "0.12s"), (12.34, "12.3s"), (1234.0, "1234s")])
-def test_pace(seconds: float | None, text: str) -> None:
-    assert format.pace(seconds) == text
+def test_pace() -> None:
+    assert [format.pace(s) for s in (None, 0.123, 12.34, 1234.0)] == ["–", "0.12s", "12.3s", "1234s"]
 
 
 @given(st.floats(-1, 2), st.integers(0, 80))
@@ -91,17 +77,18 @@ def test_bars() -> None:
 
 def test_every_state_has_a_glyph_and_a_hue() -> None:
     for state in RunState:
-        glyph_and_word, hue = format.state_word(a_run(state=state))
+        glyph_and_word, hue = format.state_text(a_run(state=state))
         assert glyph_and_word == f"{UNICODE.states[state]} {state.value}"
         assert style(hue).color is not None
 
 
-@pytest.mark.parametrize("phase", list(LinkPhase))
-def test_every_phase_of_the_link_has_words_and_a_hue(phase: LinkPhase) -> None:
-    words, hue = format.link_line(LinkStatus(phase, 10.0), 75.0)
-    assert style(hue).color is not None
-    assert phase.value.split()[0] in words or "protocol" in words
-    assert ("1m05s" in words) == (phase is LinkPhase.STALE)
+def test_every_phase_of_the_link_has_a_text_and_a_hue() -> None:
+    lines = {phase: format.link_line(LinkStatus(phase, 10.0), 75.0) for phase in LinkPhase}
+    assert [phase for phase, (_, hue) in lines.items() if style(hue).color is None] == []
+    unnamed = [phase for phase, (text, _) in lines.items() if phase.value.split()[0] not in text]
+    assert unnamed == [LinkPhase.MISMATCH]
+    assert "protocol" in lines[LinkPhase.MISMATCH][0]
+    assert [phase for phase, (text, _) in lines.items() if "1m05s" in text] == [LinkPhase.STALE]
 
 
 def test_a_stale_screen_says_how_to_go_on() -> None:
@@ -125,24 +112,24 @@ def test_a_reason_comes_before_a_warning() -> None:
     daemon = FakeDaemon(runs=(a_run("one", RunState.FAILED, reason="out of memory"),))
     model = apply(Model(), daemon.snapshot())
     model = apply(model, daemon.log("one", "checkpoint 7 was unreadable"))
-    assert format.trouble_line(model) == [("✘ out of memory", "bad")]
+    assert format.problem_line(model) == [("✘ out of memory", "bad")]
     model = apply(model, daemon.change(a_run("one")))
-    assert format.trouble_line(model) == [("▲ checkpoint 7 was unreadable", "warn")]
+    assert format.problem_line(model) == [("▲ checkpoint 7 was unreadable", "warn")]
 
 
 def test_the_fleet() -> None:
     model = apply(Model(), FakeDaemon(runs=(a_run("one"), a_run("two", RunState.QUEUED))).snapshot())
-    assert format.fleet_line(model) == "2 runs · 1 running · 2 slots · 1 GPU"
+    assert format.summary_line(model) == "2 runs · 1 running · 2 slots · 1 GPU"
 
 
 def listed(*runs: RunSummary) -> tuple[Row, ...]:
-    return arrange(runs, Order()).rows
+    return order_runs(runs, Order()).rows
 
 
 @given(st.integers(40, 220))
 def test_the_list_of_runs_fits_its_width(width: int) -> None:
     runs = listed(*(a_run(f"run-{i}", state, generation=i * 30) for i, state in enumerate(RunState)))
-    shape = layout(runs, width)
+    shape = layout_for(runs, width)
     length = {len(text_of(line_of(run, shape))) for run in runs} | {len(text_of(heading(shape)))}
     assert len(length) == 1
     assert length.pop() <= max(width, 30)
@@ -153,7 +140,7 @@ def test_the_list_of_runs_fits_its_width(width: int) -> None:
 
 def test_narrow_lists_drop_what_matters_least() -> None:
     runs = listed(a_run("cartpole-1121-k3f9"))
-    assert [f.title for f in layout(runs, 78).fields] == [
+    assert [f.title for f in layout_for(runs, 78).fields] == [
         "state",
         "run",
         "environment",
@@ -163,13 +150,13 @@ def test_narrow_lists_drop_what_matters_least() -> None:
         "s/gen",
         "left",
     ]
-    assert layout(runs, 118).bar > 8
-    assert layout(runs, 78).bar == 0
+    assert layout_for(runs, 118).bar > 8
+    assert layout_for(runs, 78).bar == 0
 
 
 def test_the_selected_run_is_marked_without_colours() -> None:
     (row,) = listed(a_run("one"))
-    shape = layout((row,), 100)
+    shape = layout_for((row,), 100)
     assert text_of(line_of(row, shape, selected=True)).startswith("▌")
     assert not text_of(line_of(row, shape)).startswith("▌")
 
@@ -268,32 +255,32 @@ def test_the_panel_of_a_run_fits(width: int, height: int, generations: int) -> N
     model = with_history(requesting_history(model, "one"), daemon.history("one"))
     for _ in range(generations):
         model = apply(model, daemon.commit("one"))
-    assert len(fitness_lines(model, width, height)) <= height
-    assert len(fact_lines(model, width, height)) <= height
+    assert len(panel_lines(model, width, height)) <= height
+    assert len(run_detail_lines(model, width, height)) <= height
 
 
 def test_large_numbers_where_there_is_room() -> None:
     daemon = FakeDaemon(runs=(a_run("one", fitness_mean=312.0),))
     model = apply(Model(), daemon.snapshot())
-    large = "\n".join(text_of(line) for line in fitness_lines(model, 80, 24))
+    large = "\n".join(text_of(line) for line in panel_lines(model, 80, 24))
     assert "█" in large
-    small = "\n".join(text_of(line) for line in fitness_lines(model, 80, 10))
+    small = "\n".join(text_of(line) for line in panel_lines(model, 80, 10))
     assert "mean 312.0" in small
     assert "█" not in small
 
 
 def test_the_empty_screen_says_how_to_begin() -> None:
     model = apply(Model(), FakeDaemon().snapshot())
-    assert "hadesd start --env CartPole-v1" in "\n".join(text_of(line) for line in fitness_lines(model, 80, 20))
-    assert fitness_lines(Model(), 80, 20) == []
+    assert "hadesd start --env CartPole-v1" in "\n".join(text_of(line) for line in panel_lines(model, 80, 20))
+    assert panel_lines(Model(), 80, 20) == []
 
 
-def test_facts() -> None:
+def test_run_details() -> None:
     daemon = FakeDaemon(runs=(a_run("one", worker_pid=42, directory="/very/long/" + "x" * 80, created_at=time.time()),))
     model = with_history(requesting_history(apply(Model(), daemon.snapshot()), "one"), daemon.history("one"))
     model = apply(model, daemon.commit("one", nan=3, unfinished=2))
     model = apply(model, daemon.log("one", "watch out"))
-    text = "\n".join(text_of(line) for line in fact_lines(model, 50, 40))
+    text = "\n".join(text_of(line) for line in run_detail_lines(model, 50, 40))
     assert "256, 2 cut off" in text
     assert "3 of 128 candidates" in text
     assert "pid 42" in text
@@ -301,28 +288,25 @@ def test_facts() -> None:
     assert max(len(line) for line in text.splitlines()) <= 50
 
 
-@pytest.mark.parametrize("verb", [PAUSE, RESUME, CANCEL], ids=lambda verb: verb.name)
-@pytest.mark.parametrize("state", list(RunState))
-def test_a_verb_is_explained_or_refused(verb: Verb, state: RunState) -> None:
-    run = a_run("one", state, generation=3)
-    if state in verb.states:
-        assert verb.refusal(run) == ""
-        assert verb.will(run).endswith(".")
-    else:
-        assert verb.refusal(run) == f"one is {state.value}: there is nothing to {verb.name}"
+def test_an_action_is_explained_or_refused() -> None:
+    offenders = []
+    for action, state in itertools.product((PAUSE, RESUME, CANCEL), RunState):
+        run = a_run("one", state, generation=3)
+        refusal = f"one is {state.value}: there is nothing to {action.name}"
+        is_right = action.refusal(run) == ("" if state in action.states else refusal)
+        if not is_right or (state in action.states and not action.will(run).endswith(".")):
+            offenders.append((action.name, state))
+    assert offenders == []
 
 
-@pytest.mark.parametrize(
-    ("verb", "after"),
-    [
-        (PAUSE, {RunState.PAUSING, RunState.PAUSED}),
-        (RESUME, {RunState.QUEUED}),
-        (CANCEL, {RunState.CANCELLING, RunState.CANCELLED}),
-    ],
-    ids=lambda value: value.name if isinstance(value, Verb) else "",
-)
-def test_a_verb_is_offered_only_where_the_daemon_has_a_way(verb: Verb, after: set[RunState]) -> None:
-    assert all(any(may(state, target) for target in after) for state in verb.states)
+def test_an_action_is_offered_only_where_the_daemon_has_a_way() -> None:
+    targets = {
+        PAUSE: {RunState.PAUSING, RunState.PAUSED},
+        RESUME: {RunState.QUEUED},
+        CANCEL: {RunState.CANCELLING, RunState.CANCELLED},
+    }
+    cells = [(action, state, after) for action, after in targets.items() for state in action.states]
+    assert [(a.name, state) for a, state, after in cells if not any(may(state, target) for target in after)] == []
 
 
 def test_what_was_done() -> None:

@@ -1,1 +1,4 @@
-"""Drawing into character cells: braille dots, rasters."""
+"""Drawing into character cells: braille dots, half blocks, layers of cells.
+
+Imports text and theme; curve, pairs and all rooms above may import it.
+"""

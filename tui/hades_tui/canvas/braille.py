@@ -1,9 +1,8 @@
 """Curves in a grid of characters: Braille dots for lines, eighth blocks for the band around one. Pure.
 
-A column of dots shows the lowest and the highest of all points that fall into it, so that no spike is lost
-however many points there are. Points are sorted by x; what falls into a column is then a slice, and its extremes are
-found without a step of Python for each point. A canvas keeps its columns as whole numbers: a vertical line is one
-operation, whatever its length.
+A column of dots shows the lowest and the highest of all points that fall into it, so that no spike is lost. Points
+are sorted by x: those of a column are a slice, whose extremes are found without a Python step for each point. A canvas
+holds each column as one integer: a vertical line of any length is one operation.
 """
 
 import math
@@ -18,13 +17,13 @@ DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bit of a Braille character for the dot in row 0-3, column 0-1."""
 
 SINGLE = ((0x01,),)
-"""A character that is one dot."""
+"""The same for a character that is one dot."""
 
 Dots = tuple[tuple[int, ...], ...]
 
 
 class Column(msgspec.Struct):
-    """The points that fall into one column of dots."""
+    """The y values of the points in one column of dots: extremes, first and last."""
 
     low: float
     high: float
@@ -33,26 +32,26 @@ class Column(msgspec.Struct):
 
 
 Columns = list[Column | None]
-"""One for each column of dots; None where there are no points."""
+"""One entry per column of dots; None where there are no points."""
 
 Bucket = tuple[int, int, int]
-"""A column, and the slice of the points that fall into it."""
+"""(column, start, end): the points[start:end] fall into the column."""
 
 
 def column_of(x: float, low: float, high: float, count: int) -> int:
-    """The column of x, where `low` is in the first and `high` in the last of so many; not limited to them."""
+    """The column of x, where `low` is in the first and `high` in the last of `count`. Not clamped."""
     return round((x - low) / ((high - low) or 1.0) * (count - 1))
 
 
 def buckets(xs: Sequence[float], low: float, high: float, count: int) -> list[Bucket]:
-    """The columns in which there are points from `low` to `high`. xs is in ascending order."""
+    """The columns with points from `low` to `high`, in order. xs: ascending."""
     start, stop = bisect_left(xs, low), bisect_right(xs, high)
     span = (high - low) or 1.0
     last = count - 1
     out = []
     while start < stop:
         column = round((xs[start] - low) / span * last)
-        # The end of the column is looked up, not looked for; rounding may put it one point beside.
+        # A search finds the end of the column; rounding may put it one point beside.
         end = min(stop, max(start + 1, bisect_left(xs, low + (column + 0.5) / (last or 1) * span, start, stop)))
         while end < stop and round((xs[end] - low) / span * last) <= column:
             end += 1
@@ -64,7 +63,7 @@ def buckets(xs: Sequence[float], low: float, high: float, count: int) -> list[Bu
 
 
 def columns(ys: Sequence[float], found: Sequence[Bucket], count: int) -> Columns:
-    """What is in each of so many columns."""
+    """The values in each of `count` columns, given the buckets of their x."""
     out: Columns = [None] * count
     for column, i, j in found:
         if j - i == 1:
@@ -77,12 +76,15 @@ def columns(ys: Sequence[float], found: Sequence[Bucket], count: int) -> Columns
 
 
 def means(ys: Sequence[float], found: Sequence[Bucket]) -> dict[int, float]:
-    """The mean of the points in each column that has any."""
+    """Column -> mean of its points, for each column that has any."""
     return {column: math.fsum(ys[i:j]) / (j - i) for column, i, j in found}
 
 
-def entered(data: Columns, xs: Sequence[float], ys: Sequence[float], low: float, high: float) -> Columns:
-    """Columns whose line comes from the points beside the picture and goes on to them: it shall not end at its edge."""
+def with_edges(data: Columns, xs: Sequence[float], ys: Sequence[float], low: float, high: float) -> Columns:
+    """The columns with interpolated first and last ones, so that the line reaches the edges of the picture.
+
+    xs, ys: all points, also those outside of `low` to `high`.
+    """
     out = list(data)
     for edge, column, i in ((low, 0, bisect_left(xs, low)), (high, len(data) - 1, bisect_right(xs, high))):
         if out[column] is None and 0 < i < len(xs):
@@ -93,7 +95,7 @@ def entered(data: Columns, xs: Sequence[float], ys: Sequence[float], low: float,
 
 
 class Canvas:
-    """A grid of characters made of dots; dot (0, 0) is at the top left."""
+    """A grid of characters made of dots. Dot (0, 0) is at the top left."""
 
     def __init__(self, width: int, height: int, dots: Dots = DOTS) -> None:
         self.width = width  # in characters
@@ -109,7 +111,7 @@ class Canvas:
             self.fill(x, y, y)
 
     def fill(self, x: int, top: int, bottom: int) -> None:
-        """Set the dots of a column from one row to another; what is outside the grid is ignored."""
+        """Set the dots of a column from row `top` to row `bottom`; those outside the grid are ignored."""
         if 0 <= x < self.across * self.width:
             above = self._above[x % self.across]
             last = len(above) - 1
@@ -122,11 +124,11 @@ class Canvas:
         return bool(self.columns[x // self.across] & (above[y + 1] ^ above[y]))
 
     def bits(self, column: int, row: int) -> int:
-        """The dots of one character."""
+        """The dots of one character, as in DOTS."""
         return self.columns[column] >> 8 * row & 0xFF
 
     def trace(self, data: Sequence[Column | None], to_row: Callable[[float], int]) -> None:
-        """Draw a line through columns of points."""
+        """Draw a line through columns of points. to_row: value -> row of dots."""
         at, top, bottom, end = -1, 0, 0, 0  # the column before, not yet drawn, and the row in which its line ends
         for x, column in enumerate(data):
             if column is None:
@@ -148,14 +150,14 @@ class Canvas:
         self.fill(at, top, bottom)
 
     def dot(self, data: Sequence[Column | None], to_row: Callable[[float], int]) -> None:
-        """The lowest and the highest of every column, without a line."""
+        """Set the lowest and the highest dot of every column, without a line."""
         for x, column in enumerate(data):
             if column is not None:
                 self.set(x, to_row(column.high))
                 self.set(x, to_row(column.low))
 
     def _bridge(self, x0: int, y0: int, x1: int, y1: int) -> int:
-        """A straight line over columns without points, without a gap; returns where it reaches column x1."""
+        """Draw a straight line over columns without points; returns the row in which it reaches column x1."""
         y = y0
         for x in range(x0, x1):
             after = round(y0 + (y1 - y0) * (x - x0 + 0.5) / (x1 - x0))
@@ -177,7 +179,7 @@ def _above(height: int, dots: Dots) -> tuple[list[int], ...]:
 
 
 class Scale(msgspec.Struct, frozen=True):
-    """Fitness -> height. Logarithmic: sign(v) log10(1 + |v| / unit), which knows zero and negative values."""
+    """Fitness -> height. Logarithmic: sign(v) log10(1 + |v| / unit), which is defined for zero and negative values."""
 
     low: float
     high: float
@@ -185,7 +187,7 @@ class Scale(msgspec.Struct, frozen=True):
     unit: float = 1.0
 
     def warp(self, value: float) -> float:
-        """The value on the axis."""
+        """The value, transformed where the scale is logarithmic."""
         if not self.logarithmic:
             return value
         return math.copysign(math.log10(1.0 + abs(value) / self.unit), value)
@@ -196,11 +198,11 @@ class Scale(msgspec.Struct, frozen=True):
         return (self.warp(value) - bottom) / ((top - bottom) or 1.0)
 
     def row(self, value: float, rows: int) -> int:
-        """Row of a value among so many, 0 at the top."""
+        """Row of a value among `rows`, 0 at the top, clamped."""
         return self.to_row(rows)(value)
 
     def to_row(self, rows: int) -> Callable[[float], int]:
-        """The function from values to rows, for many of them."""
+        """The function value -> row among `rows`; faster than `row` for many values."""
         last, warp = rows - 1, self.warp
         bottom, top = warp(self.low), warp(self.high)
         span = (top - bottom) or 1.0
@@ -216,7 +218,7 @@ class Scale(msgspec.Struct, frozen=True):
 
 
 def scale_for(values: Iterable[float], logarithmic: bool = False) -> Scale:
-    """A scale on which all the values fit."""
+    """A scale that spans the finite ones of the values."""
     finite = [v for v in values if math.isfinite(v)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     if high - low < 1e-9 * max(1.0, abs(high)):
@@ -253,7 +255,7 @@ def nice_step(least: float) -> float:
 def band(
     lower: Sequence[Column | None], upper: Sequence[Column | None], scale: Scale, height: int
 ) -> list[tuple[int, int] | None]:
-    """Per character column the band's bottom and top in eighths of a character from below."""
+    """Bottom and top of the band in each column, in eighths of a character from below; None without points."""
     out: list[tuple[int, int] | None] = []
     lows = _filled([None if c is None else c.low for c in lower])
     highs = _filled([None if c is None else c.high for c in upper])
@@ -270,7 +272,7 @@ def _eighths(scale: Scale, value: float, height: int) -> int:
 
 
 def _filled(values: list[float | None]) -> list[float | None]:
-    """Gaps between known values closed by straight lines."""
+    """The values with the gaps between known ones interpolated."""
     out = list(values)
     known = [i for i, value in enumerate(values) if value is not None]
     for left, right in pairwise(known):

@@ -1,9 +1,9 @@
-"""A picture's characters and hues, painted one layer over the other. Pure.
+"""A grid of characters with hues, painted in layers. Pure.
 
-Columns are painted as a whole and only where a layer has something; each row is cut into pieces of one hue at the end.
+Columns are painted as a whole and only where a layer has content; rows are split into spans of one hue at the end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -11,18 +11,18 @@ from hades_tui.canvas.braille import Canvas
 from hades_tui.text.format import Line, Span
 from hades_tui.theme.glyphs import Glyphs
 
-Cells = Mapping[tuple[int, int], Span]
-"""Column and row of a character -> what stands there."""
+Cells = dict[tuple[int, int], Span]
+"""(column, row) of a character -> its text and hue."""
 
 BRAILLE = [chr(0x2800 + dots) for dots in range(256)]
 PARTS = ("band", "band.inverse")
-"""Hues of the band's edges: their character is a part of the picture and stays."""
+"""Hues of the band's edges, whose characters later background layers do not replace."""
 
 _hue_of = itemgetter(1)
 
 
-class Sheet:
-    """So many columns and rows, blank at first."""
+class CellGrid:
+    """A grid of `width` columns and `rows` rows, blank at first."""
 
     def __init__(self, width: int, rows: int, glyphs: Glyphs) -> None:
         self.width = width
@@ -34,7 +34,7 @@ class Sheet:
         self._lines = [0] * width  # dots of the lines in each column, a byte a row
 
     def rule(self, y: int, character: str, hue: str) -> None:
-        """A row of one character, behind the edges of the band."""
+        """Fill a row with one character, behind the edges of the band."""
         shaded = f"{hue}.band"
         for characters, hues, (first, end) in zip(self._characters, self._hues, self._shaded, strict=True):
             if hues[y] not in PARTS:
@@ -63,27 +63,27 @@ class Sheet:
                 self._edge(x, top, 0, high % 8)
 
     def _edge(self, x: int, row: int, low: int, high: int) -> None:
-        """A row from below in which the band fills some eighths, but not all or none of them."""
+        """Draw a cell that the band fills from `low` to `high` eighths. row: counted from below."""
         y = self.rows - 1 - row
         if low == 0 and high == 8:
             self._shaded[x] = y, y + 1
-            self._put(x, y, " ", "band.full")
+            self._set(x, y, " ", "band.full")
         elif low == 0:
-            self._put(x, y, self._glyphs.blocks[high], "band")
+            self._set(x, y, self._glyphs.blocks[high], "band")
         elif high == 8:
-            self._put(x, y, self._glyphs.blocks[low], "band.inverse")
+            self._set(x, y, self._glyphs.blocks[low], "band.inverse")
         else:
-            self._put(x, y, self._glyphs.thin, "band")
+            self._set(x, y, self._glyphs.thin, "band")
 
     def upright(self, x: int, character: str, hue: str) -> None:
-        """A line from top to bottom, behind the edges of the band."""
+        """Fill a column with one character, behind the edges of the band."""
         first, end = self._shaded[x]
         for y in range(self.rows):
             if self._hues[x][y] not in PARTS:
-                self._put(x, y, character, f"{hue}.band" if first <= y < end else hue)
+                self._set(x, y, character, f"{hue}.band" if first <= y < end else hue)
 
     def trace(self, canvas: Canvas, hue: str, character: str, *, joining: bool = True) -> None:
-        """A line over what is there. joining: where it crosses another one, the dots of both stand there."""
+        """Draw the line of a canvas over the grid. joining: at crossings the dots of both lines are shown."""
         braille, rows = self._glyphs.braille, self.rows
         shaded = f"{hue}.band"
         for x, dots in enumerate(canvas.columns):
@@ -102,28 +102,28 @@ class Sheet:
                     characters[y] = BRAILLE[drawn[y]] if braille else character
                     hues[y] = shaded if first <= y < end or hues[y] == "band.inverse" else hue
 
-    def cells(self, cells: Cells) -> None:
-        """Characters over everything."""
+    def put(self, cells: Cells) -> None:
+        """Put single characters over everything."""
         for (x, y), (character, hue) in cells.items():
             first, end = self._shaded[x]
-            self._put(x, y, character, f"{hue}.band" if first <= y < end else hue)
+            self._set(x, y, character, f"{hue}.band" if first <= y < end else hue)
 
     def is_taken(self, x: int, y: int) -> bool:
-        """Whether a line passes there."""
+        """Whether a line passes through a cell."""
         return bool(self._lines[x] >> 8 * y & 0xFF)
 
     def lines(self) -> list[Line]:
-        """The rows in pieces."""
+        """The rows as lines of spans."""
         rows = zip(zip(*self._characters, strict=True), zip(*self._hues, strict=True), strict=True)
         return [_pieces(characters, hues) for characters, hues in rows]
 
-    def _put(self, x: int, y: int, character: str, hue: str) -> None:
+    def _set(self, x: int, y: int, character: str, hue: str) -> None:
         self._characters[x][y] = character
         self._hues[x][y] = hue
 
 
 def merged(line: Line) -> Line:
-    """Neighbours of the same hue in one piece: fewer segments for the terminal."""
+    """The line with neighbouring spans of one hue merged: fewer segments for the terminal."""
     return [("".join(text for text, _ in group), hue) for hue, group in groupby(line, _hue_of)]
 
 

@@ -1,6 +1,6 @@
-"""Pictures of coloured squares: two pixels, one above the other, in a character. Pure.
+"""Pictures of pixels: two pixels, one above the other, in a character. Pure.
 
-A colour is six hexadecimal digits, one of xterm's 256; empty is the ground.
+A colour is six hexadecimal digits, one of xterm's 256; empty is the background.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ GREYS = ("000000", *(f"{v:02x}{v:02x}{v:02x}" for v in range(8, 248, 10)), "ffff
 
 COLD = ("262626", "3a3a3a", "5f5f87", "5f87af", "5f87d7", "5fafff", "5fd7ff", "afffff")
 WARM = ("262626", "4e3a3a", "875f5f", "af5f5f", "d75f5f", "ff875f", "ffaf5f", "ffd75f")
-"""A value by its size: brighter is larger; blue below zero, red to yellow above. 4e4e4e-like steps stay dark."""
+"""Colours of a value by its size: brighter is larger; blue below zero, red to yellow above."""
 
 COLD_ON_LIGHT = ("eeeeee", "d7d7ff", "afd7ff", "87afff", "5f87ff", "5f5fd7", "0000d7", "000087")
 WARM_ON_LIGHT = ("eeeeee", "ffd7af", "ffaf87", "ff875f", "d75f5f", "d70000", "af0000", "870000")
-"""The same on a light ground, where darker is larger: what is near zero is near the ground."""
+"""The same on a light background, where darker is larger."""
 
 NOT_A_NUMBER = "875faf"
 
@@ -27,12 +27,12 @@ Pixels = Sequence[Sequence[str]]
 
 
 def grey(share: float) -> str:
-    """Black at 0, white at 1."""
+    """A grey: black at 0, white at 1, clamped."""
     return GREYS[round(min(1.0, max(0.0, share)) * (len(GREYS) - 1))] if share == share else NOT_A_NUMBER
 
 
 def diverging(share: float, dark: bool = True) -> str:
-    """-1 to 1: bright blue over dark to bright yellow; on a light ground dark blue over light to dark red."""
+    """A colour for -1 to 1: bright blue, dark, bright yellow; on a light background dark blue, light, dark red."""
     if share != share:
         return NOT_A_NUMBER
     cold, warm = (COLD, WARM) if dark else (COLD_ON_LIGHT, WARM_ON_LIGHT)
@@ -41,17 +41,17 @@ def diverging(share: float, dark: bool = True) -> str:
 
 
 def mixed(red: float, green: float, blue: float) -> str:
-    """The nearest colour of the cube to shares of 0 to 1."""
+    """The colour of the cube nearest to red, green and blue of 0 to 1."""
     return "".join(f"{min(LEVELS, key=lambda v: abs(v - 255 * part)):02x}" for part in (red, green, blue))
 
 
 def rgb(colour: str) -> tuple[float, float, float]:
-    """Shares of 0 to 1."""
+    """Red, green and blue of a colour, 0 to 1."""
     return int(colour[:2], 16) / 255, int(colour[2:4], 16) / 255, int(colour[4:], 16) / 255
 
 
 def half_blocks(pixels: Pixels) -> list[Line]:
-    """Lines of half blocks, two rows of pixels each; the last may have the ground below."""
+    """Lines of half blocks, two rows of pixels each; below an odd last row is the background."""
     out: list[Line] = []
     for y in range(0, len(pixels), 2):
         upper = pixels[y]
@@ -76,12 +76,12 @@ def _half(upper: str, lower: str) -> tuple[str, str]:
 
 
 def enlarged(pixels: Pixels, times: int) -> list[list[str]]:
-    """Every pixel so many times, across and down."""
+    """The picture with every pixel repeated `times` times across and down."""
     return [[colour for colour in row for _ in range(times)] for row in pixels for _ in range(times)]
 
 
 def cropped(line: Line, width: int) -> Line:
-    """A line of a picture in exactly so many columns; what is outside is cut off without a sign."""
+    """A line of a picture in exactly `width` columns, cut without an ellipsis or padded."""
     out: Line = []
     room = width
     for text, hue in line:
@@ -93,7 +93,7 @@ def cropped(line: Line, width: int) -> Line:
 
 
 def beside(left: Sequence[Line], right: Sequence[Line], gap: int = 3) -> list[Line]:
-    """Two pictures side by side, from the top."""
+    """Two pictures side by side, aligned at the top."""
     width = max((length(line) for line in left), default=0) + gap
     rows = max(len(left), len(right))
     return [

@@ -1,1 +1,4 @@
-"""The fitness curve: its data, viewport, axes, legend and picture."""
+"""The fitness curve: its data, viewport, axes, legend and picture. Pure.
+
+Imports state, theme, text and canvas; pages and all rooms above may import it, pairs and runs not.
+"""

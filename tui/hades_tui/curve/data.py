@@ -1,7 +1,7 @@
-"""The metrics of a run as columns of numbers along an axis, ready to be drawn. Pure.
+"""The metrics of a run as series of numbers along an axis, ready to be drawn. Pure.
 
-A course grows with its history: what is new is added, nothing is computed twice, so that a generation that comes in
-costs little however long the run is.
+Curve data grow with their history: new generations are appended and nothing is computed twice, so that the cost of a
+generation does not depend on the length of the run.
 """
 
 from bisect import bisect_left, bisect_right
@@ -16,17 +16,17 @@ from hades_tui.state.history import RunHistory
 
 
 class Series(msgspec.Struct, frozen=True):
-    """Points of one line in ascending order of x. Where nothing is missing, `xs` is that of the course itself."""
+    """Points of one line in ascending order of x. Where none is missing, `xs` is the list of the CurveData itself."""
 
     xs: list[float]
     ys: list[float]
 
 
-class Course(msgspec.Struct, frozen=True):
-    """Everything of a run that a curve shows.
+class CurveData(msgspec.Struct, frozen=True):
+    """The data of a run's curve.
 
-    metrics: the points whose x is known, `xs` theirs. missing: how many have none. begin: Unix time of the first commit
-    that is known. source: what it was made of.
+    metrics: the points whose x is known, with their `xs`. missing: number of points without x. begin: Unix time of the
+    first commit that is known. source: the history from which the data were computed.
     """
 
     axis: Axis
@@ -43,7 +43,7 @@ class Course(msgspec.Struct, frozen=True):
 
     @property
     def extent(self) -> Extent | None:
-        """From the first to the newest point; None without any."""
+        """The range of x from the first to the newest point; None without points."""
         if not self.xs:
             return None
         low, high = self.xs[0], self.xs[-1]
@@ -51,34 +51,34 @@ class Course(msgspec.Struct, frozen=True):
         return Extent(low, high, 4.0 * (high - low) / max(1, generations))
 
 
-def course_of(history: RunHistory, axis: Axis, known: Course | None = None) -> Course:
-    """The course of a history. `known`, of an earlier state of it, saves work where the history only grew since."""
+def curve_of(history: RunHistory, axis: Axis, known: CurveData | None = None) -> CurveData:
+    """The curve data of a history. known: those of an earlier state, reused where the history only grew since."""
     if known is not None and known.axis is axis:
         if known.source.metrics is history.metrics and known.source.committed_at is history.committed_at:
             return known
         if _is_longer(known.source, history):
             return _joined(known, _piece(history, axis, len(known.source.metrics), known), history)
-    return _joined(Course(axis), _piece(history, axis, 0, Course(axis)), history)
+    return _joined(CurveData(axis), _piece(history, axis, 0, CurveData(axis)), history)
 
 
-def matched(a: Course, b: Course) -> tuple[list[float], list[float]]:
-    """x on either axis of the generations that both courses have."""
+def matched(a: CurveData, b: CurveData) -> tuple[list[float], list[float]]:
+    """x on either axis of the generations that are in both."""
     places = {m.generation: x for m, x in zip(b.metrics, b.xs, strict=True)}
     both = [(x, places[m.generation]) for m, x in zip(a.metrics, a.xs, strict=True) if m.generation in places]
     return [x for x, _ in both], [x for _, x in both]
 
 
-def between(course: Course, low: float, high: float) -> tuple[int, int]:
-    """First and last generation from x = low to x = high, with those on either side where the points have gaps."""
-    if course.axis is Axis.GENERATION:
+def between(curve: CurveData, low: float, high: float) -> tuple[int, int]:
+    """First and last generation from x = low to x = high; on other axes with the next point on either side."""
+    if curve.axis is Axis.GENERATION:
         return max(1, ceil(low)), floor(high)
-    first = max(0, bisect_left(course.xs, low) - 1)
-    last = min(len(course.xs) - 1, bisect_right(course.xs, high))
-    return course.metrics[first].generation, course.metrics[last].generation
+    first = max(0, bisect_left(curve.xs, low) - 1)
+    last = min(len(curve.xs) - 1, bisect_right(curve.xs, high))
+    return curve.metrics[first].generation, curve.metrics[last].generation
 
 
 def _is_longer(before: RunHistory, after: RunHistory) -> bool:
-    """Whether everything in the first is in the second at the same place."""
+    """Whether `before` is a beginning of `after` (checked at three points)."""
     count = len(before.metrics)
     return bool(
         0 < count <= len(after.metrics)
@@ -89,8 +89,8 @@ def _is_longer(before: RunHistory, after: RunHistory) -> bool:
     )
 
 
-def _piece(history: RunHistory, axis: Axis, start: int, before: Course) -> Course:
-    """The course of a history from one of its points on; `before` is the course up to there."""
+def _piece(history: RunHistory, axis: Axis, start: int, before: CurveData) -> CurveData:
+    """The curve data of a history from point `start` on. before: the data up to there."""
     metrics = history.metrics[start:]
     begin = before.begin or next((t for t in history.committed_at if t > 0.0), 0.0)
     places = _places(history, axis, start, begin)
@@ -105,7 +105,7 @@ def _piece(history: RunHistory, axis: Axis, start: int, before: Course) -> Cours
         (x, m.fitness_mean, m.fitness_std or 0.0) for x, m in zip(xs, points, strict=True) if m.fitness_mean is not None
     ]
     shared = xs if len(spread) == len(points) else [x for x, _, _ in spread]
-    return Course(
+    return CurveData(
         axis,
         tuple(points),
         xs,
@@ -120,7 +120,7 @@ def _piece(history: RunHistory, axis: Axis, start: int, before: Course) -> Cours
 
 
 def _places(history: RunHistory, axis: Axis, start: int, begin: float) -> Sequence[float | None]:
-    """x of every point from one on; None where it is not known."""
+    """x of every point from `start` on; None where it is not known."""
     if axis is Axis.GENERATION:
         return [float(m.generation) for m in history.metrics[start:]]
     if axis is Axis.STEPS:
@@ -129,15 +129,15 @@ def _places(history: RunHistory, axis: Axis, start: int, begin: float) -> Sequen
 
 
 def _series(xs: list[float], values: list[float | None]) -> Series:
-    """The points that have a value."""
+    """The series of the points that have a value."""
     ys = [y for y in values if y is not None]
     if len(ys) == len(values):
         return Series(xs, ys)
     return Series([x for x, y in zip(xs, values, strict=True) if y is not None], ys)
 
 
-def _joined(a: Course, b: Course, source: RunHistory) -> Course:
-    """One course after the other."""
+def _joined(a: CurveData, b: CurveData, source: RunHistory) -> CurveData:
+    """The curve data `a` followed by `b`."""
     xs = a.xs + b.xs
 
     def join(left: Series, right: Series) -> Series:
@@ -146,7 +146,7 @@ def _joined(a: Course, b: Course, source: RunHistory) -> Course:
 
     if not a.metrics:
         return msgspec.structs.replace(b, missing=a.missing + b.missing, source=source)
-    return Course(
+    return CurveData(
         a.axis,
         a.metrics + b.metrics,
         xs,

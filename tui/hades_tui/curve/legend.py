@@ -1,4 +1,4 @@
-"""How a curve is looked at and what its hues mean, for the line below it. Pure."""
+"""The line below a curve: how it is viewed and what its hues mean. Pure."""
 
 from collections.abc import Sequence
 
@@ -23,16 +23,15 @@ def legend(
     width: int = 1000,
     glyphs: Glyphs = UNICODE,
 ) -> Line:
-    """What differs from the usual look, then what the lines are; without hues, from top to bottom.
+    """What differs from the default view, then the names of the lines; without hues, from top to bottom.
 
-    evaluated: whether there are evaluations of the mean dataset. missing: points whose place on the axis is not known.
-    References carry their names themselves. What does not fit into the width is left out,
-    the last first.
+    evaluated: whether there are evaluations of the mean dataset. missing: number of points whose x is not known.
+    References have their names in the picture. Parts that do not fit into the width are left out.
     """
-    looked = _looked(view or Viewport(logarithmic=logarithmic), picture, missing)
+    view_notes = _view_notes(view or Viewport(logarithmic=logarithmic), picture, missing)
     kinds = dict.fromkeys(mark.kind for mark in marks if mark.kind in SIGNS)
     signs: list[Line] = [[(f"{SIGNS[kind]} {kind}", "gold")] for kind in kinds]
-    pieces = [*looked, *_words(colours, evaluated, glyphs), *signs]
+    pieces = [*view_notes, *_line_names(colours, evaluated, glyphs), *signs]
     line: Line = []
     for piece in pieces:
         gap: Line = [(" · ", "dim")] if line else []
@@ -41,26 +40,26 @@ def legend(
     return [(pictured(text, glyphs), hue) for text, hue in line]
 
 
-def _looked(view: Viewport, picture: Picture | None, missing: int) -> list[Line]:
-    """How this look differs from the usual one."""
-    words = []
+def _view_notes(view: Viewport, picture: Picture | None, missing: int) -> list[Line]:
+    """How the view differs from the default."""
+    notes = []
     if view.smoothing:
-        words.append(f"median of {SMOOTHINGS[view.smoothing]} columns, dots: lowest and highest")
+        notes.append(f"median of {SMOOTHINGS[view.smoothing]} columns, dots: lowest and highest")
     if view.logarithmic:
-        words.append("log")
+        notes.append("log")
     if view.axis is not Axis.GENERATION:
-        words.append(f"by {view.axis.value}" + (" since the first commit" if view.axis is Axis.TIME else ""))
+        notes.append(f"by {view.axis.value}" + (" since the first commit" if view.axis is Axis.TIME else ""))
     if missing:
-        words.append(f"{missing} without a known place")
+        notes.append(f"{missing} without a known place")
     if view.reach is not None and picture is not None and picture.lines:
         step = (picture.high - picture.low) / max(1, picture.width)
         low, high = (label(view.axis, x, step) for x in (picture.low, picture.high))
-        words.append(f"{low} to {high}" + (", following" if view.following else ""))
-    return [[(word, "gold")] for word in words]
+        notes.append(f"{low} to {high}" + (", following" if view.following else ""))
+    return [[(note, "gold")] for note in notes]
 
 
-def _words(colours: bool, evaluated: bool, glyphs: Glyphs) -> list[Line]:
-    """What the lines are."""
+def _line_names(colours: bool, evaluated: bool, glyphs: Glyphs) -> list[Line]:
+    """The names of the lines in their hues."""
     marker: list[Line] = [[(f"{glyphs.marker} mean dataset", "evaluated")]] if evaluated else []
     if not colours and glyphs.braille:
         return [[("best of generation · mean + std · mean · mean - std", "dim")], *marker]

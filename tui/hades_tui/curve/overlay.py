@@ -1,21 +1,19 @@
-"""What lies over a curve: levels to compare with, markers of evaluations, the signs of other runs. Pure."""
+"""Drawn over a curve: references, markers of evaluations, signs of compared runs. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
 
 from hades_protocol.messages import Reference
 from hades_tui.canvas.braille import Columns, Scale, column_of
-from hades_tui.text.format import Span, number
+from hades_tui.canvas.cells import Cells
+from hades_tui.text.format import number
 from hades_tui.theme.glyphs import UNICODE, Glyphs, pictured
 
 MARKER = UNICODE.marker
 DOTTED = UNICODE.dotted
 
-Cells = dict[tuple[int, int], Span]
-"""Column and row of a character -> what stands there."""
-
 
 def lines(references: Sequence[Reference], scale: Scale, rows: int, glyphs: Glyphs = UNICODE) -> dict[int, str]:
-    """Row of characters -> the character that a reference's line is made of, right to a quarter of a row."""
+    """Row -> the character for the dotted line of a reference, which is exact to a quarter of a row."""
     out = {}
     for reference in references:
         dot = scale.row(reference.value, 4 * rows)
@@ -31,7 +29,7 @@ def markers(
     rows: int,
     glyphs: Glyphs = UNICODE,
 ) -> Cells:
-    """A marker for every point, at most one in a column: the newest."""
+    """Markers of the points, at most one in a column: the newest. reach: lowest and highest visible x."""
     to_row = scale.to_row(4 * rows)
     newest: dict[int, int] = {}
     for x, y in points:
@@ -48,7 +46,7 @@ def labels(
     is_taken: Callable[[int, int], bool],
     glyphs: Glyphs = UNICODE,
 ) -> Cells:
-    """Name and level of every reference: at the right edge of its line, or above, below or left where that is free."""
+    """Name and level of every reference at the right end of its line; above, below or left where that is taken."""
     out: Cells = {}
     for reference in references:
         text = pictured(f" {reference.name} {number(reference.value)}", glyphs)
@@ -62,13 +60,13 @@ def labels(
             for x, y in places
             if 0 <= y < rows and not any((x + i, y) in out or is_taken(x + i, y) for i in range(len(text)))
         )
-        x, y = next(free, places[0])  # without any room it stands over the curve: a level must have its name
+        x, y = next(free, places[0])  # without room it covers the curve: a level needs its name
         out.update({(x + i, y): (character, "reference") for i, character in enumerate(text)})
     return out
 
 
 def sign(data: Columns, across: int, scale: Scale, rows: int, character: str, hue: str) -> Cells:
-    """The sign of a run where its line ends; nothing where no point of it is in sight."""
+    """The sign of a run at the end of its line; empty where no point of it is visible."""
     ends = [(x, column.last) for x, column in enumerate(data) if column is not None]
     if not ends:
         return {}

@@ -1,54 +1,43 @@
-"""The panel of the selected run: its state, its numbers, its curve. Pure."""
+"""The panel of the selected run: state, numbers and curve. Pure."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 from hades_protocol.run_state import RunState
-from hades_tui.curve.compared import MOST, companions, marked
-from hades_tui.curve.data import Course, course_of
+from hades_tui.curve.compared import MOST, compared_runs, marked
+from hades_tui.curve.data import CurveData, curve_of
 from hades_tui.curve.picture import ComparedRun, Picture, picture
 from hades_tui.curve.readout import readout
 from hades_tui.curve.viewport import Viewport
 from hades_tui.state.detail import refined
 from hades_tui.state.model import Model
 from hades_tui.text.digits import big
-from hades_tui.text.fit import ELLIPSIS, abridged, fitted, wrapped
-from hades_tui.text.format import BEGIN, Line, number, status_line, trouble_line
+from hades_tui.text.fit import ELLIPSIS, abridged, centred, fitted, wrapped
+from hades_tui.text.format import FIRST_STEPS, Line, number, problem_line, status_line
 from hades_tui.theme.glyphs import UNICODE, Glyphs, pictured
 
-TROUBLE_ROWS = 3
-"""Most lines for the reason why a run waits or failed."""
+PROBLEM_ROWS = 3
+"""Most lines for why a run waits or failed."""
 
 BIG_FROM = (44, 17)
 """Least width and height of a panel that shows its numbers large."""
 
 NAMES_FROM = 8
-"""Least height of a picture above which the names of other runs have a line."""
+"""Least height of a picture above which a line with the names of compared runs is shown."""
 
 
 class Panel(msgspec.Struct, frozen=True):
-    """The panel's lines, its curve and where that begins.
+    """The panel's lines, its picture and the row where that begins.
 
-    courses: by run, what the next panel need not compute again.
+    curves: curve data by run, which the next panel can reuse.
     """
 
     lines: list[Line] = []
     picture: Picture = Picture()
     top: int = 0
-    courses: Mapping[str, Course] = {}
-    companions: tuple[ComparedRun, ...] = ()
-
-    def course(self, run: str | None) -> Course | None:
-        """The course of a run that was drawn."""
-        return self.courses.get(run or "")
-
-
-def fitness_lines(
-    model: Model, width: int, height: int, *, logarithmic: bool = False, colours: bool = True
-) -> list[Line]:
-    """The whole panel with all of the curve, at most `height` lines."""
-    return panel(model, width, height, Viewport(logarithmic=logarithmic), colours=colours).lines
+    curves: Mapping[str, CurveData] = {}
+    compared_runs: tuple[ComparedRun, ...] = ()
 
 
 def panel(
@@ -57,24 +46,24 @@ def panel(
     height: int,
     view: Viewport,
     *,
-    known: Mapping[str, Course] | None = None,
+    known: Mapping[str, CurveData] | None = None,
     colours: bool = True,
     glyphs: Glyphs = UNICODE,
 ) -> Panel:
-    """The whole panel, at most `height` lines. known: the courses of the panel before."""
+    """The whole panel, at most `height` lines. known: the curves of the panel before, by run."""
     run = model.run
     if run is None:
-        begin = centred([[span] for span in BEGIN], width, height) if model.daemon is not None else []
+        begin = centred([[span] for span in FIRST_STEPS], width, height) if model.daemon is not None else []
         return Panel(_in(begin, glyphs))
     known = known or {}
     detail = model.detail if model.detail is not None and model.detail.asked.run == run.id else None
-    course = course_of(refined(model.history, detail), view.axis, known.get(run.id))
-    others = companions(model, view.axis, known)
+    curve = curve_of(refined(model.history, detail), view.axis, known.get(run.id))
+    others = compared_runs(model, view.axis, known)
     lines: list[Line] = [fitted(status_line(run), width)]
-    for text, hue in trouble_line(model):
+    for text, hue in problem_line(model):
         pieces = list(wrapped(text, width - 2, width))
-        if len(pieces) > TROUBLE_ROWS:
-            pieces = [*pieces[: TROUBLE_ROWS - 1], pieces[TROUBLE_ROWS - 1][: width - 3] + ELLIPSIS]
+        if len(pieces) > PROBLEM_ROWS:
+            pieces = [*pieces[: PROBLEM_ROWS - 1], pieces[PROBLEM_ROWS - 1][: width - 3] + ELLIPSIS]
         lines += [[(piece if i == 0 else f"  {piece}", hue)] for i, piece in enumerate(pieces)]
     numbers = _numbers(model)
     large = width >= BIG_FROM[0] and height >= BIG_FROM[1]
@@ -83,27 +72,17 @@ def panel(
     if height - len(lines) > NAMES_FROM and (names := _names(model, others, width)):
         lines.append(names)
     room = height - len(lines)
-    drawn = picture(course, view, width, room, companions=others, colours=colours, glyphs=glyphs)
-    if read := readout(course, view, drawn, width):
+    drawn = picture(curve, view, width, room, compared_runs=others, colours=colours, glyphs=glyphs)
+    if read := readout(curve, view, drawn, width):
         lines[read_at] = read
     top = len(lines)
-    lines += drawn.lines or centred([[(_absence(model, course), "dim")]], width, room)
-    courses = {run.id: course, **{other.name: other.course for other in others}}
-    return Panel(_in(lines[:height], glyphs), drawn, top, courses, tuple(others))
-
-
-def centred(lines: list[Line], width: int, height: int) -> list[Line]:
-    """Lines in the middle of a panel."""
-    above = max(0, (height - len(lines)) // 2)
-    out: list[Line] = [[] for _ in range(above)]
-    for line in lines:
-        length = sum(len(text) for text, _ in line)
-        out.append([(" " * max(0, (width - length) // 2), "text"), *line])
-    return out[: max(0, height)]
+    lines += drawn.lines or centred([[(_absence(model, curve), "dim")]], width, room)
+    curves = {run.id: curve, **{other.name: other.curve for other in others}}
+    return Panel(_in(lines[:height], glyphs), drawn, top, curves, tuple(others))
 
 
 def _numbers(model: Model) -> list[tuple[str, str, str]]:
-    """Label, number and hue of what stands large."""
+    """Label, number and hue of the large numbers."""
     run = model.run
     assert run is not None
     metrics = model.history.metrics
@@ -147,7 +126,7 @@ def _small(numbers: list[tuple[str, str, str]], width: int) -> Line:
 
 
 def _names(model: Model, others: list[ComparedRun], width: int) -> Line:
-    """Which line is whose; empty without other runs."""
+    """The signs and names of the compared runs; empty without any."""
     signs = [(f"{other.sign} " if other.sign else "parent ", other) for other in others]
     if not signs:
         return []
@@ -161,18 +140,18 @@ def _names(model: Model, others: list[ComparedRun], width: int) -> Line:
 
 
 def _in(lines: list[Line], glyphs: Glyphs) -> list[Line]:
-    """The lines in characters that the terminal has."""
+    """The lines in characters of the set."""
     if glyphs.braille:
         return lines
     return [[(pictured(text, glyphs), hue) for text, hue in line] for line in lines]
 
 
-def _absence(model: Model, course: Course) -> str:
+def _absence(model: Model, curve: CurveData) -> str:
     """Why there is no curve."""
     run = model.run
     assert run is not None
-    if course.missing and not course.xs:
-        return f"The {course.axis.value} of its generations is not known."
+    if curve.missing and not curve.xs:
+        return f"The {curve.axis.value} of its generations is not known."
     if run.generation and not model.history.loaded:
         return "reading its history…"
     if run.generation:

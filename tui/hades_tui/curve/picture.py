@@ -1,7 +1,7 @@
 """A run's fitness as a picture: axes, the band around the mean, the lines of mean and best, and what to compare.
 
-Pure. The mean dataset's evaluations are markers, references dotted lines (overlay), other runs lines with a
-sign at their end. Where the lines are smoothed, the extremes of what they were made of stay visible as faint dots.
+Pure. Evaluations of the mean dataset are markers, references dotted lines (overlay), compared runs lines with a sign at
+their end. Where lines are smoothed, the extremes of the raw points are faint dots.
 """
 
 from bisect import bisect_left, bisect_right
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hades_protocol.messages import GenerationMetrics, Mark, Reference
+from hades_protocol.messages import Mark
 from hades_tui.canvas.braille import (
     DOTS,
     SINGLE,
@@ -21,32 +21,31 @@ from hades_tui.canvas.braille import (
     buckets,
     column_of,
     columns,
-    entered,
     means,
     scale_for,
     ticks,
+    with_edges,
 )
-from hades_tui.canvas.cells import Sheet
+from hades_tui.canvas.cells import CellGrid, Cells
 from hades_tui.curve import overlay
-from hades_tui.curve.data import Course, Series, course_of
+from hades_tui.curve.data import CurveData, Series
 from hades_tui.curve.smooth import smoothed
-from hades_tui.curve.viewport import SMOOTHINGS, Axis, Extent, Viewport, nearest, sight
+from hades_tui.curve.viewport import SMOOTHINGS, Axis, Extent, Viewport, nearest, visible_range
 from hades_tui.curve.xaxis import x_axis
-from hades_tui.state.history import RunHistory
 from hades_tui.text.format import Line, number
 from hades_tui.theme.glyphs import UNICODE, Glyphs
 
 SIGNS = {"fork": "F", "resize": "R", "resume": "^", "fallback": "!", "chunk": "v"}
-"""What stands on the axis where something happened to the run."""
+"""Kind of a mark -> its sign on the axis."""
 
 MIN_WIDTH = 24
 MIN_HEIGHT = 4
 
 
 class ComparedRun(msgspec.Struct, frozen=True):
-    """Another run over the curve. sign: the digit at the end of its line; empty for the parent, which is context."""
+    """A run drawn over the curve. sign: the digit at the end of its line; empty for the parent."""
 
-    course: Course
+    curve: CurveData
     name: str
     sign: str = ""
 
@@ -57,9 +56,10 @@ class ComparedRun(msgspec.Struct, frozen=True):
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """A drawn curve, and where in it which x is.
+    """A drawn curve, and how its columns map to x.
 
-    left: columns before the first one of the curve. across: dots in a column.
+    left: columns before the first one of the curve. width: columns of the curve. low, high: x of its first and last
+    column. across: dots in a column.
     """
 
     lines: list[Line] = []
@@ -70,116 +70,100 @@ class Picture(msgspec.Struct, frozen=True):
     across: int = 2
 
     def x(self, column: float) -> float:
-        """x at a column of the panel; one beside the curve is taken as its edge."""
+        """x at a column of the panel, clamped to the edges of the curve."""
         part = min(1.0, max(0.0, (column - self.left) / max(1, self.width - 1)))
         return self.low + part * (self.high - self.low)
 
     @property
     def columns(self) -> int:
-        """Columns of dots."""
+        """Number of columns of dots."""
         return self.across * self.width
 
 
-def draw(
-    metrics: Sequence[GenerationMetrics],
-    width: int,
-    height: int,
-    *,
-    references: Sequence[Reference] = (),
-    marks: Sequence[Mark] = (),
-    logarithmic: bool = False,
-    colours: bool = True,
-) -> list[Line]:
-    """The picture of all of some metrics in so many columns and rows; none where there is no room or nothing to see."""
-    history = RunHistory(metrics=tuple(metrics), references=tuple(references), marks=tuple(marks))
-    course = course_of(history, Axis.GENERATION)
-    return picture(course, Viewport(logarithmic=logarithmic), width, height, colours=colours).lines
-
-
-def whole_extent(course: Course, companions: Sequence[ComparedRun] = ()) -> Extent | None:
-    """From the first to the newest point of the run and of those laid over it; the parent alone stretches nothing."""
-    extents = [c.extent for c in (course, *(c.course for c in companions if c.sign))]
+def whole_extent(curve: CurveData, compared_runs: Sequence[ComparedRun] = ()) -> Extent | None:
+    """The range of x of the run and the marked ones together. The parent does not extend it."""
+    extents = [c.extent for c in (curve, *(c.curve for c in compared_runs if c.sign))]
     known = [extent for extent in extents if extent is not None]
-    if course.extent is None or not known:
-        return course.extent
+    if curve.extent is None or not known:
+        return curve.extent
     return Extent(min(e.low for e in known), max(e.high for e in known), min(e.least for e in known))
 
 
 def picture(
-    course: Course,
+    curve: CurveData,
     view: Viewport,
     width: int,
     height: int,
     *,
-    companions: Sequence[ComparedRun] = (),
+    compared_runs: Sequence[ComparedRun] = (),
     colours: bool = True,
     glyphs: Glyphs = UNICODE,
 ) -> Picture:
-    """What is in sight in so many columns and rows, without lines where there is no room or nothing to see.
+    """Draw the visible part in `width` columns and `height` rows; without lines where it does not fit or is empty.
 
     Without colours the band is two dotted lines.
     """
-    extent = whole_extent(course, companions)
-    if width < MIN_WIDTH or height < MIN_HEIGHT or extent is None or not (course.mean.xs or course.best.xs):
+    extent = whole_extent(curve, compared_runs)
+    if width < MIN_WIDTH or height < MIN_HEIGHT or extent is None or not (curve.mean.xs or curve.best.xs):
         return Picture()
-    low, high = sight(view, extent)
-    references = course.source.references
-    shown = [course.mean, course.best, course.lower, course.upper, course.evaluated]
-    shown += [companion.course.mean for companion in companions]
+    low, high = visible_range(view, extent)
+    references = curve.source.references
+    shown = [curve.mean, curve.best, curve.lower, curve.upper, curve.evaluated]
+    shown += [other.curve.mean for other in compared_runs]
     values = [y for series in shown for y in _range(series, low, high)]
     scale = scale_for([*values, *(reference.value for reference in references)], view.logarithmic)
     rows = height - 2  # below them the axis and its numbers
     labels = {scale.row(v, rows): tick(v) for v in ticks(scale, rows, apart=2 if rows < 9 else 3)}
     margin = max([3, *(len(label) for label in labels.values())])
     drawing = _Drawing(scale, low, high, width - margin - 2, rows, SMOOTHINGS[view.smoothing], glyphs)
-    area = drawing.area(course, companions, set(labels), cursor_x(course, view), colours)
+    area = drawing.area(curve, compared_runs, set(labels), cursor_x(curve, view), colours)
     lines: list[Line] = []
     for y in range(rows):
         label = labels.get(y, "")
         bar = glyphs.axis_tick if label else glyphs.axis
         lines.append([(label.rjust(margin), "dim"), (f" {bar}", "faint"), *area[y]])
-    # Of two in one column the later hides the earlier: whatever happened is worth more than that a worker went on.
-    marks = sorted(placed(course), key=lambda one: one[1].kind != "resume")
+    # Of two in one column the later hides the earlier: a resume matters less than any other mark.
+    marks = sorted(placed_marks(curve), key=lambda one: one[1].kind != "resume")
     signs = [(x, SIGNS[mark.kind]) for x, mark in marks]
-    lines += x_axis(course.axis, low, high, margin, drawing.width, glyphs, signs)
+    lines += x_axis(curve.axis, low, high, margin, drawing.width, glyphs, signs)
     return Picture(lines, margin + 2, drawing.width, low, high, drawing.across)
 
 
-def cursor_x(course: Course, view: Viewport) -> float | None:
-    """Where the cursor stands: on the point that is there now."""
-    at = None if view.cursor is None else nearest(course.xs, view.cursor)
-    return None if at is None else course.xs[at]
+def cursor_x(curve: CurveData, view: Viewport) -> float | None:
+    """x of the point nearest to the cursor; None without a cursor."""
+    at = None if view.cursor is None else nearest(curve.xs, view.cursor)
+    return None if at is None else curve.xs[at]
 
 
-def placed(course: Course) -> list[tuple[float, Mark]]:
-    """What happened to the run, each at its x; what is beside all points or of an unknown kind is left out."""
-    metrics = course.metrics
+def placed_marks(curve: CurveData) -> list[tuple[float, Mark]]:
+    """The marks of the run with their x; those outside of the points or of an unknown kind are left out."""
+    metrics = curve.metrics
     out = []
-    for mark in course.source.marks:
+    for mark in curve.source.marks:
         at = bisect_left(metrics, mark.generation, key=lambda m: m.generation)
         if mark.kind not in SIGNS or at >= len(metrics) or mark.generation < metrics[0].generation:
             continue
-        x = float(mark.generation) if course.axis is Axis.GENERATION else course.xs[at]
-        if course.axis is Axis.TIME and mark.time > course.begin > 0.0:
-            x = mark.time - course.begin
+        x = float(mark.generation) if curve.axis is Axis.GENERATION else curve.xs[at]
+        if curve.axis is Axis.TIME and mark.time > curve.begin > 0.0:
+            x = mark.time - curve.begin
         out.append((x, mark))
     return out
 
 
 def tick(value: float) -> str:
-    """A round value, without decimals it does not need."""
+    """A label of the axis, without needless decimals."""
     return f"{value:g}" if value == 0.0 or 1e-3 <= abs(value) < 1e5 else number(value)
 
 
 def _range(series: Series, low: float, high: float) -> list[float]:
-    """The least and the greatest value in sight, and where the line enters and leaves."""
+    """The least and the greatest visible value, and the values at the edges of the picture."""
     i, j = bisect_left(series.xs, low), bisect_right(series.xs, high)
     out = [min(series.ys[i:j]), max(series.ys[i:j])] if j > i else []
-    return out + [c.first for c in entered([None, None], series.xs, series.ys, low, high) if c is not None]
+    return out + [c.first for c in with_edges([None, None], series.xs, series.ys, low, high) if c is not None]
 
 
 class _Drawing:
-    """One picture's inside: its scale, what is in sight of the axis, its size."""
+    """Draws the area inside of the axes, with one scale, range of x and size."""
 
     def __init__(
         self, scale: Scale, low: float, high: float, width: int, rows: int, window: int, glyphs: Glyphs
@@ -194,74 +178,79 @@ class _Drawing:
         self._buckets: dict[tuple[int, int], list[Bucket]] = {}
 
     def area(
-        self, course: Course, companions: Sequence[ComparedRun], grid: set[int], cursor: float | None, colours: bool
+        self,
+        curve: CurveData,
+        compared_runs: Sequence[ComparedRun],
+        tick_rows: set[int],
+        cursor: float | None,
+        colours: bool,
     ) -> list[Line]:
-        """Everything inside of the axes."""
-        glyphs, references = self._glyphs, course.source.references
-        sheet = Sheet(self.width, self._rows, glyphs)
-        for y in grid:
-            sheet.rule(y, glyphs.grid, "grid")
+        """All layers inside of the axes. tick_rows: rows with grid lines. cursor: its x."""
+        glyphs, references = self._glyphs, curve.source.references
+        grid = CellGrid(self.width, self._rows, glyphs)
+        for y in tick_rows:
+            grid.rule(y, glyphs.grid, "grid")
         if colours:
-            found = self._found(course.lower, self.width)
-            lower, upper = (self._columns(series, found, self.width) for series in (course.lower, course.upper))
-            sheet.band(band(lower, upper, self._scale, self._rows))
+            found = self._found(curve.lower, self.width)
+            lower, upper = (self._columns(series, found, self.width) for series in (curve.lower, curve.upper))
+            grid.band(band(lower, upper, self._scale, self._rows))
         for y, character in overlay.lines(references, self._scale, self._rows, glyphs).items():
-            sheet.rule(y, character, "reference")
+            grid.rule(y, character, "reference")
         if cursor is not None and self._low <= cursor <= self._high:
-            sheet.upright(column_of(cursor, self._low, self._high, self.width), glyphs.cursor, "cursor")
+            grid.upright(column_of(cursor, self._low, self._high, self.width), glyphs.cursor, "cursor")
         if not colours:
-            for edge in (course.lower, course.upper):
-                self._line(sheet, self._all(edge), "faint", glyphs.edge, joining=False)
-        over = self._companions(sheet, companions)
-        self._series(sheet, course.best, "best", glyphs.best)
-        self._series(sheet, course.mean, "mean", glyphs.mean)
-        i, j = bisect_left(course.evaluated.xs, self._low), bisect_right(course.evaluated.xs, self._high)
-        points = zip(course.evaluated.xs[i:j], course.evaluated.ys[i:j], strict=True)
+            for edge in (curve.lower, curve.upper):
+                self._line(grid, self._all(edge), "faint", glyphs.edge, joining=False)
+        over = self._compared_runs(grid, compared_runs)
+        self._series(grid, curve.best, "best", glyphs.best)
+        self._series(grid, curve.mean, "mean", glyphs.mean)
+        i, j = bisect_left(curve.evaluated.xs, self._low), bisect_right(curve.evaluated.xs, self._high)
+        points = zip(curve.evaluated.xs[i:j], curve.evaluated.ys[i:j], strict=True)
         over |= overlay.markers(points, self._scale, (self._low, self._high), self.width, self._rows, glyphs)
 
         def is_taken(x: int, y: int) -> bool:
-            return (x, y) in over or sheet.is_taken(x, y)
+            return (x, y) in over or grid.is_taken(x, y)
 
-        sheet.cells(overlay.labels(references, self._scale, self.width, self._rows, is_taken, glyphs) | over)
-        return sheet.lines()
+        grid.put(overlay.labels(references, self._scale, self.width, self._rows, is_taken, glyphs) | over)
+        return grid.lines()
 
-    def _companions(self, sheet: Sheet, companions: Sequence[ComparedRun]) -> overlay.Cells:
-        """Lines of other runs, the parent's below all; returns their signs."""
-        over: overlay.Cells = {}
-        for companion in sorted(companions, key=lambda c: bool(c.sign)):
-            series, hue = companion.course.mean, companion.hue
-            if not companion.sign:
-                self._line(sheet, self._all(series), hue, self._glyphs.parent, joining=False)
+    def _compared_runs(self, grid: CellGrid, compared_runs: Sequence[ComparedRun]) -> Cells:
+        """Draw the lines of compared runs, the parent's below all; returns their signs."""
+        over: Cells = {}
+        for other in sorted(compared_runs, key=lambda c: bool(c.sign)):
+            series, hue = other.curve.mean, other.hue
+            if not other.sign:
+                self._line(grid, self._all(series), hue, self._glyphs.parent, joining=False)
                 continue
-            data = self._series(sheet, series, hue, self._glyphs.others[int(companion.sign) - 1])
-            over |= overlay.sign(data, self.across, self._scale, self._rows, companion.sign, hue)
+            data = self._series(grid, series, hue, self._glyphs.others[int(other.sign) - 1])
+            over |= overlay.sign(data, self.across, self._scale, self._rows, other.sign, hue)
         return over
 
-    def _series(self, sheet: Sheet, series: Series, hue: str, character: str) -> Columns:
-        """A line, smoothed where that is wanted; returns what was drawn."""
+    def _series(self, grid: CellGrid, series: Series, hue: str, character: str) -> Columns:
+        """Draw a line, smoothed where the view says so; returns its columns."""
         data = self._all(series)
         if self._window > 1:
             raw = Canvas(self.width, self._rows, self._dots)
             raw.dot(data, self._to_row)
-            sheet.trace(raw, "raw", self._glyphs.raw, joining=False)
+            grid.trace(raw, "raw", self._glyphs.raw, joining=False)
             found = self._found(series, self._count)
             data = smoothed(means(series.ys, found), self._window, self._count)
-        self._line(sheet, data, hue, character)
+        self._line(grid, data, hue, character)
         return data
 
-    def _line(self, sheet: Sheet, data: Columns, hue: str, character: str, *, joining: bool = True) -> None:
+    def _line(self, grid: CellGrid, data: Columns, hue: str, character: str, *, joining: bool = True) -> None:
         canvas = Canvas(self.width, self._rows, self._dots)
         canvas.trace(data, self._to_row)
-        sheet.trace(canvas, hue, character, joining=joining)
+        grid.trace(canvas, hue, character, joining=joining)
 
     def _all(self, series: Series) -> Columns:
         return self._columns(series, self._found(series, self._count), self._count)
 
     def _columns(self, series: Series, found: Sequence[Bucket], count: int) -> Columns:
-        return entered(columns(series.ys, found, count), series.xs, series.ys, self._low, self._high)
+        return with_edges(columns(series.ys, found, count), series.xs, series.ys, self._low, self._high)
 
     def _found(self, series: Series, count: int) -> list[Bucket]:
-        """What falls into which column; the same for all lines of one run, as a rule."""
+        """The buckets of a series, cached: the lines of one run usually share their xs."""
         key = id(series.xs), count
         if key not in self._buckets:
             self._buckets[key] = buckets(series.xs, self._low, self._high, count)

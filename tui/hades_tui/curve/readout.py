@@ -1,40 +1,40 @@
-"""What the cursor on a curve reads: one generation in words, and what happened there. Pure."""
+"""The line about the generation under the cursor of a curve. Pure."""
 
 from bisect import bisect_left
 
 from hades_protocol.messages import GenerationMetrics, Mark
 from hades_tui.canvas.braille import column_of
-from hades_tui.curve.data import Course
-from hades_tui.curve.picture import SIGNS, Picture, cursor_x, placed
+from hades_tui.curve.data import CurveData
+from hades_tui.curve.picture import SIGNS, Picture, cursor_x, placed_marks
 from hades_tui.curve.viewport import Viewport
 from hades_tui.curve.xaxis import elapsed, steps_text
 from hades_tui.text.fit import fitted
 from hades_tui.text.format import Line, number
 
 
-def readout(course: Course, view: Viewport, picture: Picture, width: int) -> Line:
+def readout(curve: CurveData, view: Viewport, picture: Picture, width: int) -> Line:
     """One line about the point under the cursor, the most important first; empty without a cursor.
 
-    The values are those of that generation, whether the line is smoothed or not; the range is that of all points in
-    the cursor's column.
+    The values are those of the generation, also where the line is smoothed; the range is over all points in the
+    cursor's column.
     """
-    x = cursor_x(course, view)
+    x = cursor_x(curve, view)
     if x is None or not picture.lines:
         return []
-    metrics = course.metrics[bisect_left(course.xs, x)]
+    metrics = curve.metrics[bisect_left(curve.xs, x)]
     line: Line = [("generation ", "dim"), (str(metrics.generation), "bold")]
-    for mark in _marks(course, picture, x, metrics.generation):
+    for mark in _marks(curve, picture, x, metrics.generation):
         seam = "" if mark.bit_exact else ", not bit-exact"
         line += [("  ", "text"), (f"{SIGNS[mark.kind]} {mark.text or mark.kind}{seam}", "gold")]
-    for words, text, hue in _values(course, metrics, picture, x):
+    for label, text, hue in _values(curve, metrics, picture, x):
         if text:
-            line += [(f"  {words}" + (" " if words else ""), "dim"), (text, hue)]
+            line += [(f"  {label}" + (" " if label else ""), "dim"), (text, hue)]
     return fitted(line, width)
 
 
-def _values(course: Course, m: GenerationMetrics, picture: Picture, x: float) -> list[tuple[str, str, str]]:
-    """Words, number and hue of everything that is known."""
-    source = course.source
+def _values(curve: CurveData, m: GenerationMetrics, picture: Picture, x: float) -> list[tuple[str, str, str]]:
+    """Label, text and hue of every value; the text is empty where it is not known."""
+    source = curve.source
     at = bisect_left(source.metrics, m.generation, key=lambda known: known.generation)
     since = source.committed_at[at]
     first = next((t for t in source.committed_at if t > 0.0), 0.0)
@@ -49,13 +49,13 @@ def _values(course: Course, m: GenerationMetrics, picture: Picture, x: float) ->
         ("mean dataset", evaluated, "evaluated"),
         ("after", elapsed(since - first, 1.0) if since > 0.0 else "", "text"),
         ("steps", steps_text(float(source.env_steps[at])), "text"),
-        ("here", _range(course, picture, x), "text"),
+        ("here", _range(curve, picture, x), "text"),
     ]
 
 
-def _range(course: Course, picture: Picture, x: float) -> str:
-    """Lowest and highest mean in the cursor's column, where it holds several points."""
-    xs, ys = course.mean.xs, course.mean.ys
+def _range(curve: CurveData, picture: Picture, x: float) -> str:
+    """Lowest and highest mean in the cursor's column; empty where it holds one point."""
+    xs, ys = curve.mean.xs, curve.mean.ys
     at = bisect_left(xs, x)
     column = column_of(x, picture.low, picture.high, picture.columns)
     first = end = at
@@ -68,10 +68,10 @@ def _range(course: Course, picture: Picture, x: float) -> str:
     return f"{end - first} points, mean {number(min(ys[first:end]))} to {number(max(ys[first:end]))}"
 
 
-def _marks(course: Course, picture: Picture, x: float, generation: int) -> list[Mark]:
-    """What stands on the axis below the cursor, and what happened at its generation: a pause may lie between them."""
+def _marks(curve: CurveData, picture: Picture, x: float, generation: int) -> list[Mark]:
+    """The marks in the cursor's column and those of its generation; on a time axis they may differ."""
 
     def column(place: float) -> int:
         return column_of(place, picture.low, picture.high, picture.width)
 
-    return [mark for place, mark in placed(course) if column(place) == column(x) or mark.generation == generation]
+    return [mark for place, mark in placed_marks(curve) if column(place) == column(x) or mark.generation == generation]

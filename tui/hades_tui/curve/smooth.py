@@ -7,10 +7,10 @@ from hades_tui.canvas.braille import Column, Columns
 
 
 def smoothed(means: Mapping[int, float], window: int, count: int) -> Columns:
-    """Each column that has points as the median of the means of `window` such columns, itself in the middle.
+    """Columns of a running median over `window` columns that have points.
 
-    A median, because a spike shall not bend the line beside it: it stays visible as a raw extreme. means: of the
-    points in each column that has any, from left to right.
+    means: column -> mean of its points, from left to right. count: number of columns. A median, so that a spike does
+    not bend the line beside it; it stays visible as a raw extreme.
     """
     out: Columns = [None] * count
     for x, y in zip(means, running_median(list(means.values()), window), strict=True):
@@ -19,7 +19,7 @@ def smoothed(means: Mapping[int, float], window: int, count: int) -> Columns:
 
 
 def running_median(values: Sequence[float], window: int) -> list[float]:
-    """The median of the values around each; at both ends of as many as there are, so that the newest counts."""
+    """The median of the `window` values around each, fewer at both ends."""
     half = window // 2
     sorted_window = sorted(values[:half])
     out = []

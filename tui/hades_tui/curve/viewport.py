@@ -1,7 +1,7 @@
-"""What of a curve is in sight, as a value with pure transitions: zoom, pan, a cursor, kinds of axes.
+"""The view of a curve as a value, with pure transitions: zoom, pan, cursor, axis.
 
-x is in units of the axis: generations, environment steps, or seconds since the first commit. The cursor stands on a
-point of the data, so that it reads values and never invents any.
+x is in units of the axis: generations, environment steps, or seconds since the first commit. The cursor is always on a
+point of the data, so that it shows no interpolated values.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,7 +15,7 @@ from hades_tui.canvas.braille import column_of
 
 
 class Axis(StrEnum):
-    """What x counts."""
+    """Quantity on the x-axis."""
 
     GENERATION = "generation"
     STEPS = "environment steps"
@@ -27,7 +27,7 @@ SMOOTHINGS = (1, 9, 25)
 
 
 class Extent(msgspec.Struct, frozen=True):
-    """All there is on the axis. least: a narrower range would show nothing more."""
+    """Range of x of all data. least: smallest useful width of a view."""
 
     low: float
     high: float
@@ -35,15 +35,15 @@ class Extent(msgspec.Struct, frozen=True):
 
     @property
     def width(self) -> float:
-        """From end to end."""
+        """high - low, in units of the axis."""
         return self.high - self.low
 
 
 class Viewport(msgspec.Struct, frozen=True):
-    """How a curve is looked at.
+    """The view of a curve.
 
-    reach: lowest and highest x in sight; None for all, however much comes. following: the newest point stays in sight
-    at the right edge. cursor: x of the point that is read. smoothing: index into SMOOTHINGS.
+    reach: lowest and highest visible x; None for all data, also future ones. following: the newest point stays at the
+    right edge. cursor: x of the point under the cursor. smoothing: index into SMOOTHINGS.
     """
 
     reach: tuple[float, float] | None = None
@@ -54,13 +54,13 @@ class Viewport(msgspec.Struct, frozen=True):
     logarithmic: bool = False
 
 
-def sight(view: Viewport, extent: Extent) -> tuple[float, float]:
+def visible_range(view: Viewport, extent: Extent) -> tuple[float, float]:
     """The lowest and the highest x to draw."""
     return clamp(view, extent).reach or (extent.low, extent.high)
 
 
 def clamp(view: Viewport, extent: Extent) -> Viewport:
-    """The view after data came or were cut: as wide as before where there is so much, and never beside the data."""
+    """The view after data came or were cut: as wide as before if possible, and within the data."""
     if view.reach is None:
         return view
     low, high = view.reach
@@ -70,11 +70,11 @@ def clamp(view: Viewport, extent: Extent) -> Viewport:
 
 
 def zoom(view: Viewport, extent: Extent, factor: float, about: float | None = None) -> Viewport:
-    """See `factor` times as much around x = about, else around the cursor, else around the middle.
+    """Show `factor` times as much around x = about, else around the cursor, else around the middle.
 
-    What lies at that x stays where it is on the screen, as long as there are data on both sides.
+    That x keeps its place on the screen as long as there are data on both sides.
     """
-    low, high = sight(view, extent)
+    low, high = visible_range(view, extent)
     if about is None:
         about = view.cursor if view.cursor is not None and low <= view.cursor <= high else (low + high) / 2
     width = max((high - low) * factor, min(extent.least, high - low))
@@ -83,16 +83,16 @@ def zoom(view: Viewport, extent: Extent, factor: float, about: float | None = No
 
 
 def pan(view: Viewport, extent: Extent, fraction: float) -> Viewport:
-    """Move sideways by a part of what is in sight, up to the ends of the data. At the right end it follows them."""
+    """Move sideways by a fraction of the visible range, up to the ends of the data; at the right end follow."""
     if view.reach is None:
         return view
-    low, high = sight(view, extent)
+    low, high = visible_range(view, extent)
     by = min(max((high - low) * fraction, extent.low - low), extent.high - high)
     return _ranged(view, low + by, high + by, extent)
 
 
 def whole(view: Viewport) -> Viewport:
-    """All of it, from now on."""
+    """Show all data, also future ones."""
     return replace(view, reach=None, following=False)
 
 
@@ -103,14 +103,14 @@ def read(view: Viewport, points: Sequence[float], x: float) -> Viewport:
 
 
 def step(view: Viewport, extent: Extent, points: Sequence[float], by: int, columns: int = 0) -> Viewport:
-    """The cursor one point on, or one column where several points share one; it starts at the edge in sight.
+    """The cursor one point on, or one column where several points share one; it starts at the visible edge.
 
-    points: x of the data, in ascending order. by: 1 or -1. columns: of dots in the picture; 0 for single points.
-    What is in sight moves along where the cursor would leave it.
+    points: x of the data, in ascending order. by: 1 or -1. columns: of dots in the picture; 0 for single points. The
+    view moves along where the cursor would leave it.
     """
     if not points:
         return replace(view, cursor=None)
-    low, high = sight(view, extent)
+    low, high = visible_range(view, extent)
     first, last = bisect_left(points, low), bisect_right(points, high) - 1
     if view.cursor is None:
         at = last if by < 0 else first
@@ -124,10 +124,10 @@ def step(view: Viewport, extent: Extent, points: Sequence[float], by: int, colum
 
 
 def shown(view: Viewport, extent: Extent) -> Viewport:
-    """The view moved sideways as little as needed to have the cursor in sight."""
+    """The view moved sideways as little as needed to show the cursor."""
     if view.cursor is None or view.reach is None:
         return view
-    low, high = sight(view, extent)
+    low, high = visible_range(view, extent)
     by = min(0.0, view.cursor - low) or max(0.0, view.cursor - high)
     return _ranged(view, low + by, high + by, extent) if by else view
 
@@ -135,13 +135,13 @@ def shown(view: Viewport, extent: Extent) -> Viewport:
 def on_axis(view: Viewport, axis: Axis, before: Sequence[float], after: Sequence[float]) -> Viewport:
     """The same part of the curve on another axis.
 
-    before, after: x of the same points on the old and the new axis; where there are none, all of it is in sight.
+    before, after: x of the same points on the old and the new axis; without points all data are visible.
     """
     if not before or not after:
         return replace(view, axis=axis, reach=None, following=False, cursor=None)
     reach = None if view.reach is None else (_moved(view.reach[0], before, after), _moved(view.reach[1], before, after))
     cursor = None if view.cursor is None else after[nearest(before, view.cursor) or 0]
-    if reach is not None and reach[1] <= reach[0]:  # a place where the new axis stands still
+    if reach is not None and reach[1] <= reach[0]:  # the new axis has no width here
         reach = None
     return replace(view, axis=axis, reach=reach, following=view.following and reach is not None, cursor=cursor)
 
@@ -157,7 +157,7 @@ def nearest(points: Sequence[float], x: float) -> int | None:
 
 
 def _moved(x: float, before: Sequence[float], after: Sequence[float]) -> float:
-    """A place between two points stays between them."""
+    """x on the new axis: interpolated between the two points that it lies between on the old one."""
     right = min(len(before) - 1, max(1, bisect_left(before, x)))
     if right >= len(before):
         return after[0]
@@ -167,7 +167,7 @@ def _moved(x: float, before: Sequence[float], after: Sequence[float]) -> float:
 
 
 def _ranged(view: Viewport, low: float, high: float, extent: Extent) -> Viewport:
-    """A range within the extent; one that covers it all is no range."""
+    """The view of a range, moved into the extent; a range that covers the extent becomes None."""
     width = high - low
     if width >= extent.width * (1 - 1e-9):
         return whole(view)

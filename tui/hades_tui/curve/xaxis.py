@@ -1,4 +1,4 @@
-"""The axis below a curve: its line, the marks on it, and round numbers, steps or times under it. Pure."""
+"""The x-axis below a curve: its line with marks, and labels at round values. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ TIMES = (
 """Round times in seconds, below a day."""
 
 Sign = tuple[float, str]
-"""x of something that happened, and the character for it."""
+"""x of a mark, and its character."""
 
 
 def x_axis(
     axis: Axis, low: float, high: float, margin: int, width: int, glyphs: Glyphs, signs: Sequence[Sign] = ()
 ) -> list[Line]:
-    """The line with what happened on it, and what is under it, for a picture of so many columns behind a margin."""
+    """The line with the signs on it and the line of labels, `margin` + 2 + `width` columns wide."""
     line, text = [glyphs.floor] * width, [" "] * width
     end, before = -2, ""
     for x, label in _labels(axis, low, high, max(2, width // 14)):
@@ -46,7 +46,7 @@ def x_axis(
 
 
 def _labels(axis: Axis, low: float, high: float, most: int) -> list[tuple[float, str]]:
-    """Where the picture begins, then round places, each with its label."""
+    """The left edge, then round values up to the right edge, at most `most`; each with its label."""
     least = (high - low) / most
     # There is nothing between two generations or two steps.
     step = time_step(least) if axis is Axis.TIME else max(1.0, nice_step(least))
@@ -63,7 +63,7 @@ def time_step(least: float) -> float:
 
 
 def label(axis: Axis, x: float, step: float = 0.0) -> str:
-    """A place on the axis in words; `step`: how far it is to the next one."""
+    """The label of x. step: distance of labels, which sets the precision."""
     if axis is Axis.GENERATION:
         return f"{x:.0f}"
     return steps_text(x, step) if axis is Axis.STEPS else elapsed(x, step)

@@ -1,1 +1,4 @@
-"""Whole pages of text: watch, health, log, help, forms, details."""
+"""Whole pages as lines: watch, health, log, help, forms, details, plain text.
+
+Imports curve, pairs, runs and the rooms below; widgets and screens may import it.
+"""

@@ -1,4 +1,4 @@
-"""Forms and what the daemon says about them, as lines. Pure."""
+"""Forms and the daemon's answers to dry runs, as lines. Pure."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from hades_tui.pages.settings_form import Form, known, text_of
 from hades_tui.text.format import Line
 
 SHOWN_GENERATIONS = 10
-"""Kept generations that are listed before some are left out."""
+"""Most kept generations that are listed in full."""
 
 NEWEST = "newest"
-"""In the field of a fork's generation: the newest checkpoint there is when the fork is made."""
+"""Value of a fork's generation: the newest checkpoint at the time of the fork."""
 
 
 def setting_lines(form: Form, names: Sequence[str], selected: str, width: int, height: int) -> list[tuple[str, Line]]:
-    """The rows of a list of settings that is scrolled such that the selected one is in sight: name, line."""
+    """(name, line) of the visible rows of a list of settings, scrolled so that the selected one is visible."""
     at = names.index(selected) if selected in names else 0
     top = max(0, min(at - height // 2, len(names) - height))
     column = min(max((len(name) for name in form.names), default=0), width * 6 // 10)
@@ -36,13 +36,13 @@ def _row(form: Form, name: str, selected: bool, column: int) -> Line:
 
 
 def meaning(name: str) -> Line:
-    """What a setting is, and what it takes."""
+    """Description of a setting, and the values it accepts."""
     leaf = known()[name]
     return [(f"{leaf.description or name}: ", "dim"), (leaf.accepts, "dim")]
 
 
 def generations_text(kept: Sequence[int]) -> str:
-    """The generations of kept checkpoints on a line; of many the first ones and the newest."""
+    """The generations of kept checkpoints as text; of many the first ones and the newest."""
     if not kept:
         return "none is kept"
     if len(kept) <= SHOWN_GENERATIONS:
@@ -52,7 +52,7 @@ def generations_text(kept: Sequence[int]) -> str:
 
 
 def stepped(kept: Sequence[int], text: str, by: int) -> str:
-    """The kept generation next to the one in a field; after the last of them comes NEWEST."""
+    """The kept generation `by` steps from the one in a field; after the last comes NEWEST."""
     options = [*map(str, kept), NEWEST]
     if text in options:
         index = options.index(text) + by
@@ -65,13 +65,13 @@ def stepped(kept: Sequence[int], text: str, by: int) -> str:
 
 
 def nearest(kept: Sequence[int], cursor: int | None) -> str:
-    """The newest kept generation that is not above the cursor's; without one the newest of all."""
+    """The newest kept generation up to the cursor's; NEWEST where there is none."""
     below = [generation for generation in kept if cursor is not None and generation <= cursor]
     return str(below[-1]) if below else NEWEST
 
 
 def answer_lines(result: ChangeResult, edited: Sequence[str] = ()) -> list[Line]:
-    """What a dry run says. edited: names whose change is on the screen already."""
+    """The result of a dry run. edited: names of settings whose change is shown elsewhere."""
     lines: list[Line] = [[("✔ ", "state.running"), (_begin(result.changes), "text")]]
     lines += [
         [("  ", "text"), (f"{change.name} {text_of(change.before)} → {text_of(change.after)}", "gold")]

@@ -1,4 +1,4 @@
-"""The GPUs of the daemon's machine, and who computes on them: ours and other people. Pure."""
+"""The GPUs of the daemon's machine, and the runs and other processes on them. Pure."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from hades_tui.text.format import Line, bar
 from hades_tui.theme.glyphs import UNICODE, Glyphs
 
 WIDE = 100
-"""Columns from which a GPU takes one line; narrower panels take two."""
+"""Least width with one line per GPU; narrower panels have two."""
 
 MAX_NAME = 24
 BARS = (8, 20)
 
 
 def gpu_lines(gpus: Sequence[GpuInfo], width: int, height: int, glyphs: Glyphs = UNICODE) -> list[Line]:
-    """All GPUs, at most `height` lines; those that find no room are counted."""
+    """All GPUs in at most `height` lines; the last line counts those that do not fit."""
     lines: list[Line] = []
     for i, block in enumerate(blocks := _blocks(gpus, width, glyphs)):
         left = len(blocks) - i - 1
@@ -27,7 +27,7 @@ def gpu_lines(gpus: Sequence[GpuInfo], width: int, height: int, glyphs: Glyphs =
 
 
 def natural_height(gpus: Sequence[GpuInfo], width: int) -> int:
-    """Lines that all GPUs take."""
+    """Number of lines of all GPUs."""
     return sum(len(block) for block in _blocks(gpus, width))
 
 
@@ -38,7 +38,7 @@ def _blocks(gpus: Sequence[GpuInfo], width: int, glyphs: Glyphs = UNICODE) -> li
 
 
 def _block(gpu: GpuInfo, names: int, memories: int, width: int, glyphs: Glyphs) -> list[Line]:
-    """One GPU: what it is and does, then who uses it."""
+    """One GPU: name and load, then its users."""
     use = in_use(gpu)
     if width < WIDE:
         size = max(BARS[0], (width - 17 - memories) // 2) if width >= 44 else 0
@@ -56,15 +56,15 @@ def _block(gpu: GpuInfo, names: int, memories: int, width: int, glyphs: Glyphs) 
 
 
 def in_use(gpu: GpuInfo) -> Line:
-    """Who computes on a GPU: our runs by id, other people by name and memory."""
+    """The users of a GPU: runs by id, other people by name and memory; "free" without any."""
     line: Line = [(", ".join(clean(run) for run in gpu.runs), "bold")] if gpu.runs else []
     others: dict[str, int] = {}
     for process in gpu.processes:
         if process.other:
             others[process.user] = others.get(process.user, 0) + process.memory
     if others:
-        words = ", ".join(f"{clean(user)} ({gib(memory)} GiB)" for user, memory in sorted(others.items()))
-        line += [(" · " if line else "", "dim"), (f"▲ in use by {words}", "warn")]
+        users = ", ".join(f"{clean(user)} ({gib(memory)} GiB)" for user, memory in sorted(others.items()))
+        line += [(" · " if line else "", "dim"), (f"▲ in use by {users}", "warn")]
     own = sum(1 for process in gpu.processes if not process.other and not process.run)
     if own:
         line += [(" · " if line else "", "dim"), (f"{own} process{'es' * (own > 1)} of yours outside hades", "dim")]
@@ -85,7 +85,7 @@ def _memory(gpu: GpuInfo) -> str:
 
 
 def _meters(gpu: GpuInfo, size: int, memories: int, glyphs: Glyphs) -> Line:
-    """Utilisation and memory, as bars where there is room, and in numbers."""
+    """Utilisation and memory as numbers, with bars where they fit."""
     used = gpu.memory_used / gpu.memory_total if gpu.memory_total else 0.0
     busy = "  –" if gpu.utilisation is None else f"{gpu.utilisation:>3.0%}"
     line: Line = [*bar(gpu.utilisation or 0.0, size, glyphs), (f" {busy:>4} busy  ", "text")]

@@ -1,4 +1,4 @@
-"""How safe a run is, and who is behind the screen: checkpoints, daemon, link. Pure."""
+"""Health of the checkpoints of a run, of the daemon and of the link. Pure."""
 
 import time
 from collections.abc import Sequence
@@ -14,45 +14,49 @@ from hades_tui.text.format import Line, duration, link_explanation, link_line
 
 LABEL = 14
 MANY = 12
-"""Ranges of kept generations that are listed; of more, those in the middle are counted."""
+"""Most ranges of kept generations that are listed; of more, those in the middle are counted."""
 
 SLOW_SECONDS, SLOW_FACTOR = 60.0, 10.0
-"""A commit is late after so many seconds, and so many times a generation's usual ones."""
+"""A commit is late after SLOW_SECONDS and SLOW_FACTOR times the usual seconds per generation."""
 
-Fact = tuple[str, str, str]
+LabelledRow = tuple[str, str, str]
 """Label, text, hue."""
 
 
-def checkpoint_facts(shown: ShowResult, now: float) -> list[Fact]:
-    """What a run could go on from. `now`: Unix time."""
+def checkpoint_rows(shown: ShowResult, now: float) -> list[LabelledRow]:
+    """The state of a run's checkpoints. now: Unix time."""
     kept = shown.checkpoints
-    facts: list[Fact] = [("last commit", _last(shown, now), "warn" if _is_slow(shown, now) else "text")]
+    rows: list[LabelledRow] = [("last commit", _last(shown, now), "warn" if _is_slow(shown, now) else "text")]
     if kept.generations:
-        facts.append(("size", f"{size_text(kept.bytes_newest)} the newest, {size_text(kept.bytes)} all", "text"))
-        facts.append(("kept", _kept(kept), "text"))
+        rows.append(("size", f"{size_text(kept.bytes_newest)} the newest, {size_text(kept.bytes)} all", "text"))
+        rows.append(("kept", _kept(kept), "text"))
         pairs = len(kept.with_pairs)
-        facts.append(("with pairs", "all of them" if pairs == len(kept.generations) else f"{pairs} of them", "text"))
-    facts.append(("retention", retention_words(kept), "text"))
-    facts.append(("verified", *_verified(kept, now)))
+        rows.append(("with pairs", "all of them" if pairs == len(kept.generations) else f"{pairs} of them", "text"))
+    rows.append(("retention", describe_retention(kept), "text"))
+    rows.append(("verified", *_verified(kept, now)))
     if kept.damaged:
         names = ", ".join(clean(name) for name in kept.damaged)
-        facts.append(("damaged", f"✘ {len(kept.damaged)} found damaged and set aside, none deleted: {names}", "bad"))
+        rows.append(("damaged", f"✘ {len(kept.damaged)} found damaged and set aside, none deleted: {names}", "bad"))
     else:
-        facts.append(("damaged", "✔ none was found", "state.running"))
-    return [*facts, ("directory", clean(shown.run.directory) or "not known", "dim")]
+        rows.append(("damaged", "✔ none was found", "state.running"))
+    return [*rows, ("directory", clean(shown.run.directory) or "not known", "dim")]
 
 
-def daemon_facts(model: Model, now: float, wall: float) -> list[Fact]:
-    """Who answers, and how old what is shown is. `now`: on the link's clock; `wall`: Unix time."""
-    words, hue = link_line(model.link, now)
-    facts: list[Fact] = [("link", words, "bad" if hue == "link.mismatch" else "warn" if hue == "link.stale" else hue)]
+def daemon_rows(model: Model, now: float, wall: float) -> list[LabelledRow]:
+    """The state of the link and of the daemon. now: on the clock of the link. wall: Unix time."""
+    text, hue = link_line(model.link, now)
+    rows: list[LabelledRow] = [
+        ("link", text, "bad" if hue == "link.mismatch" else "warn" if hue == "link.stale" else hue)
+    ]
     if why := link_explanation(model.link):
-        facts.append(("", why, "warn"))
-    return facts + (_daemon(model.daemon, wall) if model.daemon is not None else [("daemon", "not heard yet", "dim")])
+        rows.append(("", why, "warn"))
+    return rows + (
+        _daemon_rows(model.daemon, wall) if model.daemon is not None else [("daemon", "not heard yet", "dim")]
+    )
 
 
-def _daemon(daemon: DaemonInfo, wall: float) -> list[Fact]:
-    facts = [
+def _daemon_rows(daemon: DaemonInfo, wall: float) -> list[LabelledRow]:
+    rows = [
         ("daemon", f"version {clean(daemon.version)}, pid {daemon.pid}", "text"),
         ("protocol", f"{daemon.protocol_major}; this screen {MAJOR}", "text"),
         ("session", clean(daemon.session), "text"),
@@ -61,26 +65,26 @@ def _daemon(daemon: DaemonInfo, wall: float) -> list[Fact]:
         ("state", clean(daemon.state_directory), "dim"),
     ]
     if daemon.refused:
-        facts.append(("refused", f"▲ {daemon.refused} messages that made no sense since its start", "warn"))
-    return facts
+        rows.append(("refused", f"▲ {daemon.refused} messages that made no sense since its start", "warn"))
+    return rows
 
 
-def fact_rows(facts: Sequence[Fact], width: int) -> list[Line]:
-    """Label and text; a long text goes on below itself."""
+def row_lines(rows: Sequence[LabelledRow], width: int) -> list[Line]:
+    """The rows as lines; a long text continues below itself."""
     room = max(1, width - LABEL)
     lines: list[Line] = []
-    for label, text, hue in facts:
+    for label, text, hue in rows:
         for i, piece in enumerate(wrapped(text, room)):
             lines.append([(f"{'' if i else label:<{LABEL}}", "dim"), (piece, hue)])
     return lines
 
 
 def mismatch_lines(link: LinkStatus, version: str, width: int, height: int) -> list[Line]:
-    """Why nothing is shown: the daemon speaks another language. In the middle of a size."""
-    said = link.text or f"the daemon does not speak protocol {MAJOR}"
+    """The message that the daemon speaks another protocol, in the middle of the panel."""
+    reason = link.text or f"the daemon does not speak protocol {MAJOR}"
     paragraphs = (
         ("✘ protocol mismatch", "bad"),
-        (said[0].upper() + said[1:] + ".", "text"),
+        (reason[0].upper() + reason[1:] + ".", "text"),
         ("What was on this screen may not be true any more, so it is not shown. No run is touched.", "text"),
         (f"This screen is hades {version}, protocol {MAJOR}. Install the same version of hades here and where "
          "the daemon is, and restart what was upgraded: 'hadesd stop' lets every run commit, 'hadesd serve' goes on.",
@@ -98,7 +102,7 @@ def mismatch_lines(link: LinkStatus, version: str, width: int, height: int) -> l
 
 
 def is_shown(link: LinkStatus) -> bool:
-    """Whether what was heard of the daemon may be shown at all."""
+    """Whether the data of the daemon may be shown: not with another protocol."""
     return link.phase is not LinkPhase.MISMATCH
 
 
@@ -112,12 +116,12 @@ def size_text(size: int) -> str:
 
 
 def moment(when: float) -> str:
-    """A Unix time for people."""
+    """A Unix time as local date and time."""
     return time.strftime("%d %b %H:%M:%S", time.localtime(when))
 
 
 def ranges(generations: Sequence[int]) -> list[str]:
-    """Ascending numbers, neighbours together: 1, 50, 97-100."""
+    """Ascending numbers as ranges: 1, 50, 97-100."""
     out: list[list[int]] = []
     for generation in generations:
         if out and generation == out[-1][-1] + 1:
@@ -127,8 +131,8 @@ def ranges(generations: Sequence[int]) -> list[str]:
     return ["-".join(map(str, run)) for run in out]
 
 
-def retention_words(kept: CheckpointList) -> str:
-    """What the rule keeps."""
+def describe_retention(kept: CheckpointList) -> str:
+    """The retention rule as text."""
     parts = [f"the newest {kept.keep_newest}" if kept.keep_newest != 1 else "the newest one"]
     if kept.keep_every:
         parts.append(f"every {kept.keep_every}th" if kept.keep_every > 1 else "every one")
@@ -146,7 +150,7 @@ def _last(shown: ShowResult, now: float) -> str:
 
 
 def _is_slow(shown: ShowResult, now: float) -> bool:
-    """Whether a run that computes should have committed again by now."""
+    """Whether a running run should have committed again by now."""
     run, committed = shown.run, shown.checkpoints.committed_at
     if run.state is not RunState.RUNNING or committed is None or run.seconds_per_generation is None:
         return False

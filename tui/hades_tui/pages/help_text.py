@@ -1,4 +1,4 @@
-"""What the help says: the keys as they are bound right now, and what the signs mean. Pure, but for Textual's words."""
+"""The help page: the keys in force and the meaning of the signs. Pure."""
 
 from collections.abc import Callable, Iterable
 
@@ -10,39 +10,39 @@ from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import Glyphs
 
 TITLES = {"run": "The selected run: asks first", "screen": "Everywhere"}
-"""What the last sections are called; every other one has the name of its panel."""
+"""Titles of the last sections, by the first part of an action's id; other sections have the name of their panel."""
 
 KEYS_WIDTH = 12
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """An action that a key would do now. `names`: of its keys."""
+class HelpEntry(msgspec.Struct, frozen=True):
+    """An action that a key would do now. names: its keys as they are shown."""
 
     id: str
     names: tuple[str, ...]
     about: str
 
 
-def entries(active: Iterable[ActiveBinding], name_of: Callable[[Binding], str]) -> list[Entry]:
+def entries(active: Iterable[ActiveBinding], name_of: Callable[[Binding], str]) -> list[HelpEntry]:
     """The actions with ids among the bindings in force, each once, with all its keys."""
-    found: dict[str, Entry] = {}
+    found: dict[str, HelpEntry] = {}
     for _, binding, enabled, tooltip in active:
         if binding.id is None or not enabled:
             continue
-        known = found.get(binding.id, Entry(binding.id, (), about(binding, tooltip)))
+        known = found.get(binding.id, HelpEntry(binding.id, (), describe_binding(binding, tooltip)))
         found[binding.id] = msgspec.structs.replace(known, names=(*known.names, name_of(binding)))
     return list(found.values())
 
 
-def about(binding: Binding, tooltip: str = "") -> str:
-    """What a binding does, in words."""
-    words = (binding.id or "").partition(".")[2].replace("-", " ").capitalize()
-    return tooltip or binding.tooltip or binding.description or words
+def describe_binding(binding: Binding, tooltip: str = "") -> str:
+    """The description of a binding for help and palette."""
+    from_id = (binding.id or "").partition(".")[2].replace("-", " ").capitalize()
+    return tooltip or binding.tooltip or binding.description or from_id
 
 
-def help_lines(known: Iterable[Entry], glyphs: Glyphs) -> list[Line]:
-    """The page: the focused panel's keys first, those that work everywhere last, then what the link says."""
-    sections: dict[str, list[Entry]] = {}
+def help_lines(known: Iterable[HelpEntry], glyphs: Glyphs) -> list[Line]:
+    """The page: keys of the focused panel, of the selected run, of the screen, then the meaning of the signs."""
+    sections: dict[str, list[HelpEntry]] = {}
     for entry in known:
         sections.setdefault(entry.id.partition(".")[0], []).append(entry)
     lines: list[Line] = []
@@ -54,7 +54,7 @@ def help_lines(known: Iterable[Entry], glyphs: Glyphs) -> list[Line]:
     return lines + _meaning(glyphs)
 
 
-def _line(entry: Entry) -> Line:
+def _line(entry: HelpEntry) -> Line:
     return [(f"  {' '.join(entry.names):<{KEYS_WIDTH}} ", "gold"), (entry.about, "text")]
 
 
@@ -72,6 +72,6 @@ def _meaning(glyphs: Glyphs) -> list[Line]:
         ("best so far", "ever", "best of all generations"),
     )
     lines: list[Line] = [[("What it says", "title")]]
-    for word, hue, meaning in rows:
-        lines.append([("  ", "text"), (word, hue), (" " * (KEYS_WIDTH + 1 - len(word)), "text"), (meaning, "text")])
+    for sign, hue, meaning in rows:
+        lines.append([("  ", "text"), (sign, hue), (" " * (KEYS_WIDTH + 1 - len(sign)), "text"), (meaning, "text")])
     return lines

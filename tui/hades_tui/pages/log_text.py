@@ -1,4 +1,4 @@
-"""Lines of a log as they stand on the screen. Pure."""
+"""Lines of a log as lines of the screen. Pure."""
 
 import re
 import time
@@ -19,13 +19,13 @@ SIGNS: dict[str, tuple[str, str]] = {
     "error": ("✘", "bad"),
     "critical": ("✘", "bad"),
 }
-"""Glyph and hue of a level; its word stands beside."""
+"""Level -> glyph and hue."""
 
-WORD = max(map(len, LEVELS))
+LEVEL_WIDTH = max(map(len, LEVELS))
 
 
 class Question(msgspec.Struct, frozen=True):
-    """Which lines are wanted. `run`: id, or empty for the daemon's log."""
+    """Which lines to request. run: id, or empty for the daemon's log."""
 
     run: str
     level: Level = "info"
@@ -33,12 +33,12 @@ class Question(msgspec.Struct, frozen=True):
 
 
 def next_level(level: Level) -> Level:
-    """The next more severe one; after the last the first."""
+    """The next more severe level; after the last comes the first."""
     return LEVELS[(LEVELS.index(level) + 1) % len(LEVELS)]
 
 
 def log_lines(lines: Sequence[LogLine], width: int, search: str = "", now: float = 0.0) -> list[Line]:
-    """Every line with time, level and text; what does not fit goes on below itself. `now`: Unix time."""
+    """The lines with time, level and text, wrapped to a width. search: text to highlight. now: Unix time."""
     today = time.strftime("%j %Y", time.localtime(now))
     form = "%H:%M:%S" if all(_day(line) == today for line in lines) else "%d %b %H:%M:%S"
     return [out for line in lines for out in _laid_out(line, form, width, search.lower())]
@@ -51,7 +51,7 @@ def _day(line: LogLine) -> str:
 def _laid_out(line: LogLine, form: str, width: int, search: str) -> Iterator[Line]:
     sign, hue = SIGNS.get(line.level, SIGNS["info"])
     stamp = time.strftime(form, time.localtime(line.time))
-    head: Line = [(f"{stamp} ", "dim"), (f"{sign} {clean(line.level):<{WORD}} ", hue)]
+    head: Line = [(f"{stamp} ", "dim"), (f"{sign} {clean(line.level):<{LEVEL_WIDTH}} ", hue)]
     used = sum(len(text) for text, _ in head)
     room = width - used
     if room < 20:  # a narrow terminal: the text begins on a line of its own
@@ -65,7 +65,7 @@ def _laid_out(line: LogLine, form: str, width: int, search: str) -> Iterator[Lin
 
 
 def _with_hits(text: str, search: str, hue: str) -> Line:
-    """The text with what was searched for in sight; a hit that is broken over two lines is not marked."""
+    """The text with hits of the search highlighted, unless a hit is broken over two lines."""
     if not search:
         return [(text, hue)]
     parts = re.split(f"({re.escape(search)})", text, flags=re.IGNORECASE)
@@ -73,7 +73,7 @@ def _with_hits(text: str, search: str, hue: str) -> Line:
 
 
 def headline(question: Question, count: int, following: bool, as_of: float, failure: str) -> Line:
-    """Whose log, which lines, how fresh."""
+    """The line above a log: whose it is, level, search, number of lines, age or failure."""
     line: Line = [("Log of ", "dim"), (clean(question.run) if question.run else "the daemon", "title")]
     line.append((f"  {question.level}" + ("" if question.level == "critical" else " and above"), "gold"))
     if question.search:
@@ -90,7 +90,7 @@ def headline(question: Question, count: int, following: bool, as_of: float, fail
 
 
 def absence(question: Question, answered: bool) -> str:
-    """Why there is no line."""
+    """Why there is no line to show."""
     if not answered:
         return "asking the daemon…"
     if question.search or question.level != "debug":

@@ -1,4 +1,4 @@
-"""One look at the daemon as text, for a pipe or a terminal that shall not be taken over."""
+"""The screen as plain text or JSON (`hades-tui attach --once`)."""
 
 from collections.abc import Iterable
 
@@ -13,25 +13,24 @@ from hades_tui.curve.legend import legend
 from hades_tui.curve.panel import panel
 from hades_tui.curve.viewport import Viewport
 from hades_tui.pairs.table import PairTable
-from hades_tui.runs.ordering import Order, arrange
-from hades_tui.runs.table import has_second_line, heading, layout, line_of, second_line
+from hades_tui.runs.ordering import Order, order_runs
+from hades_tui.runs.table import has_second_line, heading, layout_for, line_of, second_line
 from hades_tui.state import model as models
 from hades_tui.state.model import Model
-from hades_tui.text.format import BEGIN, Line, identity_line
+from hades_tui.text.format import FIRST_STEPS, Line, identity_line
 from hades_tui.theme.glyphs import pictured
-from hades_tui.theme.palette import look as look_of_terminal
-from hades_tui.theme.palette import style
+from hades_tui.theme.palette import style, terminal
 
 CURVE_ROWS = 16
 LEAST_ROWS = 6
 PAIR_ROWS = 8
 
 
-async def look(client: Client, run: str | None) -> Model:
-    """The daemon's runs now, with the history and pairs of one.
+async def fetch_model(client: Client, run: str | None) -> Model:
+    """Request the daemon's runs, with history and pairs of the selected one. run: as options name it, or None.
 
     Raises:
-        HadesError: no daemon, or no such run.
+        HadesError: no daemon answers, or there is no such run.
     """
     model = models.apply(Model(), await client.snapshot())
     if run is not None:
@@ -47,46 +46,46 @@ async def look(client: Client, run: str | None) -> Model:
 
 
 def page(model: Model, width: int, height: int | None = None) -> list[Line]:
-    """The look as lines; `height`: at most so many, of which the curve has what the others leave."""
+    """The screen as lines. height: most lines, of which the curve takes those that the rest leaves."""
     run = model.run
     if run is None:
-        return [[span] for span in BEGIN][:height]
+        return [[span] for span in FIRST_STEPS][:height]
     above = [*_runs(model, run.id, width, None if height is None else max(3, height // 4)), []]
     above.append([(identity_line(run), "title")])
     below: list[Line] = []
     if model.history.metrics:
         known = model.history.evaluated is not None
-        below.append(legend(False, colours=False, evaluated=known, width=width, glyphs=look_of_terminal().glyphs))
+        below.append(legend(False, colours=False, evaluated=known, width=width, glyphs=terminal().glyphs))
     if model.dataset is not None and run.method != "es":
         below += [[], *_pairs(PairTable(model.dataset), width)]
     rows = CURVE_ROWS if height is None else height - len(above) - len(below)
     if rows < LEAST_ROWS:
         below, rows = [], max(0, rows + len(below))
-    drawn = panel(model, width, rows, Viewport(), colours=False, glyphs=look_of_terminal().glyphs)
+    drawn = panel(model, width, rows, Viewport(), colours=False, glyphs=terminal().glyphs)
     return [*above, *drawn.lines, *below][:height]
 
 
 def _runs(model: Model, selected: str, width: int, limit: int | None) -> list[Line]:
-    """The list; where that is too long, the part around the selected run."""
-    rows = arrange(model.runs, Order()).rows
-    shape = layout(rows, width)
+    """The list of runs; of a list longer than `limit` the part around the selected run."""
+    rows = order_runs(model.runs, Order()).rows
+    layout = layout_for(rows, width)
     lines: list[Line] = []
     at = 0
     for row in rows:
         at = len(lines) if row.key == selected else at
-        tail, glyphs = model.tails.get(row.key, ()), look_of_terminal().glyphs
-        lines += [line_of(row, shape, selected=row.key == selected, tail=tail, glyphs=glyphs)]
-        lines += [second_line(row, shape)] if has_second_line(row, shape) else []
+        sparkline, glyphs = model.sparklines.get(row.key, ()), terminal().glyphs
+        lines += [line_of(row, layout, selected=row.key == selected, sparkline=sparkline, glyphs=glyphs)]
+        lines += [second_line(row, layout)] if has_second_line(row, layout) else []
     if limit is not None and len(lines) >= limit:
         first = max(0, min(at - limit // 2, len(lines) - limit + 1))
         lines = lines[first : first + limit - 1]
-    return [heading(shape), *lines]
+    return [heading(layout), *lines]
 
 
 def as_json(model: Model) -> str:
-    """The look for programs: the daemon, its runs, and newest metrics and pairs of the selected one."""
+    """JSON with the daemon, its runs, and the newest metrics and pairs of the selected one."""
     dataset = model.dataset
-    told = {
+    document = {
         "daemon": model.daemon,
         "runs": model.runs,
         "selected": model.selected,
@@ -94,7 +93,7 @@ def as_json(model: Model) -> str:
         "dataset": dataset
         and {"generation": dataset.generation, "states": _rows(dataset.states), "actions": _rows(dataset.actions)},
     }
-    return msgspec.json.encode(told).decode()
+    return msgspec.json.encode(document).decode()
 
 
 def _rows(array: Array) -> list[list[float]]:
@@ -104,7 +103,7 @@ def _rows(array: Array) -> list[list[float]]:
 
 
 def _pairs(table: PairTable, width: int) -> Iterable[Line]:
-    """The first pairs, as many columns as fit."""
+    """The first pairs, with as many columns as fit."""
     columns, used = [], 0
     for column in table.columns:
         used += column.width + 1
@@ -123,8 +122,8 @@ def _pairs(table: PairTable, width: int) -> Iterable[Line]:
 
 
 def write(model: Model, console: Console, height: int | None = None) -> None:
-    """Print the look; the console knows whether colours are wanted."""
-    glyphs = look_of_terminal().glyphs
+    """Print the screen; the console's settings decide about colours."""
+    glyphs = terminal().glyphs
     for line in page(model, console.width, height):
         text = Text.assemble(*((pictured(piece, glyphs), style(hue)) for piece, hue in line))
         text.rstrip()

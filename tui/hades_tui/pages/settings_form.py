@@ -1,4 +1,4 @@
-"""Settings of a run while a person edits them: what was typed, what is wrong with it, what it changes. Pure."""
+"""Settings of a run while they are edited: typed texts, their problems, and the changes. Pure."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from hades_protocol.settings import Leaf, leaves, merge, set_dotted
 
 UNSET = "unset"
 EMPTY = "(empty)"
-"""How a text without letters is shown and typed."""
+"""How an empty text is shown and typed."""
 
 MISSING = object()
 
@@ -25,29 +25,29 @@ Changes = dict[str, Any]
 
 
 class Form(msgspec.Struct, frozen=True):
-    """The settings `names` of a run's `spec` (nested, all of them), and what was typed over them, by name."""
+    """An edited form. spec: all settings of a run, nested. names: those that are shown. texts: typed texts by name."""
 
     spec: Mapping[str, Any]
     names: tuple[str, ...]
     texts: Mapping[str, str] = {}
 
     def typed(self, name: str, text: str) -> "Form":
-        """The form after something was typed; typing what is there already takes the edit back."""
+        """The form after a text was typed; the present value undoes the edit."""
         texts = {key: value for key, value in self.texts.items() if key != name}
         if text.strip() != self.present(name):
             texts[name] = text
         return msgspec.structs.replace(self, texts=texts)
 
     def present(self, name: str) -> str:
-        """The value that the run has now, as text."""
+        """The run's present value, as text."""
         return text_of(_at(self.spec, name))
 
     def text(self, name: str) -> str:
-        """What the field of a setting holds."""
+        """The text in the field of a setting."""
         return self.texts.get(name, self.present(name))
 
     def problem(self, name: str) -> str:
-        """Why a setting's text is no value for it; empty where it is one."""
+        """Why a setting's text is not a valid value; empty where it is."""
         try:
             self._value(name)
         except UsageError as error:
@@ -55,10 +55,10 @@ class Form(msgspec.Struct, frozen=True):
         return ""
 
     def changes(self) -> Changes:
-        """What differs from the run's settings, and nothing else.
+        """The settings that differ from the run's, nested.
 
         Raises:
-            UsageError: a text is no value, or the settings contradict each other. One line.
+            UsageError: a text is not a valid value, or the settings contradict each other. One line.
         """
         laid: Changes = {}
         for name in self.texts:
@@ -74,10 +74,10 @@ class Form(msgspec.Struct, frozen=True):
 
 
 def form_of(spec: Mapping[str, Any], names: tuple[str, ...] | None = None) -> Form:
-    """A form for these settings of a run (None: all). Those that only a newer daemon knows are left out, and alone.
+    """A form for these settings of a run (None: all). Settings that only a newer daemon knows are left out.
 
     Raises:
-        UsageError: the settings are not those of a run.
+        UsageError: the spec is not valid.
     """
     familiar: Changes = {}
     for name in known():
@@ -93,7 +93,7 @@ def known() -> Mapping[str, Leaf]:
 
 
 def text_of(value: Any) -> str:
-    """A value as it is shown and typed."""
+    """The text of a value, as it is shown and typed."""
     if value is None:
         return UNSET
     if isinstance(value, str):
@@ -102,10 +102,10 @@ def text_of(value: Any) -> str:
 
 
 def read(name: str, text: str) -> Any:
-    """The value that a text means for a setting.
+    """Parse the text of a setting.
 
     Raises:
-        UsageError: none; says what the setting takes.
+        UsageError: it is not a valid value; the message names the accepted ones.
     """
     for candidate in _candidates(text.strip()):
         try:
@@ -116,7 +116,7 @@ def read(name: str, text: str) -> Any:
 
 
 def shown(form: Form, search: str = "") -> tuple[str, ...]:
-    """The names to list: what was edited first, then what contains every word of `search`."""
+    """The names to list: edited settings first, then those that contain every word of `search`."""
     words = search.lower().split()
     found = (name for name in form.names if name not in form.texts and all(word in name.lower() for word in words))
     return (*(name for name in form.names if name in form.texts), *found)
@@ -129,7 +129,7 @@ def _candidates(text: str) -> Iterator[Any]:
     with contextlib.suppress(msgspec.DecodeError):
         yield msgspec.json.decode(text)
     try:
-        number = float(text)  # .5 and 1e-3 are numbers to people, if not to JSON
+        number = float(text)  # .5 is a number, though not in JSON
     except ValueError:
         return
     if math.isfinite(number):
@@ -157,7 +157,7 @@ def _at(values: Mapping[str, Any], name: str) -> Any:
 
 
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
-    """What of `after` differs from `before`, nested."""
+    """The entries of `after` that differ from `before`, nested."""
     out: Changes = {}
     for key, value in after.items():
         old = before.get(key)

@@ -1,13 +1,12 @@
-"""One run in numbers that can be read from across the room. Pure."""
+"""One run in large numbers on the whole screen. Pure."""
 
 import time
 
 from hades_protocol.resync import LinkPhase
 from hades_protocol.run_state import RunState
-from hades_tui.curve.panel import centred
 from hades_tui.state.model import Model
 from hades_tui.text.digits import PIXELS, ROWS, large
-from hades_tui.text.fit import fitted, length, shortened, wrapped
+from hades_tui.text.fit import centred, fitted, length, shortened, wrapped
 from hades_tui.text.format import (
     Line,
     bar,
@@ -18,29 +17,29 @@ from hades_tui.text.format import (
     link_line,
     number,
     pace,
-    state_word,
+    state_text,
 )
 from hades_tui.theme.glyphs import UNICODE, Glyphs
 
 GAP = 4
-"""Columns between two numbers."""
+"""Columns between two large numbers."""
 
 LABEL = 12
-"""Columns of a label that stands before its number."""
+"""Width of a label before its number."""
 
 Number = tuple[str, str, str]
 """Label, text, hue."""
 
 
 def watch_lines(model: Model, width: int, height: int, now: float, glyphs: Glyphs = UNICODE) -> list[Line]:
-    """The whole screen. `now`: on the clock of the link. Numbers of a link that is not live are drawn dim."""
+    """The whole screen, `height` lines. now: on the clock of the link. Numbers are dim while the link is not live."""
     run = model.run
     live = model.link.phase is LinkPhase.LIVE
     head = _banner(model, width, now)
     if run is None:
-        words = "No runs yet." if model.daemon is not None else "Nothing is known of any run yet."
-        return [*head, *centred([[(words, "dim")]], width, height - len(head))]
-    head += [[], _middle([state_word(run), (f"   {shortened(identity_line(run), width - 20)}", "dim")], width)]
+        text = "No runs yet." if model.daemon is not None else "Nothing is known of any run yet."
+        return [*head, *centred([[(text, "dim")]], width, height - len(head))]
+    head += [[], _middle([state_text(run), (f"   {shortened(identity_line(run), width - 20)}", "dim")], width)]
     if run.reason:
         head.append(_middle([(shortened(run.reason, width), "warn")], width))
     foot = [[], _progress(model, width, glyphs), *_wrapped(_clock(model), "text", width)]
@@ -55,12 +54,12 @@ def watch_lines(model: Model, width: int, height: int, now: float, glyphs: Glyph
 
 
 def _banner(model: Model, width: int, now: float) -> list[Line]:
-    """The link; where it is not live, in words that nobody takes for the present."""
-    words, hue = link_line(model.link, now)
+    """The state of the link; where it is not live, that the numbers are old, and why."""
+    text, hue = link_line(model.link, now)
     if model.link.phase is LinkPhase.LIVE:
-        return [_middle([(words, hue)], width)]
-    said = f" {words}: these numbers are old "
-    lines: list[Line] = [_middle([(said if model.runs else f" {words} ", hue)], width)]
+        return [_middle([(text, hue)], width)]
+    warning = f" {text}: these numbers are old "
+    lines: list[Line] = [_middle([(warning if model.runs else f" {text} ", hue)], width)]
     if why := link_explanation(model.link):
         lines += _wrapped(why, "warn", width)
     return lines
@@ -78,7 +77,7 @@ def _readings(model: Model, live: bool) -> list[Number]:
 
 
 def _numbers(readings: list[Number], width: int, room: int, glyphs: Glyphs) -> list[Line]:
-    """The mean as large as it can be, the others beside each other below it, as large as they can be."""
+    """The mean as large as fits, and the others side by side below it, as large as fits."""
     for rows in reversed(ROWS):
         first = _row(readings[:1], rows, width, glyphs)
         if first is None:
@@ -94,13 +93,13 @@ def _numbers(readings: list[Number], width: int, room: int, glyphs: Glyphs) -> l
 
 
 def _reading(reading: Number) -> Line:
-    """A number in the terminal's own type."""
+    """Label and number in normal size."""
     label, text, hue = reading
     return [(f"{label:>{LABEL}}  ", "dim"), (f"{text:<{LABEL}}", hue)]
 
 
 def _row(readings: list[Number], rows: int, width: int, glyphs: Glyphs) -> list[Line] | None:
-    """Numbers side by side with their labels above, in the middle; None where they are too wide."""
+    """Large numbers side by side with their labels above; None where they are too wide."""
     pictures = [large(text, rows, glyphs) for _, text, _ in readings]
     cells = [max(len(label), len(picture[0])) for (label, _, _), picture in zip(readings, pictures, strict=True)]
     if sum(cells) + GAP * (len(cells) - 1) > width:
@@ -123,7 +122,7 @@ def _progress(model: Model, width: int, glyphs: Glyphs) -> Line:
 
 
 def _clock(model: Model) -> str:
-    """How far, how fast, how long still, and when it will be done by the clock on the wall."""
+    """Progress, pace, time left, and the time of day of the end."""
     run = model.run
     assert run is not None
     parts = [f"generation {run.generation} of {run.generations}"]

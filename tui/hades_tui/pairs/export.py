@@ -1,6 +1,6 @@
-"""Pairs as text, in the formats that `hadesd pairs FILE` and `hadesd import` read; and their files.
+"""Pairs as CSV or JSON in the formats that `hadesd pairs FILE` and `hadesd import` read, and their files.
 
-Numbers are the shortest decimals that are read back as the same float32.
+Numbers are the shortest decimals that read back as the same float32.
 """
 
 import csv
@@ -18,7 +18,7 @@ from typing import Any
 
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.messages import DatasetSnapshot, RunSummary
-from hades_tui.pairs.drawings.words import action_of, state_of
+from hades_tui.pairs.drawings.pair_text import action_of, state_of
 
 SUFFIXES = (".csv", ".json")
 MOST_COPIES = 10_000
@@ -27,7 +27,7 @@ MOST_CLIPBOARD = 74_994
 
 
 def shortest(value: float) -> str:
-    """The shortest decimal that is read back as the same float32; nan, inf, -inf."""
+    """The shortest decimal that reads back as the same float32; nan, inf, -inf."""
     if not math.isfinite(value):
         return str(value)
     wanted = struct.pack("<f", value)
@@ -35,7 +35,7 @@ def shortest(value: float) -> str:
 
 
 def csv_text(dataset: DatasetSnapshot) -> str:
-    """A line of titles, then a line a pair: columns `state_…`, then `action_…`."""
+    """CSV: a line of titles, then a line per pair, with columns `state_…`, then `action_…`."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_titles(dataset))
@@ -46,7 +46,7 @@ def csv_text(dataset: DatasetSnapshot) -> str:
 
 
 def json_text(dataset: DatasetSnapshot, run: RunSummary) -> str:
-    """`states` and `actions` as nested lists, and `meta`: what they are."""
+    """JSON: `states` and `actions` as nested lists, and `meta` with run, names and units."""
     content = {
         "schema": 1,
         "states": _nested([_exact(v) for v in dataset.states.values()], dataset.states.shape),
@@ -57,7 +57,7 @@ def json_text(dataset: DatasetSnapshot, run: RunSummary) -> str:
 
 
 def text_for(path: Path, dataset: DatasetSnapshot, run: RunSummary) -> str:
-    """The text of a file of that name.
+    """The text for a file of that name, by its suffix.
 
     Raises:
         UsageError: the suffix is neither .csv nor .json.
@@ -71,22 +71,22 @@ def text_for(path: Path, dataset: DatasetSnapshot, run: RunSummary) -> str:
 
 
 def directory(environment: Mapping[str, str]) -> Path:
-    """Where files go: $XDG_DOWNLOAD_DIR where it is a directory, else the current one."""
+    """The directory for files: $XDG_DOWNLOAD_DIR if it is one, else the current directory."""
     wanted = environment.get("XDG_DOWNLOAD_DIR", "")
     try:
         path = Path(wanted).expanduser()
-    except RuntimeError:  # the home of nobody
+    except RuntimeError:  # "~name" of an unknown user
         return Path.cwd()
     return path if wanted and path.is_dir() else Path.cwd()
 
 
 def file_name(run: str, generation: int, suffix: str = ".csv") -> str:
-    """The name that is offered."""
+    """The proposed name of a file."""
     return f"{run}-generation-{generation}{suffix}"
 
 
 def write_new(path: Path, text: str) -> Path:
-    """Write a new file and return its path: name-2, name-3, ... where the name is taken.
+    """Write a new file and return its path; where the name is taken it is name-2, name-3, ...
 
     Raises:
         HadesError: it could not be written; one line says why. Nothing is left behind.
@@ -106,7 +106,7 @@ def write_new(path: Path, text: str) -> Path:
             with file:
                 file.write(text)
         except OSError as error:
-            with suppress(OSError):  # a disk that is full or gone: there is nothing more to undo
+            with suppress(OSError):  # the disk is full or gone: nothing more can be undone
                 there.unlink()
             raise _failed(there, error) from None
         return there
@@ -146,7 +146,7 @@ def _titles(dataset: DatasetSnapshot) -> list[str]:
 
 
 def _state_names(shape: Sequence[int], size: int, names: Sequence[str]) -> list[str]:
-    """As in hadesd's files: s0, s1, ... where there are no names; y0x0_ball, ... in a grid."""
+    """Names as in hadesd's files: s0, s1, ... without names; y0x0_ball, ... in a grid."""
     if len(shape) != 3:
         return list(names) if len(names) == size else [f"s{i}" for i in range(size)]
     height, width, channels = shape
@@ -156,7 +156,7 @@ def _state_names(shape: Sequence[int], size: int, names: Sequence[str]) -> list[
 
 
 def _exact(value: float) -> float:
-    """The double whose shortest decimal is that of the float32."""
+    """The double whose shortest decimal is that of the float32, for JSON."""
     return float(shortest(value))
 
 

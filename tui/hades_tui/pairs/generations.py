@@ -1,7 +1,7 @@
-"""The past of the selected run's pairs: what to ask the daemon for, and what its answers change. No Textual, no I/O.
+"""Browses the pairs of the selected run's kept generations: requests to send, and what the answers change.
 
-Whoever holds it calls `follow` with every model, `press` with every key, sends what `take_questions` returns, and hands
-each answer to `answer`. Answers to questions that were asked before something became void are dropped.
+No Textual, no I/O: the owner calls `follow` with every model and `press` with every key, sends what `take_questions`
+returns, and hands each answer to `answer`.
 """
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from hades_protocol.errors import HadesError, NotFoundError
 from hades_protocol.messages import CheckpointList, DatasetSnapshot
 from hades_tui.connection import Connection
-from hades_tui.pairs import timeline as times
+from hades_tui.pairs import timeline
 from hades_tui.pairs.timeline import Shown, Timeline
 from hades_tui.state.model import Model
 
@@ -17,7 +17,10 @@ OLDER, NEWER, COMPARE = "older", "newer", "compare"
 
 
 class Question(msgspec.Struct, frozen=True):
-    """generation: whose pairs; None for the generations that are kept. epoch: changes when answers become void."""
+    """A request to send. generation: whose pairs; None for the list of kept generations.
+
+    epoch: number that changes whenever answers still to come become void.
+    """
 
     run: str
     generation: int | None
@@ -28,7 +31,7 @@ Answer = CheckpointList | DatasetSnapshot | HadesError
 
 
 async def ask(connection: Connection, question: Question) -> Answer:
-    """The daemon's answer, or why there is none."""
+    """Send a question and return the daemon's answer, or the error."""
     try:
         if question.generation is None:
             return (await connection.show(question.run)).checkpoints
@@ -37,47 +40,47 @@ async def ask(connection: Connection, question: Question) -> Answer:
         return error
 
 
-class Past:
-    """A timeline that follows the selected run."""
+class GenerationBrowser:
+    """A timeline of the selected run, with the requests that it still needs."""
 
     def __init__(self) -> None:
         self.timeline = Timeline()
         self._model = Model()
         self._epoch = 0
         self._asked: set[int | None] = set()
-        self._listed_at: int | None = None  # the run's generation when it was asked what is kept
+        self._listed_at: int | None = None  # the run's generation when the list was requested
         self._wants_list = False
-        self._pressed: list[str] = []  # before it was known what is kept
+        self._pressed: list[str] = []  # keys that wait for the list of kept generations
 
     @property
     def has_pairs(self) -> bool:
-        """Whether the selected run is of a kind that has pairs."""
+        """Whether the selected run's method has pairs."""
         return self._model.run is not None and self._model.run.method != "es"
 
     @property
     def newest(self) -> int:
-        """The newest generation that is known of."""
+        """The newest known generation; 0 without a run."""
         run, dataset = self._model.run, self._model.dataset
         return dataset.generation if dataset is not None else run.generation if run is not None else 0
 
     @property
     def is_asking(self) -> bool:
-        """Whether the daemon is being asked which generations are kept."""
+        """Whether the list of kept generations is requested."""
         return None in self._asked or self._wants_list
 
     def follow(self, model: Model) -> None:
-        """Another model: another run, a run that went back, a daemon that was away."""
+        """Take another model. Another run, a run that went back or a new snapshot restarts the timeline."""
         before, self._model = self._model, model
         now, then = model.run, before.run
         if now is None or then is None or now.id != then.id:
             self._restart(Timeline())
         elif model.daemon is not before.daemon:  # a snapshot: something may have been missed
-            self._restart(times.forget(self.timeline))
+            self._restart(timeline.forget(self.timeline))
         elif now.generation < then.generation:
-            self._restart(times.cut(self.timeline, now.generation))
+            self._restart(timeline.cut(self.timeline, now.generation))
 
-    def look(self) -> None:
-        """The panel is in use: it shall be known what is kept, unless it is."""
+    def ensure_listed(self) -> None:
+        """Request the list of kept generations unless it is known."""
         run = self._model.run
         if run is None or not self.has_pairs or None in self._asked:
             return
@@ -85,17 +88,17 @@ class Past:
             self._wants_list = True
 
     def press(self, key: str) -> None:
-        """OLDER, NEWER or COMPARE: done when it is known what is kept."""
+        """Handle OLDER, NEWER or COMPARE, at once or when the list of kept generations is known."""
         if not self.has_pairs:
             return
-        self.look()
+        self.ensure_listed()
         if self.timeline.kept is None:
             self._pressed.append(key)
         else:
             self._do(key)
 
     def take_questions(self) -> list[Question]:
-        """What is to be asked now, each once."""
+        """The requests to send now; each is returned once."""
         run = self._model.run
         if run is None:
             return []
@@ -107,7 +110,7 @@ class Past:
         return [Question(run.id, generation, self._epoch) for generation in wanted]
 
     def answer(self, question: Question, answer: Answer) -> bool:
-        """The daemon has answered; False where the answer is void by now."""
+        """Take an answer of the daemon; returns False where it is void by now."""
         if question.epoch != self._epoch:
             return False
         generation = question.generation
@@ -115,35 +118,35 @@ class Past:
         if generation is None:
             self._listed(answer)
         elif isinstance(answer, DatasetSnapshot):
-            self.timeline = times.with_dataset(self.timeline, generation, answer)
+            self.timeline = timeline.with_dataset(self.timeline, generation, answer)
         else:
             gone = isinstance(answer, NotFoundError)
             why = f"The pairs of generation {generation} are gone by now. [ and ] show others." if gone else str(answer)
-            self.timeline = times.with_failure(self.timeline, generation, why)
+            self.timeline = timeline.with_failure(self.timeline, generation, why)
             self._wants_list = gone
         return True
 
     def shown(self) -> Shown:
-        """What is to be shown; neither dataset nor absence where nothing is known of the newest."""
-        return times.shown(self.timeline, self._model.dataset) if self.has_pairs else Shown()
+        """What to show; neither dataset nor absence where the newest pairs are not loaded."""
+        return timeline.shown(self.timeline, self._model.dataset) if self.has_pairs else Shown()
 
     def _listed(self, answer: Answer) -> None:
         if isinstance(answer, CheckpointList):
-            self.timeline = times.with_kept(self.timeline, answer.with_pairs)
+            self.timeline = timeline.with_kept(self.timeline, answer.with_pairs)
             pressed, self._pressed = self._pressed, []
             for key in pressed:
                 self._do(key)
         else:
             self._pressed = []
-            self.timeline = times.without_kept(self.timeline, str(answer))
+            self.timeline = timeline.without_kept(self.timeline, str(answer))
 
     def _do(self, key: str) -> None:
         if key == COMPARE:
-            self.timeline = times.compare(self.timeline, self.newest)
+            self.timeline = timeline.compare(self.timeline, self.newest)
         else:
-            self.timeline = times.step(self.timeline, -1 if key == OLDER else 1, self.newest)
+            self.timeline = timeline.step(self.timeline, -1 if key == OLDER else 1, self.newest)
 
-    def _restart(self, timeline: Timeline) -> None:
+    def _restart(self, start: Timeline) -> None:
         self._epoch += 1
         self._asked, self._pressed, self._listed_at, self._wants_list = set(), [], None, False
-        self.timeline = timeline
+        self.timeline = start

@@ -1,4 +1,4 @@
-"""The pairs of a dataset as a table: cells are read from the arrays only where they are on screen. Pure."""
+"""The pairs of a dataset as a table, whose cells are formatted only where they are visible. Pure."""
 
 import itertools
 import math
@@ -23,11 +23,10 @@ class PairColumn(msgspec.Struct, frozen=True):
 
 
 class PairTable:
-    """A dataset, arranged: the pair's number, what is done, then what is seen.
+    """A dataset as a table: number of the pair, action, observation.
 
-    Where actions are discrete, the likeliest stands first; the probabilities of all of them come last.
-    base: another generation of the same shape; cells then hold what changed since. units: of the observation entries,
-    by name.
+    For discrete actions the likeliest comes first and the probabilities of all last. base: another generation of the
+    same shape; cells then hold the differences to it. units: of the entries of an observation.
     """
 
     def __init__(
@@ -49,11 +48,11 @@ class PairTable:
             "observation": _largest(self.states, self.observation_size),
             "action": _largest(self.actions, self.action_size),
         }
-        self.columns = self._arrange()
+        self.columns = self._build_columns()
 
     @property
     def frozen(self) -> int:
-        """How many columns stay in place when the table is scrolled sideways: number and, if discrete, label."""
+        """Number of columns that stay in place when the table scrolls sideways: number and, if discrete, label."""
         return 2 if self.dataset.discrete else 1
 
     @property
@@ -61,7 +60,7 @@ class PairTable:
         """The columns of the entries of an observation."""
         return [column for column in self.columns if column.kind == "observation"]
 
-    def _arrange(self) -> list[PairColumn]:
+    def _build_columns(self) -> list[PairColumn]:
         columns = [PairColumn("index", "#", max(2, len(str(self.count))))]
         actions = names_of(self.dataset.action_names, self.action_size, "action ", (self.action_size,))
         if self.dataset.discrete:
@@ -77,7 +76,7 @@ class PairTable:
         return columns
 
     def value(self, pair: int, column: PairColumn) -> float:
-        """The number of a cell; of a label the likeliest action's, less its probability (so that they sort)."""
+        """The value of a cell, to sort by; of a label: the likeliest action, then the higher probability first."""
         match column.kind:
             case "index":
                 return float(pair)
@@ -89,7 +88,7 @@ class PairTable:
         return self.actions[pair * self.action_size + column.at]
 
     def largest(self, column: PairColumn) -> float:
-        """The largest size of a column's finite numbers: what a value's hue is relative to."""
+        """The largest absolute value of a column, to which hues are relative; only finite values count."""
         return self._largest[column.kind][column.at]
 
     def cell(self, pair: int, column: PairColumn) -> Span:
@@ -106,13 +105,13 @@ class PairTable:
         return text, _heat(value, self.largest(column))
 
     def best(self, pair: int, *, base: bool = False) -> int:
-        """The likeliest action of a pair (of the base's, if asked for); 0 where there is none."""
+        """Index of a pair's likeliest action, in the base if `base`; 0 without actions."""
         values = self._was if base else self._now
         mine = values[pair * self.action_size : (pair + 1) * self.action_size]
         return max(range(len(mine)), key=mine.__getitem__, default=0)
 
     def order(self, column: PairColumn, reverse: bool = False) -> list[int]:
-        """The pairs sorted by a column; equal ones stay in their order, and what is not a number comes last."""
+        """Indices of the pairs sorted by a column, stably; NaN comes last in both directions."""
         values = [self.value(pair, column) for pair in range(self.count)]
         known = [pair for pair in range(self.count) if not math.isnan(values[pair])]
         known.sort(key=values.__getitem__, reverse=reverse)
@@ -174,12 +173,12 @@ def _largest(values: Sequence[float], size: int) -> list[float]:
 
 def _heat(value: float, largest: float) -> str:
     share = abs(value) / largest if largest > 0 else 0.0
-    level = min(4, int(min(share, 1.0) * 4.99)) if share == share else 0  # not a number is no size
+    level = min(4, int(min(share, 1.0) * 4.99)) if share == share else 0  # NaN has no size
     return f"heat{'-' if value < 0 else '+'}{level}"
 
 
 def names_of(given: Sequence[str], size: int, prefix: str, shape: Sequence[int]) -> list[str]:
-    """The names, or indices where there are none: `obs 3`, `obs 2,0,1`, or `ball 2,0` where the channels have names."""
+    """The given names, or ones by index: `obs 3`, `obs 2,0,1`, or `ball 2,0` where the channels have names."""
     if len(given) == size:
         return list(given)
     if len(shape) < 2:
@@ -191,7 +190,7 @@ def names_of(given: Sequence[str], size: int, prefix: str, shape: Sequence[int])
 
 
 def offsets(columns: Sequence[PairColumn]) -> list[int]:
-    """Where each column begins, with a space between them; and at last where the table ends."""
+    """The first position of each column, with a space between columns, and the end of the table."""
     out = [0]
     for column in columns:
         out.append(out[-1] + column.width + 1)

@@ -1,7 +1,6 @@
-"""Which generation's pairs are shown, out of those that are kept, and with which they are compared. Pure.
+"""Which kept generation's pairs are shown, and with which generation they are compared. Pure.
 
-What is shown under a generation's number is that generation's dataset or nothing: while it is read, and where it was
-pruned in the meantime, there are words in its place.
+Only the dataset of a generation is shown under its number; while it is read, or where it was pruned, a text says so.
 """
 
 from bisect import bisect_left, bisect_right
@@ -16,15 +15,15 @@ from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import Glyphs
 
 MOST_DATASETS = 8
-"""Datasets of older generations that are held."""
+"""Most datasets of older generations that are held."""
 
 
 class Timeline(msgspec.Struct, frozen=True):
-    """One run's slider.
+    """The state of one run's slider.
 
-    kept: generations with pairs on disk, ascending; None until the daemon has said so. at: the generation shown; None
+    kept: generations with pairs on disk, ascending; None until the daemon has answered. at: the generation shown; None
     for the newest, which follows the run. base: the generation compared with. failures: why a generation cannot be
-    shown. failure: why it is not known which are kept. note: what happened by itself, until the next key.
+    shown. failure: why the list of kept generations is missing. note: a notice, until the next key.
     """
 
     kept: tuple[int, ...] | None = None
@@ -37,12 +36,12 @@ class Timeline(msgspec.Struct, frozen=True):
 
     @property
     def wanted(self) -> set[int]:
-        """Generations whose pairs must be asked for."""
+        """Generations whose pairs must be requested."""
         return {g for g in (self.at, self.base) if g is not None} - set(self.datasets) - set(self.failures)
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What there is to show: a dataset, and one to compare it with; or why there is none."""
+    """What to show: a dataset and one to compare it with, or a text why there is none."""
 
     dataset: DatasetSnapshot | None = None
     base: DatasetSnapshot | None = None
@@ -56,7 +55,7 @@ def stops(timeline: Timeline, newest: int) -> tuple[int, ...]:
 
 
 def step(timeline: Timeline, by: int, newest: int) -> Timeline:
-    """One kept generation back (-1) or forth (+1); beyond the last one is the newest, before the first nothing."""
+    """One kept generation back (-1) or forth (+1); after the last one comes the newest."""
     before = stops(timeline, newest)
     here = len(before) if timeline.at is None else bisect_left(before, timeline.at)
     is_stop = here < len(before) and before[here] == timeline.at
@@ -68,7 +67,7 @@ def step(timeline: Timeline, by: int, newest: int) -> Timeline:
 
 
 def compare(timeline: Timeline, newest: int) -> Timeline:
-    """Compare the newest with the generation at the slider, or with the oldest kept; or end the comparison."""
+    """Compare the newest with the generation shown, or with the oldest kept; a second call ends the comparison."""
     if timeline.base is not None:
         return msgspec.structs.replace(timeline, base=None, failures={}, note="")
     if timeline.at is not None:
@@ -80,17 +79,17 @@ def compare(timeline: Timeline, newest: int) -> Timeline:
 
 
 def with_kept(timeline: Timeline, kept: Sequence[int]) -> Timeline:
-    """The daemon has said which generations are kept."""
+    """The timeline with the daemon's list of kept generations."""
     return msgspec.structs.replace(timeline, kept=tuple(sorted(set(kept))), failure="")
 
 
 def without_kept(timeline: Timeline, why: str) -> Timeline:
-    """The daemon could not say it."""
+    """The timeline after the request for the list failed."""
     return msgspec.structs.replace(timeline, failure=why)
 
 
 def with_dataset(timeline: Timeline, generation: int, dataset: DatasetSnapshot) -> Timeline:
-    """The pairs of a generation; those of another one are refused."""
+    """The timeline with the pairs of a generation; those of another one (an old daemon's answer) are refused."""
     if dataset.generation != generation:
         why = f"The daemon answered with generation {dataset.generation}, not {generation}."
         return with_failure(timeline, generation, why)
@@ -101,12 +100,12 @@ def with_dataset(timeline: Timeline, generation: int, dataset: DatasetSnapshot) 
 
 
 def with_failure(timeline: Timeline, generation: int, why: str) -> Timeline:
-    """The pairs of a generation cannot be had."""
+    """The timeline after the request for a generation's pairs failed."""
     return msgspec.structs.replace(timeline, failures={**timeline.failures, generation: why})
 
 
 def cut(timeline: Timeline, generation: int) -> Timeline:
-    """The run went back to a generation: what lies after it is void, and will come again."""
+    """The timeline after the run went back to `generation`: later ones are void."""
     gone = [g for g in (timeline.at, timeline.base) if g is not None and g > generation]
     note = f"{gone[0]} is void: the run went back to {generation}" if gone else timeline.note
     return msgspec.structs.replace(
@@ -121,12 +120,12 @@ def cut(timeline: Timeline, generation: int) -> Timeline:
 
 
 def forget(timeline: Timeline) -> Timeline:
-    """Something was missed: nothing that is held may be trusted, and it is asked for again."""
+    """The timeline after events were lost: everything is requested again."""
     return msgspec.structs.replace(timeline, kept=None, datasets={}, failures={}, failure="")
 
 
 def shown(timeline: Timeline, newest: DatasetSnapshot | None) -> Shown:
-    """What to show, given the newest dataset of the run, or none where nothing is known of it."""
+    """What to show. newest: the newest dataset of the run; None where it is not loaded."""
     parts = {}
     for name, generation in (("at", timeline.at), ("base", timeline.base)):
         if generation is None:
@@ -143,7 +142,7 @@ def shown(timeline: Timeline, newest: DatasetSnapshot | None) -> Shown:
 
 
 def slider_line(timeline: Timeline, newest: int, width: int, glyphs: Glyphs, *, asking: bool = False) -> Line:
-    """Where the slider is: `generation 120 of 30 60 90 120 · newest`."""
+    """The slider's line: `generation 120 of 30 60 90 120 · newest`."""
     at = newest if timeline.at is None else timeline.at
     separator = f" {glyphs.separator} "
     line: Line = [(f"generation {at}", "bold")]
@@ -169,7 +168,7 @@ def slider_line(timeline: Timeline, newest: int, width: int, glyphs: Glyphs, *, 
 
 
 def _numbers(timeline: Timeline, newest: int, at: int, room: int, glyphs: Glyphs) -> Line:
-    """The kept generations around the one shown, as many as there is room for."""
+    """The kept generations around the one shown, as many as fit."""
     numbers = [*stops(timeline, newest), newest]
     here = max(0, bisect_right(numbers, at) - 1)
     first = last = here

@@ -1,4 +1,4 @@
-"""Units of the entries of an observation, where states are in natural units. Pure."""
+"""Units of the entries of an observation. Pure."""
 
 import re
 
@@ -6,7 +6,7 @@ from hades_protocol.messages import DatasetSnapshot
 from hades_tui.pairs.table import names_of
 
 UNITLESS_SPEED = "MountainCarContinuous-v0"
-"""Its position is a height's argument, and its velocity is by step."""
+"""Its position has no unit, and its velocity is per step."""
 
 RULES = (
     (re.compile(r"(cos|sin|quat)(_|$)"), ""),
@@ -16,11 +16,11 @@ RULES = (
     (re.compile(r"(d?[xyz]|target_[xyz])$"), "m"),
     (re.compile(r"(angle|pitch|thigh|leg|foot|[bf](thigh|shin|foot)|hip|ankle|joint)(_|$)"), "rad"),
 )
-"""A name's beginning -> its unit; the first that fits. Names are those of hadesd's catalogue."""
+"""Beginning of a name -> unit; the first match counts. The names are those of hadesd/spec/environments.py."""
 
 
 def units_of(env: str, dataset: DatasetSnapshot) -> tuple[str, ...]:
-    """A unit for each entry of a flat observation, empty where there is none; () where states are normalised."""
+    """The unit of each entry of a flat observation, or ""; () where states are normalised or not flat."""
     shape = dataset.states.shape[1:]
     if dataset.normalisation != "none" or len(shape) != 1 or env == UNITLESS_SPEED:
         return ()
@@ -33,15 +33,10 @@ def _unit(name: str) -> str:
 
 
 def with_unit(number: str, unit: str) -> str:
-    """The number as people write it: +0.30 rad."""
+    """The number with its unit: +0.30 rad."""
     return f"{number} {unit}" if unit else number
 
 
 def all_alike(dataset: DatasetSnapshot) -> bool:
-    """Whether all entries of an observation are in the same units, so that their sizes can be compared."""
+    """Whether all entries of an observation have the same unit, so that their sizes can be compared."""
     return dataset.normalisation != "none" or len(dataset.states.shape) > 2
-
-
-def word(dataset: DatasetSnapshot) -> str:
-    """What to say about a dataset's units; empty where they are natural."""
-    return "" if dataset.normalisation == "none" else "normalised units"

@@ -1,4 +1,4 @@
-"""How the pairs are looked at: as what, in which order, and where the cursor is. Pure."""
+"""The view of the pairs: kind, order, cursor. Pure."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from hades_tui.pairs.table import PairColumn, PairTable
 from hades_tui.state.model import Model
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import Glyphs
-from hades_tui.theme.terminal import Look
+from hades_tui.theme.terminal import Terminal
 
 TABLE, HEAT, DRAWING = "table", "heat map", "drawing"
 
@@ -19,9 +19,10 @@ INDEX = ("index", 0)
 
 
 class PairsView(msgspec.Struct, frozen=True):
-    """mode: TABLE, HEAT or DRAWING. sort: kind and place of a column (so it lasts from one generation to the next).
+    """The view of the pairs.
 
-    spot: the pair and the entry of the observation under the cursor.
+    mode: TABLE, HEAT or DRAWING. sort: kind and index of a column, which are valid for the next generation too. spot:
+    pair and entry of the observation under the cursor.
     """
 
     mode: str = TABLE
@@ -31,7 +32,7 @@ class PairsView(msgspec.Struct, frozen=True):
 
 
 def modes(table: PairTable, env: str) -> list[str]:
-    """The views that make sense. A difference is nothing that could be drawn."""
+    """The modes that a table supports. A difference cannot be drawn."""
     out = [TABLE]
     if table.count and table.observation_size:
         out.append(HEAT)
@@ -41,29 +42,29 @@ def modes(table: PairTable, env: str) -> list[str]:
 
 
 def drawing_for(table: PairTable, env: str) -> Drawing | None:
-    """How to draw a pair of the table; None where there is no way."""
+    """The function that draws a pair of the table; None where there is none."""
     return drawing_of(env, table.dataset) if table.base is None else None
 
 
 def picture(
-    kind: str, table: PairTable, env: str, at: tuple[Sequence[int], Spot], size: tuple[int, int], look: Look
+    kind: str, table: PairTable, env: str, at: tuple[Sequence[int], Spot], size: tuple[int, int], terminal: Terminal
 ) -> list[Line]:
-    """The heat map with the pairs in an order, or the drawing of the pair under the cursor."""
+    """The heat map, or the drawing of the pair under the cursor. at: order of the pairs, and the cursor."""
     ordered, spot = at
     if kind == HEAT:
-        return heat_lines(table, ordered, spot, *size, look)
+        return heat_lines(table, ordered, spot, *size, terminal)
     draw = drawing_for(table, env)
-    return draw(table.dataset, spot.pair, *size, look) if draw is not None else []
+    return draw(table.dataset, spot.pair, *size, terminal) if draw is not None else []
 
 
 def next_mode(view: PairsView, among: Sequence[str]) -> PairsView:
-    """The view after this one; the first after the last."""
+    """The view with the next mode; after the last comes the first."""
     at = among.index(view.mode) if view.mode in among else -1
     return msgspec.structs.replace(view, mode=among[(at + 1) % len(among)])
 
 
 def fitting(view: PairsView, table: PairTable, among: Sequence[str]) -> PairsView:
-    """The view with what it cannot have any more put right: another dataset may have fewer pairs."""
+    """The view with mode, order and cursor valid for this table, which may have fewer pairs."""
     pair = min(view.spot.pair, max(0, table.count - 1))
     entry = min(view.spot.entry, max(0, table.observation_size - 1))
     known = any((column.kind, column.at) == view.sort for column in table.columns)
@@ -76,34 +77,34 @@ def fitting(view: PairsView, table: PairTable, among: Sequence[str]) -> PairsVie
 
 
 def is_sorted(view: PairsView) -> bool:
-    """Whether the pairs stand in another order than the dataset's."""
+    """Whether the pairs are in another order than the dataset's."""
     return view.sort != INDEX or view.reverse
 
 
 def sort_column(view: PairsView, table: PairTable) -> PairColumn:
-    """The column that the pairs are sorted by."""
+    """The column by which the pairs are sorted."""
     return next(column for column in table.columns if (column.kind, column.at) == view.sort)
 
 
 def next_sort(view: PairsView, table: PairTable) -> PairsView:
-    """Sorted by the next column, from small to large."""
+    """The view sorted by the next column, ascending."""
     at = table.columns.index(sort_column(view, table))
     column = table.columns[(at + 1) % len(table.columns)]
     return msgspec.structs.replace(view, sort=(column.kind, column.at), reverse=False)
 
 
 def sort_by_entry(view: PairsView) -> PairsView:
-    """Sorted by the entry under the cursor."""
+    """The view sorted by the entry under the cursor, ascending."""
     return msgspec.structs.replace(view, sort=("observation", view.spot.entry), reverse=False)
 
 
 def order(view: PairsView, table: PairTable) -> list[int]:
-    """The pairs from top to bottom."""
+    """Indices of the pairs from top to bottom."""
     return table.order(sort_column(view, table), view.reverse)
 
 
 def moved(view: PairsView, ordered: Sequence[int], by: int) -> PairsView:
-    """The cursor so many pairs further down, stopping at the ends."""
+    """The view with the cursor `by` pairs further down, clamped to the ends."""
     if not ordered:
         return view
     at = ordered.index(view.spot.pair) if view.spot.pair in ordered else 0
@@ -112,13 +113,13 @@ def moved(view: PairsView, ordered: Sequence[int], by: int) -> PairsView:
 
 
 def moved_entry(view: PairsView, table: PairTable, by: int) -> PairsView:
-    """The cursor so many entries to the right, stopping at the ends."""
+    """The view with the cursor `by` entries to the right, clamped to the ends."""
     entry = min(max(0, table.observation_size - 1), max(0, view.spot.entry + by))
     return msgspec.structs.replace(view, spot=Spot(view.spot.pair, entry))
 
 
 def title_text(run: RunSummary | None, dataset: DatasetSnapshot | None, base: DatasetSnapshot | None) -> str:
-    """What the panel shows."""
+    """The panel's title: dataset or change, number of pairs, generation, units."""
     if dataset is None or run is None:
         return "Mean dataset"
     count = dataset.states.shape[0] if dataset.states.shape else 0
@@ -128,7 +129,7 @@ def title_text(run: RunSummary | None, dataset: DatasetSnapshot | None, base: Da
 
 
 def sorted_text(view: PairsView, table: PairTable, glyphs: Glyphs) -> str:
-    """View and order, for the panel's lower edge."""
+    """Mode and order, for the panel's lower edge."""
     column = sort_column(view, table)
     sign = glyphs.down if view.reverse else glyphs.up
     if not is_sorted(view):
@@ -137,7 +138,7 @@ def sorted_text(view: PairsView, table: PairTable, glyphs: Glyphs) -> str:
 
 
 def absence(model: Model) -> str:
-    """Why there is no table."""
+    """Why there are no pairs to show; a blank where there is no run."""
     run = model.run
     if run is None:
         return " "  # the curve's panel says how to begin

@@ -1,1 +1,4 @@
-"""Attaching to a daemon on another machine: ssh, tunnel, event tail."""
+"""A daemon on another machine: ssh and its tunnel; and the event stream as lines.
+
+Imports only hades_protocol; only attach imports it.
+"""

@@ -1,4 +1,4 @@
-"""Brings the sockets of a daemon on another machine here, through ssh, and back again whenever ssh ends."""
+"""Forwards the sockets of a daemon on another machine through ssh, and restarts ssh when it ends."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from hades_tui.remote.ssh import Sockets
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 15.0
-"""Seconds before ssh is started again: doubled every time, from the first on after a connection that stood."""
+"""Seconds before ssh is started again: doubled each time, and back to the first after a connection."""
 
 READY_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -24,36 +24,36 @@ END_SECONDS = 2.0
 
 
 class Tunnel:
-    """An async context: the sockets are in `directory` while it is open, and nothing is left when it is closed.
+    """Async context manager: the sockets are in `directory` while it is open; closing it removes everything.
 
-    host: as ssh takes it. hadesd: how its shell calls hadesd. sockets: its directory of sockets; empty to ask it.
+    host: as ssh takes it. hadesd: the remote command. sockets: remote directory of the sockets; empty to ask hadesd.
     """
 
     def __init__(self, host: str, *, hadesd: str = "hadesd", sockets: str = "") -> None:
         self.host = host
-        self._obstacle = ""
+        self._problem = ""
         self._hadesd = hadesd
         self._remote = ssh.sockets_in(sockets) if sockets else None
-        self._said: deque[str] = deque(maxlen=20)
+        self._stderr: deque[str] = deque(maxlen=20)
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._supervising: asyncio.Task[None] | None = None
         self.directory = Path()
 
-    def trouble(self) -> str:
-        """Why nothing comes through right now; empty while ssh stands."""
-        return self._obstacle
+    def problem(self) -> str:
+        """Why ssh is not connected now; empty while it is."""
+        return self._problem
 
     async def __aenter__(self) -> "Tunnel":
         """Raises:
-        UnreachableError: ssh does not come through, or the other side does not say where its sockets are.
+        UnreachableError: ssh cannot connect, or the remote hadesd does not name its sockets.
         """
         self.directory = Path(tempfile.mkdtemp(prefix="hades-tui-", dir=os.environ.get("XDG_RUNTIME_DIR")))
         try:
             self._remote = self._remote or await self._ask()
             await self._open(self._remote)
-            if self._obstacle:
-                raise UnreachableError(self._obstacle)
+            if self._problem:
+                raise UnreachableError(self._problem)
         except BaseException:
             await self._close()
             raise
@@ -70,11 +70,11 @@ class Tunnel:
         command = ssh.ask_command(self.host, self._hadesd)
         process = await self._start(command, stdin=asyncio.subprocess.DEVNULL)
         try:
-            out, said = await process.communicate()
+            out, errors = await process.communicate()
         finally:
             await _end(process)
         if process.returncode:
-            lines = said.decode(errors="replace").splitlines()
+            lines = errors.decode(errors="replace").splitlines()
             raise UnreachableError(ssh.failure(self.host, self._hadesd, process.returncode, lines))
         return ssh.sockets_of(out.decode(errors="replace"), self.host, self._hadesd)
 
@@ -89,43 +89,43 @@ class Tunnel:
             raise UnreachableError("there is no ssh on this machine: install OpenSSH's client") from None
 
     async def _open(self, remote: Sockets) -> None:
-        """Start ssh and wait until both sockets are here; where that fails, `trouble` says why."""
+        """Start ssh and wait until both sockets exist; where that fails, `problem` says why."""
         local = (self.directory / "control.sock", self.directory / "events.sock")
         for path in local:
             path.unlink(missing_ok=True)
         pairs = list(zip(map(str, local), (remote.control_socket, remote.events_socket), strict=True))
         self._process = await self._start(ssh.forward_command(self.host, pairs), stdin=asyncio.subprocess.PIPE)
-        self._said.clear()
+        self._stderr.clear()
         self._reading = asyncio.create_task(self._listen(self._process))
         deadline = time.monotonic() + READY_SECONDS
         while not all(path.exists() for path in local):
             if self._process.returncode is not None:
                 await self._reading
-                self._obstacle = ssh.failure(self.host, self._hadesd, self._process.returncode, list(self._said))
+                self._problem = ssh.failure(self.host, self._hadesd, self._process.returncode, list(self._stderr))
                 return
             if time.monotonic() > deadline:
                 await _end(self._process)
-                self._obstacle = f"ssh to {self.host}: the sockets were not forwarded within {READY_SECONDS:g} s"
+                self._problem = f"ssh to {self.host}: the sockets were not forwarded within {READY_SECONDS:g} s"
                 return
             await asyncio.sleep(POLL_SECONDS)
-        self._obstacle = ""
+        self._problem = ""
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
         async for line in process.stderr:
-            self._said.append(line.decode(errors="replace"))
+            self._stderr.append(line.decode(errors="replace"))
 
     async def _supervise(self, remote: Sockets) -> None:
-        """Start ssh again when it has ended, later and later while it does not come through."""
+        """Restart ssh when it has ended, with growing pauses while it cannot connect."""
         pause = FIRST_PAUSE
         while True:
             assert self._process is not None
             assert self._reading is not None
             status = await self._process.wait()
             await self._reading
-            if not self._obstacle:
+            if not self._problem:
                 pause = FIRST_PAUSE
-                self._obstacle = ssh.failure(self.host, self._hadesd, status, list(self._said))
+                self._problem = ssh.failure(self.host, self._hadesd, status, list(self._stderr))
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
             await self._open(remote)
@@ -142,7 +142,7 @@ class Tunnel:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Have a process end, by force if it takes its time."""
+    """Terminate a process, and kill it after END_SECONDS."""
     if process.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):

@@ -1,1 +1,4 @@
-"""The table of runs: columns, order, groups, filter."""
+"""The list of runs: filter, order, groups, columns. Pure.
+
+Imports state, theme and text; pages and all rooms above may import it, curve and pairs not.
+"""

@@ -1,4 +1,4 @@
-"""Which runs a few words mean. Pure."""
+"""The filter of the list of runs: words that a run must contain. Pure."""
 
 import re
 from collections.abc import Callable
@@ -15,21 +15,21 @@ FIELDS: dict[str, Callable[[RunSummary], str]] = {
     "group": lambda run: run.group,
     "note": lambda run: run.note,
 }
-"""What a word is looked for in. `method:es` looks in one of them, for what begins with it: es, not hades-r."""
+"""The searched fields. `method:es` searches one of them, at the beginning of a word: it finds es, not hades-r."""
 
 
 class RunFilter(msgspec.Struct, frozen=True):
-    """Words that all have to be found in a run, upper and lower case alike."""
+    """Lower-case words that a run must all contain, in upper or lower case."""
 
     words: tuple[tuple[str, str], ...] = ()  # (field, or empty for any; text)
 
     def passes(self, run: RunSummary) -> bool:
-        """Whether the run has every word."""
+        """Whether the run contains every word."""
         return all(_has(run, field, text) for field, text in self.words)
 
 
 def parse(text: str) -> RunFilter:
-    """The filter that a person typed. A prefix that is no field is part of its word."""
+    """The filter of a typed text. A prefix that names no field is part of the word."""
     words = []
     for word in text.lower().split():
         field, colon, rest = word.partition(":")

@@ -16,7 +16,7 @@ from hades_tui.runs.filter import parse
 
 
 class Grouping(StrEnum):
-    """What stands together."""
+    """How runs are grouped in the list."""
 
     NONE = "none"
     GROUP = "group"
@@ -28,10 +28,10 @@ STATES = (
     *(S.RUNNING, S.STARTING, S.PAUSING, S.STOPPING, S.CANCELLING, S.BACKOFF, S.QUEUED),
     *(S.FAILED, S.PAUSED, S.FINISHED, S.CANCELLED),
 )
-"""In the order of a list sorted by state."""
+"""The states in their order in a list sorted by state."""
 
 Place = tuple[float, str]
-"""What runs are compared by: a number, or for words 0 and the word."""
+"""Sort key of a run: a number and "", or 0 and a text."""
 
 SORTS: dict[str, Callable[[RunSummary], Place | None]] = {
     "created": lambda run: (-run.created_at, ""),
@@ -42,11 +42,11 @@ SORTS: dict[str, Callable[[RunSummary], Place | None]] = {
     "progress": lambda run: _falling(run.generation / run.generations if run.generations else None),
     "time left": lambda run: None if run.seconds_left is None else (run.seconds_left, ""),
 }
-"""What a list is sorted by: the newest, the best, the furthest first. What is not known is last in both directions."""
+"""Sort keys by name: the newest, the best, the furthest first. None sorts last in both directions."""
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What a person asked for. `collapsed`: keys of rows whose members are not shown."""
+    """The chosen order of the list. collapsed: keys of rows whose members are hidden."""
 
     filter: str = ""
     sort: str = "created"
@@ -58,9 +58,9 @@ class Order(msgspec.Struct, frozen=True):
 class Row(msgspec.Struct, frozen=True):
     """A line of the list: a run, or the heading of a group (`run` is None).
 
-    key: names the row among those of its grouping. members: ids of the runs that the row stands for when it is
-    collapsed, else of its own run. stem: the lines of the tree before it, one letter a level: `|` a line that goes on,
-    blank, `+` a branch with more below it, `-` the last branch. hint: where its parent is, where that is not shown.
+    key: unique among the rows of its grouping. members: ids of the runs that the row stands for: of all below it when
+    it is collapsed, else of its own run. stem: the lines of the tree before it, one letter a level: `|` a line that
+    goes on, blank, `+` a branch with more below it, `-` the last branch. hint: where a parent is that is not shown.
     """
 
     key: str
@@ -74,21 +74,21 @@ class Row(msgspec.Struct, frozen=True):
     inside: tuple[str, ...] = ()  # keys of the collapsible rows that it is under
 
 
-class Arrangement(msgspec.Struct, frozen=True):
-    """The rows, how many runs pass the filter, and how many there are."""
+class OrderedRuns(msgspec.Struct, frozen=True):
+    """The rows of the list, the number of runs that pass the filter, and of all."""
 
     rows: tuple[Row, ...] = ()
     passed: int = 0
     total: int = 0
 
     def row_of(self, run_id: str | None) -> int | None:
-        """Index of the row that stands for a run; None where the filter hides it."""
+        """Index of the row that stands for a run; None where the run is hidden."""
         return next((i for i, row in enumerate(self.rows) if run_id in row.members), None)
 
     def moved(self, run_id: str | None, by: int) -> str | None:
-        """The run so many rows further down, stopping at the ends; the run itself where there is no row to go to.
+        """Id of the run `by` rows further down, clamped to the ends; `run_id` where there is no other row.
 
-        A run that is hidden counts as standing before the first row.
+        A hidden run counts as before the first row.
         """
         stops = [i for i, row in enumerate(self.rows) if row.members]
         if not stops:
@@ -99,8 +99,8 @@ class Arrangement(msgspec.Struct, frozen=True):
         return run_id if target == at else self.rows[target].members[0]
 
 
-def arrange(runs: Sequence[RunSummary], order: Order) -> Arrangement:
-    """The list of the runs."""
+def order_runs(runs: Sequence[RunSummary], order: Order) -> OrderedRuns:
+    """Filter, sort and group the runs into rows."""
     wanted = parse(order.filter)
     passing = _sorted((run for run in runs if wanted.passes(run)), order)
     match order.grouping:
@@ -110,11 +110,11 @@ def arrange(runs: Sequence[RunSummary], order: Order) -> Arrangement:
             rows = _groups(passing, order.collapsed)
         case Grouping.LINEAGE:
             rows = _Lineage(passing, frozenset(run.id for run in runs), order.collapsed).rows()
-    return Arrangement(tuple(rows), len(passing), len(runs))
+    return OrderedRuns(tuple(rows), len(passing), len(runs))
 
 
 def _falling(value: float | None) -> Place | None:
-    """The highest first; NaN has no place."""
+    """The sort key with the highest value first; None for NaN."""
     return None if value is None or math.isnan(value) else (-value, "")
 
 
@@ -127,7 +127,7 @@ def _sorted(runs: Iterable[RunSummary], order: Order) -> list[RunSummary]:
 
 
 def _groups(runs: Sequence[RunSummary], collapsed: frozenset[str]) -> Iterator[Row]:
-    """Groups in the order of their first run; what belongs to none comes last."""
+    """Rows by group, in the order of the groups' first runs; runs without a group come last."""
     groups: dict[str, list[RunSummary]] = {}
     for run in runs:
         groups.setdefault(run.group, []).append(run)
@@ -149,14 +149,14 @@ def _groups(runs: Sequence[RunSummary], collapsed: frozenset[str]) -> Iterator[R
 
 
 def _count(runs: Sequence[RunSummary]) -> str:
-    """How many, and how many of each state."""
+    """Number of runs, and of each state."""
     states = [run.state for run in runs]
     counts = [f"{states.count(state)} {state.value}" for state in dict.fromkeys(states)]
     return f"{len(runs)} run{'' if len(runs) == 1 else 's'}: {', '.join(counts)}"
 
 
 class _Lineage:
-    """Forks under the runs that they came from."""
+    """Builds the rows of the tree of forks."""
 
     def __init__(self, runs: Sequence[RunSummary], existing: frozenset[str], collapsed: frozenset[str]) -> None:
         self._runs = {run.id: run for run in runs}
@@ -169,14 +169,14 @@ class _Lineage:
         self._placed: set[str] = set()
 
     def rows(self) -> Iterator[Row]:
-        """Trees in the order of their roots. Runs that came from each other in a circle begin with the first."""
+        """The trees in the order of their roots. A circle of parents begins with its first run."""
         roots = [run.id for run in self._runs.values() if run.parent is None or run.parent.run not in self._runs]
         for root in (*roots, *self._runs):
             if root not in self._placed:
                 yield from self._tree(root)
 
     def _tree(self, root: str) -> Iterator[Row]:
-        """A run and all below it, without recursion: a lineage may be longer than Python's stack."""
+        """Rows of a run and all below it, without recursion: a lineage may be deeper than Python's stack."""
         waiting: list[tuple[str, str, tuple[str, ...]]] = [(root, "", ())]
         self._placed.add(root)
         while waiting:
@@ -201,7 +201,7 @@ class _Lineage:
                     waiting.append((child, before + ("-" if i == len(children) - 1 else "+"), (*inside, run_id)))
 
     def _take(self, run_id: str) -> list[str]:
-        """The children that have no place yet; now they have one."""
+        """The children that are not in a row yet, now marked as placed."""
         children = [child for child in self._children.get(run_id, ()) if child not in self._placed]
         self._placed.update(children)
         return children

@@ -1,4 +1,4 @@
-"""The list of runs as lines that fit a width. Pure."""
+"""The list of runs as a table that fits a width. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -7,27 +7,28 @@ import msgspec
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
-from hades_tui.runs.ordering import Arrangement, Grouping, Order, Row
-from hades_tui.state.sparklines import Tail, levels
+from hades_tui.runs.ordering import Grouping, Order, OrderedRuns, Row
+from hades_tui.state.sparklines import Sparkline, levels
 from hades_tui.text.fit import abridged, clean, fitted, padded
-from hades_tui.text.format import Line, bar, duration, fraction_done, number, pace, state_word
+from hades_tui.text.format import Line, bar, duration, fraction_done, number, pace, state_text
 from hades_tui.theme.glyphs import UNICODE, Glyphs
 
 GAPS = (2, 1)
-"""Spaces between columns; the narrower ones before a column goes."""
+"""Spaces between columns; the smaller gap is tried before a column is dropped."""
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 BRANCHES = {"|": "│ ", " ": "  ", "+": "├ ", "-": "└ "}
 MARK = "*"
 
 MIN_ID = 18
-"""Columns that an id of a run may take in any list; longer ones get a third of the width."""
+"""Columns that a run's id may always take; a longer one gets at most a third of the width."""
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A column. `rank`: the columns of the highest rank go first where the width does not suffice.
+    """A column. text: its cell for a run.
 
-    optional: left out where it is empty for every run.
+    rank: columns of the highest rank are dropped first where the width does not suffice. optional: left out where it
+    is empty for every run. least: minimum width.
     """
 
     title: str
@@ -40,7 +41,7 @@ class Field(msgspec.Struct, frozen=True):
 
 
 FIELDS: tuple[Field, ...] = (
-    Field("state", lambda run: state_word(run)[0], right=False),
+    Field("state", lambda run: state_text(run)[0], right=False),
     Field("run", lambda run: clean(run.id), "bold", right=False),
     Field("environment", lambda run: clean(run.env), rank=4, right=False),
     Field("method", lambda run: clean(run.method), "dim", rank=6, right=False),
@@ -58,14 +59,14 @@ TREND, WHY = "trend", "why"
 TREND_AFTER, BAR_AFTER = "mean", "generation"
 TREND_WIDTHS = (8, 16)
 LESS_THAN_TREND = 4
-"""Columns of a higher rank go before the trend does."""
+"""Columns of a higher rank are dropped before the trend."""
 BAR_WIDTHS = (8, 40)
 MIN_WHY = 24
-"""Columns from which on a reason stands beside its run; where there are fewer it stands below."""
+"""Least width of the column of reasons; with less room a reason is on a line below its run."""
 
 
-class Layout(msgspec.Struct, frozen=True):
-    """Which columns are shown and how wide each; 0 where bar, trend or reason have no column."""
+class TableLayout(msgspec.Struct, frozen=True):
+    """The columns that are shown and their widths; 0 where bar, trend or reason has no column."""
 
     fields: tuple[Field, ...] = ()
     widths: tuple[int, ...] = ()
@@ -77,18 +78,18 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def known(self) -> dict[str, int]:
-        """Widths of numbers by title, the least ones of a later layout: columns that only grow do not jump about."""
+        """Widths of the numeric columns by title, as minimum widths for the next layout: columns only grow."""
         return {field.title: width for field, width in zip(self.fields, self.widths, strict=True) if field.right}
 
 
 @lru_cache(maxsize=4096)
 def cells(run: RunSummary) -> Mapping[str, str]:
-    """What stands in the columns of a run."""
+    """Texts of the cells of a run, by title of the column."""
     return {field.title: field.text(run) for field in FIELDS}
 
 
-def layout(rows: Sequence[Row], width: int, least: Mapping[str, int] | None = None) -> Layout:
-    """The columns for these rows that fit a width; `least`: columns that are wider than they need to be."""
+def layout_for(rows: Sequence[Row], width: int, least: Mapping[str, int] | None = None) -> TableLayout:
+    """The columns for these rows that fit a width. least: minimum widths by title."""
     runs = [row.run for row in rows if row.run is not None]
     texts = [cells(run) for run in runs]
     fields = tuple(f for f in FIELDS if not f.optional or any(text[f.title] for text in texts))
@@ -106,12 +107,12 @@ def layout(rows: Sequence[Row], width: int, least: Mapping[str, int] | None = No
                 rank == ranks[-1] and gap == GAPS[-1]
             ):
                 extras = _extras(room, gap, max((len(why(row)[0]) for row in rows), default=0))
-                return Layout(taken, widths, gap, *extras, width)
+                return TableLayout(taken, widths, gap, *extras, width)
     raise AssertionError("the last choice is always taken")
 
 
 def _extras(room: int, gap: int, longest: int) -> tuple[int, int, int]:
-    """Widths of progress bar, trend and reason: first the trend, then the reason, then the bar."""
+    """Widths of bar, trend and reason; room goes to the trend first, then the reason, then the bar."""
 
     def take(least: int, most: int) -> int:
         nonlocal room
@@ -127,7 +128,7 @@ def _extras(room: int, gap: int, longest: int) -> tuple[int, int, int]:
 
 
 def indent(row: Row) -> str:
-    """The lines of the tree before a run, and whether it can be opened."""
+    """The lines of the tree before a row, and the sign for open or collapsed."""
     sign = ("▸ " if row.collapsed else "▾ ") if row.can_collapse else ""
     return "".join(BRANCHES[letter] for letter in row.stem) + sign
 
@@ -139,7 +140,7 @@ def _identity_width(row: Row) -> int:
 
 
 def why(row: Row) -> tuple[str, str]:
-    """Why a run waits or failed, where its parent is, or how far it is with starting; with the hue."""
+    """Why a run waits or failed, its phase while it starts, or where its parent is; with the hue."""
     run = row.run
     if run is None:
         return "", "dim"
@@ -149,62 +150,62 @@ def why(row: Row) -> tuple[str, str]:
     return clean(" · ".join(parts)), "bad" if bad and run.reason else "warn" if run.reason else "dim"
 
 
-def has_second_line(row: Row, shape: Layout) -> bool:
-    """Whether the reason of a run stands below it, for want of width."""
-    return not shape.why and bool(why(row)[0])
+def has_second_line(row: Row, layout: TableLayout) -> bool:
+    """Whether the reason of a row is on a second line, since there is no column for it."""
+    return not layout.why and bool(why(row)[0])
 
 
-def second_line(row: Row, shape: Layout) -> Line:
-    """The reason of a run, on a line of its own."""
+def second_line(row: Row, layout: TableLayout) -> Line:
+    """The reason of a row as a line of its own."""
     text, hue = why(row)
-    return fitted([("    └ ", "faint"), (text, hue)], shape.width)
+    return fitted([("    └ ", "faint"), (text, hue)], layout.width)
 
 
-def heading(shape: Layout) -> Line:
-    """The titles of the columns."""
+def heading(layout: TableLayout) -> Line:
+    """The line of column titles."""
     line: Line = [("  ", "heading")]
-    for i, (field, width) in enumerate(zip(shape.fields, shape.widths, strict=True)):
-        line.append((" " * shape.gap * bool(i) + padded(field.title, width, right=field.right), "heading"))
-        if field.title == TREND_AFTER and shape.trend:
-            line.append((" " * shape.gap + padded(TREND, shape.trend), "heading"))
-        if field.title == BAR_AFTER and shape.bar:
-            line.append((" " * (shape.gap + shape.bar), "heading"))
-    if shape.why:
-        line.append((" " * shape.gap + padded(WHY, shape.why), "heading"))
-    return fitted(line, shape.width)
+    for i, (field, width) in enumerate(zip(layout.fields, layout.widths, strict=True)):
+        line.append((" " * layout.gap * bool(i) + padded(field.title, width, right=field.right), "heading"))
+        if field.title == TREND_AFTER and layout.trend:
+            line.append((" " * layout.gap + padded(TREND, layout.trend), "heading"))
+        if field.title == BAR_AFTER and layout.bar:
+            line.append((" " * (layout.gap + layout.bar), "heading"))
+    if layout.why:
+        line.append((" " * layout.gap + padded(WHY, layout.why), "heading"))
+    return fitted(line, layout.width)
 
 
 def line_of(
     row: Row,
-    shape: Layout,
+    layout: TableLayout,
     *,
     selected: bool = False,
     marked: bool = False,
-    tail: Tail = (),
+    sparkline: Sparkline = (),
     glyphs: Glyphs = UNICODE,
 ) -> Line:
-    """One row: a run, or the heading of a group."""
+    """The line of a row: a run, or the heading of a group."""
     gutter: Line = [(glyphs.selected if selected else " ", "ember"), (MARK if marked else " ", "gold")]
     run = row.run
     if run is None:
-        return fitted([*gutter, (indent(row), "dim"), (clean(row.title), "label")], shape.width)
-    line, texts, gap = gutter, cells(run), " " * shape.gap
-    for i, (field, width) in enumerate(zip(shape.fields, shape.widths, strict=True)):
+        return fitted([*gutter, (indent(row), "dim"), (clean(row.title), "label")], layout.width)
+    line, texts, gap = gutter, cells(run), " " * layout.gap
+    for i, (field, width) in enumerate(zip(layout.fields, layout.widths, strict=True)):
         if i:
             line.append((gap, "text"))
         if field.title == "run":
             line += _identity(row, texts["run"], width)
         else:
-            hue = state_word(run)[1] if field.title == "state" else field.hue
+            hue = state_text(run)[1] if field.title == "state" else field.hue
             line.append((padded(texts[field.title], width, right=field.right), hue))
-        if field.title == BAR_AFTER and shape.bar:
-            line += [(gap, "text"), *bar(fraction_done(run), shape.bar, glyphs)]
-        if field.title == TREND_AFTER and shape.trend:
-            line += [(gap, "text"), (sparkline(tail, shape.trend), "mean")]
-    if shape.why:
+        if field.title == BAR_AFTER and layout.bar:
+            line += [(gap, "text"), *bar(fraction_done(run), layout.bar, glyphs)]
+        if field.title == TREND_AFTER and layout.trend:
+            line += [(gap, "text"), (draw_sparkline(sparkline, layout.trend), "mean")]
+    if layout.why:
         text, hue = why(row)
-        line += [(gap, "text"), (padded(text, shape.why), hue)]
-    return fitted(line, shape.width)
+        line += [(gap, "text"), (padded(text, layout.why), hue)]
+    return fitted(line, layout.width)
 
 
 def _identity(row: Row, name: str, width: int) -> Line:
@@ -214,23 +215,23 @@ def _identity(row: Row, name: str, width: int) -> Line:
     return fitted([(stem, "dim"), (text, "bold"), (padded(count, width - len(stem) - len(text)), "gold")], width)
 
 
-def sparkline(tail: Tail, width: int) -> str:
-    """The newest means of a run, the newest at the right; blank where nothing is known."""
-    return "".join(" " if level is None else BLOCKS[level] for level in levels(tail, width, len(BLOCKS)))
+def draw_sparkline(sparkline: Sparkline, width: int) -> str:
+    """The sparkline in block characters, the newest at the right; blank where nothing is known."""
+    return "".join(" " if level is None else BLOCKS[level] for level in levels(sparkline, width, len(BLOCKS)))
 
 
-def list_title(arrangement: Arrangement, order: Order, selected: str | None) -> str:
-    """What is listed; and where the selected run is, when the filter hides it."""
+def list_title(ordered: OrderedRuns, order: Order, selected: str | None) -> str:
+    """The title of the list: the filter, and whether it hides the selected run."""
     if not order.filter.strip():
         return "Runs"
-    text = f"Runs · {arrangement.passed} of {arrangement.total} with '{clean(order.filter.strip())}'"
-    if selected is not None and arrangement.row_of(selected) is None:
+    text = f"Runs · {ordered.passed} of {ordered.total} with '{clean(order.filter.strip())}'"
+    if selected is not None and ordered.row_of(selected) is None:
         text += f" · hides the selected {clean(selected)}"
     return text
 
 
-def order_words(order: Order) -> str:
-    """How the list is sorted and grouped; empty for the newest first."""
+def describe_order(order: Order) -> str:
+    """How the list is sorted and grouped; empty for the default, the newest first."""
     parts = []
     if (order.sort, order.reverse) != ("created", False):
         parts.append(f"by {order.sort}" + (", reversed" if order.reverse else ""))

@@ -1,4 +1,4 @@
-"""What the forms of fork and resize have in common: settings, and the daemon's word on them before they are sent."""
+"""Base of the forms of fork and resize: settings, and a dry run by the daemon before they are sent."""
 
 import asyncio
 from typing import Any
@@ -16,7 +16,7 @@ from hades_protocol.replies import ChangeResult, ShowResult
 from hades_protocol.run_state import RunState
 from hades_tui.pages.form_view import answer_lines
 from hades_tui.pages.settings_form import Form, form_of
-from hades_tui.run_actions import order
+from hades_tui.run_actions import command_for
 from hades_tui.screens.sending import NotYet, SendingDialog
 from hades_tui.tasks import begin
 from hades_tui.text.format import Line
@@ -24,15 +24,15 @@ from hades_tui.theme.palette import style
 
 RETRY_SECONDS = 2.0
 PAUSE_SECONDS = 0.3
-"""Nothing typed for so long: the daemon is asked what it would do."""
+"""Seconds without typing before a dry run is requested."""
 
 
 class ChangeScreen(SendingDialog):
-    """The button is on only while the daemon's dry run of exactly what is typed says yes."""
+    """A dialog whose button is enabled only while a dry run of exactly what is typed has succeeded."""
 
     DEFAULT_CSS = """
-    ChangeScreen #outcome-box { height: auto; max-height: 9; margin: 1 0 0 0; }
-    ChangeScreen #outcome { height: auto; width: 100%; }
+    ChangeScreen #answer-box { height: auto; max-height: 9; margin: 1 0 0 0; }
+    ChangeScreen #answer { height: auto; width: 100%; }
     ChangeScreen .row { height: 1; }
     ChangeScreen .row Label { width: 18; color: $grey; }
     ChangeScreen Input { background: $selected; width: 1fr; }
@@ -41,18 +41,18 @@ class ChangeScreen(SendingDialog):
     SIZES: tuple[str, ...] | None = None  # the settings that can be changed; None: all
 
     form: Form | None = None
-    _asked_about: tuple[dict[str, Any], RunState] | None = None  # what `_answer` is the answer to
-    _answer: ChangeResult | str | None = None  # a text: why not
+    _asked_about: tuple[dict[str, Any], RunState] | None = None  # the fields and the state of the last dry run
+    _answer: ChangeResult | str | None = None  # a text: why it was refused
     _timer: Timer | None = None
     _unreadable = ""
 
-    def outcome(self) -> ComposeResult:
-        """Where the daemon's word goes."""
-        with VerticalScroll(id="outcome-box"):
-            yield Static("", id="outcome")
+    def answer_box(self) -> ComposeResult:
+        """The box for the result of the dry run."""
+        with VerticalScroll(id="answer-box"):
+            yield Static("", id="answer")
 
     def on_mount(self) -> None:
-        """Nothing can be typed before the present settings are there."""
+        """Disable the fields until the present settings are loaded."""
         for field in self.query(Input):
             field.disabled = True
         begin(self, self._load, "load")
@@ -75,25 +75,25 @@ class ChangeScreen(SendingDialog):
         self.settle()
 
     def loaded(self, shown: ShowResult) -> None:
-        """Fill the fields with what there is."""
+        """Fill the fields with the present settings."""
         raise NotImplementedError
 
     def settings(self) -> Form:
-        """The settings and what was typed.
+        """The form with what was typed.
 
         Raises:
-            UsageError: they are not there.
+            UsageError: the settings are not loaded.
         """
         if self.form is None:
             raise UsageError(self._unreadable) if self._unreadable else NotYet("Asking for its settings …")
         return self.form
 
     def is_edited(self) -> bool:
-        """Whether a setting was typed."""
+        """Whether a setting was edited."""
         return self.form is not None and bool(self.form.texts)
 
     def problem(self) -> UsageError | None:
-        """Why nothing can be sent: also as long as the daemon has not said what it would do."""
+        """Why nothing can be sent now; also while the dry run has no answer yet."""
         if problem := super().problem():
             return problem
         if isinstance(self._answer, str):
@@ -101,7 +101,7 @@ class ChangeScreen(SendingDialog):
         return None if isinstance(self._answer, ChangeResult) else NotYet("Asking the daemon what it would do …")
 
     def settle(self) -> None:
-        """Ask the daemon anew where what is typed, or the run's state, is no longer what it was asked about."""
+        """Request a new dry run where the typed fields or the run's state differ from the last one's."""
         wanted = None if SendingDialog.problem(self) else (self.fields(), self.subject.state)
         if wanted != self._asked_about:
             self._asked_about, self._answer = wanted, None
@@ -117,7 +117,7 @@ class ChangeScreen(SendingDialog):
     async def _dry_run(self) -> None:
         about = self._asked_about
         while about is not None and about == self._asked_about:
-            request = order(self.verb, self.subject, self.session, **about[0], dry_run=True)
+            request = command_for(self.action, self.subject, self.session, **about[0], dry_run=True)
             answer: ChangeResult | str
             again = False
             try:
@@ -135,16 +135,16 @@ class ChangeScreen(SendingDialog):
     def _show_answer(self) -> None:
         edited = tuple(self.form.texts) if self.form is not None else ()
         lines = answer_lines(self._answer, edited) if isinstance(self._answer, ChangeResult) else []
-        self.put("outcome", text_of_lines(lines))
-        box = self.query_one("#outcome-box", VerticalScroll)
+        self.put("answer", text_of_lines(lines))
+        box = self.query_one("#answer-box", VerticalScroll)
         box.can_focus = box.max_scroll_y > 0  # the tab key stops here only where there is something to scroll
 
 
 def _may_pass(error: HadesError) -> bool:
-    """Whether the same question may have an answer in a moment: the daemon was too busy, or away."""
+    """Whether a retry may succeed: the daemon was too busy, or away."""
     return error.code == "unreachable"
 
 
 def text_of_lines(lines: list[Line]) -> Text:
-    """Hued lines as a text that wraps."""
+    """The lines as one text that wraps."""
     return Text("\n").join(Text.assemble(*((text, style(hue)) for text, hue in line)) for line in lines)

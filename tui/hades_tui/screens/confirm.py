@@ -1,4 +1,4 @@
-"""Asks before a run is changed, and says what will happen."""
+"""The dialog that asks before a run action and says what will happen."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from hades_tui.screens.dialog import RunDialog
 
 
 class ConfirmScreen(RunDialog[bool]):
-    """True if the person wants it."""
+    """Returns True if the action is confirmed."""
 
     SAME_STATE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -22,31 +22,31 @@ class ConfirmScreen(RunDialog[bool]):
 
     def compose(self) -> ComposeResult:
         """Question, consequence, two buttons."""
-        with Vertical(id="dialog", classes="dangerous" if self.verb.dangerous else ""):
-            yield Label(f"{self.verb.name.capitalize()} {self.asked.id}?", id="question", markup=False)
-            yield Label(self.verb.will(self.asked), id="consequence", markup=False)
+        with Vertical(id="dialog", classes="dangerous" if self.action.dangerous else ""):
+            yield Label(f"{self.action.name.capitalize()} {self.asked.id}?", id="question", markup=False)
+            yield Label(self.action.will(self.asked), id="consequence", markup=False)
             yield from self.foot()
 
     def buttons(self) -> ComposeResult:
-        """With the keys that do the same."""
-        name = self.verb.name.capitalize()
-        yield Button(f"{name} (y)", id="yes", variant="error" if self.verb.dangerous else "primary")
+        """The buttons with the keys that do the same."""
+        name = self.action.name.capitalize()
+        yield Button(f"{name} (y)", id="yes", variant="error" if self.action.dangerous else "primary")
         yield Button("Leave it (n)", id="no")
 
     def on_mount(self) -> None:
-        """Enter does what is safe to do by mistake."""
-        self.query_one("#no" if self.verb.dangerous else "#yes", Button).focus()
+        """Focus the button that is safe to press by mistake."""
+        self.query_one("#no" if self.action.dangerous else "#yes", Button).focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """A button is an answer."""
+        """Answer by a button."""
         self.action_answer(event.button.id == "yes")
 
     def action_answer(self, answer: bool) -> None:
-        """A key is an answer; yes only while it may be done."""
+        """Answer by a key; yes counts only while the action is possible."""
         self.settle()
         if not answer or not self.obstacle():
             self.dismiss(answer)
 
     def action_other(self) -> None:
-        """To the other button."""
+        """Focus the other button."""
         self.focus_next()

@@ -1,4 +1,4 @@
-"""What every dialog about a run has in common: it watches the run and the link while it is open."""
+"""Base of the dialogs about a run, which check the run and the link while they are open."""
 
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
@@ -10,18 +10,18 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
 
 from hades_protocol.messages import RunSummary
-from hades_tui.run_actions import Verb, obstacle
+from hades_tui.run_actions import RunAction, obstacle
 from hades_tui.state.model import Model
 
 T = TypeVar("T")
 
-LOOK_SECONDS = 0.2
+CHECK_SECONDS = 0.2
 
 
 class RunDialog(ModalScreen[T]):
-    """A dialog that may send its command only while that means what it says.
+    """A dialog that can send its command only while the run is as the dialog says.
 
-    SAME_STATE: whether its words hold only for the state in which the run was when it opened.
+    SAME_STATE: whether its text holds only for the state that the run had when it opened.
     """
 
     SAME_STATE: ClassVar[bool] = False
@@ -30,53 +30,53 @@ class RunDialog(ModalScreen[T]):
     RunDialog #buttons { height: 1; }
     """
 
-    def __init__(self, verb: Verb, run: RunSummary, look: Callable[[], Model]) -> None:
-        """look: the screen's model as it is then."""
+    def __init__(self, action: RunAction, run: RunSummary, get_model: Callable[[], Model]) -> None:
+        """get_model: returns the screen's present model."""
         super().__init__()
-        self.verb = verb
+        self.action = action
         self.asked = run
-        self.look = look
-        daemon = look().daemon
+        self.get_model = get_model
+        daemon = get_model().daemon
         self.session = daemon.session if daemon is not None else ""
         self._shown: dict[str, str | Text] = {}
 
     @property
     def subject(self) -> RunSummary:
-        """The run as it is now; as it was where it is gone."""
-        return next((run for run in self.look().runs if run.id == self.asked.id), self.asked)
+        """The run as it is now; as it was at the opening where it is gone."""
+        return next((run for run in self.get_model().runs if run.id == self.asked.id), self.asked)
 
     def obstacle(self) -> str:
-        """Why nothing may be sent now; empty where it may."""
-        return obstacle(self.verb, self.asked, self.session, self.look(), same_state=self.SAME_STATE)
+        """Why nothing may be sent now; empty where it may be."""
+        return obstacle(self.action, self.asked, self.session, self.get_model(), same_state=self.SAME_STATE)
 
     def put(self, name: str, content: str | Text) -> None:
-        """Show a text in the place of that id; the same one again costs nothing, not even a byte to the terminal."""
+        """Show a text in the widget of that id; an unchanged text sends nothing to the terminal."""
         if self._shown.get(name) != content:
             self._shown[name] = content
             self.query_one(f"#{name}", Static).update(content)
 
     def foot(self) -> ComposeResult:
-        """Why the button is off, and the buttons."""
+        """The line that says why the button is disabled, and the buttons."""
         yield Label("", id="reason", markup=False)
         with Horizontal(id="buttons"):
             yield from self.buttons()
 
     def buttons(self) -> ComposeResult:
-        """Do it, or leave it."""
-        yield Button(self.verb.name.capitalize(), id="yes", variant="primary")
+        """The buttons that do the action and that close the dialog."""
+        yield Button(self.action.name.capitalize(), id="yes", variant="primary")
         yield Button("Leave it (esc)", id="no")
 
     def on_mount(self) -> None:
-        """Begin to watch."""
-        self.set_interval(LOOK_SECONDS, self.settle)
+        """Check the run and the link several times a second."""
+        self.set_interval(CHECK_SECONDS, self.settle)
 
     def settle(self) -> None:
-        """The button and the reason as they are to be now."""
+        """Update the button and the reason."""
         reason = self.obstacle()
         self.turn(reason, off=bool(reason))
 
     def turn(self, text: str, *, off: bool) -> None:
-        """Show a line above the buttons, and turn the button that sends on or off."""
+        """Show a line above the buttons, and disable the button that sends if `off`."""
         self.put("reason", text)
         button = self.query_one("#yes", Button)
         self.query_one("#reason").display = bool(text)

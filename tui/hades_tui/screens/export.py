@@ -1,4 +1,4 @@
-"""In which format a run's pairs are exported."""
+"""The dialog that exports a run's pairs."""
 
 from typing import Any, get_args
 
@@ -13,10 +13,10 @@ PAIRS = ("the newest pairs", "the best evaluated pairs")
 
 
 class ExportScreen(SendingDialog):
-    """Arrows choose; tab goes on."""
+    """Chooses format and pairs with the arrow keys."""
 
     def compose(self) -> ComposeResult:
-        """Formats, best or newest, buttons."""
+        """The choice of the format, the choice of the pairs, the buttons."""
         with self.frame():
             yield from self.head()
             yield Choices(FORMATS, id="format")
@@ -24,14 +24,14 @@ class ExportScreen(SendingDialog):
             yield from self.foot()
 
     def on_mount(self) -> None:
-        """Begin with the format."""
+        """Focus the choice of the format."""
         self.query_one("#format").focus()
 
     def fields(self) -> dict[str, Any]:
-        """What is chosen."""
+        """Format, and whether the best pairs are exported."""
         form, pairs = (self.query_one(f"#{name}", Choices).chosen for name in ("format", "pairs"))
         return {"format": FORMATS[form], "best": pairs == 1}
 
     def on_choices_changed(self) -> None:
-        """Something else is chosen."""
+        """Discard an earlier refusal when another choice is made."""
         self.edited()

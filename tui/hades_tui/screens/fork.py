@@ -1,4 +1,4 @@
-"""The form of a fork: from which generation, into which group, and with which settings."""
+"""The form of a fork: generation, group and settings."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -23,14 +23,14 @@ from hades_tui.widgets.settings_list import SettingsList
 
 
 class ForkScreen(ChangeScreen):
-    """Arrows choose a setting wherever the cursor is; enter goes from its name to its value and back."""
+    """The arrow keys choose a setting from any field; enter moves from the search to the value and back."""
 
     DEFAULT_CSS = """
     ForkScreen #form { height: 44; }
     ForkScreen #settings { height: 1fr; min-height: 3; margin: 1 0 0 0; }
     ForkScreen #meaning { height: 2; }
     ForkScreen #kept { width: 3fr; color: $dim; margin-left: 2; }
-    ForkScreen #outcome-box { max-height: 6; margin: 0; }
+    ForkScreen #answer-box { max-height: 6; margin: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "step(1)", "Next", show=False, id="fork.next"),
@@ -39,15 +39,15 @@ class ForkScreen(ChangeScreen):
         Binding("pageup", "step(-8)", "Page up", show=False, id="fork.page-up"),
     ]
 
-    def __init__(self, run: RunSummary, look: Callable[[], Model], sender: Sender, cursor: int | None) -> None:
-        """cursor: the generation that is pointed at in the curve; None without a cursor."""
-        super().__init__(FORK, run, look, sender)
+    def __init__(self, run: RunSummary, get_model: Callable[[], Model], sender: Sender, cursor: int | None) -> None:
+        """cursor: the generation under the curve's cursor; None without one."""
+        super().__init__(FORK, run, get_model, sender)
         self._cursor = cursor
         self._kept: tuple[int, ...] = ()
         self._selected = ""
 
     def compose(self) -> ComposeResult:
-        """From top to bottom in the order of the tab key."""
+        """The fields from top to bottom, in the order of the tab key."""
         with self.frame():
             yield from self.head()
             with Horizontal(classes="row"):
@@ -65,11 +65,11 @@ class ForkScreen(ChangeScreen):
                 yield Label("its value")
                 yield Field(id="value", compact=True)
             yield Static("", id="meaning", markup=False)
-            yield from self.outcome()
+            yield from self.answer_box()
             yield from self.foot()
 
     def loaded(self, shown: ShowResult) -> None:
-        """The newest kept generation, or the one at the cursor; all settings."""
+        """Fill in the generation (the cursor's, or the newest) and select the first setting."""
         self._kept = shown.checkpoints.generations
         self.query_one("#kept", Label).update(f"kept: {generations_text(self._kept)}")
         generation = self.query_one("#generation", Input)
@@ -79,7 +79,7 @@ class ForkScreen(ChangeScreen):
         self.query_one("#find", Input).focus()
 
     def fields(self) -> dict[str, Any]:
-        """Generation, group and the settings that differ."""
+        """Generation, group, and the settings that differ."""
         changes = self.settings().changes()
         return {"generation": self._generation(), "changes": changes, "group": self._group()}
 
@@ -99,13 +99,13 @@ class ForkScreen(ChangeScreen):
         return self.query_one(f"#{field}", Input).value
 
     def is_edited(self) -> bool:
-        """Whether a setting or a group was typed."""
+        """Whether a setting or a group was edited."""
         return super().is_edited() or bool(self._text("group"))
 
     # Moving and typing ---------------------------------------------------------------------------------------
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """A field has another text. Fields are read, not events: those may be of a moment ago."""
+        """Take over the texts of the fields. The event's text may be outdated, so the fields are read."""
         if self.form is None:
             return
         if event.input.id == "find":
@@ -114,7 +114,7 @@ class ForkScreen(ChangeScreen):
         self.edited()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes on: from a setting's name to its value, from there to the next one."""
+        """Enter moves from the search to the value, and from there to the next search."""
         if event.input.id == "value":
             find = self.query_one("#find", Input)
             find.value = ""
@@ -123,12 +123,12 @@ class ForkScreen(ChangeScreen):
             self.focus_next()
 
     def on_settings_list_chosen(self, message: SettingsList.Chosen) -> None:
-        """A click selects."""
+        """Select the setting that was clicked, and focus its value."""
         self._select(message.name)
         self.query_one("#value", Input).focus()
 
     def action_step(self, by: int) -> None:
-        """The next kept generation in its field; elsewhere the next setting."""
+        """Step to the next kept generation in its field, elsewhere to the next setting."""
         if self.form is None:
             return
         if self.focused is not None and self.focused.id == "generation":
@@ -145,7 +145,7 @@ class ForkScreen(ChangeScreen):
         return shown(self.settings(), self._text("find"))
 
     def _search(self) -> None:
-        """Select what is found first, unless what is selected is among it."""
+        """Select the first setting found, unless the selected one is among them."""
         form, search = self.settings(), self._text("find")
         found = [name for name in form.names if all(word in name for word in search.lower().split())]
         if found and self._selected not in found:
@@ -165,7 +165,7 @@ class ForkScreen(ChangeScreen):
             self.form = self.settings().typed(self._selected, self._text("value"))
 
     def settle(self) -> None:
-        """The list as well."""
+        """Update the list of settings too."""
         super().settle()
         if self.form is not None and self._selected:
             self.query_one(SettingsList).update_form(self.form, self._names(), self._selected)

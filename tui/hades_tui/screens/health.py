@@ -1,4 +1,4 @@
-"""Checkpoints of a run, and the daemon behind the screen: facts that are asked for again while they are looked at."""
+"""The screen of a run's checkpoints and of the daemon, requested again while it is open."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from hades_protocol.errors import HadesError
 from hades_protocol.replies import ShowResult
 from hades_tui.connection import Connection
-from hades_tui.pages.health import checkpoint_facts, daemon_facts, fact_rows
+from hades_tui.pages.health import checkpoint_rows, daemon_rows, row_lines
 from hades_tui.state.model import Model
 from hades_tui.tasks import begin
 from hades_tui.text.fit import shortened
@@ -25,44 +25,44 @@ ASK_SECONDS = 3.0
 TICK_SECONDS = 0.5
 
 
-class HealthFacts(LinesPanel):
-    """What is known so far; ages move with the clock."""
+class HealthPage(LinesPanel):
+    """The lines about checkpoints and daemon, with the failure of the last request."""
 
     def __init__(self, model: Callable[[], Model], run: str | None) -> None:
-        super().__init__(id="health-facts")
+        super().__init__(id="health-page")
         self._model = model
         self._run = run
         self.shown: ShowResult | None = None
         self.failure = ""
 
     def key(self) -> object:
-        """What the lines are drawn from; once a second the ages are others."""
+        """The data of the lines; the ages change once a second."""
         model = self._model()
         return self.shown, self.failure, model.link, model.daemon, int(time.monotonic())
 
     def build(self, size: Size) -> list[Line]:
-        """All lines."""
+        """The lines for a width."""
         return self.lines(size.width)
 
     def lines(self, width: int) -> list[Line]:
-        """Checkpoints of the run, then the daemon."""
+        """The run's checkpoints, then the daemon, for a width."""
         now = time.time()
         lines: list[Line] = []
         if self._run is not None:
             lines.append([(shortened(f"Checkpoints of {self._run}", width), "title")])
             if self.failure:
-                lines += fact_rows([("", f"✘ {self.failure}", "bad")], width)
+                lines += row_lines([("", f"✘ {self.failure}", "bad")], width)
             if self.shown is not None:
-                lines += fact_rows(checkpoint_facts(self.shown, now), width)
+                lines += row_lines(checkpoint_rows(self.shown, now), width)
             elif not self.failure:
                 lines.append([("asking the daemon…", "dim")])
             lines.append([])
         lines.append([("Daemon", "title")])
-        return lines + fact_rows(daemon_facts(self._model(), time.monotonic(), now), width)
+        return lines + row_lines(daemon_rows(self._model(), time.monotonic(), now), width)
 
 
 class HealthScreen(ModalScreen[None]):
-    """Any of the keys that leave a page leaves it."""
+    """A page over the main screen."""
 
     DEFAULT_CSS = """
     HealthScreen {
@@ -89,30 +89,30 @@ class HealthScreen(ModalScreen[None]):
         super().__init__()
         self._connection = connection
         self._run = run
-        self._facts = HealthFacts(model, run)
+        self._page = HealthPage(model, run)
 
     def compose(self) -> ComposeResult:
-        """One page."""
+        """The page, scrollable."""
         with VerticalScroll(id="health"):
-            yield self._facts
+            yield self._page
 
     def on_mount(self) -> None:
-        """Ask, and go on asking."""
+        """Request the checkpoints regularly, and redraw the ages."""
         self.set_interval(TICK_SECONDS, self._show)
         begin(self, self._follow, "follow")
 
     async def _follow(self) -> None:
-        """What was known stays, with what went wrong said above it."""
+        """Request the run every ASK_SECONDS. After a failure the last answer stays, with the error above it."""
         while self._run is not None:
             try:
-                self._facts.shown, self._facts.failure = await self._connection.show(self._run), ""
+                self._page.shown, self._page.failure = await self._connection.show(self._run), ""
             except HadesError as error:
-                self._facts.failure = str(error)
+                self._page.failure = str(error)
             self._show()
             await asyncio.sleep(ASK_SECONDS)
 
     def _show(self) -> None:
-        width = self._facts.size.width
+        width = self._page.size.width
         if width:
-            self._facts.styles.height = len(self._facts.lines(width))
-        self._facts.show()
+            self._page.styles.height = len(self._page.lines(width))
+        self._page.show()

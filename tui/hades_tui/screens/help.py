@@ -1,4 +1,4 @@
-"""The keys of the panel that was in use, as they are bound right now, and what the signs mean."""
+"""The help screen: keys of the focused panel and the meaning of the signs."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -9,13 +9,13 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from hades_tui.pages.help_text import Entry, help_lines
-from hades_tui.theme.palette import look
+from hades_tui.pages.help_text import HelpEntry, help_lines
+from hades_tui.theme.palette import terminal
 from hades_tui.widgets.titles import title_of
 
 
 class HelpScreen(ModalScreen[None]):
-    """Any of the keys that leave a page leaves it; the others scroll."""
+    """A scrollable page over the main screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,escape,q,enter", "dismiss", "Close", id="help.close"),
@@ -25,16 +25,16 @@ class HelpScreen(ModalScreen[None]):
         Binding("pageup", "scroll(-10)", "Page up", show=False, id="help.page-up"),
     ]
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[HelpEntry]) -> None:
         super().__init__()
         self._entries = entries
 
     def compose(self) -> ComposeResult:
-        """One page."""
-        lines = help_lines(self._entries, look().glyphs)
+        """The page, scrollable."""
+        lines = help_lines(self._entries, terminal().glyphs)
         with VerticalScroll(id="help", can_focus=False):
             yield Static("\n".join(title_of(line) for line in lines))
 
     def action_scroll(self, by: int) -> None:
-        """Down or up."""
+        """Scroll by so many lines; negative is up."""
         self.query_one("#help").scroll_relative(y=by, animate=False)

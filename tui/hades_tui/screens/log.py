@@ -1,4 +1,4 @@
-"""The newest lines of a run's log or of the daemon's, with level and search."""
+"""The screen of the newest lines of a run's or the daemon's log, with level and search."""
 
 import time
 from functools import partial
@@ -24,27 +24,25 @@ from hades_tui.widgets.lines import LinesPanel
 from hades_tui.widgets.log_view import LogView
 
 LINES = 500
-"""Lines that are asked for and held: the newest that fit level and search."""
+"""Most lines that are requested: the newest that match level and search."""
 
 ASK_SECONDS = 2.0
 
 
 class LogHead(LinesPanel):
-    """Whose log, which lines, how fresh."""
+    """The line above the log."""
 
     line: Line = []  # noqa: RUF012 - replaced, never changed
 
     def key(self) -> object:
-        """The line itself."""
         return tuple(self.line)
 
     def build(self, size: Size) -> list[Line]:
-        """One line."""
         return [fitted(self.line, size.width)]
 
 
 class LogScreen(Screen[None]):
-    """Follows the log until the person scrolls away from its end; then nothing moves until it is asked to."""
+    """Follows the log until it is scrolled away from the end; then it stands still until `f`."""
 
     DEFAULT_CSS = """
     LogScreen LogHead {
@@ -86,14 +84,14 @@ class LogScreen(Screen[None]):
         self._input = Field(placeholder="text to search for; enter, or escape for none", compact=True, id="log-search")
 
     def compose(self) -> ComposeResult:
-        """A line about the log, the log, the keys."""
+        """The line about the log, the log, the search field, the keys."""
         yield self._head
         yield self._view
         yield self._input
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """Ask, and go on asking while it follows."""
+        """Request the log, and again every ASK_SECONDS while following."""
         self._view.focus()
         self.watch(self._view, "scroll_y", self._scrolled, init=False)
         self._ask()
@@ -105,7 +103,7 @@ class LogScreen(Screen[None]):
             self._ask()
 
     def _ask(self, **changes: str) -> None:
-        """Ask the daemon; a question that is out of date is not waited for."""
+        """Request the log, with changes of the question; an outdated request is cancelled."""
         if changes:
             self.question = msgspec.structs.replace(self.question, **changes)
             self._answer, self.following = None, True
@@ -135,44 +133,44 @@ class LogScreen(Screen[None]):
         self._view.show_lines(lines, at_end=self.following)
 
     def _scrolled(self) -> None:
-        """Whoever scrolls up wants to read; whoever is at the end again wants to follow."""
+        """Stop following when scrolled up; follow again at the end."""
         following = self._view.scroll_offset.y >= self._view.max_scroll_y
         if following != self.following:
             self.following = following
             self._show()
 
     def on_resize(self) -> None:
-        """Other breaks of lines."""
+        """Wrap the lines to the new width."""
         self.call_after_refresh(self._show)
 
     def action_level(self) -> None:
-        """The next more severe level."""
+        """Show the next more severe level."""
         self._ask(level=next_level(self.question.level))
 
     def action_daemon(self) -> None:
-        """The other log: the run's or the daemon's."""
+        """Switch between the run's and the daemon's log."""
         if self._run:
             self._ask(run="" if self.question.run else self._run)
 
     def action_follow(self) -> None:
-        """To the end, and on with it; or stand still."""
+        """Follow the end of the log, or stop following."""
         self.following = not self.following
         if self.following:
             self._ask()
         self._show()
 
     def action_search(self) -> None:
-        """Type what to search for."""
+        """Open the search field."""
         self._input.display = True
         self._input.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Search for it."""
+        """Request the lines with the typed text."""
         self._leave_input()
         self._ask(search=event.value.strip())
 
     def action_back(self) -> None:
-        """Out of the search line, of the search, of the screen: one after the other."""
+        """Leave the search field, else end the search, else close the screen."""
         if self._input.has_focus:
             self._leave_input()
         elif self.question.search:

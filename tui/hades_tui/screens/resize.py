@@ -1,4 +1,4 @@
-"""The form of a run's size."""
+"""The form that resizes a run."""
 
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ FIELDS = {name.replace(".", "-"): name for name in RESIZABLE}
 
 
 class ResizeScreen(ChangeScreen):
-    """A field for each size, its present value beside it."""
+    """A field for each size, with its present value beside it."""
 
     SIZES = RESIZABLE
     DEFAULT_CSS = """
@@ -33,7 +33,7 @@ class ResizeScreen(ChangeScreen):
     ]
 
     def compose(self) -> ComposeResult:
-        """Present and new sizes, what the daemon says, buttons."""
+        """Present and new sizes, the result of the dry run, the buttons."""
         with self.frame():
             yield from self.head()
             for field, name in FIELDS.items():
@@ -42,11 +42,11 @@ class ResizeScreen(ChangeScreen):
                     yield Label("", id=f"{field}-now", classes="present", markup=False)
                     yield Field(id=field, compact=True)
             yield Static("", id="meaning", markup=False)
-            yield from self.outcome()
+            yield from self.answer_box()
             yield from self.foot()
 
     def loaded(self, shown: ShowResult) -> None:
-        """Every field begins with the present value."""
+        """Fill every field with its present value."""
         form = self.settings()
         inits = build_spec(dict(form.spec)).inits
         for field, name in FIELDS.items():
@@ -66,7 +66,7 @@ class ResizeScreen(ChangeScreen):
         return {"changes": changes}
 
     def on_input_changed(self) -> None:
-        """Take all fields as they are now."""
+        """Take over the texts of all fields."""
         form = self.settings()
         for field, name in FIELDS.items():
             form = form.typed(name, self.query_one(f"#{field}", Input).value)
@@ -74,7 +74,7 @@ class ResizeScreen(ChangeScreen):
         self.edited()
 
     def settle(self) -> None:
-        """The words about the field with the cursor as well."""
+        """Update the description of the focused field too."""
         super().settle()
         name = FIELDS.get(self.focused.id or "") if self.focused is not None else None
         self.put("meaning", text_of_lines([meaning(name)] if name else []))

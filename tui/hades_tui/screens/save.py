@@ -1,4 +1,4 @@
-"""Asks where pairs are to be saved; the suffix is the format."""
+"""The dialog that asks for a file to save pairs to; its suffix is the format."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -20,7 +20,7 @@ HINT = (
 
 
 class SaveScreen(ModalScreen[Path | None]):
-    """The path that is wanted, or None."""
+    """Returns the chosen path, or None."""
 
     DEFAULT_CSS = """
     SaveScreen { align: center middle; background: $background 60%; }
@@ -38,7 +38,7 @@ class SaveScreen(ModalScreen[Path | None]):
         self._path = path
 
     def compose(self) -> ComposeResult:
-        """Question, path, what it means."""
+        """The question, the path, the hint."""
         with Vertical(id="dialog"):
             yield Label(self._what, id="question", markup=False)
             yield Field(str(self._path), id="path", compact=True, select_on_focus=False)
@@ -46,7 +46,7 @@ class SaveScreen(ModalScreen[Path | None]):
 
     @on(Input.Submitted)
     def choose(self, event: Input.Submitted) -> None:
-        """A name with one of the suffixes is an answer."""
+        """Return the path if it has a known suffix, else say which there are."""
         path = Path(event.value.strip())
         if path.suffix.lower() in SUFFIXES and path.stem:
             self.dismiss(path)
@@ -54,7 +54,7 @@ class SaveScreen(ModalScreen[Path | None]):
             self.query_one("#why", Label).update(f"The name must end in {' or '.join(SUFFIXES)}.")
 
     def action_format(self) -> None:
-        """The next suffix."""
+        """Change the path to the next suffix."""
         field = self.query_one("#path", Input)
         path = Path(field.value.strip())
         if not path.name:  # no name to change: "", "/", "."
@@ -65,5 +65,5 @@ class SaveScreen(ModalScreen[Path | None]):
         self.query_one("#why", Label).update(HINT)
 
     def action_leave(self) -> None:
-        """Save nothing."""
+        """Close the dialog without a path."""
         self.dismiss(None)

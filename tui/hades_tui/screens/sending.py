@@ -1,4 +1,4 @@
-"""Dialogs in which something is typed: they stay open, with what was typed, until the daemon has taken it."""
+"""Base of the dialogs with input fields: they stay open until the daemon has accepted the command."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ from hades_protocol.commands import RESULTS, Request
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.messages import Job, RunSummary
 from hades_protocol.replies import ChangeResult
-from hades_tui.run_actions import Verb, order
+from hades_tui.run_actions import RunAction, command_for
 from hades_tui.screens.dialog import RunDialog
 from hades_tui.state.model import Model
 from hades_tui.tasks import begin
@@ -21,22 +21,22 @@ from hades_tui.widgets.titles import title
 
 T = TypeVar("T")
 
-Outcome = RunSummary | ChangeResult | Job
+CommandResult = RunSummary | ChangeResult | Job
 
 
 class Sender(Protocol):
-    """Whoever carries a request to the daemon (hades_tui.connection.Connection)."""
+    """Sends requests to the daemon (hades_tui.connection.Connection)."""
 
     async def request(self, request: Request, kind: type[T]) -> T:
-        """The daemon's answer. Raises HadesError."""
+        """Send a request and return the daemon's answer. Raises HadesError."""
 
 
 class NotYet(UsageError):
-    """Nothing is wrong, but something is missing still. Its text is a hint."""
+    """Something is still missing, but nothing is wrong. Its text is a hint."""
 
 
-class SendingDialog(RunDialog[Outcome]):
-    """Sends `fields` with the command; a refusal is shown and nothing that was typed is lost."""
+class SendingDialog(RunDialog[CommandResult]):
+    """Sends a command with `fields`. A refusal is shown, and what was typed stays."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave it", id="dialog.leave"),
@@ -51,37 +51,37 @@ class SendingDialog(RunDialog[Outcome]):
     SendingDialog #reason.hint { color: $dim; }
     """
 
-    def __init__(self, verb: Verb, run: RunSummary, look: Callable[[], Model], sender: Sender) -> None:
-        super().__init__(verb, run, look)
+    def __init__(self, action: RunAction, run: RunSummary, get_model: Callable[[], Model], sender: Sender) -> None:
+        super().__init__(action, run, get_model)
         self._sender = sender
         self._sending = False
         self._warned = False
-        self.refused = ""  # what the daemon said to the last attempt
+        self.refused = ""  # why the last attempt failed
 
     def fields(self) -> dict[str, Any]:
         """The command's own fields.
 
         Raises:
-            UsageError: as it stands nothing can be sent.
+            UsageError: they are incomplete or not valid.
         """
         raise NotImplementedError
 
     def frame(self) -> Vertical:
-        """What all of it stands in."""
+        """The container of the dialog, with its title."""
         frame = Vertical(id="form")
-        frame.border_title = title(f"{self.verb.name.capitalize()} {self.asked.id}")
+        frame.border_title = title(f"{self.action.name.capitalize()} {self.asked.id}")
         return frame
 
     def head(self) -> ComposeResult:
-        """What will happen."""
-        yield Label(self.verb.will(self.asked), id="will", markup=False)
+        """The text that says what will happen."""
+        yield Label(self.action.will(self.asked), id="will", markup=False)
 
     def is_edited(self) -> bool:
         """Whether leaving loses something that was typed."""
         return False
 
     def problem(self) -> UsageError | None:
-        """Why nothing can be sent; None where it can."""
+        """Why nothing can be sent now; None where it can."""
         if reason := self.obstacle():
             return UsageError(reason)
         try:
@@ -91,7 +91,7 @@ class SendingDialog(RunDialog[Outcome]):
         return None
 
     def settle(self) -> None:
-        """The button and the reason as they are to be now."""
+        """Update the button, the reason and the text."""
         problem = self.problem()
         hint = self._sending or isinstance(problem, NotYet)
         if self._sending:
@@ -102,22 +102,22 @@ class SendingDialog(RunDialog[Outcome]):
             text = str(problem) if problem else self.refused
         self.turn(text if hint or not text else f"✘ {text}", off=self._sending or problem is not None)
         self.query_one("#reason").set_class(hint, "hint")
-        self.put("will", self.verb.will(self.subject))
+        self.put("will", self.action.will(self.subject))
 
     def edited(self) -> None:
-        """Something was typed: an earlier refusal is about something else."""
+        """Discard an earlier refusal after something was typed."""
         self.refused, self._warned = "", False
         self.settle()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Do it, or leave it."""
+        """Send the command, or leave the dialog."""
         if event.button.id == "yes":
             self.send()
         else:
             self.action_leave()
 
     def action_leave(self) -> None:
-        """Close; what was typed is not thrown away at once."""
+        """Close the dialog; where something was typed, only the second call closes it."""
         if self._sending:
             return
         if self.is_edited() and not self._warned:
@@ -127,27 +127,26 @@ class SendingDialog(RunDialog[Outcome]):
         self.dismiss(None)
 
     def buttons(self) -> ComposeResult:
-        """Do it, from any field, or leave it."""
-        yield Button(f"{self.verb.name.capitalize()} (ctrl+s)", id="yes", variant="primary")
+        """The buttons with the keys that do the same from any field."""
+        yield Button(f"{self.action.name.capitalize()} (ctrl+s)", id="yes", variant="primary")
         yield Button("Leave it (esc)", id="no")
 
     def action_send(self) -> None:
-        """Do it."""
         self.send()
 
     def send(self) -> None:
-        """Send the command, if that makes sense at this moment."""
+        """Send the command if that is possible now."""
         self._warned = False
         self.settle()
         if not self._sending and not self.query_one("#yes", Button).disabled:
             self._sending = True
-            request = order(self.verb, self.subject, self.session, **self.fields())
+            request = command_for(self.action, self.subject, self.session, **self.fields())
             begin(self, partial(self._send, request), "send")
             self.settle()
 
     async def _send(self, request: Request) -> None:
         try:
-            result: Outcome = await self._sender.request(request, RESULTS[type(request)])
+            result: CommandResult = await self._sender.request(request, RESULTS[type(request)])
         except HadesError as error:
             self.refused = f"The daemon refused: {error}" if error.code != "unreachable" else str(error)
         else:

@@ -1,4 +1,4 @@
-"""The selected run in large numbers, on the whole screen."""
+"""The screen of the selected run in large numbers."""
 
 import time
 from collections.abc import Callable
@@ -19,24 +19,24 @@ PAINT_SECONDS = 0.5
 
 
 class WatchPanel(LinesPanel):
-    """All of the screen."""
+    """The large numbers of the selected run."""
 
     def __init__(self, model: Callable[[], Model], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._model = model
 
     def key(self) -> object:
-        """What the lines are drawn from; the clock moves once a second."""
+        """The data of the lines; times change once a second."""
         model = self._model()
         return model.run, model.history.evaluated, model.link, int(time.monotonic())
 
     def build(self, size: Size) -> list[Line]:
-        """All lines of the screen."""
-        return watch_lines(self._model(), size.width, size.height, time.monotonic(), palette.look().glyphs)
+        """The lines of the screen."""
+        return watch_lines(self._model(), size.width, size.height, time.monotonic(), palette.terminal().glyphs)
 
 
 class WatchScreen(Screen[None]):
-    """Follows the model; the keys that opened it, and escape, close it."""
+    """Shows the present model until it is closed."""
 
     DEFAULT_CSS = """
     WatchPanel {
@@ -54,9 +54,8 @@ class WatchScreen(Screen[None]):
         self._panel = WatchPanel(model, id="watch")
 
     def compose(self) -> ComposeResult:
-        """Nothing but the numbers."""
+        """The panel of numbers alone."""
         yield self._panel
 
     def on_mount(self) -> None:
-        """Follow the clock and the model."""
         self.set_interval(PAINT_SECONDS, self._panel.show)

@@ -1,4 +1,4 @@
-"""Finer points of a part of a curve, asked for when somebody looks closer than the loaded points tell. Pure."""
+"""Finer points of a part of a curve, requested where a zoomed view has too few of them. Pure."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from hades_protocol.replies import HistoryResult
 from hades_tui.state.history import RunHistory
 
 MOST_POINTS = 8000
-"""Points asked for at once."""
+"""Most points in one request."""
 
 T = TypeVar("T")
 _generation = attrgetter("generation")
 
 
 class Range(msgspec.Struct, frozen=True):
-    """Generations after one and up to another, and how many points of them are wanted."""
+    """Generations after `after` up to `upto` of a run, and how many points of them are wanted."""
 
     run: str
     after: int
@@ -28,7 +28,7 @@ class Range(msgspec.Struct, frozen=True):
 
 
 class Detail(msgspec.Struct, frozen=True):
-    """What the daemon says of a range: parallel tuples, as in RunHistory."""
+    """The daemon's points of a range, in parallel tuples as in RunHistory."""
 
     asked: Range
     metrics: tuple[GenerationMetrics, ...] = ()
@@ -37,10 +37,11 @@ class Detail(msgspec.Struct, frozen=True):
 
 
 def wanted(run: str, metrics: Sequence[GenerationMetrics], first: int, last: int, columns: int) -> Range | None:
-    """What to ask for to see generations `first` to `last` in so many columns of dots; None where nothing is gained.
+    """The range to request to draw generations `first` to `last` in `columns` columns of dots; None where the loaded
+    points suffice.
 
-    A column needs two points, its lowest and its highest. Half of the range is asked for on either side as well, so
-    that a small pan finds it there.
+    A column needs two points, its lowest and its highest. Half of the range is requested on either side as well, so
+    that a small pan needs no new request.
     """
     count = bisect_right(metrics, last, key=_generation) - bisect_left(metrics, first, key=_generation)
     generations = last - first + 1
@@ -52,7 +53,7 @@ def wanted(run: str, metrics: Sequence[GenerationMetrics], first: int, last: int
 
 
 def detail_of(asked: Range, result: HistoryResult, history: RunHistory) -> Detail | None:
-    """The daemon's answer; None where it says otherwise than the history, which was cut meanwhile."""
+    """The daemon's answer as a Detail; None where it contradicts the history, which was cut meanwhile."""
     known = {m.generation: m for m in _within(history.metrics, asked)}
     if any(known.get(m.generation, m) != m for m in result.metrics):
         return None
@@ -60,7 +61,7 @@ def detail_of(asked: Range, result: HistoryResult, history: RunHistory) -> Detai
 
 
 def shortened(detail: Detail | None, run: str, generation: int) -> Detail | None:
-    """What is left of it after the run went back to a generation."""
+    """The detail without generations above `generation`, after the run went back to it."""
     if detail is None or detail.asked.run != run or detail.asked.upto <= generation:
         return detail
     count = bisect_right(detail.metrics, generation, key=_generation)

@@ -1,4 +1,4 @@
-"""The metrics of one run as the screen knows them: what was asked for, then what came live. Pure."""
+"""The metrics of one run on the screen: those of the daemon's answer, then those of live events. Pure."""
 
 from collections.abc import Iterable
 
@@ -10,16 +10,15 @@ from hades_protocol.messages import GenerationMetrics, Mark, Reference
 from hades_protocol.replies import HistoryResult
 
 MAX_POINTS = 4000
-"""Points kept for a run; beyond, they are downsampled to half of it, spikes first."""
+"""Most points held for a run; beyond, they are thinned to half as many, which keeps spikes."""
 
 
 class RunHistory(msgspec.Struct, frozen=True):
     """Metrics in ascending order of generation.
 
-    loaded: the daemon's answer is in and every event since. Between question and answer (`requested`)
-    `pending` collects the events; before the question they need not be kept, the answer will contain them.
-    references, marks: levels to compare with, and what happened to the run at which generation, as of the daemon's
-        answer.
+    loaded: the daemon's answer and every event since are in `metrics`. Between request and answer (`requested`)
+        `pending` collects the events; earlier ones are in the answer.
+    references, marks: levels to compare with, and what happened to the run at which generation, as of the answer.
     env_steps, committed_at: for each of `metrics` the environment steps of all generations up to it, and the Unix time
         of its commit (0 where it is not known).
     """
@@ -40,13 +39,13 @@ class RunHistory(msgspec.Struct, frozen=True):
 
 
 def request(history: RunHistory) -> RunHistory:
-    """The daemon is about to be asked; of two questions at once the first answer counts."""
+    """The history when it is about to be requested. Of two requests at once the first answer counts."""
     pending = history.pending if history.requested else ()
     return msgspec.structs.replace(history, loaded=False, requested=True, pending=pending)
 
 
 def follow(history: RunHistory, event: GenerationCommitted | HistoryCut) -> RunHistory:
-    """The history after an event."""
+    """The history after an event; unchanged where it was never requested."""
     if not history.loaded and not history.requested:
         return history
     if not history.loaded:
@@ -55,7 +54,7 @@ def follow(history: RunHistory, event: GenerationCommitted | HistoryCut) -> RunH
 
 
 def load(history: RunHistory, result: HistoryResult) -> RunHistory:
-    """The history after the daemon's answer: events that the answer already contains are not counted twice."""
+    """The history after the daemon's answer. Events that the answer already contains are not counted twice."""
     later = (event for event in history.pending if event.seq > result.seq)
     answer = RunHistory(
         metrics=result.metrics,
@@ -69,7 +68,7 @@ def load(history: RunHistory, result: HistoryResult) -> RunHistory:
 
 
 def unload(history: RunHistory) -> RunHistory:
-    """After a loss of events: still shown, but the daemon must be asked again."""
+    """The history after a loss of events: still shown, but to be requested again."""
     return msgspec.structs.replace(history, loaded=False, requested=False, pending=())
 
 

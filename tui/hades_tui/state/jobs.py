@@ -1,4 +1,4 @@
-"""Jobs that the daemon does beside a run, as notices. Pure."""
+"""Texts about jobs of the daemon, such as an export. Pure."""
 
 from msgspec.structs import replace
 
@@ -13,17 +13,17 @@ NOUNS = {"export": "export", "evaluate": "evaluation"}
 
 
 def working_text(job: Job) -> str:
-    """A job that is at work, in a few letters."""
+    """A running job for the top line: `exporting cartpole-1`."""
     return f"{WORKING.get(job.verb, job.verb)} {job.run}"
 
 
 def begun_text(job: Job) -> str:
-    """A job was asked for."""
+    """The notice when a job has begun."""
     return f"{_noun(job)} of {job.run} has begun; its result is told here"
 
 
 def ended_text(job: Job) -> str:
-    """What came of a job."""
+    """The notice when a job has ended: its result, and its path on a second line."""
     parts = [
         f"{_noun(job)} of {job.run}{'' if job.state == 'done' else f' {job.state}'}: {job.text}".removesuffix(": ")
     ]
@@ -33,7 +33,7 @@ def ended_text(job: Job) -> str:
 
 
 def ended(before: Model, after: Model) -> tuple[Job, ...]:
-    """Jobs that ended between two models; those that ended before the first one are old."""
+    """The jobs that ended between two models. A restart of the daemon ends running jobs as lost."""
     if before.daemon is None or after.daemon is None or before.jobs is after.jobs:
         return ()
     if before.daemon.session != after.daemon.session:

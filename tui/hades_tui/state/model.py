@@ -1,4 +1,4 @@
-"""What the screen shows, as a value: (model, what happened) -> model. Pure; knows no Textual."""
+"""The state of the screen as a value, and its transitions: (model, event) -> model. Pure; no Textual."""
 
 from collections.abc import Mapping
 
@@ -21,21 +21,21 @@ from hades_protocol.resync import Item, LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
 from hades_tui.state.detail import Detail, Range, detail_of, shortened
 from hades_tui.state.history import RunHistory, follow, load, request, unload
-from hades_tui.state.sparklines import Tail, cut, grown, tail_of
+from hades_tui.state.sparklines import Sparkline, cut, grown, sparkline_of
 
 LOG_LINES = 20
-"""Warnings kept for a run."""
+"""Most warnings held for a run."""
 
 JOBS = 50
-"""Jobs kept; the oldest that ended go first."""
+"""Most jobs held; the oldest that ended are dropped first."""
 
 
 class Model(msgspec.Struct, frozen=True):
     """Everything the screen is drawn from.
 
-    `runs`: newest first. `selected`: the run whose curve and pairs are shown; None only without runs. `tails`: the
-    newest means of every run, from its history or from events alone. `marked`: runs to lay over the selected one's.
-    `detail`: finer points of a part of a curve, the last that were asked for.
+    `runs`: newest first. `selected`: the run whose curve and pairs are shown; None only without runs. `sparklines`:
+    the newest means of every run, from its history or from events alone. `marked`: runs to draw over the selected one's
+    curve. `detail`: the finer points of a part of a curve that were requested last.
     """
 
     link: LinkStatus = LinkStatus(LinkPhase.CONNECTING, 0.0)
@@ -45,7 +45,7 @@ class Model(msgspec.Struct, frozen=True):
     histories: Mapping[str, RunHistory] = {}
     datasets: Mapping[str, DatasetSnapshot] = {}
     logs: Mapping[str, tuple[RunLog, ...]] = {}
-    tails: Mapping[str, Tail] = {}
+    sparklines: Mapping[str, Sparkline] = {}
     gpus: tuple[GpuInfo, ...] = ()
     jobs: tuple[Job, ...] = ()
     marked: frozenset[str] = frozenset()
@@ -53,7 +53,7 @@ class Model(msgspec.Struct, frozen=True):
 
     @property
     def run(self) -> RunSummary | None:
-        """The selected run."""
+        """The selected run; None where it is not known."""
         return next((run for run in self.runs if run.id == self.selected), None)
 
     @property
@@ -78,7 +78,7 @@ class Model(msgspec.Struct, frozen=True):
 
 
 def apply(model: Model, item: Item) -> Model:
-    """The model after something that attach() yielded."""
+    """The model after an item that attach() yielded."""
     match item:
         case LinkStatus():
             return msgspec.structs.replace(model, link=item)
@@ -101,49 +101,49 @@ def apply(model: Model, item: Item) -> Model:
             return msgspec.structs.replace(model, gpus=gpus)
         case JobChanged(job=job):
             return msgspec.structs.replace(model, jobs=_with_job(model.jobs, job))
-        case Event():  # a heartbeat or a goodbye: the link's status says all there is
+        case Event():  # a heartbeat or a goodbye: the link's status covers it
             return model
 
 
 def select(model: Model, run_id: str) -> Model:
-    """Another run on screen; one that does not exist is ignored."""
+    """The model with another run selected; unchanged where there is no such run."""
     if all(run.id != run_id for run in model.runs):
         return model
     return msgspec.structs.replace(model, selected=run_id)
 
 
 def with_run(model: Model, run: RunSummary) -> Model:
-    """A run that the daemon answered with, before its event is in; one that is known stays as it is."""
+    """The model with a run that the daemon answered with, before its event; a known run stays as it is."""
     if any(known.id == run.id for known in model.runs):
         return model
     return _with_runs(model, {**{known.id: known for known in model.runs}, run.id: run})
 
 
 def mark(model: Model, run_id: str) -> Model:
-    """Mark a run, or take its mark away; one that does not exist is ignored."""
+    """The model with a run marked, or unmarked where it was; unchanged where there is no such run."""
     if all(run.id != run_id for run in model.runs):
         return model
     return msgspec.structs.replace(model, marked=model.marked ^ {run_id})
 
 
 def requesting_history(model: Model, run_id: str) -> Model:
-    """The daemon is about to be asked for the history of a run: keep the events from here on."""
+    """The model when the history of a run is about to be requested: events are collected from here on."""
     history = request(model.histories.get(run_id, RunHistory()))
     return msgspec.structs.replace(model, histories={**model.histories, run_id: history})
 
 
 def with_history(model: Model, result: HistoryResult) -> Model:
-    """The daemon's answer to History is in; one that nobody waits for any more changes nothing."""
+    """The model after the daemon's answer to History; unchanged where the request is void by now."""
     asked = model.histories.get(result.run, RunHistory())
     if not asked.requested:
         return model
     history = load(asked, result)
-    tails = {**model.tails, result.run: tail_of(history.metrics)}
-    return msgspec.structs.replace(model, histories={**model.histories, result.run: history}, tails=tails)
+    sparklines = {**model.sparklines, result.run: sparkline_of(history.metrics)}
+    return msgspec.structs.replace(model, histories={**model.histories, result.run: history}, sparklines=sparklines)
 
 
 def without_history(model: Model, run_id: str) -> Model:
-    """The daemon did not answer: what is known is shown, and may be asked for again."""
+    """The model after a request for a history failed: it may be requested again."""
     history = model.histories.get(run_id)
     if history is None or history.loaded:
         return model
@@ -151,14 +151,14 @@ def without_history(model: Model, run_id: str) -> Model:
 
 
 def with_detail(model: Model, asked: Range, result: HistoryResult) -> Model:
-    """Finer points of a range are in; of a history that was cut or asked for again meanwhile they are not."""
+    """The model with the finer points of a range; unchanged where the history was cut or requested again meanwhile."""
     history = model.histories.get(asked.run, RunHistory())
     detail = detail_of(asked, result, history) if history.loaded else None
     return msgspec.structs.replace(model, detail=detail) if detail is not None else model
 
 
 def with_dataset(model: Model, run_id: str, dataset: DatasetSnapshot) -> Model:
-    """The daemon's answer to GetDataset is in; a newer one that was published meanwhile stays."""
+    """The model after the daemon's answer to GetDataset; a newer dataset that was published meanwhile stays."""
     known = model.datasets.get(run_id)
     if known is not None and known.generation > dataset.generation:
         return model
@@ -173,7 +173,7 @@ def _with_snapshot(model: Model, snapshot: SnapshotResult) -> Model:
         histories={run: unload(history) for run, history in model.histories.items() if run in ids},
         datasets={run: dataset for run, dataset in model.datasets.items() if run in ids},
         logs={run: lines for run, lines in model.logs.items() if run in ids},
-        tails={run: cut(tail, ids[run]) for run, tail in model.tails.items() if run in ids},
+        sparklines={run: cut(sparkline, ids[run]) for run, sparkline in model.sparklines.items() if run in ids},
         gpus=snapshot.gpus,
         jobs=snapshot.jobs,
         marked=model.marked & ids.keys(),
@@ -183,7 +183,7 @@ def _with_snapshot(model: Model, snapshot: SnapshotResult) -> Model:
 
 
 def _with_new_worker(model: Model, run: RunSummary) -> Model:
-    """A run whose new worker stands ready may have new marks on its curve: they come with its history alone."""
+    """Have the history requested again when a new worker starts: new marks come with the history alone."""
     known = next((known for known in model.runs if known.id == run.id), None)
     history = model.histories.get(run.id)
     if known is None or history is None or (known.state, run.state) != (RunState.STARTING, RunState.RUNNING):
@@ -192,14 +192,14 @@ def _with_new_worker(model: Model, run: RunSummary) -> Model:
 
 
 def _with_runs(model: Model, runs: Mapping[str, RunSummary]) -> Model:
-    """Other runs, in their order; the selection stays where it can."""
+    """The model with these runs, newest first. The selection stays where its run exists."""
     ordered = tuple(sorted(runs.values(), key=lambda run: (-run.created_at, run.id)))
     selected = model.selected if model.selected in runs else ordered[0].id if ordered else None
     return msgspec.structs.replace(model, runs=ordered, selected=selected)
 
 
 def _without(model: Model, run_id: str) -> Model:
-    """The daemon has forgotten a run. Where it was selected, the run in its place now is, or the last one."""
+    """The model without a run. Where it was selected, the run that takes its place is, or the last one."""
     left = tuple(run for run in model.runs if run.id != run_id)
     selected = model.selected
     if selected == run_id:
@@ -211,13 +211,13 @@ def _without(model: Model, run_id: str) -> Model:
         histories={run: history for run, history in model.histories.items() if run != run_id},
         datasets={run: dataset for run, dataset in model.datasets.items() if run != run_id},
         logs={run: lines for run, lines in model.logs.items() if run != run_id},
-        tails={run: tail for run, tail in model.tails.items() if run != run_id},
+        sparklines={run: sparkline for run, sparkline in model.sparklines.items() if run != run_id},
         marked=model.marked - {run_id},
     )
 
 
 def _with_job(jobs: tuple[Job, ...], job: Job) -> tuple[Job, ...]:
-    """The jobs after one began or ended, in the order in which they began."""
+    """The jobs after one began or ended, in the order in which they began, at most JOBS."""
     if any(known.id == job.id for known in jobs):
         return tuple(job if known.id == job.id else known for known in jobs)
     ended = [known.id for known in jobs if known.state != "running"]
@@ -228,11 +228,11 @@ def _with_job(jobs: tuple[Job, ...], job: Job) -> tuple[Job, ...]:
 def _with_generation(model: Model, event: GenerationCommitted) -> Model:
     metrics = event.metrics
     history = follow(model.histories.get(event.run_id, RunHistory()), event)
-    tail = model.tails.get(event.run_id, ())
+    sparkline = model.sparklines.get(event.run_id, ())
     return msgspec.structs.replace(
         model,
         histories={**model.histories, event.run_id: history},
-        tails={**model.tails, event.run_id: grown(tail, metrics.generation, metrics.fitness_mean)},
+        sparklines={**model.sparklines, event.run_id: grown(sparkline, metrics.generation, metrics.fitness_mean)},
         runs=_updated(
             model.runs,
             event.run_id,
@@ -255,7 +255,7 @@ def _with_cut(model: Model, event: HistoryCut) -> Model:
         model,
         histories={**model.histories, event.run_id: history},
         datasets=datasets,
-        tails={**model.tails, event.run_id: cut(model.tails.get(event.run_id, ()), event.generation)},
+        sparklines={**model.sparklines, event.run_id: cut(model.sparklines.get(event.run_id, ()), event.generation)},
         runs=_updated(model.runs, event.run_id, generation=event.generation),
         detail=shortened(model.detail, event.run_id, event.generation),
     )

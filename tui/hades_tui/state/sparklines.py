@@ -1,49 +1,53 @@
-"""The newest mean fitnesses of a run, few enough to be kept for every run: what a sparkline is drawn from. Pure."""
+"""The newest mean fitnesses of a run, from which its sparkline is drawn. Pure."""
 
 from collections.abc import Iterable, Sequence
 
 from hades_protocol.messages import GenerationMetrics
 
 REACH = 64
-"""Generations that a tail goes back."""
+"""Generations that a sparkline goes back."""
 
 SMALLER = 2.0**-8
-"""Of these a sum and a difference cannot overflow; a power of two, which rounds nothing."""
+"""Factor that keeps sums and differences from overflowing; as a power of two it rounds nothing."""
 
-Tail = tuple[tuple[int, float | None], ...]
+Sparkline = tuple[tuple[int, float | None], ...]
 """(generation, mean fitness), ascending; at most REACH of them. A generation that was missed is not there."""
 
 
-def grown(tail: Tail, generation: int, mean: float | None) -> Tail:
-    """The tail with another generation; one that comes again is known already."""
-    if tail and generation <= tail[-1][0]:
-        return tail
-    return (*(point for point in tail if point[0] > generation - REACH), (generation, mean))
+def grown(sparkline: Sparkline, generation: int, mean: float | None) -> Sparkline:
+    """The sparkline with another generation; unchanged where the generation is not newer."""
+    if sparkline and generation <= sparkline[-1][0]:
+        return sparkline
+    return (*(point for point in sparkline if point[0] > generation - REACH), (generation, mean))
 
 
-def cut(tail: Tail, generation: int) -> Tail:
-    """The tail of a run that went back to a generation."""
-    return tail if not tail or tail[-1][0] <= generation else tuple(p for p in tail if p[0] <= generation)
+def cut(sparkline: Sparkline, generation: int) -> Sparkline:
+    """The sparkline without generations above `generation`, after the run went back to it."""
+    return (
+        sparkline
+        if not sparkline or sparkline[-1][0] <= generation
+        else tuple(p for p in sparkline if p[0] <= generation)
+    )
 
 
-def tail_of(metrics: Iterable[GenerationMetrics]) -> Tail:
-    """The tail of metrics in ascending order of generation."""
+def sparkline_of(metrics: Iterable[GenerationMetrics]) -> Sparkline:
+    """The sparkline of metrics in ascending order of generation."""
     points = [(m.generation, m.fitness_mean) for m in metrics]
     return tuple(point for point in points[-REACH:] if point[0] > points[-1][0] - REACH)
 
 
-def levels(tail: Tail, width: int, steps: int) -> Sequence[int | None]:
+def levels(sparkline: Sparkline, width: int, steps: int) -> Sequence[int | None]:
     """Height of each of `width` columns, 0 to steps - 1; None where nothing is known.
 
-    The newest generation stands at the right. A column is the mean of its generations, as few as suffice, and the
-    lowest and highest column span the steps; without any difference all stand in the middle.
+    The newest generation is at the right. A column is the mean of its generations. The lowest and the highest column
+    span the steps; equal columns are in the middle.
     """
-    if not tail or width < 1:
+    if not sparkline or width < 1:
         return [None] * max(0, width)
-    per_column = -(-(tail[-1][0] - tail[0][0] + 1) // width)
+    per_column = -(-(sparkline[-1][0] - sparkline[0][0] + 1) // width)
     columns: list[list[float]] = [[] for _ in range(width)]
-    for generation, mean in tail:
-        column = width - 1 - (tail[-1][0] - generation) // per_column
+    for generation, mean in sparkline:
+        column = width - 1 - (sparkline[-1][0] - generation) // per_column
         if mean is not None and column >= 0:
             columns[column].append(mean * SMALLER)
     means = [_mean(values) if values else None for values in columns]
@@ -55,5 +59,5 @@ def levels(tail: Tail, width: int, steps: int) -> Sequence[int | None]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Their mean; of equal ones exactly that value, so that a level curve has no noise."""
+    """The mean; exactly the value where all are equal, so that a level curve has no noise."""
     return values[0] + sum(value - values[0] for value in values) / len(values)

@@ -1,1 +1,4 @@
-"""Numbers, durations and lines as text that fits a width."""
+"""Numbers, durations and lines of text that fit a width.
+
+Imports state and theme; canvas and all rooms above may import it.
+"""

@@ -22,16 +22,16 @@ GLYPHS = {
     "∞": "..... ##.## #.#.# ##.## .....",
     " ": ". . . . .",
 }
-"""Five rows of pixels; at the smallest size two rows of pixels make a row of text."""
+"""Five rows of pixels each; at the smallest size two rows of pixels make a row of text."""
 
 PIXELS = 5
 HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
 ROWS = (3, 5, 10, 15)
-"""Heights that numbers can have, in rows of text."""
+"""Possible heights of large numbers, in rows of text."""
 
 
 def big(text: str) -> tuple[str, str, str]:
-    """Three lines that show the text large; a character without a picture is left out."""
+    """Three lines that show the text large. A character without a glyph is left out."""
     lines = ["", "", ""]
     for character in text:
         if character not in GLYPHS:
@@ -44,9 +44,9 @@ def big(text: str) -> tuple[str, str, str]:
 
 
 def large(text: str, rows: int, glyphs: Glyphs = UNICODE) -> list[str]:
-    """Lines of one width that show the text in one of ROWS; a character without a picture is left out.
+    """Lines of one width that show the text large. A character without a glyph is left out.
 
-    Without Unicode there are no half blocks: the smallest size then is the text itself, in one line.
+    rows: one of ROWS. Without Unicode there are no half blocks: the smallest size then is the text itself, one line.
     """
     if rows < PIXELS:
         return [line[:-1] for line in big(text)] if glyphs.braille else [text]

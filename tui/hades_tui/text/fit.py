@@ -1,4 +1,4 @@
-"""Text made to fit a number of columns: nothing is cut off without a sign. Pure."""
+"""Fit text into a number of columns; a cut is marked with an ellipsis. Pure."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ ELLIPSIS = "…"
 
 
 def clean(text: str) -> str:
-    """Text from outside on one line, without characters that a terminal would obey."""
+    """The text on one line, without control characters."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
@@ -34,14 +34,14 @@ def head(text: str, width: int) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """The beginning of a text, and a sign where there is more."""
+    """The text in at most `width` columns, with an ellipsis where it is cut."""
     if cell_len(text) <= width:
         return text
     return head(text, width - 1).rstrip() + ELLIPSIS if width > 0 else ""
 
 
 def abridged(name: str, width: int) -> str:
-    """A name without its middle: both ends tell more than one."""
+    """A name in at most `width` columns, cut in the middle: both ends tell names apart."""
     if cell_len(name) <= width or width < 5:
         return shortened(name, width)
     first = head(name, (width - 1) // 3)
@@ -50,14 +50,14 @@ def abridged(name: str, width: int) -> str:
 
 
 def padded(text: str, width: int, *, right: bool = False) -> str:
-    """A text of exactly so many columns."""
+    """The text in exactly `width` columns, cut or padded."""
     text = shortened(text, width)
     space = " " * (width - cell_len(text))
     return space + text if right else text + space
 
 
 def fitted(line: Line, width: int) -> Line:
-    """A line of at most so many columns."""
+    """The line in at most `width` columns, with an ellipsis where it is cut."""
     if length(line) <= width:
         return line
     out: Line = []
@@ -71,10 +71,20 @@ def fitted(line: Line, width: int) -> Line:
     return out
 
 
-def wrapped(text: str, width: int, first: int = 0) -> Iterator[str]:
-    """A text in pieces of at most so many columns, the first of at most `first`; broken at spaces where there are any.
+def centred(lines: list[Line], width: int, height: int) -> list[Line]:
+    """The lines in the middle of `width` columns and `height` rows, at most `height` lines."""
+    above = max(0, (height - len(lines)) // 2)
+    out: list[Line] = [[] for _ in range(above)]
+    for line in lines:
+        length = sum(len(text) for text, _ in line)
+        out.append([(" " * max(0, (width - length) // 2), "text"), *line])
+    return out[: max(0, height)]
 
-    No character is lost but spaces at a break. Fewer than two columns do not do: a character may need as many.
+
+def wrapped(text: str, width: int, first: int = 0) -> Iterator[str]:
+    """Yield the text in pieces of at most `width` columns (the first at most `first`), broken at spaces if possible.
+
+    Only spaces at a break are lost. Widths below 2 count as 2, since a character may need two columns.
     """
     width = max(2, width)
     room = max(2, first) if first else width

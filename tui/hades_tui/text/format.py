@@ -1,4 +1,4 @@
-"""Model -> words and numbers as they stand on the screen. Pure; hues are names (hades_tui.theme.palette)."""
+"""Numbers, durations and states as texts of the screen. Pure; hues are names (hades_tui.theme.palette)."""
 
 import math
 
@@ -38,7 +38,7 @@ def number(value: float | None) -> str:
 
 
 def cell_number(value: float) -> str:
-    """At most seven characters, with sign, for a table of pairs."""
+    """A number with sign in at most seven characters, for the table of pairs."""
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else "+inf" if value > 0 else "-inf"
     size = abs(value)
@@ -63,7 +63,7 @@ def duration(seconds: float | None) -> str:
 
 
 def pace(seconds: float | None) -> str:
-    """Seconds a generation, three digits."""
+    """Seconds per generation with three digits: 0.12s, 12.3s, 1234s."""
     if seconds is None or not math.isfinite(seconds):
         return NONE
     if seconds < 10:
@@ -72,25 +72,25 @@ def pace(seconds: float | None) -> str:
 
 
 def fraction_done(run: RunSummary) -> float:
-    """How much of a run is committed, 0 to 1."""
+    """Committed share of a run's generations, 0 to 1."""
     return min(1.0, run.generation / run.generations) if run.generations > 0 else 0.0
 
 
 def bar(fraction: float, width: int, glyphs: Glyphs = UNICODE) -> Line:
-    """A thin progress bar."""
+    """A progress bar of `width` columns. fraction: 0 to 1."""
     halves = round(min(1.0, max(0.0, fraction)) * width * 2)
     done = glyphs.bar_done * (halves // 2) + (glyphs.bar_half if halves % 2 else "")
     return [(done, "bar"), (glyphs.bar_rest * (width - len(done)), "faint")]
 
 
-def state_word(run: RunSummary) -> Span:
-    """Glyph and word of a run's state."""
+def state_text(run: RunSummary) -> Span:
+    """Glyph and name of a run's state, with its hue."""
     return f"{UNICODE.states[run.state]} {run.state.value}", f"state.{run.state.value}"
 
 
 def status_line(run: RunSummary) -> Line:
-    """What the selected run does right now."""
-    line: Line = [state_word(run)]
+    """State, phase, progress, pace and origin of a run."""
+    line: Line = [state_text(run)]
     if run.phase and run.state in (RunState.STARTING, RunState.RUNNING, RunState.PAUSING, RunState.STOPPING):
         line.append((f"  {run.phase}", "text"))
     parts = [f"{run.generation}/{run.generations}"]
@@ -106,8 +106,8 @@ def status_line(run: RunSummary) -> Line:
     return line
 
 
-def trouble_line(model: Model) -> Line:
-    """Why the selected run waits or failed, or its newest warning; empty where all is well."""
+def problem_line(model: Model) -> Line:
+    """Why the selected run waits or failed, or its newest warning; empty without either."""
     run = model.run
     if run is None:
         return []
@@ -119,27 +119,27 @@ def trouble_line(model: Model) -> Line:
 
 
 def link_line(link: LinkStatus, now: float) -> Span:
-    """The indicator that is always on the screen."""
-    words = {
+    """The indicator of the link, with its hue. now: on the clock of `link.since`."""
+    labels = {
         LinkPhase.CONNECTING: "connecting",
         LinkPhase.LIVE: "live",
         LinkPhase.RESYNCING: "resyncing",
         LinkPhase.STALE: f"stale for {duration(now - link.since)}",
         LinkPhase.MISMATCH: "protocol mismatch",
     }
-    return f"{UNICODE.links[link.phase]} {words[link.phase]}", f"link.{link.phase.value}"
+    return f"{UNICODE.links[link.phase]} {labels[link.phase]}", f"link.{link.phase.value}"
 
 
 def link_explanation(link: LinkStatus) -> str:
-    """What a link that is not live means for the person in front of it; empty while live."""
+    """Why the link is not live and what to do; empty while it is live."""
     if link.phase is LinkPhase.STALE:
         why = link.text or "no word from the daemon"
         return f"{why}: 'hadesd serve' starts one; this screen reconnects by itself"
     return link.text
 
 
-def fleet_line(model: Model) -> str:
-    """How many runs, and what they share."""
+def summary_line(model: Model) -> str:
+    """The top line's summary: numbers of runs, jobs, slots and GPUs."""
     count = len(model.runs)
     parts = [f"{count} run{'' if count == 1 else 's'}"]
     if model.working:
@@ -153,14 +153,14 @@ def fleet_line(model: Model) -> str:
 
 
 def identity_line(run: RunSummary) -> str:
-    """What the selected run is, for a panel's title."""
+    """Id, environment, method and preset of a run, for a panel's title."""
     parts = [run.id, run.env, run.method]
     if run.preset:
         parts.append(run.preset)
     return " · ".join(parts)
 
 
-BEGIN = (
+FIRST_STEPS = (
     ("No runs yet.", "title"),
     ("", "text"),
     ("Start one in another terminal:", "text"),
@@ -169,4 +169,4 @@ BEGIN = (
     ("", "text"),
     ("It appears here by itself.", "dim"),
 )
-"""The empty screen says how to begin."""
+"""Lines shown where there is no run."""

@@ -1,1 +1,4 @@
-"""Colours, glyphs and what the terminal can show."""
+"""Colours, glyphs, and what the terminal can show.
+
+Imports only hades_protocol and the terminal libraries; every room but state may import it.
+"""

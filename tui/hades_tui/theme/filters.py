@@ -1,4 +1,4 @@
-"""The last step of every line on its way to the terminal, whatever drew it."""
+"""Line filters that Textual applies to every line before it goes to the terminal."""
 
 from functools import lru_cache
 
@@ -11,18 +11,18 @@ from hades_tui.theme.glyphs import plain
 
 
 class WithoutColours(LineFilter):
-    """No colour at all, not even the terminal's default: what stays is bold, dim, underlined, reverse."""
+    """Removes all colours, the terminal's default too; bold, dim, underline and reverse stay."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same text."""
+        """The segments without colours."""
         return [Segment(text, style.without_color if style else style, control) for text, style, control in segments]
 
 
 class AsciiOnly(LineFilter):
-    """Borders, scrollbars, names from outside: all of it in ASCII, as wide as before."""
+    """Turns all text into ASCII of the same width, borders and scrollbars included."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same looks."""
+        """The segments in ASCII, with the same styles."""
         return [Segment(ascii_cells(text), style, control) for text, style, control in segments]
 
 

@@ -1,7 +1,7 @@
-"""The characters that pictures are made of, in two sets: for terminals with Unicode, and in ASCII alone.
+"""The characters for drawing, in two sets: Unicode and ASCII.
 
-Every glyph stands for the same thing in both and is one column wide, so that a layout does not depend on the set.
-What is drawn takes its characters from a set; `plain` turns any other text into ASCII, character by character.
+Every glyph has the same meaning in both sets and is one column wide, so that a layout does not depend on the set.
+`plain` turns any other text into ASCII, character by character.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,12 @@ from hades_protocol.run_state import RunState
 
 
 class Glyphs(msgspec.Struct, frozen=True, kw_only=True):
-    """One set.
+    """A set of characters.
 
     braille: lines are made of dots, 2 across and 4 down in a character; otherwise of `mean`, `best`, ... one a cell.
-    others: for the lines of other runs, in their order. dotted: a level's line in the upper to the lower quarter.
-    blocks: a cell filled from below by none to eight eighths. heat: the size of a value, from none to the largest.
+    others: characters for the lines of compared runs, in their order. dotted: the line of a reference in the upper to
+    the lower quarter of a cell. blocks: a cell filled from below by none to eight eighths. heat: the size of a value,
+    from none to the largest.
     """
 
     braille: bool
@@ -208,10 +209,10 @@ _PLAIN = {ord(character): ascii_ for ascii_, characters in _ALIKE.items() for ch
 
 
 def plain(text: str) -> str:
-    """The text in ASCII, as many characters as before; one that has no counterpart becomes a question mark."""
+    """The text in ASCII, with as many characters; one without a counterpart becomes a question mark."""
     return text if text.isascii() else text.translate(_PLAIN).encode("ascii", "replace").decode("ascii")
 
 
 def pictured(text: str, glyphs: Glyphs) -> str:
-    """The text as a terminal of these glyphs can show it."""
+    """The text as it is with Unicode glyphs, else in ASCII."""
     return text if glyphs.braille else plain(text)

@@ -1,13 +1,13 @@
-"""Names of hues -> styles of the chosen theme. A new hue is a line in HUES and has a look in every theme.
+"""Names of hues -> styles of the chosen theme. A new hue is one line in HUES and has a style in every theme.
 
-What is drawn holds hues, not styles, so that another theme needs no other lines. Whatever keeps styles (strips,
-marked-up titles) keeps `generation()` with them.
+Lines hold hues, not styles, so that another theme needs no other lines. A cache of styles (strips, titles with
+markup) has `generation()` in its key.
 """
 
 from rich.style import Style
 
 from hades_tui.theme.glyphs import UNICODE, Glyphs
-from hades_tui.theme.terminal import Look
+from hades_tui.theme.terminal import Terminal
 from hades_tui.theme.themes import DARK, Theme
 
 HUES: dict[str, str] = {
@@ -80,11 +80,11 @@ HUES: dict[str, str] = {
 
 MOST_HEAT = 4
 DIMMED = ("dim", "faint", "grid", "band")
-"""Roles that are less than text, where a theme has no greys."""
+"""Roles drawn dim where a theme has no greys."""
 
 
 class _Chosen:
-    """The theme of this process, and the styles that were made of it."""
+    """Theme and glyphs of this process, and the cached styles."""
 
     theme: Theme = DARK
     glyphs: Glyphs = UNICODE
@@ -93,7 +93,7 @@ class _Chosen:
 
 
 def choose(theme: Theme) -> None:
-    """From now on `style` answers with this theme."""
+    """Set the theme that `style` uses."""
     _Chosen.theme, _Chosen.styles = theme, {}
     _Chosen.generation += 1
 
@@ -104,25 +104,25 @@ def chosen() -> Theme:
 
 
 def generation() -> int:
-    """Changes whenever another theme or set of glyphs is chosen: part of the key of whatever holds styles."""
+    """A number that changes with theme and glyphs; it belongs into the key of every cache of styles."""
     return _Chosen.generation
 
 
 def use_glyphs(glyphs: Glyphs) -> None:
-    """From now on pictures are made of these characters."""
+    """Set the characters for drawing."""
     _Chosen.glyphs = glyphs
     _Chosen.generation += 1
 
 
-def look() -> Look:
-    """What the terminal can show."""
+def terminal() -> Terminal:
+    """What the terminal can show, with the chosen theme and glyphs."""
     theme = _Chosen.theme
-    any_colour = theme.colours and not theme.ansi  # sixteen paint no picture
-    return Look(glyphs=_Chosen.glyphs, colours=any_colour, dark=theme.dark)
+    any_colour = theme.colours and not theme.ansi  # sixteen colours are too few for pixels
+    return Terminal(glyphs=_Chosen.glyphs, colours=any_colour, dark=theme.dark)
 
 
 def shades() -> bool:
-    """Whether an area can be shaded behind text; else its edges must be drawn."""
+    """Whether the theme can shade an area behind text; otherwise its edges are drawn."""
     return bool(_Chosen.theme.band)
 
 
@@ -139,7 +139,7 @@ def style(name: str) -> Style:
 
 
 def style_in(theme: Theme, name: str) -> Style:
-    """The style of a hue in a theme; `px:ff875f:121212` are the two pixels of a picture (hades_tui.canvas.raster)."""
+    """The style of a hue in a theme; `px:ff875f:121212` is the upper and lower pixel of a half block."""
     if name.startswith("px:"):
         _, upper, lower = name.split(":")
         return Style(color=f"#{upper}", bgcolor=f"#{lower}" if lower else None)
@@ -147,8 +147,8 @@ def style_in(theme: Theme, name: str) -> Style:
         level = int(name[4:])
         colour = (theme.warm if name[4] == "+" else theme.cold)[abs(level)]
         return Style(color=colour or None, bold=(not theme.colours and abs(level) == MOST_HEAT) or None)
-    words, _, below = HUES[name].partition("on ")
-    *attributes, role = words.split() or [""]
+    foreground, _, below = HUES[name].partition("on ")
+    *attributes, role = foreground.split() or [""]
     bold = "bold" in attributes or None
     if not theme.colours:
         return Style(bold=bold, dim=role in DIMMED or None, reverse=bool(below) or None)

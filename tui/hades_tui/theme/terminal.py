@@ -1,13 +1,14 @@
-"""What a terminal can show of a picture."""
+"""What the terminal can show."""
 
 import msgspec
 
 from hades_tui.theme.glyphs import UNICODE, Glyphs
 
 
-class Look(msgspec.Struct, frozen=True):
-    """glyphs: the characters that pictures are made of. colours: whether pixels can have any colour. dark: the ground
-    is.
+class Terminal(msgspec.Struct, frozen=True):
+    """What the terminal can show.
+
+    glyphs: the characters for drawing. colours: whether a pixel can have any colour. dark: whether the background is.
     """
 
     glyphs: Glyphs = UNICODE

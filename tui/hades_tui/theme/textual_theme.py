@@ -1,4 +1,4 @@
-"""A theme for Textual: its stylesheets name the same roles, as $ember, $faint and so on."""
+"""Themes for Textual. Its stylesheets name the same roles, as $ember, $faint and so on."""
 
 from rich.color import ANSI_COLOR_NAMES
 from textual.theme import Theme as TextualTheme
@@ -30,24 +30,24 @@ def css_colour(colour: str) -> str:
 
 
 def variables(theme: Theme) -> dict[str, str]:
-    """What stylesheets can name besides Textual's own: the roles, but for `text`, which is Textual's too."""
+    """Variables of the stylesheets: all roles but `text`, which Textual defines itself."""
     roles = {role: css_colour(getattr(theme, role)) for role in ROLES if role != "text"}
     footer = {f"footer-{part}": _below(theme) for part in ("background", "item-background")}
     return {**roles, **footer, "footer-key-foreground": roles["ember"], **(_OF_THE_TERMINAL if theme.ansi else {})}
 
 
 def _below(theme: Theme) -> str:
-    """What is below everything; text on a colour is `ground`, which is black where the terminal's own is unknown."""
+    """The background. With the terminal's own colours it is unknown, and `ground` (text on a colour) is black."""
     return css_colour("" if theme.ansi else theme.ground)
 
 
 def textual_name(theme: Theme) -> str:
-    """What Textual calls the theme; its own have names like `dark` in use."""
+    """Textual's name of the theme; names such as `dark` are taken by its own themes."""
     return f"hades-{theme.name}"
 
 
 def textual_theme(theme: Theme) -> TextualTheme:
-    """The theme as Textual wants it."""
+    """The theme as a Textual theme."""
     return TextualTheme(
         name=textual_name(theme),
         primary=css_colour(theme.ember),

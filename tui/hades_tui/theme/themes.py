@@ -1,4 +1,4 @@
-"""The themes as tables of colours by role; which hue has which role says hades_tui.theme.palette. Pure."""
+"""The themes as tables of colours by role. hades_tui.theme.palette maps hues to roles. Pure."""
 
 from collections.abc import Mapping
 
@@ -14,10 +14,10 @@ NO_RAMP: Ramp = ("", "", "", "", "")
 class Theme(msgspec.Struct, frozen=True, kw_only=True):
     """Colours are `#rrggbb`, names of the terminal's own (`red`, `bright_blue`), or empty: as the terminal has it.
 
-    dark: the ground is. ansi: the sixteen colours of the terminal, on its own ground. colours: there are any.
-    safe_for: kinds of colour blindness for which everything that must be told apart can be (test_themes.py).
-    ground is below everything, surface below dialogs; faint and grid are lines, the other roles text, but for
-    selected and band, which lie below text. warm and cold: a value by its size, above and below zero.
+    dark: whether the background is. ansi: the terminal's sixteen colours on its own background. colours: whether there
+    are any. safe_for: kinds of colour blindness for which all colours with a meaning can be distinguished
+    (test_themes.py). ground is the background, surface that of dialogs; faint and grid are lines; selected and band
+    lie below text; the other roles are text. warm and cold: colours of a value by its size, above and below zero.
     """
 
     name: str
@@ -199,5 +199,5 @@ def theme_named(name: str) -> Theme:
 
 
 def default_theme(environ: Mapping[str, str]) -> Theme:
-    """The theme where nobody has said which: none of the colours with NO_COLOR (no-color.org)."""
+    """The theme where none is chosen: without colours if NO_COLOR is set (no-color.org)."""
     return MONO if environ.get("NO_COLOR") else DARK

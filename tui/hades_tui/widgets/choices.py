@@ -1,4 +1,4 @@
-"""A few things of which one is chosen."""
+"""A list of a few options of which one is chosen."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -13,7 +13,7 @@ from hades_tui.widgets.lines import LinesPanel
 
 
 class Choices(LinesPanel, can_focus=True):
-    """One line each; arrows choose, and the choice is a mark, not a colour alone."""
+    """One line per option. Arrow keys and clicks choose; the choice has a mark, not only a colour."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,right,j,l,space", "choose(1)", "Next", show=False, id="choices.next"),
@@ -22,7 +22,7 @@ class Choices(LinesPanel, can_focus=True):
     DEFAULT_CSS = "Choices { width: 100%; height: auto; margin-bottom: 1; }"
 
     class Changed(Message):
-        """Another one is chosen."""
+        """Another option is chosen."""
 
     def __init__(self, names: Sequence[str], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -31,11 +31,11 @@ class Choices(LinesPanel, can_focus=True):
         self.styles.height = len(self._names)
 
     def key(self) -> object:
-        """What the lines are drawn from."""
+        """The choice and the focus."""
         return self.chosen, self.has_focus
 
     def build(self, size: Size) -> list[Line]:
-        """One line each."""
+        """One line per option."""
         return [self._row(index, name) for index, name in enumerate(self._names)]
 
     def _row(self, index: int, name: str) -> Line:
@@ -44,11 +44,11 @@ class Choices(LinesPanel, can_focus=True):
         return [("▸ " if self.has_focus else "  ", "ember"), ("● ", "ember"), (name, "bold")]
 
     def action_choose(self, by: int) -> None:
-        """The next one, going round."""
+        """Choose the option `by` steps further, cyclically."""
         self._choose((self.chosen + by) % len(self._names))
 
     def on_click(self, event: events.Click) -> None:
-        """The one under the pointer."""
+        """Choose the option under the pointer."""
         if event.y < len(self._names):
             self._choose(event.y)
 

@@ -1,4 +1,4 @@
-"""The line in which the filter of the list is typed."""
+"""The input line for the filter of the list of runs."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -10,7 +10,7 @@ from hades_tui.widgets.fields import Field
 
 
 class FilterLine(Field):
-    """Hidden until it is asked for; enter keeps the filter, escape takes it away."""
+    """Hidden until it is opened. Enter keeps the filter, escape removes it."""
 
     DEFAULT_CSS = """
     FilterLine, FilterLine:focus {
@@ -38,21 +38,21 @@ class FilterLine(Field):
         self.display = False
 
     def ask(self) -> None:
-        """Take the keyboard."""
+        """Show the line and focus it."""
         self.display = True
         self.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """The list follows every letter."""
+        """Filter the list after every letter."""
         event.stop()
         self._changed(event.value)
 
     def action_leave(self, keep: bool) -> None:
-        """Back to the list."""
+        """Return to the list, with or without the filter."""
         if not keep:
             self.value = ""
         self._left()
 
     def on_blur(self) -> None:
-        """Away, with the filter as it stands in the list's title."""
+        """Hide the line; the list's title shows the filter."""
         self.display = False

@@ -1,4 +1,4 @@
-"""The GPUs of the box, where it has any."""
+"""The panel of the GPUs of the daemon's machine."""
 
 from textual.geometry import Size
 
@@ -13,7 +13,7 @@ MAX_SHARE = 5
 
 
 class GpusPanel(LinesPanel, can_focus=True):
-    """Utilisation, memory, our runs and other people's processes; the screen hides it without GPUs."""
+    """Utilisation, memory and users of the GPUs; hidden where there are none."""
 
     BORDER_TITLE = "GPUs"
 
@@ -23,20 +23,19 @@ class GpusPanel(LinesPanel, can_focus=True):
         self.display = False
 
     def update_model(self, model: Model) -> None:
-        """Draw another model."""
+        """Show the GPUs of another model."""
         self.model = model
         self.show()
 
     def natural_height(self, width: int, screen_height: int) -> int:
-        """Rows of the panel on a screen of that size, with its border; 0 without GPUs."""
+        """Height of the panel with its border on a screen of that size; 0 without GPUs."""
         if not self.model.gpus:
             return 0
         return min(natural_height(self.model.gpus, width - 4), max(2, screen_height // MAX_SHARE - 2)) + 2
 
     def key(self) -> object:
-        """What the lines are drawn from."""
         return self.model.gpus
 
     def build(self, size: Size) -> list[Line]:
-        """All lines of the panel."""
-        return gpu_lines(self.model.gpus, size.width, size.height, palette.look().glyphs)
+        """The lines of the panel."""
+        return gpu_lines(self.model.gpus, size.width, size.height, palette.terminal().glyphs)

@@ -1,4 +1,4 @@
-"""The keys that can be pressed now, as many as a line has room for; those for help and for leaving always."""
+"""The bottom line: keys that can be pressed now, as many as fit; those for help and for leaving always."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,16 +11,16 @@ from hades_tui.text.format import Line
 from hades_tui.widgets.lines import LinesPanel
 
 LAST = ("screen.help", "screen.quit", "log.close")
-"""At the right end, and never left out."""
+"""Ids of the actions at the right end, which are never left out."""
 
 GAP = 2
 
 Key = tuple[str, str, str, str]
-"""Action id, key, what it does in a word, and the key as Textual calls it."""
+"""Action id, shown key, description, and Textual's name of the key."""
 
 
 def fitting(keys: Sequence[Key], width: int) -> list[Key]:
-    """The keys that fit, whole: none is cut in the middle."""
+    """The keys that fit into a width; none is cut."""
     last = [key for key in keys if key[0] in LAST]
     room = width - sum(_width(key) for key in last)
     first: list[Key] = []
@@ -42,7 +42,7 @@ def _width(key: Key) -> int:
 
 
 class KeysLine(LinesPanel):
-    """One line at the bottom; a click on a key presses it."""
+    """The line of keys; a click on a key presses it."""
 
     DEFAULT_CSS = "KeysLine { height: 1; dock: bottom; background: $background; }"
 
@@ -51,7 +51,7 @@ class KeysLine(LinesPanel):
         self._keys: tuple[Key, ...] = ()
 
     def on_mount(self) -> None:
-        """Follow the focus and the keymap."""
+        """Update the keys with the focus and the keymap."""
         self.screen.bindings_updated_signal.subscribe(self, self._update)
         self._update(self.screen)
 
@@ -68,11 +68,10 @@ class KeysLine(LinesPanel):
                 yield binding.id, self.app.get_key_display(binding), binding.description, binding.key
 
     def key(self) -> object:
-        """The keys."""
+        """The keys that can be pressed now."""
         return self._keys
 
     def build(self, size: Size) -> list[Line]:
-        """One line."""
         line: Line = []
         for key in fitting(self._keys, size.width):
             line += [*_piece(key), (" " * (GAP - 1), "text")]

@@ -1,4 +1,4 @@
-"""A panel drawn from lines: built once per change, given to the terminal line by line."""
+"""Base of the panels that are drawn from lines, which are built once per change."""
 
 from itertools import zip_longest
 
@@ -12,17 +12,17 @@ from hades_tui.widgets.strips import strip_of
 
 
 class LinesPanel(Widget):
-    """Subclasses say in `build` which lines fill a size; they are built again only where `key` differs."""
+    """A panel of lines. Subclasses return them from `build`, which is called only where `key` or the size changed."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._lines: list[Line] = []
         self._built: object = None
         self._shown = self._lines
-        self._drawn: object = None  # size and theme for which every row was drawn
+        self._drawn: object = None  # size and theme of the last complete drawing
 
     def key(self) -> object:
-        """Everything that the lines depend on, besides the size."""
+        """A value that differs whenever the lines do, apart from size and theme."""
         raise NotImplementedError
 
     def build(self, size: Size) -> list[Line]:
@@ -30,7 +30,7 @@ class LinesPanel(Widget):
         raise NotImplementedError
 
     def show(self) -> None:
-        """Draw again what changed: over a slow line every row counts."""
+        """Redraw the rows that changed: over a slow line every row counts."""
         self.prepare()
         before, frame = self._shown, self._frame()
         if self._lines is before:

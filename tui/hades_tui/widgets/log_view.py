@@ -1,4 +1,4 @@
-"""Lines of a log, scrollable; at the end it stays at the end."""
+"""The scrollable lines of a log."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from hades_tui.widgets.strips import strip_of
 
 
 class LogView(ScrollView, can_focus=True):
-    """Drawn again only where the lines differ."""
+    """Lines of a log, redrawn only where they differ."""
 
     DEFAULT_CSS = """
     LogView {
@@ -35,7 +35,7 @@ class LogView(ScrollView, can_focus=True):
         self.lines: list[Line] = []
 
     def show_lines(self, lines: list[Line], *, at_end: bool) -> None:
-        """Draw these lines; `at_end`: with the last one in sight."""
+        """Show these lines. at_end: scroll to the last one."""
         if lines != self.lines:
             self.lines = lines
             self.virtual_size = Size(self.size.width, len(lines))
@@ -44,6 +44,6 @@ class LogView(ScrollView, can_focus=True):
             self.scroll_to(y=self.max_scroll_y, animate=False)
 
     def render_line(self, y: int) -> Strip:
-        """One line."""
+        """The visible line at y, as Textual draws it."""
         index = y + self.scroll_offset.y
         return strip_of(self.lines[index] if index < len(self.lines) else [], self.size.width, self.rich_style)

@@ -1,4 +1,4 @@
-"""Stands in place of the runs when the daemon speaks another protocol."""
+"""The panel that replaces all others when the daemon speaks another protocol."""
 
 from importlib.metadata import version
 
@@ -26,14 +26,12 @@ class MismatchPanel(LinesPanel):
         self.model = Model()
 
     def update_model(self, model: Model) -> None:
-        """Draw another model."""
+        """Show the link of another model."""
         self.model = model
         self.show()
 
     def key(self) -> object:
-        """What is said."""
         return self.model.link.phase, self.model.link.text
 
     def build(self, size: Size) -> list[Line]:
-        """All lines."""
         return mismatch_lines(self.model.link, version("hades-distil"), size.width, size.height)

@@ -1,4 +1,4 @@
-"""The pairs of a run's mean dataset: as table, heat map or drawing, now and at the generations that are kept."""
+"""The panel of a run's mean dataset as table, heat map or drawing, of the newest or a kept generation."""
 
 from textwrap import wrap
 from typing import ClassVar
@@ -11,31 +11,31 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from hades_tui.curve.panel import centred
-from hades_tui.pairs import view_state as views
-from hades_tui.pairs.generations import COMPARE, NEWER, OLDER, Answer, Past, Question
+from hades_protocol.messages import DatasetSnapshot, RunSummary
+from hades_tui.pairs import view_state
+from hades_tui.pairs.generations import COMPARE, NEWER, OLDER, Answer, GenerationBrowser, Question
 from hades_tui.pairs.table import PairTable
 from hades_tui.pairs.timeline import Shown, slider_line
 from hades_tui.pairs.units import units_of
 from hades_tui.pairs.view_state import DRAWING, HEAT, TABLE, PairsView
 from hades_tui.state.model import Model
+from hades_tui.text.fit import centred
 from hades_tui.text.format import Line
 from hades_tui.theme import palette
 from hades_tui.theme.glyphs import Glyphs, pictured
-from hades_tui.widgets.pairs_saving import begin_copy, begin_save
 from hades_tui.widgets.pairs_table import TableLines
 from hades_tui.widgets.strips import strip_of
 from hades_tui.widgets.titles import title
 
 LEAST_PICTURE = 8
-"""Lines from which a pair is drawn below the table."""
+"""Least height of a drawing below the table."""
 
 PICTURE_ROWS = 12
-"""Lines of such a drawing where there is room."""
+"""Usual height of a drawing below the table."""
 
 
 class PairsPanel(ScrollView, can_focus=True):
-    """Number (and label) stay in place when the table is scrolled sideways; the slider's line is at the bottom."""
+    """The pairs, with the slider's line at the bottom. Number and label do not scroll sideways."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "view", "View", id="pairs.view"),
@@ -59,53 +59,67 @@ class PairsPanel(ScrollView, can_focus=True):
         Binding("shift+right", "sideways(10)", "Far right", id="pairs.far-right", show=False),
     ]
 
-    class Asks(Message):
-        """The daemon is asked something about a run's past; `answered` takes what it says."""
+    class QuestionAsked(Message):
+        """A question for the daemon; its answer goes to `answered` of the panel."""
 
         def __init__(self, panel: "PairsPanel", question: Question) -> None:
             super().__init__()
             self.panel, self.question = panel, question
 
+    class CopyWanted(Message):
+        """The pairs that are shown are to be copied; None where there are none."""
+
+        def __init__(self, run: RunSummary | None, dataset: DatasetSnapshot | None) -> None:
+            super().__init__()
+            self.run, self.dataset = run, dataset
+
+    class SaveWanted(Message):
+        """The pairs that are shown are to be saved. compared: whether a difference is shown."""
+
+        def __init__(self, run: RunSummary | None, dataset: DatasetSnapshot | None, *, compared: bool) -> None:
+            super().__init__()
+            self.run, self.dataset, self.compared = run, dataset, compared
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.table: PairTable | None = None
         self.view = PairsView()
-        self.past = Past()
+        self.browser = GenerationBrowser()
         self._model = Model()
         self._shown = Shown()
         self._order: list[int] = []
         self._lines: TableLines | None = None
         self._drawn: object = None
-        self._made = 0  # tables so far: what a picture is of
+        self._made = 0  # number of tables so far, as a key of cached pictures
         self._pictures: dict[str, tuple[object, list[Line]]] = {}
 
     @property
     def glyphs(self) -> Glyphs:
-        """What the terminal has of characters."""
-        return palette.look().glyphs
+        """The set of characters for drawing."""
+        return palette.terminal().glyphs
 
     def update_model(self, model: Model) -> None:
-        """Draw another model."""
+        """Take another model and draw what changed."""
         if model is self._model:
             return
         self._model = model
-        self.past.follow(model)
-        self._arrange()
+        self.browser.follow(model)
+        self._update()
 
     def answered(self, question: Question, answer: Answer) -> None:
-        """What the daemon said, unless something else is on screen by then."""
-        if self.past.answer(question, answer):
-            self._arrange()
+        """Take the daemon's answer to a question, unless it is void by now."""
+        if self.browser.answer(question, answer):
+            self._update()
 
-    def _arrange(self) -> None:
-        """Ask for what is missing, and draw what changed."""
-        if self.has_focus and self.past.timeline.kept is None and not self.past.timeline.failure:
-            self.past.look()
-        for question in self.past.take_questions():
-            self.post_message(self.Asks(self, question))
-        run, shown = self._model.run, self.past.shown()
+    def _update(self) -> None:
+        """Request what is missing, and draw what changed."""
+        if self.has_focus and self.browser.timeline.kept is None and not self.browser.timeline.failure:
+            self.browser.ensure_listed()
+        for question in self.browser.take_questions():
+            self.post_message(self.QuestionAsked(self, question))
+        run, shown = self._model.run, self.browser.shown()
         if shown.dataset is None and not shown.absence:
-            shown = Shown(absence=views.absence(self._model))
+            shown = Shown(absence=view_state.absence(self._model))
         if shown.dataset is not self._shown.dataset or shown.base is not self._shown.base:
             self.table, self._made = None, self._made + 1
             if shown.dataset is not None and run is not None:
@@ -114,23 +128,23 @@ class PairsPanel(ScrollView, can_focus=True):
         self._redraw()
 
     def _redraw(self) -> None:
-        """Put everything in order and draw it, unless it is drawn as it is."""
-        table, run, past = self.table, self._model.run, self.past
-        state = (self._made, self.view, past.timeline, past.newest, past.is_asking, self._shown.absence)
+        """Update view, order and titles and draw the panel, if anything changed."""
+        table, run, browser = self.table, self._model.run, self.browser
+        state = (self._made, self.view, browser.timeline, browser.newest, browser.is_asking, self._shown.absence)
         key = (*state, self.size, self.has_focus, palette.generation(), run.id if run is not None else "")
         if key == self._drawn:
             return
         self._drawn = key
         if table is not None and run is not None:
-            self.view = views.fitting(self.view, table, views.modes(table, run.env))
-            self._order = views.order(self.view, table)
+            self.view = view_state.fitting(self.view, table, view_state.modes(table, run.env))
+            self._order = view_state.order(self.view, table)
             if self._lines is None or self._lines.table is not table or self._lines.glyphs is not self.glyphs:
                 self._lines = TableLines(table, self.glyphs)
-        text = views.title_text(run, self._shown.dataset, self._shown.base)
+        text = view_state.title_text(run, self._shown.dataset, self._shown.base)
         self.border_title = title(pictured(text, self.glyphs))
         self.border_subtitle = ""
         if table is not None:
-            self.border_subtitle = title(pictured(views.sorted_text(self.view, table, self.glyphs), self.glyphs))
+            self.border_subtitle = title(pictured(view_state.sorted_text(self.view, table, self.glyphs), self.glyphs))
         self.virtual_size = self._virtual_size()
         self.refresh()
 
@@ -141,24 +155,24 @@ class PairsPanel(ScrollView, can_focus=True):
 
     @property
     def natural_size(self) -> Size:
-        """What the whole table would take, with the slider's line."""
+        """Size of the whole table with the slider's line."""
         return Size(self._lines.width, self.table.count + 2) if self.table and self._lines else Size(44, 3)
 
     @property
     def picture_rows(self) -> int:
-        """Lines that a blank and a drawing below the table would take; 0 where there is none."""
+        """Lines for a blank and a drawing below the table; 0 where a pair cannot be drawn."""
         table, run = self.table, self._model.run
-        return PICTURE_ROWS + 1 if table and run and views.drawing_for(table, run.env) is not None else 0
+        return PICTURE_ROWS + 1 if table and run and view_state.drawing_for(table, run.env) is not None else 0
 
     @property
     def _has_slider(self) -> bool:
-        if not self.past.has_pairs or not self.past.newest:
+        if not self.browser.has_pairs or not self.browser.newest:
             return False
-        moved = self.past.timeline.at is not None or self.past.timeline.base is not None
+        moved = self.browser.timeline.at is not None or self.browser.timeline.base is not None
         return moved or self.has_focus or self.size.height >= 5
 
     def _picture_height(self) -> int:
-        """Lines of the drawing below the table."""
+        """Height of the drawing below the table; 0 without one."""
         if self.table is None or self.view.mode != TABLE or not self.picture_rows:
             return 0
         height = self.size.height
@@ -168,7 +182,7 @@ class PairsPanel(ScrollView, can_focus=True):
         return PICTURE_ROWS if height >= 30 else 0
 
     def _below(self) -> int:
-        """Lines below the table: a blank and the drawing, the slider."""
+        """Number of lines below the table: blank, drawing, slider."""
         picture = self._picture_height()
         return (picture + 1 if picture else 0) + self._has_slider
 
@@ -187,7 +201,7 @@ class PairsPanel(ScrollView, can_focus=True):
         if picture and y >= room - picture:
             return self._line(self._picture(DRAWING, width, picture), y - (room - picture))
         if y == 0:
-            column = views.sort_column(self.view, self.table) if views.is_sorted(self.view) else None
+            column = view_state.sort_column(self.view, self.table) if view_state.is_sorted(self.view) else None
             return self._lines.titles(column, self.view.reverse, self.scroll_offset.x, width, self.rich_style)
         row = y - 1 + self.scroll_offset.y
         if row >= len(self._order) or (picture and y == room - picture - 1):
@@ -203,11 +217,11 @@ class PairsPanel(ScrollView, can_focus=True):
         return strip_of([(pictured(text, self.glyphs), hue) for text, hue in line], self.size.width, self.rich_style)
 
     def _slider(self, width: int) -> Line:
-        past = self.past
-        return slider_line(past.timeline, past.newest, width, self.glyphs, asking=past.is_asking)
+        browser = self.browser
+        return slider_line(browser.timeline, browser.newest, width, self.glyphs, asking=browser.is_asking)
 
     def _picture(self, kind: str, width: int, height: int) -> list[Line]:
-        """Heat map or drawing, made once for what it shows."""
+        """The heat map or drawing, cached."""
         table, run = self.table, self._model.run
         assert table is not None
         assert run is not None
@@ -216,25 +230,25 @@ class PairsPanel(ScrollView, can_focus=True):
         if known is not None and known[0] == key:
             return known[1]
         at = (self._order, self.view.spot)
-        lines = views.picture(kind, table, run.env, at, Size(width, height), palette.look())
+        lines = view_state.picture(kind, table, run.env, at, Size(width, height), palette.terminal())
         self._pictures[kind] = (key, lines)
         return lines
 
     def on_focus(self) -> None:
-        """Whoever looks at the pairs may want older ones."""
-        self.past.look()
-        self._arrange()
+        """Request the list of kept generations, which may be wanted now."""
+        self.browser.ensure_listed()
+        self._update()
 
     def on_blur(self) -> None:
-        """The cursor goes."""
+        """Redraw without the cursor."""
         self._redraw()
 
     def on_resize(self) -> None:
-        """Another size, another arrangement."""
+        """Redraw for the new size."""
         self._redraw()
 
     def on_click(self, event: events.Click) -> None:
-        """The pair under the pointer."""
+        """Put the cursor on the pair under the pointer."""
         at = event.get_content_offset(self)
         if at is None or self.table is None or self.view.mode != TABLE:
             return
@@ -243,8 +257,8 @@ class PairsPanel(ScrollView, can_focus=True):
             self.action_move(row - self._order.index(self.view.spot.pair))
 
     def action_move(self, by: int) -> None:
-        """The cursor to another pair."""
-        self.view = views.moved(self.view, self._order, by)
+        """Move the cursor by so many pairs, and scroll to it."""
+        self.view = view_state.moved(self.view, self._order, by)
         if self.table is not None and self.view.mode == TABLE and self._order:
             row, visible = self._order.index(self.view.spot.pair), max(1, self.size.height - 1 - self._below())
             top = min(self.scroll_offset.y, row)
@@ -252,63 +266,64 @@ class PairsPanel(ScrollView, can_focus=True):
         self.refresh()
 
     def action_sideways(self, by: int) -> None:
-        """Scroll the table; in a heat map to another entry, in a drawing to another pair."""
+        """Scroll the table sideways; in a heat map move to another entry, in a drawing to another pair."""
         if self.table is None:
             return
         if self.view.mode == TABLE:
             self.scroll_to(x=self.scroll_offset.x + 8 * by, animate=False)
         elif self.view.mode == HEAT:
-            self.view = views.moved_entry(self.view, self.table, by)
+            self.view = view_state.moved_entry(self.view, self.table, by)
         else:
-            self.view = views.moved(self.view, self._order, by)
+            self.view = view_state.moved(self.view, self._order, by)
         self.refresh()
 
     def action_view(self) -> None:
-        """Table, heat map, drawing."""
+        """Switch to the next of table, heat map and drawing."""
         run = self._model.run
         if self.table is not None and run is not None:
-            self.view = views.next_mode(self.view, views.modes(self.table, run.env))
+            self.view = view_state.next_mode(self.view, view_state.modes(self.table, run.env))
             self._redraw()
 
     def action_sort(self) -> None:
-        """By the next column."""
+        """Sort by the next column."""
         if self.table is not None:
-            self._sorted(views.next_sort(self.view, self.table))
+            self._sorted(view_state.next_sort(self.view, self.table))
 
     def action_sort_here(self) -> None:
-        """By the entry under the heat map's cursor."""
+        """Sort by the entry under the heat map's cursor."""
         if self.table is not None and self.view.mode == HEAT:
-            self._sorted(views.sort_by_entry(self.view))
+            self._sorted(view_state.sort_by_entry(self.view))
 
     def action_reverse(self) -> None:
-        """From large to small, and back."""
+        """Reverse the order."""
         self._sorted(msgspec.structs.replace(self.view, reverse=not self.view.reverse))
 
     def _sorted(self, view: PairsView) -> None:
         self.view = view
         self._redraw()
         if self.table is not None and self._lines is not None and view.mode == TABLE:
-            left, right = self._lines.reach(views.sort_column(view, self.table))
+            left, right = self._lines.reach(view_state.sort_column(view, self.table))
             x = min(self.scroll_offset.x, max(0, left - self._lines.fixed))
             self.scroll_to(x=max(x, right - self.size.width), animate=False)
         self.action_move(0)
 
     def action_step(self, by: int) -> None:
-        """An older or newer generation that is kept."""
+        """Show the next older or newer kept generation."""
         self._pressed(OLDER if by < 0 else NEWER)
 
     def action_compare(self) -> None:
-        """What changed since the slider's generation (or the oldest that is kept); or no more."""
+        """Show the change since the slider's generation (or the oldest kept one), or end the comparison."""
         self._pressed(COMPARE)
 
     def _pressed(self, key: str) -> None:
-        self.past.press(key)
-        self._arrange()
+        self.browser.press(key)
+        self._update()
 
     def action_copy(self) -> None:
-        """The pairs that are shown, to the clipboard and to a file."""
-        begin_copy(self, self._model.run, self._shown.dataset)
+        """Copy the pairs shown to the clipboard and to a file."""
+        self.post_message(self.CopyWanted(self._model.run, self._shown.dataset))
 
     def action_save(self) -> None:
-        """The pairs that are shown, to a file of a name to choose."""
-        begin_save(self, self._model.run, self._shown.dataset, compared=self._shown.base is not None)
+        """Save the pairs shown to a file whose name is asked for."""
+        compared = self._shown.base is not None
+        self.post_message(self.SaveWanted(self._model.run, self._shown.dataset, compared=compared))

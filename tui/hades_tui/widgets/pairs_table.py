@@ -1,4 +1,4 @@
-"""The table of pairs as strips: only the cells in sight are formatted."""
+"""The lines of the table of pairs; only visible cells are formatted."""
 
 from bisect import bisect_right
 
@@ -15,7 +15,7 @@ HUES = {"index": "dim", "label": "label", "action": "gold", "probability": "gold
 
 
 class TableLines:
-    """Makes the lines of one table. Number (and label) stay in place when it is scrolled sideways."""
+    """Draws the lines of one table. Number and label stay in place when it scrolls sideways."""
 
     def __init__(self, table: PairTable, glyphs: Glyphs) -> None:
         self.table = table
@@ -24,21 +24,21 @@ class TableLines:
 
     @property
     def width(self) -> int:
-        """Columns of the whole table."""
+        """Width of the whole table."""
         return self._offsets[-1]
 
     def reach(self, column: PairColumn) -> tuple[int, int]:
-        """Where a column begins and ends."""
+        """First position of a column, and of the next one."""
         at = self.table.columns.index(column)
         return self._offsets[at], self._offsets[at + 1]
 
     @property
     def fixed(self) -> int:
-        """Columns of what stays in place."""
+        """Width of the columns that stay in place."""
         return self._offsets[self.table.frozen]
 
     def titles(self, sorted_by: PairColumn | None, reverse: bool, scroll: int, width: int, base: Style) -> Strip:
-        """The line of titles; a sign stands behind that of the column which the pairs are sorted by, if any."""
+        """The line of titles, with a sign behind the title of the column that the pairs are sorted by."""
         sign = self.glyphs.down if reverse else self.glyphs.up
 
         def cells(columns: list[PairColumn]) -> Line:
@@ -52,7 +52,7 @@ class TableLines:
         return self._join(cells(frozen), cells(moving), (moving, scroll, width), base, None)
 
     def row(self, pair: int, cursor: bool, scroll: int, width: int, base: Style) -> Strip:
-        """The line of a pair; the cursor's has a mark behind its number."""
+        """The line of a pair; under the cursor it has a mark behind its number."""
 
         def cells(columns: list[PairColumn]) -> Line:
             line: Line = []
@@ -68,16 +68,21 @@ class TableLines:
         return self._join(cells(frozen), cells(moving), (moving, scroll, width), base, over)
 
     def _split(self, scroll: int, width: int) -> tuple[list[PairColumn], list[PairColumn]]:
-        """The columns that stay in place, and those of the others that are in sight."""
+        """The columns that stay in place, and the visible ones of the others."""
         table, left = self.table, self.fixed + scroll
         first = max(table.frozen, bisect_right(self._offsets, left) - 1)
         last = min(len(table.columns), bisect_right(self._offsets, left + width - self.fixed))
         return table.columns[: table.frozen], table.columns[first : max(first, last)]
 
     def _join(
-        self, frozen: Line, moving: Line, sight: tuple[list[PairColumn], int, int], base: Style, over: Style | None
+        self,
+        frozen: Line,
+        moving: Line,
+        visible_range: tuple[list[PairColumn], int, int],
+        base: Style,
+        over: Style | None,
     ) -> Strip:
-        columns, scroll, width = sight
+        columns, scroll, width = visible_range
         fixed = strip_of(frozen, self.fixed, base, over)
         start = self.fixed + scroll - (self.reach(columns[0])[0] if columns else 0)
         length = sum(column.width + 1 for column in columns)

@@ -1,4 +1,4 @@
-"""The list of runs, in the order that a person asked for."""
+"""The panel with the list of runs, in the chosen order."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from hades_tui.runs import table
-from hades_tui.runs.ordering import SORTS, Arrangement, Grouping, Order, Row, arrange
+from hades_tui.runs.ordering import SORTS, Grouping, Order, OrderedRuns, Row, order_runs
 from hades_tui.state.model import Model
 from hades_tui.text.fit import fitted
 from hades_tui.text.format import Line
@@ -21,11 +21,11 @@ from hades_tui.widgets.strips import strip_of
 from hades_tui.widgets.titles import title
 
 Drawn = tuple[object, ...]
-"""What a line is drawn from: lines with the same look the same."""
+"""The data of a line; equal data give equal lines."""
 
 
 class RunList(ScrollView, can_focus=True):
-    """One line a run under a line of titles that stays. Only lines that changed are drawn again."""
+    """One line per run under a fixed line of titles. Only lines that changed are redrawn."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Select", show=False, id="runs.up"),
@@ -46,14 +46,14 @@ class RunList(ScrollView, can_focus=True):
     ]
 
     class Chosen(Message):
-        """The person selects a run."""
+        """A run is chosen to be selected."""
 
         def __init__(self, run: str) -> None:
             super().__init__()
             self.run = run
 
     class Marked(Message):
-        """The person marks a run, or takes its mark away."""
+        """A run is to be marked, or unmarked."""
 
         def __init__(self, run: str) -> None:
             super().__init__()
@@ -65,8 +65,8 @@ class RunList(ScrollView, can_focus=True):
         self.model = Model()
         self.order = Order()
         self.filter_line = FilterLine(self.set_filter, self.focus, id="filter")
-        self.arrangement = Arrangement()
-        self._shape = table.Layout()
+        self.ordered = OrderedRuns()
+        self._table_layout = table.TableLayout()
         self._listed: set[str] = set()
         self._lines: list[tuple[Row, bool]] = []  # (row, whether it is its second line)
         self._wanted = 0
@@ -77,47 +77,47 @@ class RunList(ScrollView, can_focus=True):
 
     @property
     def natural_height(self) -> int:
-        """Lines that the whole list takes, with its border and with reasons below their runs."""
+        """Height of the whole list with its border, with reasons below their runs."""
         return max(1, self._wanted) + 3
 
     def update_model(self, model: Model) -> None:
-        """Draw another model."""
+        """Draw the runs of another model, where they changed."""
         before, self.model = self.model, model
-        if (model.runs, model.selected, model.tails, model.marked) != (
+        if (model.runs, model.selected, model.sparklines, model.marked) != (
             *(before.runs, before.selected),
-            *(before.tails, before.marked),
+            *(before.sparklines, before.marked),
         ):
             self._draw(follow=model.selected != before.selected)
 
     def _draw(self, *, follow: bool = True) -> None:
-        """Arrange the runs and draw what differs from what stands there."""
-        model, before = self.model, self._shape
-        at = self.arrangement.row_of(model.selected)
-        self.arrangement = arrange(model.runs, self.order)
-        rows = self.arrangement.rows
+        """Order the runs and redraw the lines that differ."""
+        model, before = self.model, self._table_layout
+        at = self.ordered.row_of(model.selected)
+        self.ordered = order_runs(model.runs, self.order)
+        rows = self.ordered.rows
         width = max(1, self.size.width - 1)
         listed = {row.key for row in rows}
         same = before.width == width and listed == self._listed
         self._listed = listed
-        self._shape = table.layout(rows, width, before.known if same else None)
+        self._table_layout = table.layout_for(rows, width, before.known if same else None)
         lines = [(row, second) for row in rows for second in self._lines_of(row)]
         self._wanted = len(lines)
-        fits = len(lines) < self.size.height  # else runs are more than reasons, which the panel below tells
+        fits = len(lines) < self.size.height  # else runs matter more than reasons, which the panel below shows
         self._lines = lines if fits else [(row, False) for row in rows]
         drawn = [self._drawn_from(row, second) for row, second in self._lines]
-        self._show(drawn, everything=self._shape != before or len(drawn) != len(self._drawn) or not rows)
-        if follow or self.arrangement.row_of(model.selected) != at:
+        self._show(drawn, everything=self._table_layout != before or len(drawn) != len(self._drawn) or not rows)
+        if follow or self.ordered.row_of(model.selected) != at:
             self._follow_selection()
 
     def _lines_of(self, row: Row) -> tuple[bool, ...]:
-        return (False, True) if table.has_second_line(row, self._shape) else (False,)
+        return (False, True) if table.has_second_line(row, self._table_layout) else (False,)
 
     def _drawn_from(self, row: Row, second: bool) -> Drawn:
         run, model = row.run, self.model
-        tail = model.tails.get(row.key, ()) if run is not None and not second else ()
+        sparkline = model.sparklines.get(row.key, ()) if run is not None and not second else ()
         selected = model.selected in row.members
         marked = row.key in model.marked
-        return run, row.key, row.stem, row.title, row.hint, row.collapsed, selected, marked, tail, second
+        return run, row.key, row.stem, row.title, row.hint, row.collapsed, selected, marked, sparkline, second
 
     def _show(self, drawn: list[Drawn], *, everything: bool) -> None:
         before, self._drawn = self._drawn, drawn
@@ -135,10 +135,10 @@ class RunList(ScrollView, can_focus=True):
                 self.refresh_line(i + 1)
 
     def _entitle(self) -> None:
-        """Set the titles where they differ: Textual draws a panel again whenever one is set."""
+        """Set the titles where they differ: Textual redraws a panel whenever one is set."""
         titles = (
-            table.list_title(self.arrangement, self.order, self.model.selected),
-            table.order_words(self.order),
+            table.list_title(self.ordered, self.order, self.model.selected),
+            table.describe_order(self.order),
         )
         if titles != self._titles:
             self._titles = titles
@@ -153,76 +153,76 @@ class RunList(ScrollView, can_focus=True):
         self.scroll_to(y=max(top, at - visible + 1), animate=False)
 
     def action_move(self, by: int) -> None:
-        """Select another run."""
-        run = self.arrangement.moved(self.model.selected, by)
+        """Select the run `by` rows further down."""
+        run = self.ordered.moved(self.model.selected, by)
         if run is not None and run != self.model.selected:
             self.post_message(self.Chosen(run))
 
-    def _rearrange(self, **changes: object) -> None:
+    def _reorder(self, **changes: object) -> None:
         self.order = msgspec.structs.replace(self.order, **changes)
         self._draw()
 
     def action_sort(self) -> None:
-        """Sort by the next key, in its natural direction."""
+        """Sort by the next key, in its default direction."""
         names = list(SORTS)
-        self._rearrange(sort=names[(names.index(self.order.sort) + 1) % len(names)], reverse=False)
+        self._reorder(sort=names[(names.index(self.order.sort) + 1) % len(names)], reverse=False)
 
     def action_reverse(self) -> None:
-        """The other direction."""
-        self._rearrange(reverse=not self.order.reverse)
+        """Reverse the order of the list."""
+        self._reorder(reverse=not self.order.reverse)
 
     def action_group(self) -> None:
-        """The next way to put runs together."""
+        """Switch to the next grouping."""
         kinds = list(Grouping)
-        self._rearrange(grouping=kinds[(kinds.index(self.order.grouping) + 1) % len(kinds)])
+        self._reorder(grouping=kinds[(kinds.index(self.order.grouping) + 1) % len(kinds)])
 
     def action_mark(self) -> None:
-        """Mark the selected run, so that its curve lies over the others'."""
+        """Mark the selected run, so that its curve is drawn over the others'."""
         if self.model.selected is not None:
             self.post_message(self.Marked(self.model.selected))
 
     def action_fold(self, close: bool | None = None) -> None:
-        """Close or open what is below the selected run, or the group it is in; None: whichever it is not."""
-        at = self.arrangement.row_of(self.model.selected)
+        """Collapse or expand the selected run's forks, or its group. close: None to toggle."""
+        at = self.ordered.row_of(self.model.selected)
         if at is None:
             return
-        row = self.arrangement.rows[at]
+        row = self.ordered.rows[at]
         close = not row.collapsed if close is None else close
         if not close:
-            self._rearrange(collapsed=self.order.collapsed - {row.key})
+            self._reorder(collapsed=self.order.collapsed - {row.key})
         elif row.can_collapse and not row.collapsed:
-            self._rearrange(collapsed=self.order.collapsed | {row.key})
+            self._reorder(collapsed=self.order.collapsed | {row.key})
         elif row.inside:
-            self._rearrange(collapsed=self.order.collapsed | {row.inside[-1]})
+            self._reorder(collapsed=self.order.collapsed | {row.inside[-1]})
 
     def action_filter(self) -> None:
-        """Type a filter."""
+        """Open the input line for the filter."""
         self.filter_line.ask()
 
     def action_clear_filter(self) -> None:
-        """All runs again."""
+        """Remove the filter."""
         self.filter_line.value = ""
         self.set_filter("")
 
     def set_filter(self, text: str) -> None:
-        """Show only the runs that pass."""
+        """Show only the runs that pass a filter."""
         if text != self.order.filter:
-            self._rearrange(filter=text)
+            self._reorder(filter=text)
 
     def on_click(self, event: events.Click) -> None:
-        """Select the run under the pointer; open or close a group."""
+        """Select the run under the pointer; collapse or expand a group."""
         at = event.get_content_offset(self)
         index = self.scroll_offset.y + at.y - 1 if at is not None and at.y >= 1 else -1
         if not 0 <= index < len(self._lines):
             return
         row = self._lines[index][0]
         if row.run is None:
-            self._rearrange(collapsed=self.order.collapsed ^ {row.key})
+            self._reorder(collapsed=self.order.collapsed ^ {row.key})
         else:
             self.post_message(self.Chosen(row.run.id))
 
     def on_resize(self) -> None:
-        """Keep the selected run in sight."""
+        """Lay out the columns anew, with the selected run visible."""
         self._draw()
 
     def render_line(self, y: int) -> Strip:
@@ -232,7 +232,7 @@ class RunList(ScrollView, can_focus=True):
             self._strips.clear()
         width = self.size.width
         if y == 0:
-            return strip_of(table.heading(self._shape) if self._lines else [], width, self.rich_style)
+            return strip_of(table.heading(self._table_layout) if self._lines else [], width, self.rich_style)
         index = y - 1 + self.scroll_offset.y
         if index >= len(self._lines):
             return strip_of(self._empty() if index == 0 else [], width, self.rich_style)
@@ -241,15 +241,15 @@ class RunList(ScrollView, can_focus=True):
             row, second = self._lines[index]
             selected = self.model.selected in row.members
             line = (
-                table.second_line(row, self._shape)
+                table.second_line(row, self._table_layout)
                 if second
                 else table.line_of(
                     row,
-                    self._shape,
+                    self._table_layout,
                     selected=selected,
                     marked=row.key in self.model.marked,
-                    tail=self.model.tails.get(row.key, ()),
-                    glyphs=palette.look().glyphs,
+                    sparkline=self.model.sparklines.get(row.key, ()),
+                    glyphs=palette.terminal().glyphs,
                 )
             )
             over = palette.style("selected") if selected else None
@@ -257,7 +257,7 @@ class RunList(ScrollView, can_focus=True):
         return self._strips[drawn]
 
     def _empty(self) -> Line:
-        """Why nothing is listed; without any run the panel below says how to begin."""
+        """Why nothing is listed; without any run the panel below says how to start one."""
         if not self.model.runs:
             return []
         return fitted(

@@ -1,4 +1,4 @@
-"""The list of settings in a form: thin, moved by the fields around it."""
+"""The list of settings in a form; the form moves the selection."""
 
 from textual import events
 from textual.geometry import Size
@@ -14,7 +14,7 @@ from hades_tui.widgets.strips import strip_of
 
 
 class SettingsList(LinesPanel):
-    """One line a setting; the selected one is always in sight."""
+    """One line per setting; the selected one is always visible."""
 
     class Chosen(Message):
         """A setting was clicked."""
@@ -30,16 +30,16 @@ class SettingsList(LinesPanel):
         self._selected = ""
 
     def update_form(self, form: Form, names: tuple[str, ...], selected: str) -> None:
-        """Draw another form."""
+        """Show the settings `names` of a form."""
         self._form, self._names, self._selected = form, names, selected
         self.show()
 
     def key(self) -> object:
-        """What the lines are drawn from."""
+        """Form, names and selection."""
         return self._form, self._names, self._selected
 
     def build(self, size: Size) -> list[Line]:
-        """The lines in sight."""
+        """The visible lines."""
         return [line for _, line in self._rows()]
 
     def _rows(self) -> list[tuple[str, Line]]:
@@ -48,7 +48,7 @@ class SettingsList(LinesPanel):
         return setting_lines(self._form, self._names, self._selected, self.size.width, self.size.height)
 
     def render_line(self, y: int) -> Strip:
-        """One setting; the selected one stands out."""
+        """The line of a setting; the selected one is highlighted."""
         rows = self._rows()
         if y < len(rows) and rows[y][0] == self._selected:
             return strip_of(rows[y][1], self.size.width, self.rich_style, style("selected"))

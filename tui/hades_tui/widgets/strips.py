@@ -10,10 +10,10 @@ from hades_tui.theme.palette import style
 
 
 def strip_of(line: Line, width: int, base: Style, over: Style | None = None) -> Strip:
-    """One line of exactly `width` cells, and nothing in it that a terminal would obey.
+    """One line of exactly `width` cells, without control characters.
 
     `base` lies under the hues, `over` above them.
     """
     styles = ((text, base + style(hue) + over if over else base + style(hue)) for text, hue in line if text)
-    segments = [Segment(clean(text), look) for text, look in styles]
+    segments = [Segment(clean(text), segment_style) for text, segment_style in styles]
     return Strip(segments).adjust_cell_length(width, base + over if over else base)

@@ -1,4 +1,4 @@
-"""Panel titles: Textual reads them as markup, so what comes from outside is escaped."""
+"""Titles of panels. Textual reads them as markup, so texts are escaped."""
 
 from textual.markup import escape
 
@@ -8,17 +8,21 @@ from hades_tui.theme.textual_theme import css_colour
 
 
 def title(text: str) -> str:
-    """Plain text as a panel's title."""
+    """Plain text as markup of a panel's title."""
     return escape(text)
 
 
 def title_of(line: Line) -> str:
-    """Hued text as a panel's title."""
+    """A line with hues as markup of a panel's title."""
     out = []
     for text, hue in line:
-        look = style(hue)
-        words = [word for word, wanted in (("bold", look.bold), ("dim", look.dim), ("reverse", look.reverse)) if wanted]
-        words += [css_colour(look.color.name)] if look.color else []
-        words += [f"on {css_colour(look.bgcolor.name)}"] if look.bgcolor else []
-        out.append(f"[{' '.join(words)}]{escape(text)}[/]" if words else escape(text))
+        rich_style = style(hue)
+        attributes = [
+            name
+            for name, wanted in (("bold", rich_style.bold), ("dim", rich_style.dim), ("reverse", rich_style.reverse))
+            if wanted
+        ]
+        attributes += [css_colour(rich_style.color.name)] if rich_style.color else []
+        attributes += [f"on {css_colour(rich_style.bgcolor.name)}"] if rich_style.bgcolor else []
+        out.append(f"[{' '.join(attributes)}]{escape(text)}[/]" if attributes else escape(text))
     return "".join(out)

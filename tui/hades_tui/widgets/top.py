@@ -1,4 +1,4 @@
-"""The line at the top: the link, the runs, and what to know about this screen."""
+"""The line at the top: link, read-only mark, summary of the runs."""
 
 import time
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from textual.geometry import Size
 
 from hades_protocol.resync import LinkPhase
 from hades_tui.state.model import Model
-from hades_tui.text.format import Line, fleet_line, link_explanation, link_line
+from hades_tui.text.format import Line, link_explanation, link_line, summary_line
 from hades_tui.widgets.lines import LinesPanel
 
 
 class TopLine(LinesPanel):
-    """Always visible; the link comes first."""
+    """The top line; the state of the link comes first."""
 
     def __init__(self, readonly: bool, obstacle: Callable[[], str], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -26,14 +26,13 @@ class TopLine(LinesPanel):
         self.show()
 
     def key(self) -> object:
-        """The words themselves: they change with the clock."""
-        return tuple(self._words())
+        """The content itself: it changes with the clock."""
+        return tuple(self._content())
 
     def build(self, size: Size) -> list[Line]:
-        """One line."""
-        return [self._words()]
+        return [self._content()]
 
-    def _words(self) -> Line:
+    def _content(self) -> Line:
         link = self.model.link
         line: Line = [(" hades ", "badge"), ("  ", "text"), (f" {link_line(link, time.monotonic())[0]} ", "")]
         line[-1] = (line[-1][0], f"link.{link.phase.value}")
@@ -41,4 +40,4 @@ class TopLine(LinesPanel):
             line += [("  ", "text"), (" read-only ", "badge.readonly")]
         if link.phase is not LinkPhase.LIVE and (why := self._obstacle() or link_explanation(link)):
             return [*line, (f"  {why}", "warn")]
-        return [*line, (f"  {fleet_line(self.model)}", "dim")]
+        return [*line, (f"  {summary_line(self.model)}", "dim")]

@@ -1,43 +1,45 @@
-"""CartPole: cart, track, the pole at its angle, the push with its probability. Geometry as in gymnax. Pure."""
+"""CartPole: track, cart, pole, and the push with its probability. Geometry as in gymnax. Pure."""
 
 import math
 
 from hades_protocol.messages import DatasetSnapshot
 from hades_tui.canvas.raster import cropped
+from hades_tui.pairs.drawings.pair_text import action_of, degrees, describe_pair, state_of
 from hades_tui.pairs.drawings.pushes import arrow
 from hades_tui.pairs.drawings.sketch import Sketch
-from hades_tui.pairs.drawings.words import action_of, degrees, pair_words, state_of
 from hades_tui.text.format import Line, cell_number
-from hades_tui.theme.terminal import Look
+from hades_tui.theme.terminal import Terminal
 
 TRACK = 2.4
 """Metres from the middle at which an episode ends."""
 
 FARTHEST = 12.0
-"""Metres from the middle that a drawing shows: distilled states need not lie on the track."""
+"""Most metres from the middle that are drawn: distilled states need not lie on the track."""
 
 LEAST_ROWS = 4
 
 
-def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Look) -> list[Line]:
-    """The pair in words, and drawn below where there is room. The scale is the same for all pairs of the dataset."""
+def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, terminal: Terminal) -> list[Line]:
+    """Text and drawing of a pair; only text where it does not fit. The scale is the same for all pairs of a dataset."""
     x, speed, angle, turning = state_of(dataset, pair)
     left, right = action_of(dataset, pair)
-    said: list[Line] = [
-        pair_words(dataset, pair),
-        [(f"x {cell_number(x)} m  vx {cell_number(speed)} m/s  angle {degrees(angle, look, 1)}", "text")],
+    lines_above: list[Line] = [
+        describe_pair(dataset, pair),
+        [(f"x {cell_number(x)} m  vx {cell_number(speed)} m/s  angle {degrees(angle, terminal, 1)}", "text")],
     ]
-    said[1].append((f"  w {cell_number(turning)} rad/s", "text"))
+    lines_above[1].append((f"  w {cell_number(turning)} rad/s", "text"))
     if abs(x) > TRACK:
-        said[0] = [*said[0], ("  beyond the track", "warn")]
-    room = height - len(said)
+        lines_above[0] = [*lines_above[0], ("  beyond the track", "warn")]
+    room = height - len(lines_above)
     if room < LEAST_ROWS or not (math.isfinite(x) and math.isfinite(angle)):
-        return [cropped(line, width) for line in said[: max(0, height)]]
-    return [cropped(line, width) for line in said] + _sketch(dataset, (x, angle), right - left, (width, room), look)
+        return [cropped(line, width) for line in lines_above[: max(0, height)]]
+    return [cropped(line, width) for line in lines_above] + _sketch(
+        dataset, (x, angle), right - left, (width, room), terminal
+    )
 
 
 def _sketch(
-    dataset: DatasetSnapshot, pose: tuple[float, float], push: float, size: tuple[int, int], look: Look
+    dataset: DatasetSnapshot, pose: tuple[float, float], push: float, size: tuple[int, int], terminal: Terminal
 ) -> list[Line]:
     x, angle = pose
     states = dataset.states.values()
@@ -54,16 +56,16 @@ def _sketch(
     tip = (shown + math.sin(angle), math.cos(angle))
     sketch.box("ember", (shown - 0.28, -0.1), (shown + 0.28, 0.08))
     sketch.line("gold", (shown, 0.08), tip, thick=2)
-    _push(sketch, shown, push, look)
-    return sketch.lines(look.glyphs)
+    _push(sketch, shown, push, terminal)
+    return sketch.lines(terminal.glyphs)
 
 
-def _push(sketch: Sketch, x: float, push: float, look: Look) -> None:
+def _push(sketch: Sketch, x: float, push: float, terminal: Terminal) -> None:
     if not math.isfinite(push) or push == 0:
         return
     side = 1 if push > 0 else -1
     column, row = sketch.place(x + side * 0.36, 0.0)
     most = max(4, int(0.9 * sketch.unit / 2))
-    beyond = arrow(sketch, (column, row), push, look.glyphs, most)
+    beyond = arrow(sketch, (column, row), push, terminal.glyphs, most)
     share = f"{(1 + abs(push)) / 2:.0%}"
-    sketch.words(beyond + 1 if push > 0 else beyond - len(share), row, share, "label")
+    sketch.text(beyond + 1 if push > 0 else beyond - len(share), row, share, "label")

@@ -5,12 +5,12 @@ from math import prod
 
 from hades_protocol.messages import DatasetSnapshot
 from hades_tui.pairs.drawings import bars, cartpole, frames, images, mountain_car, rods
-from hades_tui.pairs.drawings.words import is_natural
+from hades_tui.pairs.drawings.pair_text import is_natural
 from hades_tui.text.format import Line
-from hades_tui.theme.terminal import Look
+from hades_tui.theme.terminal import Terminal
 
-Drawing = Callable[[DatasetSnapshot, int, int, int, Look], list[Line]]
-"""(dataset, pair, width, height, look) -> lines."""
+Drawing = Callable[[DatasetSnapshot, int, int, int, Terminal], list[Line]]
+"""(dataset, pair, width, height, terminal) -> lines."""
 
 BODIES: dict[str, tuple[Drawing, tuple[int, int]]] = {
     "CartPole-v1": (cartpole.lines, (4, 2)),
@@ -18,14 +18,14 @@ BODIES: dict[str, tuple[Drawing, tuple[int, int]]] = {
     "Acrobot-v1": (rods.acrobot, (6, 3)),
     "MountainCarContinuous-v0": (mountain_car.lines, (2, 1)),
 }
-"""By environment, with the number of entries of an observation and of an action that is drawn."""
+"""Environment -> drawing, and the sizes of the observation and of the action that it can draw."""
 
 LONGEST = 1000
-"""Entries of a flat observation that bars are made of."""
+"""Most entries of a flat observation that are drawn as bars."""
 
 
 def drawing_of(env: str, dataset: DatasetSnapshot) -> Drawing | None:
-    """How to draw a pair; None where nothing but a table or a heat map makes sense.
+    """The function that draws a pair; None where only a table or a heat map makes sense.
 
     Bodies are drawn only where states are in natural units.
     """

@@ -1,9 +1,9 @@
 """MinAtar and Pong: a pair's observation as a frame in the game's colours, with a legend of its channels. Pure.
 
-A real frame holds zeros and ones, a distilled one any number: an object is as bright as its value says. Where states
-are normalised, a value is so many standard deviations above or below the usual: then every square shows the channel
-that is most above the usual, at full brightness from three deviations on. Where no pair of a dataset gets so far, as
-at the begin of a run, its largest value is the brightest.
+A real frame holds zeros and ones, a distilled one any number: the brightness of an object is its value. Where states
+are normalised, values are in standard deviations from the mean: each square then shows the channel with the highest
+value, at full brightness from three deviations on. Where no value of a dataset is so large, the largest one is the
+brightest.
 """
 
 import math
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from hades_protocol.messages import DatasetSnapshot
 from hades_tui.canvas.raster import beside, cropped, enlarged, half_blocks, mixed, rgb
-from hades_tui.pairs.drawings.words import action_names, action_of, is_natural, pair_words, state_of
+from hades_tui.pairs.drawings.pair_text import action_names, action_of, describe_pair, is_natural, state_of
 from hades_tui.text.format import Line
-from hades_tui.theme.terminal import Look
+from hades_tui.theme.terminal import Terminal
 
 CHANNELS = (
     *("5fafff", "ffff5f", "878787", "d75f00", "d787af", "00af87", "ffaf00", "005faf", "ffffff", "afd787"),
@@ -22,50 +22,52 @@ CHANNELS = (
 """The channels' colours, in their order, on black; as in a report's pictures."""
 
 LETTERS = "123456789abcdefghijklmnopqrstuvwxyz"
-"""Channels in a terminal without colours."""
+"""Letters of the channels in a terminal without colours."""
 
 FULL = 3.0
-"""Standard deviations that are shown in full brightness."""
+"""Standard deviations at full brightness."""
 
 VISIBLE = 1 / 3
-"""What is less than that of the full brightness is left out where there are no colours."""
+"""Share of the full brightness below which an object is left out where there are no colours."""
 
 
-def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Look) -> list[Line]:
-    """The frame with its legend beside it; words where it does not fit."""
+def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, terminal: Terminal) -> list[Line]:
+    """The frame with its legend beside it; a text where it does not fit."""
     rows, columns, channels = dataset.states.shape[1:]
     values = state_of(dataset, pair)
     cells = [values[i : i + channels] for i in range(0, len(values), channels)]
-    head = [cropped(pair_words(dataset, pair), width)]
+    head = [cropped(describe_pair(dataset, pair), width)]
     room = height - 1
-    times = _times(rows, columns, width, room, look)
+    times = _times(rows, columns, width, room, terminal)
     if times == 0:
-        return [*head, [(f"The frame needs {_rows_needed(rows, look)} lines and {columns} columns.", "dim")]][:height]
+        return [*head, [(f"The frame needs {_rows_needed(rows, terminal)} lines and {columns} columns.", "dim")]][
+            :height
+        ]
     full = _brightest(dataset)
-    if look.has_pixels:
+    if terminal.has_pixels:
         colour = _blended if is_natural(dataset) else _strongest
         grid = [[colour(cells[y * columns + x], full) for x in range(columns)] for y in range(rows)]
         picture = half_blocks(enlarged(grid, times))
     else:
         picture = [_letters(cells[y * columns : (y + 1) * columns], full, times) for y in range(rows)]
-    legend = _legend(dataset, pair, cells, (width - columns * times - 3, room), look, full)
+    legend = _legend(dataset, pair, cells, (width - columns * times - 3, room), terminal, full)
     return [*head, *(cropped(line, width) for line in beside(picture, legend))][:height]
 
 
 def _brightest(dataset: DatasetSnapshot) -> float:
-    """The value that has full brightness, the same for every pair."""
+    """The value with full brightness, the same for all pairs of the dataset."""
     limit = 1.0 if is_natural(dataset) else FULL
     largest = max((value for value in dataset.states.values() if math.isfinite(value)), default=0.0)
     return min(limit, largest) if largest > 0 else limit
 
 
-def _rows_needed(rows: int, look: Look) -> int:
-    return (rows + 1) // 2 if look.has_pixels else rows
+def _rows_needed(rows: int, terminal: Terminal) -> int:
+    return (rows + 1) // 2 if terminal.has_pixels else rows
 
 
-def _times(rows: int, columns: int, width: int, room: int, look: Look) -> int:
-    """How many columns a square takes; 0 where the frame does not fit."""
-    if look.has_pixels:
+def _times(rows: int, columns: int, width: int, room: int, terminal: Terminal) -> int:
+    """Columns per square; 0 where the frame does not fit."""
+    if terminal.has_pixels:
         return min(2 * room // rows, width // columns)
     return min(2, width // columns) if room >= rows else 0
 
@@ -86,7 +88,7 @@ def _strongest(cell: Sequence[float], full: float) -> str:
 
 
 def _foremost(cell: Sequence[float], full: float) -> tuple[int, float]:
-    """The channel with the largest value; of equal ones the last, which lies on top. And how much of `full` it is."""
+    """The channel with the largest value (of equal ones the last, which is on top), and its share of `full`."""
     shares = [_share(value, full) for value in cell]
     channel = max(range(len(shares)), key=lambda i: (shares[i], i))
     return channel, shares[channel]
@@ -109,10 +111,10 @@ def _legend(
     pair: int,
     cells: Sequence[Sequence[float]],
     size: tuple[int, int],
-    look: Look,
+    terminal: Terminal,
     full: float,
 ) -> list[Line]:
-    """Each channel with its largest value in this frame, then what brightness means, then what is asked for."""
+    """The channels with their largest values in this frame, the meaning of brightness, and the action."""
     width, room = size
     if width < 12:
         return []
@@ -120,7 +122,7 @@ def _legend(
     names = dataset.observation_names
     out: list[Line] = []
     for channel in range(channels):
-        sign = ("■", f"px:{CHANNELS[channel % len(CHANNELS)]}:") if look.has_pixels else (LETTERS[channel], "bold")
+        sign = ("■", f"px:{CHANNELS[channel % len(CHANNELS)]}:") if terminal.has_pixels else (LETTERS[channel], "bold")
         name = names[channel] if len(names) == channels else f"channel {channel}"
         largest = max((cell[channel] for cell in cells if math.isfinite(cell[channel])), default=math.nan)
         out.append([sign, (f" {name:<14} ", "text"), (f"up to {largest:+.2f}", "dim")])

@@ -7,9 +7,9 @@ import math
 
 from hades_protocol.messages import DatasetSnapshot
 from hades_tui.canvas.raster import cropped, enlarged, grey, half_blocks
-from hades_tui.pairs.drawings.words import pair_words, state_of
+from hades_tui.pairs.drawings.pair_text import describe_pair, state_of
 from hades_tui.text.format import Line, cell_number
-from hades_tui.theme.terminal import Look
+from hades_tui.theme.terminal import Terminal
 
 RAMP = " .:-=+*#%@"
 """Brightness in characters."""
@@ -17,15 +17,15 @@ RAMP = " .:-=+*#%@"
 Grid = list[list[float]]
 
 
-def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Look) -> list[Line]:
-    """The image as large as fits, halved where it must be; words where even that is too large."""
+def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, terminal: Terminal) -> list[Line]:
+    """The image as large as fits, at half the resolution if needed; a text where even that is too large."""
     rows, columns = dataset.states.shape[1:3]
     values = state_of(dataset, pair)
     depth = len(values) // (rows * columns)
     grid = [[sum(values[(y * columns + x) * depth :][:depth]) / depth for x in range(columns)] for y in range(rows)]
     finite = [v for row in grid for v in row if math.isfinite(v)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
-    head = pair_words(dataset, pair)
+    head = describe_pair(dataset, pair)
     head.append((f"  black {cell_number(low)}  white {cell_number(high)}", "dim"))
     out = [cropped(head, width)]
     room = height - 1
@@ -36,16 +36,16 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, look: Lo
         grid, times = _halved(grid), 1
         out[0] = cropped([*head, ("  every second pixel", "dim")], width)
         if len(grid) > 2 * room or len(grid[0]) > width:
-            words = f"The image needs {(len(grid) + 1) // 2 + 1} lines and {len(grid[0])} columns."
-            return [*out, [(words, "dim")]][: max(0, height)]
+            message = f"The image needs {(len(grid) + 1) // 2 + 1} lines and {len(grid[0])} columns."
+            return [*out, [(message, "dim")]][: max(0, height)]
     shares = [[(v - low) / (high - low) if high > low else 0.5 for v in row] for row in grid]
-    if look.has_pixels:
+    if terminal.has_pixels:
         return out + half_blocks(enlarged([[grey(v) for v in row] for row in shares], times))
     return out + _characters(shares, times)
 
 
 def _halved(grid: Grid) -> Grid:
-    """Means of two by two pixels."""
+    """The image at half the resolution: means of two by two pixels."""
     return [
         [
             sum(grid[b][a] for b in (y, min(y + 1, len(grid) - 1)) for a in (x, min(x + 1, len(grid[0]) - 1))) / 4
@@ -56,7 +56,7 @@ def _halved(grid: Grid) -> Grid:
 
 
 def _characters(shares: Grid, times: int) -> list[Line]:
-    """Two rows of pixels a line, their mean as a character."""
+    """Two rows of pixels per line; the mean of two pixels as a character."""
     large = [[v for v in row for _ in range(times)] for row in shares for _ in range(times)]
     out: list[Line] = []
     for y in range(0, len(large), 2):

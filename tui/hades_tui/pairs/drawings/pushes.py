@@ -15,23 +15,20 @@ def hue_of(amount: float) -> str:
 
 
 def arrow(sketch: Sketch, at: tuple[int, int], amount: float, glyphs: Glyphs, most: int) -> int:
-    """A level arrow from a character on; as long as the amount (-1 to 1) says, at most so many columns.
-
-    Returns the first column beyond its tip.
-    """
+    """Draw a level arrow from a cell on. amount: -1 to 1 of `most` columns. Returns the first column beyond its tip."""
     column, row = at
     size = round(min(1.0, abs(amount)) * most) if math.isfinite(amount) else 0
     if size == 0:
         return column
     if amount > 0:
-        sketch.words(column, row, glyphs.thin * (size - 1) + glyphs.right, MORE)
+        sketch.text(column, row, glyphs.thin * (size - 1) + glyphs.right, MORE)
         return column + size
-    sketch.words(column - size + 1, row, glyphs.left + glyphs.thin * (size - 1), LESS)
+    sketch.text(column - size + 1, row, glyphs.left + glyphs.thin * (size - 1), LESS)
     return column - size
 
 
 def turn(sketch: Sketch, centre: tuple[float, float], radius: float, amount: float) -> None:
-    """An arc that begins at the top; an amount of 1 is three quarters of a circle, counter-clockwise above zero."""
+    """Draw an arc that begins at the top. amount: 1 is three quarters of a circle, counter-clockwise."""
     if not math.isfinite(amount) or abs(amount) < 0.02:
         return
     cut = min(1.2, max(-1.2, amount))

@@ -1,4 +1,4 @@
-"""What else is known of the selected run, for screens with room. Pure."""
+"""Further details of the selected run, for screens with room. Pure."""
 
 import time
 
@@ -7,42 +7,42 @@ from hades_tui.text.fit import clean, fitted, wrapped
 from hades_tui.text.format import Line, number
 
 
-def fact_lines(model: Model, width: int, height: int) -> list[Line]:
-    """Facts, then the newest warnings, at most `height` lines."""
+def run_detail_lines(model: Model, width: int, height: int) -> list[Line]:
+    """Labelled details, then the newest warnings, at most `height` lines."""
     run = model.run
     if run is None:
         return []
     newest = model.history.metrics[-1] if model.history.metrics else None
-    facts = [("population", f"{run.population}"), ("seed", f"{run.seed}")]
+    details = [("population", f"{run.population}"), ("seed", f"{run.seed}")]
     if run.method != "es":
-        facts.insert(0, ("pairs", f"{run.pairs}"))
+        details.insert(0, ("pairs", f"{run.pairs}"))
     if run.note:
-        facts.insert(0, ("note", run.note))
+        details.insert(0, ("note", run.note))
     if run.group:
-        facts.append(("group", run.group))
+        details.append(("group", run.group))
     if run.parent is not None:
-        facts.append(("forked from", f"{run.parent.run}@{run.parent.generation}"))
+        details.append(("forked from", f"{run.parent.run}@{run.parent.generation}"))
     if run.priority:
-        facts.append(("priority", f"{run.priority:+d}"))
+        details.append(("priority", f"{run.priority:+d}"))
     if run.gpus:
-        facts.append(("GPU", ", ".join(map(str, run.gpus))))
+        details.append(("GPU", ", ".join(map(str, run.gpus))))
     if newest is not None:
-        facts.append(("sigma", "not finite" if newest.sigma is None else f"{newest.sigma:.4g}"))
-        facts.append(("steps / generation", f"{newest.env_steps:,}".replace(",", " ")))
-        facts.append(
+        details.append(("sigma", "not finite" if newest.sigma is None else f"{newest.sigma:.4g}"))
+        details.append(("steps / generation", f"{newest.env_steps:,}".replace(",", " ")))
+        details.append(
             ("episodes", f"{newest.episodes}" + (f", {newest.unfinished} cut off" if newest.unfinished else ""))
         )
-        facts.append(("worst", number(newest.fitness_worst)))
+        details.append(("worst", number(newest.fitness_worst)))
         if newest.nan:
-            facts.append(("not finite", f"{newest.nan} of {run.population} candidates"))
+            details.append(("not finite", f"{newest.nan} of {run.population} candidates"))
     if run.created_at:
-        facts.append(("started", time.strftime("%d %b %H:%M", time.localtime(run.created_at))))
+        details.append(("started", time.strftime("%d %b %H:%M", time.localtime(run.created_at))))
     if run.worker_pid is not None:
-        facts.append(("worker", f"pid {run.worker_pid}"))
+        details.append(("worker", f"pid {run.worker_pid}"))
     if run.directory:
-        facts.append(("directory", run.directory))
+        details.append(("directory", run.directory))
     lines: list[Line] = []
-    for label, value in facts:
+    for label, value in details:
         room = max(1, width - 20)
         value = clean(value)
         if label == "note":

@@ -1,4 +1,4 @@
-"""The one screen: runs, the selected run's curve, its pairs."""
+"""The main screen: runs, the selected run's curve, its pairs."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -12,28 +12,29 @@ from textual.widgets import Static
 
 from hades_tui import actions
 from hades_tui.pages.health import is_shown
+from hades_tui.screens.pairs_saving import begin_copy, begin_save
 from hades_tui.state.model import Model
-from hades_tui.widgets.facts_panel import FactsPanel
 from hades_tui.widgets.fitness_panel import FitnessPanel
 from hades_tui.widgets.gpus_panel import GpusPanel
 from hades_tui.widgets.keys_line import KeysLine
 from hades_tui.widgets.mismatch_panel import MismatchPanel
 from hades_tui.widgets.pairs_panel import PairsPanel
+from hades_tui.widgets.run_details_panel import RunDetailsPanel
 from hades_tui.widgets.run_list import RunList
 from hades_tui.widgets.top import TopLine
 
 WIDE = 110
-"""Columns from which curve and pairs stand side by side."""
+"""Least width with curve and pairs side by side."""
 
 LEAST = Size(40, 10)
-"""What the panels need; below it the screen says so instead of showing parts of them."""
+"""Least size of the screen; below it only a message is shown."""
 
-FACTS_ROWS = 10
-"""Least height of the panel of facts."""
+DETAILS_ROWS = 10
+"""Least height of the panel of details."""
 
 
 class MainScreen(Screen[None]):
-    """Arranges the panels for the terminal's size and hands them the model."""
+    """Lays out the panels for the terminal's size and hands them the model."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *actions.BINDINGS,
@@ -51,7 +52,7 @@ class MainScreen(Screen[None]):
     def __init__(self, *, readonly: bool, obstacle: Callable[[], str] = str) -> None:
         super().__init__()
         self._zoomed = ""
-        self._arranged_for: object = None
+        self._laid_out_for: object = None
         # Held, not looked up: the painting timer may tick while the screen is being built or taken down.
         self._top = TopLine(readonly, obstacle, id="top")
         self._small = Static(id="small", markup=False)
@@ -60,11 +61,11 @@ class MainScreen(Screen[None]):
         self._mismatch = MismatchPanel(id="mismatch")
         self._fitness = FitnessPanel(id="fitness")
         self._pairs = PairsPanel(id="pairs")
-        self._facts = FactsPanel(id="facts")
-        self._aside = Vertical(self._pairs, self._facts, id="aside")
+        self._details = RunDetailsPanel(id="details")
+        self._aside = Vertical(self._pairs, self._details, id="aside")
 
     def compose(self) -> ComposeResult:
-        """From top to bottom."""
+        """The panels from top to bottom."""
         yield self._top
         yield self._runs
         yield self._runs.filter_line
@@ -75,30 +76,30 @@ class MainScreen(Screen[None]):
         yield self._small
 
     def on_mount(self) -> None:
-        """Begin in the list of runs."""
+        """Focus the list of runs."""
         self._runs.focus()
 
     def update_model(self, model: Model) -> None:
-        """Draw another model."""
+        """Draw another model in all panels."""
         self.set_class(not is_shown(model.link), "mismatch")
         self._mismatch.update_model(model)
         self._top.update_model(model)
         self._pairs.update_model(model)
         self._runs.update_model(model)
         self._gpus.update_model(model)
-        self._arrange(len(model.runs))
+        self._lay_out(len(model.runs))
         self._fitness.update_model(model)
-        self._facts.update_model(model)
+        self._details.update_model(model)
 
-    def _arrange(self, runs: int) -> None:
-        """Give every panel the room it deserves; nothing to do where size and contents are as before."""
+    def _lay_out(self, runs: int) -> None:
+        """Set the sizes of the panels; nothing to do where size and contents are as before."""
         pairs = self._pairs
         width, height = self.size
         gpus = self._gpus.natural_height(width, height) if self._zoomed in ("", "gpus") else 0
         key = (self.size, runs, self._runs.natural_height, gpus, pairs.natural_size, pairs.picture_rows, self._zoomed)
-        if key == self._arranged_for:
+        if key == self._laid_out_for:
             return
-        self._arranged_for = key
+        self._laid_out_for = key
         for name in ("runs", "gpus", "fitness", "pairs"):
             self.set_class(self._zoomed == name, f"zoom-{name}")
         wide = width >= WIDE
@@ -117,26 +118,34 @@ class MainScreen(Screen[None]):
         else:
             aside.styles.width = "1fr"
             aside.styles.height = "1fr" if full else max(5, min(table.height + 3, below * 4 // 10))
-        facts = wide and runs > 0 and not full and below - (table.height + 3) >= FACTS_ROWS
-        self._facts.display = facts
-        picture = pairs.picture_rows if below - (table.height + 3) - FACTS_ROWS >= pairs.picture_rows else 0
-        pairs.styles.height = table.height + 3 + picture if facts else "1fr"
+        details = wide and runs > 0 and not full and below - (table.height + 3) >= DETAILS_ROWS
+        self._details.display = details
+        picture = pairs.picture_rows if below - (table.height + 3) - DETAILS_ROWS >= pairs.picture_rows else 0
+        pairs.styles.height = table.height + 3 + picture if details else "1fr"
 
     def action_logarithmic(self) -> None:
-        """Change the curve's scale."""
+        """Switch the curve between linear and logarithmic scale."""
         panel = self._fitness
         panel.logarithmic = not panel.logarithmic
         panel.update_model(panel.model)
 
     def action_zoom(self) -> None:
-        """Let the focused panel fill the screen, or go back."""
+        """Let the focused panel fill the screen, or show all panels again."""
         focused = self.focused.id if self.focused is not None else None
         self._zoomed = "" if self._zoomed else focused or ""
-        self._arrange(len(self._runs.model.runs))
+        self._lay_out(len(self._runs.model.runs))
+
+    def on_pairs_panel_copy_wanted(self, message: PairsPanel.CopyWanted) -> None:
+        """Copy the pairs that the panel shows."""
+        begin_copy(self, message.run, message.dataset)
+
+    def on_pairs_panel_save_wanted(self, message: PairsPanel.SaveWanted) -> None:
+        """Ask for a path and save the pairs that the panel shows."""
+        begin_save(self, message.run, message.dataset, compared=message.compared)
 
     def on_resize(self) -> None:
-        """Another size, another arrangement."""
+        """Lay out the panels for the new size."""
         width, height = self.size
         self.set_class(width < LEAST.width or height < LEAST.height, "small")
         self._small.update(f"{width}x{height} is too small:\nat least {LEAST.width}x{LEAST.height}")
-        self._arrange(len(self._runs.model.runs))
+        self._lay_out(len(self._runs.model.runs))

@@ -1,4 +1,4 @@
-"""Copying pairs to the clipboard and saving them to files, with a notice of what came of it."""
+"""Copy pairs to the clipboard and save them to files, with a notice of the result."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ NOTICE_SECONDS = 12.0
 
 
 def begin_copy(widget: Widget, run: RunSummary | None, dataset: DatasetSnapshot | None) -> None:
-    """Copy what is shown, if there is something."""
+    """Begin to copy the pairs that are shown, if there are any."""
     if run is None or dataset is None:
         widget.notify("There are no pairs to copy.", severity="warning")
     else:
@@ -27,7 +27,7 @@ def begin_copy(widget: Widget, run: RunSummary | None, dataset: DatasetSnapshot 
 def begin_save(
     widget: Widget, run: RunSummary | None, dataset: DatasetSnapshot | None, *, compared: bool = False
 ) -> None:
-    """Ask for a name and save what is shown, if there is something; of a comparison the later generation."""
+    """Ask for a path and save the pairs that are shown, if there are any; of a comparison the later generation."""
     if run is None or dataset is None:
         widget.notify("There are no pairs to save.", severity="warning")
         return
@@ -46,7 +46,7 @@ def begin_save(
 
 
 async def copy_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary) -> None:
-    """As CSV to the clipboard (OSC 52: not every terminal takes it), and always to a file whose path is shown."""
+    """Copy pairs as CSV to the clipboard (OSC 52, which not every terminal supports), and to a file."""
     text = await asyncio.to_thread(export.csv_text, dataset)
     what = f"The pairs of generation {dataset.generation}"
     size = len(text.encode())
@@ -66,7 +66,7 @@ async def copy_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary) 
 
 
 async def save_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary, path: Path) -> None:
-    """To a file of the format that its suffix says."""
+    """Save pairs to a file in the format of its suffix."""
     try:
         text = await asyncio.to_thread(export.text_for, path, dataset, run)
         written = await asyncio.to_thread(export.write_new, path, text)

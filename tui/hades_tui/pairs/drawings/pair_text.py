@@ -1,4 +1,4 @@
-"""A pair in words: its number, what it asks for, and the numbers of a short observation. Pure."""
+"""Values of a pair, and the line of text above its drawing. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from hades_protocol.messages import DatasetSnapshot
 from hades_tui.pairs.table import names_of
 from hades_tui.text.format import Line, Span, cell_number
-from hades_tui.theme.terminal import Look
+from hades_tui.theme.terminal import Terminal
 
 NORMALISED = "normalised units"
 
 
 def state_of(dataset: DatasetSnapshot, pair: int) -> list[float]:
-    """A pair's observation, flat."""
+    """The observation of a pair as a flat list."""
     return _row(dataset.states.values(), dataset.states.shape, pair)
 
 
 def action_of(dataset: DatasetSnapshot, pair: int) -> list[float]:
-    """A pair's action, or its label's probabilities."""
+    """The action of a pair; for discrete actions their probabilities."""
     return _row(dataset.actions.values(), dataset.actions.shape, pair)
 
 
 def action_names(dataset: DatasetSnapshot, count: int) -> list[str]:
-    """What the entries of an action are called."""
+    """Names of the entries of an action."""
     return names_of(dataset.action_names, count, "action ", (count,))
 
 
@@ -31,8 +31,8 @@ def is_natural(dataset: DatasetSnapshot) -> bool:
     return dataset.normalisation == "none"
 
 
-def pair_words(dataset: DatasetSnapshot, pair: int) -> Line:
-    """The first line of every drawing: which pair, what it asks for, and in which units the state is."""
+def describe_pair(dataset: DatasetSnapshot, pair: int) -> Line:
+    """The first line of every drawing: number of the pair, its action, and the state's units."""
     count = dataset.states.shape[0] if dataset.states.shape else 0
     line: Line = [(f"pair {pair + 1} of {count}", "bold")]
     action = action_of(dataset, pair)
@@ -53,11 +53,11 @@ def chosen(dataset: DatasetSnapshot, action: Sequence[float]) -> Span:
     return f"{name} {share}", "label"
 
 
-def degrees(angle: float, look: Look, decimals: int = 0) -> str:
-    """An angle in radians, as people picture it."""
+def degrees(angle: float, terminal: Terminal, decimals: int = 0) -> str:
+    """An angle in radians as text in degrees."""
     if not math.isfinite(angle):
         return cell_number(angle)
-    return f"{math.degrees(angle):+.{decimals}f}" + ("°" if look.glyphs.braille else " deg")
+    return f"{math.degrees(angle):+.{decimals}f}" + ("°" if terminal.glyphs.braille else " deg")
 
 
 def _row(values: Sequence[float], shape: Sequence[int], pair: int) -> list[float]:

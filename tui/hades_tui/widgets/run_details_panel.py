@@ -1,15 +1,15 @@
-"""Facts of the selected run, on screens with room."""
+"""The panel with details of the selected run, on screens with room."""
 
 from textual.geometry import Size
 
-from hades_tui.pages.facts import fact_lines
+from hades_tui.pages.run_details import run_detail_lines
 from hades_tui.state.model import Model
 from hades_tui.text.format import Line
 from hades_tui.widgets.lines import LinesPanel
 
 
-class FactsPanel(LinesPanel):
-    """Label and value, one a line."""
+class RunDetailsPanel(LinesPanel):
+    """Details of the selected run, one per line."""
 
     BORDER_TITLE = "Details"
 
@@ -18,14 +18,14 @@ class FactsPanel(LinesPanel):
         self.model = Model()
 
     def update_model(self, model: Model) -> None:
-        """Draw another model."""
+        """Show the selected run of another model."""
         self.model = model
         self.show()
 
     def key(self) -> object:
-        """What the facts are taken from."""
+        """Run, metrics and warnings."""
         return self.model.run, self.model.history.metrics, self.model.logs
 
     def build(self, size: Size) -> list[Line]:
-        """All lines of the panel."""
-        return fact_lines(self.model, size.width, size.height)
+        """The lines of the panel."""
+        return run_detail_lines(self.model, size.width, size.height)
