@@ -18,7 +18,7 @@ from tests.helpers.specs import tiny
 PREAMBLE = """
 import sys, threading
 from hades_protocol.errors import UsageError
-from hadesd.cli.computing import interruptible
+from hadesd.cli.compute import interruptible
 from hadesd.cli.errors import report_error
 
 def work():

@@ -49,7 +49,7 @@ def test_raw_lines_are_those_of_the_file(home: Home, log: Path) -> None:
     line = '{"event": "began", "level": "info", "timestamp": "2026-11-21T10:00:00Z", "pid": 7}'
     log.write_text(f"{line}\n")
     assert home.hadesd("logs", "@", "--raw").stdout == f"{line}\n"
-    assert home.hadesd("logs", "@").stdout == "2026-11-21 10:00:00  info     began pid=7\n"
+    assert home.hadesd("logs", "@").stdout == "2026-11-21 10:00:00  info     began  pid=7\n"
 
 
 def test_following_goes_over_to_the_new_file(home: Home, log: Path) -> None:

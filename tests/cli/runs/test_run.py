@@ -18,7 +18,7 @@ from tests.helpers.daemon import Home, until
 from tests.helpers.fake_worker import BEHAVIOURS
 
 S = RunState
-FAKE_RUN = Path(__file__).parents[1] / "helpers" / "fake_run.py"
+FAKE_RUN = Path(__file__).parents[2] / "helpers" / "fake_run.py"
 
 
 class Job:
