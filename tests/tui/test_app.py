@@ -154,14 +154,6 @@ async def test_a_small_letter_changes_nothing(server: ProtocolServer) -> None:
         assert mutations(server) == []
 
 
-@pytest.mark.parametrize(("key", "run", "words"), [("R", CARTPOLE, "resume"), ("P", HOPPER, "pause")])
-async def test_what_makes_no_sense_is_refused_in_words(server: ProtocolServer, key: str, run: str, words: str) -> None:
-    async with live(server, run=run) as (app, pilot):
-        await pilot.press(key)
-        assert not isinstance(app.screen, ConfirmScreen)
-        assert any(f"there is nothing to {words}" in notice for notice in notices(app))
-
-
 async def test_a_daemon_that_refuses_is_quoted(server: ProtocolServer) -> None:
     """The run paused on its own while the dialog was open: the daemon sees the state that was expected."""
     async with live(server) as (app, pilot):

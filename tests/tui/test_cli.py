@@ -23,20 +23,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["attach", "--help"]])
-def test_help_and_version(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        cli.main(arguments)
-    assert caught.value.code == 0
-    assert "hades-tui" in capsys.readouterr().out
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["--version"], ["attach", "--help"]):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(arguments)
+        assert caught.value.code == 0, arguments
+        assert "hades-tui" in capsys.readouterr().out, arguments
 
 
-@pytest.mark.parametrize("arguments", [[], ["detach"], ["attach", "--sideways"]])
-def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        cli.main(arguments)
-    assert caught.value.code == ExitCode.USAGE
-    assert capsys.readouterr().out == ""
+def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong: list[list[str]] = [[], ["detach"], ["attach", "--sideways"]]
+    for arguments in wrong:
+        with pytest.raises(SystemExit) as caught:
+            cli.main(arguments)
+        assert caught.value.code == ExitCode.USAGE, arguments
+        assert capsys.readouterr().out == "", arguments
 
 
 def test_without_a_terminal_it_says_what_to_use(capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,21 +185,19 @@ def test_once_as_json_without_runs(home: Path, capsys: pytest.CaptureFixture[str
     assert (told["runs"], told["selected"], told["metrics"], told["dataset"]) == ([], None, None, None)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "stderr"),
-    [
+@pytest.mark.usefixtures("home")
+def test_options_that_make_no_sense(capsys: pytest.CaptureFixture[str]) -> None:
+    cases = [
         (["attach", "--json"], "--json is for the screen as text: add --once"),
         (["attach", "--height", "20"], "--height is for the screen as text: add --once"),
         (["attach", "--once", "--theme", "drak"], "there is no theme 'drak'; did you mean 'dark'"),
         (["attach", "--once", "--host", "a", "--connect", "b"], "two ways to a daemon"),
-    ],
-)
-@pytest.mark.usefixtures("home")
-def test_options_that_make_no_sense(arguments: list[str], stderr: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(arguments) == ExitCode.USAGE
-    captured = capsys.readouterr()
-    assert stderr in captured.err
-    assert captured.err.count("\n") == 1
+    ]
+    for arguments, stderr in cases:
+        assert cli.main(arguments) == ExitCode.USAGE, arguments
+        captured = capsys.readouterr()
+        assert stderr in captured.err
+        assert captured.err.count("\n") == 1
 
 
 def test_keys_lists_every_action(capsys: pytest.CaptureFixture[str], home: Path) -> None:

@@ -59,9 +59,8 @@ def test_a_keymap_is_taken_as_people_write_keys() -> None:
     assert by_id["screen.quit"].keys == ("q",)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "problem"),
-    [
+def test_what_is_wrong_with_a_keymap_is_said() -> None:
+    cases = [
         ({"run.puase": "f5"}, "there is no action 'run.puase'; did you mean 'run.pause'"),
         ({"run.pause": "hyperspace"}, "'hyperspace' is no key"),
         ({"run.pause": "ctrl+"}, "'ctrl+' is no key"),
@@ -83,12 +82,11 @@ def test_a_keymap_is_taken_as_people_write_keys() -> None:
         ({"dialog.send": "?"}, "'?' would mean both dialog.send and typing"),
         ({"dialog.send": "f6"}, "'f6' would mean both dialog.send and typing"),
         ({"save.leave": "backspace"}, "would mean both save.leave and typing"),
-    ],
-)
-def test_what_is_wrong_with_a_keymap_is_said(wanted: dict[str, str], problem: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        checked_keymap(wanted, ACTIONS)
-    assert problem in str(caught.value)
+    ]
+    for wanted, problem in cases:
+        with pytest.raises(UsageError) as caught:
+            checked_keymap(wanted, ACTIONS)
+        assert problem in str(caught.value)
 
 
 def test_keys_may_be_exchanged_and_shared_between_panels() -> None:
@@ -137,9 +135,8 @@ def test_preferences_with_dotted_ids_with_and_without_quotes(tmp_path: Path) -> 
     assert found.keys == {"run.pause": "f5", "screen.help": "?,f1", "runs.page-up": "b"}
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
+def test_what_is_wrong_with_the_file_is_said_with_its_name(tmp_path: Path) -> None:
+    cases = [
         ("theme = ", "is not valid TOML"),
         ('colour = "red"', "unknown setting 'colour'"),
         ('theme = "drak"', "there is no theme 'drak'; did you mean 'dark'"),
@@ -149,11 +146,10 @@ def test_preferences_with_dotted_ids_with_and_without_quotes(tmp_path: Path) -> 
         ('[keys]\n"run.pause" = 5', 'keys."run.pause" takes a key'),
         ('[keys]\nrun.pause = ""', 'keys."run.pause" takes a key'),
         ("[keys]\nrun.pause = []", 'keys."run.pause" takes a key'),
-    ],
-)
-def test_what_is_wrong_with_the_file_is_said_with_its_name(tmp_path: Path, text: str, problem: str) -> None:
-    path = written(tmp_path, text)
-    with pytest.raises(UsageError) as caught:
-        load_preferences(path)
-    assert str(caught.value).startswith(str(path))
-    assert problem in str(caught.value)
+    ]
+    for text, problem in cases:
+        path = written(tmp_path, text)
+        with pytest.raises(UsageError) as caught:
+            load_preferences(path)
+        assert str(caught.value).startswith(str(path))
+        assert problem in str(caught.value)

@@ -16,7 +16,7 @@ from hades_tui.state.history import RunHistory
 from hades_tui.state.model import Model, apply, mark, with_detail
 from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
 
-FIRST_STEPS = 1_700_000_000.0
+BEGIN = 1_700_000_000.0
 
 
 def a_history(generations: range, pause_after: int = 0, **fields: object) -> RunHistory:
@@ -25,7 +25,7 @@ def a_history(generations: range, pause_after: int = 0, **fields: object) -> Run
         metrics=tuple(a_generation(g, **fields) for g in generations),  # type: ignore[arg-type]
         loaded=True,
         env_steps=tuple(100 * g for g in generations),
-        committed_at=tuple(FIRST_STEPS + 2.0 * g + (3600.0 if 0 < pause_after < g else 0.0) for g in generations),
+        committed_at=tuple(BEGIN + 2.0 * g + (3600.0 if 0 < pause_after < g else 0.0) for g in generations),
     )
 
 
@@ -47,7 +47,7 @@ def test_points_lie_where_their_axis_says(axis: Axis, xs: list[float]) -> None:
 
 
 def test_a_point_without_a_time_is_left_out_and_counted() -> None:
-    history = replace(a_history(range(1, 5)), committed_at=(0.0, FIRST_STEPS, 0.0, FIRST_STEPS + 5.0))
+    history = replace(a_history(range(1, 5)), committed_at=(0.0, BEGIN, 0.0, BEGIN + 5.0))
     curve = curve_of(history, Axis.TIME)
     assert curve.xs == [0.0, 5.0]
     assert [m.generation for m in curve.metrics] == [2, 4]
@@ -55,9 +55,7 @@ def test_a_point_without_a_time_is_left_out_and_counted() -> None:
 
 
 def test_a_clock_that_was_set_back_does_not_turn_the_curve_around() -> None:
-    history = replace(
-        a_history(range(1, 5)), committed_at=(FIRST_STEPS, FIRST_STEPS + 9.0, FIRST_STEPS + 3.0, FIRST_STEPS + 12.0)
-    )
+    history = replace(a_history(range(1, 5)), committed_at=(BEGIN, BEGIN + 9.0, BEGIN + 3.0, BEGIN + 12.0))
     assert curve_of(history, Axis.TIME).xs == [0.0, 9.0, 9.0, 12.0]
 
 
@@ -78,7 +76,7 @@ def test_a_course_that_grew_is_the_one_made_at_once(
         values = {"fitness_mean": mean, "fitness_best": best, "evaluated_mean": evaluated}
         metrics.append(a_generation(g, 0.0, **{k: None if v is None else float(v) for k, v in values.items()}))
         time += seconds
-        times.append(FIRST_STEPS + time if seconds else 0.0)  # some of them nobody knows
+        times.append(BEGIN + time if seconds else 0.0)  # some of them nobody knows
     histories = [
         RunHistory(
             metrics=tuple(metrics[:n]),
@@ -102,7 +100,7 @@ def test_a_course_is_made_anew_where_its_history_was_cut_and_came_again() -> Non
 
 
 def test_points_on_two_axes_are_matched_by_generation() -> None:
-    history = replace(a_history(range(1, 4)), committed_at=(0.0, FIRST_STEPS, FIRST_STEPS + 5.0))
+    history = replace(a_history(range(1, 4)), committed_at=(0.0, BEGIN, BEGIN + 5.0))
     xs = matched(curve_of(history, Axis.GENERATION), curve_of(history, Axis.TIME))
     assert xs == ([2.0, 3.0], [0.0, 5.0])
 

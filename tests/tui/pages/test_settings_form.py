@@ -104,27 +104,24 @@ def test_typing_the_present_values_takes_every_edit_back(edits: list[tuple[str, 
     assert form.changes() == {}
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "words"),
-    [
+def test_a_text_that_is_no_value_says_what_is_taken() -> None:
+    cases = [
         ("evolution.sigma", "-1", "takes a number, above 0.0 and at most 100.0, not '-1'"),
         ("evolution.sigma", "nan", "takes a number"),
         ("evolution.population", "12.5", "takes an integer, at least 2"),
         ("policy.activation", "gelu", "takes one of tanh, relu, not 'gelu'"),
         ("checkpoints.keep_best", "yes", "takes true or false"),
         ("evolution.parameters", "{}", "c_mean can be changed, not taken away"),
-    ],
-)
-def test_a_text_that_is_no_value_says_what_is_taken(name: str, text: str, words: str) -> None:
-    form = form_of(SPEC).typed(name, text)
-    assert words in form.problem(name)
-    with pytest.raises(UsageError):
-        form.changes()
+    ]
+    for name, text, problem in cases:
+        form = form_of(SPEC).typed(name, text)
+        assert problem in form.problem(name)
+        with pytest.raises(UsageError):
+            form.changes()
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "value"),
-    [
+def test_people_write_numbers_in_several_ways() -> None:
+    cases: list[tuple[str, str, object]] = [
         ("evolution.sigma", ".5", 0.5),
         ("evolution.sigma", "1e-2", 0.01),
         ("evolution.population", "1e3", 1000),
@@ -134,10 +131,8 @@ def test_a_text_that_is_no_value_says_what_is_taken(name: str, text: str, words:
         ("cloning.clip_norm", UNSET, None),
         ("cloning.clip_norm", "", None),
         ("evolution.parameters", '{"c_mean": 1}', {"c_mean": 1.0}),
-    ],
-)
-def test_people_write_numbers_in_several_ways(name: str, text: str, value: object) -> None:
-    assert read(name, text) == value
+    ]
+    assert [(name, text, read(name, text)) for name, text, _ in cases] == cases
 
 
 def test_settings_that_contradict_each_other_are_no_changes() -> None:

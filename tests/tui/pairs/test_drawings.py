@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,15 +98,13 @@ def test_a_pole_that_hangs_is_below_the_cart() -> None:
     assert max(rows_of(down, "gold")) > max(rows_of(down, "ember"))
 
 
-@pytest.mark.parametrize(
-    ("right", "arrow", "words"), [(0.93, "→ 93%", "right 93%"), (0.1, "90% ←", "left 90%"), (0.5, "", "50%")]
-)
-def test_the_push_has_a_direction_and_a_probability(right: float, arrow: str, words: str) -> None:
-    lines = texts_of(cartpole.lines(cart(0.0, 0.1, right), 0, 76, 20, COLOURED))
-    assert words in lines[0]
-    assert any(arrow in line for line in lines[2:])
-    if not arrow:
-        assert not any("→" in line or "←" in line for line in lines)
+def test_the_push_has_a_direction_and_a_probability() -> None:
+    for right, arrow, text in ((0.93, "→ 93%", "right 93%"), (0.1, "90% ←", "left 90%"), (0.5, "", "50%")):
+        lines = texts_of(cartpole.lines(cart(0.0, 0.1, right), 0, 76, 20, COLOURED))
+        assert text in lines[0]
+        assert any(arrow in line for line in lines[2:])
+        if not arrow:
+            assert not any("→" in line or "←" in line for line in lines)
 
 
 def test_what_is_beyond_the_track_is_said() -> None:
@@ -116,33 +113,28 @@ def test_what_is_beyond_the_track_is_said() -> None:
     assert "beyond" not in texts_of(cartpole.lines(cart(2.0, 0.1), 0, 76, 20, COLOURED))[0]
 
 
-@pytest.mark.parametrize("env", sorted(CLASSIC))
-def test_bodies_are_drawn_in_natural_units_alone(env: str) -> None:
-    size, acts, discrete = CLASSIC[env]
-    natural = pairs([[0.5] * size], [[0.5] * acts], discrete=discrete)
-    normalised = pairs([[0.5] * size], [[0.5] * acts], discrete=discrete, normalisation="running")
-    body = drawing_of(env, natural)
-    assert body is not None
-    assert body is not bars.lines
-    assert drawing_of(env, normalised) is bars.lines
-    drawn = texts_of(bars.lines(normalised, 0, 76, 12, COLOURED))
-    assert "normalised units" in drawn[0]
+def test_bodies_are_drawn_in_natural_units_alone() -> None:
+    for env, (size, acts, discrete) in CLASSIC.items():
+        natural = pairs([[0.5] * size], [[0.5] * acts], discrete=discrete)
+        normalised = pairs([[0.5] * size], [[0.5] * acts], discrete=discrete, normalisation="running")
+        assert drawing_of(env, natural) not in (None, bars.lines), env
+        assert drawing_of(env, normalised) is bars.lines, env
+        drawn = texts_of(bars.lines(normalised, 0, 76, 12, COLOURED))
+        assert "normalised units" in drawn[0], env
 
 
-@pytest.mark.parametrize(
-    ("env", "shape", "expected"),
-    [
+def test_each_family_has_its_drawing() -> None:
+    cases: list[tuple[str, tuple[int, ...], object]] = [
         ("Breakout-MinAtar", (10, 10, 4), frames.lines),
         ("Pong-misc", (30, 40, 3), frames.lines),
         ("mnist", (28, 28, 1), images.lines),
         ("ant", (27,), bars.lines),
         ("CartPole-v1", (5,), bars.lines),
         ("something", (2, 2), None),
-    ],
-)
-def test_each_family_has_its_drawing(env: str, shape: tuple[int, ...], expected: object) -> None:
-    dataset = pairs([[0.0] * math.prod(shape)], [[1.0, 0.0]], shape=shape)
-    assert drawing_of(env, dataset) is expected
+    ]
+    for env, shape, expected in cases:
+        dataset = pairs([[0.0] * math.prod(shape)], [[1.0, 0.0]], shape=shape)
+        assert drawing_of(env, dataset) is expected, env
 
 
 def test_no_pairs_no_drawing() -> None:
@@ -220,15 +212,15 @@ def test_normalised_frames_say_so() -> None:
     assert "deviations above the usual" in drawn
 
 
-@pytest.mark.parametrize(("height", "rows", "columns"), [(15, 14, 28), (29, 28, 56), (8, 7, 14)])
-def test_an_image_takes_what_it_is_given(height: int, rows: int, columns: int) -> None:
+def test_an_image_takes_what_it_is_given() -> None:
     image = [x / 27 for _ in range(28) for x in range(28)]
-    lines = images.lines(pairs([image], [[1.0] * 10], shape=(28, 28, 1)), 0, 76, height, COLOURED)
-    assert len(lines) == 1 + rows
-    assert {length(line) for line in lines[1:]} == {columns}
-    first = "".join(hue.split(":")[1] * len(text) for text, hue in lines[1])
-    assert first.startswith("000000")
-    assert first.endswith("ffffff")
+    for height, rows, columns in ((15, 14, 28), (29, 28, 56), (8, 7, 14)):
+        lines = images.lines(pairs([image], [[1.0] * 10], shape=(28, 28, 1)), 0, 76, height, COLOURED)
+        assert len(lines) == 1 + rows
+        assert {length(line) for line in lines[1:]} == {columns}
+        first = "".join(hue.split(":")[1] * len(text) for text, hue in lines[1])
+        assert first.startswith("000000")
+        assert first.endswith("ffffff")
 
 
 def test_an_image_in_characters_is_dark_left_and_bright_right() -> None:

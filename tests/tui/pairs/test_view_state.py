@@ -3,7 +3,6 @@
 import math
 from itertools import pairwise
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -143,29 +142,27 @@ def test_the_cursor_follows_the_order_and_stops_at_the_ends() -> None:
     assert view_state.moved(view, order, 99).spot.pair == 1
 
 
-@pytest.mark.parametrize(
-    ("env", "names", "units"),
-    [
+def test_natural_units() -> None:
+    cases = [
         ("CartPole-v1", "x vx angle w", "m m/s rad rad/s"),
         ("Acrobot-v1", "cos_1 sin_1 cos_2 sin_2 w_1 w_2", ". . . . rad/s rad/s"),
         ("hopper", "z pitch thigh leg foot vx vz w_pitch", "m rad rad rad rad m/s m/s rad/s"),
         ("reacher", "cos_1 target_x w_1 dx dz", ". m rad/s m m"),
         ("ant", "z quat_w quat_x hip_1 ankle_4 vx wx w_hip_1", "m . . rad rad m/s rad/s rad/s"),
         ("halfcheetah", "bthigh bshin ffoot w_bshin", "rad rad rad rad/s"),
-    ],
-)
-def test_natural_units(env: str, names: str, units: str) -> None:
-    count = len(names.split())
-    natural = DatasetSnapshot(
-        generation=1,
-        states=float_array((1, count), [0.0] * count),
-        actions=float_array((1, 1), [0.0]),
-        discrete=False,
-        normalisation="none",
-        observation_names=tuple(names.split()),
-    )
-    assert units_of(env, natural) == tuple("" if unit == "." else unit for unit in units.split())
-    assert units_of("MountainCarContinuous-v0", natural) == ()
+    ]
+    for env, names, units in cases:
+        count = len(names.split())
+        natural = DatasetSnapshot(
+            generation=1,
+            states=float_array((1, count), [0.0] * count),
+            actions=float_array((1, 1), [0.0]),
+            discrete=False,
+            normalisation="none",
+            observation_names=tuple(names.split()),
+        )
+        assert units_of(env, natural) == tuple("" if unit == "." else unit for unit in units.split()), env
+        assert units_of("MountainCarContinuous-v0", natural) == ()
 
 
 def test_normalised_units_have_no_names_of_units() -> None:

@@ -19,7 +19,7 @@ def working_text(job: Job) -> str:
 
 def begun_text(job: Job) -> str:
     """The notice when a job has begun."""
-    return f"{_noun(job)} of {job.run} has begun; its result is told here"
+    return f"{_noun(job)} of {job.run} has begun; its result is shown here"
 
 
 def ended_text(job: Job) -> str:
