@@ -22,7 +22,7 @@ CHECKPOINTS = "checkpoints"
 MANIFEST = "hades.json"
 
 DATASET = "dataset.npz"
-"""In a step: the mean dataset after its generation. Steps of method es and of older versions have none."""
+"""In a step: the mean dataset after its generation. Steps of method es have none."""
 
 SEAL = "manifest_sha256"
 DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO, errno.EUCLEAN, errno.EBADMSG})
@@ -47,10 +47,7 @@ def manifest_text(manifest: Mapping[str, Any]) -> str:
 
 
 def read_manifest(step: Path) -> dict[str, Any]:
-    """What a step says of itself; empty where it says nothing that can be read and believed.
-
-    Schema 1 had no seal: a bit that flips in its settings looked like other settings.
-    """
+    """The manifest of a step, without its checksum; empty where it cannot be read or does not match the checksum."""
     try:
         manifest = json.loads((step / MANIFEST).read_text())
     except (OSError, ValueError):
@@ -58,8 +55,7 @@ def read_manifest(step: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         return {}
     seal = manifest.pop(SEAL, None)
-    is_whole = manifest.get("schema") == 1 if seal is None else seal == _checksum(manifest)
-    return manifest if is_whole else {}
+    return manifest if seal == _checksum(manifest) else {}
 
 
 def _checksum(manifest: Mapping[str, Any]) -> str:

@@ -45,8 +45,6 @@ from hadesd.storage.checkpoints import (
     read_manifest,
 )
 
-SCHEMA = 2
-READABLE = (1, SCHEMA)
 DURABLE_SECONDS = 30.0
 
 NEXT = "put one back from a copy and resume, or begin anew with 'hadesd start'"
@@ -96,7 +94,6 @@ class CheckpointStore:
         if partial.exists():
             shutil.rmtree(partial)
         manifest = {
-            "schema": SCHEMA,
             "generation": generation,
             "sha256": hashlib.sha256(packed.tobytes()).hexdigest(),
             "leaves": leaves,
@@ -251,8 +248,6 @@ def load(step: Path, like: Any) -> tuple[Any, dict[str, Any]]:
     manifest = read_manifest(step)
     if not manifest:
         raise CheckpointError(f"no readable {MANIFEST}")
-    if manifest.get("schema") not in READABLE:
-        raise CheckpointError(f"schema {manifest.get('schema')}, not one of {READABLE}")
     if not {"generation", "leaves", "sha256"} <= manifest.keys():
         raise CheckpointError(f"{MANIFEST} lacks entries")
     expected = _leaves(like)

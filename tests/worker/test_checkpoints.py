@@ -107,11 +107,11 @@ def lose_the_manifest(step: Path) -> None:
 
 
 def garble_the_manifest(step: Path) -> None:
-    (step / checkpoints.MANIFEST).write_text('{"schema": 1, "generation"')
+    (step / checkpoints.MANIFEST).write_text('{"generation": 1, "leaves"')
 
 
 def empty_manifest_object(step: Path) -> None:
-    (step / checkpoints.MANIFEST).write_text('{"schema": 1}')
+    (step / checkpoints.MANIFEST).write_text("{}")
 
 
 def flip_a_bit_of_the_manifest(step: Path) -> None:
