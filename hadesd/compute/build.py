@@ -12,7 +12,6 @@ from jax.flatten_util import ravel_pytree
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.compute import image_files
-from hadesd.compute.execution import FIRST_FORMS
 from hadesd.distill import cloning, images, native_cloning, native_rollout, policies, strategies
 from hadesd.distill.dataset import DatasetLayout, label_counts
 from hadesd.distill.environments.base import Environment
@@ -191,17 +190,15 @@ def _strategy_of(spec: RunSpec, dim: int) -> Strategy:
 def forms_to_go_on_with(spec: RunSpec, manifest: dict[str, Any]) -> tuple[str | None, str | None]:
     """Physics and cloning for a run with a newest checkpoint: with physics=auto what the checkpoint was computed with.
 
-    So a run that was interrupted ends like one that was not, also where a new version would choose otherwise. None:
-    what the spec leads to.
+    So a run that was interrupted ends like one that was not, also on a machine where auto would choose otherwise.
+    manifest: of the newest checkpoint; empty where there is none. None: what the spec leads to.
     """
     if spec.physics != "auto" or not manifest:
         return None, None
-    said = {**FIRST_FORMS, **manifest}
-    if "native" in (said["physics"], said["cloning"]) and (
-        machine_code.unavailable() or jax.default_backend() != "cpu"
-    ):
+    physics, cloning = manifest["physics"], manifest["cloning"]
+    if "native" in (physics, cloning) and (machine_code.unavailable() or jax.default_backend() != "cpu"):
         return None, None
-    return str(said["physics"]), str(said["cloning"])
+    return physics, cloning
 
 
 def forms_of(problem: Problem) -> tuple[str, str]:

@@ -1,13 +1,10 @@
 """What, besides the settings, decides the bits of a result: devices, threads, chunk, versions."""
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from hadesd.compute.results import versions
-
-FIRST_FORMS = {"physics": "vmap", "cloning": "xla"}
-"""What checkpoints that do not say it were computed with: there was nothing else."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +28,9 @@ class Execution:
         return cls(devices, platform, int(os.environ.get("PJRT_NPROC", "0")), chunk, physics, cloning)
 
     @classmethod
-    def of_manifest(cls, manifest: dict[str, Any], default: "Execution") -> "Execution":
-        """Of the process that wrote a checkpoint; what it does not say is taken from `default`."""
-        said = {**FIRST_FORMS, **manifest}
-        return cls(**{name: said.get(name, value) for name, value in asdict(default).items()})
+    def of_manifest(cls, manifest: dict[str, Any]) -> "Execution":
+        """Of the process that wrote a checkpoint."""
+        return cls(**{field.name: manifest[field.name] for field in fields(cls)})
 
     def describe(self) -> dict[str, Any]:
         """Entries for a manifest and a log line."""
@@ -56,5 +52,5 @@ class Execution:
 
 def version_differences(manifest: dict[str, Any]) -> list[str]:
     """In words, which packages changed since a checkpoint was written."""
-    then, now = manifest.get("versions", {}), versions()
+    then, now = manifest["versions"], versions()
     return [f"{name} {then[name]} -> {now[name]}" for name in now if name in then and then[name] != now[name]]

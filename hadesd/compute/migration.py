@@ -7,7 +7,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from msgspec.structs import replace
 
-from hades_protocol.errors import HadesError, UsageError
+from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec, build_spec
 from hadesd.compute import build
 from hadesd.distill import resizing
@@ -24,17 +24,8 @@ SIZES = (
 
 
 def settings_then(manifest: dict[str, Any], spec: RunSpec) -> RunSpec:
-    """The settings that a checkpoint was written with.
-
-    Checkpoints of versions before 0.2 do not say: theirs are the run's, as it could not be resized then.
-    """
-    values = manifest.get("settings")
-    if not isinstance(values, dict):
-        return spec
-    try:
-        return build_spec(values)
-    except HadesError:
-        return spec  # of a newer version: if its state has another form, loading it says so
+    """The settings that a checkpoint was written with; `spec` for an empty manifest, of a damaged checkpoint."""
+    return build_spec(manifest["settings"]) if manifest else spec
 
 
 def shape_of(spec: RunSpec, then: RunSpec, problem: Problem, mean: jax.Array) -> EvolutionState:

@@ -19,6 +19,7 @@ from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd.distill.generation import Metrics
 from hadesd.distill.problem import EvolutionState, Problem
 from hadesd.spec import environments
+from hadesd.storage.datasets import SCHEMA
 
 PACKAGES = ("hades-distil", "jax", "jaxlib", "evosax", "brax", "gymnax", "flax", "optax", "orbax-checkpoint")
 
@@ -95,7 +96,7 @@ def dataset_meta(spec: RunSpec, generation: int) -> str:
     entry = environments.find(spec.env)
     settings = spec_to_dict(spec)
     meta = {
-        "schema": 1,
+        "schema": SCHEMA,
         "environment": entry.name,
         "backend": environments.backend_for(entry, spec.backend),
         "method": spec.method,

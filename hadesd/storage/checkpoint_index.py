@@ -107,15 +107,13 @@ def _measure(directory: Path, inode: int) -> _Checkpoint | None:
 
 
 def _execution(checkpoint: Path) -> str:
-    """How a checkpoint was computed, in words; empty where it does not say."""
-    said = read_manifest(checkpoint)
-    try:
-        return (
-            f"{said['devices']} x {said['platform']}, physics {said['physics']}, cloning {said['cloning']}, "
-            f"{said['chunk']} candidates at a time"
-        )
-    except KeyError:
+    """How a checkpoint was computed, for people; empty where its manifest is damaged."""
+    manifest = read_manifest(checkpoint)
+    if not manifest:
         return ""
+    where = f"{manifest['devices']} x {manifest['platform']}"
+    how = f"physics {manifest['physics']}, cloning {manifest['cloning']}"
+    return f"{where}, {how}, {manifest['chunk']} candidates at a time"
 
 
 def _tree_bytes(directory: str) -> int:

@@ -60,10 +60,7 @@ def manifest_text(manifest: Mapping[str, Any]) -> str:
 
 
 def read_manifest(checkpoint: Path) -> dict[str, Any]:
-    """What a checkpoint says of itself; empty where it says nothing that can be read and believed.
-
-    Schema 1 had no seal: a bit that flips in its settings looked like other settings.
-    """
+    """The manifest of a checkpoint, without its checksum; empty where it cannot be read or does not match the checksum."""
     try:
         manifest = json.loads((checkpoint / MANIFEST).read_text())
     except (OSError, ValueError):
@@ -71,8 +68,7 @@ def read_manifest(checkpoint: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         return {}
     seal = manifest.pop(SEAL, None)
-    is_whole = manifest.get("schema") == 1 if seal is None else seal == _checksum(manifest)
-    return manifest if is_whole else {}
+    return manifest if seal == _checksum(manifest) else {}
 
 
 def _checksum(manifest: Mapping[str, Any]) -> str:

@@ -14,6 +14,9 @@ from hades_protocol.errors import InternalError, NotFoundError
 from hades_protocol.messages import DatasetSnapshot
 from hadesd.storage.layout import RunPaths
 
+SCHEMA = 1
+"""Of the `meta` of dataset files."""
+
 MAGIC = b"\x93NUMPY"
 MAX_HEADER = 10_000
 
@@ -27,6 +30,7 @@ DAMAGE = (
 class _Meta(msgspec.Struct, frozen=True):
     """What is read of the file's `meta`."""
 
+    schema: int = SCHEMA
     generation: int = 0
     discrete: bool = False
     normalisation: str = "none"
@@ -52,7 +56,7 @@ def read_file(path: Path) -> DatasetSnapshot:
 
     Raises:
         FileNotFoundError: there is no such file.
-        InternalError: it is damaged.
+        InternalError: it is damaged, or of a newer version.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -63,6 +67,8 @@ def read_file(path: Path) -> DatasetSnapshot:
         raise
     except DAMAGE as error:
         raise InternalError(f"{path} is damaged: {error}") from None
+    if meta.schema > SCHEMA:
+        raise InternalError(f"{path} has schema {meta.schema}, newer than this version's {SCHEMA}")
     return DatasetSnapshot(
         generation=meta.generation,
         states=states,

@@ -77,7 +77,7 @@ class _Seam(msgspec.Struct, frozen=True):
     kind: str
     text: str
     time: float
-    bit_exact: bool = True
+    bit_exact: bool
 
 
 class DamagedRunError(Exception):

@@ -44,8 +44,6 @@ from hadesd.storage.checkpoints import (
 )
 from hadesd.storage.layout import DATASET, MANIFEST, RunPaths
 
-SCHEMA = 2
-READABLE = (1, SCHEMA)
 DURABLE_SECONDS = 30.0
 
 NEXT = "put one back from a copy and resume, or begin anew with 'hadesd start'"
@@ -95,7 +93,6 @@ class CheckpointStore:
         if partial.exists():
             shutil.rmtree(partial)
         manifest = {
-            "schema": SCHEMA,
             "generation": generation,
             "sha256": hashlib.sha256(packed.tobytes()).hexdigest(),
             "leaves": leaves,
@@ -280,8 +277,6 @@ def _manifest(checkpoint: Path) -> dict[str, Any]:
     manifest = read_manifest(checkpoint)
     if not manifest:
         raise CheckpointError(f"no readable {MANIFEST}")
-    if manifest.get("schema") not in READABLE:
-        raise CheckpointError(f"schema {manifest.get('schema')}, not one of {READABLE}")
     if not {"generation", "leaves", "sha256"} <= manifest.keys():
         raise CheckpointError(f"{MANIFEST} lacks entries")
     return manifest

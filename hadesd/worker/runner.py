@@ -146,7 +146,7 @@ class Runner:
     def _join(self, manifest: dict[str, Any], generation: int) -> list[str]:
         """Compare this process with the one that wrote the checkpoint; the differences that end bit-exactness."""
         # The chunk that fitted the memory before is the one to go on with: another one may round differently.
-        written = Execution.of_manifest(manifest, self.execution)
+        written = Execution.of_manifest(manifest)
         self.execution = replace(self.execution, chunk=self._chunk(manifest, written))
         differences = self.execution.differences(written) + version_differences(manifest)
         text = "; ".join(differences) or f"resumed after generation {generation}"

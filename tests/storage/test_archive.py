@@ -31,9 +31,7 @@ def run(tmp_path: Path) -> Path:
         checkpoint = directory / "checkpoints" / str(generation)
         (checkpoint / "state").mkdir(parents=True)
         (checkpoint / "state/0").write_bytes(noise.randbytes(5000))
-        (checkpoint / "hades.json").write_text(
-            manifest_text({"schema": 2, "generation": generation, "fitness_mean": fitness})
-        )
+        (checkpoint / "hades.json").write_text(manifest_text({"generation": generation, "fitness_mean": fitness}))
     (directory / "checkpoints/partial-6").mkdir()
     (directory / "checkpoints/partial-6/half").write_text("half")
     (directory / "checkpoints/bad-2-0").mkdir()

@@ -46,7 +46,7 @@ def make_checkpoints(run: Path, *fitness: object) -> Path:
         checkpoint = run / "checkpoints" / str(generation)
         (checkpoint / "state").mkdir(parents=True)
         (checkpoint / "state/0").write_bytes(b"x" * 100)
-        (checkpoint / "hades.json").write_text(manifest_text({"schema": 2, "fitness_mean": value}))
+        (checkpoint / "hades.json").write_text(manifest_text({"fitness_mean": value}))
     return run / "checkpoints"
 
 
@@ -62,7 +62,7 @@ def test_an_unreadable_manifest_says_nothing(tmp_path: Path) -> None:
     assert read_fitness(directory) == {1: None, 2: None, 3: 3.0}
 
 
-SOUND = {"schema": 2, "generation": 7, "leaves": [[".mean", "int32", [16]]], "settings": {"pairs": 4, "seed": 1.5}}
+SOUND = {"generation": 7, "leaves": [[".mean", "int32", [16]]], "settings": {"pairs": 4, "seed": 1.5}}
 
 
 @given(st.integers(0), st.integers(0, 7))
@@ -76,10 +76,9 @@ def test_no_flipped_bit_makes_a_manifest_say_something_else(
     assert read_manifest(checkpoint) in ({}, SOUND)
 
 
-@pytest.mark.parametrize(("schema", "is_believed"), [(1, True), (2, False)])
-def test_only_a_manifest_of_the_first_schema_may_lack_its_seal(tmp_path: Path, schema: int, is_believed: bool) -> None:
-    (tmp_path / MANIFEST).write_text(json.dumps({"schema": schema, "generation": 3}))
-    assert bool(read_manifest(tmp_path)) == is_believed
+def test_a_manifest_without_its_seal_is_not_believed(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_text(json.dumps(SOUND))
+    assert read_manifest(tmp_path) == {}
 
 
 def test_a_removal_that_was_cut_short_does_not_hinder_the_next(tmp_path: Path) -> None:

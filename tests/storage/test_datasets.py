@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hades_protocol.errors import InternalError, NotFoundError
-from hadesd.storage.datasets import read_dataset
+from hadesd.storage.datasets import SCHEMA, read_dataset
 
 META = {"generation": 7, "discrete": True, "normalisation": "none", "action_names": ["left", "right"], "more": {}}
 
@@ -21,6 +21,13 @@ def test_it_reads_what_numpy_wrote(tmp_path: Path) -> None:
     assert found.states.shape == (3, 2, 2)
     assert found.states.data == states.tobytes()
     assert list(found.actions.values()) == actions.ravel().tolist()
+
+
+def test_a_file_of_a_newer_schema_is_refused_in_one_line(tmp_path: Path) -> None:
+    states, meta = np.zeros((2, 4), np.float32), json.dumps({"schema": SCHEMA + 1, "generation": 3})
+    np.savez(tmp_path / "dataset.npz", states=states, actions=states, meta=np.array(meta))
+    with pytest.raises(InternalError, match=r"has schema 2, newer than this version's 1$"):
+        read_dataset(tmp_path, "one")
 
 
 def test_none_yet(tmp_path: Path) -> None:

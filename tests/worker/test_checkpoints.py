@@ -107,11 +107,11 @@ def lose_the_manifest(checkpoint: Path) -> None:
 
 
 def garble_the_manifest(checkpoint: Path) -> None:
-    (checkpoint / checkpoints.MANIFEST).write_text('{"schema": 1, "generation"')
+    (checkpoint / checkpoints.MANIFEST).write_text('{"generation": 1, "leaves"')
 
 
 def empty_manifest_object(checkpoint: Path) -> None:
-    (checkpoint / checkpoints.MANIFEST).write_text('{"schema": 1}')
+    (checkpoint / checkpoints.MANIFEST).write_text("{}")
 
 
 def flip_a_bit_of_the_manifest(checkpoint: Path) -> None:

@@ -26,7 +26,6 @@ from hades_protocol.errors import UsageError
 from hadesd.analysis.datasets.column_names import action_columns, is_action, state_columns
 from hadesd.storage.atomic import write_atomically, write_together
 
-SCHEMA = 1
 CONSTANTS = ("obs_mean", "obs_var")
 ARRAYS = ("states", "actions", *CONSTANTS)
 
@@ -148,7 +147,7 @@ def _write_csv(path: Path, arrays: Arrays, meta: str) -> list[Path]:
         ]
     )
     writer.writerows(np.concatenate([states.reshape(len(states), -1), actions], axis=1).astype(str).tolist())
-    beside = {"schema": SCHEMA, "states_shape": list(shape)}
+    beside: dict[str, Any] = {"states_shape": list(shape)}
     beside |= {name: _numbers(arrays[name]) for name in CONSTANTS if name in arrays}
     write_together({path: out.getvalue().encode(), sidecar(path): _dump(beside | {"meta": said})})
     return [path, sidecar(path)]
@@ -174,7 +173,7 @@ def _read_json(path: Path) -> Arrays:
 
 
 def _write_json(path: Path, arrays: Arrays, meta: str) -> list[Path]:
-    content = {"schema": SCHEMA} | {name: _numbers(array) for name, array in arrays.items()}
+    content = {name: _numbers(array) for name, array in arrays.items()}
     write_atomically(path, _dump(content | {"meta": json.loads(meta)}))
     return [path]
 

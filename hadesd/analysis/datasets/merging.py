@@ -19,8 +19,8 @@ from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd.analysis.datasets.reader import DatasetFile, complete_file_hint
 from hadesd.spec import environments
+from hadesd.storage.datasets import SCHEMA
 
-SCHEMA = 1
 TRAINING = ("policy", "cloning")
 
 

@@ -12,6 +12,7 @@ from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import Method, RunSpec
 from hades_protocol.settings import leaves
 from hadesd.analysis.datasets import formats
+from hadesd.storage.datasets import SCHEMA
 
 METHODS = typing.get_args(Method)
 
@@ -98,7 +99,7 @@ def read_meta(path: Path, content: dict[str, np.ndarray]) -> dict[str, Any]:
     """What a file says of itself; {} where it says nothing.
 
     Raises:
-        UsageError: its `meta` is no JSON object.
+        UsageError: its `meta` is no JSON object, or of a newer version.
     """
     if "meta" not in content:
         return {}
@@ -108,6 +109,9 @@ def read_meta(path: Path, content: dict[str, np.ndarray]) -> dict[str, Any]:
         raise UsageError(f"{path}: its 'meta' is no JSON ({_first_line(error)})") from None
     if not isinstance(meta, dict):
         raise UsageError(f"{path}: its 'meta' is no JSON object")
+    schema = meta.get("schema", SCHEMA)
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise UsageError(f"{path} has schema {schema}, newer than this version's {SCHEMA}: upgrade hades")
     return meta
 
 

@@ -13,15 +13,12 @@ from hadesd.storage.atomic import write_atomically
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.history.metric_columns import Columns
 
-SCHEMA = 1
-
 log = structlog.get_logger()
 
 
 class _Cache(msgspec.Struct, frozen=True):
     """Columns as bytes of the machine that wrote them."""
 
-    schema: int
     width: int
     columns: dict[str, bytes]
 
@@ -33,7 +30,7 @@ def read(directory: Path) -> Columns | None:
     except (OSError, msgspec.DecodeError):
         return None
     columns = Columns()
-    if cache.schema != SCHEMA or cache.columns.keys() != columns.values.keys():
+    if cache.columns.keys() != columns.values.keys():
         return None
     for name, column in columns.values.items():
         if len(cache.columns[name]) % column.itemsize:
@@ -50,8 +47,7 @@ def write(directory: Path, columns: Columns) -> None:
     data = {name: column.tobytes() for name, column in columns.values.items()}
     try:
         write_atomically(
-            RunPaths(directory).curve_cache,
-            msgspec.msgpack.encode(_Cache(schema=SCHEMA, width=columns.width, columns=data)),
+            RunPaths(directory).curve_cache, msgspec.msgpack.encode(_Cache(width=columns.width, columns=data))
         )
     except OSError as error:
         log.warning("curve not cached", directory=str(directory), why=error.strerror or str(error))

@@ -95,7 +95,12 @@ def test_a_plain_csv_of_somebody_else(tmp_path: Path) -> None:
         ("d.json", b"", "not a readable JSON file"),
         ("d.json", b"[1]", "it holds a list, not an object"),
         ("d.json", b'{"states": [[1], [1, 2]], "actions": [[1]]}', "not a readable JSON file"),
-        ("d.json", b'{"schema": 1, "states_shape": [4]}', "it goes with d, which holds the pairs"),
+        ("d.json", b'{"states_shape": [4]}', "it goes with d, which holds the pairs"),
+        (
+            "d.json",
+            b'{"states": [[1]], "actions": [[1]], "meta": {"schema": 2}}',
+            "schema 2, newer than this version's 1",
+        ),
         ("d.json", b"[" * 100_000, "not a readable JSON file"),
         ("d.safetensors", b"", "not a readable safetensors file"),
         ("d.safetensors", b"\xff" * 64, "not a readable safetensors file"),

@@ -19,11 +19,12 @@ S = RunState
 def with_checkpoints(home: Home, run: str, count: int = 6, best: int = 1) -> Path:
     """Steps as a worker leaves them, as far as retention looks at them."""
     directory = home.paths.runs / run / "checkpoints"
+    computed = {"devices": 1, "platform": "cpu", "physics": "vmap", "cloning": "xla", "chunk": 8}
     for generation in range(1, count + 1):
         (directory / str(generation) / "state").mkdir(parents=True)
         (directory / str(generation) / "state/0").write_bytes(b"x" * 1000)
         fitness = 99.0 if generation == best else float(generation)
-        manifest = {"schema": 2, "generation": generation, "fitness_mean": fitness}
+        manifest = {"generation": generation, "fitness_mean": fitness, **computed}
         (directory / str(generation) / "hades.json").write_text(manifest_text(manifest))
     return directory
 

@@ -48,7 +48,6 @@ def csv_text(dataset: DatasetSnapshot) -> str:
 def json_text(dataset: DatasetSnapshot, run: RunSummary) -> str:
     """JSON: `states` and `actions` as nested lists, and `meta` with run, names and units."""
     content = {
-        "schema": 1,
         "states": _nested([_exact(v) for v in dataset.states.values()], dataset.states.shape),
         "actions": _nested([_exact(v) for v in dataset.actions.values()], dataset.actions.shape),
         "meta": _meta(dataset, run),
@@ -169,6 +168,7 @@ def _nested(values: list[float], shape: Sequence[int]) -> Any:
 
 def _meta(dataset: DatasetSnapshot, run: RunSummary) -> dict[str, Any]:
     return {
+        "schema": 1,
         "run": run.id,
         "environment": run.env,
         "method": run.method,
