@@ -44,6 +44,7 @@ from hadesd.storage.checkpoints import (
     read_manifest,
     retained,
 )
+from hadesd.storage.resume_records import RESUME_RECORDS_FILE
 
 SCHEMA = 2
 READABLE = (1, SCHEMA)
@@ -149,7 +150,7 @@ class CheckpointStore:
 
     def _flush_lines(self) -> None:
         """What a checkpoint that is safe from a power cut must not be without."""
-        for name in metric_lines.LINE_FILES:
+        for name in (*metric_lines.LINE_FILES, RESUME_RECORDS_FILE):
             if (path := self.directory.parent / name).exists():
                 sync_file(path)
 

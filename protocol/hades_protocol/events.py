@@ -10,7 +10,15 @@ from typing import Any, cast, get_args
 import msgspec
 
 from hades_protocol.codec import convert, unpack
-from hades_protocol.messages import DatasetSnapshot, GenerationMetrics, GenerationTiming, GpuInfo, Job, RunSummary
+from hades_protocol.messages import (
+    DatasetSnapshot,
+    GenerationMetrics,
+    GenerationTiming,
+    GpuInfo,
+    Job,
+    LogLevel,
+    RunSummary,
+)
 from hades_protocol.version import MAJOR
 
 TOPIC_EVENTS = b"events"
@@ -63,7 +71,7 @@ class RunLog(Event, frozen=True, tag="log"):
     """A line of a run's log, warnings and above."""
 
     run_id: str
-    level: str
+    level: LogLevel
     text: str
 
 

@@ -1,9 +1,12 @@
 """What both sides say about a run: the summary, a generation's metrics, a dataset."""
 
+from enum import StrEnum
+from typing import Literal, get_args
+
 import msgspec
 
 from hades_protocol.codec import Array
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import RunState, WorkerPhase
 
 
 class GenerationMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +79,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     best_so_far: float | None = None
     seconds_per_generation: float | None = None  # median of the newest ones
     seconds_left: float | None = None
-    phase: str = ""  # what the worker does: importing, compiling, evaluating
+    phase: WorkerPhase = WorkerPhase.NONE
     reason: str = ""  # why it waits, failed, fell back
     restarts: int = 0  # crashes that were survived
     created_at: float = 0.0  # Unix time
@@ -91,14 +94,67 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     waits_for_room: bool = False  # paused by the daemon until a disk has room, then it goes on; since protocol 1.3
 
 
+class HistoryKind(StrEnum):
+    """What happened to a run. The value is the word in run.json, on the wire and on the screen."""
+
+    SUBMITTED = "submitted"
+    FORKED = "forked"
+    # Asked for by people.
+    PAUSE = "pause"
+    RESUME = "resume"  # also: a worker went on from a checkpoint
+    CANCEL = "cancel"
+    RESIZE = "resize"  # also: a worker brought the state to other sizes
+    PRIORITY = "priority"
+    RETENTION = "retention"
+    # Done by the daemon, or found by it.
+    PAUSED = "paused"
+    DISK_FULL = "disk full"
+    DISK_SPACE_FREED = "disk space freed"
+    CRASHED = "crashed"
+    WORKER_STOPPED = "worker stopped from outside"
+    STOPPED_WITH_DAEMON = "stopped with the daemon"
+    REQUEUED = "queued for its new size"
+    YIELDED = "yielded"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    # Done by a worker.
+    FALLBACK = "fallback"  # passed over a damaged checkpoint and took an older one
+    CHUNK = "chunk"  # halved the chunk, as a device's memory was too small
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of a run's history: a request, a crash, an end, or what a worker did when it went on.
+
+    bit_exact: of a worker's entries, whether the run still is what an undisturbed one were; null for all others.
+    """
+
+    at: float  # Unix time
+    what: HistoryKind
+    generation: int  # committed when it happened
+    reason: str = ""
+    log_tail: tuple[str, ...] = ()  # the last lines of the worker's log
+    bit_exact: bool | None = None
+
+
+class MarkKind(StrEnum):
+    """What is marked on a curve."""
+
+    FORK = "fork"
+    RESIZE = "resize"
+    RESUME = "resume"
+    FALLBACK = "fallback"
+    CHUNK = "chunk"
+
+
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened to a run at a generation and belongs on its curve. Since protocol 1.2.
 
-    kind: fork, resize, resume, fallback, chunk. `bit_exact`: whether the run still is what an undisturbed one were.
+    bit_exact: whether the run still is what an undisturbed one were.
     """
 
     generation: int  # committed when it happened
-    kind: str
+    kind: MarkKind
     text: str
     time: float = 0.0  # Unix time
     bit_exact: bool = True
@@ -147,24 +203,45 @@ class CheckpointList(msgspec.Struct, frozen=True, kw_only=True):
     execution: str = ""  # how the newest was computed: devices, physics, cloning
 
 
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+
+LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
+"""From the least to the worst."""
+
+
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a log, as people read it. Since protocol 1.3."""
 
     time: float  # Unix time
-    level: str  # debug, info, warning, error, critical
+    level: LogLevel
     text: str  # the event and its fields
+
+
+class JobVerb(StrEnum):
+    """What a job does."""
+
+    EXPORT = "export"
+    EVALUATE = "evaluate"
+
+
+class JobState(StrEnum):
+    """How far a job is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Something the daemon does with a run's results beside the run, on its own machine. Since protocol 1.3.
 
-    verb: export or evaluate. state: running, done, failed. text: what came of it, one line. path: the file it wrote.
+    text: what came of it, one line. path: the file it wrote.
     """
 
     id: str
     run: str
-    verb: str
-    state: str
+    verb: JobVerb
+    state: JobState
     text: str = ""
     path: str = ""
     started_at: float = 0.0  # Unix time

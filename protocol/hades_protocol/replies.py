@@ -9,6 +9,7 @@ from hades_protocol.messages import (
     DaemonInfo,
     GenerationMetrics,
     GpuInfo,
+    HistoryEntry,
     Job,
     LogLine,
     Mark,
@@ -29,11 +30,11 @@ class SnapshotResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShowResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One run with its settings and its recorded history of seams and restarts."""
+    """One run with its settings and its history: requests, restarts, resumes."""
 
     run: RunSummary
     spec: dict[str, Any]
-    seams: tuple[dict[str, Any], ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
     checkpoints: CheckpointList = CheckpointList()  # since protocol 1.3
 
 

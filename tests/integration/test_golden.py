@@ -70,8 +70,8 @@ def test_they_are_listed_as_they_were_left(home: Home, version: str) -> None:
     assert [m.generation for m in history.metrics] == [1, 2, 3]
     assert list(history.metrics) == metrics(GOLDEN / version / paused.id)
     assert home.ask(commands.GetDataset, run=paused.id).states.shape == (2, 4)
-    story = [change["what"] for change in home.ask(commands.Show, run=paused.id).seams]
-    assert story == ["submitted", "pause", "paused"]
+    what = [entry.what for entry in home.ask(commands.Show, run=paused.id).history]
+    assert what == ["submitted", "pause", "paused"]
 
 
 def test_one_goes_on_as_if_nothing_had_happened(home: Home, version: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from hades_protocol import commands
 from hades_protocol.errors import InternalError, NotFoundError
-from hades_protocol.messages import CheckpointList
+from hades_protocol.messages import CheckpointList, HistoryEntry, HistoryKind
 from hades_protocol.run_spec import Retention
 from hadesd.storage.checkpoint_index import CheckpointIndex
 from tests.helpers.daemon import Home
@@ -86,11 +86,11 @@ def test_a_generation_that_comes_again_is_looked_at_again(tmp_path: Path) -> Non
 
 def test_the_last_restore_is_the_newest_resume_of_a_worker(tmp_path: Path) -> None:
     history = [
-        {"at": 5.0, "what": "submitted", "generation": 0, "reason": ""},
-        {"at": 10.0, "what": "resume", "generation": 40, "reason": "", "bit_exact": True},
-        {"at": 30.0, "what": "resume", "generation": 30, "reason": "", "bit_exact": False},
-        {"at": 29.0, "what": "fallback", "generation": 30, "reason": "", "bit_exact": True},
-        {"at": 40.0, "what": "resume", "generation": 50, "reason": "asked"},  # a person's wish
+        HistoryEntry(at=5.0, what=HistoryKind.SUBMITTED, generation=0),
+        HistoryEntry(at=10.0, what=HistoryKind.RESUME, generation=40, bit_exact=True),
+        HistoryEntry(at=30.0, what=HistoryKind.RESUME, generation=30, bit_exact=False),
+        HistoryEntry(at=29.0, what=HistoryKind.FALLBACK, generation=30, bit_exact=True),
+        HistoryEntry(at=40.0, what=HistoryKind.RESUME, generation=50, reason="asked"),  # a person's request
     ]
     found = CheckpointIndex(tmp_path).describe(RULE, history)
     assert (found.verified_generation, found.verified_at) == (30, 30.0)

@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,9 +74,3 @@ def test_a_line_that_does_not_fit_leaves_nothing_behind(tmp_path):
         check=True,
     )
     assert done.stdout.split() == [str(errno.ENOSPC), "True"], done.stderr
-
-
-def test_a_run_file_without_settings_is_refused(tmp_path):
-    (tmp_path / "run.json").write_text('{"spec": 3}')
-    with pytest.raises(ValueError, match="no settings"):
-        metric_lines.read_spec_values(tmp_path)

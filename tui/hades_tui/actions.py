@@ -10,7 +10,7 @@ from textual.notifications import SeverityLevel
 
 from hades_protocol.commands import RESULTS
 from hades_protocol.errors import HadesError
-from hades_protocol.messages import Job, RunSummary
+from hades_protocol.messages import Job, JobState, RunSummary
 from hades_protocol.replies import ChangeResult
 from hades_tui.connection import Connection
 from hades_tui.run_actions import EXPORT, FORK, NOTE, RESIZE, VERBS, Verb, done_text, order, refusal
@@ -142,7 +142,7 @@ class ActingApp(App[None]):
     def tell_jobs(self, before: Model) -> None:
         """Notices of the jobs that have ended since another model."""
         for job in jobs.ended(before, self.model):
-            severity: SeverityLevel = "information" if job.state == "done" else "error"
+            severity: SeverityLevel = "information" if job.state == JobState.DONE else "error"
             self.notify(jobs.ended_text(job), severity=severity, timeout=RESULT_SECONDS, markup=False)
 
     def _say_no(self, why: str) -> None:

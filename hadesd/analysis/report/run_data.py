@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
-from hades_protocol.messages import GenerationMetrics, GenerationTiming, Lineage, Reference
+from hades_protocol.messages import GenerationMetrics, GenerationTiming, HistoryEntry, Lineage, Reference
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import reader
 from hadesd.spec import environments
 from hadesd.storage import records
-from hadesd.storage.metric_lines import ResumeRecord
 from hadesd.storage.records import RunRecord
+from hadesd.storage.resume_records import ResumeRecord, read_resume_records
 
 T = TypeVar("T")
 
@@ -36,12 +36,12 @@ class ReportData:
     record: RunRecord | None = None
     metrics: tuple[GenerationMetrics, ...] = ()
     timings: tuple[GenerationTiming, ...] = ()
-    seams: tuple[ResumeRecord, ...] = ()
+    resume_records: tuple[ResumeRecord, ...] = ()
     references: tuple[Reference, ...] = ()
     parent_spec: RunSpec | None = None
     parent_metrics: GenerationMetrics | None = None
     children: tuple[tuple[str, int], ...] = ()
-    story: tuple[dict[str, Any], ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
     transfer: dict[str, Any] | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -109,12 +109,12 @@ def of_run(directory: Path) -> ReportData:
         record=record,
         metrics=_lines(directory / "metrics.jsonl", GenerationMetrics),
         timings=_lines(directory / "timings.jsonl", GenerationTiming),
-        seams=_lines(directory / records.SEAMS_FILE, ResumeRecord),
+        resume_records=read_resume_records(directory),
         references=_document(directory / "references.json", tuple[Reference, ...], problems) or (),
         parent_spec=_spec_of(directory.parent, record.parent),
         parent_metrics=_at_fork(directory.parent, record.parent),
         children=_children(directory),
-        story=records.read_history(record, directory),
+        history=records.read_history(record, directory),
         transfer=_document(directory / "transfer.json", dict[str, Any], problems),
         problems=problems,
     )

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from hades_protocol import events
 from hades_protocol.errors import HadesError, InternalError, NotFoundError, WrongStateError
-from hades_protocol.messages import Job
+from hades_protocol.messages import Job, JobState, JobVerb
 from hades_protocol.paths import Paths
 from hadesd.storage import disk
 from hadesd.storage.datasets import DATASET_FILE, read_dataset
@@ -40,7 +40,7 @@ STEM = "pairs"
 """Of the files that an export writes there, before their generation is known."""
 
 LIMIT_SECONDS = 3600.0
-NOUNS = {"export": "export", "evaluate": "evaluation"}
+NOUNS = {JobVerb.EXPORT: "export", JobVerb.EVALUATE: "evaluation"}
 
 log = structlog.get_logger()
 
@@ -91,7 +91,7 @@ class Jobs:
             return results.exported(found), directory / EXPORTS / f"{name}.{kind}"
 
         _refuse_without(run, directory, best)
-        with self._preparing(run, "export", directory) as work:
+        with self._preparing(run, JobVerb.EXPORT, directory) as work:
             target = work.directory / f"{STEM}.{kind}"
             arguments = ["export", run, "-o", str(target), *(["--best"] if best else []), "--json"]
             return self._begin(work, arguments, end)
@@ -104,7 +104,7 @@ class Jobs:
         """
         run, directory = managed_run.run.id, managed_run.directory
         _refuse_without(run, directory, best=False)
-        with self._preparing(run, "evaluate", directory) as work:
+        with self._preparing(run, JobVerb.EVALUATE, directory) as work:
             # The worker replaces its own with every generation: what is said must be true of one of them.
             copy = work.directory / DATASET_FILE
             shutil.copyfile(directory / DATASET_FILE, copy)
@@ -145,11 +145,11 @@ class Jobs:
         return len(self._at_work)
 
     @contextlib.contextmanager
-    def _preparing(self, run: str, verb: str, directory: Path) -> Iterator[_Work]:
+    def _preparing(self, run: str, verb: JobVerb, directory: Path) -> Iterator[_Work]:
         """A directory for a job; it goes again where the job does not begin."""
         self._refuse_more(run)
         job_id = secrets.token_hex(4)
-        job = Job(id=job_id, run=run, verb=verb, state="running", started_at=time.time())
+        job = Job(id=job_id, run=run, verb=verb, state=JobState.RUNNING, started_at=time.time())
         work = _Work(job, directory / EXPORTS / f"{UNFINISHED}{job_id}")
         try:
             (directory / EXPORTS).mkdir(mode=0o700, exist_ok=True)
@@ -184,12 +184,12 @@ class Jobs:
 
     def _finish(self, work: _Work, finished: Finished, end: End) -> None:
         del self._at_work[work.job.id]
-        state, path = "failed", ""
+        state, path = JobState.FAILED, ""
         try:
             if work.killed:
                 raise results.NoAnswer(work.killed)
             text, file = end(finished)
-            state, path = "done", str(file)
+            state, path = JobState.DONE, str(file)
         except results.NoAnswer as error:
             text = str(error)
         except OSError as error:
