@@ -208,7 +208,7 @@ class Check:
             finally:
                 _end(process)
             found[f"{name}_seconds"] = time.monotonic() - began
-        found["seams"] = _seams(disturbed)
+        found["resumes"] = _seams(disturbed)
         found["same_bytes"] = {
             name: _only(disturbed, name).read_bytes() == _only(twin, name).read_bytes()
             for name in ("metrics.jsonl", "dataset.npz")
@@ -462,7 +462,7 @@ def _lines(directory: Path) -> int:
 
 
 def _seams(directory: Path) -> list[Any]:
-    return [json.loads(line) for line in _only(directory, "seams.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in _only(directory, "resumes.jsonl").read_text().splitlines()]
 
 
 def _failed(value: Any) -> bool:

@@ -6,11 +6,13 @@ supervisor is gone commits its generation and exits.
 
 import socket
 import struct
+from enum import StrEnum
 
 import msgspec
 
 from hades_protocol import codec
-from hades_protocol.messages import DatasetSnapshot, GenerationMetrics, GenerationTiming
+from hades_protocol.messages import DatasetSnapshot, GenerationMetrics, GenerationTiming, LogLevel
+from hades_protocol.run_state import WorkerPhase
 
 FD_VARIABLE = "HADES_WORKER_FD"
 """Environment variable that names the worker's end of the socket pair."""
@@ -18,10 +20,10 @@ FD_VARIABLE = "HADES_WORKER_FD"
 HEARTBEAT_SECONDS = 2.0
 
 
-class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="beat"):
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="heartbeat"):
     """Every HEARTBEAT_SECONDS, from a thread of the worker."""
 
-    phase: str  # importing, waiting for lock, compiling, evaluating, finishing
+    phase: WorkerPhase
     generation: int  # being computed
     phase_seconds: float
 
@@ -41,22 +43,31 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     dataset: DatasetSnapshot | None = None  # at most once a second; None for method es
 
 
-class Note(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="note"):
+class LogMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="log"):
     """A log line that people should see."""
 
-    level: str  # warning, error
+    level: LogLevel
     text: str
 
 
-class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ended"):
-    """Last word before the worker exits; the exit status says the same."""
+class WorkerOutcome(StrEnum):
+    """How a worker ends."""
 
-    outcome: str  # finished, checkpointed, failed
+    FINISHED = "finished"  # every generation is committed
+    CHECKPOINTED = "checkpointed"  # it was asked to stop, and has committed
+    DISK_FULL = "disk-full"  # it could not commit; what was committed before stands
+    FAILED = "failed"  # starting it again would not help
+
+
+class ExitReport(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="exit"):
+    """The last message before the worker exits; the exit status says the same."""
+
+    outcome: WorkerOutcome
     generation: int
     reason: str = ""
 
 
-FromWorker = Heartbeat | Resumed | Committed | Note | Ended
+FromWorker = Heartbeat | Resumed | Committed | LogMessage | ExitReport
 
 
 class Halt(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="halt"):

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import msgspec
 
 from hades_protocol.messages import RunSummary
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import RunState, WorkerPhase
 
 COLOURS = {
     RunState.RUNNING: "32",
@@ -79,7 +79,7 @@ def duration(seconds: float | None) -> str:
 
 def state_text(run: RunSummary) -> str:
     """The state, with what the worker does while it starts."""
-    if run.state == RunState.STARTING and run.phase not in ("", "starting"):
+    if run.state == RunState.STARTING and run.phase not in (WorkerPhase.NONE, WorkerPhase.STARTING):
         return f"{run.state} ({run.phase})"
     return str(run.state)
 

@@ -172,7 +172,7 @@ class Daemon:
         if await self._wait_for_workers(grace):
             return
         log.warning("grace is over", runs=self._supervisor.working)
-        self._supervisor.grace_over()
+        self._supervisor.expire_grace()
         if not await self._wait_for_workers(AFTER_KILL):
             log.error("workers could not be reaped", runs=self._supervisor.working)
 

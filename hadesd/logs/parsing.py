@@ -4,10 +4,9 @@ import json
 import re
 from typing import Any, NamedTuple
 
-LEVELS = ("debug", "info", "warning", "error", "critical")
-"""From the least to the worst."""
+from hades_protocol.messages import LOG_LEVELS, LogLevel
 
-RAW_LEVEL = "warning"
+RAW_LEVEL: LogLevel = "warning"
 """Of a line that is none of ours: what is written past the log is mostly what went wrong."""
 
 HIDDEN = ("timestamp", "level", "event", "traceback", "exception")
@@ -15,21 +14,21 @@ HIDDEN = ("timestamp", "level", "event", "traceback", "exception")
 _ABSEIL = re.compile(r"([IWEF])\d{4} ")
 """How lines of XLA begin."""
 
-_ABSEIL_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "critical"}
+_ABSEIL_LEVELS: dict[str, LogLevel] = {"I": "info", "W": "warning", "E": "error", "F": "critical"}
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {9: "    ", 10: "\n"}
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """A line of a log. stamp: UTC in ISO 8601, as it stands in the file; empty for a line that is none of ours."""
 
     stamp: str
-    level: str
+    level: LogLevel
     text: str  # the event and its fields; a traceback follows on lines of its own
 
 
-def parse(line: str) -> Entry:
+def parse(line: str) -> LogEntry:
     """A line of structlog's JSON as `event  name=value …`; any other line as it is."""
     try:
         entry = json.loads(line)
@@ -41,7 +40,7 @@ def parse(line: str) -> Entry:
     text = f"{entry['event']}  {fields}" if fields else str(entry["event"])
     if trace := entry.get("traceback") or entry.get("exception"):
         text += "\n" + str(trace).rstrip()
-    return Entry(str(entry.get("timestamp", "")), str(entry.get("level", "")), printable(text))
+    return LogEntry(str(entry.get("timestamp", "")), _level(entry.get("level")), printable(text))
 
 
 def printable(text: str) -> str:
@@ -54,9 +53,9 @@ def printable(text: str) -> str:
     return _COLOUR.sub("", text).translate(_CONTROL).encode(errors="backslashreplace").decode()
 
 
-def is_at_least(level: str, least: str) -> bool:
-    """Whether a level is as bad as another one; one that is not known counts as info."""
-    return LEVELS.index(level if level in LEVELS else "info") >= LEVELS.index(least)
+def is_at_least(level: LogLevel, least: LogLevel) -> bool:
+    """Whether a level is as bad as another one."""
+    return LOG_LEVELS.index(level) >= LOG_LEVELS.index(least)
 
 
 class Sieve:
@@ -65,14 +64,14 @@ class Sieve:
     level: the least that is wanted. search: text that an entry must contain, upper and lower case alike.
     """
 
-    def __init__(self, level: str, search: str) -> None:
+    def __init__(self, level: LogLevel, search: str) -> None:
         self._level = level
         self._search = search.casefold()
         self._word = max(_WORD.findall(search), key=len, default="").lower()
-        worse = LEVELS[LEVELS.index(level) :]
+        worse = LOG_LEVELS[LOG_LEVELS.index(level) :]
         self._levels = () if level in ("debug", "info") else tuple(f'"{name}"' for name in worse)
 
-    def entry(self, line: str) -> Entry | None:
+    def entry(self, line: str) -> LogEntry | None:
         """The entry on a line where it is wanted."""
         if not line or self._is_out_of_question(line):
             return None
@@ -87,9 +86,14 @@ class Sieve:
         return self._word not in line.casefold() and "\\u" not in line and line.isprintable()
 
 
-def _raw(line: str) -> Entry:
+def _level(value: Any) -> LogLevel:
+    """The level of a line; one that is not known counts as info."""
+    return next((level for level in LOG_LEVELS if level == value), "info")
+
+
+def _raw(line: str) -> LogEntry:
     found = _ABSEIL.match(line)
-    return Entry("", _ABSEIL_LEVELS[found[1]] if found else RAW_LEVEL, printable(line))
+    return LogEntry("", _ABSEIL_LEVELS[found[1]] if found else RAW_LEVEL, printable(line))
 
 
 def _value(value: Any) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from hades_protocol.messages import LogLine
+from hades_protocol.messages import LogLevel, LogLine
 from hadesd.logs.parsing import Sieve, parse
 from hadesd.logs.rotation import rotated
 
@@ -20,7 +20,7 @@ MAX_TEXT = 4000
 BLOCK = 64 * 1024
 
 
-def read_log(path: Path, lines: int, level: str, search: str, limit: int = MAX_BYTES) -> tuple[LogLine, ...]:
+def read_log(path: Path, lines: int, level: LogLevel, search: str, limit: int = MAX_BYTES) -> tuple[LogLine, ...]:
     """The newest lines of a log and of its rotated files, oldest first; none where there is no such log.
 
     A line that is none of ours has the time of the one before it, 0 where that is not known.

@@ -1,12 +1,12 @@
 """Index of a run's checkpoints, read from its directory without jax."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hades_protocol.errors import NotFoundError
-from hades_protocol.messages import CheckpointList, DatasetSnapshot
+from hades_protocol.messages import CheckpointList, DatasetSnapshot, HistoryEntry, HistoryKind
 from hades_protocol.run_spec import Retention
 from hadesd.storage.checkpoints import BAD, read_manifest
 from hadesd.storage.datasets import read_file
@@ -32,7 +32,7 @@ class CheckpointIndex:
         self._directory = RunPaths(directory).checkpoints
         self._checkpoints: dict[int, _Checkpoint] = {}
 
-    def describe(self, rule: Retention, history: Iterable[Mapping[str, Any]]) -> CheckpointList:
+    def describe(self, rule: Retention, history: Iterable[HistoryEntry]) -> CheckpointList:
         """What there is now. history: of hadesd.storage.records."""
         damaged = self._look()
         generations = tuple(self._checkpoints)
@@ -47,8 +47,8 @@ class CheckpointIndex:
             keep_newest=rule.keep_newest,
             keep_every=rule.keep_every,
             keep_best=rule.keep_best,
-            verified_generation=verified["generation"] if verified else None,
-            verified_at=verified["at"] if verified else None,
+            verified_generation=verified.generation if verified else None,
+            verified_at=verified.at if verified else None,
             damaged=damaged,
             execution=_execution(self._directory / str(generations[-1])) if generations else "",
         )
@@ -125,11 +125,11 @@ def _tree_bytes(directory: str) -> int:
     return size
 
 
-def _last_restore(history: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The newest seam of a worker that went on from a checkpoint: it had found its SHA-256 right before."""
+def _last_restore(history: Iterable[HistoryEntry]) -> HistoryEntry | None:
+    """The newest entry of a worker that went on from a checkpoint: it had found its SHA-256 right before."""
     return max(
-        (entry for entry in history if entry["what"] == "resume" and "bit_exact" in entry),
-        key=lambda entry: float(entry["at"]),
+        (entry for entry in history if entry.what == HistoryKind.RESUME and entry.bit_exact is not None),
+        key=lambda entry: entry.at,
         default=None,
     )
 

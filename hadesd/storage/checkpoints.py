@@ -60,7 +60,7 @@ def manifest_text(manifest: Mapping[str, Any]) -> str:
 
 
 def read_manifest(checkpoint: Path) -> dict[str, Any]:
-    """The manifest of a checkpoint, without its checksum; empty where it cannot be read or does not match the checksum."""
+    """The manifest of a checkpoint without its checksum; empty where it cannot be read or does not match it."""
     try:
         manifest = json.loads((checkpoint / MANIFEST).read_text())
     except (OSError, ValueError):

@@ -73,7 +73,7 @@ def _copy_lines(source: Path, target: Path, generation: int) -> None:
                 while copied < end:
                     copied += os.sendfile(out.fileno(), file.fileno(), copied, end - copied)
     except FileNotFoundError:
-        return  # seams.jsonl begins with the first resume
+        return  # resumes.jsonl begins with the first resume
 
 
 def _end_of(fd: int, generation: int) -> int:

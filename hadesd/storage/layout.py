@@ -5,7 +5,7 @@
     lock                an flock on it is held by whatever works on the files below: a worker, or a command
     metrics.jsonl       a line a generation: fitness and what else is bit for bit the same when it is repeated
     timings.jsonl       a line a generation: how long it took, which is not
-    seams.jsonl         a line a resume: from which checkpoint, on what, and whether bits are the same
+    resumes.jsonl         a line a resume: from which checkpoint, on what, and whether bits are the same
     dataset.npz         the mean dataset after the newest generation
     best.npz            the mean dataset with the best evaluation so far, where the mean is evaluated
     references.json     levels to compare with, from `hadesd reference`
@@ -25,7 +25,7 @@ RECORD = "run.json"
 LOCK = "lock"
 METRICS = "metrics.jsonl"
 TIMINGS = "timings.jsonl"
-RESUMES = "seams.jsonl"
+RESUMES = "resumes.jsonl"
 DATASET = "dataset.npz"
 BEST = "best.npz"
 REFERENCES = "references.json"

@@ -1,10 +1,9 @@
-"""The line files of a run: metrics.jsonl, timings.jsonl and seams.jsonl. The worker is their only writer.
+"""The line files of a run: metrics.jsonl and timings.jsonl, one line a generation. The worker is their only writer.
 
 They ascend by generation, so they are read from any generation on without reading all of it.
 """
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -19,7 +18,7 @@ from hadesd.storage.layout import RunPaths
 
 T = TypeVar("T", GenerationMetrics, GenerationTiming)
 
-LINE_FILES = (layout.METRICS, layout.TIMINGS, layout.RESUMES)
+LINE_FILES = (layout.METRICS, layout.TIMINGS)
 
 log = structlog.get_logger()
 
@@ -65,37 +64,25 @@ def read_lines(path: Path, kind: type[T], after: int = 0, upto: int | None = Non
         log.error("cannot read a line file", file=str(path), why=str(error))
 
 
-def _seek(file: BinaryIO, generation: int) -> None:
-    """Go to the start of a line that is not after the first line beyond a generation, and near to it."""
-    low, high = 0, file.seek(0, os.SEEK_END)
-    while high - low > NEAR:
-        middle = (low + high) // 2
-        found = _first_from(file, middle, high)
-        if found is not None and found <= generation:
-            low = middle
-        else:
-            high = middle
-    file.seek(low)
-    if low:
-        file.readline()  # the rest of a line
+def read_metrics(directory: Path) -> Iterator[GenerationMetrics]:
+    """The whole lines of metrics.jsonl, from the first on."""
+    path = RunPaths(directory).metrics
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield msgspec.json.decode(line, type=GenerationMetrics)
 
 
-def _first_from(file: BinaryIO, start: int, end: int) -> int | None:
-    """Generation of the first whole line that begins after `start` and before `end`."""
-    file.seek(start)
-    file.readline()
-    while file.tell() < end:
-        found = _generation(file.readline())
-        if found is not None:
-            return found
-    return None
-
-
-def _generation(line: bytes) -> int | None:
-    try:
-        return _GENERATION.decode(line).generation
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+def last_generation(path: Path) -> int:
+    """The generation of the last whole line of a line file; 0 where there is none."""
+    for line in reversed(tail_lines(path, 3)):
+        try:
+            return msgspec.json.decode(line, type=_Line).generation
+        except msgspec.DecodeError:
+            continue  # a line that was being written when its worker died
+    return 0
 
 
 def append(path: Path, line: msgspec.Struct) -> None:
@@ -130,43 +117,34 @@ def cut(path: Path, kind: type[GenerationMetrics] | type[GenerationTiming], gene
     return last
 
 
-def last_generation(path: Path) -> int:
-    """The generation of the last whole line of a line file; 0 where there is none."""
-    for line in reversed(tail_lines(path, 3)):
-        try:
-            return msgspec.json.decode(line, type=_Line).generation
-        except msgspec.DecodeError:
-            continue  # a line that was being written when its worker died
-    return 0
+def _seek(file: BinaryIO, generation: int) -> None:
+    """Go to the start of a line that is not after the first line beyond a generation, and near to it."""
+    low, high = 0, file.seek(0, os.SEEK_END)
+    while high - low > NEAR:
+        middle = (low + high) // 2
+        found = _first_from(file, middle, high)
+        if found is not None and found <= generation:
+            low = middle
+        else:
+            high = middle
+    file.seek(low)
+    if low:
+        file.readline()  # the rest of a line
 
 
-def read_metrics(directory: Path) -> Iterator[GenerationMetrics]:
-    """The whole lines of metrics.jsonl, from the first on."""
-    path = RunPaths(directory).metrics
-    if not path.exists():
-        return
-    with open(path, "rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield msgspec.json.decode(line, type=GenerationMetrics)
+def _first_from(file: BinaryIO, start: int, end: int) -> int | None:
+    """Generation of the first whole line that begins after `start` and before `end`."""
+    file.seek(start)
+    file.readline()
+    while file.tell() < end:
+        found = _generation(file.readline())
+        if found is not None:
+            return found
+    return None
 
 
-class ResumeRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a run was joined together again.
-
-    kind: resume, fallback (to an older checkpoint), devices, threads, versions (no longer bit-exact), chunk.
-    """
-
-    generation: int
-    kind: str
-    text: str
-    time: float
-    bit_exact: bool
-
-
-def record_seam(directory: Path, generation: int, kind: str, text: str, bit_exact: bool) -> None:
-    """Add a line to seams.jsonl."""
-    append(
-        RunPaths(directory).resumes,
-        ResumeRecord(generation=generation, kind=kind, text=text, time=time.time(), bit_exact=bit_exact),
-    )
+def _generation(line: bytes) -> int | None:
+    try:
+        return _GENERATION.decode(line).generation
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

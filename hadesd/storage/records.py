@@ -13,40 +13,34 @@ from typing import Any, Literal
 import msgspec
 
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
-from hades_protocol.messages import Lineage, Mark
+from hades_protocol.messages import HistoryEntry, HistoryKind, Lineage, Mark, MarkKind
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
-from hadesd.storage.atomic import sync_directory, tail_lines, write_atomically
+from hades_protocol.run_state import ENDED, RunState
+from hadesd.storage.atomic import sync_directory, write_atomically
 from hadesd.storage.layout import RunPaths
+from hadesd.storage.resume_records import newest_resume_records
 
 SCHEMA = 1
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no i, l, o, 0, 1: ids are read aloud and typed
-MAX_CHANGES = 2000
+MAX_ENTRIES = 2000
+"""Of a run's history and of its resume records: the newest."""
 
 
 Desired = Literal["run", "pause", "cancel"]
 
 
-RunOutcomeKind = Literal["finished", "failed", "cancelled"]
-
-
 class RunOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended."""
+    """How a run ended. kind: one of the states in ENDED."""
 
-    kind: RunOutcomeKind
+    kind: RunState
     at: float
     reason: str = ""
     log_tail: tuple[str, ...] = ()
 
-
-class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry of a run's history: a request, a crash, an end."""
-
-    at: float
-    what: str
-    generation: int
-    reason: str = ""
-    log_tail: tuple[str, ...] = ()
+    def __post_init__(self) -> None:
+        if self.kind not in ENDED:
+            raise ValueError(f"{self.kind} is not how a run ends")
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,18 +60,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     crashes: tuple[float, ...] = ()
     note: str = ""
-    history: tuple[Change, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
     unknown: dict[str, Any] = {}
-
-
-class _Seam(msgspec.Struct, frozen=True):
-    """A line of seams.jsonl, which only workers write."""
-
-    generation: int
-    kind: str
-    text: str
-    time: float
-    bit_exact: bool
 
 
 class DamagedRunError(Exception):
@@ -113,7 +97,8 @@ def create(
         for _ in range(100):
             run_id = new_id(spec.env, now)
             at = parent.generation if parent else 0
-            change = Change(at=now, what="forked" if parent else "submitted", generation=at, reason=submitted)
+            kind = HistoryKind.FORKED if parent else HistoryKind.SUBMITTED
+            first = HistoryEntry(at=now, what=kind, generation=at, reason=submitted)
             record = RunRecord(
                 schema=SCHEMA,
                 id=run_id,
@@ -124,7 +109,7 @@ def create(
                 group=group,
                 priority=priority,
                 parent=parent,
-                history=(change,),
+                history=(first,),
             )
             if _place(runs, record, fill):
                 return record
@@ -246,36 +231,48 @@ def find_directory(runs: Path, name: str) -> Path:
     return runs / find(name, ((record.id, record.created_at) for record, _ in records))
 
 
-def read_history(record: RunRecord, directory: Path) -> tuple[dict[str, Any], ...]:
-    """What happened to a run, in order: the changes in run.json and the seams that its workers noted."""
-    entries: list[dict[str, Any]] = [msgspec.to_builtins(change) for change in record.history]
-    for line in tail_lines(RunPaths(directory).resumes, MAX_CHANGES):
-        try:
-            seam = msgspec.json.decode(line, type=_Seam)
-        except msgspec.DecodeError:
-            continue  # the last line of a file that is being written
-        entry = {"at": seam.time, "what": seam.kind, "generation": seam.generation, "reason": seam.text}
-        entries.append(entry | {"bit_exact": seam.bit_exact})
-    return tuple(sorted(entries, key=lambda entry: float(entry["at"])))
-
-
-MARKED = {"fork", "resize", "resume", "fallback", "chunk"}
-"""Kinds of entries that belong on a curve."""
+def read_history(record: RunRecord, directory: Path) -> tuple[HistoryEntry, ...]:
+    """What happened to a run, in order: the entries in run.json and the resume records of its workers."""
+    resumes = (
+        HistoryEntry(
+            at=resume.time,
+            what=HistoryKind(resume.kind),
+            generation=resume.generation,
+            reason=resume.text,
+            bit_exact=resume.bit_exact,
+        )
+        for resume in newest_resume_records(directory, MAX_ENTRIES)
+    )
+    return tuple(sorted((*record.history, *resumes), key=lambda entry: entry.at))
 
 
 def marks(record: RunRecord, directory: Path) -> tuple[Mark, ...]:
     """What happened at which generation, for curves; of several resumes at one generation the last."""
-    found: dict[tuple[int, str], Mark] = {}
+    found: dict[tuple[int, MarkKind], Mark] = {}
     for entry in read_history(record, directory):
-        kind = {"forked": "fork"}.get(entry["what"], entry["what"])
-        # A resize is in the history when it was asked for; the seam is where it was carried out.
-        if kind not in MARKED or (kind == "resize" and "bit_exact" not in entry):
-            continue
-        found[entry["generation"], kind] = Mark(
-            generation=entry["generation"],
-            kind=kind,
-            text=entry.get("reason", ""),
-            time=float(entry["at"]),
-            bit_exact=entry.get("bit_exact", True),
-        )
+        kind = _mark_kind(entry)
+        if kind is not None:
+            found[entry.generation, kind] = Mark(
+                generation=entry.generation,
+                kind=kind,
+                text=entry.reason,
+                time=entry.at,
+                bit_exact=entry.bit_exact is not False,
+            )
     return tuple(sorted(found.values(), key=lambda mark: (mark.generation, mark.time)))
+
+
+_MARKED = {
+    HistoryKind.FORKED: MarkKind.FORK,
+    HistoryKind.RESIZE: MarkKind.RESIZE,
+    HistoryKind.RESUME: MarkKind.RESUME,
+    HistoryKind.FALLBACK: MarkKind.FALLBACK,
+    HistoryKind.CHUNK: MarkKind.CHUNK,
+}
+
+
+def _mark_kind(entry: HistoryEntry) -> MarkKind | None:
+    """The mark of an entry; None where it belongs on no curve."""
+    if entry.what == HistoryKind.RESIZE and entry.bit_exact is None:
+        return None  # it was asked for; the worker's entry is where it was carried out
+    return _MARKED.get(entry.what)

@@ -11,6 +11,7 @@ import structlog
 
 from hades_protocol.errors import InternalError
 from hades_protocol.events import RunChanged
+from hades_protocol.messages import HistoryEntry, HistoryKind
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hadesd.storage import disk, records
@@ -18,9 +19,8 @@ from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.dispatcher import Dispatcher
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle import effects, events
-from hadesd.supervisor.lifecycle.state import CrashPolicy, Run, from_record, with_change
+from hadesd.supervisor.lifecycle.state import CrashPolicy, Run, from_record, with_entry
 from hadesd.supervisor.lifecycle.transitions import restore, step
-from hadesd.supervisor.lifecycle.worker_transitions import NO_ROOM
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import ManagedRun, StartWorker, summarise, without_progress
 from hadesd.supervisor.worker_process import usable_cores, worker_environment
@@ -67,7 +67,7 @@ class Engine:
         run = restore(from_record(record, spec, history.generation), time.time())
         managed_run = self.runs[record.id] = ManagedRun(directory, record, spec, run, history)
         if run.outcome != record.outcome:  # the daemon before died between a request to cancel and the run's end
-            self._persist(managed_run, run, effects.Persist("cancelled"))
+            self._persist(managed_run, run, effects.Persist(HistoryKind.CANCELLED))
         return managed_run
 
     def apply(
@@ -106,14 +106,14 @@ class Engine:
             self.schedule()
 
     def _persist(self, managed_run: ManagedRun, after: Run, effect: effects.Persist) -> bool:
-        change = records.Change(
+        entry = HistoryEntry(
             at=time.time(),
             what=effect.what,
             generation=after.generation,
             reason=effect.reason,
             log_tail=effect.log_tail,
         )
-        managed_run.record = with_change(managed_run.record, after, change)
+        managed_run.record = with_entry(managed_run.record, after, entry)
         return self.save(managed_run)
 
     def rewrite(self, managed_run: ManagedRun, record: records.RunRecord) -> None:
@@ -166,7 +166,7 @@ class Engine:
     def _start(self, managed_run: ManagedRun) -> None:
         if why := disk.directory_problem(managed_run.directory):
             why += f"; put that right, then 'hadesd resume {managed_run.run.id}'"
-            self.apply(managed_run, events.SpawnFailed(why, "failed"))
+            self.apply(managed_run, events.SpawnFailed(why, events.SpawnFailure.RUN_UNUSABLE))
             return
         environment = worker_environment(
             managed_run.spec, managed_run.gpus, usable_cores(), self.paths.cache, self._environ
@@ -192,7 +192,12 @@ class Engine:
             return
         managed_run.note_full_disk()
         reason = f"{disk.describe_full_disk(managed_run.directory)}: no worker was started"
-        self.apply(managed_run, events.SpawnFailed(f"{reason}; the run goes on by itself when there is room", NO_ROOM))
+        self.apply(
+            managed_run,
+            events.SpawnFailed(
+                f"{reason}; the run goes on by itself when there is room", events.SpawnFailure.DISK_FULL
+            ),
+        )
 
     def _backoff_over(self, managed_run: ManagedRun, at: float) -> None:
         if managed_run.run.restart_at == at and not self.stopping:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import structlog
 
+from hades_protocol.run_state import WorkerPhase
 from hadesd.config import Settings
 from hadesd.storage import disk
 from hadesd.storage.checkpoints import generations
@@ -26,21 +27,18 @@ DISK_SECONDS = 3.0
 log = structlog.get_logger()
 
 
-WAITS = "waiting for the worker before"
-"""The phase in which a worker waits for the run's lock, for as long as it takes."""
-
-COMMITS = frozenset({"evaluating", "finishing"})
+COMMITS = frozenset({WorkerPhase.EVALUATING, WorkerPhase.FINISHING})
 """Phases in which generation after generation is committed; all others come before the first."""
 
 
-def verdict(phase: str, seconds: float, median: float | None, settings: Settings) -> str:
+def verdict(phase: WorkerPhase, seconds: float, median: float | None, settings: Settings) -> str:
     """Why a worker counts as hung, in words; empty where it does not.
 
     seconds: since it last committed a generation or entered another phase. median: of its newest generations'
     durations in seconds; None before the first.
     """
-    if not settings.hang_factor or phase == WAITS:
-        return ""
+    if not settings.hang_factor or phase == WorkerPhase.WAITING_FOR_LOCK:
+        return ""  # it waits for as long as it takes
     if phase not in COMMITS or median is None:
         return f"still {phase} after {seconds:.0f} s" if seconds > settings.hang_start else ""
     if seconds <= max(settings.hang_floor, settings.hang_factor * median):
@@ -126,7 +124,7 @@ class RunMonitor:
             log.warning("run directory", run=managed_run.run.id, directory_problem=directory_problem or "usable again")
             managed_run.directory_problem = directory_problem
             self._engine.publish(managed_run)
-        if not managed_run.run.out_of_room or directory_problem or self._engine.stopping:
+        if not managed_run.run.disk_full or directory_problem or self._engine.stopping:
             return
         try:
             bytes_needed, free = needed(managed_run.directory), disk.free_bytes(managed_run.directory)

@@ -113,7 +113,7 @@ def summarise(managed_run: ManagedRun) -> RunSummary:
         group=managed_run.record.group,
         priority=run.priority,
         note=managed_run.record.note,
-        waits_for_room=run.out_of_room,
+        waits_for_room=run.disk_full,
         gpus=tuple(gpu.index for gpu in managed_run.gpus) if run.state in WITH_WORKER else (),
     )
 

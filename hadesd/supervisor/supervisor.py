@@ -108,7 +108,7 @@ class Supervisor:
         return ShowResult(
             run=summarise(managed_run),
             spec=managed_run.record.spec,
-            seams=history,
+            history=history,
             checkpoints=managed_run.checkpoint_index.describe(managed_run.spec.checkpoints, history),
         )
 
@@ -305,7 +305,7 @@ class Supervisor:
         """Runs whose worker survives SIGKILL."""
         return self._monitor.stuck
 
-    def grace_over(self) -> None:
+    def expire_grace(self) -> None:
         """SIGKILL the workers that are left after `stop`."""
         for managed_run in self._engine.runs.values():
             if managed_run.worker is not None:

@@ -8,14 +8,13 @@ import structlog
 from hades_protocol import codec
 from hades_protocol.errors import ProtocolMismatchError
 from hades_protocol.events import GenerationCommitted, HistoryCut, RunLog
-from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hadesd import worker_protocol as wm
+from hades_protocol.messages import GenerationMetrics, GenerationTiming, LogLevel
+from hadesd import worker_protocol
 from hadesd.storage.atomic import tail_lines
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.diagnosis import symptom_of
 from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import InvalidTransition
-from hadesd.supervisor.lifecycle.worker_transitions import NO_ROOM
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import ManagedRun, summarise
 
@@ -44,7 +43,7 @@ class WorkerMessageHandler:
     def on_message(self, managed_run: ManagedRun, body: bytes) -> None:
         """One frame of a worker. An invalid one costs the worker its life, not the daemon's."""
         try:
-            message: wm.FromWorker = codec.decode(body, wm.FromWorker)  # type: ignore[arg-type]
+            message: worker_protocol.FromWorker = codec.decode(body, worker_protocol.FromWorker)  # type: ignore[arg-type]
             self._take_in(managed_run, message)
         except (ProtocolMismatchError, InvalidTransition) as error:
             log.error("invalid message from worker", run=managed_run.run.id, why=str(error))
@@ -73,25 +72,25 @@ class WorkerMessageHandler:
         for metrics, timing in missed:  # committed by a worker that died before it could say so
             self._publish_generation(managed_run, metrics, timing)
 
-    def _take_in(self, managed_run: ManagedRun, message: wm.FromWorker) -> None:
+    def _take_in(self, managed_run: ManagedRun, message: worker_protocol.FromWorker) -> None:
         managed_run.last_heartbeat_at = time.monotonic()
         match message:
-            case wm.Heartbeat():
+            case worker_protocol.Heartbeat():
                 if message.phase != managed_run.run.phase:
                     managed_run.last_progress_at = managed_run.last_heartbeat_at
                 self._apply(managed_run, events.PhaseReported(message.phase))
-            case wm.Committed():
+            case worker_protocol.Committed():
                 self._committed(managed_run, message)
-            case wm.Resumed():
+            case worker_protocol.Resumed():
                 self._apply(managed_run, events.Ready(message.generation, message.warnings))
-            case wm.Note():
+            case worker_protocol.LogMessage():
                 self._say(managed_run, message.level, message.text)
-            case wm.Ended():
-                if message.outcome == NO_ROOM:
+            case worker_protocol.ExitReport():
+                if message.outcome == worker_protocol.WorkerOutcome.DISK_FULL:
                     managed_run.note_full_disk()
                 self._apply(managed_run, events.WorkerExitReport(message.outcome, message.reason))
 
-    def _committed(self, managed_run: ManagedRun, message: wm.Committed) -> None:
+    def _committed(self, managed_run: ManagedRun, message: worker_protocol.Committed) -> None:
         # The machine first: it refuses a generation out of order.
         self._apply(managed_run, events.Committed(message.metrics.generation))
         managed_run.last_progress_at = managed_run.last_heartbeat_at
@@ -125,6 +124,6 @@ class WorkerMessageHandler:
             seconds_left=summary.seconds_left,
         )
 
-    def _say(self, managed_run: ManagedRun, level: str, text: str) -> None:
+    def _say(self, managed_run: ManagedRun, level: LogLevel, text: str) -> None:
         log.warning("worker says", run=managed_run.run.id, level_of_worker=level, text=text)
         self._publisher.publish(RunLog, run_id=managed_run.run.id, level=level, text=text)

@@ -13,13 +13,14 @@ from typing import TextIO, cast
 import structlog
 
 from hades_protocol.errors import ExitCode, HadesError
+from hades_protocol.run_state import WorkerPhase
 from hadesd.logs.streams import PatientStream
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import PAUSE, open_lock_file, try_lock
 from hadesd.worker import faults
 from hadesd.worker.channel import Channel
-from hadesd.worker_protocol import Ended
+from hadesd.worker_protocol import ExitReport, WorkerOutcome
 
 NICENESS = 10
 """Below everybody else's: a shared box stays pleasant for the people at its terminals."""
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
     try:
         lock = _take_lock(directory, channel)
         if lock is None:
-            return _end(channel, "checkpointed", 0, ExitCode.CHECKPOINTED)
+            return _end(channel, WorkerOutcome.CHECKPOINTED, 0, ExitCode.CHECKPOINTED)
         spec = records.load(directory)[1]
         from hadesd.compute.jax_setup import prepare
 
@@ -47,7 +48,7 @@ def main(arguments: list[str]) -> int:
         generation = Runner(directory, spec, channel).run()
     except HadesError as error:
         log.error("failed", reason=str(error))
-        return _end(channel, "failed", 0, ExitCode.RUN_FAILED, str(error))
+        return _end(channel, WorkerOutcome.FAILED, 0, ExitCode.RUN_FAILED, str(error))
     except Exception as error:
         if found := faults.ending(error, directory):
             log.error("cannot go on", reason=found.reason, error=repr(error))
@@ -56,13 +57,13 @@ def main(arguments: list[str]) -> int:
         log.error("crashed", error=repr(error), traceback=traceback.format_exc())
         raise
     if generation >= spec.evolution.generations:
-        return _end(channel, "finished", generation, ExitCode.OK)
+        return _end(channel, WorkerOutcome.FINISHED, generation, ExitCode.OK)
     log.info("halted", reason=channel.halt_reason, generation=generation)
-    return _end(channel, "checkpointed", generation, ExitCode.CHECKPOINTED, channel.halt_reason)
+    return _end(channel, WorkerOutcome.CHECKPOINTED, generation, ExitCode.CHECKPOINTED, channel.halt_reason)
 
 
-def _end(channel: Channel, outcome: str, generation: int, status: ExitCode, reason: str = "") -> int:
-    channel.report(Ended(outcome=outcome, generation=generation, reason=reason))
+def _end(channel: Channel, outcome: WorkerOutcome, generation: int, status: ExitCode, reason: str = "") -> int:
+    channel.report(ExitReport(outcome=outcome, generation=generation, reason=reason))
     return int(status)
 
 
@@ -73,7 +74,7 @@ def _take_lock(directory: Path, channel: Channel) -> int | None:
     """
     fd = open_lock_file(RunPaths(directory).lock)
     while not try_lock(fd, attempts=1):
-        channel.phase("waiting for the worker before", 0)
+        channel.phase(WorkerPhase.WAITING_FOR_LOCK, 0)
         if channel.wait(PAUSE):
             return None
     return fd

@@ -1,4 +1,4 @@
-"""The worker's end of the line to its supervisor: requests to halt come in, beats and reports go out.
+"""The worker's end of the line to its supervisor: requests to halt come in, heartbeats and reports go out.
 
 Three things ask a worker to halt, and all mean the same (finish the generation, commit, exit): a Halt message,
 a signal (SIGTERM; SIGUSR1, Slurm's warning), and the end of the line, which says that the supervisor is gone.
@@ -16,6 +16,7 @@ import structlog
 
 from hades_protocol import codec
 from hades_protocol.errors import ProtocolMismatchError
+from hades_protocol.run_state import WorkerPhase
 from hadesd.worker_protocol import FD_VARIABLE, HEARTBEAT_SECONDS, Heartbeat, ToWorker, Unpacker, send
 
 log = structlog.get_logger()
@@ -28,7 +29,7 @@ class Channel:
         self._socket = sock
         self._lock = threading.Lock()
         self._halt = threading.Event()
-        self._phase, self._generation, self._since = "importing", 0, time.monotonic()
+        self._phase, self._generation, self._since = WorkerPhase.IMPORTING, 0, time.monotonic()
         self.halt_reason = ""
 
     @classmethod
@@ -43,16 +44,16 @@ class Channel:
         return self._halt.is_set()
 
     def open(self) -> None:
-        """Listen for halts and start beating."""
+        """Listen for halts and start the heartbeat."""
         for number in (signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the daemon's terminal is the daemon's to act on
         if self._socket is not None:
             threading.Thread(target=self._listen, name="listen", daemon=True).start()
-            threading.Thread(target=self._beat, name="beat", daemon=True).start()
+            threading.Thread(target=self._send_heartbeats, name="heartbeat", daemon=True).start()
 
-    def phase(self, name: str, generation: int) -> None:
-        """Say what the worker does from now on, for the next beat and for the log."""
+    def phase(self, name: WorkerPhase, generation: int) -> None:
+        """Say what the worker does from now on, for the next heartbeat and for the log."""
         if name != self._phase:
             self._since = time.monotonic()
         self._phase, self._generation = name, generation
@@ -98,7 +99,7 @@ class Channel:
                     continue
                 self._ask("asked to halt")
 
-    def _beat(self) -> None:
+    def _send_heartbeats(self) -> None:
         while True:
             elapsed = time.monotonic() - self._since
             self.report(Heartbeat(phase=self._phase, generation=self._generation, phase_seconds=elapsed))

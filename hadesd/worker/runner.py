@@ -18,6 +18,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from hades_protocol.errors import UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_spec import RunSpec, spec_to_dict
+from hades_protocol.run_state import WorkerPhase
 from hadesd.compute import build, migration, results
 from hadesd.compute.execution import Execution, version_differences
 from hadesd.distill.generation import MeanEvaluation, compile_step, init_state
@@ -26,10 +27,11 @@ from hadesd.distill.sharding import make_mesh
 from hadesd.logs import rotation
 from hadesd.storage import metric_lines
 from hadesd.storage.layout import RunPaths
+from hadesd.storage.resume_records import ResumeKind, append_resume_record
 from hadesd.worker.best_dataset import Best
 from hadesd.worker.channel import Channel
 from hadesd.worker.checkpoints import CheckpointStore
-from hadesd.worker_protocol import Committed, Note, Resumed
+from hadesd.worker_protocol import Committed, LogMessage, Resumed
 
 log = structlog.get_logger()
 
@@ -67,7 +69,7 @@ class Runner:
         state, generation = self._restore()
         total = self.spec.evolution.generations
         pending: Future[None] | None = None
-        self.channel.phase("compiling", generation + 1)
+        self.channel.phase(WorkerPhase.COMPILING, generation + 1)
         step = compile_step(self.problem, self.mesh, self.execution.chunk)
         self._committed_at = time.monotonic()
         with ThreadPoolExecutor(1, "commit") as committer:
@@ -85,8 +87,8 @@ class Runner:
                     self.spec, self.problem, generation, metrics, self._evaluated(generation, state)
                 )
                 pending = committer.submit(self._commit, generation, host, line)
-                self.channel.phase("evaluating", generation + 1)
-            self.channel.phase("finishing", generation)
+                self.channel.phase(WorkerPhase.EVALUATING, generation + 1)
+            self.channel.phase(WorkerPhase.FINISHING, generation)
             if pending is not None:
                 pending.result()
         self.store.settle()
@@ -112,7 +114,7 @@ class Runner:
 
     def _restore(self) -> tuple[EvolutionState, int]:
         """The state to go on from, on the devices, with the line files cut to it."""
-        self.channel.phase("restoring", 0)
+        self.channel.phase(WorkerPhase.RESTORING, 0)
         found = self.store.restore_newest(self._shape)
         warnings: list[str] = []
         resized = False
@@ -122,7 +124,7 @@ class Runner:
             state, manifest, warnings = found
             generation = int(manifest["generation"])
             for text in warnings:
-                metric_lines.record_seam(self.directory, generation, "fallback", text, bit_exact=True)
+                append_resume_record(self.directory, generation, ResumeKind.FALLBACK, text, bit_exact=True)
             warnings += self._join(manifest, generation)
             state, resized = self._carry(manifest, generation, state)
         last = metric_lines.cut(self.paths.metrics, GenerationMetrics, generation)
@@ -138,7 +140,7 @@ class Runner:
             self._write_dataset(dataset, best=self._best.generation == generation and not resized)
         for text in warnings:
             log.warning("resume", detail=text)
-            self.channel.report(Note(level="warning", text=text))
+            self.channel.report(LogMessage(level="warning", text=text))
         log.info("ready", generation=generation, **self.execution.describe())
         self.channel.report(Resumed(generation=generation, warnings=tuple(warnings)))
         return jax.device_put(state, NamedSharding(self.mesh, PartitionSpec())), generation
@@ -150,7 +152,7 @@ class Runner:
         self.execution = replace(self.execution, chunk=self._chunk(manifest, written))
         differences = self.execution.differences(written) + version_differences(manifest)
         text = "; ".join(differences) or f"resumed after generation {generation}"
-        metric_lines.record_seam(self.directory, generation, "resume", text, bit_exact=not differences)
+        append_resume_record(self.directory, generation, ResumeKind.RESUME, text, bit_exact=not differences)
         return [f"not bit-exact from generation {generation} on: {text}"] if differences else []
 
     def _shape(self, manifest: dict[str, Any]) -> EvolutionState:
@@ -169,10 +171,10 @@ class Runner:
         """The state for today's settings, and whether it was resized for them."""
         then = migration.settings_then(manifest, self.spec)
         if then != self.spec:
-            self.channel.phase("resizing", generation)
+            self.channel.phase(WorkerPhase.RESIZING, generation)
         state, text = migration.carry(self.spec, then, self.problem, self.mesh, self.execution.chunk, state)
         if text:
-            metric_lines.record_seam(self.directory, generation, "resize", text, bit_exact=True)
+            append_resume_record(self.directory, generation, ResumeKind.RESIZE, text, bit_exact=True)
             log.info("resized", generation=generation, detail=text)
         return state, bool(text)
 
@@ -188,9 +190,9 @@ class Runner:
         self.execution = replace(self.execution, chunk=chunk // 2)
         text = f"out of memory with {chunk} candidates at a time per device: going on with {chunk // 2}"
         log.warning("chunk", detail=text)
-        metric_lines.record_seam(self.directory, generation, "chunk", text, bit_exact=False)
-        self.channel.report(Note(level="warning", text=text))
-        self.channel.phase("compiling", generation + 1)
+        append_resume_record(self.directory, generation, ResumeKind.CHUNK, text, bit_exact=False)
+        self.channel.report(LogMessage(level="warning", text=text))
+        self.channel.phase(WorkerPhase.COMPILING, generation + 1)
         return compile_step(self.problem, self.mesh, self.execution.chunk)
 
     def _commit(self, generation: int, state: EvolutionState, line: GenerationMetrics) -> None:

@@ -20,7 +20,7 @@ from hades_protocol.commands import Request
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError
 from hades_protocol.events import TOPIC_EVENTS, WELCOME, dataset_topic, decode_event
 from hades_protocol.keys import HANDSHAKE_SECONDS, ClientKeys, Destination
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, Job, RunSummary
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, Job, LogLevel, RunSummary
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Reply, ShowResult, SnapshotResult
 from hades_protocol.resync import Action, AskSnapshot, Item, Resync
 from hades_protocol.run_state import RunState
@@ -33,7 +33,6 @@ TICK_SECONDS = 0.5
 
 T = TypeVar("T")
 
-Level = Literal["debug", "info", "warning", "error", "critical"]
 Format = Literal["npz", "csv", "json", "safetensors"]
 
 
@@ -185,7 +184,7 @@ class Client:
         )
         return await self.request(request, ChangeResult)
 
-    async def log(self, run: str = "", *, lines: int = 200, level: Level = "info", search: str = "") -> LogResult:
+    async def log(self, run: str = "", *, lines: int = 200, level: LogLevel = "info", search: str = "") -> LogResult:
         """The newest lines of a run's log, or of the daemon's own."""
         request = commands.GetLog(request_id=fresh_id(), run=run, lines=lines, level=level, search=search)
         return await self.request(request, LogResult)

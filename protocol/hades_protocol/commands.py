@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, Job, RunSummary
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, Job, LogLevel, RunSummary
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Removed, ShowResult, SnapshotResult
 from hades_protocol.run_state import RunState
 from hades_protocol.version import MAJOR
@@ -172,7 +172,7 @@ class GetLog(Request, frozen=True, kw_only=True, tag="log"):
 
     run: str = ""
     lines: Annotated[int, Meta(ge=1, le=2000)] = 200
-    level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    level: LogLevel = "info"
     search: Annotated[str, Meta(max_length=200)] = ""
 
 

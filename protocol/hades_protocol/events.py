@@ -10,7 +10,15 @@ from typing import Any, cast, get_args
 import msgspec
 
 from hades_protocol.codec import convert, unpack
-from hades_protocol.messages import DatasetSnapshot, GenerationMetrics, GenerationTiming, GpuInfo, Job, RunSummary
+from hades_protocol.messages import (
+    DatasetSnapshot,
+    GenerationMetrics,
+    GenerationTiming,
+    GpuInfo,
+    Job,
+    LogLevel,
+    RunSummary,
+)
 from hades_protocol.version import MAJOR
 
 TOPIC_EVENTS = b"events"
@@ -69,7 +77,7 @@ class RunLog(Event, frozen=True, tag="log"):
     """A line of a run's log, of level warning or above. level, text: as in LogLine."""
 
     run_id: str
-    level: str
+    level: LogLevel
     text: str
 
 

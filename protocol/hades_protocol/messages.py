@@ -3,10 +3,13 @@
 Times are Unix times in seconds, durations seconds, sizes bytes, unless a field says otherwise.
 """
 
+from enum import StrEnum
+from typing import Literal, get_args
+
 import msgspec
 
 from hades_protocol.codec import Array
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import RunState, WorkerPhase
 
 
 class GenerationMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +83,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     best_so_far: float | None = None  # of the best candidate of all generations
     seconds_per_generation: float | None = None  # median of the newest ones
     seconds_left: float | None = None  # a guess
-    phase: str = ""  # what the worker does: importing, compiling, evaluating
+    phase: WorkerPhase = WorkerPhase.NONE  # what the worker does
     reason: str = ""  # why it waits, failed or went back, one line
     restarts: int = 0  # crashes after which it went on
     created_at: float = 0.0  # Unix time
@@ -88,22 +91,74 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     worker_pid: int | None = None  # process that computes it; null without one
     parent: Lineage | None = None  # the run that it was forked from
     directory: str = ""
-    priority: int = 0  # higher starts first; since protocol 1.2
-    gpus: tuple[int, ...] = ()  # indices of the GPUs it computes on; since protocol 1.2
+    priority: int = 0  # higher starts first
+    gpus: tuple[int, ...] = ()  # indices of the GPUs it computes on
     group: str = ""  # runs that were made together, by `hadesd sweep` say; decides nothing that is computed
     note: str = ""  # what people wrote about it, one line
     waits_for_room: bool = False  # paused by the daemon until a disk has room, then it goes on
 
 
+class HistoryKind(StrEnum):
+    """What happened to a run. The value is the word in run.json, on the wire and on the screen."""
+
+    SUBMITTED = "submitted"
+    FORKED = "forked"
+    # Asked for by people.
+    PAUSE = "pause"
+    RESUME = "resume"  # also: a worker went on from a checkpoint
+    CANCEL = "cancel"
+    RESIZE = "resize"  # also: a worker brought the state to other sizes
+    PRIORITY = "priority"
+    RETENTION = "retention"
+    # Done by the daemon, or found by it.
+    PAUSED = "paused"
+    DISK_FULL = "disk full"
+    DISK_SPACE_FREED = "disk space freed"
+    CRASHED = "crashed"
+    WORKER_STOPPED = "worker stopped from outside"
+    STOPPED_WITH_DAEMON = "stopped with the daemon"
+    REQUEUED = "queued for its new size"
+    YIELDED = "yielded"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    # Done by a worker.
+    FALLBACK = "fallback"  # passed over a damaged checkpoint and took an older one
+    CHUNK = "chunk"  # halved the chunk, as a device's memory was too small
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of a run's history: a request, a crash, an end, or what a worker did when it went on.
+
+    bit_exact: of a worker's entries, whether the run still is what an undisturbed one were; null for all others.
+    """
+
+    at: float  # Unix time
+    what: HistoryKind
+    generation: int  # committed when it happened
+    reason: str = ""
+    log_tail: tuple[str, ...] = ()  # the last lines of the worker's log
+    bit_exact: bool | None = None
+
+
+class MarkKind(StrEnum):
+    """What is marked on a curve."""
+
+    FORK = "fork"
+    RESIZE = "resize"
+    RESUME = "resume"
+    FALLBACK = "fallback"
+    CHUNK = "chunk"
+
+
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened to a run at a generation and belongs on its curve.
 
-    kind: fork, resize, resume, fallback, chunk. bit_exact: whether the results are still those of a run that was
-    never interrupted.
+    bit_exact: whether the run still is what an undisturbed one were.
     """
 
     generation: int  # committed when it happened
-    kind: str
+    kind: MarkKind
     text: str
     time: float = 0.0  # Unix time
     bit_exact: bool = True
@@ -152,25 +207,45 @@ class CheckpointList(msgspec.Struct, frozen=True, kw_only=True):
     execution: str = ""  # how the newest was computed: devices, physics, cloning
 
 
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+
+LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
+"""From the least to the worst."""
+
+
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a log, without control characters but for the line breaks of a traceback."""
 
     time: float  # Unix time
-    level: str  # debug, info, warning, error, critical
+    level: LogLevel
     text: str  # the event and its fields
+
+
+class JobVerb(StrEnum):
+    """What a job does."""
+
+    EXPORT = "export"
+    EVALUATE = "evaluate"
+
+
+class JobState(StrEnum):
+    """How far a job is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """An export or an evaluation of a run's dataset, by a child process of the daemon.
 
-    verb: export or evaluate. state: running, done, failed. text: the outcome, one line; empty while it runs.
-    path: the file it wrote, on the daemon's machine; empty where there is none.
+    text: what came of it, one line. path: the file it wrote.
     """
 
     id: str
     run: str
-    verb: str
-    state: str
+    verb: JobVerb
+    state: JobState
     text: str = ""
     path: str = ""
     started_at: float = 0.0  # Unix time

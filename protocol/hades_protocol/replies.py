@@ -9,6 +9,7 @@ from hades_protocol.messages import (
     DaemonInfo,
     GenerationMetrics,
     GpuInfo,
+    HistoryEntry,
     Job,
     LogLine,
     Mark,
@@ -35,13 +36,13 @@ class SnapshotResult(msgspec.Struct, frozen=True, kw_only=True):
 class ShowResult(msgspec.Struct, frozen=True, kw_only=True):
     """One run in detail.
 
-    spec: its nested settings. seams: what happened to it, in order of time: maps with `at` (Unix time), `what`,
-    `generation`, and more that depends on `what`. checkpoints: index of what it has on disk to go on from.
+    spec: its nested settings. history: what happened to it, in order of time. checkpoints: index of what it has on
+    disk to go on from.
     """
 
     run: RunSummary
     spec: dict[str, Any]
-    seams: tuple[dict[str, Any], ...]
+    history: tuple[HistoryEntry, ...]
     checkpoints: CheckpointList
 
 

@@ -1,4 +1,4 @@
-"""The states of a run and the transitions that are allowed between them."""
+"""The states of a run, the transitions that are allowed between them, and the phases of a worker."""
 
 from enum import StrEnum
 
@@ -17,6 +17,20 @@ class RunState(StrEnum):
     FINISHED = "finished"  # every generation is committed
     FAILED = "failed"  # `reason` says why; resume tries again
     CANCELLED = "cancelled"  # ended by request; resume goes on from the last commit
+
+
+class WorkerPhase(StrEnum):
+    """What the worker of a run is doing, as its heartbeats say. The value is the word on the wire and on the screen."""
+
+    NONE = ""  # there is no worker
+    STARTING = "starting"  # nothing was heard of it yet
+    IMPORTING = "importing"
+    WAITING_FOR_LOCK = "waiting for the run's lock"  # an earlier worker has not ended yet
+    RESTORING = "restoring"
+    RESIZING = "resizing"
+    COMPILING = "compiling"
+    EVALUATING = "evaluating"
+    FINISHING = "finishing"
 
 
 S = RunState

@@ -45,7 +45,7 @@ def make(
     values = {"env": "CartPole-v1", "evolution": {"generations": 3}} | values
     record = records.create(directory, build_spec(values), at, group="g")
     if done:
-        record = msgspec.structs.replace(record, outcome=RunOutcome(kind="finished", at=at))
+        record = msgspec.structs.replace(record, outcome=RunOutcome(kind=RunState.FINISHED, at=at))
         records.save(directory / record.id, record)
     lines = [line(i + 1, mean, mean + 100 if mean and i == len(means) - 1 else None) for i, mean in enumerate(means)]
     (directory / record.id / "metrics.jsonl").write_bytes(b"".join(lines) + rest)

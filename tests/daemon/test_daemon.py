@@ -161,7 +161,7 @@ def test_three_crashes_without_a_generation_are_the_end(home: Home, behaviour: s
     failed = home.reaches(run, S.FAILED)
     assert failed.restarts == 3
     assert "crash 3 within 10 minutes" in failed.reason
-    assert home.ask(commands.Show, run=run).seams[-1]["log_tail"]
+    assert home.ask(commands.Show, run=run).history[-1].log_tail
     assert len([entry for entry in home.record(run)["history"] if entry["what"] == "crashed"]) == 2
 
 

@@ -55,8 +55,8 @@ def test_a_run_survives_a_newest_checkpoint_that_is_damaged_or_gone(
     home.reaches(run, S.FINISHED)
     assert results(directory) == twin, "what was computed again is the same"
 
-    seams = [json.loads(line) for line in (directory / "seams.jsonl").read_text().splitlines()]
-    fallback = next(seam for seam in seams if seam["kind"] == "fallback")
+    resumes = [json.loads(line) for line in (directory / "resumes.jsonl").read_text().splitlines()]
+    fallback = next(resume for resume in resumes if resume["kind"] == "fallback")
     assert (fallback["generation"], fallback["bit_exact"]) == (newest - 1, True)
     for verb in ("status", "logs"):
         assert what in home.hadesd(verb, run).stdout, f"'hadesd {verb}' says it"

@@ -14,7 +14,8 @@ from hades_protocol.run_state import RunState
 from hadesd.compute import build
 from hadesd.distill.generation import init_state
 from hadesd.logs import streams
-from hadesd.storage import disk, metric_lines
+from hadesd.storage import disk
+from hadesd.storage.resume_records import ResumeKind, append_resume_record
 from hadesd.worker import checkpoints
 from tests.faults.conftest import SPEC, put, results, submit
 from tests.helpers.daemon import Home, until
@@ -49,20 +50,20 @@ def test_a_run_survives_a_full_disk_and_goes_on_by_itself(
     assert results(small_home.paths.runs / run) == twin
     assert small_home.show(run).restarts == 0, "a full disk is no crash"
     changes = [change["what"] for change in small_home.record(run)["history"]]
-    assert changes == ["submitted", "out of room", "room again", "finished"]
+    assert changes == ["submitted", "disk full", "disk space freed", "finished"]
 
 
 def full(directory: Path, line: int) -> OSError | None:
     """Append a line; the error where there is no room for it."""
     try:
-        metric_lines.record_seam(directory, line, "resume", "x" * 300, bit_exact=True)
+        append_resume_record(directory, line, ResumeKind.RESUME, "x" * 300, bit_exact=True)
     except OSError as error:
         return error
     return None
 
 
 def test_lines_of_metrics_survive_a_full_disk_whole(small_disk: SmallDisk) -> None:
-    path = small_disk.directory / "seams.jsonl"
+    path = small_disk.directory / "resumes.jsonl"
     small_disk.fill(leave=4 * 4096)
     written = 0
     while (error := full(small_disk.directory, written)) is None:
@@ -70,7 +71,7 @@ def test_lines_of_metrics_survive_a_full_disk_whole(small_disk: SmallDisk) -> No
     assert disk.is_full(error)
     assert written > 10
     small_disk.clear()
-    metric_lines.record_seam(small_disk.directory, written, "resume", "there is room again", bit_exact=True)
+    append_resume_record(small_disk.directory, written, ResumeKind.RESUME, "there is room again", bit_exact=True)
     assert [json.loads(line)["generation"] for line in path.read_text().splitlines()] == list(range(written + 1))
 
 

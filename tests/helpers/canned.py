@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from hades_protocol import commands
 from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
 from hades_protocol.events import AnyEvent
-from hades_protocol.messages import CheckpointList, Job, Lineage, LogLine, RunSummary
+from hades_protocol.messages import CheckpointList, Job, Lineage, LogLevel, LogLine, RunSummary
 from hades_protocol.replies import ChangeResult, LogResult, SettingChange, ShowResult
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import set_dotted
@@ -40,7 +40,7 @@ def some_checkpoints(**fields: Any) -> CheckpointList:
     return CheckpointList(**(values | fields))
 
 
-def a_log_line(text: str = "ready  generation=12", level: str = "info", time: float = 1_700_000_000.0) -> LogLine:
+def a_log_line(text: str = "ready  generation=12", level: LogLevel = "info", time: float = 1_700_000_000.0) -> LogLine:
     """A line of a log."""
     return LogLine(time=time, level=level, text=text)
 
@@ -69,7 +69,7 @@ def answer(daemon: "FakeDaemon", request: Any, run: RunSummary | None, publish: 
             return ShowResult(
                 run=run,
                 spec=daemon.specs.get(run.id, {}),
-                seams=daemon.seams.get(run.id, ()),
+                history=daemon.histories.get(run.id, ()),
                 checkpoints=daemon.checkpoints.get(run.id, CheckpointList()),
             )
         case commands.Export() | commands.Evaluate():

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
+from hades_protocol.run_state import WorkerPhase
 from hadesd import worker_protocol as wm
 
 BEHAVIOURS = {
@@ -73,7 +74,9 @@ class FakeWorker:
             sys.stdout.flush()
             os.kill(os.getpid(), signal.SIGSEGV)
         if self.behaviour == BEHAVIOURS["fails"]:
-            self.say(wm.Ended(outcome="failed", generation=0, reason="the environment does not like you"))
+            self.say(
+                wm.ExitReport(outcome=wm.WorkerOutcome.FAILED, generation=0, reason="the environment does not like you")
+            )
             sys.exit(1)
         if self.behaviour == BEHAVIOURS["silent"]:
             time.sleep(1000)
@@ -91,7 +94,7 @@ class FakeWorker:
         committed = self.directory / "committed"
         generation = int(committed.read_text()) if committed.exists() else 0
         self._cut(generation)
-        self.say(wm.Heartbeat(phase="evaluating", generation=generation + 1, phase_seconds=0.0))
+        self.say(wm.Heartbeat(phase=WorkerPhase.EVALUATING, generation=generation + 1, phase_seconds=0.0))
         self.say(wm.Resumed(generation=generation))
         while generation < self.generations:
             if self.behaviour == BEHAVIOURS["hangs after five generations"] and generation == 5:
@@ -102,9 +105,9 @@ class FakeWorker:
             if self.behaviour == BEHAVIOURS["crashes every fifth generation"] and generation % 5 == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.halting and generation < self.generations:
-                self.say(wm.Ended(outcome="checkpointed", generation=generation))
+                self.say(wm.ExitReport(outcome=wm.WorkerOutcome.CHECKPOINTED, generation=generation))
                 return 75
-        self.say(wm.Ended(outcome="finished", generation=generation))
+        self.say(wm.ExitReport(outcome=wm.WorkerOutcome.FINISHED, generation=generation))
         return 0
 
     def _hang(self) -> None:
@@ -112,7 +115,7 @@ class FakeWorker:
         mark = self.directory / "hung"
         while not mark.exists() or mark.read_text() == str(os.getpid()):
             mark.write_text(str(os.getpid()))
-            self.say(wm.Heartbeat(phase="evaluating", generation=6, phase_seconds=0.0))
+            self.say(wm.Heartbeat(phase=WorkerPhase.EVALUATING, generation=6, phase_seconds=0.0))
             time.sleep(0.5)
 
     def _cut(self, generation: int) -> None:

@@ -45,6 +45,7 @@ from hades_protocol.messages import (
     GenerationMetrics,
     GenerationTiming,
     GpuInfo,
+    HistoryEntry,
     Job,
     LogLine,
     Mark,
@@ -127,7 +128,7 @@ class FakeDaemon:
         self.references: dict[str, tuple[Reference, ...]] = {}
         self.marks: dict[str, tuple[Mark, ...]] = {}
         self.specs: dict[str, dict[str, Any]] = {}
-        self.seams: dict[str, tuple[dict[str, Any], ...]] = {}
+        self.histories: dict[str, tuple[HistoryEntry, ...]] = {}
         self.checkpoints: dict[str, CheckpointList] = {}
         self.logs: dict[str, list[LogLine]] = {}  # "": the daemon's own
         self.gpus: tuple[GpuInfo, ...] = ()

@@ -30,10 +30,10 @@ def metrics(directory: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
 
 
-def seams(directory: Path, kind: str) -> list[dict[str, Any]]:
-    path = directory / "seams.jsonl"
+def resumes(directory: Path, kind: str) -> list[dict[str, Any]]:
+    path = directory / "resumes.jsonl"
     found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return [seam for seam in found if seam["kind"] == kind]
+    return [resume for resume in found if resume["kind"] == kind]
 
 
 def test_a_fork_with_nothing_changed_ends_like_its_parent_and_one_with_a_change_leaves_it_there(home: Home) -> None:
@@ -77,7 +77,7 @@ def test_a_run_that_is_resized_while_it_computes_equals_a_twin_that_was_forked_w
     assert "dataset.pairs         2 → 6" in done.stderr
 
     def resized() -> list[dict[str, Any]]:
-        return seams(home.paths.runs / run, "resize")
+        return resumes(home.paths.runs / run, "resize")
 
     (grown,) = until(resized, "the resize is carried out")
     assert grown["text"] == "population 8 → 12, pairs 2 → 6"
@@ -87,7 +87,7 @@ def test_a_run_that_is_resized_while_it_computes_equals_a_twin_that_was_forked_w
     assert home.show(run).state == S.PAUSED
     home.hadesd("resume", run)
     directory = finished(home, run)
-    shrunk = seams(directory, "resize")[-1]
+    shrunk = resumes(directory, "resize")[-1]
     assert shrunk["text"] == "pairs 6 → 4"
     assert np.load(directory / "dataset.npz")["states"].shape[0] == 4
     assert [change["reason"] for change in home.record(run)["history"] if change["what"] == "resize"] == [
@@ -96,10 +96,10 @@ def test_a_run_that_is_resized_while_it_computes_equals_a_twin_that_was_forked_w
     ]
 
     twin = finished(home, plain).name
-    for seam, changes in (
+    for resume, changes in (
         (grown, {"dataset": {"pairs": 6}, "evolution": {"population": 12}}),
         (shrunk, {"dataset": {"pairs": 4}}),
     ):
-        result = home.ask(commands.Fork, run=twin, generation=seam["generation"], changes=changes)
+        result = home.ask(commands.Fork, run=twin, generation=resume["generation"], changes=changes)
         twin = finished(home, result.run.id).name
     assert (directory / "metrics.jsonl").read_bytes() == (home.paths.runs / twin / "metrics.jsonl").read_bytes()

@@ -55,7 +55,7 @@ def test_it_is_shown_as_it_was_left(home: Home) -> None:
     assert home.ask(commands.GetDataset, run=RUN).states.shape == (2, 4)
     assert home.ask(commands.GetDataset, run=RUN, generation=2).generation == 2
     shown = home.ask(commands.Show, run=RUN)
-    assert [change["what"] for change in shown.seams] == ["submitted", "pause", "paused"]
+    assert [entry.what for entry in shown.history] == ["submitted", "pause", "paused"]
     assert (shown.checkpoints.generations, shown.checkpoints.with_pairs) == ((2, 3), (2, 3))
     assert shown.checkpoints.execution == "1 x cpu, physics vmap, cloning xla, 8 candidates at a time"
 
@@ -72,10 +72,10 @@ def test_it_is_resumed_as_if_nothing_had_happened(home: Home, tmp_path: Path) ->
     assert home.generations(RUN) == list(range(1, GENERATIONS + 1))
     before = (GOLDEN / RUN / "metrics.jsonl").read_bytes()
     assert (directory / "metrics.jsonl").read_bytes().startswith(before), "what was committed is not computed anew"
-    (seam,) = lines(directory, "seams.jsonl")
-    assert (seam["kind"], seam["generation"]) == ("resume", PAUSED_AT)
-    if not seam["bit_exact"]:  # other packages: this is said, and the bits may differ
-        assert "->" in seam["text"]
+    (resume,) = lines(directory, "resumes.jsonl")
+    assert (resume["kind"], resume["generation"]) == ("resume", PAUSED_AT)
+    if not resume["bit_exact"]:  # other packages: this is said, and the bits may differ
+        assert "->" in resume["text"]
         return
     alone = wp.make_run(tmp_path / "alone", build_spec(json.loads((directory / "run.json").read_text())["spec"]))
     assert wp.finish(alone, **ENVIRONMENT) == ExitCode.OK, (alone / "worker.log").read_text()

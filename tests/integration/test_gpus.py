@@ -76,7 +76,7 @@ def test_a_run_gives_way_to_another_user_and_comes_back(home: Home, one: FakeGpu
     assert "makes way for" in given_way.reason
     assert (given_way.worker_pid, given_way.gpus, home.worker_pids()) == (None, (), [])
     assert home.generations(run) == list(range(1, given_way.generation + 1)), "what it had computed is committed"
-    assert [entry["what"] for entry in home.record(run)["history"]].count("gave way") == 1
+    assert [entry["what"] for entry in home.record(run)["history"]].count("yielded") == 1
 
     one.use(0)
     until(lambda: "to go" in home.show(run).reason, "it is counted how long the GPU has been free")

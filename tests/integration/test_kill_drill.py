@@ -117,9 +117,9 @@ def test_killed_at_random_the_runs_end_bit_for_bit_like_undisturbed_ones(home: H
     for env, run in runs.items():
         assert home.generations(run) == home.generations(twins[env]), f"{env}: generations lost, doubled or unordered"
         assert results(home, run) == results(home, twins[env]), f"{env}: not the bits of the undisturbed run"
-        seams = [json.loads(s) for s in (home.paths.runs / run / "seams.jsonl").read_text().splitlines()]
-        assert all(seam["bit_exact"] for seam in seams)
-        assert len(seams) >= KILLS // 10, f"{env}: hardly ever killed between its first generation and its last"
+        resumes = [json.loads(s) for s in (home.paths.runs / run / "resumes.jsonl").read_text().splitlines()]
+        assert all(resume["bit_exact"] for resume in resumes)
+        assert len(resumes) >= KILLS // 10, f"{env}: hardly ever killed between its first generation and its last"
     until(lambda: not home.worker_pids(), "no worker process is left")
 
 

@@ -15,6 +15,7 @@ from hadesd.integrations.hooks.events import event_of
 from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import CrashPolicy, Run
 from hadesd.supervisor.lifecycle.transitions import step
+from hadesd.worker_protocol import WorkerOutcome
 from tests.helpers.daemon import Home, until
 from tests.helpers.fake_worker import BEHAVIOURS
 
@@ -187,7 +188,7 @@ def test_a_run_that_gives_way_and_one_on_a_full_disk() -> None:
     for event in (events.SlotAssigned(), events.Spawned(1), events.Ready(0), events.Committed(1)):
         run = step(run, event, 1.0, policy)[0]
     yielding = step(run, events.YieldAsked("makes way for ann"), 2.0, policy)[0]
-    full = step(run, events.WorkerExitReport("no-room", "the disk is full"), 2.0, policy)[0]
+    full = step(run, events.WorkerExitReport(WorkerOutcome.DISK_FULL, "the disk is full"), 2.0, policy)[0]
     for before in (yielding, full):
         after = step(before, events.Exited(75), 3.0, policy)[0]
         leaving.append((event_of(before, after), after.reason))

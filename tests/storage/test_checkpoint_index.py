@@ -10,7 +10,7 @@ import pytest
 
 from hades_protocol import commands
 from hades_protocol.errors import InternalError, NotFoundError
-from hades_protocol.messages import CheckpointList
+from hades_protocol.messages import CheckpointList, HistoryEntry, HistoryKind
 from hades_protocol.run_spec import Retention
 from hadesd.storage.checkpoint_index import CheckpointIndex
 from tests.helpers.daemon import Home
@@ -86,11 +86,11 @@ def test_a_generation_that_comes_again_is_looked_at_again(tmp_path: Path) -> Non
 
 def test_the_last_restore_is_the_newest_resume_of_a_worker(tmp_path: Path) -> None:
     history = [
-        {"at": 5.0, "what": "submitted", "generation": 0, "reason": ""},
-        {"at": 10.0, "what": "resume", "generation": 40, "reason": "", "bit_exact": True},
-        {"at": 30.0, "what": "resume", "generation": 30, "reason": "", "bit_exact": False},
-        {"at": 29.0, "what": "fallback", "generation": 30, "reason": "", "bit_exact": True},
-        {"at": 40.0, "what": "resume", "generation": 50, "reason": "asked"},  # a person's wish
+        HistoryEntry(at=5.0, what=HistoryKind.SUBMITTED, generation=0),
+        HistoryEntry(at=10.0, what=HistoryKind.RESUME, generation=40, bit_exact=True),
+        HistoryEntry(at=30.0, what=HistoryKind.RESUME, generation=30, bit_exact=False),
+        HistoryEntry(at=29.0, what=HistoryKind.FALLBACK, generation=30, bit_exact=True),
+        HistoryEntry(at=40.0, what=HistoryKind.RESUME, generation=50, reason="asked"),  # a person's request
     ]
     found = CheckpointIndex(tmp_path).describe(RULE, history)
     assert (found.verified_generation, found.verified_at) == (30, 30.0)
@@ -130,8 +130,8 @@ def test_a_real_daemon_tells_it_and_remembers_the_restore(home: Home) -> None:
     directory = home.paths.runs / run
     for generation in (1, 2):
         make_checkpoint(directory, generation)
-    seam = {"generation": 1, "kind": "resume", "text": "resumed", "time": 123.5, "bit_exact": True}
-    (directory / "seams.jsonl").write_text(json.dumps(seam) + "\n")
+    resume = {"generation": 1, "kind": "resume", "text": "resumed", "time": 123.5, "bit_exact": True}
+    (directory / "resumes.jsonl").write_text(json.dumps(resume) + "\n")
     for _ in range(2):
         found = home.ask(commands.Show, run=run).checkpoints
         assert (found.generations, found.with_pairs, found.keep_newest) == ((1, 2), (1, 2), 3)

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.errors import NotFoundError, UsageError
+from hades_protocol.messages import HistoryEntry, HistoryKind
 from hades_protocol.run_spec import build_spec
+from hades_protocol.run_state import RunState
 from hadesd.storage import disk, records
 from hadesd.storage.records import RunOutcome
-from hadesd.supervisor.lifecycle.state import from_record, with_change
+from hadesd.supervisor.lifecycle.state import from_record, with_entry
 
 SPEC = build_spec({"env": "CartPole-v1", "preset": "cpu"})
 NOW = 1_700_000_000.0
@@ -182,12 +184,18 @@ def test_no_name_leads_out_of_the_runs_directory(name: str) -> None:
     assert found in dict(KNOWN)
 
 
-def test_the_story_joins_changes_and_seams_in_order(tmp_path: Path) -> None:
+def test_the_history_joins_entries_and_resume_records_in_order(tmp_path: Path) -> None:
     record = records.create(tmp_path, SPEC, NOW)
     run = from_record(record, SPEC, generation=4)
-    ended = msgspec.structs.replace(run, outcome=RunOutcome(kind="finished", at=NOW + 9))
-    record = with_change(record, ended, records.Change(at=NOW + 9, what="finished", generation=4))
-    seam = {"generation": 2, "kind": "resume", "text": "resumed", "time": NOW + 5, "bit_exact": True}
-    (tmp_path / record.id / "seams.jsonl").write_text(json.dumps(seam) + '\n{"gener')
-    told = [(entry["what"], entry["generation"]) for entry in records.read_history(record, tmp_path / record.id)]
+    ended = msgspec.structs.replace(run, outcome=RunOutcome(kind=RunState.FINISHED, at=NOW + 9))
+    record = with_entry(record, ended, HistoryEntry(at=NOW + 9, what=HistoryKind.FINISHED, generation=4))
+    resume = {"generation": 2, "kind": "resume", "text": "resumed", "time": NOW + 5, "bit_exact": True}
+    (tmp_path / record.id / "resumes.jsonl").write_text(json.dumps(resume) + '\n{"gener')
+    told = [(entry.what, entry.generation) for entry in records.read_history(record, tmp_path / record.id)]
     assert told == [("submitted", 0), ("resume", 2), ("finished", 4)]
+
+
+def test_a_run_file_without_settings_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"spec": 3}')
+    with pytest.raises(ValueError, match="no settings"):
+        records.read_spec_values(tmp_path)

@@ -32,8 +32,8 @@ def manifest(directory: Path) -> dict[str, Any]:
     return found
 
 
-def seams(directory: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (directory / "seams.jsonl").read_text().splitlines()]
+def resumes(directory: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (directory / "resumes.jsonl").read_text().splitlines()]
 
 
 def prolong(directory: Path, spec: RunSpec) -> None:
@@ -62,7 +62,7 @@ def test_without_llvmlite_a_run_goes_on_by_vmap_and_says_so(tmp_path: Path, with
     assert wp.finish(directory, PYTHONPATH=without_llvmlite) == ExitCode.OK, log_of(directory)
     assert manifest(directory)["physics"] == "vmap"
     assert "pip install llvmlite" in log_of(directory)
-    joined = seams(directory)[-1]
+    joined = resumes(directory)[-1]
     assert joined["bit_exact"] is False
     assert "physics native -> vmap" in joined["text"]
 
@@ -74,7 +74,7 @@ def test_a_run_that_began_without_machine_code_ends_as_it_began(tmp_path: Path, 
     assert wp.finish(directory, PYTHONPATH=without_llvmlite) == ExitCode.OK, log_of(directory)
     prolong(directory, spec())
     assert wp.finish(directory) == ExitCode.OK, log_of(directory)
-    assert seams(directory)[-1]["bit_exact"] is True
+    assert resumes(directory)[-1]["bit_exact"] is True
     assert (directory / "metrics.jsonl").read_bytes() == (twin / "metrics.jsonl").read_bytes()
 
 

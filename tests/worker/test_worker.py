@@ -64,8 +64,8 @@ def test_killed_and_resumed_it_ends_like_the_undisturbed_one(undisturbed, tmp_pa
         wp.kill(process)
     assert wp.finish(directory) == ExitCode.OK, log_of(directory)
     assert wp.results(directory) == wp.results(undisturbed)
-    seams = [json.loads(line) for line in (directory / "seams.jsonl").read_text().splitlines()]
-    assert all(seam["bit_exact"] for seam in seams)
+    resumes = [json.loads(line) for line in (directory / "resumes.jsonl").read_text().splitlines()]
+    assert all(resume["bit_exact"] for resume in resumes)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
@@ -111,9 +111,9 @@ def test_another_number_of_devices_is_allowed_and_marked(tmp_path):
     wp.wait_for_generation(directory, process, 3)
     wp.kill(process)
     assert wp.finish(directory, XLA_FLAGS="--xla_force_host_platform_device_count=1") == ExitCode.OK
-    seams = [json.loads(line) for line in (directory / "seams.jsonl").read_text().splitlines()]
-    assert not seams[-1]["bit_exact"]
-    assert "devices 2 -> 1" in seams[-1]["text"]
+    resumes = [json.loads(line) for line in (directory / "resumes.jsonl").read_text().splitlines()]
+    assert not resumes[-1]["bit_exact"]
+    assert "devices 2 -> 1" in resumes[-1]["text"]
     chunk = checkpoints.read_manifest(directory / "checkpoints/40")["chunk"]
     assert chunk == 8, "all of the population at once on the one device, not two halves one after the other"
 
@@ -169,9 +169,9 @@ def test_when_memory_runs_out_the_chunk_is_halved_and_the_run_goes_on(tmp_path):
         check=False,
     )
     assert done.returncode == ExitCode.OK, done.stderr[-3000:]
-    seams = [json.loads(line) for line in (directory / "seams.jsonl").read_text().splitlines()]
-    assert seams, "the limit of this test was too generous: no allocation failed"
-    assert seams[0]["kind"] == "chunk"
+    resumes = [json.loads(line) for line in (directory / "resumes.jsonl").read_text().splitlines()]
+    assert resumes, "the limit of this test was too generous: no allocation failed"
+    assert resumes[0]["kind"] == "chunk"
     manifest = checkpoints.read_manifest(directory / "checkpoints/2")
     assert manifest["chunk"] < 256, "the chunk that worked is part of the checkpoint"
     assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY

@@ -10,7 +10,7 @@ from textual.notifications import SeverityLevel
 
 from hades_protocol.commands import RESULTS
 from hades_protocol.errors import HadesError
-from hades_protocol.messages import Job, RunSummary
+from hades_protocol.messages import Job, JobState, RunSummary
 from hades_protocol.replies import ChangeResult
 from hades_tui.connection import Connection
 from hades_tui.run_actions import EXPORT, FORK, NOTE, RESIZE, RUN_ACTIONS, RunAction, command_for, done_text, refusal
@@ -142,7 +142,7 @@ class ActingApp(App[None]):
     def notify_ended_jobs(self, before: Model) -> None:
         """Notify of the jobs that ended since the model `before`."""
         for job in jobs.ended(before, self.model):
-            severity: SeverityLevel = "information" if job.state == "done" else "error"
+            severity: SeverityLevel = "information" if job.state == JobState.DONE else "error"
             self.notify(jobs.ended_text(job), severity=severity, timeout=RESULT_SECONDS, markup=False)
 
     def _notify_refusal(self, why: str) -> None:

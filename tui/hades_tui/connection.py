@@ -3,9 +3,8 @@
 from collections.abc import AsyncGenerator
 from typing import Protocol, TypeVar
 
-from hades_protocol.async_client import Level
 from hades_protocol.commands import Request
-from hades_protocol.messages import DatasetSnapshot
+from hades_protocol.messages import DatasetSnapshot, LogLevel
 from hades_protocol.replies import HistoryResult, LogResult, ShowResult
 from hades_protocol.resync import Item
 
@@ -33,5 +32,5 @@ class Connection(Protocol):
     async def dataset(self, run: str, generation: int | None = ...) -> DatasetSnapshot:
         """The newest pairs of a run, or those of a kept generation."""
 
-    async def log(self, run: str = ..., *, lines: int = ..., level: Level = ..., search: str = ...) -> LogResult:
-        """The newest lines of a run's log, or of the daemon's where `run` is empty."""
+    async def log(self, run: str = ..., *, lines: int = ..., level: LogLevel = ..., search: str = ...) -> LogResult:
+        """The newest lines of a run's log, or of the daemon's own."""

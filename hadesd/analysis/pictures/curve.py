@@ -26,10 +26,10 @@ class Mark:
 def draw(
     metrics: Sequence[GenerationMetrics],
     references: Sequence[Reference] = (),
-    seams: Sequence[Mark] = (),
+    resumes: Sequence[Mark] = (),
     images: bool = False,
 ) -> Figure:
-    """Fitness against generation: population mean with its spread, best, the evaluated mean dataset, references, seams.
+    """Fitness against generation: population mean, spread, best, evaluations of the mean dataset, references, resumes.
 
     images: the fitness is a negative loss, and what was evaluated is an accuracy, with an axis of its own on the right.
     """
@@ -55,7 +55,7 @@ def draw(
     _evaluations(measured, metrics)
     for index, reference in enumerate(references):
         _reference(measured, reference, index)
-    _seams(axes, seams)
+    _resumes(axes, resumes)
     axes.set(xlabel="generation", ylabel="fitness (negative training loss)" if images else "mean episodic return")
     axes.margins(x=0.01)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -103,13 +103,13 @@ def _reference(axes: Axes, reference: Reference, index: int) -> None:
     )
 
 
-def _seams(axes: Axes, seams: Sequence[Mark]) -> None:
+def _resumes(axes: Axes, resumes: Sequence[Mark]) -> None:
     """Short marks along the bottom: grey where a resume gave the same bits, orange where it could not."""
     for exact, colour, label in (
         (True, style.GREY, "resumed, bit-exact"),
         (False, style.ORANGE, "resumed, not bit-exact"),
     ):
-        at = sorted({seam.generation for seam in seams if seam.bit_exact == exact})
+        at = sorted({resume.generation for resume in resumes if resume.bit_exact == exact})
         if at:
             axes.plot(
                 at,

@@ -90,8 +90,8 @@ def _curve(material: ReportData) -> Figure:
     if material.parent_metrics is not None and material.parent_metrics.fitness_mean is not None:
         at = material.parent_metrics
         references.append(Reference(name=f"parent, generation {at.generation}:", value=float(at.fitness_mean or 0.0)))
-    seams = [curve.Mark(seam.generation, seam.bit_exact) for seam in material.seams]
-    return curve.draw(material.metrics, references, seams, images=words.is_images(material))
+    resumes = [curve.Mark(record.generation, record.bit_exact) for record in material.resume_records]
+    return curve.draw(material.metrics, references, resumes, images=words.is_images(material))
 
 
 def _pairs(material: ReportData, recording: Recording | None, backend: str) -> pairs.Picture | None:

@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
-from hades_protocol.messages import GenerationMetrics, GenerationTiming, Lineage, Reference
+from hades_protocol.messages import GenerationMetrics, GenerationTiming, HistoryEntry, Lineage, Reference
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import reader
 from hadesd.analysis.evaluation.documents import TransferDocument
 from hadesd.spec import environments
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
-from hadesd.storage.metric_lines import ResumeRecord
 from hadesd.storage.records import RunRecord
+from hadesd.storage.resume_records import ResumeRecord, read_resume_records
 
 T = TypeVar("T")
 
@@ -38,12 +38,12 @@ class ReportData:
     record: RunRecord | None = None
     metrics: tuple[GenerationMetrics, ...] = ()
     timings: tuple[GenerationTiming, ...] = ()
-    seams: tuple[ResumeRecord, ...] = ()
+    resume_records: tuple[ResumeRecord, ...] = ()
     references: tuple[Reference, ...] = ()
     parent_spec: RunSpec | None = None
     parent_metrics: GenerationMetrics | None = None
     children: tuple[tuple[str, int], ...] = ()
-    story: tuple[dict[str, Any], ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
     transfer: TransferDocument | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -112,12 +112,12 @@ def of_run(directory: Path) -> ReportData:
         record=record,
         metrics=_lines(paths.metrics, GenerationMetrics),
         timings=_lines(paths.timings, GenerationTiming),
-        seams=_lines(paths.resumes, ResumeRecord),
+        resume_records=read_resume_records(directory),
         references=_document(paths.references, tuple[Reference, ...], problems) or (),
         parent_spec=_spec_of(directory.parent, record.parent),
         parent_metrics=_at_fork(directory.parent, record.parent),
         children=_children(directory),
-        story=records.read_history(record, directory),
+        history=records.read_history(record, directory),
         transfer=_document(paths.transfer, TransferDocument, problems),
         problems=problems,
     )

@@ -118,9 +118,10 @@ def curve_caption(material: ReportData) -> str:
             "; points with error bars: fresh policies trained on the mean dataset, which is the one that is exported"
         )
     text += ". " + JUDGED.get(material.method, "").capitalize()
-    if material.seams:
-        exact = all(seam.bit_exact for seam in material.seams)
-        text += f". Marks at the bottom: {len(material.seams)} seams, {'all' if exact else 'not all'} bit-exact"
+    if material.resume_records:
+        exact = all(record.bit_exact for record in material.resume_records)
+        count = len(material.resume_records)
+        text += f". Marks at the bottom: {count} resume records, {'all' if exact else 'not all'} bit-exact"
     return text.rstrip(". ") + "."
 
 
@@ -185,11 +186,11 @@ def lineage(material: ReportData) -> list[str]:
 
 
 def events(material: ReportData) -> list[tuple[str, str, str]]:
-    """The run's story: (generation, what, why)."""
+    """The run's history: (generation, what, why)."""
     out = []
-    for entry in material.story:
-        exact = "" if entry.get("bit_exact", True) else " (not bit-exact from here on)"
-        out.append((str(entry.get("generation", "")), str(entry.get("what", "")), f"{entry.get('reason', '')}{exact}"))
+    for entry in material.history:
+        exact = " (not bit-exact from here on)" if entry.bit_exact is False else ""
+        out.append((str(entry.generation), str(entry.what), f"{entry.reason}{exact}"))
     return out
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from hades_protocol.messages import CheckpointList, DaemonInfo, RunSummary
+from hades_protocol.messages import CheckpointList, DaemonInfo, HistoryEntry, RunSummary
 from hades_protocol.replies import SettingChange
 
 
@@ -22,7 +22,7 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     daemon: DaemonInfo  # who answered
     run: RunSummary  # what the list of runs says of it
     settings: dict[str, Any]  # every setting, by section (`hadesd settings` lists them)
-    history: tuple[dict[str, Any], ...]  # what happened to it: at (Unix time), what, generation, reason
+    history: tuple[HistoryEntry, ...]  # what happened to it, in order of time
     checkpoints: CheckpointList  # what it has on disk to go on from
 
 

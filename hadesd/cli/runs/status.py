@@ -58,7 +58,7 @@ def _document(daemon: DaemonInfo, shown: replies.ShowResult) -> RunDocument:
         daemon=daemon,
         run=shown.run,
         settings=shown.spec,
-        history=shown.seams,
+        history=shown.history,
         checkpoints=shown.checkpoints,
     )
 
@@ -85,9 +85,9 @@ def _details(shown: replies.ShowResult) -> str:
     lines += [f"computed by  {shown.checkpoints.execution}"] if shown.checkpoints.execution else []
     lines += [f"worker       {shown.run.worker_pid}, {shown.run.phase}"] if shown.run.worker_pid else []
     lines += [f"restarts     {shown.run.restarts}"] if shown.run.restarts else []
-    for seam in shown.seams[-10:]:
-        reason = f": {seam['reason']}" if seam.get("reason") else ""
-        lines.append(f"history      generation {seam.get('generation', 0)}, {seam.get('what', '')}{reason}")
-    tail = shown.seams[-1].get("log_tail", ()) if shown.seams else ()
+    for entry in shown.history[-10:]:
+        reason = f": {entry.reason}" if entry.reason else ""
+        lines.append(f"history      generation {entry.generation}, {entry.what}{reason}")
+    tail = shown.history[-1].log_tail if shown.history else ()
     lines += ["", "end of the worker's log:", *(f"  {line}" for line in tail)] if tail else []
     return "\n".join(lines)

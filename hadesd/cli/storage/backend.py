@@ -8,7 +8,7 @@ from typing import Protocol
 
 from hades_protocol import commands, replies
 from hades_protocol.errors import HadesError, NotFoundError
-from hades_protocol.messages import RunSummary
+from hades_protocol.messages import HistoryEntry, RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.sync_client import ControlClient, listens
@@ -19,7 +19,7 @@ from hadesd.storage.removal import with_retention
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle.effects import Persist
 from hadesd.supervisor.lifecycle.events import RetentionAsked
-from hadesd.supervisor.lifecycle.state import CrashPolicy, from_record, with_change
+from hadesd.supervisor.lifecycle.state import CrashPolicy, from_record, with_entry
 from hadesd.supervisor.lifecycle.transitions import restore, step
 from hadesd.supervisor.run import ManagedRun, summarise
 
@@ -96,28 +96,28 @@ class _LocalBackend:
 
     def runs(self) -> tuple[RunSummary, ...]:
         found = records.scan(self._directory)[0] if self._directory.is_dir() else []
-        return tuple(summarise(self._managed(record, spec)) for record, spec in found)
+        return tuple(summarise(self._load(record, spec)) for record, spec in found)
 
     def remove(self, run: RunSummary) -> Path:
         directory = self._directory / run.id
         with self._locked():
-            managed_run = self._managed(*removal.load_new(self._directory, run.id))
+            managed_run = self._load(*removal.load_new(self._directory, run.id))
             removal.check_removable(run.id, managed_run.run.state, is_locked(RunPaths(directory).lock))
             return removal.put_aside(directory)
 
     def adopt(self, run: str) -> RunSummary:
-        return summarise(self._managed(*removal.load_new(self._directory, run)))
+        return summarise(self._load(*removal.load_new(self._directory, run)))
 
     def retain(self, run: RunSummary, rule: Rule) -> None:
         with self._locked():
-            managed_run = self._managed(*removal.load_new(self._directory, run.id))
+            managed_run = self._load(*removal.load_new(self._directory, run.id))
             record, _, text = with_retention(managed_run.record, **rule)
             now = time.time()
-            after, orders = step(managed_run.run, RetentionAsked(text), now, CrashPolicy())
-            for order in orders:
-                if isinstance(order, Persist):
-                    change = records.Change(at=now, what=order.what, generation=after.generation, reason=order.reason)
-                    record = with_change(record, after, change)
+            after, caused = step(managed_run.run, RetentionAsked(text), now, CrashPolicy())
+            for effect in caused:
+                if isinstance(effect, Persist):
+                    entry = HistoryEntry(at=now, what=effect.what, generation=after.generation, reason=effect.reason)
+                    record = with_entry(record, after, entry)
             try:
                 records.save(managed_run.directory, record)
             except OSError as error:
@@ -125,7 +125,7 @@ class _LocalBackend:
                     f"cannot write {RunPaths(managed_run.directory).record}: {error.strerror or error}; nothing done"
                 ) from error
 
-    def _managed(self, record: records.RunRecord, spec: RunSpec) -> ManagedRun:
+    def _load(self, record: records.RunRecord, spec: RunSpec) -> ManagedRun:
         history = History(self._directory / record.id)
         run = restore(from_record(record, spec, history.generation), time.time())
         return ManagedRun(self._directory / record.id, record, spec, run, history)

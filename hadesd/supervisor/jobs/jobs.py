@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from hades_protocol import events
 from hades_protocol.errors import HadesError, InternalError, NotFoundError, WrongStateError
-from hades_protocol.messages import Job
+from hades_protocol.messages import Job, JobState, JobVerb
 from hades_protocol.paths import Paths
 from hadesd.storage import disk
 from hadesd.storage.datasets import read_dataset
@@ -39,7 +39,7 @@ STEM = "pairs"
 """Of the files that an export writes there, before their generation is known."""
 
 LIMIT_SECONDS = 3600.0
-NOUNS = {"export": "export", "evaluate": "evaluation"}
+NOUNS = {JobVerb.EXPORT: "export", JobVerb.EVALUATE: "evaluation"}
 
 log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ class Jobs:
             return results.exported(found), RunPaths(directory).exports / f"{name}.{kind}"
 
         _refuse_without(run, directory, best)
-        with self._preparing(run, "export", directory) as work:
+        with self._preparing(run, JobVerb.EXPORT, directory) as work:
             target = work.directory / f"{STEM}.{kind}"
             arguments = ["export", run, "-o", str(target), *(["--best"] if best else []), "--json"]
             return self._begin(work, arguments, end)
@@ -103,7 +103,7 @@ class Jobs:
         """
         run, directory = managed_run.run.id, managed_run.directory
         _refuse_without(run, directory, best=False)
-        with self._preparing(run, "evaluate", directory) as work:
+        with self._preparing(run, JobVerb.EVALUATE, directory) as work:
             # The worker replaces its own with every generation: what is said must be true of one of them.
             copy = work.directory / DATASET
             shutil.copyfile(RunPaths(directory).dataset, copy)
@@ -144,11 +144,11 @@ class Jobs:
         return len(self._at_work)
 
     @contextlib.contextmanager
-    def _preparing(self, run: str, verb: str, directory: Path) -> Iterator[_Work]:
+    def _preparing(self, run: str, verb: JobVerb, directory: Path) -> Iterator[_Work]:
         """A directory for a job; it goes again where the job does not begin."""
         self._refuse_more(run)
         job_id = secrets.token_hex(4)
-        job = Job(id=job_id, run=run, verb=verb, state="running", started_at=time.time())
+        job = Job(id=job_id, run=run, verb=verb, state=JobState.RUNNING, started_at=time.time())
         work = _Work(job, RunPaths(directory).exports / f"{UNFINISHED}{job_id}")
         try:
             (RunPaths(directory).exports).mkdir(mode=0o700, exist_ok=True)
@@ -183,12 +183,12 @@ class Jobs:
 
     def _finish(self, work: _Work, finished: Finished, end: End) -> None:
         del self._at_work[work.job.id]
-        state, path = "failed", ""
+        state, path = JobState.FAILED, ""
         try:
             if work.killed:
                 raise results.NoAnswer(work.killed)
             text, file = end(finished)
-            state, path = "done", str(file)
+            state, path = JobState.DONE, str(file)
         except results.NoAnswer as error:
             text = str(error)
         except OSError as error:

@@ -2,11 +2,13 @@
 
 import msgspec
 
+from hades_protocol.messages import HistoryKind
+
 
 class Persist(msgspec.Struct, frozen=True):
     """Write run.json, with one more entry in its history. Always before the acts that follow from it."""
 
-    what: str
+    what: HistoryKind
     reason: str = ""
     log_tail: tuple[str, ...] = ()
 

@@ -1,6 +1,11 @@
 """What the state machine is told. Plain frozen records; what it answers is in effects.py."""
 
+from enum import StrEnum
+
 import msgspec
+
+from hades_protocol.run_state import WorkerPhase
+from hadesd.worker_protocol import WorkerOutcome
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -21,21 +26,25 @@ class Spawned(_Event, frozen=True):
     pid: int
 
 
-class SpawnFailed(_Event, frozen=True):
-    """No worker could be started.
+class SpawnFailure(StrEnum):
+    """Why no worker could be started, as far as it matters to the run."""
 
-    kind: "failed", where another attempt would not help (the run's directory is gone); "no-room", where a disk is
-    full; else it is tried again like a crash.
-    """
+    CRASH = "crash"  # it is tried again like a crash
+    DISK_FULL = "disk-full"  # the run waits until there is room
+    RUN_UNUSABLE = "run-unusable"  # another attempt would not help: the run's directory is gone
+
+
+class SpawnFailed(_Event, frozen=True):
+    """No worker could be started."""
 
     reason: str
-    kind: str = ""
+    kind: SpawnFailure = SpawnFailure.CRASH
 
 
 class PhaseReported(_Event, frozen=True):
     """The worker's heartbeat names what it does."""
 
-    phase: str
+    phase: WorkerPhase
 
 
 class Ready(_Event, frozen=True):
@@ -54,7 +63,7 @@ class Committed(_Event, frozen=True):
 class WorkerExitReport(_Event, frozen=True):
     """What the worker says about its end before it exits."""
 
-    outcome: str
+    outcome: WorkerOutcome
     reason: str = ""
 
 

@@ -4,9 +4,10 @@ from typing import Literal
 
 import msgspec
 
+from hades_protocol.messages import HistoryEntry
 from hades_protocol.run_spec import RunSpec
-from hades_protocol.run_state import RunState
-from hadesd.storage.records import MAX_CHANGES, Change, Desired, RunOutcome, RunRecord
+from hades_protocol.run_state import RunState, WorkerPhase
+from hadesd.storage.records import MAX_ENTRIES, Desired, RunOutcome, RunRecord
 from hadesd.supervisor.lifecycle.events import Event, WorkerExitReport
 
 Leaving = Literal["", "daemon", "resize", "requeue", "yield"]
@@ -51,12 +52,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     restart_at: float | None = None
     priority: int = 0
     leaving: Leaving = ""
-    out_of_room: bool = False
+    disk_full: bool = False
     worker_pid: int | None = None
     progressed: bool = False
     kill_reason: str = ""
     exit_report: WorkerExitReport | None = None
-    phase: str = ""
+    phase: WorkerPhase = WorkerPhase.NONE
     reason: str = ""
     trail: tuple[str, ...] = ()
 
@@ -86,8 +87,8 @@ def from_record(record: RunRecord, spec: RunSpec, generation: int) -> Run:
     )
 
 
-def with_change(record: RunRecord, run: Run, change: Change) -> RunRecord:
-    """The record after a change, as the state machine sees the run now."""
+def with_entry(record: RunRecord, run: Run, entry: HistoryEntry) -> RunRecord:
+    """The record with one more entry in its history, as the state machine sees the run now."""
     return msgspec.structs.replace(
         record,
         desired=run.desired,
@@ -96,5 +97,5 @@ def with_change(record: RunRecord, run: Run, change: Change) -> RunRecord:
         outcome=run.outcome,
         restarts=run.restarts,
         crashes=run.crashes,
-        history=(*record.history, change)[-MAX_CHANGES:],
+        history=(*record.history, entry)[-MAX_ENTRIES:],
     )

@@ -7,6 +7,7 @@ that cannot happen in the run's state raises InvalidTransition with what happene
 from msgspec.structs import replace
 
 from hades_protocol.errors import WrongStateError
+from hades_protocol.messages import HistoryKind
 from hades_protocol.run_state import WITH_WORKER, RunState, may
 from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
@@ -23,13 +24,13 @@ TRAIL = 30
 def restore(run: Run, now: float) -> Run:
     """The state in which a run from disk starts under a new daemon: what was desired, with no worker."""
     if run.outcome is not None:
-        return replace(run, state=S(run.outcome.kind), reason=run.outcome.reason, changed_at=run.outcome.at)
+        return replace(run, state=run.outcome.kind, reason=run.outcome.reason, changed_at=run.outcome.at)
     if run.desired == "run":
         return replace(run, state=S.QUEUED, changed_at=now)
     if run.desired == "pause":
         return replace(run, state=S.PAUSED)
     # The daemon died between the request and its fulfilment; the worker, if there was one, commits and exits alone.
-    return replace(run, state=S.CANCELLED, outcome=RunOutcome(kind="cancelled", at=now))
+    return replace(run, state=S.CANCELLED, outcome=RunOutcome(kind=RunState.CANCELLED, at=now))
 
 
 def step(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
@@ -61,7 +62,10 @@ def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
         case events.ResizeAsked(text, requeue):
             return _resize(run, text, requeue)
         case events.PriorityAsked(priority):
-            return replace(run, priority=priority), [effects.Persist("priority", str(priority)), effects.Publish()]
+            return replace(run, priority=priority), [
+                effects.Persist(HistoryKind.PRIORITY, str(priority)),
+                effects.Publish(),
+            ]
         case events.RetentionAsked(text):
             return _retain(run, text)
         case events.DaemonStops():
@@ -71,10 +75,10 @@ def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
             return start(run)
         case events.DiskSpaceFreed():
             need(run, event, S.PAUSED)
-            if not run.out_of_room:
+            if not run.disk_full:
                 raise InvalidTransition(run, event, "a person paused it")
-            return replace(run, state=S.QUEUED, out_of_room=False, reason=""), [
-                effects.Persist("room again"),
+            return replace(run, state=S.QUEUED, disk_full=False, reason=""), [
+                effects.Persist(HistoryKind.DISK_SPACE_FREED),
                 effects.Publish(),
             ]
         case events.BackoffExpired():
@@ -94,15 +98,15 @@ def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
 def _pause(run: Run) -> Step:
     if run.state in (S.STARTING, S.RUNNING) or comes_back(run):
         after = replace(run, state=S.PAUSING, desired="pause", leaving="", reason="")
-        return after, [effects.Persist("pause"), effects.HaltWorker(), effects.Publish()]
-    if run.out_of_room:
-        return replace(run, desired="pause", out_of_room=False, reason=""), [
-            effects.Persist("pause"),
+        return after, [effects.Persist(HistoryKind.PAUSE), effects.HaltWorker(), effects.Publish()]
+    if run.disk_full:
+        return replace(run, desired="pause", disk_full=False, reason=""), [
+            effects.Persist(HistoryKind.PAUSE),
             effects.Publish(),
         ]
     if run.state in (S.QUEUED, S.BACKOFF):
         after = replace(run, state=S.PAUSED, desired="pause", restart_at=None, reason="")
-        return after, [effects.Persist("pause"), effects.Publish()]
+        return after, [effects.Persist(HistoryKind.PAUSE), effects.Publish()]
     raise _refusal(run, "paused")
 
 
@@ -110,26 +114,26 @@ def _resume(run: Run, now: float) -> Step:
     if run.state not in (S.PAUSED, S.FAILED, S.CANCELLED):
         raise _refusal(run, "resumed")
     after = replace(run, state=S.QUEUED, desired="run", outcome=None, crashes=(), reason="", queued_at=now)
-    return replace(after, out_of_room=False), [effects.Persist("resume"), effects.Publish()]
+    return replace(after, disk_full=False), [effects.Persist(HistoryKind.RESUME), effects.Publish()]
 
 
 def _cancel(run: Run, now: float) -> Step:
     if run.state in (S.STARTING, S.RUNNING, S.PAUSING) or comes_back(run):
         after = replace(run, state=S.CANCELLING, desired="cancel", leaving="")
-        return after, [effects.Persist("cancel"), effects.HaltWorker(), effects.Publish()]
+        return after, [effects.Persist(HistoryKind.CANCEL), effects.HaltWorker(), effects.Publish()]
     if run.state in (S.QUEUED, S.BACKOFF, S.PAUSED, S.FAILED):
-        return end(replace(run, desired="cancel", restart_at=None), "cancelled", now)
+        return end(replace(run, desired="cancel", restart_at=None), S.CANCELLED, now)
     raise _refusal(run, "cancelled")
 
 
 def _resize(run: Run, text: str, requeue: bool) -> Step:
     if run.state in (S.STARTING, S.RUNNING) or comes_back(run):
         if run.leaving == "yield":  # it comes back through the queue anyway
-            return run, [effects.Persist("resize", text), effects.Publish()]
+            return run, [effects.Persist(HistoryKind.RESIZE, text), effects.Publish()]
         through_queue = requeue or run.leaving == "requeue"
-        return leave(run, "requeue" if through_queue else "resize", "", [effects.Persist("resize", text)])
+        return leave(run, "requeue" if through_queue else "resize", "", [effects.Persist(HistoryKind.RESIZE, text)])
     if run.state in (S.QUEUED, S.BACKOFF, S.PAUSED, S.PAUSING, S.FAILED, S.CANCELLED):
-        return run, [effects.Persist("resize", text), effects.Publish()]
+        return run, [effects.Persist(HistoryKind.RESIZE, text), effects.Publish()]
     if run.state == S.FINISHED:
         raise WrongStateError(f"run {run.id} is finished: go on from it with 'hadesd fork {run.id} --set …'")
     raise _refusal(run, "resized")
@@ -138,7 +142,7 @@ def _resize(run: Run, text: str, requeue: bool) -> Step:
 def _retain(run: Run, text: str) -> Step:
     if run.state in WITH_WORKER:
         raise WrongStateError(f"run {run.id} is {run.state}: its worker prunes as it was told; pause it first")
-    return run, [effects.Persist("retention", text), effects.Publish()]
+    return run, [effects.Persist(HistoryKind.RETENTION, text), effects.Publish()]
 
 
 def _refusal(run: Run, verb: str) -> WrongStateError:

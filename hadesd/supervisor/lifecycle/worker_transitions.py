@@ -4,19 +4,16 @@ import signal
 
 from msgspec.structs import replace
 
-from hades_protocol.run_state import RunState
-from hadesd.storage.records import RunOutcome, RunOutcomeKind
+from hades_protocol.errors import ExitCode
+from hades_protocol.messages import HistoryKind
+from hades_protocol.run_state import RunState, WorkerPhase
+from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
-from hadesd.supervisor.lifecycle.events import Event
+from hadesd.supervisor.lifecycle.events import Event, SpawnFailure
 from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Leaving, Run
+from hadesd.worker_protocol import WorkerOutcome
 
 S = RunState
-
-CHECKPOINTED = 75
-"""Exit status of a worker that committed because it was asked to stop."""
-
-NO_ROOM = "no-room"
-"""Outcome of a worker that could not commit because a disk is full; what was committed before stands."""
 
 Step = tuple[Run, list[effects.Effect]]
 
@@ -28,11 +25,11 @@ def worker_event(run: Run, event: Event, now: float, policy: CrashPolicy) -> Ste
             if run.worker_pid is not None:
                 raise InvalidTransition(run, event, f"it already has the worker {run.worker_pid}")
             return replace(run, worker_pid=pid), [effects.Publish()]
-        case events.SpawnFailed(reason, "failed"):
-            return end(run, "failed", now, reason)
-        case events.SpawnFailed(reason, kind):
-            if kind == NO_ROOM:
-                return _out_of_room(run, reason)
+        case events.SpawnFailed(reason, SpawnFailure.RUN_UNUSABLE):
+            return end(run, S.FAILED, now, reason)
+        case events.SpawnFailed(reason, SpawnFailure.DISK_FULL):
+            return _disk_full(run, reason)
+        case events.SpawnFailed(reason, _):
             return _without_worker(run, f"cannot start a worker: {reason}", (), now, policy)
         case events.PhaseReported(phase):
             return (run, []) if phase == run.phase else (replace(run, phase=phase), [effects.Publish()])
@@ -68,7 +65,7 @@ def start(run: Run) -> Step:
         progressed=False,
         kill_reason="",
         exit_report=None,
-        phase="starting",
+        phase=WorkerPhase.STARTING,
         reason="",
         leaving="",
     )
@@ -93,7 +90,10 @@ def _ready(run: Run, event: events.Ready) -> Step:
         raise InvalidTransition(run, event, "this worker already committed generations")
     after = replace(run, generation=event.generation, reason="; ".join(event.warnings))
     after = replace(after, high_water=max(run.high_water, event.generation))
-    return after, [effects.CutHistory(event.generation), effects.Publish()]  # the worker writes the seam itself
+    return after, [
+        effects.CutHistory(event.generation),
+        effects.Publish(),
+    ]  # the worker writes the resume record itself
 
 
 def _committed(run: Run, event: Event, generation: int) -> Step:
@@ -116,26 +116,30 @@ def _kill(run: Run, reason: str) -> Step:
 
 
 def _exited(run: Run, event: events.Exited, now: float, policy: CrashPolicy) -> Step:
-    said = run.exit_report.outcome if run.exit_report else ""
+    said = run.exit_report.outcome if run.exit_report else None
     why_said = run.exit_report.reason if run.exit_report else ""
-    if event.code == 0 and (said == "finished" or run.generation >= run.generations):
-        return end(run, "finished", now)
-    if event.code in (1, 2) and said == "failed" and run.state != S.CANCELLING:
-        return end(run, "failed", now, why_said or "the worker gave no reason", event.log_tail)
-    if event.code == CHECKPOINTED and said == NO_ROOM and _would_go_on(run):
-        return _out_of_room(run, why_said)
-    if event.code == CHECKPOINTED and run.state in (S.PAUSING, S.STOPPING, S.CANCELLING):
-        why = why_said if said == NO_ROOM else ""
-    elif event.code == CHECKPOINTED:
+    if event.code == ExitCode.OK and (said == WorkerOutcome.FINISHED or run.generation >= run.generations):
+        return end(run, S.FINISHED, now)
+    if (
+        event.code in (ExitCode.RUN_FAILED, ExitCode.USAGE)
+        and said == WorkerOutcome.FAILED
+        and run.state != S.CANCELLING
+    ):
+        return end(run, S.FAILED, now, why_said or "the worker gave no reason", event.log_tail)
+    if event.code == ExitCode.CHECKPOINTED and said == WorkerOutcome.DISK_FULL and _would_go_on(run):
+        return _disk_full(run, why_said)
+    if event.code == ExitCode.CHECKPOINTED and run.state in (S.PAUSING, S.STOPPING, S.CANCELLING):
+        why = why_said if said == WorkerOutcome.DISK_FULL else ""
+    elif event.code == ExitCode.CHECKPOINTED:
         why = "" if run.progressed else "the worker stopped without being asked and without a new generation"
     else:
         why = run.kill_reason or f"the worker {describe_exit(event.code)}"
     return _without_worker(run, why, event.log_tail, now, policy)
 
 
-def _out_of_room(run: Run, reason: str) -> Step:
-    after = replace(_no_worker(run), state=S.PAUSED, out_of_room=True, reason=reason)
-    return after, [effects.Persist("out of room", reason), effects.Publish()]
+def _disk_full(run: Run, reason: str) -> Step:
+    after = replace(_no_worker(run), state=S.PAUSED, disk_full=True, reason=reason)
+    return after, [effects.Persist(HistoryKind.DISK_FULL, reason), effects.Publish()]
 
 
 def _would_go_on(run: Run) -> bool:
@@ -147,14 +151,24 @@ def _without_worker(run: Run, why: str, tail: tuple[str, ...], now: float, polic
     """The worker is gone. `why`: what went wrong; empty where it committed and left in good order."""
     gone = _no_worker(run)
     if run.state == S.CANCELLING or (run.state == S.STOPPING and run.desired == "cancel"):
-        return end(run, "cancelled", now, why)
+        return end(run, S.CANCELLED, now, why)
     if run.state == S.PAUSING or (run.state == S.STOPPING and run.desired == "pause"):
-        return replace(gone, state=S.PAUSED, reason=why), [effects.Persist("paused", reason=why), effects.Publish()]
+        return replace(gone, state=S.PAUSED, reason=why), [
+            effects.Persist(HistoryKind.PAUSED, reason=why),
+            effects.Publish(),
+        ]
     if run.state == S.STOPPING and (run.leaving == "daemon" or not why):
         return _left(run, why)
     if not why:
-        return replace(gone, state=S.QUEUED), [effects.Persist("worker stopped from outside"), effects.Publish()]
+        return replace(gone, state=S.QUEUED), [effects.Persist(HistoryKind.WORKER_STOPPED), effects.Publish()]
     return _crashed(gone, why, tail, now, policy)
+
+
+_LEFT: dict[Leaving, HistoryKind] = {
+    "daemon": HistoryKind.STOPPED_WITH_DAEMON,
+    "requeue": HistoryKind.REQUEUED,
+    "yield": HistoryKind.YIELDED,
+}
 
 
 def _left(run: Run, why: str) -> Step:
@@ -162,10 +176,9 @@ def _left(run: Run, why: str) -> Step:
     gone = _no_worker(run)
     if run.leaving == "resize":
         return start(gone)
-    words = {"daemon": "stopped with the daemon", "requeue": "queued for its new size", "yield": "gave way"}
     reason = run.reason if run.leaving == "yield" else why
     return replace(gone, state=S.QUEUED, reason=reason), [
-        effects.Persist(words[run.leaving], reason),
+        effects.Persist(_LEFT[run.leaving], reason),
         effects.Publish(),
     ]
 
@@ -177,22 +190,24 @@ def _crashed(run: Run, why: str, tail: tuple[str, ...], now: float, policy: Cras
     if len(crashes) >= policy.limit:
         last = next((line for line in reversed(tail) if line.strip()), "")
         reason = f"{why}; crash {len(crashes)} within {policy.window / 60:.0f} minutes without a new generation"
-        return end(run, "failed", now, f"{reason}; its log ends: {last}" if last else reason, tail)
+        return end(run, S.FAILED, now, f"{reason}; its log ends: {last}" if last else reason, tail)
     at = now + policy.backoff[min(len(crashes), len(policy.backoff)) - 1]
     after = replace(run, state=S.BACKOFF, reason=f"{why}; restarts after a pause", restart_at=at)
-    return after, [effects.Persist("crashed", why, tail), effects.RestartAt(at), effects.Publish()]
+    return after, [effects.Persist(HistoryKind.CRASHED, why, tail), effects.RestartAt(at), effects.Publish()]
 
 
-def end(run: Run, kind: RunOutcomeKind, now: float, reason: str = "", tail: tuple[str, ...] = ()) -> Step:
+def end(run: Run, kind: RunState, now: float, reason: str = "", tail: tuple[str, ...] = ()) -> Step:
     """The run ends: finished, failed or cancelled."""
     outcome = RunOutcome(kind=kind, at=now, reason=reason, log_tail=tail)
-    after = replace(_no_worker(run), state=S(kind), outcome=outcome, reason=reason)
-    return after, [effects.Persist(kind, reason, tail), effects.Publish()]
+    after = replace(_no_worker(run), state=kind, outcome=outcome, reason=reason)
+    return after, [effects.Persist(HistoryKind(kind), reason, tail), effects.Publish()]
 
 
 def _no_worker(run: Run) -> Run:
-    without = replace(run, worker_pid=None, phase="", exit_report=None, kill_reason="", restart_at=None, leaving="")
-    return replace(without, out_of_room=False)
+    without = replace(
+        run, worker_pid=None, phase=WorkerPhase.NONE, exit_report=None, kill_reason="", restart_at=None, leaving=""
+    )
+    return replace(without, disk_full=False)
 
 
 def describe_exit(code: int) -> str:

@@ -19,8 +19,8 @@ def labels(figure) -> list[str]:
 def test_everything_that_is_known_has_its_label():
     metrics = [line(g, evaluated_mean=5.0 * g if g % 2 == 0 else None, evaluated_sem=1.0) for g in range(1, 7)]
     references = [Reference(name="PPO", value=80.0, sem=3.0, source="measured"), Reference(name="random", value=1.0)]
-    seams = [curve.Mark(2, True), curve.Mark(4, False)]
-    figure = curve.draw(metrics, references, seams)
+    resumes = [curve.Mark(2, True), curve.Mark(4, False)]
+    figure = curve.draw(metrics, references, resumes)
     assert set(labels(figure)) == {
         "± standard deviation",
         "population mean",

@@ -14,7 +14,8 @@ from hadesd.analysis.report import html as report
 from hadesd.analysis.report import run_data as materials
 from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.storage import records
-from hadesd.storage.metric_lines import append, record_seam
+from hadesd.storage.metric_lines import append
+from hadesd.storage.resume_records import ResumeKind, append_resume_record
 from tests.helpers.specs import tiny
 
 
@@ -81,7 +82,7 @@ def page_of(directory: Path, why_none: str = "not asked for") -> tuple[str, Page
 
 def test_a_run_says_everything_in_one_file_without_a_network(tmp_path):
     directory = make_run(tmp_path)
-    record_seam(directory, 2, "threads", "other thread count", bit_exact=False)
+    append_resume_record(directory, 2, ResumeKind.RESUME, "other thread count", bit_exact=False)
     references = (Reference(name="PPO", value=480.0, sem=5.0, source="measured here", env_steps=50_000_000),)
     (directory / "references.json").write_bytes(msgspec.json.encode(references))
     html, page = page_of(directory)
@@ -98,7 +99,7 @@ def test_a_run_says_everything_in_one_file_without_a_network(tmp_path):
         "generation 3 of 4",
         "measured here",
         "5e+07",
-        "seams, not all bit-exact",
+        "resume records, not all bit-exact",
         "other thread count",
         "not asked for",
         f"hadesd export {directory.name}",

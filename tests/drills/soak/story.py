@@ -11,7 +11,7 @@ SETTINGS = {
     "inits": "policy.inits",
     "environments": "evaluation.environments",
 }
-"""Words of a seam -> setting."""
+"""Words of a resume -> setting."""
 
 
 class Step(NamedTuple):
@@ -30,15 +30,15 @@ def resizes(directory: Path) -> Story:
     One that was not committed before a crash, or that a fallback undid, comes again with the next worker.
     """
     steps: list[Step] = []
-    path = directory / "seams.jsonl"
+    path = directory / "resumes.jsonl"
     for line in path.read_text().splitlines() if path.exists() else []:
-        seam = json.loads(line)
-        generation = seam["generation"]
-        if seam["kind"] == "resume":
+        resume = json.loads(line)
+        generation = resume["generation"]
+        if resume["kind"] == "resume":
             steps = [step for step in steps if step.generation < generation]
-        if seam["kind"] != "resize":
+        if resume["kind"] != "resize":
             continue
-        sizes = re.findall(r"(\w+) \d+ → (\d+)", seam["text"])
+        sizes = re.findall(r"(\w+) \d+ → (\d+)", resume["text"])
         steps.append(Step(generation, tuple((SETTINGS[word], int(value)) for word, value in sizes)))
     return tuple(steps)
 

@@ -7,12 +7,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import replace
 
 from hades_protocol.errors import WrongStateError
-from hades_protocol.run_state import ENDED, WITH_WORKER, RunState, may
+from hades_protocol.messages import HistoryKind
+from hades_protocol.run_state import ENDED, WITH_WORKER, RunState, WorkerPhase, may
 from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Run
 from hadesd.supervisor.lifecycle.transitions import restore, step
 from hadesd.supervisor.lifecycle.worker_transitions import describe_exit
+from hadesd.worker_protocol import WorkerOutcome
 
 S = RunState
 POLICY = CrashPolicy()
@@ -40,20 +42,20 @@ def running(**fields: object) -> Run:
 def test_from_the_queue_to_the_end() -> None:
     run, caused = play(new_run(), events.SlotAssigned())
     assert (run.state, caused) == (S.STARTING, [effects.StartWorker(), effects.Publish()])
-    run, _ = play(run, events.Spawned(77), events.Ready(0), events.PhaseReported("evaluating"))
-    assert (run.state, run.worker_pid, run.phase) == (S.STARTING, 77, "evaluating")
+    run, _ = play(run, events.Spawned(77), events.Ready(0), events.PhaseReported(WorkerPhase.EVALUATING))
+    assert (run.state, run.worker_pid, run.phase) == (S.STARTING, 77, WorkerPhase.EVALUATING)
     run, _ = play(run, *(events.Committed(g) for g in range(1, 11)))
     assert (run.state, run.generation) == (S.RUNNING, 10)
-    run, caused = play(run, events.WorkerExitReport("finished"), events.Exited(0))
+    run, caused = play(run, events.WorkerExitReport(WorkerOutcome.FINISHED), events.Exited(0))
     assert (run.state, run.worker_pid, run.outcome.kind) == (S.FINISHED, None, "finished")
-    assert caused == [effects.Persist("finished"), effects.Publish()]
+    assert caused == [effects.Persist(HistoryKind.FINISHED), effects.Publish()]
 
 
 def test_pause_is_noted_on_disk_before_the_worker_is_halted_and_ends_with_its_exit() -> None:
     run, caused = play(running(), events.PauseAsked())
     assert run.state == S.PAUSING
-    assert caused == [effects.Persist("pause"), effects.HaltWorker(), effects.Publish()]
-    run, _ = play(run, events.Committed(2), events.WorkerExitReport("checkpointed"), events.Exited(75))
+    assert caused == [effects.Persist(HistoryKind.PAUSE), effects.HaltWorker(), effects.Publish()]
+    run, _ = play(run, events.Committed(2), events.WorkerExitReport(WorkerOutcome.CHECKPOINTED), events.Exited(75))
     assert (run.state, run.generation, run.worker_pid, run.reason) == (S.PAUSED, 2, None, "")
 
 
@@ -80,7 +82,7 @@ def test_pause_of_a_paused_run_is_refused() -> None:
 @pytest.mark.parametrize("event", [events.PauseAsked(), events.ResumeAsked(), events.CancelAsked()])
 def test_a_finished_run_stays_finished(event: events.Event) -> None:
     with pytest.raises(WrongStateError):
-        play(new_run(state=S.FINISHED, outcome=RunOutcome(kind="finished", at=NOW)), event)
+        play(new_run(state=S.FINISHED, outcome=RunOutcome(kind=RunState.FINISHED, at=NOW)), event)
 
 
 def test_crashes_back_off_longer_each_time_and_the_third_is_the_end() -> None:
@@ -120,7 +122,7 @@ def test_a_worker_that_says_why_it_failed_is_not_started_again() -> None:
         new_run(),
         events.SlotAssigned(),
         events.Spawned(7),
-        events.WorkerExitReport("failed", "no such environment"),
+        events.WorkerExitReport(WorkerOutcome.FAILED, "no such environment"),
         events.Exited(1),
     )
     assert (run.state, run.reason, run.restarts) == (S.FAILED, "no such environment", 0)
@@ -133,7 +135,7 @@ def test_an_exit_without_a_last_word_is_a_crash(code: int) -> None:
 
 
 def test_a_worker_stopped_from_outside_goes_on_at_once_if_it_made_progress() -> None:
-    run, _ = play(running(), events.WorkerExitReport("checkpointed"), events.Exited(75))
+    run, _ = play(running(), events.WorkerExitReport(WorkerOutcome.CHECKPOINTED), events.Exited(75))
     assert run.state == S.QUEUED
     stuck, _ = play(new_run(), events.SlotAssigned(), events.Spawned(7), events.Exited(75))
     assert stuck.state == S.BACKOFF
@@ -149,7 +151,7 @@ def test_a_silent_worker_is_killed_once_and_that_is_a_crash() -> None:
 def test_the_daemon_stops_and_the_run_is_queued_for_the_next_one() -> None:
     run, caused = play(running(), events.DaemonStops(), events.DaemonStops())
     assert (run.state, caused) == (S.STOPPING, [effects.HaltWorker(), effects.Publish()])
-    run, _ = play(run, events.WorkerExitReport("checkpointed"), events.Exited(75))
+    run, _ = play(run, events.WorkerExitReport(WorkerOutcome.CHECKPOINTED), events.Exited(75))
     assert (run.state, run.desired) == (S.QUEUED, "run")
 
 
@@ -190,8 +192,8 @@ def test_a_worker_that_went_back_cuts_the_history() -> None:
         ("run", None, S.QUEUED),
         ("pause", None, S.PAUSED),
         ("cancel", None, S.CANCELLED),
-        ("run", RunOutcome(kind="failed", at=NOW, reason="why"), S.FAILED),
-        ("run", RunOutcome(kind="finished", at=NOW), S.FINISHED),
+        ("run", RunOutcome(kind=RunState.FAILED, at=NOW, reason="why"), S.FAILED),
+        ("run", RunOutcome(kind=RunState.FINISHED, at=NOW), S.FINISHED),
     ],
 )
 def test_what_a_new_daemon_makes_of_a_run_on_disk(desired: str, outcome: RunOutcome | None, state: RunState) -> None:
@@ -207,8 +209,8 @@ def test_exit_codes_in_words() -> None:
 def test_a_resize_is_on_disk_first_and_a_new_worker_takes_the_slot_at_once() -> None:
     run, caused = play(running(), events.ResizeAsked("pairs 2 → 4"))
     assert (run.state, run.leaving) == (S.STOPPING, "resize")
-    assert caused == [effects.Persist("resize", "pairs 2 → 4"), effects.HaltWorker(), effects.Publish()]
-    run, caused = play(run, events.Committed(2), events.WorkerExitReport("checkpointed"), events.Exited(75))
+    assert caused == [effects.Persist(HistoryKind.RESIZE, "pairs 2 → 4"), effects.HaltWorker(), effects.Publish()]
+    run, caused = play(run, events.Committed(2), events.WorkerExitReport(WorkerOutcome.CHECKPOINTED), events.Exited(75))
     assert (run.state, run.leaving, caused[-2:]) == (S.STARTING, "", [effects.StartWorker(), effects.Publish()])
 
 
@@ -216,7 +218,7 @@ def test_a_resize_to_other_devices_goes_through_the_queue() -> None:
     run, _ = play(
         running(),
         events.ResizeAsked("gpus 1 → 2", requeue=True),
-        events.WorkerExitReport("checkpointed"),
+        events.WorkerExitReport(WorkerOutcome.CHECKPOINTED),
         events.Exited(75),
     )
     assert run.state == S.QUEUED
@@ -225,7 +227,7 @@ def test_a_resize_to_other_devices_goes_through_the_queue() -> None:
 @pytest.mark.parametrize("state", [S.QUEUED, S.PAUSED, S.BACKOFF, S.FAILED, S.CANCELLED])
 def test_a_run_without_a_worker_is_resized_on_disk_alone(state: S) -> None:
     run, caused = play(new_run(state=state, restart_at=NOW), events.ResizeAsked("pairs 2 → 4"))
-    assert (run.state, caused) == (state, [effects.Persist("resize", "pairs 2 → 4"), effects.Publish()])
+    assert (run.state, caused) == (state, [effects.Persist(HistoryKind.RESIZE, "pairs 2 → 4"), effects.Publish()])
 
 
 def test_a_crash_on_the_way_to_another_size_counts_as_one() -> None:
@@ -239,7 +241,11 @@ def test_a_crash_on_the_way_to_another_size_counts_as_one() -> None:
 )
 def test_a_request_during_a_resize_wins(asked: events.Event, ends: S) -> None:
     run, _ = play(
-        running(), events.ResizeAsked("pairs 2 → 4"), asked, events.WorkerExitReport("checkpointed"), events.Exited(75)
+        running(),
+        events.ResizeAsked("pairs 2 → 4"),
+        asked,
+        events.WorkerExitReport(WorkerOutcome.CHECKPOINTED),
+        events.Exited(75),
     )
     assert run.state == ends
 
@@ -251,38 +257,46 @@ def test_a_run_that_gives_way_is_queued_again_with_the_reason() -> None:
         "GPU 0 is alice's",
         [effects.HaltWorker(), effects.Publish()],
     )
-    run, caused = play(run, events.WorkerExitReport("checkpointed"), events.Exited(75))
+    run, caused = play(run, events.WorkerExitReport(WorkerOutcome.CHECKPOINTED), events.Exited(75))
     assert (run.state, run.desired, run.reason) == (S.QUEUED, "run", "GPU 0 is alice's")
-    assert caused[-2] == effects.Persist("gave way", "GPU 0 is alice's")
+    assert caused[-2] == effects.Persist(HistoryKind.YIELDED, "GPU 0 is alice's")
 
 
 def test_a_full_disk_pauses_the_run_with_the_reason_and_room_lets_it_go_on() -> None:
-    run, _ = play(running(), events.WorkerExitReport("no-room", "no room on /data"), events.Exited(75))
-    assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "run", True, "no room on /data")
+    run, _ = play(running(), events.WorkerExitReport(WorkerOutcome.DISK_FULL, "no room on /data"), events.Exited(75))
+    assert (run.state, run.desired, run.disk_full, run.reason) == (S.PAUSED, "run", True, "no room on /data")
     again, _ = play(run, events.DiskSpaceFreed())
-    assert (again.state, again.out_of_room, again.reason) == (S.QUEUED, False, "")
+    assert (again.state, again.disk_full, again.reason) == (S.QUEUED, False, "")
 
 
 def test_a_person_may_pause_a_run_that_waits_for_room_and_then_it_stays_paused() -> None:
     run, _ = play(
-        running(), events.WorkerExitReport("no-room", "no room on /data"), events.Exited(75), events.PauseAsked()
+        running(),
+        events.WorkerExitReport(WorkerOutcome.DISK_FULL, "no room on /data"),
+        events.Exited(75),
+        events.PauseAsked(),
     )
-    assert (run.state, run.desired, run.out_of_room) == (S.PAUSED, "pause", False)
+    assert (run.state, run.desired, run.disk_full) == (S.PAUSED, "pause", False)
     with pytest.raises(InvalidTransition):
         play(run, events.DiskSpaceFreed())
 
 
 @pytest.mark.parametrize("asked", [events.CancelAsked(), events.ResumeAsked(), events.PauseAsked()])
 def test_a_run_that_waited_for_room_waits_no_more_once_a_person_decided(asked: events.Event) -> None:
-    run, _ = play(running(), events.WorkerExitReport("no-room", "no room on /data"), events.Exited(75), asked)
-    assert (run.out_of_room, run.reason) == (False, "")
+    run, _ = play(
+        running(), events.WorkerExitReport(WorkerOutcome.DISK_FULL, "no room on /data"), events.Exited(75), asked
+    )
+    assert (run.disk_full, run.reason) == (False, "")
 
 
 def test_a_full_disk_while_pausing_leaves_the_run_paused_and_says_why() -> None:
     run, _ = play(
-        running(), events.PauseAsked(), events.WorkerExitReport("no-room", "no room on /data"), events.Exited(75)
+        running(),
+        events.PauseAsked(),
+        events.WorkerExitReport(WorkerOutcome.DISK_FULL, "no room on /data"),
+        events.Exited(75),
     )
-    assert (run.state, run.desired, run.out_of_room, run.reason) == (S.PAUSED, "pause", False, "no room on /data")
+    assert (run.state, run.desired, run.disk_full, run.reason) == (S.PAUSED, "pause", False, "no room on /data")
 
 
 @pytest.mark.parametrize("state", sorted(set(S)))
@@ -293,7 +307,10 @@ def test_retention_changes_only_without_a_worker(state: S) -> None:
             play(run, events.RetentionAsked("keep_newest 2"))
     else:
         after, caused = play(run, events.RetentionAsked("keep_newest 2"))
-        assert (after.state, caused) == (state, [effects.Persist("retention", "keep_newest 2"), effects.Publish()])
+        assert (after.state, caused) == (
+            state,
+            [effects.Persist(HistoryKind.RETENTION, "keep_newest 2"), effects.Publish()],
+        )
 
 
 EVENTS = st.one_of(
@@ -310,13 +327,11 @@ EVENTS = st.one_of(
     ),
     st.builds(events.Spawned, st.integers(1, 9)),
     st.builds(events.SpawnFailed, st.just("no memory")),
-    st.builds(events.PhaseReported, st.sampled_from(["compiling", "evaluating"])),
+    st.builds(events.PhaseReported, st.sampled_from([WorkerPhase.COMPILING, WorkerPhase.EVALUATING])),
     st.builds(events.OrphanExited, st.integers(0, 6)),
     st.builds(events.Ready, st.integers(0, 6)),
     st.builds(events.Committed, st.integers(1, 6)),
-    st.builds(
-        events.WorkerExitReport, st.sampled_from(["finished", "failed", "checkpointed", "no-room"]), st.just("why")
-    ),
+    st.builds(events.WorkerExitReport, st.sampled_from(WorkerOutcome), st.just("why")),
     st.builds(events.ResizeAsked, st.just("pairs 2 → 4"), st.booleans()),
     st.builds(events.PriorityAsked, st.integers(-3, 3)),
     st.just(events.RetentionAsked("keep_newest 2")),
@@ -408,7 +423,7 @@ class AnyLife(RuleBasedStateMachine):
 
     @invariant()
     def only_a_paused_run_waits_for_room(self) -> None:
-        assert not self.run.out_of_room or (self.run.state == S.PAUSED and self.run.desired == "run")
+        assert not self.run.disk_full or (self.run.state == S.PAUSED and self.run.desired == "run")
 
     @invariant()
     def ended_runs_and_only_those_have_an_outcome(self) -> None:

@@ -83,7 +83,7 @@ def test_watch_without_runs_or_generations_says_so() -> None:
 
 def shown(**fields: object) -> str:
     result = ShowResult(
-        run=a_run("one", directory="/runs/one"), spec={}, seams=(), checkpoints=CheckpointList(**fields)
+        run=a_run("one", directory="/runs/one"), spec={}, history=(), checkpoints=CheckpointList(**fields)
     )  # type: ignore[arg-type]
     return text_of(health.row_lines(health.checkpoint_rows(result, NOW), 100))
 
@@ -123,7 +123,7 @@ def test_a_late_commit_stands_out() -> None:
     def hue(state: RunState, age: float) -> str:
         run = a_run("one", state, seconds_per_generation=1.5)
         kept = CheckpointList(generations=(1,), committed_at=NOW - age)
-        return health.checkpoint_rows(ShowResult(run=run, spec={}, seams=(), checkpoints=kept), NOW)[0][2]
+        return health.checkpoint_rows(ShowResult(run=run, spec={}, history=(), checkpoints=kept), NOW)[0][2]
 
     assert hue(RunState.RUNNING, 59.0) == "text"
     assert hue(RunState.RUNNING, 61.0) == "warn"

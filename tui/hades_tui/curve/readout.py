@@ -24,8 +24,8 @@ def readout(curve: CurveData, view: Viewport, picture: Picture, width: int) -> L
     metrics = curve.metrics[bisect_left(curve.xs, x)]
     line: Line = [("generation ", "dim"), (str(metrics.generation), "bold")]
     for mark in _marks(curve, picture, x, metrics.generation):
-        seam = "" if mark.bit_exact else ", not bit-exact"
-        line += [("  ", "text"), (f"{SIGNS[mark.kind]} {mark.text or mark.kind}{seam}", "gold")]
+        exact = "" if mark.bit_exact else ", not bit-exact"
+        line += [("  ", "text"), (f"{SIGNS[mark.kind]} {mark.text or mark.kind}{exact}", "gold")]
     for label, text, hue in _values(curve, metrics, picture, x):
         if text:
             line += [(f"  {label}" + (" " if label else ""), "dim"), (text, hue)]

@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from hades_protocol.async_client import Level
-from hades_protocol.messages import LogLine
+from hades_protocol.messages import LOG_LEVELS, LogLevel, LogLine
 from hades_tui.text.fit import clean, fitted, wrapped
 from hades_tui.text.format import Line
 
-LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "critical")
-SIGNS: dict[str, tuple[str, str]] = {
+SIGNS: dict[LogLevel, tuple[str, str]] = {
     "debug": ("·", "faint"),
     "info": ("›", "dim"),
     "warning": ("▲", "warn"),
@@ -21,20 +19,20 @@ SIGNS: dict[str, tuple[str, str]] = {
 }
 """Level -> glyph and hue."""
 
-LEVEL_WIDTH = max(map(len, LEVELS))
+LEVEL_WIDTH = max(map(len, LOG_LEVELS))
 
 
 class Question(msgspec.Struct, frozen=True):
     """Which lines to request. run: id, or empty for the daemon's log."""
 
     run: str
-    level: Level = "info"
+    level: LogLevel = "info"
     search: str = ""
 
 
-def next_level(level: Level) -> Level:
-    """The next more severe level; after the last comes the first."""
-    return LEVELS[(LEVELS.index(level) + 1) % len(LEVELS)]
+def next_level(level: LogLevel) -> LogLevel:
+    """The next more severe one; after the last the first."""
+    return LOG_LEVELS[(LOG_LEVELS.index(level) + 1) % len(LOG_LEVELS)]
 
 
 def log_lines(lines: Sequence[LogLine], width: int, search: str = "", now: float = 0.0) -> list[Line]:

@@ -2,14 +2,11 @@
 
 from msgspec.structs import replace
 
-from hades_protocol.messages import Job
+from hades_protocol.messages import Job, JobState, JobVerb
 from hades_tui.state.model import Model
 
-RUNNING = "running"
-
-
-WORKING = {"export": "exporting", "evaluate": "evaluating"}
-NOUNS = {"export": "export", "evaluate": "evaluation"}
+WORKING = {JobVerb.EXPORT: "exporting", JobVerb.EVALUATE: "evaluating"}
+NOUNS = {JobVerb.EXPORT: "export", JobVerb.EVALUATE: "evaluation"}
 
 
 def working_text(job: Job) -> str:
@@ -40,10 +37,10 @@ def ended(before: Model, after: Model) -> tuple[Job, ...]:
         return tuple(
             replace(job, state="lost", text="the daemon was restarted; ask again")
             for job in before.jobs
-            if job.state == RUNNING
+            if job.state == JobState.RUNNING
         )
-    over = {job.id for job in before.jobs if job.state != RUNNING}
-    return tuple(job for job in after.jobs if job.state != RUNNING and job.id not in over)
+    over = {job.id for job in before.jobs if job.state != JobState.RUNNING}
+    return tuple(job for job in after.jobs if job.state != JobState.RUNNING and job.id not in over)
 
 
 def _noun(job: Job) -> str:

@@ -2,10 +2,10 @@
 
 import math
 
-from hades_protocol.messages import RunSummary
+from hades_protocol.messages import JobState, RunSummary
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
-from hades_tui.state.jobs import RUNNING, working_text
+from hades_tui.state.jobs import working_text
 from hades_tui.state.model import Model
 from hades_tui.theme.glyphs import UNICODE, Glyphs
 
@@ -144,7 +144,7 @@ def summary_line(model: Model) -> str:
     parts = [f"{count} run{'' if count == 1 else 's'}"]
     if model.working:
         parts.append(f"{model.working} running")
-    parts += [working_text(job) for job in model.jobs if job.state == RUNNING]
+    parts += [working_text(job) for job in model.jobs if job.state == JobState.RUNNING]
     if model.daemon is not None:
         parts.append(f"{model.daemon.slots} slot{'' if model.daemon.slots == 1 else 's'}")
         if model.daemon.gpus:
