@@ -25,7 +25,7 @@ from tests.helpers.protocol_server import serving
 from tests.tui.conftest import CARTPOLE, three_runs
 from tests.tui.test_app import shown, until
 
-STAND_IN = Path(__file__).parents[1] / "helpers" / "ssh_stand_in.py"
+STAND_IN = Path(__file__).parents[2] / "helpers" / "ssh_stand_in.py"
 HADESD = Path(sys.executable).with_name("hadesd")
 TUI = Path(sys.executable).with_name("hades-tui")
 
