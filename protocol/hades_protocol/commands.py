@@ -14,7 +14,7 @@ from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Remov
 from hades_protocol.run_state import RunState
 from hades_protocol.version import MAJOR
 
-Priority = Annotated[int, Meta(ge=-1000, le=1000)]
+PriorityValue = Annotated[int, Meta(ge=-1000, le=1000)]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="verb"):
@@ -45,7 +45,7 @@ class Start(Request, frozen=True, tag="start"):
 
     spec: dict[str, Any]
     group: str = ""
-    priority: Priority = 0
+    priority: PriorityValue = 0
 
 
 class Snapshot(Request, frozen=True, tag="snapshot"):
@@ -83,10 +83,10 @@ class Cancel(Mutation, frozen=True, tag="cancel"):
     """End a run: commit, exit the worker. Result: RunSummary."""
 
 
-class Prioritise(Mutation, frozen=True, tag="priority"):
+class Priority(Mutation, frozen=True, tag="priority"):
     """Change a run's place in the queue. Result: RunSummary. Since protocol 1.2."""
 
-    priority: Priority
+    priority: PriorityValue
 
 
 class Fork(Mutation, frozen=True, tag="fork"):
@@ -152,7 +152,7 @@ class History(RunRequest, frozen=True, tag="history"):
     upto: int | None = None
 
 
-class GetDataset(RunRequest, frozen=True, tag="dataset"):
+class Dataset(RunRequest, frozen=True, tag="dataset"):
     """A committed mean dataset. Result: DatasetSnapshot; error not_found where there is none.
 
     generation: of a kept checkpoint (CheckpointList.with_pairs), null for the newest; since protocol 1.3.
@@ -161,7 +161,7 @@ class GetDataset(RunRequest, frozen=True, tag="dataset"):
     generation: int | None = None
 
 
-class GetLog(Request, frozen=True, kw_only=True, tag="log"):
+class Logs(Request, frozen=True, kw_only=True, tag="logs"):
     """The newest lines of a log, oldest first. Result: LogResult. Since protocol 1.3.
 
     run: id, unique prefix or @ for a run's worker; empty for the daemon's own. level: the least that is wanted.
@@ -174,7 +174,7 @@ class GetLog(Request, frozen=True, kw_only=True, tag="log"):
     search: Annotated[str, Meta(max_length=200)] = ""
 
 
-class Annotate(Mutation, frozen=True, kw_only=True, tag="note"):
+class Note(Mutation, frozen=True, kw_only=True, tag="note"):
     """Write a note on a run, in place of the one before; empty to take it away. Result: RunSummary.
 
     Since protocol 1.3.
@@ -200,7 +200,7 @@ class Evaluate(RunRequest, frozen=True, kw_only=True, tag="evaluate"):
     """
 
 
-class Shutdown(Request, frozen=True, tag="shutdown"):
+class Stop(Request, frozen=True, tag="stop"):
     """Stop the daemon: its workers commit and exit first. Result: DaemonInfo, before it goes."""
 
 
@@ -212,19 +212,19 @@ AnyRequest = (
     | Pause
     | Resume
     | Cancel
-    | Prioritise
+    | Priority
     | Fork
     | Resize
     | Remove
     | Adopt
     | Retain
     | History
-    | GetDataset
-    | GetLog
-    | Annotate
+    | Dataset
+    | Logs
+    | Note
     | Export
     | Evaluate
-    | Shutdown
+    | Stop
 )
 
 
@@ -236,18 +236,18 @@ RESULTS: dict[type[Request], Any] = {
     Pause: RunSummary,
     Resume: RunSummary,
     Cancel: RunSummary,
-    Prioritise: RunSummary,
+    Priority: RunSummary,
     Fork: ChangeResult,
     Resize: ChangeResult,
     Remove: Removed,
     Adopt: RunSummary,
     Retain: RunSummary,
     History: HistoryResult,
-    GetDataset: DatasetSnapshot,
-    GetLog: LogResult,
-    Annotate: RunSummary,
+    Dataset: DatasetSnapshot,
+    Logs: LogResult,
+    Note: RunSummary,
     Export: Job,
     Evaluate: Job,
-    Shutdown: DaemonInfo,
+    Stop: DaemonInfo,
 }
 """The type of `result` for each verb."""

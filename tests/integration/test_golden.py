@@ -69,7 +69,7 @@ def test_they_are_listed_as_they_were_left(home: Home, version: str) -> None:
     history = home.ask(commands.History, run=paused.id)
     assert [m.generation for m in history.metrics] == [1, 2, 3]
     assert list(history.metrics) == metrics(GOLDEN / version / paused.id)
-    assert home.ask(commands.GetDataset, run=paused.id).states.shape == (2, 4)
+    assert home.ask(commands.Dataset, run=paused.id).states.shape == (2, 4)
     what = [entry.what for entry in home.ask(commands.Show, run=paused.id).history]
     assert what == ["submitted", "pause", "paused"]
 

@@ -131,7 +131,7 @@ RESIZE = Verb(
 )
 EXPORT = Verb("export", commands.Export, EVERY, _will_export, "is being exported", since=3)
 EVALUATE = Verb("evaluate", commands.Evaluate, EVERY, _will_evaluate, "is being evaluated", since=3)
-NOTE = Verb("note", commands.Annotate, EVERY, _will_note, "has its note", since=3)
+NOTE = Verb("note", commands.Note, EVERY, _will_note, "has its note", since=3)
 
 VERBS = {verb.name: verb for verb in (PAUSE, RESUME, CANCEL, FORK, RESIZE, EXPORT, EVALUATE, NOTE)}
 

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     with ControlClient(Paths()) as client:
         info: DaemonInfo = client.request(commands.Hello)
         require_devices(info)
-        summary: RunSummary = client.request(commands.Prioritise, run=args.run, priority=args.priority)
+        summary: RunSummary = client.request(commands.Priority, run=args.run, priority=args.priority)
     if args.json:
         print_json(summary)
     else:

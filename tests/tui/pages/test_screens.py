@@ -25,8 +25,8 @@ def text(app: HadesApp, kind: type) -> str:  # type: ignore[type-arg]
     return "\n".join(widget.render_line(y).text.rstrip() for y in range(widget.size.height))
 
 
-def asked(server: ProtocolServer) -> list[commands.GetLog]:
-    return [request for request in server.requests if isinstance(request, commands.GetLog)]
+def asked(server: ProtocolServer) -> list[commands.Logs]:
+    return [request for request in server.requests if isinstance(request, commands.Logs)]
 
 
 @pytest.mark.parametrize("back", ["w", "escape", "q"])

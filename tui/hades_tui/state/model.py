@@ -158,7 +158,7 @@ def with_detail(model: Model, asked: Range, result: HistoryResult) -> Model:
 
 
 def with_dataset(model: Model, run_id: str, dataset: DatasetSnapshot) -> Model:
-    """The daemon's answer to GetDataset is in; a newer one that was published meanwhile stays."""
+    """The daemon's answer to a Dataset request is in; a newer one that was published meanwhile stays."""
     known = model.datasets.get(run_id)
     if known is not None and known.generation > dataset.generation:
         return model
