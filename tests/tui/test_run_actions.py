@@ -80,7 +80,7 @@ def test_where_it_makes_sense_nothing_is_in_the_way(verb: Verb, state: RunState)
 
 @pytest.mark.parametrize("verb", [PAUSE, CANCEL])
 def test_a_run_that_would_come_back_by_itself_can_be_held(verb: Verb) -> None:
-    """It gives way, gets another size, or waits for room on a disk."""
+    """It yields, gets another size, or waits for room on a disk."""
     for seen in (model(RunState.STOPPING), model(RunState.PAUSED, waits_for_room=True)):
         assert refused(verb, seen, readonly=False) == ""
     waiting, leaving = a_run(state=RunState.PAUSED), a_run(state=RunState.STOPPING)
