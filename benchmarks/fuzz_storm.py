@@ -178,7 +178,7 @@ def _questions(run: str) -> Iterator[tuple[type[commands.Request], dict[str, obj
     yield commands.Snapshot, {}
     yield commands.Show, {"run": run}
     yield commands.History, {"run": run, "points": 500}
-    yield commands.GetDataset, {"run": run}
+    yield commands.Dataset, {"run": run}
 
 
 def _speed(timings: Path, begun: float, ended: float) -> float:

@@ -28,17 +28,25 @@ def add_devices(parser: Parser) -> None:
         "--priority", metavar="N", type=priority, default=0, help="of two queued runs the higher starts first (0)"
     )
     parser.add_argument(
-        "--yield",
+        "--yield-to-others",
         action="store_true",
-        dest="give_way",
         help="commit and free the GPUs while another user computes on one of them, and come back",
     )
-    parser.add_argument("--quiet", metavar="S", type=float, help="--yield: come back after so many free seconds (300)")
+    parser.add_argument(
+        "--yield-cooldown",
+        metavar="S",
+        type=float,
+        help="--yield-to-others: come back after so many free seconds (300)",
+    )
 
 
 def assignments(args: argparse.Namespace) -> list[str]:
     """The options as --set takes them."""
-    given = (("gpus", args.gpus), ("give_way", args.give_way or None), ("quiet", args.quiet))
+    given = (
+        ("gpus", args.gpus),
+        ("yield_to_others", args.yield_to_others or None),
+        ("yield_cooldown", args.yield_cooldown),
+    )
     return [f"resources.{name}={json.dumps(value)}" for name, value in given if value is not None]
 
 
@@ -46,10 +54,10 @@ def check(args: argparse.Namespace, spec: "RunSpec", paths: Paths) -> None:
     """What can be said before there is a daemon; one that runs already sees its own GPUs and checks itself.
 
     Raises:
-        UsageError: --quiet is of no use, or this machine can never give the run its GPUs.
+        UsageError: --yield-cooldown is of no use, or this machine can never give the run its GPUs.
     """
-    if args.quiet is not None and not spec.resources.give_way:
-        raise UsageError("--quiet goes with --yield: it says how long others must have been away")
+    if args.yield_cooldown is not None and not spec.resources.yield_to_others:
+        raise UsageError("--yield-cooldown goes with --yield-to-others: it says how long others must have been away")
     if paths.connect or listens(paths):
         return
     from hadesd.supervisor.scheduling.nvml import usable_gpus

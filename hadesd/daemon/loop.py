@@ -113,7 +113,7 @@ class Daemon:
             gpu_pool=gpu_pool,
             environ=dict(os.environ),
         )
-        self._requests = Control(self._supervisor, self._on_shutdown, self._check)
+        self._requests = Control(self._supervisor, self._on_stop_request, self._check)
         self._sockets.open_tcp()  # it may fail, so before any worker is started
         self._integrations = IntegrationsPlugin(
             self._supervisor, self._settings, self._paths, self._say
@@ -220,7 +220,7 @@ class Daemon:
         for plugin in self._plugins:
             plugin.check(request)
 
-    def _on_shutdown(self) -> None:
+    def _on_stop_request(self) -> None:
         self._open_until = time.monotonic() + FAREWELL_SECONDS
         self._ask_to_stop("a request")
 
@@ -275,5 +275,5 @@ def run_daemon(
     say: Callable[[str], None],
     plugins: Sequence[DaemonPlugin] = (),
 ) -> int:
-    """Serve until one of STOP_SIGNALS, a Shutdown request or a plugin; returns the exit code."""
+    """Serve until one of STOP_SIGNALS, a Stop request or a plugin; returns the exit code."""
     return asyncio.run(Daemon(paths, settings, start_worker, say, plugins).run())

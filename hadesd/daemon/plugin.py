@@ -8,7 +8,7 @@ from hades_protocol.commands import Request
 if TYPE_CHECKING:
     from hadesd.supervisor.supervisor import Supervisor
 
-Stop = Callable[[str], None]
+AskToStop = Callable[[str], None]
 """Asks the daemon to stop in good order; takes the reason."""
 
 
@@ -18,7 +18,7 @@ class DaemonPlugin:
     def enter(self) -> None:
         """The daemon holds its lock; no run has been read yet. A HadesError from here ends it."""
 
-    def ready(self, supervisor: "Supervisor", stop: Stop) -> None:
+    def ready(self, supervisor: "Supervisor", stop: AskToStop) -> None:
         """The sockets are bound and the runs are known."""
 
     def check(self, request: Request) -> None:

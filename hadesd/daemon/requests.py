@@ -36,7 +36,7 @@ class _Envelope(msgspec.Struct, frozen=True):
 class Control:
     """Checks requests and has the supervisor carry them out.
 
-    stop: called for a Shutdown request.
+    stop: called for a Stop request.
     check: called with every request; a HadesError from it refuses the request.
     """
 
@@ -100,8 +100,8 @@ class Control:
                 return daemon.fork(request)
             case c.Resize():
                 return daemon.resize(request)
-            case c.Prioritise():
-                return daemon.prioritise(request.run, request.priority, request.expected_state)
+            case c.Priority():
+                return daemon.set_priority(request.run, request.priority, request.expected_state)
             case c.Remove():
                 return daemon.remove(request.run, request.expected_state)
             case c.Adopt():
@@ -114,18 +114,18 @@ class Control:
                 if not MIN_POINTS <= request.points <= MAX_POINTS:
                     raise UsageError(f"points = {request.points} is not accepted: {MIN_POINTS} to {MAX_POINTS}")
                 return daemon.history(request.run, request.after, request.points, request.upto)
-            case c.GetDataset():
+            case c.Dataset():
                 return daemon.dataset(request.run, request.generation)
-            case c.GetLog():
-                return daemon.log(request)
-            case c.Annotate():
-                return daemon.annotate(request.run, request.text, request.expected_state)
+            case c.Logs():
+                return daemon.logs(request)
+            case c.Note():
+                return daemon.set_note(request.run, request.text, request.expected_state)
             case c.Export():
                 return daemon.jobs.export(daemon.find_for_change(request.run), request.format, request.best)
             case c.Evaluate():
                 return daemon.jobs.evaluate(daemon.find_for_change(request.run))
-            case c.Shutdown():
-                log.info("shutdown requested")
+            case c.Stop():
+                log.info("stop requested")
                 self._stop()
                 return self._info()
         raise ProtocolMismatchError(f"this daemon does not know the verb of {type(request).__name__}")

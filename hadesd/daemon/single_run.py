@@ -15,7 +15,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RESIZABLE, RunSpec
 from hades_protocol.run_state import ENDED, RunState
-from hadesd.daemon.plugin import DaemonPlugin, Stop
+from hadesd.daemon.plugin import AskToStop, DaemonPlugin
 from hadesd.spec import changes
 from hadesd.storage import records
 from hadesd.supervisor.lifecycle import events
@@ -38,7 +38,7 @@ class OneShot(DaemonPlugin):
         self._show = show
         self._run = ""
         self._supervisor: Supervisor | None = None
-        self._stop: Stop | None = None
+        self._stop: AskToStop | None = None
         self.why = ""  # what asked it to stop
 
     def enter(self) -> None:
@@ -58,7 +58,7 @@ class OneShot(DaemonPlugin):
         if self._spec is not None:
             check_same(record, spec, self._spec, self._paths.state)
 
-    def ready(self, supervisor: Supervisor, stop: Stop) -> None:
+    def ready(self, supervisor: Supervisor, stop: AskToStop) -> None:
         """Have it computed, also where it failed, was paused or cancelled the last time."""
         self._supervisor, self._stop = supervisor, stop
         if self.summary.state in (RunState.PAUSED, RunState.FAILED, RunState.CANCELLED):

@@ -14,7 +14,7 @@ import structlog
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import ENDED, RunState
-from hadesd.daemon.plugin import DaemonPlugin, Stop
+from hadesd.daemon.plugin import AskToStop, DaemonPlugin
 
 if TYPE_CHECKING:
     from hadesd.supervisor.supervisor import Supervisor
@@ -77,7 +77,7 @@ class ServiceManager(DaemonPlugin):
         self._starved = False
         self._stopping = False
 
-    def ready(self, supervisor: "Supervisor", stop: Stop) -> None:
+    def ready(self, supervisor: "Supervisor", stop: AskToStop) -> None:
         """READY=1, with the first status."""
         self._supervisor = supervisor
         self._status = status_line(supervisor.summaries(), stopping=False)

@@ -52,8 +52,8 @@ def requests(runs: Iterable[ManagedRun]) -> Iterator[ResourceRequest]:
                 queued_at=managed_run.run.queued_at,
                 gpus=asked.gpus,
                 memory_fraction=asked.memory_fraction,
-                give_way=asked.give_way,
-                quiet=asked.quiet,
+                yield_to_others=asked.yield_to_others,
+                yield_cooldown=asked.yield_cooldown,
             )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
-from hades_protocol.commands import Fork, GetLog, Resize, Retain
+from hades_protocol.commands import Fork, Logs, Resize, Retain
 from hades_protocol.errors import WrongStateError
 from hades_protocol.events import Goodbye, RunRemoved
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineage, RunSummary
@@ -134,7 +134,7 @@ class Supervisor:
             return managed_run.checkpoint_index.dataset(managed_run.run.id, generation)
         return managed_run.dataset or read_dataset(managed_run.directory, managed_run.run.id)
 
-    def log(self, request: GetLog) -> LogResult:
+    def logs(self, request: Logs) -> LogResult:
         """The newest lines of a worker's log, or of the daemon's own."""
         path = RunPaths(self.find(request.run).directory).worker_log if request.run else self._paths.daemon_log
         return LogResult(lines=read_log(path, request.lines, request.level, request.search))
@@ -204,7 +204,7 @@ class Supervisor:
         pid = managed_run.worker.pid if managed_run.worker is not None else None
         return cost.expected(managed_run.spec, after, seconds, taken(managed_run.run.id, pid, self.gpus()))
 
-    def prioritise(self, name: str, priority: int, expected: RunState | None) -> RunSummary:
+    def set_priority(self, name: str, priority: int, expected: RunState | None) -> RunSummary:
         """Change a run's place in the queue."""
         summary = self.ask(name, events.PriorityAsked(priority), expected)
         self._engine.schedule()
@@ -222,7 +222,7 @@ class Supervisor:
         self._engine.apply(managed_run, events.RetentionAsked(text), asked=True, changed=(record, spec))
         return summarise(managed_run)
 
-    def annotate(self, name: str, text: str, expected: RunState | None) -> RunSummary:
+    def set_note(self, name: str, text: str, expected: RunState | None) -> RunSummary:
         """Write a note on a run, in place of the one before."""
         managed_run = self.find_for_change(name, expected)
         self._engine.rewrite(managed_run, replace(managed_run.record, note=check_note(text)))

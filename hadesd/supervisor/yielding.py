@@ -1,4 +1,4 @@
-"""Looks after the GPUs: who must give way to others, who can go on, and what clients are told."""
+"""Looks after the GPUs: who yields to others, who can go on, and what clients are told."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -47,7 +47,7 @@ class GpuMonitor:
 
     def _yield_gpus(self) -> None:
         for managed_run in tuple(self._engine.runs.values()):
-            if not managed_run.spec.resources.give_way or managed_run.run.state not in (
+            if not managed_run.spec.resources.yield_to_others or managed_run.run.state not in (
                 RunState.STARTING,
                 RunState.RUNNING,
             ):
@@ -65,11 +65,11 @@ class GpuMonitor:
 
 
 def crowded(gpus: Iterable[Gpu], mine: Sequence[str]) -> str:
-    """Why a run on the GPUs `mine` (uuids) makes way; empty where no other user is on them."""
+    """Why a run on the GPUs `mine` (uuids) yields; empty where no other user is on them."""
     for gpu in gpus:
         for process in gpu.processes:
             if process.other and gpu.uuid in mine:
-                return f"makes way for {describe_process(process.user, process.pid, process.memory)} on GPU {gpu.index}"
+                return f"yields to {describe_process(process.user, process.pid, process.memory)} on GPU {gpu.index}"
     return ""
 
 

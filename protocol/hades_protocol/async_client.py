@@ -128,7 +128,7 @@ class Client:
 
     async def dataset(self, run: str, generation: int | None = None) -> DatasetSnapshot:
         """The newest committed mean dataset of a run, or that of a kept generation."""
-        request = commands.GetDataset(request_id=fresh_id(), run=run, generation=generation)
+        request = commands.Dataset(request_id=fresh_id(), run=run, generation=generation)
         return await self.request(request, DatasetSnapshot)
 
     async def pause(self, run: str, expected: RunState | None = None) -> RunSummary:
@@ -143,14 +143,14 @@ class Client:
         """End the run after what its worker has committed."""
         return await self.request(commands.Cancel(request_id=fresh_id(), run=run, expected_state=expected), RunSummary)
 
-    async def prioritise(self, run: str, priority: int, expected: RunState | None = None) -> RunSummary:
+    async def priority(self, run: str, priority: int, expected: RunState | None = None) -> RunSummary:
         """Change the run's place in the queue."""
-        request = commands.Prioritise(request_id=fresh_id(), run=run, priority=priority, expected_state=expected)
+        request = commands.Priority(request_id=fresh_id(), run=run, priority=priority, expected_state=expected)
         return await self.request(request, RunSummary)
 
     async def note(self, run: str, text: str, expected: RunState | None = None) -> RunSummary:
         """Write a note on the run, in place of the one before; empty to remove it."""
-        request = commands.Annotate(request_id=fresh_id(), run=run, text=text, expected_state=expected)
+        request = commands.Note(request_id=fresh_id(), run=run, text=text, expected_state=expected)
         return await self.request(request, RunSummary)
 
     async def fork(
@@ -184,9 +184,9 @@ class Client:
         )
         return await self.request(request, ChangeResult)
 
-    async def log(self, run: str = "", *, lines: int = 200, level: LogLevel = "info", search: str = "") -> LogResult:
+    async def logs(self, run: str = "", *, lines: int = 200, level: LogLevel = "info", search: str = "") -> LogResult:
         """The newest lines of a run's log, or of the daemon's own."""
-        request = commands.GetLog(request_id=fresh_id(), run=run, lines=lines, level=level, search=search)
+        request = commands.Logs(request_id=fresh_id(), run=run, lines=lines, level=level, search=search)
         return await self.request(request, LogResult)
 
     async def export(self, run: str, format: Format = "npz", *, best: bool = False) -> Job:

@@ -15,7 +15,7 @@ from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Remov
 from hades_protocol.run_state import RunState
 from hades_protocol.version import MAJOR
 
-Priority = Annotated[int, Meta(ge=-1000, le=1000)]
+PriorityValue = Annotated[int, Meta(ge=-1000, le=1000)]
 """Of two queued runs the one with the higher number starts first."""
 
 
@@ -48,7 +48,7 @@ class Start(Request, frozen=True, tag="start"):
 
     spec: dict[str, Any]
     group: str = ""
-    priority: Priority = 0
+    priority: PriorityValue = 0
 
 
 class Snapshot(Request, frozen=True, tag="snapshot"):
@@ -86,10 +86,10 @@ class Cancel(Mutation, frozen=True, tag="cancel"):
     """End a run: its worker commits and exits. Result: RunSummary, perhaps still cancelling."""
 
 
-class Prioritise(Mutation, frozen=True, tag="priority"):
+class Priority(Mutation, frozen=True, tag="priority"):
     """Change a run's place in the queue. Result: RunSummary."""
 
-    priority: Priority
+    priority: PriorityValue
 
 
 class Fork(Mutation, frozen=True, tag="fork"):
@@ -154,7 +154,7 @@ class History(RunRequest, frozen=True, tag="history"):
     upto: int | None = None
 
 
-class GetDataset(RunRequest, frozen=True, tag="dataset"):
+class Dataset(RunRequest, frozen=True, tag="dataset"):
     """A committed mean dataset. Result: DatasetSnapshot; error not_found where there is none.
 
     generation: of a kept checkpoint (CheckpointList.with_pairs); null for the newest.
@@ -163,7 +163,7 @@ class GetDataset(RunRequest, frozen=True, tag="dataset"):
     generation: int | None = None
 
 
-class GetLog(Request, frozen=True, kw_only=True, tag="log"):
+class Logs(Request, frozen=True, kw_only=True, tag="logs"):
     """The newest lines of a log, oldest first. Result: LogResult.
 
     run: id, unique prefix or @ for the log of a run's worker; empty for the daemon's own. lines: at most so many.
@@ -176,7 +176,7 @@ class GetLog(Request, frozen=True, kw_only=True, tag="log"):
     search: Annotated[str, Meta(max_length=200)] = ""
 
 
-class Annotate(Mutation, frozen=True, kw_only=True, tag="note"):
+class Note(Mutation, frozen=True, kw_only=True, tag="note"):
     """Write a note on a run, in place of the one before; empty to remove it. Result: RunSummary.
 
     text: one line (hades_protocol.names.check_note).
@@ -202,7 +202,7 @@ class Evaluate(RunRequest, frozen=True, kw_only=True, tag="evaluate"):
     """
 
 
-class Shutdown(Request, frozen=True, tag="shutdown"):
+class Stop(Request, frozen=True, tag="stop"):
     """Stop the daemon; its workers commit and exit first. Result: DaemonInfo, sent before it exits."""
 
 
@@ -214,19 +214,19 @@ AnyRequest = (
     | Pause
     | Resume
     | Cancel
-    | Prioritise
+    | Priority
     | Fork
     | Resize
     | Remove
     | Adopt
     | Retain
     | History
-    | GetDataset
-    | GetLog
-    | Annotate
+    | Dataset
+    | Logs
+    | Note
     | Export
     | Evaluate
-    | Shutdown
+    | Stop
 )
 
 
@@ -238,18 +238,18 @@ RESULTS: dict[type[Request], Any] = {
     Pause: RunSummary,
     Resume: RunSummary,
     Cancel: RunSummary,
-    Prioritise: RunSummary,
+    Priority: RunSummary,
     Fork: ChangeResult,
     Resize: ChangeResult,
     Remove: Removed,
     Adopt: RunSummary,
     Retain: RunSummary,
     History: HistoryResult,
-    GetDataset: DatasetSnapshot,
-    GetLog: LogResult,
-    Annotate: RunSummary,
+    Dataset: DatasetSnapshot,
+    Logs: LogResult,
+    Note: RunSummary,
     Export: Job,
     Evaluate: Job,
-    Shutdown: DaemonInfo,
+    Stop: DaemonInfo,
 }
 """The type of `result` for each verb."""

@@ -200,11 +200,13 @@ class Resources(_Section, frozen=True):
     memory_fraction: Annotated[
         float, Meta(ge=0.05, le=0.95, description="share of a GPU's memory that the run may take; 0.45 lets two share")
     ] = 0.9
-    give_way: Annotated[
-        bool, Meta(description="commit and free the GPUs while another user computes on one of them (--yield)")
+    yield_to_others: Annotated[
+        bool,
+        Meta(description="commit and free the GPUs while another user computes on one of them (--yield-to-others)"),
     ] = False
-    quiet: Annotated[
-        float, Meta(ge=0.0, le=604_800.0, description="give_way: seconds without others before the run comes back")
+    yield_cooldown: Annotated[
+        float,
+        Meta(ge=0.0, le=604_800.0, description="yield_to_others: seconds without others before the run comes back"),
     ] = 300.0
 
 

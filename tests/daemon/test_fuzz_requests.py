@@ -161,7 +161,7 @@ def test_the_messages_of_the_storm_change_nothing(desk: Desk, seed: int) -> None
 @st.composite
 def mutated_requests(draw: st.DrawFn) -> bytes:
     """A valid request of any verb with fields replaced, dropped and added, and sometimes a byte flipped."""
-    kind = draw(st.sampled_from([k for k in get_args(commands.AnyRequest) if k is not commands.Shutdown]))
+    kind = draw(st.sampled_from([k for k in get_args(commands.AnyRequest) if k is not commands.Stop]))
     fields: dict[str, Any] = msgspec.to_builtins(draw(built(kind)), builtin_types=(bytes,))
     fields |= {"session": None, "expires_at": None, "protocol_major": 1}
     if "run" in fields:
@@ -240,7 +240,7 @@ def test_no_name_of_a_run_leads_out_of_the_runs_directory(
 ) -> None:
     if any(summary.id.startswith(prefix + name) for summary in desk.supervisor.summaries()) or prefix + name == "@":
         return  # it does name a run
-    if verb == "log" and not prefix + name:
+    if verb == "logs" and not prefix + name:
         return  # it asks for the daemon's own log
     touched.paths.clear()
     touched.on = True

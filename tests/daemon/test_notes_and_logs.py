@@ -16,7 +16,7 @@ def test_a_note_is_told_and_outlives_the_daemon(home: Home) -> None:
     daemon = home.fake_daemon()
     run = home.start()
     with subscribed(home, events.TOPIC_EVENTS) as socket:
-        written = home.ask(commands.Annotate, run=run, text="  σ 0.1: looks good ")
+        written = home.ask(commands.Note, run=run, text="  σ 0.1: looks good ")
         told = []
         while not told or told[-1].run.note == "":
             told += [e for e in stream(socket, events.RunChanged) if isinstance(e, events.RunChanged)]
@@ -26,7 +26,7 @@ def test_a_note_is_told_and_outlives_the_daemon(home: Home) -> None:
     assert home.record(run)["note"] == "σ 0.1: looks good"
     home.fake_daemon()
     assert home.show(run).note == "σ 0.1: looks good"
-    assert home.ask(commands.Annotate, run=run, text="").note == ""
+    assert home.ask(commands.Note, run=run, text="").note == ""
     assert home.record(run)["note"] == ""
 
 
@@ -40,19 +40,19 @@ def test_a_run_of_a_version_without_notes_still_loads(home: Home) -> None:
     (home.paths.runs / run / "run.json").write_text(json.dumps(record))
     home.fake_daemon()
     assert home.show(run).note == ""
-    assert home.ask(commands.Annotate, run=run, text="now").note == "now"
+    assert home.ask(commands.Note, run=run, text="now").note == "now"
 
 
 def test_notes_that_are_refused_change_nothing(home: Home) -> None:
     home.fake_daemon()
     run = home.start()
-    home.ask(commands.Annotate, run=run, text="old")
+    home.ask(commands.Note, run=run, text="old")
     with pytest.raises(UsageError, match="one line of text"):
-        home.ask(commands.Annotate, run=run, text="two\nlines")
+        home.ask(commands.Note, run=run, text="two\nlines")
     with pytest.raises(ProtocolMismatchError):
-        home.ask(commands.Annotate, run=run, text="x" * 2001)
+        home.ask(commands.Note, run=run, text="x" * 2001)
     with pytest.raises(WrongStateError, match="by now"):
-        home.ask(commands.Annotate, run=run, text="new", expected_state=RunState.PAUSED)
+        home.ask(commands.Note, run=run, text="new", expected_state=RunState.PAUSED)
     assert home.show(run).note == "old"
 
 
@@ -62,10 +62,10 @@ def test_a_note_that_cannot_be_written_is_refused(home: Home) -> None:
     home.reaches(run, RunState.FINISHED)
     (home.paths.runs / run / ".run.json.tmp").mkdir()  # root may write into any directory, but not over this one
     with pytest.raises(InternalError, match="nothing was done"):
-        home.ask(commands.Annotate, run=run, text="lost")
+        home.ask(commands.Note, run=run, text="lost")
     assert home.show(run).note == ""
     (home.paths.runs / run / ".run.json.tmp").rmdir()
-    assert home.ask(commands.Annotate, run=run, text="kept").note == "kept"
+    assert home.ask(commands.Note, run=run, text="kept").note == "kept"
 
 
 def test_the_logs_of_a_worker_and_of_the_daemon(home: Home) -> None:
@@ -77,28 +77,28 @@ def test_the_logs_of_a_worker_and_of_the_daemon(home: Home) -> None:
     path.with_name("worker.log.1").write_text(json.dumps(older) + "\n")
     with open(path, "a") as file:
         file.write("Fatal Python error: Segmentation fault\n")
-    found = home.ask(commands.GetLog, run=run).lines
+    found = home.ask(commands.Logs, run=run).lines
     assert [(line.level, line.text) for line in found] == [
         ("warning", "old  generation=3"),
         ("warning", "Fatal Python error: Segmentation fault"),
     ]
     assert found[0].time == found[1].time > 0
-    assert [line.text for line in home.ask(commands.GetLog, run=run[:-1], search="FATAL").lines] == [found[1].text]
-    assert home.ask(commands.GetLog, run=run, level="error").lines == ()
-    own = home.ask(commands.GetLog).lines
+    assert [line.text for line in home.ask(commands.Logs, run=run[:-1], search="FATAL").lines] == [found[1].text]
+    assert home.ask(commands.Logs, run=run, level="error").lines == ()
+    own = home.ask(commands.Logs).lines
     assert any(line.text.startswith(f"run submitted  run={run}") for line in own)
     assert [line.time for line in own] == sorted(line.time for line in own)
-    assert home.ask(commands.GetLog, lines=1).lines[0].time >= own[-1].time
+    assert home.ask(commands.Logs, lines=1).lines[0].time >= own[-1].time
     with pytest.raises(NotFoundError):
-        home.ask(commands.GetLog, run="nowhere")
+        home.ask(commands.Logs, run="nowhere")
     with pytest.raises(ProtocolMismatchError):
-        home.ask(commands.GetLog, lines=0)
+        home.ask(commands.Logs, lines=0)
 
 
 def test_a_run_without_a_log_has_no_lines(home: Home) -> None:
     home.fake_daemon(slots=1)
     home.start()
-    assert home.ask(commands.GetLog, run=home.start()).lines == ()
+    assert home.ask(commands.Logs, run=home.start()).lines == ()
 
 
 def test_a_long_log_is_answered_from_its_end(home: Home) -> None:
@@ -111,6 +111,6 @@ def test_a_long_log_is_answered_from_its_end(home: Home) -> None:
             file.write(f'{{"event": "line {number}", "level": "info", "timestamp": "2026-11-21T10:00:00Z"}}\n')
         size = os.fstat(file.fileno()).st_size
     assert size > 10 * 2**20
-    found = home.ask(commands.GetLog, run=run, lines=2000).lines
+    found = home.ask(commands.Logs, run=run, lines=2000).lines
     assert [line.text for line in found] == [f"line {number}" for number in range(198_000, 200_000)]
-    assert home.ask(commands.GetLog, run=run, search="line 3 ").lines == ()
+    assert home.ask(commands.Logs, run=run, search="line 3 ").lines == ()

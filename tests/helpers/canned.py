@@ -56,14 +56,14 @@ def answer(daemon: "FakeDaemon", request: Any, run: RunSummary | None, publish: 
     match request:
         case commands.Snapshot():
             return daemon.snapshot()
-        case commands.GetLog():
+        case commands.Logs():
             return _log(daemon, request, run)
     if run is None:
         raise NotFoundError(f"not served here: {request}")
     match request:
         case commands.History(points=points, after=after, upto=upto):
             return daemon.history(run.id, points, after, upto)
-        case commands.GetDataset(generation=generation):
+        case commands.Dataset(generation=generation):
             return _dataset(daemon, run.id, generation)
         case commands.Show():
             return ShowResult(
@@ -79,7 +79,7 @@ def answer(daemon: "FakeDaemon", request: Any, run: RunSummary | None, publish: 
     raise NotFoundError(f"not served here: {request}")
 
 
-def _log(daemon: "FakeDaemon", request: commands.GetLog, run: RunSummary | None) -> LogResult:
+def _log(daemon: "FakeDaemon", request: commands.Logs, run: RunSummary | None) -> LogResult:
     least = LEVELS.index(request.level)
     found = [
         line
@@ -123,9 +123,9 @@ def _mutate(
     if request.expected_state is not None and run.state != request.expected_state:
         raise WrongStateError(f"{run.id} is {run.state} by now, not {request.expected_state}")
     match request:
-        case commands.Annotate(text=text):
+        case commands.Note(text=text):
             changed = replace(run, note=text)
-        case commands.Prioritise(priority=priority):
+        case commands.Priority(priority=priority):
             changed = replace(run, priority=priority)
         case commands.Fork() | commands.Resize():
             return _change(daemon, request, run, publish)

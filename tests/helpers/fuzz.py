@@ -127,5 +127,5 @@ class FuzzSource:
 
     def _of_another_time(self) -> list[bytes]:
         change = {"protocol_major": 99} if self._random.random() < 0.5 else {"session": "not-yours"}
-        verb = self._random.choice(("shutdown", "pause", "cancel", "remove"))
+        verb = self._random.choice(("stop", "pause", "cancel", "remove"))
         return [msgpack.packb({"verb": verb, "request_id": "f", "run": "@", **change})]

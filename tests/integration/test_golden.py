@@ -52,8 +52,8 @@ def test_it_is_shown_as_it_was_left(home: Home) -> None:
     assert list(history.metrics) == metrics(GOLDEN / RUN)
     assert history.metrics[1].evaluated_mean is not None
     assert min(history.committed_at) > 1.7e9
-    assert home.ask(commands.GetDataset, run=RUN).states.shape == (2, 4)
-    assert home.ask(commands.GetDataset, run=RUN, generation=2).generation == 2
+    assert home.ask(commands.Dataset, run=RUN).states.shape == (2, 4)
+    assert home.ask(commands.Dataset, run=RUN, generation=2).generation == 2
     shown = home.ask(commands.Show, run=RUN)
     assert [entry.what for entry in shown.history] == ["submitted", "pause", "paused"]
     assert (shown.checkpoints.generations, shown.checkpoints.with_pairs) == ((2, 3), (2, 3))

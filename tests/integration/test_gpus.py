@@ -65,7 +65,7 @@ def environment_of(pid: int) -> dict[str, str]:
 
 def test_a_run_gives_way_to_another_user_and_comes_back(home: Home, one: FakeGpus, stranger: int) -> None:
     home.fake_daemon()
-    run = start(home, give_way=True, quiet=4.0).id
+    run = start(home, yield_to_others=True, yield_cooldown=4.0).id
     worker = home.reaches(run, S.RUNNING, 3).worker_pid
     assert worker is not None
     assert environment_of(worker)["CUDA_VISIBLE_DEVICES"] == "GPU-00"
@@ -73,7 +73,7 @@ def test_a_run_gives_way_to_another_user_and_comes_back(home: Home, one: FakeGpu
     given_way = home.reaches(run, S.QUEUED)
     assert f"(pid {stranger}, 31 GiB)" in given_way.reason
     assert "the run waits until it has been free for 4 s" in given_way.reason
-    assert "makes way for" in given_way.reason
+    assert "yields to" in given_way.reason
     assert (given_way.worker_pid, given_way.gpus, home.worker_pids()) == (None, (), [])
     assert home.generations(run) == list(range(1, given_way.generation + 1)), "what it had computed is committed"
     assert [entry["what"] for entry in home.record(run)["history"]].count("yielded") == 1
@@ -87,16 +87,16 @@ def test_a_run_gives_way_to_another_user_and_comes_back(home: Home, one: FakeGpu
 
 def test_where_another_gpu_is_free_it_goes_there_at_once(home: Home, two: FakeGpus, stranger: int) -> None:
     home.fake_daemon()
-    run = start(home, give_way=True, quiet=10_000.0).id
+    run = start(home, yield_to_others=True, yield_cooldown=10_000.0).id
     assert home.reaches(run, S.RUNNING, 1).gpus == (0,)
     two.use(0, (stranger, 31 * GIB))
     until(lambda: home.show(run).gpus == (1,), "it has moved")
     home.reaches(run, S.RUNNING, home.show(run).generation + 3)
 
 
-def test_a_run_that_need_not_give_way_stays(home: Home, one: FakeGpus, stranger: int) -> None:
+def test_a_run_that_need_not_yield_stays(home: Home, one: FakeGpus, stranger: int) -> None:
     home.fake_daemon()
-    stays, goes = (start(home, memory_fraction=0.3, give_way=way).id for way in (False, True))
+    stays, goes = (start(home, memory_fraction=0.3, yield_to_others=way).id for way in (False, True))
     worker = home.reaches(stays, S.RUNNING, 1).worker_pid
     home.reaches(goes, S.RUNNING, 1)
     one.use(0, (stranger, 31 * GIB))
@@ -207,12 +207,17 @@ def test_without_a_daemon_the_driver_is_asked(home: Home, two: FakeGpus, strange
 
 def test_the_options_of_start_become_settings(home: Home, two: FakeGpus) -> None:
     home.fake_daemon()
-    flags = ("--gpus", "2", "--priority", "7", "--yield", "--quiet", "60")
+    flags = ("--gpus", "2", "--priority", "7", "--yield-to-others", "--yield-cooldown", "60")
     done = home.hadesd("start", "--env", "CartPole-v1", "--preset", "cpu", "--json", *flags)
     assert done.returncode == 0, done.stderr
     run = json.loads(done.stdout)["id"]
     asked = home.record(run)["spec"]["resources"]
-    assert (asked["gpus"], asked["give_way"], asked["quiet"], home.record(run)["priority"]) == ("2", True, 60.0, 7)
+    assert (asked["gpus"], asked["yield_to_others"], asked["yield_cooldown"], home.record(run)["priority"]) == (
+        "2",
+        True,
+        60.0,
+        7,
+    )
     assert home.reaches(run, S.RUNNING).gpus == (0, 1)
 
 

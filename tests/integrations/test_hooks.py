@@ -181,17 +181,17 @@ def test_a_flood_of_events_is_dropped_and_counted_and_harms_no_run(home: Home) -
     assert len([line for line in home.log() if line["event"] == "hook not run"]) == 256
 
 
-def test_a_run_that_gives_way_and_one_on_a_full_disk() -> None:
+def test_a_run_that_yields_and_one_on_a_full_disk() -> None:
     """Steps of the state machine that need another user's GPU process, or a full disk, to happen."""
     policy, leaving = CrashPolicy(), []
     run = Run(id="r", generations=9, queued_at=0.0, changed_at=0.0)
     for event in (events.SlotAssigned(), events.Spawned(1), events.Ready(0), events.Committed(1)):
         run = step(run, event, 1.0, policy)[0]
-    yielding = step(run, events.YieldAsked("makes way for ann"), 2.0, policy)[0]
+    yielding = step(run, events.YieldAsked("yields to ann"), 2.0, policy)[0]
     full = step(run, events.WorkerExitReport(WorkerOutcome.DISK_FULL, "the disk is full"), 2.0, policy)[0]
     for before in (yielding, full):
         after = step(before, events.Exited(75), 3.0, policy)[0]
         leaving.append((event_of(before, after), after.reason))
-    assert leaving == [("yielded", "makes way for ann"), ("paused", "the disk is full")]
+    assert leaving == [("yielded", "yields to ann"), ("paused", "the disk is full")]
     stopping = step(yielding, events.DaemonStops(), 2.0, policy)[0]
     assert event_of(stopping, step(stopping, events.Exited(75), 3.0, policy)[0]) is None

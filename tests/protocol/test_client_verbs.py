@@ -46,7 +46,7 @@ async def test_sizes_places_and_notes(client: Client) -> None:
     resized = (await client.resize("one", {"dataset": {"pairs": 8}})).run
     assert resized is not None
     assert resized.pairs == 8
-    assert (await client.prioritise("one", 7)).priority == 7
+    assert (await client.priority("one", 7)).priority == 7
     assert (await client.note("one", "try σ 0.1")).note == "try σ 0.1"
     assert (await client.note("one", "")).note == ""
     with pytest.raises(WrongStateError, match="two is paused by now, not running"):
@@ -55,11 +55,11 @@ async def test_sizes_places_and_notes(client: Client) -> None:
 
 async def test_logs_are_filtered(client: Client, server: ProtocolServer) -> None:
     server.daemon.logs = {"one": [a_log_line("Alpha"), a_log_line("beta", "warning")], "": [a_log_line("daemon")]}
-    assert [line.text for line in (await client.log("one")).lines] == ["Alpha", "beta"]
-    assert [line.text for line in (await client.log("one", level="warning")).lines] == ["beta"]
-    assert [line.text for line in (await client.log("one", search="aLPHA")).lines] == ["Alpha"]
-    assert [line.text for line in (await client.log("one", lines=1)).lines] == ["beta"]
-    assert [line.text for line in (await client.log()).lines] == ["daemon"]
+    assert [line.text for line in (await client.logs("one")).lines] == ["Alpha", "beta"]
+    assert [line.text for line in (await client.logs("one", level="warning")).lines] == ["beta"]
+    assert [line.text for line in (await client.logs("one", search="aLPHA")).lines] == ["Alpha"]
+    assert [line.text for line in (await client.logs("one", lines=1)).lines] == ["beta"]
+    assert [line.text for line in (await client.logs()).lines] == ["daemon"]
 
 
 async def test_a_job_begins_and_ends(client: Client, server: ProtocolServer) -> None:

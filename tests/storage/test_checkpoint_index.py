@@ -136,7 +136,7 @@ def test_a_real_daemon_tells_it_and_remembers_the_restore(home: Home) -> None:
         found = home.ask(commands.Show, run=run).checkpoints
         assert (found.generations, found.with_pairs, found.keep_newest) == ((1, 2), (1, 2), 3)
         assert (found.verified_generation, found.verified_at) == (1, 123.5)
-        assert home.ask(commands.GetDataset, run=run, generation=2).generation == 2
+        assert home.ask(commands.Dataset, run=run, generation=2).generation == 2
         home.daemons[-1].kill()
         home.daemons[-1].wait(60)
         home.fake_daemon()

@@ -1,4 +1,4 @@
-"""When a run makes way, and when clients hear of a change."""
+"""When a run yields, and when clients hear of a change."""
 
 from hades_protocol.messages import GpuInfo, GpuProcess
 from hadesd.supervisor.scheduling.nvml import Gpu, Process
@@ -18,7 +18,7 @@ def gpu(index: int, *processes: Process) -> Gpu:
 def test_a_run_makes_way_where_another_user_is_on_one_of_its_gpus() -> None:
     gpus = [gpu(0, OURS), gpu(1, OURS, ALICE)]
     assert crowded(gpus, ["GPU-0"]) == ""
-    assert crowded(gpus, ["GPU-0", "GPU-1"]) == "makes way for alice (pid 4242, 31 GiB) on GPU 1"
+    assert crowded(gpus, ["GPU-0", "GPU-1"]) == "yields to alice (pid 4242, 31 GiB) on GPU 1"
     assert crowded(gpus, []) == ""
 
 

@@ -528,7 +528,7 @@ async def test_a_note_begins_with_the_present_one_and_can_be_taken_away(server: 
         await press_button(app, pilot)
         await until(pilot, lambda: not is_open(app))
         (request,) = mutations(server)
-        assert isinstance(request, commands.Annotate)
+        assert isinstance(request, commands.Note)
         assert request.text == ""
         assert not re.search("traceback", " ".join(notices(app)), re.IGNORECASE)
 

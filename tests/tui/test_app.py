@@ -72,7 +72,7 @@ async def test_selecting_a_run_asks_for_its_history_and_pairs(server: ProtocolSe
         await pilot.press(down)
         assert app.model.selected == HOPPER
         await until(pilot, lambda: HOPPER in app.model.histories)
-        await until(pilot, lambda: any(isinstance(r, commands.GetDataset) and r.run == HOPPER for r in server.requests))
+        await until(pilot, lambda: any(isinstance(r, commands.Dataset) and r.run == HOPPER for r in server.requests))
         assert HOPPER in str(app.query_one(FitnessPanel).border_title)
         await pilot.press(down, down)
         assert app.model.selected == ANT

@@ -32,5 +32,5 @@ class Connection(Protocol):
     async def dataset(self, run: str, generation: int | None = ...) -> DatasetSnapshot:
         """The newest pairs of a run, or those of a kept generation."""
 
-    async def log(self, run: str = ..., *, lines: int = ..., level: LogLevel = ..., search: str = ...) -> LogResult:
+    async def logs(self, run: str = ..., *, lines: int = ..., level: LogLevel = ..., search: str = ...) -> LogResult:
         """The newest lines of a run's log, or of the daemon's own."""

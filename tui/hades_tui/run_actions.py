@@ -133,7 +133,7 @@ RESIZE = RunAction(
 )
 EXPORT = RunAction("export", commands.Export, EVERY, _will_export, "is being exported")
 EVALUATE = RunAction("evaluate", commands.Evaluate, EVERY, _will_evaluate, "is being evaluated")
-NOTE = RunAction("note", commands.Annotate, EVERY, _will_note, "has its note")
+NOTE = RunAction("note", commands.Note, EVERY, _will_note, "has its note")
 
 RUN_ACTIONS = {action.name: action for action in (PAUSE, RESUME, CANCEL, FORK, RESIZE, EXPORT, EVALUATE, NOTE)}
 

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Ask the daemon to stop and wait until its process has ended."""
     paths = Paths()
     with ControlClient(paths) as client:
-        info: DaemonInfo = client.request(commands.Shutdown)
+        info: DaemonInfo = client.request(commands.Stop)
     if paths.connect:  # its lock is on the other machine
         say(f"daemon {info.pid} was asked to stop; its workers commit first")
         return 0

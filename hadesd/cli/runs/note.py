@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         if text is None and not args.clear:
             summary: RunSummary = client.request(commands.Show, run=args.run).run
         else:
-            summary = client.request(commands.Annotate, run=args.run, text=text or "")
+            summary = client.request(commands.Note, run=args.run, text=text or "")
     if args.json:
         print_json(summary)
     elif text is not None or args.clear:

@@ -30,7 +30,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 def run(args: argparse.Namespace) -> int:
     """Ask the daemon to change the priority, and print the run."""
     with ControlClient(Paths()) as client:
-        summary: RunSummary = client.request(commands.Prioritise, run=args.run, priority=args.priority)
+        summary: RunSummary = client.request(commands.Priority, run=args.run, priority=args.priority)
     if args.json:
         print_json(summary)
     else:

@@ -25,7 +25,7 @@ EXAMPLES = """\
 hadesd start --env CartPole-v1
 hadesd start --env hopper --method hades-r --set evolution.population=128 --set dataset.pairs=8
 hadesd start --env CartPole-v1 --seed 1 --follow
-hadesd start --env ant --priority 10 --yield --quiet 600"""
+hadesd start --env ant --priority 10 --yield-to-others --yield-cooldown 600"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:

@@ -125,7 +125,7 @@ class RetentionAsked(_Event, frozen=True):
 
 
 class YieldAsked(_Event, frozen=True):
-    """Somebody else computes on the run's GPU, and the run gives way."""
+    """Somebody else computes on the run's GPU, and the run yields."""
 
     reason: str
 

@@ -83,7 +83,7 @@ class GpuPool:
             index=gpu.index,
             uuid=gpu.uuid,
             external_memory=external_share(gpu, allocations, ours),
-            quiet_for=0.0 if present else now - seen_at,
+            free_for=0.0 if present else now - seen_at,
             whose=_describe(last),
             holder=_describe(_largest(process for process in gpu.processes if process.pid not in ours)),
         )

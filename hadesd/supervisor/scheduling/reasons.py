@@ -31,15 +31,17 @@ def reserved(index: int, run: str) -> Blocked:
     return Blocked(index, f"kept for {run}, which is before it in the queue", external=False)
 
 
-def another_user_is_there(index: int, whose: str, quiet: float) -> Blocked:
-    """The run gives way, and somebody is there."""
-    return Blocked(index, f"GPU {index} is used by {whose}: the run waits until it {_been_free(quiet)}", external=True)
+def another_user_is_there(index: int, whose: str, yield_cooldown: float) -> Blocked:
+    """The run yields, and somebody is there."""
+    return Blocked(
+        index, f"GPU {index} is used by {whose}: the run waits until it {_been_free(yield_cooldown)}", external=True
+    )
 
 
-def another_user_was_there(index: int, whose: str, quiet: float, left: float) -> Blocked:
-    """The run gives way, and somebody was there a moment ago."""
+def another_user_was_there(index: int, whose: str, yield_cooldown: float, left: float) -> Blocked:
+    """The run yields, and somebody was there a moment ago."""
     to_go = duration(left if left <= STEP else -(-left // STEP) * STEP)
-    text = f"GPU {index} was used by {whose}: the run waits until it {_been_free(quiet)}, {to_go} to go"
+    text = f"GPU {index} was used by {whose}: the run waits until it {_been_free(yield_cooldown)}, {to_go} to go"
     return Blocked(index, text, external=True)
 
 
@@ -88,8 +90,8 @@ def describe_process(user: str, pid: int, memory: int | None) -> str:
     return f"{user} (pid {pid}{f', {size(memory)}' if memory else ''})"
 
 
-def _been_free(quiet: float) -> str:
-    return f"has been free for {duration(quiet)}" if quiet else "is free"
+def _been_free(yield_cooldown: float) -> str:
+    return f"has been free for {duration(yield_cooldown)}" if yield_cooldown else "is free"
 
 
 def _some(names: Sequence[str], word: str = "and") -> str:

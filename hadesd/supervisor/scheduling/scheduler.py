@@ -32,15 +32,15 @@ ROUNDING = 1e-9
 
 
 class ResourceRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a queued run asks for; `gpus`, `memory_fraction`, `give_way` and `quiet` as in its settings."""
+    """What a queued run asks for; `gpus`, `memory_fraction` and `yield_…` as in its settings."""
 
     id: str
     priority: int = 0
     queued_at: float = 0.0
     gpus: str = "auto"
     memory_fraction: float = 0.9
-    give_way: bool = False
-    quiet: float = 0.0
+    yield_to_others: bool = False
+    yield_cooldown: float = 0.0
 
 
 class Allocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A GPU as runs find it.
 
     external_memory: the share of its memory that processes hold which are no runs of ours.
-    quiet_for: seconds since another user's process was last seen; 0 while one is there, infinite before the first.
+    free_for: seconds since another user's process was last seen; 0 while one is there, infinite before the first.
     whose: that user's process in words; empty before the first.
     holder: the process in words that holds most of `external_memory`; empty where none is seen.
     """
@@ -63,7 +63,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     index: int
     uuid: str
     external_memory: float = 0.0
-    quiet_for: float = float("inf")
+    free_for: float = float("inf")
     whose: str = ""
     holder: str = ""
 
@@ -143,10 +143,12 @@ class _Table:
 
     def _blocked(self, request: ResourceRequest, device: Device) -> Blocked | None:
         """What keeps the run from that GPU; None: nothing."""
-        if request.give_way and device.quiet_for <= 0:
-            return another_user_is_there(device.index, device.whose, request.quiet)
-        if request.give_way and device.quiet_for < request.quiet:
-            return another_user_was_there(device.index, device.whose, request.quiet, request.quiet - device.quiet_for)
+        if request.yield_to_others and device.free_for <= 0:
+            return another_user_is_there(device.index, device.whose, request.yield_cooldown)
+        if request.yield_to_others and device.free_for < request.yield_cooldown:
+            return another_user_was_there(
+                device.index, device.whose, request.yield_cooldown, request.yield_cooldown - device.free_for
+            )
         if device.external_memory + request.memory_fraction > 1 + ROUNDING:
             return no_memory(device.index, 1 - device.external_memory, request.memory_fraction, device.holder)
         promised = sum(allocation.memory_fraction for allocation in self._on(device))

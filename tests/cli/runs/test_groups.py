@@ -36,7 +36,7 @@ class Line:
     ("state", "waits_for_room", "is_asked"),
     [
         (S.RUNNING, False, True),
-        (S.STOPPING, False, True),  # it gives way, say, and comes back by itself
+        (S.STOPPING, False, True),  # it yields, say, and comes back by itself
         (S.PAUSED, True, True),  # so does this
         (S.PAUSED, False, False),
         (S.PAUSING, False, False),

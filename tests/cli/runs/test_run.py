@@ -185,7 +185,7 @@ def test_clients_may_watch_pause_and_cancel_it_but_make_no_other_runs(job: Job) 
 def test_hadesd_stop_checkpoints_it_too(job: Job) -> None:
     process = job.begin(*job.arguments())
     job.reaches(process, 1)
-    job.home.ask(commands.Shutdown)
+    job.home.ask(commands.Stop)
     assert job.end(process)[0] == 75
 
 

@@ -63,7 +63,7 @@ def fork(soak: "Soak", chance: random.Random) -> str:
 def prioritise(soak: "Soak", chance: random.Random) -> str:
     """hadesd priority"""
     run = soak.some_run(chance, *S)
-    return soak.home.ask(commands.Prioritise, run=run.id, priority=chance.randint(-5, 5)).id if run else ""
+    return soak.home.ask(commands.Priority, run=run.id, priority=chance.randint(-5, 5)).id if run else ""
 
 
 def look(soak: "Soak", chance: random.Random) -> str:

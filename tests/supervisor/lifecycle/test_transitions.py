@@ -250,7 +250,7 @@ def test_a_request_during_a_resize_wins(asked: events.Event, ends: S) -> None:
     assert run.state == ends
 
 
-def test_a_run_that_gives_way_is_queued_again_with_the_reason() -> None:
+def test_a_run_that_yields_is_queued_again_with_the_reason() -> None:
     run, caused = play(running(), events.YieldAsked("GPU 0 is alice's"))
     assert (run.state, run.reason, caused) == (
         S.STOPPING,

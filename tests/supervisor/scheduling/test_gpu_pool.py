@@ -118,15 +118,15 @@ def test_a_gpu_that_no_longer_answers_does_not_make_a_cpu_machine() -> None:
 def test_it_is_remembered_when_another_user_was_last_seen() -> None:
     driver = Driver(gpu(OURS))
     gpu_pool = GpuPool(driver.read, now=0.0)
-    assert gpu_pool.devices([], 5.0)[0].quiet_for == float("inf"), "our own processes disturb nobody"
+    assert gpu_pool.devices([], 5.0)[0].free_for == float("inf"), "our own processes disturb nobody"
     driver.gpus = [gpu(OURS, ALICE)]
     refreshed(gpu_pool, 10.0)
     (seen,) = gpu_pool.devices([], 12.0)
-    assert (seen.quiet_for, seen.whose) == (0.0, "alice (pid 4242, 31 GiB)")
+    assert (seen.free_for, seen.whose) == (0.0, "alice (pid 4242, 31 GiB)")
     driver.gpus = [gpu(OURS)]
     refreshed(gpu_pool, 20.0)
     (seen,) = gpu_pool.devices([], 25.0)
-    assert (seen.quiet_for, seen.whose) == (15.0, "alice (pid 4242, 31 GiB)"), "seconds since she was last seen"
+    assert (seen.free_for, seen.whose) == (15.0, "alice (pid 4242, 31 GiB)"), "seconds since she was last seen"
 
 
 def test_a_worker_that_ended_since_the_reading_is_not_taken_for_a_stranger() -> None:

@@ -136,7 +136,7 @@ def test_what_a_run_waits_for_is_kept_for_it() -> None:
 
 
 def test_a_run_that_waits_for_other_people_holds_nobody_up() -> None:
-    taken = device(1, external_memory=0.9, quiet_for=0.0, whose=ALICE, holder=ALICE)
+    taken = device(1, external_memory=0.9, free_for=0.0, whose=ALICE, holder=ALICE)
     requests = [ResourceRequest(id="large", gpus="2", priority=1), ResourceRequest(id="small")]
     found = plan(requests, [], [device(0), taken], 9)
     assert found.starts == (("small", ("GPU-0",)),)
@@ -176,23 +176,23 @@ def test_asked_for() -> None:
 
 
 def test_a_run_that_gives_way_waits_until_the_gpu_has_been_free() -> None:
-    request = ResourceRequest(id="w", give_way=True, quiet=300.0, memory_fraction=0.2)
-    assert only(request, [device(0, quiet_for=0.0, whose=ALICE)]) == (
+    request = ResourceRequest(id="w", yield_to_others=True, yield_cooldown=300.0, memory_fraction=0.2)
+    assert only(request, [device(0, free_for=0.0, whose=ALICE)]) == (
         f"GPU 0 is used by {ALICE}: the run waits until it has been free for 5 min"
     )
-    assert only(request, [device(0, quiet_for=100.5, whose=ALICE)]) == (
+    assert only(request, [device(0, free_for=100.5, whose=ALICE)]) == (
         f"GPU 0 was used by {ALICE}: the run waits until it has been free for 5 min, 3 min 20 s to go"
     )
-    assert only(request, [device(0, quiet_for=300.0, whose=ALICE)]) == (0,)
+    assert only(request, [device(0, free_for=300.0, whose=ALICE)]) == (0,)
 
 
 def test_where_another_gpu_is_free_it_goes_there_at_once() -> None:
-    request = ResourceRequest(id="w", give_way=True, quiet=300.0)
-    assert only(request, [device(0, quiet_for=0.0, whose=ALICE), device(1)]) == (1,)
+    request = ResourceRequest(id="w", yield_to_others=True, yield_cooldown=300.0)
+    assert only(request, [device(0, free_for=0.0, whose=ALICE), device(1)]) == (1,)
 
 
-def test_a_run_that_need_not_give_way_shares_where_its_memory_is_free() -> None:
-    crowd = device(0, external_memory=0.5, quiet_for=0.0, whose=ALICE, holder=ALICE)
+def test_a_run_that_need_not_yield_shares_where_its_memory_is_free() -> None:
+    crowd = device(0, external_memory=0.5, free_for=0.0, whose=ALICE, holder=ALICE)
     assert only(ResourceRequest(id="w", memory_fraction=0.5), [crowd]) == (0,)
     assert only(ResourceRequest(id="w", memory_fraction=0.6), [crowd]) == (
         f"GPU 0 has 50% of its memory free (most is held by {ALICE}) and the run may take 60%"
@@ -212,8 +212,8 @@ WISH_FIELDS = {
     "queued_at": st.integers(0, 3).map(float),
     "gpus": st.one_of(st.just("auto"), st.integers(1, GPU_COUNT + 1).map(str), INDICES),
     "memory_fraction": FRACTIONS,
-    "give_way": st.booleans(),
-    "quiet": st.sampled_from([0.0, 10.0, 300.0]),
+    "yield_to_others": st.booleans(),
+    "yield_cooldown": st.sampled_from([0.0, 10.0, 300.0]),
 }
 REQUESTS = st.lists(st.fixed_dictionaries(WISH_FIELDS), max_size=8).map(
     lambda found: [ResourceRequest(id=f"w{i}", **fields) for i, fields in enumerate(found)]
@@ -222,7 +222,7 @@ DEVICES = st.lists(
     st.fixed_dictionaries(
         {
             "external_memory": st.sampled_from([0.0, 0.1, 0.5, 1.0]),
-            "quiet_for": st.sampled_from([0.0, 5.0, 100.0, float("inf")]),
+            "free_for": st.sampled_from([0.0, 5.0, 100.0, float("inf")]),
         }
     ),
     max_size=GPU_COUNT,
@@ -277,8 +277,8 @@ def test_a_run_gets_what_it_asked_for_and_nothing_else(requests: list[ResourceRe
             continue
         assert len(set(uuids)) == len(uuids) == count
         assert not named or {known[uuid].index for uuid in uuids} == set(named)
-        if request.give_way:
-            assert all(known[uuid].quiet_for > 0 and known[uuid].quiet_for >= request.quiet for uuid in uuids)
+        if request.yield_to_others:
+            assert all(known[uuid].free_for > 0 and known[uuid].free_for >= request.yield_cooldown for uuid in uuids)
 
 
 @given(requests=REQUESTS, machine=MACHINES)

@@ -6,12 +6,12 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hades_protocol.messages import CheckpointList, LogLine
+from hades_protocol.messages import LOG_LEVELS, CheckpointList, LogLine
 from hades_protocol.replies import ShowResult
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
 from hades_tui.pages import health, log_text
-from hades_tui.pages.log_text import LEVELS, Question, headline, log_lines, next_level
+from hades_tui.pages.log_text import Question, headline, log_lines, next_level
 from hades_tui.pages.watch import watch_lines
 from hades_tui.state.model import Model, apply
 from hades_tui.text.digits import ROWS, large
@@ -171,7 +171,7 @@ def test_a_mismatch_fits_any_size(width: int, height: int) -> None:
 
 
 lines_of_logs = st.builds(
-    LogLine, time=st.floats(0, 2e9), level=st.sampled_from([*LEVELS, "odd"]), text=st.text(max_size=120)
+    LogLine, time=st.floats(0, 2e9), level=st.sampled_from([*LOG_LEVELS, "odd"]), text=st.text(max_size=120)
 )
 
 
@@ -195,8 +195,8 @@ def test_a_log_has_time_level_and_hits() -> None:
 
 
 def test_every_level_has_a_sign_a_word_and_a_next_one() -> None:
-    assert set(log_text.SIGNS) == set(LEVELS)
-    assert [next_level(level) for level in LEVELS] == [*LEVELS[1:], LEVELS[0]]
+    assert set(log_text.SIGNS) == set(LOG_LEVELS)
+    assert [next_level(level) for level in LOG_LEVELS] == [*LOG_LEVELS[1:], LOG_LEVELS[0]]
     assert all("?" not in plain(sign) for sign, _ in log_text.SIGNS.values())
 
 

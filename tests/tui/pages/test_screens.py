@@ -18,8 +18,8 @@ from tests.helpers.live_screen import CARTPOLE, live, mutations, text, until
 from tests.helpers.protocol_server import ProtocolServer
 
 
-def asked(server: ProtocolServer) -> list[commands.GetLog]:
-    return [request for request in server.requests if isinstance(request, commands.GetLog)]
+def asked(server: ProtocolServer) -> list[commands.Logs]:
+    return [request for request in server.requests if isinstance(request, commands.Logs)]
 
 
 @pytest.mark.parametrize("back", ["w", "escape", "q"])

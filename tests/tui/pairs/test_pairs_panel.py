@@ -60,7 +60,7 @@ def numbers(panel: PairsPanel) -> list[str]:
 
 
 def asked(server: ProtocolServer) -> list[int | None]:
-    return [request.generation for request in server.requests if isinstance(request, commands.GetDataset)]
+    return [request.generation for request in server.requests if isinstance(request, commands.Dataset)]
 
 
 async def test_nothing_of_the_past_is_asked_before_somebody_looks(server_with_pairs: ProtocolServer) -> None:

@@ -113,7 +113,9 @@ class LogScreen(Screen[None]):
 
     async def _answered(self, question: Question) -> None:
         try:
-            result = await self._connection.log(question.run, lines=LINES, level=question.level, search=question.search)
+            result = await self._connection.logs(
+                question.run, lines=LINES, level=question.level, search=question.search
+            )
         except HadesError as error:
             self._failure = str(error)
         else:
