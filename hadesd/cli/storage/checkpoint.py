@@ -19,10 +19,10 @@ from hadesd.storage.layout import MANIFEST
 from hadesd.storage.records import find_directory, load
 from hadesd.storage.usage import tree_bytes
 
-EXPLANATION = """\
+EXPLANATION = f"""\
 A checkpoint is a directory RUN/checkpoints/GEN. Orbax holds the whole state of the evolution in it as one
 packed array of bytes: one file instead of twenty makes a commit after every generation cheap, and one SHA-256
-covers it. hades.json lists the arrays in it in their order, with path, dtype and shape, and how it was computed."""
+covers it. {MANIFEST} lists the arrays in it in their order, with path, dtype and shape, and how it was computed."""
 
 ITEM_BYTES = {"bool": 1, "bfloat16": 2}
 """Bytes of an entry of the dtypes whose name does not end with their bits."""
