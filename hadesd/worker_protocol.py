@@ -23,7 +23,6 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
 
     phase: str  # importing, waiting for lock, compiling, evaluating, finishing
     generation: int  # being computed
-    phase_seconds: float
 
 
 class Resumed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="resumed"):

@@ -1,4 +1,4 @@
-"""How much room directories take, and the lock under which a run's files may be changed."""
+"""How much room directories take."""
 
 import os
 import stat
@@ -6,10 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hadesd.storage.checkpoints import CHECKPOINTS
-
-ATTEMPTS = 6
-PAUSE = 0.1
-"""The daemon and `hadesd stop` look at locks by taking them for an instant: try again a few times."""
 
 
 class DiskUsage(NamedTuple):

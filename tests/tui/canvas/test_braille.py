@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hades_tui.canvas.braille import Canvas, Columns, Scale, band, buckets, columns, nice_step, scale_for, ticks
-from hades_tui.curve.picture import draw
+from tests.helpers.curves import draw
 from tests.helpers.protocol_server import a_generation
 
 VALUES = st.floats(-1e6, 1e6, allow_nan=False).map(lambda v: round(v, 3))

@@ -7,9 +7,9 @@ from hades_protocol.messages import Mark
 from hades_protocol.replies import HistoryResult
 from hades_protocol.run_state import RunState
 from hades_tui.curve.legend import legend
-from hades_tui.curve.picture import draw
 from hades_tui.state.history import RunHistory, load, request, unload
 from hades_tui.state.model import Model, apply
+from tests.helpers.curves import draw
 from tests.helpers.protocol_server import a_run
 from tests.tui.curve.test_overlay import a_curve
 

@@ -8,8 +8,6 @@ from hades_protocol.messages import GenerationMetrics, Reference
 from hades_tui.canvas.braille import Scale
 from hades_tui.curve import overlay
 from hades_tui.curve.legend import legend
-from hades_tui.curve.panel import fitness_lines
-from hades_tui.curve.picture import draw
 from hades_tui.pages.plain import page
 from hades_tui.runs.ordering import Order, arrange
 from hades_tui.runs.table import heading, layout, line_of
@@ -17,7 +15,9 @@ from hades_tui.state import history as histories
 from hades_tui.state.history import RunHistory
 from hades_tui.state.model import Model, apply, requesting_history, with_history
 from hades_tui.text.format import Line
+from hades_tui.theme.glyphs import UNICODE
 from hades_tui.theme.palette import style
+from tests.helpers.curves import draw, fitness_lines
 from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
 
 PPO = Reference(name="PPO", value=500.0)
@@ -41,7 +41,7 @@ def test_a_reference_is_a_dotted_line_with_its_name_at_the_right_edge() -> None:
     assert text_of(lines[labelled]).endswith("PPO 500.0")
     assert labelled == 0, "500 is the highest value: its line is the topmost"
     dots = [character for text, hue in lines[labelled] if hue == "reference" for character in text]
-    assert sum(character in overlay.DOTTED for character in dots) > 50
+    assert sum(character in UNICODE.dotted for character in dots) > 50
 
 
 @given(st.floats(-1e6, 1e6), st.booleans())
@@ -82,7 +82,7 @@ def test_labels_leave_the_curve_and_each_other_alone() -> None:
 
 def test_evaluations_are_markers_where_they_belong() -> None:
     lines = draw(a_curve(), 80, 20)
-    assert sum(text_of(line).count(overlay.MARKER) for line in lines) == 4
+    assert sum(text_of(line).count(UNICODE.marker) for line in lines) == 4
     marks = overlay.markers([(1.0, 0.0), (40.0, 100.0)], Scale(0.0, 100.0), (1.0, 40.0), 30, 10)
     assert marks.keys() == {(0, 9), (29, 0)}
     dense = overlay.markers([(float(g), 1.0) for g in range(1000)], Scale(0.0, 2.0), (0.0, 999.0), 30, 10)
@@ -102,15 +102,15 @@ def test_the_newest_evaluation_stands_above_the_curve() -> None:
     model = a_model()
     assert "mean dataset ± 1.50 395.0" in "\n".join(text_of(line) for line in fitness_lines(model, 110, 12))
     assert "mean dataset ± 1.50" in "\n".join(text_of(line) for line in fitness_lines(model, 110, 30))
-    assert overlay.MARKER in text_of(legend(False, True, True))
-    assert overlay.MARKER not in text_of(legend(False))
+    assert UNICODE.marker in text_of(legend(False, True, True))
+    assert UNICODE.marker not in text_of(legend(False))
 
 
 def test_a_look_as_text_has_them_too() -> None:
     text = "\n".join(text_of(line) for line in page(a_model(), 100))
     assert "PPO 500.0" in text
     assert "mean dataset ± 1.50 395.0" in text
-    assert f"{overlay.MARKER} mean dataset" in text, "the legend says what the marker is"
+    assert f"{UNICODE.marker} mean dataset" in text, "the legend says what the marker is"
 
 
 def test_references_stay_while_the_history_is_asked_for_again() -> None:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hades_protocol.messages import DatasetSnapshot, Lineage, RunSummary
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState, may
-from hades_tui.curve.panel import fitness_lines
 from hades_tui.pages.facts import fact_lines
 from hades_tui.pairs.table import PairTable, offsets
 from hades_tui.run_actions import CANCEL, PAUSE, RESUME, Verb, done_text
@@ -22,6 +21,7 @@ from hades_tui.text.digits import big
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import UNICODE
 from hades_tui.theme.palette import style
+from tests.helpers.curves import fitness_lines
 from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run, float_array
 
 

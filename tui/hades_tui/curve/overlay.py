@@ -7,9 +7,6 @@ from hades_tui.canvas.braille import Columns, Scale, column_of
 from hades_tui.text.format import Span, number
 from hades_tui.theme.glyphs import UNICODE, Glyphs, pictured
 
-MARKER = UNICODE.marker
-DOTTED = UNICODE.dotted
-
 Cells = dict[tuple[int, int], Span]
 """Column and row of a character -> what stands there."""
 

@@ -44,13 +44,6 @@ class Panel(msgspec.Struct, frozen=True):
         return self.courses.get(run or "")
 
 
-def fitness_lines(
-    model: Model, width: int, height: int, *, logarithmic: bool = False, colours: bool = True
-) -> list[Line]:
-    """The whole panel with all of the curve, at most `height` lines."""
-    return panel(model, width, height, Viewport(logarithmic=logarithmic), colours=colours).lines
-
-
 def panel(
     model: Model,
     width: int,

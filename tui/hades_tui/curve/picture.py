@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hades_protocol.messages import GenerationMetrics, Mark, Reference
+from hades_protocol.messages import Mark
 from hades_tui.canvas.braille import (
     DOTS,
     SINGLE,
@@ -28,11 +28,10 @@ from hades_tui.canvas.braille import (
 )
 from hades_tui.canvas.cells import Sheet
 from hades_tui.curve import overlay
-from hades_tui.curve.data import Course, Series, course_of
+from hades_tui.curve.data import Course, Series
 from hades_tui.curve.smooth import smoothed
 from hades_tui.curve.viewport import SMOOTHINGS, Axis, Extent, Viewport, nearest, sight
 from hades_tui.curve.xaxis import x_axis
-from hades_tui.state.history import RunHistory
 from hades_tui.text.format import Line, number
 from hades_tui.theme.glyphs import UNICODE, Glyphs
 
@@ -78,22 +77,6 @@ class Picture(msgspec.Struct, frozen=True):
     def columns(self) -> int:
         """Columns of dots."""
         return self.across * self.width
-
-
-def draw(
-    metrics: Sequence[GenerationMetrics],
-    width: int,
-    height: int,
-    *,
-    references: Sequence[Reference] = (),
-    marks: Sequence[Mark] = (),
-    logarithmic: bool = False,
-    colours: bool = True,
-) -> list[Line]:
-    """The picture of all of some metrics in so many columns and rows; none where there is no room or nothing to see."""
-    history = RunHistory(metrics=tuple(metrics), references=tuple(references), marks=tuple(marks))
-    course = course_of(history, Axis.GENERATION)
-    return picture(course, Viewport(logarithmic=logarithmic), width, height, colours=colours).lines
 
 
 def whole_extent(course: Course, companions: Sequence[ComparedRun] = ()) -> Extent | None:

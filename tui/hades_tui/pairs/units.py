@@ -40,8 +40,3 @@ def with_unit(number: str, unit: str) -> str:
 def all_alike(dataset: DatasetSnapshot) -> bool:
     """Whether all entries of an observation are in the same units, so that their sizes can be compared."""
     return dataset.normalisation != "none" or len(dataset.states.shape) > 2
-
-
-def word(dataset: DatasetSnapshot) -> str:
-    """What to say about a dataset's units; empty where they are natural."""
-    return "" if dataset.normalisation == "none" else "normalised units"
