@@ -25,7 +25,6 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
 
     phase: WorkerPhase
     generation: int  # being computed
-    phase_seconds: float
 
 
 class Resumed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="resumed"):

@@ -6,13 +6,6 @@ from pathlib import Path
 
 import jax
 
-MINIMUM_THREADS = 4
-
-
-def threads() -> int:
-    """Size of XLA's CPU thread pool (PJRT_NPROC): with fewer than four, batched QRs can wait on each other."""
-    return max(MINIMUM_THREADS, len(os.sched_getaffinity(0)))
-
 
 def prepare(cache: Path | None = None) -> None:
     """Set strict promotion and the persistent compilation cache (JAX_COMPILATION_CACHE_DIR, or `cache`).

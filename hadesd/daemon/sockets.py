@@ -164,17 +164,6 @@ class ServerSockets:
         if self._authenticator is not None:
             self._authenticator.stop()
 
-    def _bind_tcp(self) -> None:
-        assert self._tcp is not None
-        for socket, endpoint in zip((self.control, self.events), self._tcp, strict=True):
-            try:
-                socket.bind(endpoint)
-            except zmq.ZMQError as error:
-                raise UsageError(
-                    f"cannot listen at {endpoint}: {error.strerror}; give another address to --listen "
-                    "(or 'listen' in config.toml): it takes an IP address of this machine and two free ports"
-                ) from None
-
     async def _rebind(self) -> None:
         """Close all TCP connections: ZeroMQ cannot close a single one, and clients connect again by themselves."""
         assert self._tcp is not None

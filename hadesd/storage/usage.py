@@ -1,4 +1,4 @@
-"""How much room directories take, and the lock under which a run's files may be changed."""
+"""How much room directories take."""
 
 import os
 import stat

@@ -29,7 +29,7 @@ class Channel:
         self._socket = sock
         self._lock = threading.Lock()
         self._halt = threading.Event()
-        self._phase, self._generation, self._since = WorkerPhase.IMPORTING, 0, time.monotonic()
+        self._phase, self._generation = WorkerPhase.IMPORTING, 0
         self.halt_reason = ""
 
     @classmethod
@@ -54,8 +54,6 @@ class Channel:
 
     def phase(self, name: WorkerPhase, generation: int) -> None:
         """Say what the worker does from now on, for the next heartbeat and for the log."""
-        if name != self._phase:
-            self._since = time.monotonic()
         self._phase, self._generation = name, generation
 
     def report(self, message: msgspec.Struct) -> None:
@@ -101,6 +99,5 @@ class Channel:
 
     def _send_heartbeats(self) -> None:
         while True:
-            elapsed = time.monotonic() - self._since
-            self.report(Heartbeat(phase=self._phase, generation=self._generation, phase_seconds=elapsed))
+            self.report(Heartbeat(phase=self._phase, generation=self._generation))
             time.sleep(HEARTBEAT_SECONDS)

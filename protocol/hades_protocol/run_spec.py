@@ -20,9 +20,6 @@ Physics = Literal["auto", "native", "xla", "vmap"]
 OPEN = frozenset({"evolution.parameters"})
 """Settings that are tables of names which this package does not know; hadesd.spec.strategies checks them."""
 
-PositiveInt = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-PositiveFloat = Annotated[float, Meta(gt=0.0, le=1e6)]
-
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass

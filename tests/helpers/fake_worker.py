@@ -94,7 +94,7 @@ class FakeWorker:
         committed = self.directory / "committed"
         generation = int(committed.read_text()) if committed.exists() else 0
         self._cut(generation)
-        self.say(wm.Heartbeat(phase=WorkerPhase.EVALUATING, generation=generation + 1, phase_seconds=0.0))
+        self.say(wm.Heartbeat(phase=WorkerPhase.EVALUATING, generation=generation + 1))
         self.say(wm.Resumed(generation=generation))
         while generation < self.generations:
             if self.behaviour == BEHAVIOURS["hangs after five generations"] and generation == 5:
@@ -115,7 +115,7 @@ class FakeWorker:
         mark = self.directory / "hung"
         while not mark.exists() or mark.read_text() == str(os.getpid()):
             mark.write_text(str(os.getpid()))
-            self.say(wm.Heartbeat(phase=WorkerPhase.EVALUATING, generation=6, phase_seconds=0.0))
+            self.say(wm.Heartbeat(phase=WorkerPhase.EVALUATING, generation=6))
             time.sleep(0.5)
 
     def _cut(self, generation: int) -> None:

@@ -36,7 +36,7 @@ def test_a_reference_is_a_dotted_line_with_its_name_at_the_right_edge() -> None:
     assert text_of(lines[labelled]).endswith("PPO 500.0")
     assert labelled == 0, "500 is the highest value: its line is the topmost"
     dots = [character for text, hue in lines[labelled] if hue == "reference" for character in text]
-    assert sum(character in overlay.DOTTED for character in dots) > 50
+    assert sum(character in UNICODE.dotted for character in dots) > 50
 
 
 @given(st.floats(-1e6, 1e6), st.booleans())
@@ -105,7 +105,7 @@ def test_a_look_as_text_has_them_too() -> None:
     text = "\n".join(text_of(line) for line in page(a_model(), 100))
     assert "PPO 500.0" in text
     assert "mean dataset ± 1.50 395.0" in text
-    assert f"{overlay.MARKER} mean dataset" in text, "the legend says what the marker is"
+    assert f"{UNICODE.marker} mean dataset" in text, "the legend says what the marker is"
 
 
 def test_references_stay_while_the_history_is_asked_for_again() -> None:
