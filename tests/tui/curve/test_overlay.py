@@ -14,6 +14,7 @@ from hades_tui.runs.table import heading, layout_for, line_of
 from hades_tui.state import history as histories
 from hades_tui.state.history import RunHistory
 from hades_tui.state.model import Model, apply, requesting_history, with_history
+from hades_tui.theme.glyphs import UNICODE
 from hades_tui.theme.palette import style
 from tests.helpers.curves import draw_metrics, panel_lines
 from tests.helpers.lines import text_of
