@@ -193,9 +193,3 @@ def test_the_history_joins_entries_and_resume_records_in_order(tmp_path: Path) -
     (tmp_path / record.id / "resumes.jsonl").write_text(json.dumps(resume) + '\n{"gener')
     told = [(entry.what, entry.generation) for entry in records.read_history(record, tmp_path / record.id)]
     assert told == [("submitted", 0), ("resume", 2), ("finished", 4)]
-
-
-def test_a_run_file_without_settings_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text('{"spec": 3}')
-    with pytest.raises(ValueError, match="no settings"):
-        records.read_spec_values(tmp_path)

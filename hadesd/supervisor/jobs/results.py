@@ -1,6 +1,6 @@
 """What came of a job, in words: from the JSON that its verb printed, or from the end of what it complained of. Pure."""
 
-import json
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
@@ -23,14 +23,29 @@ class Exported(msgspec.Struct, frozen=True):
     generation: int
 
 
+class Spread(msgspec.Struct, frozen=True):
+    """Mean and standard deviation over fresh policies; null where they are not finite."""
+
+    mean: float | None
+    std: float | None
+
+    def text(self, form: Callable[[float], str]) -> str:
+        """The two as `mean ± std`."""
+        return " ± ".join("nan" if value is None else form(value) for value in (self.mean, self.std))
+
+
+class Accuracies(msgspec.Struct, frozen=True):
+    """Shares of images that are classified correctly, from 0 to 1."""
+
+    test: Spread
+
+
 class Evaluated(msgspec.Struct, frozen=True):
-    """What is read of `hadesd evaluate --json`: returns, or accuracies for images."""
+    """What is read of `hadesd evaluate --json` (docs/json.md): returns, or accuracies for images."""
 
     inits: int
-    return_mean: float | None = None
-    return_std: float | None = None
-    test_accuracy_mean: float | None = None
-    test_accuracy_std: float | None = None
+    returns: Spread | None = None
+    accuracies: Accuracies | None = None
 
 
 class NoAnswer(Exception):
@@ -48,8 +63,8 @@ def read_answer(finished: Finished, kind: type[T]) -> T:
     if finished.code != 0:
         raise NoAnswer(complaint(finished))
     try:
-        return msgspec.convert(json.loads(finished.answer), kind)  # NaN is a return that policies may have
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        return msgspec.json.decode(finished.answer, type=kind)
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise NoAnswer(f"its output is not understood: {_one_line(str(error))}") from None
 
 
@@ -70,12 +85,11 @@ def exported(found: Exported) -> str:
 def evaluated(found: Evaluated, generation: int) -> str:
     """Mean and standard deviation over fresh policies."""
     after = f", trained on generation {generation}"
-    if found.test_accuracy_mean is not None:
-        spread = f"{found.test_accuracy_mean:.3f} ± {found.test_accuracy_std or 0.0:.3f}"
-        return f"test accuracy {spread} over {found.inits} classifiers{after}"
-    if found.return_mean is None:
+    if found.accuracies is not None:
+        return f"test accuracy {found.accuracies.test.text('{:.3f}'.format)} over {found.inits} classifiers{after}"
+    if found.returns is None:
         raise NoAnswer("it printed no return")
-    return f"{_number(found.return_mean)} ± {_number(found.return_std or 0.0)} over {found.inits} policies{after}"
+    return f"{found.returns.text(_number)} over {found.inits} policies{after}"
 
 
 def _number(value: float) -> str:

@@ -88,7 +88,7 @@ def test_an_evaluation_measures_fresh_policies(home: Home) -> None:
     assert done.state == "done", done.text
     assert re.fullmatch(r"[\d.]+ ± [\d.]+ over 10 policies, trained on generation 4", done.text)
     result = json.loads(Path(done.path).read_text())
-    assert len(result["return_per_init"]) == 10
+    assert len(result["returns"]["per_init"]) == 10
     assert result["file"] == str(home.paths.runs / run / f"exports/{run}-generation-4.npz"), "the pairs are kept beside"
     assert exports(home, run) == [f"{run}-generation-4-evaluation.json", f"{run}-generation-4.npz"]
     assert home.show(run).state is RunState.RUNNING

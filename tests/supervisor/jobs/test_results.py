@@ -1,7 +1,6 @@
 """What came of a job, in words."""
 
 import json
-import math
 import signal
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from hadesd.supervisor.jobs.process import MAX_ANSWER, Finished
 from hadesd.supervisor.jobs.results import MAX_TEXT, Evaluated, Exported, NoAnswer, evaluated, exported, read_answer
 
-RETURNS = {"inits": 10, "return_mean": 491.58, "return_std": 12.52, "more": [1]}
+RETURNS = {"inits": 10, "returns": {"mean": 491.58, "std": 12.52, "sem": 4.0}, "more": [1]}
 
 
 def answer(value: object) -> Finished:
@@ -22,17 +21,17 @@ def test_returns() -> None:
     assert evaluated(read_answer(answer(RETURNS), Evaluated), 7) == (
         "491.6 ± 12.52 over 10 policies, trained on generation 7"
     )
-    large = RETURNS | {"return_mean": -12345.6, "return_std": 0.0}
+    large = RETURNS | {"returns": {"mean": -12345.6, "std": 0.0}}
     assert evaluated(read_answer(answer(large), Evaluated), 7).startswith("-12346 ± 0 over 10")
 
 
 def test_a_return_may_be_no_number() -> None:
-    found = read_answer(answer(RETURNS | {"return_mean": math.nan, "return_std": math.nan}), Evaluated)
+    found = read_answer(answer(RETURNS | {"returns": {"mean": None, "std": None}}), Evaluated)
     assert evaluated(found, 7).startswith("nan ± nan over 10 policies")
 
 
 def test_accuracies() -> None:
-    found = read_answer(answer({"inits": 5, "test_accuracy_mean": 0.8765, "test_accuracy_std": 0.01}), Evaluated)
+    found = read_answer(answer({"inits": 5, "accuracies": {"test": {"mean": 0.8765, "std": 0.01}}}), Evaluated)
     assert evaluated(found, 7) == "test accuracy 0.876 ± 0.010 over 5 classifiers, trained on generation 7"
 
 
