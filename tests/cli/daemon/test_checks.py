@@ -59,10 +59,10 @@ def test_a_full_disk(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_gpus_that_jax_cannot_use_come_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.gpus, "list_gpus", lambda: [GPU])
-    monkeypatch.setattr(doctor.gpus, "jax_can_use_gpus", lambda: False)
+    monkeypatch.setattr(doctor.nvml, "list_gpus", lambda: [GPU])
+    monkeypatch.setattr(doctor.nvml, "jax_can_use_gpus", lambda: False)
     assert "hades-distil[cuda]" in doctor.check_gpus({}).advice
-    monkeypatch.setattr(doctor.gpus, "jax_can_use_gpus", lambda: True)
+    monkeypatch.setattr(doctor.nvml, "jax_can_use_gpus", lambda: True)
     assert doctor.check_gpus({}).level == "ok"
     assert "0 usable" in doctor.check_gpus({"CUDA_VISIBLE_DEVICES": ""}).text
 
