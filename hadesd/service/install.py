@@ -185,7 +185,7 @@ class Systemctl:
         self._scope = "--system" if system else "--user"
 
     @property
-    def words(self) -> str:
+    def command(self) -> str:
         """The command as a person types it."""
         return "systemctl" if self._scope == "--system" else "systemctl --user"
 
@@ -208,7 +208,7 @@ class Systemctl:
         done = self._run(*arguments)
         if done.returncode != 0:
             why = " ".join(done.stderr.split()) or f"status {done.returncode}"
-            raise HadesError(f"'{self.words} {' '.join(arguments)}' failed: {why}")
+            raise HadesError(f"'{self.command} {' '.join(arguments)}' failed: {why}")
 
     def status(self, unit: str) -> UnitStatus:
         """What it says of a unit.
@@ -219,7 +219,7 @@ class Systemctl:
         names = ("UnitFileState", "ActiveState", "MainPID", "NRestarts", "Result", "StatusText")
         done = self._run("show", unit, f"--property={','.join(names)}", seconds=SYSTEMCTL_SECONDS)
         if done.returncode != 0:
-            raise HadesError(f"'{self.words} show {unit}' failed: {' '.join(done.stderr.split())}")
+            raise HadesError(f"'{self.command} show {unit}' failed: {' '.join(done.stderr.split())}")
         said = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
         return UnitStatus(
             enabled=said.get("UnitFileState", ""),
@@ -241,7 +241,7 @@ class Systemctl:
                 env={**os.environ, "LC_ALL": "C"},
             )
         except subprocess.TimeoutExpired:
-            said = f"'{self.words} {' '.join(arguments)}' gave no answer within {seconds:g} s"
+            said = f"'{self.command} {' '.join(arguments)}' gave no answer within {seconds:g} s"
             raise HadesError(f"{said}: systemd is not well; look with 'systemctl status', then try again") from None
 
 

@@ -93,14 +93,14 @@ def _install(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> 
     print(site.path)
     start = "enable --now" if args.now else "enable"
     if why := _unreachable(args, systemctl):
-        say(f"{why}: where it does, {systemctl.words} daemon-reload && {systemctl.words} enable --now {site.name}")
+        say(f"{why}: where it does, {systemctl.command} daemon-reload && {systemctl.command} enable --now {site.name}")
     else:
         systemctl.do("daemon-reload")
         if args.now and not site.system and listens(Paths()) and systemctl.status(site.name).active != "active":
             say("a daemon runs already, started by hand: 'hadesd stop', then")
             start, args.now = "enable", False
         systemctl.do(*start.split(), site.name)
-        say(f"{site.name} is enabled" + (" and runs" if args.now else f"; {systemctl.words} start {site.name}"))
+        say(f"{site.name} is enabled" + (" and runs" if args.now else f"; {systemctl.command} start {site.name}"))
     if site.system:
         say(f"its runs: export HADES_HOME=/var/lib/hades/{site.instance}    (for {site.instance}'s commands)")
     elif not lingers(user := getpass.getuser()):

@@ -173,7 +173,7 @@ def _compute(args: argparse.Namespace, one: "Transferred", widths: list[int], co
             optimizers = sorted({other.optimizer for other in settings})
             one.trials.append(transfer.Trial(setting, trials.returns(setting, optimizers)))
         row = transfer.summary(one.trials[before:], args.threshold)
-        say(f"{name}: width {width} done in {duration(time.monotonic() - started)}: {_words(row, args.threshold)}")
+        say(f"{name}: width {width} done in {duration(time.monotonic() - started)}: {_describe(row, args.threshold)}")
 
 
 def _report(args: argparse.Namespace, document: dict[str, Any], directories: list[Path]) -> None:
@@ -217,7 +217,7 @@ def _table(document: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _words(row: dict[str, Any], threshold: float | None) -> str:
+def _describe(row: dict[str, Any], threshold: float | None) -> str:
     text = f"better half {_pm(row['top_mean'], row['top_std'])}, all {_pm(row['mean'], row['std'])}"
     return text if threshold is None else f"{text}, {row['reached']:.0%} reach {threshold:g}"
 

@@ -208,7 +208,7 @@ def _list(args: argparse.Namespace, group: str, found: "list[Combination]", miss
     for i, one in enumerate(found, start=1):
         evolution = one.spec.evolution
         there = "" if id(one) in new else "there already"
-        rows.append([str(i), *_words(one), str(evolution.generations), str(evolution.population), there])
+        rows.append([str(i), *_values(one), str(evolution.generations), str(evolution.population), there])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -216,10 +216,10 @@ def _list(args: argparse.Namespace, group: str, found: "list[Combination]", miss
     return ExitCode.OK
 
 
-def _words(one: "Combination") -> list[str]:
-    from hadesd.spec.sweep import word
+def _values(one: "Combination") -> list[str]:
+    from hadesd.spec.sweep import format_value
 
-    return [word(value) for value in one.chosen.values()]
+    return [format_value(value) for value in one.chosen.values()]
 
 
 def _price(price: "Cost") -> str:

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         chosen = removable(h.choose(known, args, time.time()), strict=bool(args.runs))
         without = [() if args.all_checkpoints else archive.left_out(Path(item.run.directory)) for item in chosen]
         if not args.json:
-            print(h.table(chosen, [_words(generations) for generations in without], "LEFT OUT"))
+            print(h.table(chosen, [_describe(generations) for generations in without], "LEFT OUT"))
         say(f"{h.counted(len(chosen))}, {size(sum(item.room.total for item in chosen))}, into {args.output.resolve()}")
         if not args.keep:
             h.say_about_children(chosen, known)
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     return failures
 
 
-def _words(generations: tuple[int, ...]) -> str:
+def _describe(generations: tuple[int, ...]) -> str:
     return h.counted(len(generations), "checkpoint") if generations else ""
 
 

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         plans = [pruning.plan(Path(item.run.directory), _rule(item.run, rule)) for item in chosen]
         going = sum(sum(plan.go.values()) for plan in plans)
         if not args.json:
-            print(h.table(chosen, [_words(plan) for plan in plans], "GOES"))
+            print(h.table(chosen, [_describe(plan) for plan in plans], "GOES"))
         say(f"{h.counted(sum(len(plan.go) for plan in plans), 'checkpoint')} would go, {size(going)}")
         documents: list[dict[str, Any]] = []
         failures = 0
@@ -119,7 +119,7 @@ def _retain(keep: RunBackend, run: RunSummary, rule: Rule) -> pruning.PruningPla
             raise HadesError(f"cannot delete a checkpoint in {directory}: {error.strerror or error}") from error
 
 
-def _words(plan: pruning.PruningPlan) -> str:
+def _describe(plan: pruning.PruningPlan) -> str:
     if not plan.go:
         return "nothing"
     return f"{len(plan.go)} of {len(plan.go) + len(plan.stay)} checkpoints, {size(sum(plan.go.values()))}"
