@@ -66,7 +66,7 @@ class Settings(_Section, frozen=True):
     grace: Annotated[
         float, Meta(ge=0.0, le=86_400.0, description="seconds that workers get to commit when the daemon stops")
     ] = 60.0
-    silence: Annotated[
+    heartbeat_timeout: Annotated[
         float, Meta(gt=0.0, le=86_400.0, description="seconds without a heartbeat after which a worker is restarted")
     ] = 60.0
     hang_factor: Annotated[

@@ -10,7 +10,7 @@ from hadesd.config import Settings, load_settings
 
 def test_defaults_without_a_file(tmp_path: Path) -> None:
     assert load_settings(tmp_path / "config.toml", {"slots": None}) == Settings(
-        slots=None, grace=60.0, silence=60.0, log_level="info"
+        slots=None, grace=60.0, heartbeat_timeout=60.0, log_level="info"
     )
 
 
@@ -25,7 +25,7 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
     ("text", "why"),
     [
         ("slotz = 3", "unknown setting 'slotz'; did you mean 'slots'"),
-        ("colour = 3", "unknown setting 'colour'; it takes slots, grace, silence, hang_factor"),
+        ("colour = 3", "unknown setting 'colour'; it takes slots, grace, heartbeat_timeout, hang_factor"),
         ("slots = 0", "slots = 0 is not accepted: it takes an integer, at least 1 and at most 1024 or null"),
         ("grace = 'long'", 'grace = "long" is not accepted'),
         ("slots =", "is not valid TOML"),

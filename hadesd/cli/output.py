@@ -77,7 +77,7 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
-def state_text(run: RunSummary) -> str:
+def describe_state(run: RunSummary) -> str:
     """The state, with what the worker does while it starts."""
     if run.state == RunState.STARTING and run.phase not in (WorkerPhase.NONE, WorkerPhase.STARTING):
         return f"{run.state} ({run.phase})"
@@ -107,7 +107,7 @@ def table(runs: "list[RunSummary] | tuple[RunSummary, ...]", colour: bool) -> st
 def _row(run: RunSummary) -> tuple[str, ...]:
     return (
         run.id,
-        state_text(run),
+        describe_state(run),
         f"{run.generation}/{run.generations}",
         number(run.fitness_mean),
         number(run.fitness_best),

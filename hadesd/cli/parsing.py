@@ -86,6 +86,9 @@ def add_patience(parser: Parser) -> None:
         "--grace", type=float, metavar="S", help="seconds that workers get to commit when the daemon stops (60)"
     )
     parser.add_argument(
-        "--silence", type=float, metavar="S", help="seconds without a heartbeat before a worker is restarted (60)"
+        "--heartbeat-timeout",
+        type=float,
+        metavar="S",
+        help="seconds without a heartbeat before a worker is restarted (60)",
     )
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (info)")

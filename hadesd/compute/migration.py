@@ -23,49 +23,50 @@ SIZES = (
 """What a resize changes that matters to the state or to the cost of a generation."""
 
 
-def settings_then(manifest: dict[str, Any], spec: RunSpec) -> RunSpec:
+def saved_spec(manifest: dict[str, Any], spec: RunSpec) -> RunSpec:
     """The settings that a checkpoint was written with; `spec` for an empty manifest, of a damaged checkpoint."""
     return build_spec(manifest["settings"]) if manifest else spec
 
 
-def shape_of(spec: RunSpec, then: RunSpec, problem: Problem, mean: jax.Array) -> EvolutionState:
-    """The abstract state in a checkpoint that was written with the settings `then`."""
-    if _form(then) != _form(spec):
-        problem, mean = build.build(_as_then(spec, then))
+def shape_of(spec: RunSpec, saved: RunSpec, problem: Problem, mean: jax.Array) -> EvolutionState:
+    """The abstract state in a checkpoint that was written with the settings `saved`."""
+    if _form(saved) != _form(spec):
+        problem, mean = build.build(_with_saved_form(spec, saved))
     return jax.eval_shape(lambda: init_state(problem, mean))
 
 
-def carry(
-    spec: RunSpec, then: RunSpec, problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState
+def migrate_state(
+    spec: RunSpec, saved: RunSpec, problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState
 ) -> tuple[EvolutionState, str]:
     """The state (numpy leaves) for the settings of now, and in words what had to be done; empty: nothing.
 
     Raises:
         UsageError: the strategy's state cannot follow.
     """
-    if _form(then) != _form(spec):
-        state = _resize(spec, then, problem, mesh, chunk, state)
-    if then.evolution.sigma != spec.evolution.sigma:
-        state = _rescale(state, spec.evolution.sigma / then.evolution.sigma)
-    if then.evolution.parameters != spec.evolution.parameters:
+    if _form(saved) != _form(spec):
+        state = _resize(spec, saved, problem, mesh, chunk, state)
+    if saved.evolution.sigma != spec.evolution.sigma:
+        state = _rescale(state, spec.evolution.sigma / saved.evolution.sigma)
+    if saved.evolution.parameters != spec.evolution.parameters:
         state = _with_rate_of_std(problem, state)
-    changed = [f"{name} {of(then)} → {of(spec)}" for name, of in SIZES if of(then) != of(spec)]
+    changed = [f"{name} {of(saved)} → {of(spec)}" for name, of in SIZES if of(saved) != of(spec)]
     return state, ", ".join(changed)
 
 
 def _resize(
-    spec: RunSpec, then: RunSpec, problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState
+    spec: RunSpec, saved: RunSpec, problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState
 ) -> EvolutionState:
-    before, _ = build.build(_as_then(spec, then))
+    before, _ = build.build(_with_saved_form(spec, saved))
     try:
-        if then.dataset.pairs == spec.dataset.pairs:
+        if saved.dataset.pairs == spec.dataset.pairs:
             return resizing.resize_population(before, problem, state)
         sources = _sources(before, spec.dataset.pairs, mesh, chunk, state)
         return resizing.resize_pairs(before, problem, sources, state)
     except resizing.CannotResize as error:
         raise UsageError(
-            f"cannot go on with {_words(_form(spec))} after {_words(_form(then))}: {error}; "
-            f"go back with 'hadesd resize RUN --pairs {then.dataset.pairs} --population {then.evolution.population}', "
+            f"cannot go on with {_describe_form(_form(spec))} after {_describe_form(_form(saved))}: {error}; "
+            f"go back with 'hadesd resize RUN --pairs {saved.dataset.pairs} "
+            f"--population {saved.evolution.population}', "
             "then resume"
         ) from None
 
@@ -86,13 +87,13 @@ def _form(spec: RunSpec) -> tuple[int, int]:
     return spec.dataset.pairs, spec.evolution.population
 
 
-def _words(form: tuple[int, int]) -> str:
+def _describe_form(form: tuple[int, int]) -> str:
     return f"{form[0]} pairs and a population of {form[1]}"
 
 
-def _as_then(spec: RunSpec, then: RunSpec) -> RunSpec:
-    """Today's settings with the form of then."""
-    pairs, population = _form(then)
+def _with_saved_form(spec: RunSpec, saved: RunSpec) -> RunSpec:
+    """Today's settings with the form of the saved ones."""
+    pairs, population = _form(saved)
     return replace(
         spec,
         dataset=replace(spec.dataset, pairs=pairs),
@@ -103,10 +104,10 @@ def _as_then(spec: RunSpec, then: RunSpec) -> RunSpec:
 def _with_rate_of_std(problem: Problem, state: EvolutionState) -> EvolutionState:
     """SNES and xNES keep one of their parameters, a constant, in the state: it becomes that of the settings of now."""
     now = getattr(problem.strategy.params, "lr_std_init", None)
-    then = getattr(state.strategy, "lr_std", None)
-    if now is None or then is None:
+    stored = getattr(state.strategy, "lr_std", None)
+    if now is None or stored is None:
         return state
-    return state._replace(strategy=state.strategy.replace(lr_std=np.asarray(now, then.dtype)))
+    return state._replace(strategy=state.strategy.replace(lr_std=np.asarray(now, stored.dtype)))
 
 
 def _rescale(state: EvolutionState, factor: float) -> EvolutionState:

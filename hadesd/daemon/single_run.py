@@ -123,7 +123,7 @@ def check_same(record: records.RunRecord, stored: RunSpec, asked: RunSpec, direc
         differing = tuple(change for change in differing if change.name not in RESIZABLE)
     if differing:
         raise UsageError(
-            f"{directory} holds {record.id}, which has other settings ({changes.words(differing)}): "
+            f"{directory} holds {record.id}, which has other settings ({changes.describe(differing)}): "
             "repeat them as they were to go on with it, or begin anew in another --directory"
         )
 

@@ -64,7 +64,7 @@ class ServiceManager(DaemonPlugin):
     """Keeps systemd up to date.
 
     The watchdog is fed from the daemon's tick, so only by an event loop that turns; and not while a worker that
-    should have been killed for its silence is still there, for then the daemon cannot do what it is for.
+    should have been killed for its missing heartbeats is still there, for then the daemon cannot do what it is for.
     """
 
     def __init__(self, notifier: Notifier, watchdog: bool, stop_seconds: float) -> None:

@@ -10,7 +10,7 @@ from hades_protocol.replies import SettingChange
 from hades_protocol.run_spec import RESIZABLE, RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import merge
 from hadesd.spec import strategies, validation
-from hadesd.spec.cost import policies
+from hadesd.spec.cost import env_steps_per_generation
 
 NOT_CARRIED = {
     "env": "a checkpoint holds pairs of one environment",
@@ -39,9 +39,11 @@ def difference(before: RunSpec, after: RunSpec) -> tuple[SettingChange, ...]:
     )
 
 
-def words(changes: tuple[SettingChange, ...]) -> str:
+def describe(changes: tuple[SettingChange, ...]) -> str:
     """The changes on one line."""
-    return ", ".join(f"{change.name} {_word(change.before)} → {_word(change.after)}" for change in changes)
+    return ", ".join(
+        f"{change.name} {_format_value(change.before)} → {_format_value(change.after)}" for change in changes
+    )
 
 
 def resized(spec: RunSpec, values: Mapping[str, Any]) -> tuple[RunSpec, tuple[SettingChange, ...], tuple[str, ...]]:
@@ -107,8 +109,8 @@ def _check_carried(before: RunSpec, after: RunSpec, changes: tuple[SettingChange
             reason = "the checkpoint holds a policy of that shape"
         if reason is not None and (change.name != "policy.init_seed" or before.method == "hades-f"):
             raise UsageError(
-                f"a fork cannot change {change.name} ({_word(change.before)} → {_word(change.after)}): {reason}; "
-                "start a new run instead: hadesd start"
+                f"a fork cannot change {change.name} ({_format_value(change.before)} → {_format_value(change.after)}): "
+                f"{reason}; start a new run instead: hadesd start"
             )
     decays = [spec.evolution.learning_rate_decay < 1.0 for spec in (before, after)]
     if decays[0] != decays[1]:
@@ -136,7 +138,7 @@ def _size_notes(before: RunSpec, after: RunSpec) -> list[str]:
         notes.append(f"dataset.pairs {then} → {now}: pairs are duplicated, with their moments and sigma")
     elif now < then:
         notes.append(f"dataset.pairs {then} → {now}: the {then - now} pairs whose absence costs least are dropped")
-    cost = policies(after) / policies(before)
+    cost = env_steps_per_generation(after) / env_steps_per_generation(before)
     if cost != 1.0:
         notes.append(f"a generation takes about {cost:.3g} times as many environment steps")
     return notes
@@ -152,5 +154,5 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
-def _word(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return "unset" if value is None or value == {} else f"{value:g}" if isinstance(value, float) else str(value)

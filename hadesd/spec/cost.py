@@ -14,7 +14,7 @@ def expected(before: RunSpec, after: RunSpec, seconds: float | None, memory: tup
     return _time(before, after, seconds), _memory(before, after, memory)
 
 
-def policies(spec: RunSpec) -> int:
+def env_steps_per_generation(spec: RunSpec) -> int:
     """Environment steps of a generation, as far as the settings say."""
     return spec.evolution.population * spec.inits * spec.evaluation.environments * spec.evaluation.steps
 
@@ -23,7 +23,8 @@ def _time(before: RunSpec, after: RunSpec, seconds: float | None) -> str:
     if seconds is None:
         return "time: no generation was measured yet, so how long one will take is not known"
     then, now = before.dataset.pairs, after.dataset.pairs
-    text = f"time: about {_pace(seconds * policies(after) / policies(before))} a generation, now {_pace(seconds)}"
+    ratio = env_steps_per_generation(after) / env_steps_per_generation(before)
+    text = f"time: about {_pace(seconds * ratio)} a generation, now {_pace(seconds)}"
     if then != now:
         text += f", {'and more' if now > then else 'or less'}, as cloning trains on {now} instead of {then} pairs"
     devices = [asked_for(spec.resources.gpus)[0] for spec in (before, after)]

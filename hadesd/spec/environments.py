@@ -17,7 +17,7 @@ BRAX_EPISODE_STEPS = 1000
 
 
 @dataclass(frozen=True)
-class Entry:
+class EnvironmentInfo:
     """One environment, or (family images) one set of labelled images to distil.
 
     actions: number of actions (discrete) or of action dimensions (continuous); classes, for images.
@@ -41,7 +41,7 @@ class Entry:
         return len(self.observation) == 3
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
@@ -49,21 +49,25 @@ _WALKER = "z pitch thigh leg foot thigh_left leg_left foot_left vx vz w_pitch w_
 _ANT_JOINTS = "hip_1 ankle_1 hip_2 ankle_2 hip_3 ankle_3 hip_4 ankle_4"
 
 
-def _brax(name: str, actions: int, size: int, observations: str = "", action_names: str = "") -> Entry:
-    return Entry(name, "brax", False, actions, (size,), BRAX_EPISODE_STEPS, _words(observations), _words(action_names))
+def _brax(name: str, actions: int, size: int, observations: str = "", action_names: str = "") -> EnvironmentInfo:
+    return EnvironmentInfo(
+        name, "brax", False, actions, (size,), BRAX_EPISODE_STEPS, _names(observations), _names(action_names)
+    )
 
 
 _FASHION = "t-shirt trouser pullover dress coat sandal shirt sneaker bag boot"
 
 
-def _images(name: str, side: int, classes: str = "0 1 2 3 4 5 6 7 8 9") -> Entry:
-    names = _words(classes)
-    return Entry(name, "images", True, len(names), (side, side, 1), 0, ("brightness",), names)
+def _images(name: str, side: int, classes: str = "0 1 2 3 4 5 6 7 8 9") -> EnvironmentInfo:
+    names = _names(classes)
+    return EnvironmentInfo(name, "images", True, len(names), (side, side, 1), 0, ("brightness",), names)
 
 
-def _minatar(game: str, steps: int, action_names: str, channels: str) -> Entry:
-    names, actions = _words(channels), _words(action_names)
-    return Entry(f"{game}-MinAtar", "minatar", True, len(actions), (10, 10, len(names)), steps, names, actions)
+def _minatar(game: str, steps: int, action_names: str, channels: str) -> EnvironmentInfo:
+    names, actions = _names(channels), _names(action_names)
+    return EnvironmentInfo(
+        f"{game}-MinAtar", "minatar", True, len(actions), (10, 10, len(names)), steps, names, actions
+    )
 
 
 _ENTRIES = (
@@ -93,10 +97,12 @@ _ENTRIES = (
     _brax("reacher", 2, 11, "cos_1 cos_2 sin_1 sin_2 target_x target_y w_1 w_2 dx dy dz", "joint_1 joint_2"),
     _brax("swimmer", 2, 8, "angle joint_1 joint_2 vx vy w w_1 w_2", "joint_1 joint_2"),
     _brax("walker2d", 6, 17, _WALKER + " w_thigh_left w_leg_left w_foot_left", "thigh leg foot thigh_l leg_l foot_l"),
-    Entry("CartPole-v1", "classic", True, 2, (4,), 500, _words("x vx angle w"), _words("left right")),
-    Entry("Pendulum-v1", "classic", False, 1, (3,), 200, _words("cos sin w"), _words("torque")),
-    Entry("Acrobot-v1", "classic", True, 3, (6,), 500, _words("cos_1 sin_1 cos_2 sin_2 w_1 w_2"), _words("-1 0 +1")),
-    Entry("MountainCarContinuous-v0", "classic", False, 1, (2,), 999, _words("x vx"), _words("push")),
+    EnvironmentInfo("CartPole-v1", "classic", True, 2, (4,), 500, _names("x vx angle w"), _names("left right")),
+    EnvironmentInfo("Pendulum-v1", "classic", False, 1, (3,), 200, _names("cos sin w"), _names("torque")),
+    EnvironmentInfo(
+        "Acrobot-v1", "classic", True, 3, (6,), 500, _names("cos_1 sin_1 cos_2 sin_2 w_1 w_2"), _names("-1 0 +1")
+    ),
+    EnvironmentInfo("MountainCarContinuous-v0", "classic", False, 1, (2,), 999, _names("x vx"), _names("push")),
     _minatar("Asterix", 1000, "no-op left up right down", "player enemy trail gold"),
     _minatar("Breakout", 1000, "no-op left right", "paddle ball trail brick"),
     _minatar("Freeway", 2500, "no-op up down", "chicken car speed1 speed2 speed3 speed4 speed5"),
@@ -109,18 +115,20 @@ _ENTRIES = (
     _minatar(
         "SpaceInvaders", 1000, "no-op left right fire", "cannon alien alien_left alien_right friend_bullet enemy_bullet"
     ),
-    Entry("Pong-misc", "misc", True, 3, (30, 40, 3), 1000, _words("paddles ball last_ball"), _words("no-op up down")),
+    EnvironmentInfo(
+        "Pong-misc", "misc", True, 3, (30, 40, 3), 1000, _names("paddles ball last_ball"), _names("no-op up down")
+    ),
     _images("digits", 8),
     _images("mnist", 28),
     _images("fashion-mnist", 28, _FASHION),
 )
 
-ENVIRONMENTS: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+ENVIRONMENTS: dict[str, EnvironmentInfo] = {entry.name: entry for entry in _ENTRIES}
 
 _GENERALIZED_ONLY = frozenset({"swimmer"})
 
 
-def find(name: str) -> Entry:
+def find(name: str) -> EnvironmentInfo:
     """The environment of that name; case does not matter.
 
     Raises:
@@ -139,7 +147,7 @@ def find(name: str) -> Entry:
     raise UsageError(f"unknown environment '{name}'; {hint}")
 
 
-def backend_for(entry: Entry, wanted: str) -> str:
+def backend_for(entry: EnvironmentInfo, wanted: str) -> str:
     """The Brax backend: positional unless the environment lacks it (then generalized).
 
     Raises:

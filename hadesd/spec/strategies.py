@@ -20,7 +20,7 @@ MAX_FULL_COVARIANCE = 4096
 
 
 @dataclass(frozen=True)
-class Entry:
+class StrategyInfo:
     """One strategy.
 
     name: its class in evosax. optimizer: what moves the mean with evolution.learning_rate ("": it has steps of its
@@ -55,51 +55,51 @@ _AMALGAM = ("eta_std", "eta_shift", "eta_avs_inc", "eta_avs_dec", "nis_max_gens"
 _CR_FM_NES = ("lr_mean", "lr_move_std", "lr_stag_std", "lr_conv_std", "lr_B", "c_std", "c_c", "c1")
 
 _ENTRIES = (
-    Entry("Open_ES", optimizer="adam", shaped=True, scheduled=True, even=True),
-    Entry("SNES", ("lr_std_init",), optimizer="sgd"),
-    Entry("CR_FM_NES", _CR_FM_NES, even=True),
-    Entry("CMA_ES", _CMA, matrix=True),
-    Entry("Sep_CMA_ES", _CMA),
-    Entry("MA_ES", _CMA, matrix=True),
-    Entry("LM_MA_ES", tuple(n for n in _CMA if n != "c_c")),
-    Entry("xNES", ("lr_std_init", "lr_B"), optimizer="sgd", matrix=True),
-    Entry("PGPE", ("std_lr", "std_max_change"), optimizer="adam", shaped=True, even=True),
-    Entry("ARS", optimizer="adam", scheduled=True, even=True),
-    Entry("ASEBO", ("grad_decay",), optimizer="adam", shaped=True, scheduled=True, matrix=True, even=True),
-    Entry("ESMC", optimizer="adam", shaped=True, scheduled=True, least=4),
-    Entry("SimpleES", ("c_std",), optimizer="sgd"),
-    Entry("DiscoveredES", ("lr_std",), optimizer="sgd"),
-    Entry("LearnedES"),
-    Entry("CMAAnchoredLES"),
-    Entry("EvoTF_ES", ("lr_mean", "lr_std"), even=True),
-    Entry("iAMaLGaM_Full", _AMALGAM, scheduled=True, matrix=True),
-    Entry("iAMaLGaM_Univariate", _AMALGAM, scheduled=True),
-    Entry("GradientlessDescent", ("radius_min", "radius_max", "radius_decay")),
-    Entry("HillClimbing", scheduled=True),
-    Entry(
+    StrategyInfo("Open_ES", optimizer="adam", shaped=True, scheduled=True, even=True),
+    StrategyInfo("SNES", ("lr_std_init",), optimizer="sgd"),
+    StrategyInfo("CR_FM_NES", _CR_FM_NES, even=True),
+    StrategyInfo("CMA_ES", _CMA, matrix=True),
+    StrategyInfo("Sep_CMA_ES", _CMA),
+    StrategyInfo("MA_ES", _CMA, matrix=True),
+    StrategyInfo("LM_MA_ES", tuple(n for n in _CMA if n != "c_c")),
+    StrategyInfo("xNES", ("lr_std_init", "lr_B"), optimizer="sgd", matrix=True),
+    StrategyInfo("PGPE", ("std_lr", "std_max_change"), optimizer="adam", shaped=True, even=True),
+    StrategyInfo("ARS", optimizer="adam", scheduled=True, even=True),
+    StrategyInfo("ASEBO", ("grad_decay",), optimizer="adam", shaped=True, scheduled=True, matrix=True, even=True),
+    StrategyInfo("ESMC", optimizer="adam", shaped=True, scheduled=True, least=4),
+    StrategyInfo("SimpleES", ("c_std",), optimizer="sgd"),
+    StrategyInfo("DiscoveredES", ("lr_std",), optimizer="sgd"),
+    StrategyInfo("LearnedES"),
+    StrategyInfo("CMAAnchoredLES"),
+    StrategyInfo("EvoTF_ES", ("lr_mean", "lr_std"), even=True),
+    StrategyInfo("iAMaLGaM_Full", _AMALGAM, scheduled=True, matrix=True),
+    StrategyInfo("iAMaLGaM_Univariate", _AMALGAM, scheduled=True),
+    StrategyInfo("GradientlessDescent", ("radius_min", "radius_max", "radius_decay")),
+    StrategyInfo("HillClimbing", scheduled=True),
+    StrategyInfo(
         "SimulatedAnnealing",
         ("temperature_init", "temperature_limit", "temperature_decay", "boltzmann_constant"),
         scheduled=True,
     ),
-    Entry("SimpleGA", ("crossover_rate",), scheduled=True, population_based=True),
-    Entry("MR15_GA", ("std_min", "std_max", "std_ratio"), population_based=True),
-    Entry("SAMR_GA", ("std_min", "std_max", "std_meta", "std_best_limit"), population_based=True),
-    Entry("GESMR_GA", ("std_min", "std_max", "std_meta"), population_based=True),
-    Entry("LearnedGA", ("crossover_rate",), population_based=True),
-    Entry(
+    StrategyInfo("SimpleGA", ("crossover_rate",), scheduled=True, population_based=True),
+    StrategyInfo("MR15_GA", ("std_min", "std_max", "std_ratio"), population_based=True),
+    StrategyInfo("SAMR_GA", ("std_min", "std_max", "std_meta", "std_best_limit"), population_based=True),
+    StrategyInfo("GESMR_GA", ("std_min", "std_max", "std_meta"), population_based=True),
+    StrategyInfo("LearnedGA", ("crossover_rate",), population_based=True),
+    StrategyInfo(
         "DifferentialEvolution",
         ("elitism", "crossover_rate", "differential_weight", "differential_weight_min", "differential_weight_max"),
         population_based=True,
         least=4,
     ),
-    Entry("DiffusionEvolution", ("std_m", "scale_factor"), population_based=True),
-    Entry("PSO", ("inertia_coeff", "cognitive_coeff", "social_coeff"), population_based=True),
+    StrategyInfo("DiffusionEvolution", ("std_m", "scale_factor"), population_based=True),
+    StrategyInfo("PSO", ("inertia_coeff", "cognitive_coeff", "social_coeff"), population_based=True),
 )
 
-STRATEGIES: dict[str, Entry] = {entry.key: entry for entry in _ENTRIES}
+STRATEGIES: dict[str, StrategyInfo] = {entry.key: entry for entry in _ENTRIES}
 
 
-def find(name: str) -> Entry:
+def find(name: str) -> StrategyInfo:
     """The strategy of that name; case, hyphens and underscores do not matter.
 
     Raises:
@@ -113,7 +113,7 @@ def find(name: str) -> Entry:
     raise UsageError(f"evolution.strategy: there is no strategy '{name}'; {hint}")
 
 
-def check(entry: Entry, population: int, parameters: dict[str, float], dimensions: int | None) -> None:
+def check(entry: StrategyInfo, population: int, parameters: dict[str, float], dimensions: int | None) -> None:
     """Whether a strategy can work with a population, parameters and a number of dimensions (None: not known yet).
 
     Raises:

@@ -44,16 +44,16 @@ class Combination:
     spec: RunSpec
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """dataset.pairs=4 seed=0"""
-        return _words(self.chosen)
+        return _describe(self.chosen)
 
 
-def _words(chosen: dict[str, Any]) -> str:
-    return " ".join(f"{key}={word(value)}" for key, value in chosen.items())
+def _describe(chosen: dict[str, Any]) -> str:
+    return " ".join(f"{key}={format_value(value)}" for key, value in chosen.items())
 
 
-def word(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as it is typed."""
     return value if isinstance(value, str) else json.dumps(value)
 
@@ -181,11 +181,11 @@ def combine(axes: Sequence[Axis], resolve: Callable[[dict[str, Any]], RunSpec]) 
         try:
             combination = Combination(varied, resolve(chosen))
         except UsageError as error:
-            where = f"run {number} of {total} ({_words(varied)}): " if total > 1 else ""
+            where = f"run {number} of {total} ({_describe(varied)}): " if total > 1 else ""
             raise UsageError(f"{where}{error}") from None
         same = seen.setdefault(identity(combination.spec), number)
         if same != number:
-            raise UsageError(f"runs {same} and {number} of {total} are the same ({combination.words})")
+            raise UsageError(f"runs {same} and {number} of {total} are the same ({combination.text})")
         out.append(combination)
     return out
 

@@ -10,7 +10,7 @@ from hades_protocol.run_spec import RunSpec
 from hadesd.spec import environments, strategies
 
 
-def check(spec: RunSpec) -> environments.Entry:
+def check(spec: RunSpec) -> environments.EnvironmentInfo:
     """The environment's entry.
 
     Raises:
@@ -26,7 +26,7 @@ def check(spec: RunSpec) -> environments.Entry:
     return entry
 
 
-def dimensions(spec: RunSpec, entry: environments.Entry) -> int | None:
+def dimensions(spec: RunSpec, entry: environments.EnvironmentInfo) -> int | None:
     """Dimensions of the search; None for direct neuroevolution, where only the policy itself knows."""
     if spec.method == "es":
         return None
@@ -34,7 +34,7 @@ def dimensions(spec: RunSpec, entry: environments.Entry) -> int | None:
     return spec.dataset.pairs * (prod(entry.observation) + evolved_labels)
 
 
-def _check_labels(spec: RunSpec, entry: environments.Entry) -> None:
+def _check_labels(spec: RunSpec, entry: environments.EnvironmentInfo) -> None:
     if spec.method == "es" or not entry.discrete or spec.dataset.labels != "fixed":
         return
     if spec.dataset.pairs < entry.actions:
@@ -45,14 +45,14 @@ def _check_labels(spec: RunSpec, entry: environments.Entry) -> None:
         )
 
 
-def _check_policy(spec: RunSpec, entry: environments.Entry) -> None:
+def _check_policy(spec: RunSpec, entry: environments.EnvironmentInfo) -> None:
     if spec.policy.kind == "cnn" and not entry.is_grid:
         raise UsageError(
             f"policy.kind is cnn, but {entry.name} has no grid or image to convolve: use --set policy.kind=mlp"
         )
 
 
-def _check_images(spec: RunSpec, entry: environments.Entry) -> None:
+def _check_images(spec: RunSpec, entry: environments.EnvironmentInfo) -> None:
     if entry.family != "images" and spec.dataset.initial != "zeros":
         raise UsageError(
             f"dataset.initial is {spec.dataset.initial}, but {entry.name} has no real images to start from: "

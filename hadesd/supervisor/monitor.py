@@ -1,4 +1,4 @@
-"""What the daemon looks after: workers that say nothing or get nowhere, orphans, disks, files that were refused."""
+"""Looks at workers that are silent or hang, at orphans, at disks, and at files that could not be written."""
 
 import time
 from pathlib import Path
@@ -16,10 +16,10 @@ from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.run import ManagedRun
 
 LATE_TICK = 5.0
-"""Seconds of our own absence (a suspended machine, a stopped daemon) after which no worker is blamed for silence."""
+"""Gap in seconds between two ticks (a suspended machine, say) after which heartbeat deadlines are reset."""
 
 STUCK_SECONDS = 30.0
-"""Seconds beyond the silence for which a worker is killed; one that still is there cannot be killed."""
+"""Seconds beyond heartbeat_timeout; a worker that still is there then cannot be killed."""
 
 DISK_SECONDS = 3.0
 """The runs' directories are looked at this often."""
@@ -103,16 +103,16 @@ class RunMonitor:
     @property
     def stuck(self) -> list[str]:
         """Runs whose worker was killed and is there all the same (a driver that hangs, say)."""
-        heard_since = time.monotonic() - self._settings.silence - STUCK_SECONDS
+        heard_since = time.monotonic() - self._settings.heartbeat_timeout - STUCK_SECONDS
         return [
             m.run.id for m in self._engine.runs.values() if m.worker is not None and m.last_heartbeat_at < heard_since
         ]
 
-    def _check_worker(self, managed_run: ManagedRun, now: float, we_were_away: bool) -> None:
-        if we_were_away:
+    def _check_worker(self, managed_run: ManagedRun, now: float, was_absent: bool) -> None:
+        if was_absent:
             managed_run.last_heartbeat_at = managed_run.last_progress_at = now
         silent = now - managed_run.last_heartbeat_at
-        if silent > self._settings.silence:
+        if silent > self._settings.heartbeat_timeout:
             self._engine.apply(managed_run, events.WorkerFault(f"the worker gave no sign of life for {silent:.0f} s"))
         median = managed_run.history.seconds_per_generation
         if why := verdict(managed_run.run.phase, now - managed_run.last_progress_at, median, self._settings):

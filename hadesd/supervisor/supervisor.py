@@ -178,7 +178,7 @@ class Supervisor:
             time.time(),
             group,
             parent=Lineage(run=parent.run.id, generation=generation),
-            submitted=f"from {parent.run.id}@{generation}" + (f": {changes.words(changed)}" if changed else ""),
+            submitted=f"from {parent.run.id}@{generation}" + (f": {changes.describe(changed)}" if changed else ""),
             fill=lambda child: copy_history(parent.directory, child, generation),
         )
         log.info("run forked", run=record.id, parent=parent.run.id, generation=generation)
@@ -194,7 +194,7 @@ class Supervisor:
             return replace(result, notes=(*notes, *self._expected(managed_run, spec)))
         # A run on a CPU goes on in its slot; GPUs are given out by the queue.
         moves = any(change.name == "resources.gpus" for change in changed)
-        event = events.ResizeAsked(changes.words(changed), requeue=moves)
+        event = events.ResizeAsked(changes.describe(changed), requeue=moves)
         record = replace(managed_run.record, spec=spec_to_dict(spec))
         self._engine.apply(managed_run, event, asked=True, changed=(record, spec))
         return replace(result, run=summarise(managed_run))

@@ -174,7 +174,7 @@ def test_a_worker_that_fails_with_a_reason_is_not_tried_again(home: Home) -> Non
 
 
 def test_a_silent_worker_is_killed_and_started_again(home: Home) -> None:
-    home.fake_daemon(silence=1.0)
+    home.fake_daemon(heartbeat_timeout=1.0)
     run = home.start(seed=BEHAVIOURS["silent"])
     assert "no sign of life" in home.reaches(run, S.BACKOFF).reason
 
@@ -269,7 +269,7 @@ def test_an_end_that_cannot_be_written_is_written_later(home: Home) -> None:
 
 
 def test_a_stopped_daemon_does_not_blame_its_workers(home: Home) -> None:
-    daemon = home.fake_daemon(silence=2.0)
+    daemon = home.fake_daemon(heartbeat_timeout=2.0)
     run = home.start(milliseconds=100)
     home.reaches(run, S.RUNNING, 1)
     daemon.send_signal(signal.SIGSTOP)

@@ -115,7 +115,7 @@ def test_another_process_than_the_one_that_systemd_watches_feeds_no_watchdog(hom
 
 def test_the_watchdog_is_not_fed_while_a_worker_survives_sigkill(home: Home, manager: Manager) -> None:
     home.environ |= {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "10000000", "PYTHONPATH": str(ROOT)}
-    home.answering(home.spawn([sys.executable, "-m", "tests.helpers.immortal_daemon", '{"silence": 2.0}']))
+    home.answering(home.spawn([sys.executable, "-m", "tests.helpers.immortal_daemon", '{"heartbeat_timeout": 2.0}']))
     until(lambda: "WATCHDOG=1" in manager.lines(), "it is fed at first")
     run = home.start(seed=BEHAVIOURS["silent"])
 

@@ -55,7 +55,7 @@ def test_the_clock_of_these_tests_jumps(clock: ShiftedClock, home: Home) -> None
 
 
 def test_a_run_survives_jumps_of_the_clock(clock: ShiftedClock, home: Home) -> None:
-    home.fake_daemon(silence=15.0)
+    home.fake_daemon(heartbeat_timeout=15.0)
     run = home.start(generations=60, milliseconds=50)
     home.reaches(run, S.RUNNING, 5)
     clock.set(DAY)

@@ -12,7 +12,7 @@ S = RunState
 
 
 def test_a_run_survives_a_worker_that_was_stopped_with_sigstop(home: Home, twin: dict[str, bytes]) -> None:
-    home.daemon("--silence", "6")
+    home.daemon("--heartbeat-timeout", "6")
     run = submit(home)
     stopped = home.reaches(run, S.RUNNING, 10).worker_pid
     assert stopped is not None

@@ -82,8 +82,8 @@ def by_optax(case: Case, data: Data, epochs: list[int]) -> list[Any]:
         def loss(p: Any) -> jax.Array:
             return -policies.log_likelihood(case.policy, p, data.states, data.targets, data.weights)
 
-        def epoch(_: Any, carry: Any) -> Any:
-            p, state = carry
+        def epoch(_: Any, migrate_state: Any) -> Any:
+            p, state = migrate_state
             updates, state = transformation.update(jax.grad(loss)(p), state, p)
             factor = 1.0 if data.rate is None else data.rate
             return optax.apply_updates(p, jax.tree.map(lambda leaf: factor * leaf, updates)), state

@@ -29,8 +29,8 @@ def _loop(x: jax.Array, y: jax.Array) -> Any:
     """A loop that stays one, with a constant part and one whose carries change places."""
     scale = jnp.exp(y[0])
 
-    def body(_: int, carry: Any) -> Any:
-        a, b, n = carry
+    def body(_: int, migrate_state: Any) -> Any:
+        a, b, n = migrate_state
         return b, a * 0.5 + scale * jnp.sin(y[1]), n + 1
 
     return lax.fori_loop(0, 7, body, (x[0], x[1], 0))

@@ -7,7 +7,7 @@ import pytest
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RESIZABLE, RunSpec, build_spec
 from hades_protocol.settings import merge
-from hadesd.spec.changes import difference, forked, resized, words
+from hadesd.spec.changes import describe, difference, forked, resized
 from tests.helpers.specs import TINY, tiny
 
 LEARNED = tiny(dataset={"pairs": 4, "labels": "learned"})
@@ -19,7 +19,7 @@ def laid(**sections: Any) -> RunSpec:
 
 def test_a_difference_names_each_setting_with_both_values() -> None:
     changes = difference(tiny(), tiny(dataset={"pairs": 8}, evolution={"sigma": 0.1}))
-    assert words(changes) == "dataset.pairs 2 → 8, evolution.sigma 0.3 → 0.1"
+    assert describe(changes) == "dataset.pairs 2 → 8, evolution.sigma 0.3 → 0.1"
 
 
 def test_parameters_of_a_strategy_count_as_settings() -> None:

@@ -104,7 +104,7 @@ def test_combinations_are_all_there_and_the_seed_changes_slowest() -> None:
     axes = sweep.check_axes([Axis("seed", [0, 1]), Axis("dataset.pairs", [4, 8]), Axis("method", ["hades-r"])])
     found = sweep.combine(axes, resolve)
     assert [(c.spec.seed, c.spec.dataset.pairs) for c in found] == [(0, 4), (0, 8), (1, 4), (1, 8)]
-    assert found[1].words == "seed=0 dataset.pairs=8", "what has one value only is no news"
+    assert found[1].text == "seed=0 dataset.pairs=8", "what has one value only is no news"
     assert sweep.count(axes) == 4
 
 

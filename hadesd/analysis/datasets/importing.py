@@ -8,7 +8,7 @@ import numpy as np
 
 from hades_protocol.errors import UsageError
 from hadesd.analysis.datasets.formats import Arrays
-from hadesd.spec.environments import Entry
+from hadesd.spec.environments import EnvironmentInfo
 
 NAMES = {
     "states": ("states", "state", "observations", "observation", "obs", "x", "images"),
@@ -30,7 +30,7 @@ class Imported:
     notes: tuple[str, ...]
 
 
-def fit(path: Path, content: Arrays, entry: Entry) -> Imported:
+def fit(path: Path, content: Arrays, entry: EnvironmentInfo) -> Imported:
     """The arrays of a file in the shapes that an environment asks for.
 
     Flattened observations get their shape back. Of a discrete environment, integer labels [D] or [D, 1] become
@@ -68,7 +68,7 @@ def _checked(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _states(path: Path, states: np.ndarray, entry: Entry) -> np.ndarray:
+def _states(path: Path, states: np.ndarray, entry: EnvironmentInfo) -> np.ndarray:
     wanted = prod(entry.observation)
     if states.ndim == 0 or len(states) == 0:
         raise UsageError(f"{path}: there is no state in 'states' {list(states.shape)}")
@@ -80,7 +80,7 @@ def _states(path: Path, states: np.ndarray, entry: Entry) -> np.ndarray:
     return states.reshape(len(states), *entry.observation)
 
 
-def _labels(path: Path, actions: np.ndarray, entry: Entry) -> np.ndarray:
+def _labels(path: Path, actions: np.ndarray, entry: EnvironmentInfo) -> np.ndarray:
     flat = actions.reshape(len(actions), -1)
     if flat.shape[1] == 1:
         labels = flat[:, 0]
@@ -100,7 +100,7 @@ def _labels(path: Path, actions: np.ndarray, entry: Entry) -> np.ndarray:
     return flat
 
 
-def _continuous(path: Path, actions: np.ndarray, entry: Entry, notes: list[str]) -> np.ndarray:
+def _continuous(path: Path, actions: np.ndarray, entry: EnvironmentInfo, notes: list[str]) -> np.ndarray:
     flat = actions.reshape(len(actions), -1)
     if flat.shape[1] != entry.actions:
         raise UsageError(f"{path}: an action has {flat.shape[1]} entries, one of {entry.name} has {entry.actions}")
@@ -112,7 +112,7 @@ def _continuous(path: Path, actions: np.ndarray, entry: Entry, notes: list[str])
     return flat
 
 
-def _constants(path: Path, content: Arrays, entry: Entry) -> Arrays:
+def _constants(path: Path, content: Arrays, entry: EnvironmentInfo) -> Arrays:
     found = [name for name in ("obs_mean", "obs_var") if name in content]
     if len(found) == 1:
         raise UsageError(f"{path} has {found[0]} alone: obs_mean and obs_var belong together")

@@ -9,7 +9,7 @@ from hadesd.analysis.pictures.classic import Body
 from hadesd.spec import environments
 
 
-def body_of(entry: environments.Entry, backend: str, states: np.ndarray | None = None) -> Body | None:
+def body_of(entry: environments.EnvironmentInfo, backend: str, states: np.ndarray | None = None) -> Body | None:
     """The body of an environment; None where its observations do not say what it looks like.
 
     backend: the Brax backend, or auto; states: natural units [N, obs], which a picture has to have room for.
@@ -22,7 +22,7 @@ def body_of(entry: environments.Entry, backend: str, states: np.ndarray | None =
 
 
 @functools.cache
-def brax_body(entry: environments.Entry, backend: str) -> brax_bodies.BraxBody:
+def brax_body(entry: environments.EnvironmentInfo, backend: str) -> brax_bodies.BraxBody:
     """The sticks of a Brax environment; those of `pusher` can be drawn from links' places, not from observations."""
     from hadesd.distill.environments.brax import BraxEnvironment
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hadesd.spec.environments import Entry
+from hadesd.spec.environments import EnvironmentInfo
 
 
 def names(known: tuple[str, ...], count: int, letter: str) -> list[str]:
@@ -10,7 +10,7 @@ def names(known: tuple[str, ...], count: int, letter: str) -> list[str]:
     return list(known) if len(known) == count else [f"{letter}{i}" for i in range(count)]
 
 
-def action_words(entry: Entry | None, action: np.ndarray, most: int = 3) -> str:
+def action_words(entry: EnvironmentInfo | None, action: np.ndarray, most: int = 3) -> str:
     """An action in words: its name (with its probability where the label is soft), or its first numbers."""
     known = names(entry.action_names if entry else (), len(action), "a")
     if entry is not None and entry.discrete:
@@ -26,7 +26,7 @@ def action_words(entry: Entry | None, action: np.ndarray, most: int = 3) -> str:
 ANGLES = frozenset({"angle", "pitch"})
 
 
-def state_words(entry: Entry | None, state: np.ndarray, most: int = 4) -> str:
+def state_words(entry: EnvironmentInfo | None, state: np.ndarray, most: int = 4) -> str:
     """A short state in words; angles also in degrees, which people can picture."""
     known = names(entry.observation_names if entry else (), state.size, "s")
     if state.size > most:

@@ -29,13 +29,13 @@ class Film:
     """
 
     recording: Recording
-    entry: environments.Entry
+    entry: environments.EnvironmentInfo
     seconds: float
     scene: sticks.Scene | None = None
     ends: np.ndarray | None = None
 
 
-def film(recording: Recording, entry: environments.Entry, backend: str) -> Film | None:
+def film(recording: Recording, entry: environments.EnvironmentInfo, backend: str) -> Film | None:
     """A recording as sticks or as frames; None where neither can be drawn."""
     if entry.family == "brax":
         body = brax_body(entry, backend)

@@ -6,7 +6,7 @@ import numpy as np
 
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.distill.normalise import EPSILON, UNSEEN_VARIANCE
-from hadesd.spec.environments import Entry
+from hadesd.spec.environments import EnvironmentInfo
 
 NEAR = 1e-5
 """How far from a constant its running mean may end."""
@@ -32,7 +32,7 @@ class Pairs:
     constants: None where no normalisation is used or its constants are not known.
     """
 
-    entry: Entry | None
+    entry: EnvironmentInfo | None
     seen: np.ndarray
     natural: np.ndarray | None
     actions: np.ndarray
@@ -71,7 +71,7 @@ def constants_of(dataset: DatasetFile, shape: tuple[int, ...]) -> Constants | No
 
 
 def in_natural_units(
-    dataset: DatasetFile, entry: Entry | None, normalisation: str, constants: Constants | None
+    dataset: DatasetFile, entry: EnvironmentInfo | None, normalisation: str, constants: Constants | None
 ) -> Pairs:
     """A dataset's pairs with their states in natural units, where these can be known.
 

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from hades_protocol.errors import UsageError
 from hades_protocol.settings import explain, leaves, merge
-from hadesd.spec.environments import Entry
+from hadesd.spec.environments import EnvironmentInfo
 
 MIN_POINTS, MAX_POINTS = 10, 20
 """Measurements along a training, beside the one before it begins."""
@@ -100,7 +100,7 @@ _GAMES: dict[str, Any] = _SMALL_NETWORKS | {
 }  # fmt: skip
 
 
-def defaults(entry: Entry, preset: str) -> tuple[dict[str, Any], str]:
+def defaults(entry: EnvironmentInfo, preset: str) -> tuple[dict[str, Any], str]:
     """PPO's settings for an environment, and where they are from, in words.
 
     preset: published (made for accelerators) or cpu; the settings for gymnax are our own and the same for both.

@@ -33,7 +33,7 @@ class ReportData:
     name: str
     path: Path
     dataset: reader.DatasetFile | None
-    entry: environments.Entry | None
+    entry: environments.EnvironmentInfo | None
     spec: RunSpec | None = None
     record: RunRecord | None = None
     metrics: tuple[GenerationMetrics, ...] = ()
@@ -123,7 +123,7 @@ def of_run(directory: Path) -> ReportData:
     )
 
 
-def _entry(name: object) -> environments.Entry | None:
+def _entry(name: object) -> environments.EnvironmentInfo | None:
     try:
         return environments.find(str(name)) if name else None
     except HadesError:

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
     require_daemon_extra("serve")
     paths = Paths()
-    flags = {name: getattr(args, name) for name in ("slots", "grace", "silence", "log_level", "listen")}
+    flags = {name: getattr(args, name) for name in ("slots", "grace", "heartbeat_timeout", "log_level", "listen")}
     settings = load_settings(paths.config_file, flags)
 
     return serve(paths, settings, say if sys.stderr.isatty() else lambda line: None)

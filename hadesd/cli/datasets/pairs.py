@@ -78,7 +78,7 @@ def _names(known: tuple[str, ...], count: int, letter: str) -> list[str]:
     return list(known) if len(known) == count else [f"{letter}{i}" for i in range(count)]
 
 
-def _action(entry: environments.Entry | None, action: list[float]) -> str:
+def _action(entry: environments.EnvironmentInfo | None, action: list[float]) -> str:
     names = _names(entry.action_names if entry else (), len(action), "a")
     if entry is not None and entry.discrete:
         best = max(range(len(action)), key=action.__getitem__)

@@ -13,7 +13,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
-from hadesd.cli.output import duration, number, rate, say, state_text
+from hadesd.cli.output import describe_state, duration, number, rate, say
 
 LINE_SECONDS = 5.0
 """Without a terminal, a line no more often than this."""
@@ -48,7 +48,7 @@ class ProgressLine:
 def progress(run: RunSummary) -> str:
     """A run's progress in one line."""
     if run.state not in (RunState.RUNNING, RunState.PAUSING, RunState.CANCELLING, RunState.STOPPING):
-        return f"{run.id} {state_text(run)}" + (f": {run.reason}" if run.reason else "")
+        return f"{run.id} {describe_state(run)}" + (f": {run.reason}" if run.reason else "")
     state = "" if run.state == RunState.RUNNING else f"{run.state}  "
     return (
         f"{run.id}  {state}generation {run.generation}/{run.generations}  mean {number(run.fitness_mean)}  "

@@ -84,7 +84,7 @@ def _settings(args: argparse.Namespace, paths: Paths) -> "Settings":
 
     from hadesd.config import Prometheus, load_settings
 
-    flags = {name: getattr(args, name) for name in ("grace", "silence", "log_level")}
+    flags = {name: getattr(args, name) for name in ("grace", "heartbeat_timeout", "log_level")}
     # Ports are for the user's daemon, which may run on this machine too.
     return replace(load_settings(paths.config_file, flags), slots=1, listen=None, prometheus=Prometheus())
 

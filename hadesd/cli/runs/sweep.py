@@ -219,9 +219,9 @@ def _list(args: argparse.Namespace, group: str, found: "list[Combination]", ther
 
 
 def _values(one: "Combination") -> list[str]:
-    from hadesd.spec.sweep import word
+    from hadesd.spec.sweep import format_value
 
-    return [word(value) for value in one.chosen.values()]
+    return [format_value(value) for value in one.chosen.values()]
 
 
 def _price(price: "Cost") -> str:

@@ -73,7 +73,7 @@ def _asked_strategy(asked: Mapping[str, Any]) -> str | None:
     return str(evolution["strategy"])
 
 
-def preset_values(name: str, entry: environments.Entry, method: str, strategy: str | None) -> dict[str, Any]:
+def preset_values(name: str, entry: environments.EnvironmentInfo, method: str, strategy: str | None) -> dict[str, Any]:
     """What a preset says. strategy: the one that is asked for, in canonical spelling; None: the preset's own.
 
     Raises:

@@ -50,7 +50,7 @@ class GpuPool:
                 self._reading = _in_a_thread(self._read)
             return False
         if not self._reading.done():
-            self._notice_silence(now)
+            self._log_silence(now)
             return False
         found, self._reading = self._reading.result(), None
         self._stuck = False
@@ -95,7 +95,7 @@ class GpuPool:
             if other is not None:
                 self._seen[gpu.uuid] = (now, other)
 
-    def _notice_silence(self, now: float) -> None:
+    def _log_silence(self, now: float) -> None:
         if now - self._asked_at > STUCK_SECONDS and not self._stuck:
             self._stuck = True
             log.warning("NVML does not answer: what is known of the GPUs is old", seconds=round(now - self._asked_at))

@@ -109,7 +109,7 @@ def test_bad_arguments_get_one_line(tmp_path, monkeypatch, capsys, arguments, co
     assert says in err.splitlines()[-1]
 
 
-def fit(entry: environments.Entry = CARTPOLE, **arrays: object) -> importing.Imported:
+def fit(entry: environments.EnvironmentInfo = CARTPOLE, **arrays: object) -> importing.Imported:
     return importing.fit(Path("f.npz"), {name: np.asarray(array) for name, array in arrays.items()}, entry)
 
 

@@ -31,7 +31,7 @@ from tests.drills.soak.verbs import REFUSALS, VERBS
 from tests.helpers.daemon import Home, until
 
 AT_ONCE = 3
-DAEMON_FLAGS = ("--slots", str(AT_ONCE), "--silence", "10", "--grace", "30")
+DAEMON_FLAGS = ("--slots", str(AT_ONCE), "--heartbeat-timeout", "10", "--grace", "30")
 DISK = "size=1g,mode=0700"
 MOST_RESUMES = 8
 """Of a run that fails again and again: a fault may fail a run, but not for ever."""
