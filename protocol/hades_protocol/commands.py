@@ -4,12 +4,12 @@ A request is [one frame of msgpack]: a map with `verb`, `request_id` and the ver
 is a map with the same `request_id` and either `result` or `error`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, Job, LogLevel, RunSummary
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, ExportFormat, Job, LogLevel, RunSummary
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Removed, ShowResult, SnapshotResult
 from hades_protocol.run_state import RunState
 from hades_protocol.version import MAJOR
@@ -189,7 +189,7 @@ class Export(RunRequest, frozen=True, kw_only=True, tag="export"):
     Result: Job; its end comes as an event. best: the best evaluated one instead. Since protocol 1.3.
     """
 
-    format: Literal["npz", "csv", "json", "safetensors"] = "npz"
+    format: ExportFormat = "npz"
     best: bool = False
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+from typing import Literal
 
 import msgspec
 
@@ -25,7 +26,9 @@ from hadesd.storage.locks import is_locked
 from hadesd.supervisor.scheduling import nvml
 from hadesd.supervisor.worker_process import usable_cores
 
-MARKS = {"ok": ("ok", "32"), "note": ("note", "33"), "problem": ("PROBLEM", "31")}
+FindingLevel = Literal["ok", "note", "problem"]
+
+MARKS: dict[FindingLevel, tuple[str, str]] = {"ok": ("ok", "32"), "note": ("note", "33"), "problem": ("PROBLEM", "31")}
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -80,10 +83,10 @@ print(json.dumps({"devices": [str(d) for d in jax.devices()], "platform": jax.de
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the report. `level`: ok, note, problem. `advice`: what to do about a problem."""
+    """One line of the report. `advice`: what to do about a problem."""
 
     name: str
-    level: str
+    level: FindingLevel
     text: str
     advice: str = ""
 
