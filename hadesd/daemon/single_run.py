@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hades_protocol import commands
 from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
-from hades_protocol.messages import RunSummary
+from hades_protocol.messages import HistoryKind, RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RESIZABLE, RunSpec
 from hades_protocol.run_state import ENDED, RunState
@@ -117,7 +117,7 @@ def check_same(record: records.RunRecord, stored: RunSpec, asked: RunSpec, direc
     Raises:
         UsageError: names the settings that differ.
     """
-    resized = any(change.what == "resize" for change in record.history)
+    resized = any(entry.what == HistoryKind.RESIZE for entry in record.history)
     differing = changes.difference(stored, asked)
     if resized:
         differing = tuple(change for change in differing if change.name not in RESIZABLE)

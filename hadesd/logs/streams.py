@@ -10,6 +10,7 @@ from typing import TextIO
 
 import structlog
 
+from hades_protocol.messages import LogLevel
 from hadesd.logs import rotation
 
 
@@ -71,7 +72,7 @@ class PatientStream(io.TextIOBase):
         return json.dumps(stamped) + "\n"
 
 
-def configure(stream: TextIO, level: str = "info") -> None:
+def configure(stream: TextIO, level: LogLevel = "info") -> None:
     """Send every log line of this process to a stream, as JSON with a UTC time."""
     structlog.configure(
         processors=[

@@ -6,7 +6,7 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from hades_protocol.paths import Paths
 from hadesd.logs.rotation import DAEMON_STDERR, rotated
@@ -32,10 +32,13 @@ class Limits(NamedTuple):
     logs: float = 30 * 86_400.0
 
 
+LeftoverKind = Literal["removed", "unfinished", "partial", "evidence", "log", "cache"]
+
+
 class Leftover(NamedTuple):
     """Something that can go. `run`: the directory of the run whose lock must be held for it."""
 
-    kind: str
+    kind: LeftoverKind
     path: Path
     size: int
     why: str

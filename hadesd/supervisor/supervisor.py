@@ -38,7 +38,7 @@ from hadesd.supervisor.monitor import RunMonitor
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import ManagedRun, StartWorker, summarise
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
-from hadesd.supervisor.worker_process import taken
+from hadesd.supervisor.worker_process import memory_of
 from hadesd.supervisor.yielding import GpuMonitor
 
 log = structlog.get_logger()
@@ -202,7 +202,7 @@ class Supervisor:
     def _expected(self, managed_run: ManagedRun, after: RunSpec) -> tuple[str, ...]:
         seconds = managed_run.history.seconds_per_generation if managed_run.history.is_steady else None
         pid = managed_run.worker.pid if managed_run.worker is not None else None
-        return cost.expected(managed_run.spec, after, seconds, taken(managed_run.run.id, pid, self.gpus()))
+        return cost.expected(managed_run.spec, after, seconds, memory_of(managed_run.run.id, pid, self.gpus()))
 
     def set_priority(self, name: str, priority: int, expected: RunState | None) -> RunSummary:
         """Change a run's place in the queue."""

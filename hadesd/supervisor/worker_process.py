@@ -181,7 +181,7 @@ def _with_xla_flag(env: dict[str, str], flag: str, value: str) -> dict[str, str]
     return env
 
 
-def taken(run: str, pid: int | None, gpus: Iterable[GpuInfo]) -> tuple[int, str] | None:
+def memory_of(run: str, pid: int | None, gpus: Iterable[GpuInfo]) -> tuple[int, str] | None:
     """Bytes, and of what: of its GPUs where the driver says so, else of the machine; None without a worker."""
     if pid is None:
         return None

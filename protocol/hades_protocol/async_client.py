@@ -8,7 +8,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import zmq
@@ -20,7 +20,7 @@ from hades_protocol.commands import Request
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError
 from hades_protocol.events import TOPIC_EVENTS, WELCOME, dataset_topic, decode_event
 from hades_protocol.keys import HANDSHAKE_SECONDS, ClientKeys, Destination
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, Job, LogLevel, RunSummary
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, ExportFormat, Job, LogLevel, RunSummary
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Reply, ShowResult, SnapshotResult
 from hades_protocol.resync import Action, AskSnapshot, Item, Resync
 from hades_protocol.run_state import RunState
@@ -32,8 +32,6 @@ REPLY_SECONDS = 10.0
 TICK_SECONDS = 0.5
 
 T = TypeVar("T")
-
-Format = Literal["npz", "csv", "json", "safetensors"]
 
 
 def fresh_id() -> str:
@@ -189,7 +187,7 @@ class Client:
         request = commands.Logs(request_id=fresh_id(), run=run, lines=lines, level=level, search=search)
         return await self.request(request, LogResult)
 
-    async def export(self, run: str, format: Format = "npz", *, best: bool = False) -> Job:
+    async def export(self, run: str, format: ExportFormat = "npz", *, best: bool = False) -> Job:
         """Write the newest committed mean dataset, or the best evaluated one, to a file on the daemon's machine."""
         return await self.request(commands.Export(request_id=fresh_id(), run=run, format=format, best=best), Job)
 

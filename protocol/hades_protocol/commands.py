@@ -5,12 +5,12 @@ map with the same `request_id` and either `result` or `error`. Fields that a dae
 but for settings (`spec`, `changes`): those are refused with `usage`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, Job, LogLevel, RunSummary
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, ExportFormat, Job, LogLevel, RunSummary
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Removed, ShowResult, SnapshotResult
 from hades_protocol.run_state import RunState
 from hades_protocol.version import MAJOR
@@ -191,7 +191,7 @@ class Export(RunRequest, frozen=True, kw_only=True, tag="export"):
     Result: Job; its end comes as an event. best: the best evaluated dataset instead.
     """
 
-    format: Literal["npz", "csv", "json", "safetensors"] = "npz"
+    format: ExportFormat = "npz"
     best: bool = False
 
 

@@ -221,6 +221,9 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     text: str  # the event and its fields
 
 
+ExportFormat = Literal["npz", "csv", "json", "safetensors"]
+
+
 class JobVerb(StrEnum):
     """What a job does."""
 

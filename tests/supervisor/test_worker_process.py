@@ -10,7 +10,7 @@ import pytest
 from hades_protocol.messages import GpuInfo, GpuProcess
 from hades_protocol.run_spec import build_spec
 from hadesd.supervisor.scheduling.nvml import Gpu
-from hadesd.supervisor.worker_process import resident_bytes, taken, worker_environment
+from hadesd.supervisor.worker_process import memory_of, resident_bytes, worker_environment
 
 CACHE = Path("/cache")
 GPU = Gpu(index=1, uuid="GPU-abc", name="H200", memory_total=1, memory_used=0)
@@ -110,8 +110,8 @@ def test_one_that_is_gone_has_none() -> None:
 def test_memory_of_gpus_counts_where_the_driver_says_it() -> None:
     mine = GpuProcess(pid=1, user="ada", memory=2**30, run="ant-1")
     gpus = (a_gpu(0, mine), a_gpu(1, mine, GpuProcess(pid=2, user="bob", memory=2**32, other=True)))
-    assert taken("ant-1", os.getpid(), gpus) == (2**31, "of GPU memory")
-    found = taken("ant-2", os.getpid(), gpus)
+    assert memory_of("ant-1", os.getpid(), gpus) == (2**31, "of GPU memory")
+    found = memory_of("ant-2", os.getpid(), gpus)
     assert found is not None
     assert found[1] == "of main memory"
-    assert taken("ant-1", None, gpus) is None
+    assert memory_of("ant-1", None, gpus) is None

@@ -24,7 +24,7 @@ from hadesd.storage.locks import is_locked
 from hadesd.supervisor.scheduling import nvml
 from hadesd.supervisor.worker_process import usable_cores
 
-MARKS = {"ok": ("ok", "32"), "note": ("note", "33"), "problem": ("PROBLEM", "31")}
+MARKS: dict[FindingLevel, tuple[str, str]] = {"ok": ("ok", "32"), "note": ("note", "33"), "problem": ("PROBLEM", "31")}
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:

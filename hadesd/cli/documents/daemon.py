@@ -15,11 +15,15 @@ class GpusDocument(msgspec.Struct, frozen=True, kw_only=True):
     gpus: tuple[GpuInfo, ...]  # by index
 
 
+FindingLevel = Literal["ok", "note", "problem"]
+"""A problem keeps hades from working."""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One check of `hadesd doctor`."""
 
     name: str  # what was checked
-    level: Literal["ok", "note", "problem"]  # a problem keeps hades from working
+    level: FindingLevel
     text: str  # what was found
     advice: str = ""  # what to do about it
 

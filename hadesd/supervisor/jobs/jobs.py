@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from hades_protocol import events
 from hades_protocol.errors import HadesError, InternalError, NotFoundError, WrongStateError
-from hades_protocol.messages import Job, JobState, JobVerb
+from hades_protocol.messages import ExportFormat, Job, JobState, JobVerb
 from hades_protocol.paths import Paths
 from hadesd.storage import disk
 from hadesd.storage.datasets import read_dataset
@@ -72,7 +72,7 @@ class Jobs:
         """Those at work, and the newest that ended."""
         return tuple(self._jobs.values())
 
-    def export(self, managed_run: ManagedRun, kind: str, best: bool) -> Job:
+    def export(self, managed_run: ManagedRun, format: ExportFormat, best: bool) -> Job:
         """Write the newest mean dataset, or the best one, to a file.
 
         Raises:
@@ -87,11 +87,11 @@ class Jobs:
             name = f"{run}-{'best' if best else 'generation'}-{found.generation}"
             for path in map(Path, found.files):
                 os.replace(path, RunPaths(directory).exports / path.name.replace(STEM, name, 1))
-            return results.exported(found), RunPaths(directory).exports / f"{name}.{kind}"
+            return results.exported(found), RunPaths(directory).exports / f"{name}.{format}"
 
         _refuse_without(run, directory, best)
         with self._preparing(run, JobVerb.EXPORT, directory) as work:
-            target = work.directory / f"{STEM}.{kind}"
+            target = work.directory / f"{STEM}.{format}"
             arguments = ["export", run, "-o", str(target), *(["--best"] if best else []), "--json"]
             return self._begin(work, arguments, end)
 

@@ -4,11 +4,11 @@ from typing import Any, get_args
 
 from textual.app import ComposeResult
 
-from hades_protocol.async_client import Format
+from hades_protocol.messages import ExportFormat
 from hades_tui.screens.sending import SendingDialog
 from hades_tui.widgets.choices import Choices
 
-FORMATS = get_args(Format)
+FORMATS = get_args(ExportFormat)
 PAIRS = ("the newest pairs", "the best evaluated pairs")
 
 
