@@ -1,6 +1,7 @@
 """What every test needs: the environment of a worker before anything imports jax, one compilation cache, patience."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 # How long an example takes says how busy the machine is.
 settings.register_profile("hades", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hades")
+
+# In the background and under nohup SIGINT is ignored, and that is inherited: tests press Ctrl-C on their children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
