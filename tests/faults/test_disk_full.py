@@ -29,7 +29,7 @@ def test_a_run_survives_a_full_disk_and_goes_on_by_itself(
 ) -> None:
     small_home.daemon()
     run = submit(small_home)
-    small_home.reaches(run, S.RUNNING, 20)
+    small_home.reaches(run, S.RUNNING, 5)
 
     def paused_by_a_full_disk() -> RunSummary | None:
         small_disk.fill()  # again and again: a commit on its way deletes an old checkpoint, and the next one fits there
