@@ -29,6 +29,8 @@ from tests.helpers.specs import tiny
 from tests.tui.conftest import ANT, CARTPOLE, HOPPER, three_runs
 from tests.tui.test_app import live, mutations, notices, shown, until
 
+pytestmark = pytest.mark.slow
+
 KEYS = {"P": "pause", "R": "resume", "C": "cancel", "F": "fork", "S": "resize"}
 KEYS |= {"E": "export", "V": "evaluate", "N": "note"}
 WHERE = {key: HOPPER if key == "R" else CARTPOLE for key in KEYS}

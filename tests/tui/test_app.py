@@ -25,6 +25,8 @@ from hades_tui.widgets.top import TopLine
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 from tests.tui.conftest import ANT, CARTPOLE, HOPPER, three_runs
 
+pytestmark = pytest.mark.slow
+
 Screen = tuple[HadesApp, Pilot[None]]
 
 

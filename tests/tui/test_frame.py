@@ -21,6 +21,8 @@ from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, ser
 from tests.tui.conftest import ANT, CARTPOLE, HOPPER
 from tests.tui.test_app import live, mutations, shown, until
 
+pytestmark = pytest.mark.slow
+
 
 def frame(app: HadesApp) -> list[str]:
     """What the terminal shows, line by line, after everything that lines go through."""

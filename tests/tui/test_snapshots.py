@@ -34,6 +34,8 @@ from tests.tui.conftest import ANT, CARTPOLE, HOPPER
 from tests.tui.pages.test_screens import text
 from tests.tui.test_app import until
 
+pytestmark = pytest.mark.slow
+
 SnapCompare = Callable[..., bool]
 
 

@@ -17,6 +17,8 @@ from hades_tui.widgets.fitness_panel import FitnessPanel
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
 from tests.tui.test_app import live, notices, shown, until
 
+pytestmark = pytest.mark.slow
+
 LONG, OTHER, OLD = "long-1", "other-2", "old-3"
 
 
