@@ -1,6 +1,8 @@
 # make install   .venv with everything that is needed
 # make demo      distil CartPole-v1 into two pairs, export them, train fresh policies on them
+# make check     lint, and the tests that take no process and no environment: the lane before every commit
 # make test      all tests            make lint   ruff, mypy --strict, import contracts
+# make coverage  all tests, with the branches that they take in every process
 # make format    ruff format          make bench  measured figures (docs/results.md)
 # make drill     two hours of faults on runs that must end like undisturbed ones (MINUTES=20: shorter)
 
@@ -12,7 +14,7 @@ PYTHONS := python3.11 python3 python3.12 python3.13 python3.14 python
 PYTHON = $(shell for p in $(PYTHONS); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: install demo test drill lint format bench clean
+.PHONY: install demo check test coverage drill lint format bench clean
 
 install: $(STAMP)
 
@@ -27,9 +29,17 @@ $(STAMP): requirements.lock pyproject.toml
 demo: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash demo/cartpole.sh
 
+check: lint
+	$(BIN)/python -m pytest --fast -n 2
+
 # Three processes on two cores: many tests wait for daemons and workers; more would wait for each other's compilations.
 test: install
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
+
+coverage: install
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 3 --dist loadgroup; tests=$$?; \
+		$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$tests
 
 # Two hours of faults and verbs, then every run is compared with its undisturbed twin: MINUTES=20 for a short one.
 MINUTES ?= 120

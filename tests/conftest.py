@@ -1,12 +1,14 @@
 """What every test needs: the environment of a worker before anything imports jax, one compilation cache, patience."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.helpers import fast_lane
 from tests.helpers.daemon import Home, a_home
 
 CACHE = Path(__file__).parent.parent / ".hades-test-cache"
@@ -20,6 +22,33 @@ os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 # How long an example takes says how busy the machine is.
 settings.register_profile("hades", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hades")
+
+# In the background and under nohup SIGINT is ignored, and that is inherited: tests press Ctrl-C on their children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="only tests that need no process, environment or long time")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without the tests that are not in the fast lane, where that is asked for."""
+    if not config.getoption("fast"):
+        return
+    left_out = [item for item in items if fast_lane.marks_of(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+    fast_lane.enforce()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """In the fast lane no test does what does not belong there."""
+    if item.config.getoption("fast"):
+        yield from fast_lane.watched(item)
+    else:
+        yield
 
 
 @pytest.fixture
@@ -41,3 +70,13 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(os, "fsync", seen)
     return paths
+
+
+@pytest.fixture
+def unoptimised() -> Iterator[None]:
+    """XLA compiles in about half the time, to slower code. For tests whose subject is not what XLA makes of it."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

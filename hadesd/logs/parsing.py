@@ -16,6 +16,9 @@ _ABSEIL = re.compile(r"([IWEF])\d{4} ")
 
 _ABSEIL_LEVELS: dict[str, LogLevel] = {"I": "info", "W": "warning", "E": "error", "F": "critical"}
 _WORD = re.compile(r"[A-Za-z0-9]+")
+_SPELLED = re.compile(r"\\[bfru]")
+"""JSON's escapes of what may be shown in other letters than those on the line."""
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {9: "    ", 10: "\n"}
 
@@ -82,8 +85,8 @@ class Sieve:
     def _is_out_of_question(self, line: str) -> bool:
         if self._levels and line.startswith("{") and not any(level in line for level in self._levels):
             return True
-        # Where nothing is escaped, a word of an entry's text is a word of the line.
-        return self._word not in line.casefold() and "\\u" not in line and line.isprintable()
+        # Where nothing is spelled, a word of an entry's text is a word of the line.
+        return self._word not in line.casefold() and not _SPELLED.search(line) and line.isprintable()
 
 
 def _level(value: Any) -> LogLevel:

@@ -59,9 +59,10 @@ def call_faults(call: ast.Call) -> Iterator[str]:
         yield "numpy.load without allow_pickle=False"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=str)
-def test_no_source_unpickles_or_evaluates(path: Path) -> None:
-    assert list(faults(ast.parse((ROOT / path).read_text()))) == []
+def test_no_source_unpickles_or_evaluates() -> None:
+    assert len(SOURCES) > 300
+    found = [f"{path}:{fault}" for path in SOURCES for fault in faults(ast.parse((ROOT / path).read_text()))]
+    assert found == []
 
 
 @pytest.mark.parametrize(

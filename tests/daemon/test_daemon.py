@@ -265,7 +265,7 @@ def test_an_end_that_cannot_be_written_is_written_later(home: Home) -> None:
     home.reaches(run, S.FINISHED)
     assert home.record(run)["outcome"] is None
     blocker.rmdir()
-    until(lambda: home.record(run)["outcome"], "the outcome is on disk", 10)
+    until(lambda: home.record(run)["outcome"], "the outcome is on disk")
 
 
 def test_a_stopped_daemon_does_not_blame_its_workers(home: Home) -> None:

@@ -1,5 +1,6 @@
 """Control.answer under arbitrary requests: a reply or nothing, no exception, no file outside, a no changes nothing."""
 
+import itertools
 import os
 import sys
 import time
@@ -198,17 +199,18 @@ def test_mutated_requests_are_answered(desk: Desk, data: bytes) -> None:
     desk.answer([data])
 
 
-@pytest.mark.parametrize("depth", [100, 500, 511, 512, 900, 1000, 1023, 100_000])
-@pytest.mark.parametrize("field", ["spec", "changes", "run", "request_id", "nonsense"])
-@pytest.mark.parametrize("opening", [b"\x91", b"\x81\xa3env"])
-def test_nesting_in_any_field(desk: Desk, field: str, depth: int, opening: bytes) -> None:
-    verb = "fork" if field == "changes" else "start"
-    fields = {"verb": verb, "request_id": "1", "run": "@", "spec": {}}
-    fields.pop(field, None)
-    head = bytes([0x80 | (len(fields) + 1)])
-    data = head + b"".join(msgpack.packb(part) for pair in fields.items() for part in pair)
-    reply = desk.answer([data + msgpack.packb(field) + opening * depth + b"\xc0"])
-    assert reply is not None
+def test_nesting_in_any_field(desk: Desk) -> None:
+    unanswered = []
+    for field in ("spec", "changes", "run", "request_id", "nonsense"):
+        verb = "fork" if field == "changes" else "start"
+        fields = {"verb": verb, "request_id": "1", "run": "@", "spec": {}}
+        fields.pop(field, None)
+        head = bytes([0x80 | (len(fields) + 1)])
+        data = head + b"".join(msgpack.packb(part) for pair in fields.items() for part in pair)
+        data += msgpack.packb(field)
+        cases = itertools.product((100, 500, 511, 512, 900, 1000, 1023, 100_000), (b"\x91", b"\x81\xa3env"))
+        unanswered += [(field, *case) for case in cases if desk.answer([data + case[1] * case[0] + b"\xc0"]) is None]
+    assert unanswered == []
 
 
 def test_a_value_that_json_cannot_say_is_refused_like_any_other(desk: Desk) -> None:

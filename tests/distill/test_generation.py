@@ -43,6 +43,7 @@ def test_results_do_not_depend_on_the_number_of_devices():
         assert np.allclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_a_population_that_does_not_divide_is_padded_and_the_padding_does_not_count():
     even = run(tiny(evolution={"population": 6}), devices=2, chunk=3)
     odd = run(tiny(evolution={"population": 6}), devices=2, chunk=2)
@@ -51,6 +52,7 @@ def test_a_population_that_does_not_divide_is_padded_and_the_padding_does_not_co
 
 
 @pytest.mark.parametrize("method", ["hades-f", "hades-r", "es"])
+@pytest.mark.usefixtures("unoptimised")
 def test_every_method_advances_and_reports_finite_numbers(method):
     spec = tiny(method=method, policy={"inits": 2 if method == "hades-r" else 1})
     state, lines = run(spec)
@@ -61,6 +63,7 @@ def test_every_method_advances_and_reports_finite_numbers(method):
 
 
 @pytest.mark.parametrize("normalisation", ["running", "fixed", "none"])
+@pytest.mark.usefixtures("unoptimised")
 def test_every_normalisation_runs_for_continuous_actions(normalisation):
     spec = tiny(env="Pendulum-v1", evaluation={"normalisation": normalisation}, dataset={"pairs": 3})
     state, lines = run(spec, generations=2)
@@ -69,6 +72,7 @@ def test_every_normalisation_runs_for_continuous_actions(normalisation):
     assert measured == (normalisation == "fixed")
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_snes_runs_on_a_grid_with_learned_labels():
     spec = tiny(
         env="Breakout-MinAtar", dataset={"pairs": 4, "labels": "learned"}, evolution={"strategy": "snes", "sigma": 0.5}
@@ -104,6 +108,7 @@ def test_keys_of_generations_differ():
 
 
 @pytest.mark.parametrize(("method", "inits"), [("hades-r", 3), ("hades-f", 1), ("es", 1)])
+@pytest.mark.usefixtures("unoptimised")
 def test_the_mean_is_evaluated_on_fresh_inits_and_always_the_same_way(method, inits):
     spec = tiny(
         method=method,
@@ -118,6 +123,7 @@ def test_the_mean_is_evaluated_on_fresh_inits_and_always_the_same_way(method, in
     assert np.array_equal(returns, evaluate(init_state(problem, mean)))
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_digits_are_judged_by_the_loss_of_a_classifier_and_evaluated_by_its_accuracy():
     spec = tiny(
         env="digits",
@@ -135,6 +141,7 @@ def test_digits_are_judged_by_the_loss_of_a_classifier_and_evaluated_by_its_accu
     assert 0.25 < accuracy.mean() <= 1.0, "class means teach more than chance (0.1)"
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_varied_policies_differ_in_learning_rate_and_activation():
     over = {"cloning": {"learning_rate_spread": 4.0}, "policy": {"inits": 4, "vary_activation": True}}
     problem, _ = build(tiny(**over))

@@ -1,10 +1,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from hadesd.distill import images, policies
 from hadesd.distill.images import LabelledImages
 from hadesd.distill.policies import CNN
+
+pytestmark = pytest.mark.slow
 
 CLASSES = 3
 

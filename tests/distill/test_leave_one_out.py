@@ -16,6 +16,8 @@ from hadesd.distill.sharding import make_mesh
 from tests.distill.toys import Echo, problem
 from tests.helpers.specs import tiny
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unoptimised")]
+
 PAIRS = 5
 
 

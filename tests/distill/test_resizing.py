@@ -108,6 +108,7 @@ def loss_of(layout, activation):
     scale=st.floats(0.1, 5.0),
     seed=st.integers(0, 2**31 - 1),
 )
+@pytest.mark.slow
 def test_a_doubling_leaves_the_loss_and_its_gradient_equal_for_any_policy(
     discrete, labels, blocks, actions, observation, activation, scale, seed
 ):
@@ -124,6 +125,7 @@ def test_a_doubling_leaves_the_loss_and_its_gradient_equal_for_any_policy(
         assert np.allclose(a, b, rtol=1e-4, atol=1e-4 * max(1.0, float(jnp.max(jnp.abs(a)))))
 
 
+@pytest.mark.slow
 def test_a_policy_that_is_cloned_from_doubled_pairs_is_the_same_policy():
     layout = DatasetLayout(4, (3,), 2, discrete=True, labels="fixed")
     vector = np.random.default_rng(0).normal(size=layout.size).astype(np.float32)

@@ -15,10 +15,18 @@ from hadesd.spec.strategies import STRATEGIES
 from tests.distill.toys import Counter, problem
 
 POPULATION, PAIRS = 16, 4  # as many members as dimensions: what follows a dimension must not be told by length
-SHRUNK = np.array([1, 3])
-EVERY = pytest.mark.parametrize("entry", STRATEGIES.values(), ids=lambda entry: entry.name)
+SHRUNK, GROWN = np.array([1, 3]), np.arange(8) % 4
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unoptimised")]
 
 
+@pytest.fixture(scope="module", params=STRATEGIES.values(), ids=lambda entry: entry.name)
+def entry(request):
+    """Every strategy in its turn: what is compiled for one of its tests serves the next."""
+    return request.param
+
+
+@cache
 def make(entry, pairs, population=POPULATION):
     rate = 1.0 if entry.optimizer == "sgd" else 0.05
     settings = {"strategy": entry.key, "population": population, "sigma": 0.3, "learning_rate": rate}
@@ -40,9 +48,9 @@ def advance(problem, state, generations=1, offset=0.0):
 
 
 @cache
-def evolved(entry):
+def evolved(entry, pairs=PAIRS, population=POPULATION):
     """After generations enough for every memory to hold something."""
-    old = make(entry, PAIRS)
+    old = make(entry, pairs, population)
     mean = jnp.asarray(np.random.default_rng(0).normal(size=old.layout.size), jnp.float32)
     return old, advance(old, init_state(old, mean), 4)
 
@@ -61,11 +69,11 @@ def check_form(new, state):
         assert (leaf.shape, leaf.dtype) == (abstract.shape, abstract.dtype)
 
 
-@EVERY
-@pytest.mark.parametrize("sources", [np.arange(8) % 4, SHRUNK], ids=["grown", "shrunk"])
-def test_every_strategy_goes_on_with_other_pairs(entry, sources):
-    old, before = evolved(entry)
-    new, state = resized(entry, sources)
+def check_pairs(entry, pairs, sources):
+    """A state after a resize from so many pairs; the strategy goes on with it."""
+    old, before = evolved(entry, pairs)
+    new = make(entry, len(sources))
+    state = resize_pairs(old, new, sources, before)
     check_form(new, state)
     elements = old.layout.elements(sources)
     assert np.array_equal(new.strategy.mean(state.strategy), old.strategy.mean(before.strategy)[elements])
@@ -78,6 +86,12 @@ def test_every_strategy_goes_on_with_other_pairs(entry, sources):
     # One that offers its fittest member stays where it is until it finds a better one.
     stays = np.array_equal(new.strategy.mean(after.strategy), after.strategy.best_solution)
     assert moved or stays, "it must move"
+
+
+def test_every_strategy_goes_on_with_other_pairs(entry):
+    check_pairs(entry, PAIRS, GROWN)
+    check_pairs(entry, 2 * PAIRS, np.array([1, 3, 6, 7]))
+    check_form(*resized(entry, SHRUNK))
 
 
 def moments(state):
@@ -150,7 +164,7 @@ def test_the_factors_of_cma_es_are_those_of_its_covariance():
 def test_the_path_of_ma_es_turns_with_its_matrix():
     """What the matrix makes of the path, a step in the space of pairs, is the same before and after."""
     old, before = evolved(STRATEGIES["maes"])
-    sources = np.arange(8) % 4
+    sources = GROWN
     _, state = resized(STRATEGIES["maes"], sources)
     step = (before.strategy.M @ before.strategy.p_std)[old.layout.elements(sources)]
     assert np.allclose(state.strategy.M @ state.strategy.p_std, step, atol=1e-4 * np.abs(step).max())
@@ -176,32 +190,33 @@ def test_fitness_that_decides_stays_only_where_every_pair_was_copied_equally_oft
     entry = STRATEGIES[name]
     old, before = evolved(entry)
     was = getattr(before.strategy, field)
-    assert np.array_equal(getattr(resized(entry, np.arange(8) % 4)[1].strategy, field), was)
+    assert np.array_equal(getattr(resized(entry, GROWN)[1].strategy, field), was)
     for sources in (SHRUNK, sources_to_grow(old.layout, 6)):
         found = getattr(resized(entry, sources)[1].strategy, field)
         assert np.all(found > 1e5), "not judged yet"
         assert np.argmin(found) == np.argmin(was), "but what is exported is what was the fittest"
 
 
-@EVERY
-@pytest.mark.parametrize("population", [32, 8])
-def test_another_population_is_of_no_matter_unless_the_state_holds_it(entry, population):
-    old, before = evolved(entry)
-    new = make(entry, PAIRS, population)
-    if entry.population_based or entry.name == "EvoTF_ES":
-        with pytest.raises(CannotResize, match=f"{entry.name} keeps its whole population"):
-            resize_population(old, new, before)
-        return
-    state = resize_population(old, new, before)
-    check_form(new, state)
-    assert np.array_equal(state.strategy.mean, before.strategy.mean)
-    assert np.all(np.isfinite(advance(new, state).strategy.mean))
+def test_another_population_is_of_no_matter_unless_the_state_holds_it(entry):
+    for was, population in ((POPULATION, 2 * POPULATION), (2 * POPULATION, POPULATION)):
+        new = make(entry, PAIRS, population)
+        if entry.population_based or entry.name == "EvoTF_ES":
+            old = make(entry, PAIRS, was)
+            before = evolved(entry)[1]  # refused before anything of it is looked at
+            with pytest.raises(CannotResize, match=f"{entry.name} keeps its whole population"):
+                resize_population(old, new, before)
+            continue
+        old, before = evolved(entry, population=was)
+        state = resize_population(old, new, before)
+        check_form(new, state)
+        assert np.array_equal(state.strategy.mean, before.strategy.mean)
+        assert np.all(np.isfinite(advance(new, state).strategy.mean))
 
 
 def test_pairs_and_population_change_together_even_where_both_are_as_many():
     old, before = evolved(STRATEGIES["crfmnes"])
     new = make(STRATEGIES["crfmnes"], 8, population=32)
-    state = resize_pairs(old, new, np.arange(8) % 4, before)
+    state = resize_pairs(old, new, GROWN, before)
     check_form(new, state)
     assert np.all(np.isfinite(advance(new, state).strategy.mean))
 
@@ -209,4 +224,4 @@ def test_pairs_and_population_change_together_even_where_both_are_as_many():
 def test_the_state_of_another_strategy_does_not_fit():
     old, before = evolved(STRATEGIES["snes"])
     with pytest.raises(CannotResize, match="the state of SNES has another form"):
-        resize_pairs(old, make(STRATEGIES["cmaes"], 8), np.arange(8) % 4, before)
+        resize_pairs(old, make(STRATEGIES["cmaes"], 8), GROWN, before)

@@ -19,8 +19,8 @@ from tests.helpers.specs import tiny
 
 INSIDE = "HADES_TEST_NAMESPACE"
 
-SPEC = spec_to_dict(tiny(evolution={"generations": 100}, resources={"devices": 2}))
-"""A real run of CartPole-v1: some seconds of real generations, each with a real checkpoint."""
+SPEC = spec_to_dict(tiny(evolution={"generations": 400}, resources={"devices": 2}))
+"""A real run of CartPole-v1, each generation with a real checkpoint: time for a fault on a busy machine too."""
 
 
 def submit(home: Home) -> str:

@@ -9,6 +9,7 @@ import jax
 import pytest
 
 from hades_protocol import commands
+from hades_protocol.messages import RunSummary
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
 from hadesd.compute import build
@@ -29,9 +30,14 @@ def test_a_run_survives_a_full_disk_and_goes_on_by_itself(
 ) -> None:
     small_home.daemon()
     run = submit(small_home)
-    small_home.reaches(run, S.RUNNING, 20)
-    small_disk.fill()
-    paused = small_home.reaches(run, S.PAUSED)
+    small_home.reaches(run, S.RUNNING, 5)
+
+    def paused_by_a_full_disk() -> RunSummary | None:
+        small_disk.fill()  # again and again: a commit on its way deletes an old checkpoint, and the next one fits there
+        summary = small_home.show(run)
+        return summary if summary.state == S.PAUSED else None
+
+    paused = until(paused_by_a_full_disk, lambda: f"it is paused, but: {small_home.show(run)}")
     assert paused.worker_pid is None
     assert paused.reason.startswith(f"no room on {small_home.paths.runs / run} (0 MiB free): generation ")
     assert paused.reason.endswith("is not committed; the run goes on by itself when there is room")

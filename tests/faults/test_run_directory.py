@@ -22,7 +22,7 @@ def test_a_run_survives_a_file_system_that_becomes_read_only(
     home.paths.runs.symlink_to(small_disk.directory)
     home.daemon()
     run = submit(home)
-    home.reaches(run, S.RUNNING, 20)
+    home.reaches(run, S.RUNNING, 5)
     small_disk.make_read_only()
     failed = home.reaches(run, S.FAILED)
     directory = home.paths.runs / run
@@ -43,7 +43,7 @@ def test_a_run_survives_that_its_directory_is_moved_away_and_back(
 ) -> None:
     home.daemon()
     run = submit(home)
-    home.reaches(run, S.RUNNING, 20)
+    home.reaches(run, S.RUNNING, 5)
     directory = home.paths.runs / run
     shutil.move(directory, tmp_path / run)
     failed = home.reaches(run, S.FAILED)

@@ -27,8 +27,8 @@ DEADLINE = 180.0
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = DEADLINE) -> T:
-    """The first true value of a condition.
+def until(condition: Callable[[], T], what: str | Callable[[], str], seconds: float = DEADLINE) -> T:
+    """The first true value of a condition; `what` is asked for only when it did not come.
 
     Raises:
         AssertionError: it did not come in time.
@@ -38,7 +38,7 @@ def until(condition: Callable[[], T], what: str, seconds: float = DEADLINE) -> T
         if value := condition():
             return value
         time.sleep(0.02)
-    raise AssertionError(f"not within {seconds:g} s: {what}")
+    raise AssertionError(f"not within {seconds:g} s: {what if isinstance(what, str) else what()}")
 
 
 class Home:
@@ -107,7 +107,7 @@ class Home:
             summary = self.show(run)
             return summary if summary.state == state and summary.generation >= generation else None
 
-        return until(there, f"{run} is {state} at generation {generation}, but: {self.show(run)}", seconds)
+        return until(there, lambda: f"{run} is {state} at generation {generation}, but: {self.show(run)}", seconds)
 
     # Commands ------------------------------------------------------------------------------------------------
 

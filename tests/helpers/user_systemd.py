@@ -82,7 +82,7 @@ def user_systemd(extra: dict[str, str]) -> Iterator[UserSystemd]:
                 start_new_session=True,
             )
         manager = UserSystemd(directory, process, environ)
-        until(lambda: process.poll() is not None or (directory / "run/systemd/private").exists(), "systemd is up", 20)
+        until(lambda: process.poll() is not None or (directory / "run/systemd/private").exists(), "systemd is up")
         if process.poll() is not None:
             pytest.skip(f"systemd does not start here: {(directory / 'log').read_text()[-300:]}")
         yield manager
@@ -142,7 +142,7 @@ def _end(process: "subprocess.Popen[bytes]", groups: list[Path]) -> None:
                 os.kill(pid, signal.SIGKILL)
         return not pids
 
-    until(empty, "its processes are gone", 30)
+    until(empty, "its processes are gone")
 
 
 def _remove_group(group: Path) -> None:

@@ -15,13 +15,13 @@ from hades_protocol.errors import UnreachableError
 from hades_protocol.run_state import ENDED, RunState
 from tests.helpers.daemon import Home, until
 
-KILLS = int(os.environ.get("HADES_DRILL_KILLS", "20"))
+KILLS = int(os.environ.get("HADES_DRILL_KILLS", "12"))
 SEED = int(os.environ.get("HADES_DRILL_SEED", "1"))
 
 COMMON = ["policy.width=16", "policy.depth=1", "policy.inits=2", "evaluation.environments=1", "cloning.epochs=30"]
 RUNS = {
-    "CartPole-v1": ["evolution.generations=1500", "evolution.population=64", "evaluation.steps=150"],
-    "inverted_pendulum": ["evolution.generations=250", "evolution.population=16", "evaluation.steps=120"],
+    "CartPole-v1": [f"evolution.generations={75 * KILLS}", "evolution.population=64", "evaluation.steps=150"],
+    "inverted_pendulum": [f"evolution.generations={13 * KILLS}", "evolution.population=16", "evaluation.steps=120"],
 }
 
 

@@ -78,6 +78,13 @@ def test_the_sieve_finds_what_a_plain_search_finds(written: list[str], level: st
         assert sieve.entry(line) == (entry if is_wanted else None), line
 
 
+@pytest.mark.parametrize("escape", ["\\r", "\\b", "\\f", "\\u0007"])
+def test_a_control_character_is_found_as_it_is_shown(escape: str) -> None:
+    line = f'{{"event": "before{escape}after", "level": "info"}}'
+    shown = parse(line).text
+    assert Sieve("debug", shown).entry(line) == parse(line)
+
+
 @given(lines(), st.data())
 def test_any_part_of_what_is_shown_can_be_searched_for(line: str, data: st.DataObject) -> None:
     entry = parse(line)

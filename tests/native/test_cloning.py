@@ -116,7 +116,13 @@ def error(got: Any, wanted: Any) -> float:
     return float(np.sqrt(np.mean((flat(got).astype(np.float64) - flat(wanted)) ** 2)))
 
 
-@pytest.mark.parametrize("name", CASES)
+QUICK = ("one relu layer",)
+"""What the fast lane has of them: a wide network takes long to compile."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CASES]
+)
 def test_it_strays_from_float64_no_further_than_optax_in_float32(name):
     case = CASES[name]
     epochs = [1, 10, 100] if name in ("gaussian", "categorical") else [30]
@@ -131,6 +137,7 @@ def test_it_strays_from_float64_no_further_than_optax_in_float32(name):
         assert error(data.params, exact) > 1e3 * error(ours, exact), "it must have learnt"
 
 
+@pytest.mark.slow
 def test_clone_routes_to_it_and_the_loss_is_that_of_the_trained_policy():
     case = CASES["gaussian"]
     data = data_of(case)
@@ -149,6 +156,7 @@ def test_only_dense_policies_are_trained_by_it():
 
 
 @pytest.mark.parametrize("policy", [SMALL, MLP(20, True, 33, 2, "relu")])
+@pytest.mark.slow
 def test_packed_parameters_unpack_to_what_they_were(policy):
     params = params_of(policy, 5, np.random.default_rng(0))
     network = native_cloning.network_of(policy, (5,))
@@ -176,6 +184,7 @@ def test_a_policys_bits_depend_neither_on_its_place_nor_on_how_many_there_are(na
         assert_same_bits(one, jax.tree.map(lambda leaf, i=i: leaf[4 - i], backwards))
 
 
+@pytest.mark.slow
 def test_bits_do_not_depend_on_how_many_registers_a_cpu_has(monkeypatch):
     found = []
     for sums in (24, 6):
@@ -245,6 +254,7 @@ def test_nested_maps_give_the_bits_of_single_calls_by_one_kernel():
 
 
 @pytest.mark.parametrize("order", [("s", "p", "s"), ("p", "s", "p"), ("s", "p", "p"), ("b", "p", "b"), ("p", "s", "s")])
+@pytest.mark.slow
 def test_any_nesting_of_axes_gives_the_bits_of_single_calls(order):
     """s: an axis of the states, p: of the parameters, b: of both; from the outermost to the innermost."""
     case = Case(SMALL, 4, 3, ADAM)
@@ -271,6 +281,7 @@ def test_any_nesting_of_axes_gives_the_bits_of_single_calls(order):
         assert_same_bits(one, jax.tree.map(lambda leaf, at=where: leaf[at], together))
 
 
+@pytest.mark.slow
 def test_it_works_under_scan_batched_map_and_shard_map():
     case = Case(SMALL, 4, 3, ADAM)
     many = batch_of(case, 4)

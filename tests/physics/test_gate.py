@@ -5,7 +5,10 @@ import pytest
 from benchmarks import physics_gate
 from hadesd.native import machine_code
 
-pytestmark = pytest.mark.skipif(bool(machine_code.unavailable()), reason=machine_code.unavailable() or "there is one")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(machine_code.unavailable()), reason=machine_code.unavailable() or "there is one"),
+]
 
 
 @pytest.mark.parametrize("name", ["inverted_pendulum", "Acrobot-v1"])

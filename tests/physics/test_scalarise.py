@@ -14,7 +14,10 @@ from hadesd.physics.primitives import Unsupported
 from hadesd.physics.scalarise import scalarise
 from tests.helpers import scalar_forms
 
-pytestmark = pytest.mark.skipif(bool(machine_code.unavailable()), reason=machine_code.unavailable() or "there is one")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(machine_code.unavailable()), reason=machine_code.unavailable() or "there is one"),
+]
 
 B = 32
 RANDOM = np.random.default_rng(0)

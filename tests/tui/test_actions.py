@@ -28,6 +28,8 @@ from tests.helpers.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, no
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
 from tests.helpers.specs import tiny
 
+pytestmark = pytest.mark.slow
+
 KEYS = {"P": "pause", "R": "resume", "C": "cancel", "F": "fork", "S": "resize"}
 KEYS |= {"E": "export", "V": "evaluate", "N": "note"}
 WHERE = {key: HOPPER if key == "R" else CARTPOLE for key in KEYS}

@@ -30,6 +30,8 @@ from tests.helpers.live_screen import (
 )
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 
+pytestmark = pytest.mark.slow
+
 
 async def test_the_screen_shows_runs_curve_and_pairs(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):

@@ -20,6 +20,8 @@ from hades_tui.widgets.top import TopLine
 from tests.helpers.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, shown, until
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
 
+pytestmark = pytest.mark.slow
+
 
 def frame(app: HadesApp) -> list[str]:
     """What the terminal shows, line by line, after everything that lines go through."""

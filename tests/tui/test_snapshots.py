@@ -32,6 +32,8 @@ from tests.helpers.live_screen import ANT, CARTPOLE, HOPPER, text, until
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 from tests.helpers.specs import tiny
 
+pytestmark = pytest.mark.slow
+
 SnapCompare = Callable[..., bool]
 
 

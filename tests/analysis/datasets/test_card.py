@@ -54,6 +54,7 @@ def execute(dataset: DatasetFile) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".json", ".safetensors"])
+@pytest.mark.slow
 def test_the_program_trains_a_policy_on_every_format(tmp_path: Path, suffix: str) -> None:
     dataset = a_file(tmp_path / f"pole{suffix}", pole(), evaluation={"action": "greedy"})
     defined = execute(dataset)
@@ -72,6 +73,7 @@ def test_its_loss_for_discrete_actions_is_ours(tmp_path: Path) -> None:
     assert jax.tree.map(jnp.shape, ours) == shapes, "the network is another one"
 
 
+@pytest.mark.slow
 def test_its_loss_for_continuous_actions_is_ours(tmp_path: Path) -> None:
     arrays = {"states": np.ones((3, 3), np.float32), "actions": np.array([[0.5], [-2.0], [0.1]], np.float32)}
     dataset = a_file(tmp_path / "pendulum.npz", arrays, env="Pendulum-v1", dataset={"pairs": 3})
@@ -88,6 +90,7 @@ def test_its_loss_for_continuous_actions_is_ours(tmp_path: Path) -> None:
     assert -1 <= float(action[0]) <= 1
 
 
+@pytest.mark.slow
 def test_its_convolution_is_ours(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     arrays = {"states": rng.normal(size=(3, 10, 10, 4)).astype(np.float32), "actions": np.eye(3, dtype=np.float32)}

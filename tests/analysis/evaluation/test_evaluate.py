@@ -30,6 +30,7 @@ def write(path: Path, **arrays) -> Path:
     return path
 
 
+@pytest.mark.environment
 def test_two_pairs_written_by_hand_balance_the_pole(tmp_path, capsys):
     """Push towards the side to which the pole leans and turns: a dataset that a person can write."""
     lean = np.array([[0.0, 0.5, -0.1, -2.0], [0.0, -0.5, 0.1, 2.0]], np.float32)
@@ -96,6 +97,7 @@ def test_a_file_that_is_not_there(tmp_path):
         (["--env", "Acrobot-v1"], 2, "its observations have 4 entries"),
     ],
 )
+@pytest.mark.environment
 def test_bad_arguments_get_one_line(tmp_path, arguments, code, says, capsys):
     file = write(tmp_path / "plain.npz", **GOOD)
     assert main(["evaluate", str(file), *arguments]) == code

@@ -14,6 +14,8 @@ from hadesd.compute import image_files, results
 from hadesd.distill import images
 from hadesd.distill.dataset import one_hot_labels
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "env": "digits",
     "dataset": {"pairs": 10},

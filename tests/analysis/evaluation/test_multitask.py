@@ -55,6 +55,7 @@ def merged_of(*files: tuple[DatasetFile, object]) -> DatasetFile:
 
 @settings(deadline=None)  # other work on the machine
 @given(st.data())
+@pytest.mark.slow
 def test_a_merged_file_gives_every_part_back(data):
     family = data.draw(st.sampled_from([CONTINUOUS, VECTORS, GRIDS]))
     names = data.draw(st.lists(st.sampled_from(family), min_size=2, unique=True))
@@ -156,6 +157,7 @@ def test_padding_adds_zeros_and_changes_nothing_else():
 
 
 @pytest.mark.parametrize("discrete", [True, False])
+@pytest.mark.slow
 def test_only_the_environments_own_actions_act(discrete):
     policy = MLP(actions=5, discrete=discrete, width=4, depth=1, activation="tanh")
     params = policies.init(policy, jax.random.key(0), (3,))
@@ -192,6 +194,7 @@ def test_without_two_levels_there_is_no_normalised_fitness(level):
     assert [label.get_text() for label in axes.get_xticklabels()] == ["Acrobot-v1"]
 
 
+@pytest.mark.environment
 def test_one_policy_in_two_environments(tmp_path):
     lean = np.array([[0.0, 0.5, -0.1, -2.0], [0.0, -0.5, 0.1, 2.0]], np.float32)
     (cart, _), (acrobot, other) = file("CartPole-v1", 2, 0), file("Acrobot-v1", 3, 1, "running")

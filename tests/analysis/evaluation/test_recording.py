@@ -12,6 +12,8 @@ from hadesd.analysis.pictures import rollout
 from hadesd.spec.environments import find
 from tests.helpers.specs import tiny
 
+pytestmark = pytest.mark.environment
+
 LEAN = np.array([[0.0, 0.5, -0.1, -2.0], [0.0, -0.5, 0.1, 2.0]], np.float32)
 
 

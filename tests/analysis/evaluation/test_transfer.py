@@ -107,6 +107,7 @@ def test_a_dataset_without_a_finite_return_is_drawn_without_a_line(dataset):
     assert transfer_plot.draw(document).axes
 
 
+@pytest.mark.environment
 def test_the_files_own_setting_gives_the_policies_that_evaluate_gives(dataset):
     p, c = SPEC.policy, SPEC.cloning
     own = Setting(p.width, p.depth, p.activation, "adam", c.learning_rate, c.epochs)
@@ -119,6 +120,7 @@ def test_the_files_own_setting_gives_the_policies_that_evaluate_gives(dataset):
 
 @pytest.mark.parametrize("optimizer", trials.OPTIMIZERS)
 @pytest.mark.parametrize("activation", trials.ACTIVATIONS)
+@pytest.mark.slow
 def test_traced_settings_train_the_same_parameters_as_static_ones(activation, optimizer):
     alternatives = [MLP(2, True, 4, 1, name) for name in trials.ACTIVATIONS]
     params = policies.init(alternatives[0], jax.random.key(0), (4,))

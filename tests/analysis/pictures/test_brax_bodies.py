@@ -16,6 +16,8 @@ from hadesd.analysis.pictures.bodies import brax_body
 from hadesd.distill.environments.brax import BraxEnvironment
 from hadesd.spec.environments import find
 
+pytestmark = [pytest.mark.environment, pytest.mark.usefixtures("unoptimised")]
+
 PINNED = {
     "hopper": 1,
     "halfcheetah": 1,
@@ -30,7 +32,7 @@ PINNED = {
 def moved(name: str):
     """The environment's body, an observation and the links' places away from the first state."""
     env = BraxEnvironment(name, "positional")
-    state = env._env.pipeline_init(*_somewhere(env))
+    state = jax.jit(env._env.pipeline_init)(*_somewhere(env))
     observation = env._env._get_obs(state, jnp.zeros(env.actions)) if "humanoid" in name else env._env._get_obs(state)
     return brax_body(find(name), "positional"), np.asarray(observation), state
 

@@ -43,6 +43,7 @@ def test_without_natural_units_a_body_cannot_be_posed_and_a_table_is_drawn():
     assert "normalised units" in picture.caption
 
 
+@pytest.mark.slow
 def test_what_is_left_out_of_a_large_dataset_is_said():
     picture = pairs.draw(dataset("CartPole-v1", 70))
     assert "first 64 of 70" in picture.caption

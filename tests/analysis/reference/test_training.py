@@ -1,5 +1,7 @@
 """What surrounds Brax's PPO: the environment adapter, the categorical distribution, the measurement, the settings."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -73,6 +75,7 @@ def test_the_catalogues_time_limit_is_the_one_that_truncates():
     assert np.flatnonzero(done).tolist() == np.flatnonzero(cut).tolist() == [limit - 1]
 
 
+@pytest.mark.slow
 def test_the_categorical_distribution_against_numpy():
     logits = np.array([[0.0, 1.0, -2.0], [3.0, 3.0, 0.0]])
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
@@ -96,6 +99,7 @@ def measure(env, setting, action, environments, make_policy=None):
     return meter.measure(policy, jnp.asarray(action), jax.random.key(0), environments)
 
 
+@pytest.mark.slow
 def test_measured_returns_are_those_of_completed_episodes():
     found = measure(Counter(5), Evaluation(2, 12, "running", greedy=False), 0, environments=5)
     assert found.returns.tolist() == [5.0] * 3, "5 environments are 3 groups of 2"
@@ -111,6 +115,7 @@ def test_groups_are_independent():
 
 
 @pytest.mark.parametrize("greedy", [True, False])
+@pytest.mark.slow
 def test_the_policy_that_acts_is_ppos_and_it_samples_when_asked_to(greedy):
     def make_policy(params, deterministic):
         def policy(observation, key):
@@ -129,16 +134,21 @@ def test_the_standard_error_of_one_value_is_unknown():
     assert standard_error(np.array([1.0, 3.0])) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("preset", ["published", "cpu"])
-@pytest.mark.parametrize("name", [name for name, e in ENVIRONMENTS.items() if e.family != "images"])
-def test_the_defaults_of_every_environment_fit_together(name, preset):
-    values, words = ppo_settings.defaults(find_environment(name), preset)
-    settings = ppo_settings.build(values, {})
-    points, env_steps = ppo_settings.plan(settings)
-    assert 1 <= points <= ppo_settings.MAX_POINTS
-    assert settings.steps <= env_steps <= 1.1 * settings.steps, "rounded up, but by little"
-    assert ("Brax's published" in words) == (name in ppo_settings._BRAX_BY_NAME)
-    assert settings.environments % 2 == settings.batch % 2 == 0, "two cores share them"
+def test_the_defaults_of_every_environment_fit_together():
+    wrong = []
+    names = [name for name, e in ENVIRONMENTS.items() if e.family != "images"]
+    for name, preset in itertools.product(names, ("published", "cpu")):
+        values, words = ppo_settings.defaults(find_environment(name), preset)
+        settings = ppo_settings.build(values, {})
+        points, env_steps = ppo_settings.plan(settings)
+        rules = {
+            "points": 1 <= points <= ppo_settings.MAX_POINTS,
+            "rounded up, but by little": settings.steps <= env_steps <= 1.1 * settings.steps,
+            "whose figures they are": ("Brax's published" in words) == (name in ppo_settings._BRAX_BY_NAME),
+            "two cores share them": settings.environments % 2 == settings.batch % 2 == 0,
+        }
+        wrong += [(name, preset, rule) for rule, holds in rules.items() if not holds]
+    assert wrong == []
 
 
 def test_brax_defaults_are_brax_authors_figures():

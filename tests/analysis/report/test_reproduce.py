@@ -89,6 +89,7 @@ VALUES = {
     preset=st.sampled_from(["cpu", "published"]),
     chosen=st.fixed_dictionaries({}, optional=VALUES),
 )
+@pytest.mark.slow
 def test_any_settings_are_given_again(env: str, method: str, preset: str, chosen: dict[str, Any]) -> None:
     try:
         spec = asked(env=env, method=method, preset=preset, assignments=list(chosen.items()))

@@ -58,6 +58,7 @@ def test_a_full_disk(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor.check_disk(paths).level == "problem"
 
 
+@pytest.mark.process
 def test_gpus_that_jax_cannot_use_come_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.nvml, "list_gpus", lambda: [GPU])
     monkeypatch.setattr(doctor.nvml, "jax_can_use_gpus", lambda: False)
@@ -67,6 +68,7 @@ def test_gpus_that_jax_cannot_use_come_with_advice(monkeypatch: pytest.MonkeyPat
     assert "0 usable" in doctor.check_gpus({"CUDA_VISIBLE_DEVICES": ""}).text
 
 
+@pytest.mark.process
 def test_jax_that_does_not_start_is_a_problem_with_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "PROBE", "raise RuntimeError('driver too old')")
     (found,) = doctor.check_jax({})
@@ -80,6 +82,7 @@ def test_missing_packages_are_a_note_for_a_laptop(monkeypatch: pytest.MonkeyPatc
     assert [finding.level for finding in doctor.check_jax({})] == ["note"]
 
 
+@pytest.mark.process
 def test_the_physics_is_said_and_what_is_missing_for_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
     _, found = doctor.check_jax(dict(os.environ))
     assert (found.name, found.level) == ("physics", "ok")

@@ -161,6 +161,7 @@ def test_it_says_where_systemctl_is_missing(home: Home, unit: Path, tmp_path: Pa
     assert os.listdir(unit.parent) == ["hadesd.service"]
 
 
+@pytest.mark.process
 def test_a_systemctl_that_does_not_answer_is_given_up_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +174,7 @@ def test_a_systemctl_that_does_not_answer_is_given_up_in_one_line(
         install.Systemctl(system=False).status("hadesd.service")
 
 
+@pytest.mark.process
 def test_a_stop_may_take_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as the daemon's grace, which may be hours."""
     slow = tmp_path / "systemctl"

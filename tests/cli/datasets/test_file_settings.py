@@ -68,6 +68,7 @@ def test_a_section_as_a_value_is_one_line(
 
 
 @pytest.mark.parametrize("verb", [["evaluate"], ["import", "-o", "out.npz"]])
+@pytest.mark.environment
 def test_fixed_pairs_of_the_screen_lead_to_export(
     verb: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

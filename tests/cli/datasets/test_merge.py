@@ -38,6 +38,7 @@ def here(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.environment
 def test_merge_then_evaluate_everywhere_and_in_one(here, capsys):
     assert main(["merge", "cart.npz", "acrobot.npz", "-o", "both.npz", "--json"]) == ExitCode.OK
     captured = capsys.readouterr()

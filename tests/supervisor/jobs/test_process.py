@@ -12,6 +12,8 @@ import pytest
 
 from hadesd.supervisor.jobs.process import MAX_ANSWER, MAX_ERRORS, Finished, JobProcess
 
+pytestmark = pytest.mark.process
+
 # The daemon's process id comes first.
 PYTHON = (sys.executable, "-c")
 

@@ -17,6 +17,8 @@ from hades_tui.widgets.fitness_panel import FitnessPanel
 from tests.helpers.live_screen import live, notices, shown, until
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
 
+pytestmark = pytest.mark.slow
+
 LONG, OTHER, OLD = "long-1", "other-2", "old-3"
 
 

@@ -16,6 +16,8 @@ from hades_tui.widgets.pairs_panel import PairsPanel
 from tests.helpers.live_screen import Screen, live, notices, rows, until
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 
+pytestmark = pytest.mark.slow
+
 RUN = "cartpole-1"
 
 

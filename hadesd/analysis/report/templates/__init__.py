@@ -1,0 +1,2 @@
+"""The HTML, style sheet and player of a report, as package data.
+`hadesd.analysis.report.html` alone reads them."""
