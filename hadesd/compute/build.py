@@ -103,11 +103,11 @@ def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = 
     """
     entry = validation.check(spec)
     env: Environment | ImageTask
-    givens = TaskData()
+    task_data = TaskData()
     if entry.family == "images":
         env = ImageTask(entry.name, entry.observation, entry.actions, spec.images.batch)
         train, test = image_files.load(entry.name, spec.images.directory)
-        givens = TaskData(train=train, test=test)
+        task_data = TaskData(train=train, test=test)
     else:
         env = environment_of(spec, physics)
     policy = policy_of(spec, env)
@@ -119,12 +119,12 @@ def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = 
     else:
         layout = layout_of(spec, env)
         mean = spec.dataset.initial_scale * jax.random.normal(key, (layout.size,))
-        if givens.train is not None:
-            mean = mean + _initial_images(spec, env, givens.train, layout, jax.random.fold_in(key, 1))
+        if task_data.train is not None:
+            mean = mean + _initial_images(spec, env, task_data.train, layout, jax.random.fold_in(key, 1))
         c = spec.cloning
         optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
         if spec.method == "hades-f":
-            givens = givens._replace(fixed_init=policies.init_fixed(policy, spec.init_seed, env.observation))
+            task_data = task_data._replace(fixed_init=policies.init_fixed(policy, spec.init_seed, env.observation))
     problem = Problem(
         env=env,
         policy=policy,
@@ -137,7 +137,7 @@ def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = 
         optimizer=optimizer,
         epochs=spec.cloning.epochs,
         native_cloning=(cloning_form or cloning_of(spec)) == "native",
-        givens=givens,
+        task_data=task_data,
         unflatten=unflatten,
         mean_inits=spec.evaluation.mean_inits,
         variation=variation_of(spec),

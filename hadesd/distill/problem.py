@@ -45,7 +45,7 @@ class TaskData(NamedTuple):
 
 
 class Variation(NamedTuple):
-    """How the k policies that judge a candidate differ beyond their initialisation.
+    """How the k policies that a candidate is evaluated with differ beyond their initialisation.
 
     rate_factor: float32 [k], factors on the learning rate of the cloning. activation: int [k], index into
     ACTIVATIONS.
@@ -76,7 +76,7 @@ class Problem:
     layout: DatasetLayout | None
     optimizer: Optimizer | None
     epochs: int
-    givens: TaskData
+    task_data: TaskData
     unflatten: Callable[[jax.Array], Params] | None
     mean_inits: int
     mean_groups: int

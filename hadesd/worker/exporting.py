@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.compute import build, results
-from hadesd.compute.migration import settings_then
+from hadesd.compute.migration import saved_spec_of
 from hadesd.distill.generation import init_state
 from hadesd.storage.checkpoints import CHECKPOINTS, generations, read_manifest
 from hadesd.worker import checkpoints
@@ -27,10 +27,10 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
     if generation not in kept:
         listed = ", ".join(map(str, kept[-12:])) or "none yet"
         raise NotFoundError(f"run {directory.name} keeps no checkpoint of generation {generation}; kept: {listed}")
-    then = settings_then(read_manifest(steps / str(generation)), spec)
-    problem, mean = build.build(replace(then, images=spec.images))  # where the images are by now
+    saved_spec = saved_spec_of(read_manifest(steps / str(generation)), spec)
+    problem, mean = build.build(replace(saved_spec, images=spec.images))  # where the images are by now
     if problem.layout is None:
         raise UsageError(f"run {directory.name} is direct neuroevolution (es): it evolves a policy and has no dataset")
     like = jax.eval_shape(lambda: init_state(problem, mean))
     state, _ = checkpoints.load(steps / str(generation), like)
-    results.write_dataset(output, results.mean_pairs(problem, state), results.dataset_meta(then, generation))
+    results.write_dataset(output, results.mean_pairs(problem, state), results.dataset_meta(saved_spec, generation))

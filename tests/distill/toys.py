@@ -74,7 +74,7 @@ class Echo:
 
 
 def problem(env, pairs: int, strategy=None, population: int = 16, labels: str = "learned") -> Problem:
-    """A small problem around one of these environments; two initialisations, judged greedily."""
+    """A small problem around one of these environments; two initialisations, evaluated greedily."""
     layout = DatasetLayout(pairs, env.observation, env.actions, env.discrete, labels)
     return Problem(
         env=env,
@@ -87,7 +87,7 @@ def problem(env, pairs: int, strategy=None, population: int = 16, labels: str = 
         layout=layout,
         optimizer=cloning.make_optimizer("adam", 1e-2, None),
         epochs=20,
-        givens=TaskData(),
+        task_data=TaskData(),
         unflatten=None,
         mean_inits=1,
         mean_groups=1,

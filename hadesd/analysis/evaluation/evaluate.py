@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hades_protocol.run_spec import RunSpec
-from hadesd.analysis.datasets import fitting
+from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation.padding import TruncatedPolicy
 from hadesd.compute import build
@@ -25,8 +25,8 @@ INIT_STREAM, EVALUATION_STREAM = 0, 1
 
 
 @dataclass(frozen=True)
-class Arena:
-    """Where and how policies are judged. actions: how many of the policy's outputs act there."""
+class EvaluationTask:
+    """Where and how policies are evaluated. actions: how many of the policy's outputs act there."""
 
     env: Environment
     constants: Statistics
@@ -71,25 +71,25 @@ def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, see
         UsageError: the arrays do not fit the environment, or constants for fixed normalisation are missing.
     """
     env = build.environment_of(spec)
-    states, actions = fitting.fit(dataset, env)
-    arena = Arena(env, fitting.constants(dataset, spec, env), build.evaluation_of(spec), env.actions)
-    return train_and_judge(spec, states, actions, [arena], inits, episodes, seed)[0]
+    states, actions = shapes.fit(dataset, env)
+    task = EvaluationTask(env, shapes.constants(dataset, spec, env), build.evaluation_of(spec), env.actions)
+    return train_and_evaluate(spec, states, actions, [task], inits, episodes, seed)[0]
 
 
-def train_and_judge(
+def train_and_evaluate(
     spec: RunSpec,
     states: np.ndarray,
     actions: np.ndarray,
-    arenas: Sequence[Arena],
+    tasks: Sequence[EvaluationTask],
     inits: int,
     episodes: int,
     seed: int,
 ) -> list[Evaluated]:
-    """Train `inits` policies as the spec says on states [D, *obs] and actions [D, A]; judge each in every arena.
+    """Train `inits` policies as the spec says on states [D, *obs] and actions [D, A]; evaluate each in every task.
 
     The arenas' environments agree in observation, actions and discreteness with the pairs.
     """
-    first = arenas[0].env
+    first = tasks[0].env
     policy, c = build.policy_of(spec, first), spec.cloning
     optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
     native = build.cloning_of(spec) == "native"
@@ -97,18 +97,20 @@ def train_and_judge(
     mesh = make_mesh(0)
     on_cpu = mesh.devices.flat[0].platform == "cpu"
 
-    def judge(arena: Arena, constants: Statistics, trained: policies.Params, key: jax.Array) -> rollout.Outcome:
-        acting: Any = policy if arena.actions == arena.env.actions else TruncatedPolicy(policy, arena.actions)
-        groups = -(-episodes // arena.evaluation.environments)
-        return jax.vmap(lambda k: rollout.evaluate(arena.env, acting, trained, constants, k, arena.evaluation))(
+    def judge(
+        task: EvaluationTask, constants: Statistics, trained: policies.Params, key: jax.Array
+    ) -> rollout.RolloutResult:
+        acting: Any = policy if task.actions == task.env.actions else TruncatedPolicy(policy, task.actions)
+        groups = -(-episodes // task.evaluation.environments)
+        return jax.vmap(lambda k: rollout.evaluate(task.env, acting, trained, constants, k, task.evaluation))(
             jax.random.split(key, groups)
         )
 
-    def one(common: Any, item: tuple[policies.Params, jax.Array]) -> list[rollout.Outcome]:
+    def one(common: Any, item: tuple[policies.Params, jax.Array]) -> list[rollout.RolloutResult]:
         states, actions, constants = common
         params, key = item
         trained, _ = cloning.clone(policy, params, states, actions, optimizer, c.epochs, native=native)
-        return [judge(arena, own, trained, key) for arena, own in zip(arenas, constants, strict=True)]
+        return [judge(task, own, trained, key) for task, own in zip(tasks, constants, strict=True)]
 
     @jax.jit
     def run(fixed: policies.Params | None, common: Any) -> Any:
@@ -122,7 +124,7 @@ def train_and_judge(
     if spec.policy.init_seed is not None:
         single = policies.init_fixed(policy, spec.policy.init_seed, first.observation)
         fixed = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (inits, *leaf.shape[1:])), single)
-    common = (jnp.asarray(states), jnp.asarray(actions), [arena.constants for arena in arenas])
+    common = (jnp.asarray(states), jnp.asarray(actions), [task.constants for task in tasks])
     outcomes = trim(jax.device_get(run(fixed, common)), inits)
     return [
         Evaluated(

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from hades_protocol.run_spec import RunSpec
-from hadesd.analysis.datasets.fitting import fit
 from hadesd.analysis.datasets.reader import DatasetFile
+from hadesd.analysis.datasets.shapes import fit
 from hadesd.compute import build, image_files
 from hadesd.distill import cloning, images, policies
 from hadesd.distill.dataset import one_hot_labels

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from hades_protocol.run_spec import RunSpec, spec_to_dict
-from hadesd.analysis.datasets import fitting
+from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
-from hadesd.analysis.evaluation.evaluate import Arena, Evaluated, evaluate, train_and_judge
+from hadesd.analysis.evaluation.evaluate import Evaluated, EvaluationTask, evaluate, train_and_evaluate
 from hadesd.analysis.evaluation.padding import PaddedEnvironment
 from hadesd.compute import build
 
@@ -57,15 +57,15 @@ class Scored:
         return values if values is not None and np.all(np.isfinite(values)) else None
 
 
-def judge_one(
+def evaluate_one(
     merged: DatasetFile, tasks: Sequence[Task], index: int, training: RunSpec, inits: int, episodes: int, seed: int
 ) -> Evaluated:
     """Policies trained on the whole file, in the environment of tasks[index]. training: their policy and cloning."""
-    arena = _arena(merged, tasks[index])
-    return train_and_judge(training, merged.states, merged.actions, [arena], inits, episodes, seed)[0]
+    evaluation_task = _evaluation_task(merged, tasks[index])
+    return train_and_evaluate(training, merged.states, merged.actions, [evaluation_task], inits, episodes, seed)[0]
 
 
-def judge_all(
+def evaluate_all(
     merged: DatasetFile,
     tasks: Sequence[Task],
     training: RunSpec,
@@ -78,16 +78,16 @@ def judge_all(
 
     training: policy and cloning of the policies for all environments. report: gets a line before each training.
     """
-    arenas = [_arena(merged, task) for task in tasks]
+    evaluation_tasks = [_evaluation_task(merged, task) for task in tasks]
     report("policies for all environments …")
-    together = train_and_judge(training, merged.states, merged.actions, arenas, inits, episodes, seed)
+    together = train_and_evaluate(training, merged.states, merged.actions, evaluation_tasks, inits, episodes, seed)
     owner = np.repeat(np.arange(len(tasks)), [len(task.part.states) for task in tasks])
     out = []
-    for index, (task, arena) in enumerate(zip(tasks, arenas, strict=True)):
+    for index, (task, evaluation_task) in enumerate(zip(tasks, evaluation_tasks, strict=True)):
         others = owner != index
         report(f"{task.spec.env}: policies trained on the wrong pairs …")
-        wrong = train_and_judge(
-            training, merged.states[others], merged.actions[others], [arena], inits, episodes, seed
+        wrong = train_and_evaluate(
+            training, merged.states[others], merged.actions[others], [evaluation_task], inits, episodes, seed
         )[0]
         report(f"{task.spec.env}: policies trained on its own pairs alone …")
         own = evaluate(task.part, task.spec, inits, episodes, seed)
@@ -131,9 +131,9 @@ def _sem(values: np.ndarray) -> float:
     return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
-def _arena(merged: DatasetFile, task: Task) -> Arena:
+def _evaluation_task(merged: DatasetFile, task: Task) -> EvaluationTask:
     env = build.environment_of(task.spec, "vmap")
-    fitting.fit(task.part, env)
+    shapes.fit(task.part, env)
     padded = PaddedEnvironment(env, merged.states.shape[1:], merged.actions.shape[1])
-    constants = padded.pad(fitting.constants(task.part, task.spec, env))
-    return Arena(padded, constants, build.evaluation_of(task.spec), env.actions)
+    constants = padded.pad(shapes.constants(task.part, task.spec, env))
+    return EvaluationTask(padded, constants, build.evaluation_of(task.spec), env.actions)

@@ -40,7 +40,7 @@ class PaddedEnvironment:
         """Constants of normalisation for padded observations: padding stays zero."""
         mean, variance = constants.mean, constants.variance
         return Statistics(
-            jnp.pad(mean, self._gaps), jnp.pad(variance, self._gaps, constant_values=1.0), constants.weight
+            jnp.pad(mean, self._gaps), jnp.pad(variance, self._gaps, constant_values=1.0), constants.sample_count
         )
 
 

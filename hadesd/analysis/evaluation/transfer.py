@@ -39,7 +39,7 @@ import numpy as np
 
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets.reader import DatasetFile
-from hadesd.analysis.evaluation.trials import ACTIVATIONS, OPTIMIZERS, Setting
+from hadesd.analysis.evaluation.transfer_eval import ACTIVATIONS, OPTIMIZERS, Setting
 
 SCHEMA = 1
 DEPTHS = (1, 2, 3, 4)

@@ -120,8 +120,8 @@ def evaluate_images(dataset: "DatasetFile", spec: RunSpec, inits: int, seed: int
         f"training {inits} classifiers on {len(dataset.states)} images of {spec.env}, as many on class means and on "
         f"random real images ({spec.policy.kind}, {spec.cloning.epochs} epochs) …"
     )
-    judged = interruptible(lambda: evaluate(dataset, spec, inits, seed))
-    found = {name: accuracies.summary() for name, accuracies in judged.items()}
+    evaluated = interruptible(lambda: evaluate(dataset, spec, inits, seed))
+    found = {name: accuracies.summary() for name, accuracies in evaluated.items()}
     if head is not None:
         print_json(head | found["dataset"] | {"baselines": {k: v for k, v in found.items() if k != "dataset"}})
         return 0
@@ -146,7 +146,7 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
     specs = [settings_for(part, None, assignments) for part in parts]
     training = settings_for(with_training(parts[0], dataset), None, assignments)
     prepare_computing(training, "hadesd.analysis.evaluation.multitask")
-    from hadesd.analysis.evaluation.multitask import Task, document, judge_all
+    from hadesd.analysis.evaluation.multitask import Task, document, evaluate_all
 
     tasks = [Task(part, spec) for part, spec in zip(parts, specs, strict=True)]
     say(
@@ -156,7 +156,7 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
     )
     if args.env is not None:
         return _one(args, dataset, tasks, training)
-    scored = interruptible(lambda: judge_all(dataset, tasks, training, args.inits, args.episodes, args.seed, say))
+    scored = interruptible(lambda: evaluate_all(dataset, tasks, training, args.inits, args.episodes, args.seed, say))
     found = document(dataset, scored, training, args.inits, args.episodes, args.seed)
     if args.json:
         print_json(found)
@@ -173,15 +173,17 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
 
 
 def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", training: "RunSpec") -> int:
-    from hadesd.analysis.evaluation.multitask import judge_one
+    from hadesd.analysis.evaluation.multitask import evaluate_one
     from hadesd.spec import environments
 
     name, names = environments.find(args.env).name, [task.spec.env for task in tasks]
     if name not in names:
         raise UsageError(f"{dataset.path} was merged for {' and '.join(names)}, not for {name}")
     index = names.index(name)
-    judged = interruptible(lambda: judge_one(dataset, tasks, index, training, args.inits, args.episodes, args.seed))
-    summary = judged.summary()
+    evaluated = interruptible(
+        lambda: evaluate_one(dataset, tasks, index, training, args.inits, args.episodes, args.seed)
+    )
+    summary = evaluated.summary()
     if args.json:
         head = {"schema": 1, "file": str(dataset.path), "environment": name, "pairs": len(dataset.states)}
         print_json(head | summary)

@@ -14,7 +14,7 @@ from hadesd.storage.datasets import is_dataset_name
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
-    from hadesd.analysis.evaluation.recording import Recording
+    from hadesd.analysis.evaluation.rollout_recording import Recording
     from hadesd.analysis.report.html import Report
     from hadesd.analysis.report.run_data import ReportData
 
@@ -56,22 +56,22 @@ def run(args: argparse.Namespace) -> int:
     """Gather, train and roll out one policy, draw, write."""
     check_range("seed", args.seed, 0, 2**32 - 1)
     require_daemon_extra("report")
-    material = _material(args.run)
-    output = _output(args, material.name)
+    report_data = _material(args.run)
+    output = _output(args, report_data.name)
     if args.figures is not None:
         _prepare_directory(args.figures)
     recording, why_none = (
-        (None, "No policy was trained: --no-rollout.") if args.no_rollout else _record(material, args.seed)
+        (None, "No policy was trained: --no-rollout.") if args.no_rollout else _record(report_data, args.seed)
     )
     from hadesd.analysis.report.html import draw
 
-    drawn = draw(material, recording)
+    drawn = draw(report_data, recording)
     written = _figures(drawn, args) if args.figures is not None else []
     if output is not None:
-        _page(output, material, drawn, recording, why_none)
+        _page(output, report_data, drawn, recording, why_none)
         written.append(output)
     if args.json:
-        print_json(_document(material, recording, written))
+        print_json(_document(report_data, recording, written))
     else:
         print("\n".join(map(str, written)))
     if args.open and output is not None:
@@ -80,13 +80,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _material(name: str) -> "ReportData":
-    from hadesd.analysis.report import run_data as material
+    from hadesd.analysis.report import run_data as report_data
     from hadesd.storage.records import find_directory
 
     if is_dataset_name(name):
-        return material.of_file(Path(name))
-    found = material.of_run(find_directory(Paths().runs, name))
-    material.require_something(found)
+        return report_data.of_file(Path(name))
+    found = report_data.of_run(find_directory(Paths().runs, name))
+    report_data.require_something(found)
     return found
 
 
@@ -111,33 +111,33 @@ def _prepare_directory(directory: Path) -> None:
         raise UsageError(f"cannot make the directory {directory}: {error.strerror or error}") from None
 
 
-def _record(material: "ReportData", seed: int) -> "tuple[Recording | None, str]":
+def _record(report_data: "ReportData", seed: int) -> "tuple[Recording | None, str]":
     """A rollout of a policy freshly trained on the dataset, or why there is none."""
     from hadesd.analysis.report.text import is_images
 
-    if material.dataset is None:
+    if report_data.dataset is None:
         return None, ""
-    if material.entry is None:
+    if report_data.entry is None:
         return None, "The file names no single environment that is known here, so no policy was trained."
-    if is_images(material):
+    if is_images(report_data):
         return None, ""
-    spec = _spec(material)
+    spec = _spec(report_data)
     from hadesd.cli.compute import interruptible, prepare_computing
 
-    prepare_computing(spec, "hadesd.analysis.evaluation.recording")
-    from hadesd.analysis.evaluation.recording import record
+    prepare_computing(spec, "hadesd.analysis.evaluation.rollout_recording")
+    from hadesd.analysis.evaluation.rollout_recording import record
 
-    say(f"training a policy on {len(material.dataset.states)} pairs of {spec.env} and recording an episode …")
-    dataset = material.dataset
+    say(f"training a policy on {len(report_data.dataset.states)} pairs of {spec.env} and recording an episode …")
+    dataset = report_data.dataset
     return interruptible(lambda: record(dataset, spec, seed)), ""
 
 
-def _spec(material: "ReportData") -> "RunSpec":
+def _spec(report_data: "ReportData") -> "RunSpec":
     """The settings that a policy is trained with: the dataset's own, as for `hadesd evaluate`."""
     from hadesd.cli.datasets.inputs import settings_for
 
-    assert material.dataset is not None
-    return settings_for(material.dataset, None, [])
+    assert report_data.dataset is not None
+    return settings_for(report_data.dataset, None, [])
 
 
 def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:
@@ -158,21 +158,23 @@ def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:
     return [path for _, path in planned]
 
 
-def _page(output: Path, material: "ReportData", drawn: "Report", recording: "Recording | None", why_none: str) -> None:
+def _page(
+    output: Path, report_data: "ReportData", drawn: "Report", recording: "Recording | None", why_none: str
+) -> None:
     from hadesd.analysis.report.html import page
     from hadesd.storage.atomic import write_atomically
 
     try:
-        write_atomically(output, page(material, drawn, recording, why_none).encode())
+        write_atomically(output, page(report_data, drawn, recording, why_none).encode())
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
 
 
-def _document(material: "ReportData", recording: "Recording | None", written: list[Path]) -> dict[str, object]:
+def _document(report_data: "ReportData", recording: "Recording | None", written: list[Path]) -> dict[str, object]:
     return {
         "schema": 1,
-        "source": material.name,
-        "environment": material.entry.name if material.entry else None,
+        "source": report_data.name,
+        "environment": report_data.entry.name if report_data.entry else None,
         "files": [str(path) for path in written],
         "rollout_return": recording.episode_return if recording is not None else None,
         "rollout_steps": len(recording.rewards) if recording is not None else None,

@@ -15,7 +15,7 @@ from hadesd.distill.strategies.base import State, Strategy, strong
 from hadesd.distill.strategies.shaping import SHAPINGS
 
 UNKNOWN_COST = 1e6
-"""Of a member that was never judged: worse than any real one."""
+"""Of a member that was never evaluated: worse than any real one."""
 
 
 def named(
@@ -71,7 +71,7 @@ class DistributionBased(Strategy):
 
 @dataclass(frozen=True, kw_only=True)
 class PopulationBased(Strategy):
-    """A genetic algorithm or swarm: it starts from Gaussian samples around the mean, none of them judged yet."""
+    """A genetic algorithm or swarm: it starts from Gaussian samples around the mean, none of them evaluated yet."""
 
     spread: float
     population: int

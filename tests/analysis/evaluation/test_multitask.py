@@ -201,7 +201,7 @@ def test_one_policy_in_two_environments(tmp_path):
     parts = parts_of(merged)
     tasks = [Task(parts[0], spec), Task(parts[1], other)]
     lines: list[str] = []
-    first, second = multitask.judge_all(merged, tasks, spec, inits=2, episodes=2, seed=0, report=lines.append)
+    first, second = multitask.evaluate_all(merged, tasks, spec, inits=2, episodes=2, seed=0, report=lines.append)
     assert len(lines) == 1 + 2 * 2
     np.testing.assert_array_equal(first.own.returns, evaluate(parts[0], spec, 2, 2, 0).returns)
     assert first.together.returns.shape == (2, 1)

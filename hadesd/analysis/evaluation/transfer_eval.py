@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import merge
-from hadesd.analysis.datasets import fitting
+from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation.evaluate import EVALUATION_STREAM, INIT_STREAM
 from hadesd.compute import build
@@ -88,8 +88,8 @@ def clone(
     return trained
 
 
-class Trials:
-    """Trains and judges policies on one dataset. The inits, resets and action noise are common to all settings.
+class TransferEvaluator:
+    """Trains and evaluates policies on one dataset. The inits, resets and action noise are common to all settings.
 
     With the setting that `hadesd evaluate` would use and the same seed, it gives the same policies.
     """
@@ -98,8 +98,8 @@ class Trials:
         """Raises UsageError where the file does not fit the environment that the spec names."""
         self._spec = spec
         self._env = build.environment_of(spec)
-        states, actions = fitting.fit(dataset, self._env)
-        self._data = (jnp.asarray(states), jnp.asarray(actions), fitting.constants(dataset, spec, self._env))
+        states, actions = shapes.fit(dataset, self._env)
+        self._data = (jnp.asarray(states), jnp.asarray(actions), shapes.constants(dataset, spec, self._env))
         self._evaluation = build.evaluation_of(spec)
         self._groups = -(-episodes // spec.evaluation.environments)
         self._inits = inits

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hades_protocol.run_spec import RunSpec
-from hadesd.analysis.datasets import fitting
+from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.compute import build
 from hadesd.distill import cloning, normalise, policies
@@ -62,8 +62,8 @@ def record(dataset: DatasetFile, spec: RunSpec, seed: int, steps: int | None = N
         UsageError: the arrays do not fit the environment, or constants for fixed normalisation are missing.
     """
     env = build.environment_of(spec, "vmap")  # every state is kept
-    states, actions = fitting.fit(dataset, env)
-    constants = fitting.constants(dataset, spec, env)
+    states, actions = shapes.fit(dataset, env)
+    constants = shapes.constants(dataset, spec, env)
     policy, c = build.policy_of(spec, env), spec.cloning
     optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
     key_init, key_rollout = (jax.random.fold_in(jax.random.key(seed), s) for s in (INIT_STREAM, ROLLOUT_STREAM))
