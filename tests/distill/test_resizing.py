@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hadesd.distill import cloning, policies
 from hadesd.distill.dataset import DatasetLayout, label_counts, one_hot_labels
+from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import MLP
 from hadesd.distill.problem import EvolutionState
 from hadesd.distill.resizing import CannotResize, resize_pairs, sources_to_grow, sources_to_keep
@@ -129,10 +130,10 @@ def test_a_policy_that_is_cloned_from_doubled_pairs_is_the_same_policy():
     vector = np.random.default_rng(0).normal(size=layout.size).astype(np.float32)
     policy = MLP(2, True, width=8, depth=1, activation="tanh")
     params = policies.init(policy, jax.random.key(0), (3,))
-    optimizer = cloning.make_optimizer("adam", 5e-3, 0.5)
+    training = TrainingSettings(Optimizer("adam", 5e-3, 0.5), epochs=50)
 
     def train(layout, vector):
-        return cloning.clone(policy, params, *map(jnp.asarray, layout.unflatten(vector)), optimizer, 50)
+        return cloning.clone(policy, params, layout.unflatten(jnp.asarray(vector)), training)
 
     once = train(layout, vector)
     doubled = train(replace(layout, pairs=8), vector[layout.source_dimensions(sources_to_grow(layout, 8))])

@@ -4,9 +4,10 @@ A compilation costs more than training a small policy, so what can be an argumen
 activation, optimiser, learning rate and number of epochs. Only another width or depth compiles anew.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +19,15 @@ from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import merge
 from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
-from hadesd.analysis.evaluation.evaluate import EVALUATION_STREAM, INIT_STREAM
+from hadesd.analysis.evaluation.evaluate import EVALUATION_STREAM, INIT_STREAM, task_of
 from hadesd.compute import build
-from hadesd.distill import cloning, policies, rollout
-from hadesd.distill.policies import Params, SwitchPolicy
+from hadesd.distill import policies
+from hadesd.distill.dataset import StateActionPairs
+from hadesd.distill.normalise import Statistics
+from hadesd.distill.optimizer import Optimizer, TrainingSettings
+from hadesd.distill.policies import CNN, MLP, Params, SwitchPolicy
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
+from hadesd.distill.training import InitData, InnerLoopData, Learner, train_and_evaluate
 
 ACTIVATIONS = ("tanh", "relu")
 OPTIMIZERS = ("adam", "sgd")
@@ -45,47 +50,56 @@ class Setting:
     epochs: int
 
 
-def switched_optimizer(
-    choice: jax.Array, alternatives: Sequence[optax.GradientTransformation]
-) -> optax.GradientTransformation:
+@dataclass(frozen=True)
+class SwitchedOptimizer:
     """An optimiser that is one of several; `choice` int32 [] says which. The states of the others stand still."""
 
-    def init(params: Params) -> Any:
-        return tuple(one.init(params) for one in alternatives)
+    alternatives: Sequence[Optimizer]
+    choice: jax.Array
 
-    def update(gradient: Params, state: Any, params: Params | None = None) -> tuple[Params, Any]:
-        def branch(index: int) -> Callable[[], tuple[Params, Any]]:
-            def step() -> tuple[Params, Any]:
-                updates, after = alternatives[index].update(gradient, state[index], params)
-                return updates, (*state[:index], after, *state[index + 1 :])
+    @property
+    def transformation(self) -> optax.GradientTransformation:
+        """The optimiser as optax has it."""
+        alternatives = [one.transformation for one in self.alternatives]
 
-            return step
+        def init(params: Params) -> Any:
+            return tuple(one.init(params) for one in alternatives)
 
-        return jax.lax.switch(choice, [branch(i) for i in range(len(alternatives))])
+        def update(gradient: Params, state: Any, params: Params | None = None) -> tuple[Params, Any]:
+            def branch(index: int) -> Callable[[], tuple[Params, Any]]:
+                def step() -> tuple[Params, Any]:
+                    updates, after = alternatives[index].update(gradient, state[index], params)
+                    return updates, (*state[:index], after, *state[index + 1 :])
 
-    return optax.GradientTransformation(init, update)
+                return step
+
+            return jax.lax.switch(self.choice, [branch(i) for i in range(len(alternatives))])
+
+        return optax.GradientTransformation(init, update)
 
 
-def clone(
-    policy: Any,
-    params: Params,
-    states: jax.Array,
-    targets: jax.Array,
-    optimizer: optax.GradientTransformation,
-    epochs: jax.Array,
-) -> Params:
-    """`cloning.clone` for a number of epochs (int32 []) that the compiled program does not know."""
+class TransferArguments(NamedTuple):
+    """The part of a setting that a compiled program takes as arguments; activation and optimizer: indices, int32 []."""
 
-    def loss(p: Params) -> jax.Array:
-        return -policies.log_likelihood(policy, p, states, targets)
+    activation: jax.Array
+    optimizer: jax.Array
+    learning_rate: jax.Array
+    epochs: jax.Array
 
-    def epoch(_: Any, carry: tuple[Params, Any]) -> tuple[Params, Any]:
-        p, opt_state = carry
-        updates, opt_state = optimizer.update(jax.grad(loss)(p), opt_state, p)
-        return optax.apply_updates(p, updates), opt_state
 
-    trained, _ = jax.lax.fori_loop(0, epochs, epoch, (params, optimizer.init(params)))
-    return trained
+@dataclass(frozen=True)
+class TransferLearner:
+    """Policies and training of one width and depth. policies: one for each of ACTIVATIONS. optimizers: names."""
+
+    policies: tuple[MLP | CNN, ...]
+    optimizers: tuple[str, ...]
+    clip_norm: float | None
+
+    def with_arguments(self, arguments: TransferArguments) -> Learner:
+        """The policy and the training that the arguments ask for."""
+        chosen = [Optimizer(name, arguments.learning_rate, self.clip_norm) for name in self.optimizers]
+        optimizer = SwitchedOptimizer(chosen, arguments.optimizer) if len(chosen) > 1 else chosen[0]
+        return Learner(SwitchPolicy(self.policies, arguments.activation), TrainingSettings(optimizer, arguments.epochs))
 
 
 class TransferEvaluator:
@@ -98,10 +112,9 @@ class TransferEvaluator:
         """Raises UsageError where the file does not fit the environment that the spec names."""
         self._spec = spec
         self._env = build.environment_of(spec)
-        states, actions = shapes.fit(dataset, self._env)
-        self._data = (jnp.asarray(states), jnp.asarray(actions), shapes.constants(dataset, spec, self._env))
-        self._evaluation = build.evaluation_of(spec)
-        self._groups = -(-episodes // spec.evaluation.environments)
+        self._pairs = StateActionPairs(*map(jnp.asarray, shapes.fit(dataset, self._env)))
+        self._constants = shapes.constants(dataset, spec, self._env)
+        self._task = task_of(spec, self._env, episodes)
         self._inits = inits
         self._root = jax.random.key(seed)
         self._mesh = make_mesh(0)
@@ -116,15 +129,15 @@ class TransferEvaluator:
         if shape not in self._compiled:
             self._compiled.clear()  # initialisations of wide policies are large, and callers go shape by shape
             self._compiled[shape] = self._prepare(*shape)
-        outcome = self._compiled[shape](
+        arguments = TransferArguments(
             jnp.int32(ACTIVATIONS.index(setting.activation)),
             jnp.int32(list(optimizers).index(setting.optimizer)),
             jnp.float32(setting.learning_rate),
             jnp.int32(setting.epochs),
         )
-        return np.asarray(jax.device_get(outcome))
+        return np.asarray(jax.device_get(self._compiled[shape](arguments)))
 
-    def _policies(self, width: int, depth: int) -> tuple[Any, ...]:
+    def _policies(self, width: int, depth: int) -> tuple[MLP | CNN, ...]:
         out = []
         for activation in ACTIVATIONS:
             over = {"policy": {"width": width, "depth": depth, "activation": activation}}
@@ -136,24 +149,16 @@ class TransferEvaluator:
         alternatives = self._policies(width, depth)
         key_init, key_evaluate = (jax.random.fold_in(self._root, s) for s in (INIT_STREAM, EVALUATION_STREAM))
         draw = jax.jit(lambda key: policies.init_many(alternatives[0], key, self._env.observation, self._inits))
-        items = (draw(key_init), jax.random.split(key_evaluate, self._inits))
-        mesh, chunk, clip = self._mesh, _chunk(self._mesh, width, self._inits), self._spec.cloning.clip_norm
-
-        def one(common: Any, item: tuple[Params, jax.Array]) -> jax.Array:
-            (states, actions, constants), activation, optimizer, rate, epochs = common
-            params, key = item
-            policy: Any = SwitchPolicy(alternatives, activation)
-            chosen = [cloning.make_optimizer(name, rate, clip).transformation for name in optimizers]
-            train = switched_optimizer(optimizer, chosen) if len(chosen) > 1 else chosen[0]
-            trained = clone(policy, params, states, actions, train, epochs)
-            judge = jax.vmap(lambda k: rollout.evaluate(self._env, policy, trained, constants, k, self._evaluation))
-            return jnp.mean(judge(jax.random.split(key, self._groups)).fitness)
+        inits = InitData(draw(key_init), jax.random.split(key_evaluate, self._inits))
+        learner = TransferLearner(alternatives, optimizers, self._spec.cloning.clip_norm)
+        over_mesh = functools.partial(map_over_mesh, self._mesh, _chunk(self._mesh, width, self._inits))
 
         @jax.jit
-        def run(items: Any, data: Any, *hyper: jax.Array) -> jax.Array:
-            return map_over_mesh(mesh, chunk, one, (data, *hyper), items)
+        def run(inits: InitData, pairs: StateActionPairs, constants: Statistics, arguments: TransferArguments) -> Any:
+            common = InnerLoopData(pairs, constants, arguments=arguments)
+            return jnp.mean(train_and_evaluate(learner, self._task, common, inits, over_mesh).fitness, axis=1)
 
-        return lambda *hyper: trim(run(items, self._data, *hyper), self._inits)
+        return lambda arguments: trim(run(inits, self._pairs, self._constants, arguments), self._inits)
 
 
 def _chunk(mesh: Mesh, width: int, inits: int) -> int:

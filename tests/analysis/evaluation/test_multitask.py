@@ -17,13 +17,12 @@ from hadesd.analysis.datasets.merging import merge, parts_of
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation import multitask
 from hadesd.analysis.evaluation.evaluate import Evaluated, evaluate
-from hadesd.analysis.evaluation.multitask import Scored, Task
-from hadesd.analysis.evaluation.padding import PaddedEnvironment, TruncatedPolicy
+from hadesd.analysis.evaluation.multitask import PaddedEnvironment, Scored, Task
 from hadesd.analysis.pictures import multitask as multitask_plot
 from hadesd.distill import normalise, policies
 from hadesd.distill.environments.make import make_environment
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.policies import MLP
+from hadesd.distill.policies import MLP, TruncatedPolicy
 from hadesd.spec import environments
 from tests.helpers.specs import tiny
 

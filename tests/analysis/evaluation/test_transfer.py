@@ -14,10 +14,12 @@ from hadesd.analysis.datasets import reader
 from hadesd.analysis.evaluation import transfer, transfer_eval
 from hadesd.analysis.evaluation.evaluate import evaluate
 from hadesd.analysis.evaluation.transfer import Transferred, Trial
-from hadesd.analysis.evaluation.transfer_eval import Setting, TransferEvaluator
+from hadesd.analysis.evaluation.transfer_eval import Setting, TransferArguments, TransferEvaluator, TransferLearner
 from hadesd.analysis.pictures import transfer as transfer_plot
 from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.distill import cloning, policies
+from hadesd.distill.dataset import StateActionPairs
+from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import MLP
 from tests.helpers.specs import tiny
 
@@ -122,16 +124,17 @@ def test_traced_settings_train_the_same_parameters_as_static_ones(activation, op
     alternatives = [MLP(2, True, 4, 1, name) for name in transfer_eval.ACTIVATIONS]
     params = policies.init(alternatives[0], jax.random.key(0), (4,))
     # Not LEAN: its pairs mirror each other, and the biases' gradients are nothing but rounding.
-    data, epochs = (jnp.asarray(LEAN * [[1.0], [0.4]] + 0.3), jnp.eye(2)), 7
+    pairs, epochs = StateActionPairs(jnp.asarray(LEAN * [[1.0], [0.4]] + 0.3), jnp.eye(2)), 7
     static = alternatives[transfer_eval.ACTIVATIONS.index(activation)]
-    expected, _ = cloning.clone(static, params, *data, cloning.make_optimizer(optimizer, 0.1, 0.5), epochs)
+    training = TrainingSettings(Optimizer(optimizer, 0.1, 0.5), epochs)
+    expected, _ = cloning.clone(static, params, pairs, training)
+    learner = TransferLearner(tuple(alternatives), transfer_eval.OPTIMIZERS, 0.5)
 
     @jax.jit
-    def traced(activation, choice, rate, epochs):
-        policy = transfer_eval.SwitchPolicy(tuple(alternatives), activation)
-        both = [cloning.make_optimizer(name, rate, 0.5).transformation for name in transfer_eval.OPTIMIZERS]
-        return transfer_eval.clone(policy, params, *data, transfer_eval.switched_optimizer(choice, both), epochs)
+    def traced(arguments):
+        chosen = learner.with_arguments(arguments)
+        return cloning.clone(chosen.policy, params, pairs, chosen.training)[0]
 
     where = transfer_eval.ACTIVATIONS.index(activation), transfer_eval.OPTIMIZERS.index(optimizer)
-    got = traced(*map(jnp.int32, where), jnp.float32(0.1), jnp.int32(epochs))
+    got = traced(TransferArguments(*map(jnp.int32, where), jnp.float32(0.1), jnp.int32(epochs)))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), got, expected)
