@@ -8,9 +8,9 @@ priority, compiled programs). With two sides both are kept alive and asked in tu
 one computing at a time: what counts is the ratio of each round, and its median. "Ready" is from its start until two
 generations are done, with empty caches (one for each side; `--home DIR` keeps them for the next time).
 
-`--returns` also compares what is computed: the population's mean fitness over generations and seeds. Both sides judge
-the same populations with the same random numbers, in every generation from the state of the first side, so that each
-difference stands for itself; they agree where the mean difference is within two standard errors.
+`--returns` also compares what is computed: the population's mean fitness over generations and seeds. Both sides
+evaluate the same populations with the same random numbers, in every generation from the state of the first side, so
+that each difference stands for itself; they agree where the mean difference is within two standard errors.
 """
 
 import argparse

@@ -12,12 +12,13 @@ from jax.flatten_util import ravel_pytree
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.compute import image_files
-from hadesd.distill import cloning, images, native_cloning, native_rollout, policies, strategies
+from hadesd.distill import images, native_cloning, native_rollout, policies, strategies
 from hadesd.distill.dataset import DatasetLayout, label_counts
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.environments.compiled import FormError
 from hadesd.distill.environments.make import make_environment
 from hadesd.distill.images import ImageTask, LabelledImages
+from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import ACTIVATIONS, CNN, MLP
 from hadesd.distill.problem import START_STREAM, Problem, TaskData, Variation, generation_key
 from hadesd.distill.rollout import Evaluation
@@ -54,6 +55,13 @@ def cloning_of(spec: RunSpec) -> str:
     """How policies are trained: "native" (machine code) on CPUs, unless a spec's physics says otherwise, or "xla"."""
     wanted = spec.physics in ("auto", "native") and jax.default_backend() == "cpu"
     return "native" if wanted and not machine_code.unavailable() else "xla"
+
+
+def training_of(spec: RunSpec, cloning_form: str | None = None) -> TrainingSettings:
+    """How a spec has policies trained. cloning_form: "native" or "xla", instead of what the spec leads to here."""
+    c = spec.cloning
+    native = (cloning_form or cloning_of(spec)) == "native"
+    return TrainingSettings(Optimizer(c.optimizer, c.learning_rate, c.clip_norm), c.epochs, native)
 
 
 def policy_of(spec: RunSpec, env: Environment | ImageTask) -> MLP | CNN:
@@ -102,28 +110,27 @@ def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = 
     """
     entry = validation.check(spec)
     env: Environment | ImageTask
-    givens = TaskData()
+    task_data = TaskData()
     if entry.family == "images":
         env = ImageTask(entry.name, entry.observation, entry.actions, spec.images.batch)
         train, test = image_files.load(entry.name, spec.images.directory)
-        givens = TaskData(train=train, test=test)
+        task_data = TaskData(train=train, test=test)
     else:
         env = environment_of(spec, physics)
     policy = policy_of(spec, env)
     _, key = jax.random.split(generation_key(spec.seed, START_STREAM))
-    layout, unflatten, optimizer = None, None, None
+    layout, unflatten, training = None, None, None
     if spec.method == "es":
         # Zeros would give every unit the same weights: direct neuroevolution starts from a fresh initialisation.
         mean, unflatten = ravel_pytree(policies.init(policy, key, env.observation))
     else:
         layout = layout_of(spec, env)
         mean = spec.dataset.initial_scale * jax.random.normal(key, (layout.size,))
-        if givens.train is not None:
-            mean = mean + _initial_images(spec, env, givens.train, layout, jax.random.fold_in(key, 1))
-        c = spec.cloning
-        optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
+        if task_data.train is not None:
+            mean = mean + _initial_images(spec, env, task_data.train, layout, jax.random.fold_in(key, 1))
+        training = training_of(spec, cloning_form)
         if spec.method == "hades-f":
-            givens = givens._replace(fixed_init=policies.init_fixed(policy, spec.init_seed, env.observation))
+            task_data = task_data._replace(fixed_init=policies.init_fixed(policy, spec.init_seed, env.observation))
     problem = Problem(
         env=env,
         policy=policy,
@@ -133,10 +140,8 @@ def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = 
         inits=spec.inits,
         seed=spec.seed,
         layout=layout,
-        optimizer=optimizer,
-        epochs=spec.cloning.epochs,
-        native_cloning=(cloning_form or cloning_of(spec)) == "native",
-        givens=givens,
+        training=training,
+        task_data=task_data,
         unflatten=unflatten,
         mean_inits=spec.evaluation.mean_inits,
         variation=variation_of(spec),
@@ -206,8 +211,7 @@ def forms_of(problem: Problem) -> tuple[str, str]:
     physics = "none" if isinstance(problem.env, ImageTask) else problem.env.form.physics
     if physics == "native" and not native_rollout.supports(problem.policy):
         physics = "vmap"
-    optimizer = problem.optimizer
-    native = problem.native_cloning and optimizer is not None and native_cloning.supported(problem.policy, optimizer)
+    native = problem.training is not None and native_cloning.supported(problem.policy, problem.training)
     return physics, "native" if native else "xla"
 
 

@@ -46,11 +46,11 @@ class Execution:
             "physics": "physics",
             "cloning": "cloning",
         }
-        then, now = asdict(before), asdict(self)
-        return [f"{words} {then[key]} -> {now[key]}" for key, words in names.items() if then[key] != now[key]]
+        earlier, now = asdict(before), asdict(self)
+        return [f"{name} {earlier[key]} -> {now[key]}" for key, name in names.items() if earlier[key] != now[key]]
 
 
 def version_differences(manifest: dict[str, Any]) -> list[str]:
     """In words, which packages changed since a checkpoint was written."""
-    then, now = manifest["versions"], versions()
-    return [f"{name} {then[name]} -> {now[name]}" for name in now if name in then and then[name] != now[name]]
+    saved, now = manifest["versions"], versions()
+    return [f"{name} {saved[name]} -> {now[name]}" for name in now if name in saved and saved[name] != now[name]]

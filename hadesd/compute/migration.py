@@ -1,4 +1,4 @@
-"""From the state in a checkpoint to the state that the settings ask for, where they changed since: resize and fork."""
+"""Adapt a checkpoint's state to settings that changed since it was written (resize and fork)."""
 
 from typing import Any
 
@@ -20,59 +20,58 @@ SIZES = (
     ("inits", lambda spec: spec.inits),
     ("environments", lambda spec: spec.evaluation.environments),
 )
-"""What a resize changes that matters to the state or to the cost of a generation."""
+"""The sizes that a resize may change, by the name that its text gives them."""
 
 
-def saved_spec(manifest: dict[str, Any], spec: RunSpec) -> RunSpec:
+def saved_spec_of(manifest: dict[str, Any], spec: RunSpec) -> RunSpec:
     """The settings that a checkpoint was written with; `spec` for an empty manifest, of a damaged checkpoint."""
     return build_spec(manifest["settings"]) if manifest else spec
 
 
-def shape_of(spec: RunSpec, saved: RunSpec, problem: Problem, mean: jax.Array) -> EvolutionState:
-    """The abstract state in a checkpoint that was written with the settings `saved`."""
-    if _form(saved) != _form(spec):
-        problem, mean = build.build(_with_saved_form(spec, saved))
+def shape_of(spec: RunSpec, saved_spec: RunSpec, problem: Problem, mean: jax.Array) -> EvolutionState:
+    """The abstract state in a checkpoint that was written with `saved_spec`."""
+    if _form(saved_spec) != _form(spec):
+        problem, mean = build.build(_with_saved_sizes(spec, saved_spec))
     return jax.eval_shape(lambda: init_state(problem, mean))
 
 
 def migrate_state(
-    spec: RunSpec, saved: RunSpec, problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState
+    spec: RunSpec, saved_spec: RunSpec, problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState
 ) -> tuple[EvolutionState, str]:
-    """The state (numpy leaves) for the settings of now, and in words what had to be done; empty: nothing.
+    """The state (numpy leaves) for the current settings, and a text that lists the sizes that changed (empty: none).
 
     Raises:
-        UsageError: the strategy's state cannot follow.
+        UsageError: the strategy's state cannot be resized.
     """
-    if _form(saved) != _form(spec):
-        state = _resize(spec, saved, problem, mesh, chunk, state)
-    if saved.evolution.sigma != spec.evolution.sigma:
-        state = _rescale(state, spec.evolution.sigma / saved.evolution.sigma)
-    if saved.evolution.parameters != spec.evolution.parameters:
+    if _form(saved_spec) != _form(spec):
+        state = _resize(spec, saved_spec, problem, mesh, chunk, state)
+    if saved_spec.evolution.sigma != spec.evolution.sigma:
+        state = _rescale(state, spec.evolution.sigma / saved_spec.evolution.sigma)
+    if saved_spec.evolution.parameters != spec.evolution.parameters:
         state = _with_rate_of_std(problem, state)
-    changed = [f"{name} {of(saved)} → {of(spec)}" for name, of in SIZES if of(saved) != of(spec)]
+    changed = [f"{name} {of(saved_spec)} → {of(spec)}" for name, of in SIZES if of(saved_spec) != of(spec)]
     return state, ", ".join(changed)
 
 
 def _resize(
-    spec: RunSpec, saved: RunSpec, problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState
+    spec: RunSpec, saved_spec: RunSpec, problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState
 ) -> EvolutionState:
-    before, _ = build.build(_with_saved_form(spec, saved))
+    before, _ = build.build(_with_saved_sizes(spec, saved_spec))
     try:
-        if saved.dataset.pairs == spec.dataset.pairs:
+        if saved_spec.dataset.pairs == spec.dataset.pairs:
             return resizing.resize_population(before, problem, state)
         sources = _sources(before, spec.dataset.pairs, mesh, chunk, state)
         return resizing.resize_pairs(before, problem, sources, state)
     except resizing.CannotResize as error:
+        sizes = f"--pairs {saved_spec.dataset.pairs} --population {saved_spec.evolution.population}"
         raise UsageError(
-            f"cannot go on with {_describe_form(_form(spec))} after {_describe_form(_form(saved))}: {error}; "
-            f"go back with 'hadesd resize RUN --pairs {saved.dataset.pairs} "
-            f"--population {saved.evolution.population}', "
-            "then resume"
+            f"cannot go on with {_describe_form(_form(spec))} after {_describe_form(_form(saved_spec))}: {error}; "
+            f"go back with 'hadesd resize RUN {sizes}', then resume"
         ) from None
 
 
 def _sources(before: Problem, pairs: int, mesh: Mesh, chunk: int, state: EvolutionState) -> np.ndarray:
-    """For each pair that there will be, the pair of now that it continues."""
+    """int [pairs]: for each pair of the resized dataset, the pair of the saved one that it continues."""
     if before.layout is None:
         raise resizing.CannotResize("method es evolves the policy's own parameters: there are no pairs")
     if pairs >= before.layout.pairs:
@@ -83,7 +82,7 @@ def _sources(before: Problem, pairs: int, mesh: Mesh, chunk: int, state: Evoluti
 
 
 def _form(spec: RunSpec) -> tuple[int, int]:
-    """What the form of the state depends on and a resize can change: pairs and population."""
+    """Pairs and population: the sizes of the state that a resize can change."""
     return spec.dataset.pairs, spec.evolution.population
 
 
@@ -91,9 +90,9 @@ def _describe_form(form: tuple[int, int]) -> str:
     return f"{form[0]} pairs and a population of {form[1]}"
 
 
-def _with_saved_form(spec: RunSpec, saved: RunSpec) -> RunSpec:
-    """Today's settings with the form of the saved ones."""
-    pairs, population = _form(saved)
+def _with_saved_sizes(spec: RunSpec, saved_spec: RunSpec) -> RunSpec:
+    """The current settings with the pairs and the population of the saved ones."""
+    pairs, population = _form(saved_spec)
     return replace(
         spec,
         dataset=replace(spec.dataset, pairs=pairs),
@@ -102,12 +101,12 @@ def _with_saved_form(spec: RunSpec, saved: RunSpec) -> RunSpec:
 
 
 def _with_rate_of_std(problem: Problem, state: EvolutionState) -> EvolutionState:
-    """SNES and xNES keep one of their parameters, a constant, in the state: it becomes that of the settings of now."""
+    """SNES and xNES keep one of their parameters in the state: it takes the value of the current settings."""
     now = getattr(problem.strategy.params, "lr_std_init", None)
-    stored = getattr(state.strategy, "lr_std", None)
-    if now is None or stored is None:
+    saved = getattr(state.strategy, "lr_std", None)
+    if now is None or saved is None:
         return state
-    return state._replace(strategy=state.strategy.replace(lr_std=np.asarray(now, stored.dtype)))
+    return state._replace(strategy=state.strategy.replace(lr_std=np.asarray(now, saved.dtype)))
 
 
 def _rescale(state: EvolutionState, factor: float) -> EvolutionState:

@@ -61,10 +61,10 @@ def metrics_of(
 
 
 def _cost(spec: RunSpec, problem: Problem) -> int:
-    """Environment steps, or images, that one policy is judged on."""
-    if problem.givens.train is None:
+    """Environment steps, or images, that one policy is evaluated on."""
+    if problem.task_data.train is None:
         return spec.evaluation.environments * spec.evaluation.steps
-    count = len(problem.givens.train.labels)
+    count = len(problem.task_data.train.labels)
     return min(spec.images.batch or count, count)
 
 

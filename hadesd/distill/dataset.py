@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 
-class Pairs(NamedTuple):
+class StateActionPairs(NamedTuple):
     """states float32 [D, *obs]; targets float32 [D, A]: actions, or label probabilities (rows sum to 1)."""
 
     states: jax.Array
@@ -47,7 +47,7 @@ class DatasetLayout:
         pairs = np.arange(self.pairs)
         return np.concatenate([np.repeat(pairs, prod(self.observation)), np.repeat(pairs, evolved)])
 
-    def elements(self, sources: np.ndarray) -> np.ndarray:
+    def source_dimensions(self, sources: np.ndarray) -> np.ndarray:
         """Where the entries of another dataset's vector lie in this one's, int [size of the other].
 
         sources: int [D], for each pair of the other dataset the pair of this one that it is.
@@ -56,18 +56,18 @@ class DatasetLayout:
         blocks = (entries[:cut].reshape(self.pairs, -1), entries[cut:].reshape(self.pairs, -1))
         return np.concatenate([block[sources].reshape(-1) for block in blocks])
 
-    def unflatten(self, vector: jax.Array) -> Pairs:
+    def unflatten(self, vector: jax.Array) -> StateActionPairs:
         """The pairs in a vector float32 [size]; on a numpy vector it computes with numpy."""
         xp: Any = np if isinstance(vector, np.ndarray) else jnp
         cut = self.pairs * prod(self.observation)
         states = vector[:cut].reshape(self.pairs, *self.observation)
         if self.fixed_labels:
-            return Pairs(states, xp.asarray(one_hot_labels(self.pairs, self.actions)))
+            return StateActionPairs(states, xp.asarray(one_hot_labels(self.pairs, self.actions)))
         rest = vector[cut:].reshape(self.pairs, self.actions)
         if not self.discrete:
-            return Pairs(states, rest)
+            return StateActionPairs(states, rest)
         weights = xp.exp(rest - xp.max(rest, axis=1, keepdims=True))
-        return Pairs(states, weights / xp.sum(weights, axis=1, keepdims=True))
+        return StateActionPairs(states, weights / xp.sum(weights, axis=1, keepdims=True))
 
 
 def one_hot_labels(pairs: int, actions: int) -> np.ndarray:

@@ -1,20 +1,21 @@
 """What a candidate is worth: train policies on it and judge them (paper, algorithm 1, inner loop)."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from hadesd.distill import cloning, images, policies, rollout
+from hadesd.distill import images, policies, training
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.policies import Params, Policy
+from hadesd.distill.policies import Params
 from hadesd.distill.problem import MEAN_STREAM, EvolutionState, Problem, TaskData, Variation, generation_key
-from hadesd.distill.rollout import Outcome
+from hadesd.distill.rollout import RolloutResult
 from hadesd.distill.sharding import map_over_mesh
+from hadesd.distill.training import EvaluationTask, InitData, InnerLoopData, Learner, train_and_evaluate
 
 MEAN_CHUNK = 8
 """Fresh policies that evaluate_mean trains and rolls out side by side on a device."""
@@ -33,85 +34,67 @@ class SharedInputs(NamedTuple):
     key: jax.Array
 
 
-def draw_shared(
-    problem: Problem, constants: Statistics, givens: TaskData, key_init: jax.Array, key_evaluate: jax.Array
+def draw_shared_inputs(
+    problem: Problem, constants: Statistics, task_data: TaskData, key_init: jax.Array, key_evaluate: jax.Array
 ) -> SharedInputs:
     """The initialisations, images and random numbers that a population is compared on."""
-    inits = givens.fixed_init
+    inits = task_data.fixed_init
     if problem.layout is not None and inits is None:
         inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.inits)
     data = None
     if isinstance(problem.env, ImageTask):
-        assert givens.train is not None
-        data = images.draw_batch(givens.train, problem.env.batch, key_evaluate)
+        assert task_data.train is not None
+        data = images.draw_batch(task_data.train, problem.env.batch, key_evaluate)
     return SharedInputs(inits, constants, data, key_evaluate)
 
 
 def evaluate_candidate(
-    problem: Problem, shared: SharedInputs, candidate: jax.Array, weights: jax.Array | None = None
-) -> Outcome:
-    """Fitness of one candidate float32 [dim]: clone k policies and judge each.
+    problem: Problem, shared_inputs: SharedInputs, candidate: jax.Array, weights: jax.Array | None = None
+) -> RolloutResult:
+    """Fitness of one candidate float32 [dim]: train k policies and evaluate each.
 
     weights: float32 [D], of the pairs in the cloning's loss; None: all the same.
     """
-    keys = jax.random.split(shared.key, problem.inits)
+    keys = jax.random.split(shared_inputs.key, problem.inits)
+    task, data = _task_of(problem, shared_inputs)
     if problem.layout is None:
         assert problem.unflatten is not None
-        return _judge(problem, problem.policy, shared, problem.unflatten(candidate), keys[0])
-
-    def one(policy: Policy, params: Params, key: jax.Array, factor: jax.Array | None) -> Outcome:
-        return _judge(problem, policy, shared, _train(problem, policy, params, candidate, factor, weights), key)
-
+        return task(problem.policy, problem.unflatten(candidate), data, keys[0])
+    common = InnerLoopData(problem.layout.unflatten(candidate), data, weights)
     if problem.variation is None:
-        found = jax.vmap(lambda params, key: one(problem.policy, params, key, None))(shared.inits, keys)
+        learner = Learner(problem.policy, problem.training)
+        found = train_and_evaluate(learner, task, common, InitData(shared_inputs.inits, keys))
     else:
-        found = _judge_varied(problem, problem.variation, one, shared.inits, keys)
+        found = _evaluate_varied(problem, problem.variation, task, common, InitData(shared_inputs.inits, keys))
     fitness, episodes, unfinished = found
-    return Outcome(jnp.mean(fitness), jnp.sum(episodes), jnp.sum(unfinished))
+    return RolloutResult(jnp.mean(fitness), jnp.sum(episodes), jnp.sum(unfinished))
 
 
-def _judge_varied(
-    problem: Problem, variation: Variation, one: Callable[..., Outcome], inits: Params, keys: jax.Array
-) -> Outcome:
-    """Outcomes [k] of policies that differ in activation and learning rate: those of one activation together."""
+def _task_of(problem: Problem, shared_inputs: SharedInputs) -> tuple[training.Task, Any]:
+    """What a population is evaluated on, and the arrays of that task."""
+    if shared_inputs.data is not None:
+        return training.image_loss, shared_inputs.data
+    assert not isinstance(problem.env, ImageTask)
+    return EvaluationTask(problem.env, problem.evaluation), shared_inputs.constants
+
+
+def _evaluate_varied(
+    problem: Problem, variation: Variation, task: training.Task, common: InnerLoopData, inits: InitData
+) -> RolloutResult:
+    """Results [k] of policies that differ in activation and learning rate: those of one activation together."""
     parts, order = [], []
     for number in np.unique(variation.activation):
         members = np.flatnonzero(variation.activation == number)
-        policy, factors = problem.alternatives[number], jnp.asarray(variation.rate_factor)[members]
+        learner = Learner(problem.alternatives[number], problem.training)
+        factors = jnp.asarray(variation.rate_factor)[members]
         chosen = jax.tree.map(lambda leaf, m=members: leaf[m], inits)
-        judge = jax.vmap(lambda params, key, factor, p=policy: one(p, params, key, factor))
-        parts.append(judge(chosen, keys[members], factors))
+        parts.append(train_and_evaluate(learner, task, common, chosen._replace(rate_factor=factors)))
         order.append(members)
     back = np.argsort(np.concatenate(order))
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[back], *parts)
 
 
-def _train(
-    problem: Problem,
-    policy: Policy,
-    params: Params,
-    candidate: jax.Array,
-    rate_factor: jax.Array | None = None,
-    weights: jax.Array | None = None,
-) -> Params:
-    assert problem.layout is not None
-    assert problem.optimizer is not None
-    states, targets = problem.layout.unflatten(candidate)
-    trained, _ = cloning.clone(
-        policy, params, states, targets, problem.optimizer, problem.epochs, rate_factor, weights, problem.native_cloning
-    )
-    return trained
-
-
-def _judge(problem: Problem, policy: Policy, shared: SharedInputs, params: Params, key: jax.Array) -> Outcome:
-    """Mean return of a trained policy, or minus the loss of a trained classifier on real images."""
-    if shared.data is not None:
-        return Outcome(-images.loss(policy, params, shared.data), jnp.int32(0), jnp.int32(0))
-    assert not isinstance(problem.env, ImageTask)
-    return rollout.evaluate(problem.env, policy, params, shared.constants, key, problem.evaluation)
-
-
-def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, givens: TaskData) -> jax.Array:
+def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, task_data: TaskData) -> jax.Array:
     """What the mean dataset, the one that is exported, is worth after a generation.
 
     float32 [inits, groups], padded on axis 0: returns of fresh policies (HaDES-F: of its one initialisation; direct
@@ -121,27 +104,20 @@ def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, givens: T
     root = jax.random.fold_in(generation_key(problem.seed, state.generation), MEAN_STREAM)
     key_init, key_evaluate = jax.random.split(root)
     mean = problem.strategy.mean(state.strategy)
-    inits = givens.fixed_init
-    if problem.layout is not None and inits is None:
-        inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.mean_inits)
-    shared = SharedInputs(None, state.constants, None, key_evaluate)
-
-    def one(
-        given: tuple[SharedInputs, jax.Array, LabelledImages | None], item: tuple[Params | None, jax.Array]
-    ) -> jax.Array:
-        shared, mean, test = given
-        params, key = item
-        if problem.layout is None:
-            assert problem.unflatten is not None
-            params = problem.unflatten(mean)
-        else:
-            params = _train(problem, problem.policy, params, mean)
-        if test is not None:
-            return images.accuracy(problem.policy, params, test)[None]
-        keys = jax.random.split(key, problem.mean_groups)
-        return jax.vmap(lambda k: _judge(problem, problem.policy, shared, params, k).fitness)(keys)
-
-    count = 1 if inits is None else jax.tree.leaves(inits)[0].shape[0]
-    items = (inits, jax.random.split(key_evaluate, count))
+    inits, pairs = task_data.fixed_init, None
+    if problem.layout is None:
+        assert problem.unflatten is not None
+        inits = jax.tree.map(lambda leaf: leaf[None], problem.unflatten(mean))
+    else:
+        pairs = problem.layout.unflatten(mean)
+        if inits is None:
+            inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.mean_inits)
+    count = jax.tree.leaves(inits)[0].shape[0]
     chunk = min(MEAN_CHUNK, -(-count // mesh.devices.size))
-    return map_over_mesh(mesh, chunk, one, (shared, mean, givens.test), items)
+    learner, own = Learner(problem.policy, problem.training), InitData(inits, jax.random.split(key_evaluate, count))
+    over_mesh = functools.partial(map_over_mesh, mesh, chunk)
+    if isinstance(problem.env, ImageTask):
+        common = InnerLoopData(pairs, task_data.test)
+        return train_and_evaluate(learner, training.image_accuracy, common, own, over_mesh)[:, None]
+    task = EvaluationTask(problem.env, problem.evaluation, problem.mean_groups)
+    return train_and_evaluate(learner, task, InnerLoopData(pairs, state.constants), own, over_mesh).fitness

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from hadesd.distill import normalise
-from hadesd.distill.fitness import SharedInputs, draw_shared, evaluate_candidate, evaluate_mean
+from hadesd.distill.fitness import SharedInputs, draw_shared_inputs, evaluate_candidate, evaluate_mean
 from hadesd.distill.images import ImageTask
 from hadesd.distill.problem import (
     CONSTANTS_STREAM,
@@ -23,7 +23,7 @@ from hadesd.distill.problem import (
     TaskData,
     generation_key,
 )
-from hadesd.distill.rollout import Outcome
+from hadesd.distill.rollout import RolloutResult
 from hadesd.distill.sharding import AXIS, map_over_mesh, trim
 
 
@@ -61,40 +61,40 @@ class EvaluatedPopulation(NamedTuple):
     """A population float32 [P, dim] with its outcomes [at least P], and the strategy's state that it came from."""
 
     population: jax.Array
-    outcome: Outcome
+    outcome: RolloutResult
     asked: Any
 
 
-def ask_and_judge(
-    problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState, givens: TaskData
+def ask_and_evaluate(
+    problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState, task_data: TaskData
 ) -> EvaluatedPopulation:
     """The first half of a generation: no communication between devices (see map_over_mesh).
 
-    `givens` are problem.givens, handed in as an argument.
+    `task_data` are problem.task_data, handed in as an argument.
     """
     key_ask, key_init, key_evaluate, _ = _keys(problem, state)
     population, asked = problem.strategy.ask(key_ask, state.strategy)
-    shared = draw_shared(problem, state.constants, givens, key_init, key_evaluate)
+    shared = draw_shared_inputs(problem, state.constants, task_data, key_init, key_evaluate)
 
-    def judge(shared: SharedInputs, candidate: jax.Array) -> Outcome:
+    def evaluate(shared: SharedInputs, candidate: jax.Array) -> RolloutResult:
         return evaluate_candidate(problem, shared, candidate)
 
-    return EvaluatedPopulation(population, map_over_mesh(mesh, chunk, judge, shared, population), asked)
+    return EvaluatedPopulation(population, map_over_mesh(mesh, chunk, evaluate, shared, population), asked)
 
 
-def tell(problem: Problem, state: EvolutionState, judged: EvaluatedPopulation) -> tuple[EvolutionState, Metrics]:
+def tell(problem: Problem, state: EvolutionState, evaluated: EvaluatedPopulation) -> tuple[EvolutionState, Metrics]:
     """The second half of a generation: the strategy learns from the fitness."""
     *_, key_tell = _keys(problem, state)
-    outcome: Outcome = trim(judged.outcome, problem.population)
+    outcome: RolloutResult = trim(evaluated.outcome, problem.population)
     fitness = jnp.where(jnp.isfinite(outcome.fitness), outcome.fitness, jnp.nan)
-    told = problem.strategy.tell(key_tell, judged.population, fitness, judged.asked)
+    told = problem.strategy.tell(key_tell, evaluated.population, fitness, evaluated.asked)
     after = EvolutionState(strategy=told, generation=state.generation + 1, constants=state.constants)
-    return after, _metrics(problem, outcome, fitness, after, state, judged.population)
+    return after, _metrics(problem, outcome, fitness, after, state, evaluated.population)
 
 
 def generation_step(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState) -> tuple[EvolutionState, Metrics]:
     """Advance by one generation: a pure function of the state."""
-    return tell(problem, state, ask_and_judge(problem, mesh, chunk, state, problem.givens))
+    return tell(problem, state, ask_and_evaluate(problem, mesh, chunk, state, problem.task_data))
 
 
 def _keys(problem: Problem, state: EvolutionState) -> jax.Array:
@@ -103,7 +103,7 @@ def _keys(problem: Problem, state: EvolutionState) -> jax.Array:
 
 def _metrics(
     problem: Problem,
-    outcome: Outcome,
+    outcome: RolloutResult,
     fitness: jax.Array,
     after: EvolutionState,
     before: EvolutionState,
@@ -127,25 +127,25 @@ def compile_step(
 ) -> Callable[[EvolutionState], tuple[EvolutionState, Metrics]]:
     """`generation_step`, jitted for a mesh and a chunk. States and metrics are replicated on all devices.
 
-    Two programs, with the host in between: only when every device has judged its share do they communicate.
+    Two programs, with the host in between: only when every device has evaluated its share do they communicate.
 
     Raises (the step): JaxRuntimeError RESOURCE_EXHAUSTED where a device's memory cannot hold a chunk.
     """
     everywhere = NamedSharding(mesh, PartitionSpec())
     shared = NamedSharding(mesh, PartitionSpec(AXIS))
     first = jax.jit(
-        lambda state, givens: ask_and_judge(problem, mesh, chunk, state, givens),
+        lambda state, task_data: ask_and_evaluate(problem, mesh, chunk, state, task_data),
         in_shardings=everywhere,
         out_shardings=EvaluatedPopulation._make((everywhere, shared, everywhere)),
     )
     second = jax.jit(
-        lambda state, judged: tell(problem, state, judged), in_shardings=everywhere, out_shardings=everywhere
+        lambda state, evaluated: tell(problem, state, evaluated), in_shardings=everywhere, out_shardings=everywhere
     )
-    givens = jax.device_put(problem.givens, everywhere)
+    task_data = jax.device_put(problem.task_data, everywhere)
 
     def step(state: EvolutionState) -> tuple[EvolutionState, Metrics]:
-        judged = jax.block_until_ready(first(state, givens))
-        return second(state, judged._replace(outcome=jax.device_put(judged.outcome, everywhere)))
+        evaluated = jax.block_until_ready(first(state, task_data))
+        return second(state, evaluated._replace(outcome=jax.device_put(evaluated.outcome, everywhere)))
 
     return step
 
@@ -159,12 +159,12 @@ class MeanEvaluation:
     def __init__(self, problem: Problem, mesh: Mesh) -> None:
         everywhere = NamedSharding(mesh, PartitionSpec())
         self._program = jax.jit(
-            lambda state, givens: evaluate_mean(problem, mesh, state, givens),
+            lambda state, task_data: evaluate_mean(problem, mesh, state, task_data),
             in_shardings=everywhere,
             out_shardings=NamedSharding(mesh, PartitionSpec(AXIS)),
         )
-        self._givens = jax.device_put(problem.givens, everywhere)
-        single = problem.layout is None or problem.givens.fixed_init is not None
+        self._task_data = jax.device_put(problem.task_data, everywhere)
+        single = problem.layout is None or problem.task_data.fixed_init is not None
         self._count = 1 if single else problem.mean_inits
         self._compiled: Future[Callable[[EvolutionState, TaskData], jax.Array]] | None = None
 
@@ -174,7 +174,7 @@ class MeanEvaluation:
             return
         like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state)
         executor = ThreadPoolExecutor(1, "compile mean evaluation")
-        self._compiled = executor.submit(lambda: self._program.lower(like, self._givens).compile())
+        self._compiled = executor.submit(lambda: self._program.lower(like, self._task_data).compile())
         executor.shutdown(wait=False)
 
     def __call__(self, state: EvolutionState) -> jax.Array:
@@ -185,4 +185,4 @@ class MeanEvaluation:
         """
         self.prepare(state)
         assert self._compiled is not None
-        return jax.device_get(self._compiled.result()(state, self._givens))[: self._count]
+        return jax.device_get(self._compiled.result()(state, self._task_data))[: self._count]

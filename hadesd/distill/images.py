@@ -26,7 +26,7 @@ class LabelledImages(NamedTuple):
 class ImageTask:
     """What the algorithm asks of image classes: the same words as of an environment (base.Environment).
 
-    batch: training images that a generation is judged on; 0: all.
+    batch: training images that a generation is evaluated on; 0: all.
     """
 
     name: str

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
-from hadesd.distill.optimizer import ADAM_EPSILON, Optimizer
+from hadesd.distill.dataset import StateActionPairs
+from hadesd.distill.optimizer import ADAM_EPSILON, Optimizer, TrainingSettings
 from hadesd.distill.policies import MLP, Params, Policy
 from hadesd.native import cloning, kernel, machine_code
 from hadesd.native.cloning import CloneSetting, Sharing
@@ -53,28 +54,29 @@ def unpack(policy: MLP, network: NetworkShape, packed: jax.Array) -> Params:
     return {"params": tree}
 
 
-def supported(policy: Policy, optimizer: Optimizer) -> TypeGuard[MLP]:
-    """Whether such a policy is trained in machine code here."""
-    static = isinstance(optimizer.learning_rate, float | int)
-    return isinstance(policy, MLP) and static and not machine_code.unavailable()
+def supported(policy: Policy, training: TrainingSettings) -> TypeGuard[MLP]:
+    """Whether such a policy is trained in machine code here, as the settings ask for."""
+    optimizer = training.optimizer
+    static = isinstance(optimizer, Optimizer) and isinstance(optimizer.learning_rate, float | int)
+    return training.native and isinstance(policy, MLP) and static and not machine_code.unavailable()
 
 
 def clone(
     policy: MLP,
     params: Params,
-    states: jax.Array,
-    targets: jax.Array,
-    optimizer: Optimizer,
-    epochs: int,
+    pairs: StateActionPairs,
+    training: TrainingSettings,
     rate_factor: jax.Array | None = None,
     weights: jax.Array | None = None,
 ) -> Params:
     """As `cloning.clone`: the trained parameters of one policy. Under `jax.vmap`: of all policies, by one kernel."""
-    pairs = states.shape[0]
-    network = network_of(policy, states.shape[1:])
+    optimizer, epochs = training.optimizer, training.epochs
+    assert isinstance(optimizer, Optimizer), "supported() says so"
+    assert isinstance(epochs, int)
+    network = network_of(policy, pairs.states.shape[1:])
     setting = CloneSetting(
         network=network,
-        pairs=pairs,
+        pairs=pairs.states.shape[0],
         epochs=epochs,
         adam=optimizer.name == "adam",
         learning_rate=float(optimizer.learning_rate),
@@ -82,7 +84,8 @@ def clone(
         epsilon=ADAM_EPSILON,
         weighted=weights is not None,
     )
-    operands = [pack(policy, params), states.reshape(-1), targets.reshape(-1), *([] if weights is None else [weights])]
+    operands = [pack(policy, params), pairs.states.reshape(-1), pairs.targets.reshape(-1)]
+    operands += [] if weights is None else [weights]
     rate = jnp.ones(1) if rate_factor is None else jnp.reshape(rate_factor, 1)
     train = _trainer(setting, (Sharing(),) * len(operands))
     packed = train(rate, *[operand.astype(jnp.float32)[None] for operand in operands])[0]

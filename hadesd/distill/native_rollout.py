@@ -37,14 +37,14 @@ class Starts(NamedTuple):
 
 class Counts(NamedTuple):
     """Of policies [N] in environments [E]: running return, sum over completed episodes, their number; statistics of
-    the observations that were seen [N, O] and their weight [N], where they are kept."""
+    the observations that were seen [N, O] and their number [N], where they are kept."""
 
     running: jax.Array
     completed: jax.Array
     episodes: jax.Array
     mean: jax.Array
     variance: jax.Array
-    weight: jax.Array
+    sample_count: jax.Array
 
 
 def supports(policy: Any) -> TypeGuard[MLP]:
@@ -155,7 +155,7 @@ def _call(
     return counts._replace(
         mean=jnp.broadcast_to(counts.mean[:, : s.step.observation], (n, s.step.observation)),
         variance=jnp.broadcast_to(counts.variance[:, : s.step.observation], (n, s.step.observation)),
-        weight=jnp.broadcast_to(counts.weight, (n,)),
+        sample_count=jnp.broadcast_to(counts.sample_count, (n,)),
     )
 
 
@@ -184,7 +184,7 @@ def evaluate(
     return run(native_cloning.pack(policy, params)[None], starts, mean, variance)
 
 
-def follow(
+def take_actions(
     program: EnvironmentProgram, keys: jax.Array, actions: jax.Array, step_keys: Callable[[], jax.Array],
     mean: jax.Array, variance: jax.Array,
 ) -> Counts:  # fmt: skip

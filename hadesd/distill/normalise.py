@@ -18,11 +18,11 @@ MEASURE_STEPS = 512
 
 
 class Statistics(NamedTuple):
-    """Running mean and (population) variance of observations; weight (how many, from 1e-4) float32 []."""
+    """Running mean and (population) variance of observations; sample_count: how many, from 1e-4, float32 []."""
 
     mean: jax.Array
     variance: jax.Array
-    weight: jax.Array
+    sample_count: jax.Array
 
 
 def unit(observation: tuple[int, ...]) -> Statistics:
@@ -37,15 +37,15 @@ def neutral(observation: tuple[int, ...]) -> Statistics:
 
 def update(statistics: Statistics, batch: jax.Array) -> Statistics:
     """Merge a batch of observations [E, *obs] (Chan et al. 1979, parallel variance)."""
-    count = jnp.float32(batch.shape[0])
-    total = statistics.weight + count
+    added = jnp.float32(batch.shape[0])
+    total = statistics.sample_count + added
     delta = jnp.mean(batch, axis=0) - statistics.mean
     spread = (
-        statistics.variance * statistics.weight
-        + jnp.var(batch, axis=0) * count
-        + jnp.square(delta) * statistics.weight * count / total
+        statistics.variance * statistics.sample_count
+        + jnp.var(batch, axis=0) * added
+        + jnp.square(delta) * statistics.sample_count * added / total
     )
-    return Statistics(statistics.mean + delta * count / total, spread / total, total)
+    return Statistics(statistics.mean + delta * added / total, spread / total, total)
 
 
 def apply(statistics: Statistics, observation: jax.Array) -> jax.Array:
@@ -94,7 +94,7 @@ def _measure_native(env: Environment, program: EnvironmentProgram, key: jax.Arra
         draw = lambda k: jax.random.uniform(k, (MEASURE_ENVIRONMENTS, env.actions), minval=-1.0, maxval=1.0)  # noqa: E731
     actions = jax.vmap(draw)(pairs[:, 0]).transpose(1, 0, 2)
     start = unit(env.observation)
-    counts = native_rollout.follow(
+    counts = native_rollout.take_actions(
         program,
         jax.random.split(key_reset, MEASURE_ENVIRONMENTS),
         actions,
@@ -103,4 +103,4 @@ def _measure_native(env: Environment, program: EnvironmentProgram, key: jax.Arra
         start.variance,
     )
     shape = env.observation
-    return Statistics(counts.mean[0].reshape(shape), counts.variance[0].reshape(shape), counts.weight[0])
+    return Statistics(counts.mean[0].reshape(shape), counts.variance[0].reshape(shape), counts.sample_count[0])

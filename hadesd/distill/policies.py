@@ -94,7 +94,25 @@ class SwitchPolicy:
         return jax.lax.switch(self.choice, [policy.apply for policy in self.alternatives], params, observation)
 
 
-Policy = MLP | CNN | SwitchPolicy
+@dataclass(frozen=True)
+class TruncatedPolicy:
+    """A policy of which only the first `actions` outputs act: one that also serves environments with more actions."""
+
+    policy: Any
+    actions: int
+
+    @property
+    def discrete(self) -> bool:
+        """Whether actions are integers."""
+        return bool(self.policy.discrete)
+
+    def apply(self, params: Params, observation: jax.Array) -> Any:
+        """As MLP: head [actions], and log_std [actions] where the policy has one."""
+        head, log_std = self.policy.apply(params, observation)
+        return head[: self.actions], None if log_std is None else log_std[: self.actions]
+
+
+Policy = MLP | CNN | SwitchPolicy | TruncatedPolicy
 
 
 def patches(image: jax.Array) -> jax.Array:

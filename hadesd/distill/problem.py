@@ -11,7 +11,7 @@ from hadesd.distill.dataset import DatasetLayout
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.optimizer import Optimizer
+from hadesd.distill.optimizer import TrainingSettings
 from hadesd.distill.policies import CNN, MLP, Params
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.strategies import Strategy
@@ -45,7 +45,7 @@ class TaskData(NamedTuple):
 
 
 class Variation(NamedTuple):
-    """How the k policies that judge a candidate differ beyond their initialisation.
+    """How the k policies that a candidate is evaluated with differ beyond their initialisation.
 
     rate_factor: float32 [k], factors on the learning rate of the cloning. activation: int [k], index into
     ACTIVATIONS.
@@ -61,7 +61,7 @@ class Problem:
 
     layout: None for direct neuroevolution, where a candidate is the policy's flat parameters.
     unflatten: flat vector -> parameters, for direct neuroevolution.
-    native_cloning: whether policies are trained in machine code, where that is possible.
+    training: of the policies; None for direct neuroevolution.
     alternatives: the policy with each of ACTIVATIONS, where `variation` is set.
     mean_inits, mean_groups: fresh initialisations, and groups of E environments for each, of evaluate_mean.
     """
@@ -74,13 +74,11 @@ class Problem:
     inits: int
     seed: int
     layout: DatasetLayout | None
-    optimizer: Optimizer | None
-    epochs: int
-    givens: TaskData
+    training: TrainingSettings | None
+    task_data: TaskData
     unflatten: Callable[[jax.Array], Params] | None
     mean_inits: int
     mean_groups: int
-    native_cloning: bool = False
     variation: Variation | None = None
     alternatives: tuple[MLP | CNN, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Another size for a search between two generations: pairs are copied or dropped, and the state follows.
+"""Resize a search between two generations: pairs are copied or dropped, and the strategy's state with them.
 
 Growing copies pairs. The cloning's loss is a mean over pairs, so if every pair is copied equally often it is the same
 function of the policy, and a dataset's fitness is what it was. Copies are the same in the mean only: each draws noise
@@ -16,10 +16,10 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from hadesd.distill.dataset import DatasetLayout, label_counts, one_hot_labels
-from hadesd.distill.fitness import SharedInputs, draw_shared, evaluate_candidate
+from hadesd.distill.fitness import SharedInputs, draw_shared_inputs, evaluate_candidate
 from hadesd.distill.problem import LEAVE_ONE_OUT_STREAM, EvolutionState, Problem, TaskData, generation_key
 from hadesd.distill.sharding import AXIS, map_over_mesh
-from hadesd.distill.strategies.resize import CannotResize, Dimensions, check_population, follow
+from hadesd.distill.strategies.resize import CannotResize, Dimensions, check_population, resize_state
 
 __all__ = [
     "CannotResize",
@@ -81,10 +81,10 @@ def sources_to_keep(layout: DatasetLayout, costs: np.ndarray, pairs: int) -> np.
 def resize_pairs(old: Problem, new: Problem, sources: np.ndarray, state: EvolutionState) -> EvolutionState:
     """The state for `new`, whose pair i continues pair sources[i] of `old`. numpy leaves in and out.
 
-    The population may be another one, too. What becomes of which part of a strategy's state: strategies/following.
+    The population may be another one, too. What becomes of which part of a strategy's state: strategies/resize.
 
     Raises:
-        CannotResize: the method evolves no pairs, or the strategy's state cannot follow.
+        CannotResize: the method evolves no pairs, or the strategy's state cannot be resized.
     """
     if old.layout is None or new.layout is None:
         raise CannotResize("method es evolves the policy's own parameters: there are no pairs")
@@ -93,11 +93,11 @@ def resize_pairs(old: Problem, new: Problem, sources: np.ndarray, state: Evoluti
     times = np.bincount(sources, minlength=old.layout.pairs)
     dimensions = Dimensions(
         before=old.layout.size,
-        elements=old.layout.elements(sources),
+        source_dimensions=old.layout.source_dimensions(sources),
         copies=copies[new.layout.owners],
         even=bool(np.all(times == times[0])),
     )
-    return _carry(old, new, dimensions, state)
+    return _resize_state(old, new, dimensions, state)
 
 
 def resize_population(old: Problem, new: Problem, state: EvolutionState) -> EvolutionState:
@@ -108,13 +108,13 @@ def resize_population(old: Problem, new: Problem, state: EvolutionState) -> Evol
     Raises:
         CannotResize: the state holds the population itself.
     """
-    return _carry(old, new, Dimensions.unchanged(state.strategy.best_solution.size), state)
+    return _resize_state(old, new, Dimensions.unchanged(state.strategy.best_solution.size), state)
 
 
-def _carry(old: Problem, new: Problem, dimensions: Dimensions, state: EvolutionState) -> EvolutionState:
+def _resize_state(old: Problem, new: Problem, dimensions: Dimensions, state: EvolutionState) -> EvolutionState:
     check_population(old.strategy, old.population, new.population)
     state = jax.device_get(state)
-    return state._replace(strategy=follow(old.strategy, new.strategy, state.strategy, dimensions))
+    return state._replace(strategy=resize_state(old.strategy, new.strategy, state.strategy, dimensions))
 
 
 def _check_sources(old: DatasetLayout, new: DatasetLayout, sources: np.ndarray) -> None:
@@ -148,16 +148,18 @@ def leave_one_out(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionStat
     chunk = min(chunk, -(-len(weights) // mesh.shape[AXIS]))
     everywhere = NamedSharding(mesh, PartitionSpec())
 
-    def judge(state: EvolutionState, givens: TaskData) -> jax.Array:
+    def evaluate(state: EvolutionState, task_data: TaskData) -> jax.Array:
         root = jax.random.fold_in(generation_key(problem.seed, LEAVE_ONE_OUT_STREAM), state.generation)
-        shared = draw_shared(problem, state.constants, givens, *jax.random.split(root))
+        shared_inputs = draw_shared_inputs(problem, state.constants, task_data, *jax.random.split(root))
 
         def one(common: tuple[SharedInputs, jax.Array], weights: jax.Array) -> jax.Array:
             return evaluate_candidate(problem, *common, weights).fitness
 
-        return map_over_mesh(mesh, chunk, one, (shared, problem.strategy.mean(state.strategy)), jnp.asarray(weights))
+        return map_over_mesh(
+            mesh, chunk, one, (shared_inputs, problem.strategy.mean(state.strategy)), jnp.asarray(weights)
+        )
 
-    program = jax.jit(judge, in_shardings=everywhere, out_shardings=NamedSharding(mesh, PartitionSpec(AXIS)))
-    fitness = jax.device_get(program(*jax.device_put((state, problem.givens), everywhere)))[: len(weights)]
+    program = jax.jit(evaluate, in_shardings=everywhere, out_shardings=NamedSharding(mesh, PartitionSpec(AXIS)))
+    fitness = jax.device_get(program(*jax.device_put((state, problem.task_data), everywhere)))[: len(weights)]
     fitness = np.where(np.isfinite(fitness), fitness, np.float32(np.nan))
     return jnp.asarray(fitness[0] - fitness[1:])

@@ -13,7 +13,7 @@ from hadesd.distill.policies import MLP, Params, Policy
 from hadesd.physics.program import EnvironmentProgram
 
 
-class Outcome(NamedTuple):
+class RolloutResult(NamedTuple):
     """Of one evaluation: mean return float32 [], completed episodes int32 [], environments that completed none."""
 
     fitness: jax.Array
@@ -46,7 +46,7 @@ def evaluate(
     constants: Statistics,
     key: jax.Array,
     setting: Evaluation,
-) -> Outcome:
+) -> RolloutResult:
     """Mean return of a policy over E environments x T steps.
 
     Every completed episode counts once. An environment in which none completed counts once with the return
@@ -90,7 +90,7 @@ def evaluate(
 
 def _evaluate_native(
     program: EnvironmentProgram, policy: MLP, params: Params, constants: Statistics, key: jax.Array, setting: Evaluation
-) -> Outcome:
+) -> RolloutResult:
     statistics = constants if setting.normalisation == "fixed" else normalise.unit((program.observation,))
     if setting.normalisation == "none":
         statistics = normalise.neutral((program.observation,))
@@ -98,11 +98,11 @@ def _evaluate_native(
     return _score(_Tally(counts.running[0], counts.completed[0], counts.episodes[0]))
 
 
-def _score(tally: _Tally) -> Outcome:
+def _score(tally: _Tally) -> RolloutResult:
     none = tally.episodes == 0
     total = jnp.sum(tally.completed) + jnp.sum(jnp.where(none, tally.running, 0.0))
     unfinished = jnp.sum(none.astype(jnp.int32))
     episodes = jnp.sum(tally.episodes)
     # A NaN anywhere must not hide in an episode that was left out.
     total = jnp.where(jnp.all(jnp.isfinite(tally.running)), total, jnp.nan)
-    return Outcome(total / (episodes + unfinished).astype(total.dtype), episodes, unfinished)
+    return RolloutResult(total / (episodes + unfinished).astype(total.dtype), episodes, unfinished)

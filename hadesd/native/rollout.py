@@ -120,7 +120,7 @@ class _Places:
         self.reward, self.done = m.take(blocks * ROW), m.take(blocks * ROW)
         self.running, self.completed, self.episodes = (m.take(blocks * ROW) for _ in range(3))
         self.mean, self.variance, self.scale = (m.take(s.group * s.wide * 4) for _ in range(3))
-        self.weight = m.take(s.group * 4)
+        self.sample_count = m.take(s.group * 4)
         self.forward = m.take(dense.forward_scratch(s.network, s.environments) if s.network else 64)
         self.step = m.take(max(step.scratch, 64))
         self.heads = heads
@@ -128,7 +128,7 @@ class _Places:
 
 
 ARGUMENTS = ("params", "moving", "constant", "observation", "noise", "keys", "mean", "variance")
-RESULTS = ("running", "completed", "episodes", "mean_out", "variance_out", "weight_out", "memory")
+RESULTS = ("running", "completed", "episodes", "mean_out", "variance_out", "sample_count_out", "memory")
 
 
 def memory_bytes(setting: RolloutSetting) -> int:
@@ -141,8 +141,8 @@ def add_kernel(module: Module, setting: RolloutSetting) -> str:
 
     params [N, parameters of a policy], moving int32 [R, moving], constant int32 [R, constant], observation [R, O],
     noise [T, noise rows, R], keys uint32 [T, 2, R], mean [wide], variance [wide];
-    running, completed [N, E], episodes int32 [N, E], mean_out, variance_out [N, wide], weight_out [N] (all three only
-    where statistics are running), memory uint8 [memory_bytes].
+    running, completed [N, E], episodes int32 [N, E], mean_out, variance_out [N, wide], sample_count_out [N] (all three
+    only where statistics are running), memory uint8 [memory_bytes].
     """
     return _Rollout(module, setting).add()
 
@@ -325,7 +325,7 @@ class _Rollout:
                 return []
 
             f.loop(str(self.s.wide // LANES), column)
-            f.store(F32, constant(F32, 1e-4), self.place(f, self.at.weight, j, 4))
+            f.store(F32, constant(F32, 1e-4), self.place(f, self.at.sample_count, j, 4))
             return []
 
         f.loop(str(self.s.group), policy)
@@ -412,8 +412,8 @@ class _Rollout:
         count = constant(VF, self.s.environments)
 
         def policy(j: str, carried: list[str]) -> list[str]:
-            weight = f.splat(f.load(F32, self.place(f, self.at.weight, j, 4)))
-            total = f.binary("fadd", VF, weight, count)
+            seen = f.splat(f.load(F32, self.place(f, self.at.sample_count, j, 4)))
+            total = f.binary("fadd", VF, seen, count)
 
             def column(c: str, carried: list[str]) -> list[str]:
                 batch_mean, batch_variance = self._moments(f, j, c)
@@ -422,9 +422,9 @@ class _Rollout:
                 )
                 mean, variance = f.load(VF, mean_at, 64), f.load(VF, variance_at, 64)
                 delta = f.binary("fsub", VF, batch_mean, mean)
-                spread = f.binary("fmul", VF, variance, weight)
+                spread = f.binary("fmul", VF, variance, seen)
                 spread = f.binary("fadd", VF, spread, f.binary("fmul", VF, batch_variance, count))
-                between = f.binary("fmul", VF, f.binary("fmul", VF, delta, delta), weight)
+                between = f.binary("fmul", VF, f.binary("fmul", VF, delta, delta), seen)
                 between = f.binary("fdiv", VF, f.binary("fmul", VF, between, count), total)
                 spread = f.binary("fadd", VF, spread, between)
                 moved = f.binary("fdiv", VF, f.binary("fmul", VF, delta, count), total)
@@ -434,7 +434,7 @@ class _Rollout:
 
             f.loop(str(self.s.wide // LANES), column)
             one = f.let(f"extractelement {VF} {total}, i64 0")
-            f.store(F32, one, self.place(f, self.at.weight, j, 4))
+            f.store(F32, one, self.place(f, self.at.sample_count, j, 4))
             return []
 
         f.loop(str(self.s.group), policy)
@@ -590,7 +590,7 @@ class _Rollout:
                 return []
 
             f.loop(str(self.s.wide // LANES), column)
-            f.store(F32, f.load(F32, self.place(f, at.weight, j, 4)), f.offset("%weight_out", policy, 4))
+            f.store(F32, f.load(F32, self.place(f, at.sample_count, j, 4)), f.offset("%sample_count_out", policy, 4))
             return []
 
         f.loop(str(self.s.group), statistics)

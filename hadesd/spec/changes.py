@@ -127,7 +127,7 @@ def _check_sizes(before: RunSpec, after: RunSpec) -> None:
     if strategy.population_based and before.evolution.population != after.evolution.population:
         raise UsageError(
             f"evolution.population cannot change: {strategy.key} keeps its whole population in the checkpoint, "
-            "judged member by member; start a new run instead"
+            "evaluated member by member; start a new run instead"
         )
 
 

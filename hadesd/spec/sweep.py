@@ -219,11 +219,11 @@ def cost(specs: Iterable[RunSpec], has_steps: Callable[[RunSpec], bool]) -> Cost
     """The cost of all runs together, as far as the settings say it."""
     runs = generations = candidates = policies = env_steps = 0
     for spec in specs:
-        judged = spec.evolution.generations * spec.evolution.population
+        found = spec.evolution.generations * spec.evolution.population
         runs += 1
         generations += spec.evolution.generations
-        candidates += judged
-        policies += judged * spec.inits
+        candidates += found
+        policies += found * spec.inits
         if has_steps(spec):
-            env_steps += judged * spec.inits * spec.evaluation.environments * spec.evaluation.steps
+            env_steps += found * spec.inits * spec.evaluation.environments * spec.evaluation.steps
     return Cost(runs, generations, candidates, policies, env_steps)

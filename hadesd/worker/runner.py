@@ -156,23 +156,25 @@ class Runner:
         return [f"not bit-exact from generation {generation} on: {text}"] if differences else []
 
     def _shape(self, manifest: dict[str, Any]) -> EvolutionState:
-        return migration.shape_of(self.spec, migration.saved_spec(manifest, self.spec), self.problem, self.mean)
+        return migration.shape_of(self.spec, migration.saved_spec_of(manifest, self.spec), self.problem, self.mean)
 
     def _chunk(self, manifest: dict[str, Any], written: Execution) -> int:
         """The chunk to go on with: that of the checkpoint, or where it was made for something else, what fits now."""
-        saved, own = migration.saved_spec(manifest, self.spec), self.execution
-        sizes = [(s.evolution.population, s.resources.chunk) for s in (saved, self.spec)]
+        saved_spec, own = migration.saved_spec_of(manifest, self.spec), self.execution
+        sizes = [(s.evolution.population, s.resources.chunk) for s in (saved_spec, self.spec)]
         if sizes[0] == sizes[1] and (written.devices, written.platform) == (own.devices, own.platform):
             return written.chunk
-        halved = written.chunk < build.initial_chunk(saved, written.devices, written.platform, written.physics)
+        halved = written.chunk < build.initial_chunk(saved_spec, written.devices, written.platform, written.physics)
         return min(written.chunk, own.chunk) if halved and written.platform == own.platform else own.chunk
 
     def _migrate(self, manifest: dict[str, Any], generation: int, state: EvolutionState) -> tuple[EvolutionState, bool]:
         """The state for today's settings, and whether it was resized for them."""
-        saved = migration.saved_spec(manifest, self.spec)
-        if saved != self.spec:
+        saved_spec = migration.saved_spec_of(manifest, self.spec)
+        if saved_spec != self.spec:
             self.channel.phase(WorkerPhase.RESIZING, generation)
-        state, text = migration.migrate_state(self.spec, saved, self.problem, self.mesh, self.execution.chunk, state)
+        state, text = migration.migrate_state(
+            self.spec, saved_spec, self.problem, self.mesh, self.execution.chunk, state
+        )
         if text:
             append_resume_record(self.directory, generation, ResumeKind.RESIZE, text, bit_exact=True)
             log.info("resized", generation=generation, detail=text)

@@ -30,7 +30,7 @@ class GenerationMetrics(msgspec.Struct, frozen=True, kw_only=True):
     episodes: int  # completed, over the whole population
     unfinished: int  # environments in which no episode completed: their partial return was counted
     nan: int  # candidates whose fitness was not finite: they rank worst
-    env_steps: int  # environment steps of this generation (supervised distillation: images judged)
+    env_steps: int  # environment steps of this generation (supervised distillation: images evaluated)
     # Mean return of fresh policies that are trained on the mean dataset, the one that is exported (images: their test
     # accuracy, 0 to 1); null in generations without such an evaluation (evaluation.mean_every).
     evaluated_mean: float | None = None

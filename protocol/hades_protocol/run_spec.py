@@ -160,13 +160,13 @@ class Evaluation(_Section, frozen=True):
 
 
 class Images(_Section, frozen=True):
-    """Supervised distillation: the real images that a dataset is judged on (paper, section 5.4)."""
+    """Supervised distillation: the real images that a dataset is evaluated on (paper, section 5.4)."""
 
     directory: Annotated[
         str, Meta(max_length=4096, description="mnist, fashion-mnist: directory that holds the four IDX files")
     ] = ""
     batch: Annotated[
-        int, Meta(ge=0, le=10_000_000, description="training images a generation is judged on (0: all)")
+        int, Meta(ge=0, le=10_000_000, description="training images a generation is evaluated on (0: all)")
     ] = 0
 
 
@@ -243,7 +243,7 @@ class RunSpec(_Section, frozen=True):
 
     @property
     def inits(self) -> int:
-        """k, the policy initialisations a candidate is judged on; where unset: 2 for hades-r, else 1."""
+        """k, the policy initialisations a candidate is evaluated on; where unset: 2 for hades-r, else 1."""
         if self.policy.inits is not None:
             return self.policy.inits
         return 2 if self.method == "hades-r" else 1
@@ -293,7 +293,9 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> list[str]:
 def _check_together(spec: RunSpec) -> None:
     evolution = spec.evolution
     if spec.method == "hades-r" and spec.inits < 2:
-        raise UsageError("method hades-r judges a dataset on several initialisations: policy.inits must be at least 2")
+        raise UsageError(
+            "method hades-r evaluates a dataset on several initialisations: policy.inits must be at least 2"
+        )
     if spec.method != "hades-r" and spec.inits != 1:
         raise UsageError(
             f"method {spec.method} uses one policy initialisation: policy.inits must be 1, not {spec.inits} "
@@ -301,7 +303,7 @@ def _check_together(spec: RunSpec) -> None:
         )
     if spec.method != "hades-r" and (spec.cloning.learning_rate_spread != 1.0 or spec.policy.vary_activation):
         raise UsageError(
-            "cloning.learning_rate_spread and policy.vary_activation vary the policies that a dataset is judged on: "
+            "cloning.learning_rate_spread and policy.vary_activation vary the policies that a dataset is evaluated on: "
             f"they need --method hades-r, not {spec.method}"
         )
     if evolution.sigma_floor > evolution.sigma:

@@ -15,15 +15,15 @@ from tests.helpers.specs import tiny
 
 @pytest.mark.parametrize("strategy", ["snes", "xnes"])
 def test_the_learning_rate_of_the_standard_deviations_is_that_of_the_settings(strategy):
-    then = tiny(evolution={"strategy": strategy})
-    values = merge(spec_to_dict(then), {"evolution": {"parameters": {"lr_std_init": 0.9}}})
+    saved_spec = tiny(evolution={"strategy": strategy})
+    values = merge(spec_to_dict(saved_spec), {"evolution": {"parameters": {"lr_std_init": 0.9}}})
     now = build_spec(values)
-    state = jax.device_get(init_state(*build.build(then)))
+    state = jax.device_get(init_state(*build.build(saved_spec)))
     problem, _ = build.build(now)
     assert float(state.strategy.lr_std) != pytest.approx(0.9)
-    carried, _ = migrate_state(now, then, problem, make_mesh(1), 1, state)
+    carried, _ = migrate_state(now, saved_spec, problem, make_mesh(1), 1, state)
     assert float(carried.strategy.lr_std) == pytest.approx(0.9)
     assert carried.strategy.lr_std.dtype == state.strategy.lr_std.dtype
     assert np.array_equal(carried.strategy.mean, state.strategy.mean)
-    same, _ = migrate_state(then, then, build.build(then)[0], make_mesh(1), 1, state)
+    same, _ = migrate_state(saved_spec, saved_spec, build.build(saved_spec)[0], make_mesh(1), 1, state)
     assert same is state

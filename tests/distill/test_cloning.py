@@ -5,6 +5,8 @@ import optax
 import pytest
 
 from hadesd.distill import cloning, policies
+from hadesd.distill.dataset import StateActionPairs
+from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import MLP
 
 GAUSSIAN = MLP(actions=2, discrete=False, width=16, depth=2, activation="tanh")
@@ -36,8 +38,8 @@ def test_a_cloned_policy_imitates_its_pairs():
     states = jnp.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
     labels = jnp.eye(3)
     params = policies.init(CATEGORICAL, jax.random.key(0), (2,))
-    optimizer = cloning.make_optimizer("adam", 5e-3, 0.5)
-    trained, loss = cloning.clone(CATEGORICAL, params, states, labels, optimizer, 300)
+    training = TrainingSettings(Optimizer("adam", 5e-3, 0.5), epochs=300)
+    trained, loss = cloning.clone(CATEGORICAL, params, StateActionPairs(states, labels), training)
     assert float(loss) < 0.01
     for state, label in zip(states, labels, strict=True):
         action = policies.act(CATEGORICAL, trained, state, jax.random.key(0), greedy=True)
@@ -46,13 +48,13 @@ def test_a_cloned_policy_imitates_its_pairs():
 
 @pytest.mark.parametrize("clip", [None, 0.0])
 def test_without_clipping_sgd_takes_the_whole_gradient(clip):
-    optimizer = cloning.make_optimizer("sgd", 0.1, clip).transformation
+    optimizer = Optimizer("sgd", 0.1, clip).transformation
     updates, _ = optimizer.update({"w": jnp.array([300.0])}, optimizer.init({"w": jnp.zeros(1)}))
     assert updates["w"] == pytest.approx(-30.0)
 
 
 def test_clipping_limits_the_global_norm():
-    optimizer = cloning.make_optimizer("sgd", 1.0, 0.5).transformation
+    optimizer = Optimizer("sgd", 1.0, 0.5).transformation
     updates, _ = optimizer.update({"w": jnp.array([3.0, 4.0])}, optimizer.init({"w": jnp.zeros(2)}))
     assert np.linalg.norm(updates["w"]) == pytest.approx(0.5)
 

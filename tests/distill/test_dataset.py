@@ -52,7 +52,7 @@ def test_elements_lead_from_a_dataset_to_one_of_its_own_pairs_in_another_order_a
     sources = np.array(picks) % layout.pairs
     vector = np.random.default_rng(seed).normal(size=layout.size).astype(np.float32)
     other = replace(layout, pairs=len(sources))
-    states, targets = other.unflatten(vector[layout.elements(sources)])
+    states, targets = other.unflatten(vector[layout.source_dimensions(sources)])
     mine = layout.unflatten(vector)
     assert np.array_equal(states, mine.states[sources])
     if not layout.fixed_labels:

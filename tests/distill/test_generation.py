@@ -5,7 +5,7 @@ import pytest
 from hadesd.compute.build import build
 from hadesd.distill.generation import (
     MeanEvaluation,
-    ask_and_judge,
+    ask_and_evaluate,
     compile_step,
     generation_step,
     init_state,
@@ -86,11 +86,11 @@ def test_devices_do_not_wait_for_each_other_while_they_judge():
     """A device that runs out of memory would leave the others in a collective for ever."""
     problem, mean = build(tiny())
     mesh = make_mesh(2)
-    judge = jax.jit(lambda state: ask_and_judge(problem, mesh, 2, state, problem.givens))
-    program = judge.lower(init_state(problem, mean)).compile().as_text()
+    evaluate = jax.jit(lambda state: ask_and_evaluate(problem, mesh, 2, state, problem.task_data))
+    program = evaluate.lower(init_state(problem, mean)).compile().as_text()
     assert "while" in program, "this is the program that is meant"
     for collective in ("all-to-all", "all-gather", "all-reduce", "collective-permute", "reduce-scatter"):
-        assert collective not in program, f"the judging of a population must not contain {collective}"
+        assert collective not in program, f"the evaluation of a population must not contain {collective}"
 
 
 def test_the_compiled_step_is_the_pure_function():
@@ -149,4 +149,4 @@ def test_varied_policies_differ_in_learning_rate_and_activation():
     assert problem.variation.activation.tolist() == [0, 1, 0, 1]
     varied, same = run(tiny(**over), generations=1)[1], run(tiny(policy={"inits": 4}), generations=1)[1]
     assert np.isfinite(varied[0].fitness_mean)
-    assert varied[0].fitness_mean != same[0].fitness_mean, "the candidates are judged on other policies"
+    assert varied[0].fitness_mean != same[0].fitness_mean, "the candidates are evaluated on other policies"

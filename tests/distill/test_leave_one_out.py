@@ -7,7 +7,7 @@ import pytest
 
 from hadesd.compute.build import build
 from hadesd.distill import policies
-from hadesd.distill.fitness import draw_shared, evaluate_candidate
+from hadesd.distill.fitness import draw_shared_inputs, evaluate_candidate
 from hadesd.distill.generation import init_state
 from hadesd.distill.policies import MLP
 from hadesd.distill.problem import LEAVE_ONE_OUT_STREAM, generation_key
@@ -53,11 +53,11 @@ def test_costs_are_those_of_datasets_that_really_lack_the_pair():
     mean = mean_of(whole.layout)
     state = init_state(whole, mean)._replace(generation=jnp.int32(9))
     root = jax.random.fold_in(generation_key(whole.seed, LEAVE_ONE_OUT_STREAM), 9)
-    shared = draw_shared(whole, state.constants, whole.givens, *jax.random.split(root))
+    shared = draw_shared_inputs(whole, state.constants, whole.task_data, *jax.random.split(root))
     reference = evaluate_candidate(whole, shared, mean).fitness
-    judge = jax.jit(lambda candidate: evaluate_candidate(fewer, shared, candidate).fitness)
+    evaluate = jax.jit(lambda candidate: evaluate_candidate(fewer, shared, candidate).fitness)
     costs = [
-        reference - judge(mean[whole.layout.elements(np.delete(np.arange(PAIRS), left_out))])
+        reference - evaluate(mean[whole.layout.source_dimensions(np.delete(np.arange(PAIRS), left_out))])
         for left_out in range(PAIRS)
     ]
     found = leave_one_out(whole, make_mesh(2), 2, state)

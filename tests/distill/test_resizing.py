@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hadesd.distill import cloning, policies
 from hadesd.distill.dataset import DatasetLayout, label_counts, one_hot_labels
+from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import MLP
 from hadesd.distill.problem import EvolutionState
 from hadesd.distill.resizing import CannotResize, resize_pairs, sources_to_grow, sources_to_keep
@@ -120,7 +121,7 @@ def test_a_doubling_leaves_the_loss_and_its_gradient_equal_for_any_policy(
     shapes = jax.eval_shape(lambda: policies.init(policy, jax.random.key(0), observation))
     params = jax.tree.map(lambda leaf: jnp.asarray(scale * random.normal(size=leaf.shape), leaf.dtype), shapes)
     once = loss(params, layout.unflatten(vector))
-    doubled = loss(params, twice.unflatten(vector[layout.elements(sources_to_grow(layout, twice.pairs))]))
+    doubled = loss(params, twice.unflatten(vector[layout.source_dimensions(sources_to_grow(layout, twice.pairs))]))
     for a, b in zip(jax.tree.leaves(once), jax.tree.leaves(doubled), strict=True):
         assert np.allclose(a, b, rtol=1e-4, atol=1e-4 * max(1.0, float(jnp.max(jnp.abs(a)))))
 
@@ -131,13 +132,13 @@ def test_a_policy_that_is_cloned_from_doubled_pairs_is_the_same_policy():
     vector = np.random.default_rng(0).normal(size=layout.size).astype(np.float32)
     policy = MLP(2, True, width=8, depth=1, activation="tanh")
     params = policies.init(policy, jax.random.key(0), (3,))
-    optimizer = cloning.make_optimizer("adam", 5e-3, 0.5)
+    training = TrainingSettings(Optimizer("adam", 5e-3, 0.5), epochs=50)
 
     def train(layout, vector):
-        return cloning.clone(policy, params, *map(jnp.asarray, layout.unflatten(vector)), optimizer, 50)
+        return cloning.clone(policy, params, layout.unflatten(jnp.asarray(vector)), training)
 
     once = train(layout, vector)
-    doubled = train(replace(layout, pairs=8), vector[layout.elements(sources_to_grow(layout, 8))])
+    doubled = train(replace(layout, pairs=8), vector[layout.source_dimensions(sources_to_grow(layout, 8))])
     for a, b in zip(jax.tree.leaves(once), jax.tree.leaves(doubled), strict=True):
         assert np.allclose(a, b, rtol=1e-3, atol=1e-4)
 
@@ -155,7 +156,7 @@ def test_generation_and_constants_stay_as_they_are():
     moved = resize_pairs(old, new, sources_to_grow(old.layout, 8), state)
     assert moved.generation == 7
     assert np.array_equal(moved.constants["mean"], state.constants["mean"])
-    assert np.array_equal(moved.strategy.mean, state.strategy.mean[old.layout.elements(np.arange(8) % 4)])
+    assert np.array_equal(moved.strategy.mean, state.strategy.mean[old.layout.source_dimensions(np.arange(8) % 4)])
 
 
 @pytest.mark.parametrize(

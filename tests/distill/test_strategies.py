@@ -10,6 +10,7 @@ from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
 from hades_protocol.run_spec import build_spec
 from hadesd.compute import build
 from hadesd.distill import strategies
+from hadesd.distill.strategies.defaults import DEFAULTS, IRRELEVANT
 from hadesd.spec.strategies import STRATEGIES
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unoptimised")]
@@ -169,3 +170,61 @@ def test_the_learning_rate_decays_to_its_floor():
         strategy = by_name(STRATEGIES["openes"], learning_rate_decay=decay, learning_rate_floor=floor)
         moved.append(float(jnp.linalg.norm(strategy.mean(evolve(strategy, 12, sphere)))))
     assert moved[1] < moved[2] <= moved[0] + 1e-6, "a decaying rate goes less far; a floor stops the decay"
+
+
+SET_BY_US = {"self", "population_size", "solution", "optimizer", "std_schedule", "fitness_shaping_fn"}
+
+
+@pytest.mark.parametrize("entry", STRATEGIES.values(), ids=lambda entry: entry.name)
+def test_no_default_of_evosax_decides_results_unseen(entry):
+    defaults, cls = DEFAULTS[entry.name], getattr(evosax.algorithms, entry.name)
+    arguments = inspect.signature(cls.__init__).parameters
+    algorithm = cls(POPULATION, jnp.zeros(DIM))
+    params = vars(algorithm.default_params)
+    written = SET_BY_US | IRRELEVANT | defaults.shipped | set(defaults.options)
+    assert set(arguments) <= written, "evosax has an argument that nobody decided on"
+    known = {"std_init", *defaults.params, *defaults.derived, *defaults.shipped}
+    assert set(params) <= known, "evosax has a parameter that nobody decided on"
+    attributes = {key for key, value in vars(algorithm).items() if isinstance(value, bool | int | float)}
+    sizes = {"population_size", "num_dims", "max_num_dims_sq", *CMA_ANCHORED_FORMULAS}
+    plain = {key for key in attributes if not (key == "elite_ratio" and algorithm.elite_ratio == 1.0)}
+    assert plain <= sizes | set(defaults.attributes) | set(defaults.options) | defaults.derived | {"num_network_params"}
+    # What is written out is what the published runs had: evosax's own defaults of this version.
+    assert {key: arguments[key].default for key in defaults.options} == defaults.options
+    assert {key: getattr(algorithm, key) for key in defaults.attributes} == defaults.attributes
+    assert {key: params[key] for key in defaults.params} == defaults.params
+    assert (defaults.shaping is None) == entry.shaped
+    assert entry.shaped or arguments["fitness_shaping_fn"].default is defaults.shaping
+
+
+CMA_ANCHORED_FORMULAS = {"c_sigma", "d_sigma", "c_c", "c_1", "c_mu", "chi_d", "stall_patience", "_pair_base"}
+CMA_ANCHORED_FORMULAS |= {"_pair_count", "ams_population_size"}
+"""Numbers that two constructors compute from population size and dimensions."""
+
+
+def test_what_is_written_out_reaches_the_algorithm():
+    openes = by_name(STRATEGIES["openes"]).algorithm
+    assert openes.use_antithetic_sampling is True
+    cma = by_name(STRATEGIES["cmaes"])
+    assert (cma.params.std_min, cma.params.std_max, cma.params.c_mean) == (0.0, 1e8, 1.0)
+    assert cma.algorithm.use_negative_weights is True
+
+
+def test_the_constants_of_cma_es_are_those_of_hansens_tutorial():
+    """Hansen 2016 (arXiv:1604.00772), table 1."""
+    params, n = by_name(STRATEGIES["cmaes"]).params, DIM
+    prime = np.log((POPULATION + 1) / 2) - np.log(np.arange(1, POPULATION + 1))
+    best = prime[: POPULATION // 2]
+    mu_eff = best.sum() ** 2 / (best**2).sum()
+    c_1 = 2 / ((n + 1.3) ** 2 + mu_eff)
+    c_std = (mu_eff + 2) / (n + mu_eff + 5)
+    assert float(params.mu_eff) == pytest.approx(mu_eff, rel=1e-5)
+    assert float(params.c_c) == pytest.approx((4 + mu_eff / n) / (n + 4 + 2 * mu_eff / n), rel=1e-5)
+    assert float(params.c_1) == pytest.approx(c_1, rel=1e-5)
+    c_mu = min(1 - c_1, 2 * (mu_eff + 1 / mu_eff - 2) / ((n + 2) ** 2 + mu_eff))
+    assert float(params.c_mu) == pytest.approx(c_mu, rel=1e-5)
+    assert float(params.c_std) == pytest.approx(c_std, rel=1e-5)
+    assert float(params.d_std) == pytest.approx(1 + 2 * max(0, ((mu_eff - 1) / (n + 1)) ** 0.5 - 1) + c_std, rel=1e-5)
+    assert float(params.chi_n) == pytest.approx(n**0.5 * (1 - 1 / (4 * n) + 1 / (21 * n**2)), rel=1e-5)
+    assert params.weights[: POPULATION // 2] == pytest.approx(best / best.sum(), rel=1e-5)
+    assert np.all(params.weights[POPULATION // 2 :] <= 0), "the worse half has negative weights"

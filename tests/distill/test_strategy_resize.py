@@ -75,9 +75,9 @@ def check_pairs(entry, pairs, sources):
     new = make(entry, len(sources))
     state = resize_pairs(old, new, sources, before)
     check_form(new, state)
-    elements = old.layout.elements(sources)
-    assert np.array_equal(new.strategy.mean(state.strategy), old.strategy.mean(before.strategy)[elements])
-    assert np.array_equal(state.strategy.best_solution, before.strategy.best_solution[elements])
+    source_dimensions = old.layout.source_dimensions(sources)
+    assert np.array_equal(new.strategy.mean(state.strategy), old.strategy.mean(before.strategy)[source_dimensions])
+    assert np.array_equal(state.strategy.best_solution, before.strategy.best_solution[source_dimensions])
     assert state.strategy.best_fitness == before.strategy.best_fitness
     after = advance(new, state, 2)
     for found in (new.strategy.mean(after.strategy), after.strategy.best_solution):
@@ -103,11 +103,11 @@ def moments(state):
 def test_moments_paths_and_deviations_follow_their_pairs(name):
     entry = STRATEGIES[name]
     old, before = evolved(entry)
-    elements = old.layout.elements(SHRUNK)
+    source_dimensions = old.layout.source_dimensions(SHRUNK)
     _, state = resized(entry, SHRUNK)
     assert len(moments(before)) >= {"openes": 4, "pgpe": 5, "snes": 3, "sepcmaes": 6, "cmaanchoredles": 7}[name]
     for leaf, was in zip(moments(state), moments(before), strict=True):
-        assert np.array_equal(leaf, was[elements])
+        assert np.array_equal(leaf, was[source_dimensions])
 
 
 def covariance(name, s):
@@ -129,8 +129,8 @@ COVARIANCES = ("CMA_ES", "MA_ES", "xNES", "iAMaLGaM_Full", "CR_FM_NES")
 def test_a_smaller_search_has_the_covariance_of_the_dimensions_that_stay(name):
     entry = next(entry for entry in STRATEGIES.values() if entry.name == name)
     old, before = evolved(entry)
-    elements = old.layout.elements(SHRUNK)
-    was = covariance(name, before.strategy)[np.ix_(elements, elements)]
+    source_dimensions = old.layout.source_dimensions(SHRUNK)
+    was = covariance(name, before.strategy)[np.ix_(source_dimensions, source_dimensions)]
     found = covariance(name, resized(entry, SHRUNK)[1].strategy)
     assert np.allclose(found, was, rtol=1e-4, atol=1e-5 * np.abs(was).max())
     assert np.abs(was - np.eye(len(was)) * was[0, 0]).max() > 1e-3 * was.max(), "there must be something to follow"
@@ -142,9 +142,9 @@ def test_copies_have_the_covariance_of_their_originals_and_none_with_each_other(
     entry = next(entry for entry in STRATEGIES.values() if entry.name == name)
     old, before = evolved(entry)
     sources = sources_to_grow(old.layout, pairs)
-    elements = old.layout.elements(sources)
+    source_dimensions = old.layout.source_dimensions(sources)
     copies = np.concatenate([np.repeat(np.arange(pairs) >= PAIRS, 2)] * 2)  # two entries of states, two of targets
-    was = covariance(name, before.strategy)[np.ix_(elements, elements)]
+    was = covariance(name, before.strategy)[np.ix_(source_dimensions, source_dimensions)]
     if name != "CR_FM_NES":  # whose one direction v is common to the copies
         was = np.where(copies[:, None] == copies, was, 0.0)
     new = resized(entry, sources)[1].strategy
@@ -166,7 +166,7 @@ def test_the_path_of_ma_es_turns_with_its_matrix():
     old, before = evolved(STRATEGIES["maes"])
     sources = GROWN
     _, state = resized(STRATEGIES["maes"], sources)
-    step = (before.strategy.M @ before.strategy.p_std)[old.layout.elements(sources)]
+    step = (before.strategy.M @ before.strategy.p_std)[old.layout.source_dimensions(sources)]
     assert np.allclose(state.strategy.M @ state.strategy.p_std, step, atol=1e-4 * np.abs(step).max())
 
 
@@ -193,7 +193,7 @@ def test_fitness_that_decides_stays_only_where_every_pair_was_copied_equally_oft
     assert np.array_equal(getattr(resized(entry, GROWN)[1].strategy, field), was)
     for sources in (SHRUNK, sources_to_grow(old.layout, 6)):
         found = getattr(resized(entry, sources)[1].strategy, field)
-        assert np.all(found > 1e5), "not judged yet"
+        assert np.all(found > 1e5), "not evaluated yet"
         assert np.argmin(found) == np.argmin(was), "but what is exported is what was the fittest"
 
 

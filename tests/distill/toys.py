@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 
-from hadesd.distill import cloning, strategies
+from hadesd.distill import strategies
 from hadesd.distill.dataset import DatasetLayout
 from hadesd.distill.environments.base import VMAP
+from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import MLP
 from hadesd.distill.problem import Problem, TaskData
 from hadesd.distill.rollout import Evaluation
@@ -74,7 +75,7 @@ class Echo:
 
 
 def problem(env, pairs: int, strategy=None, population: int = 16, labels: str = "learned") -> Problem:
-    """A small problem around one of these environments; two initialisations, judged greedily."""
+    """A small problem around one of these environments; two initialisations, evaluated greedily."""
     layout = DatasetLayout(pairs, env.observation, env.actions, env.discrete, labels)
     return Problem(
         env=env,
@@ -85,9 +86,8 @@ def problem(env, pairs: int, strategy=None, population: int = 16, labels: str = 
         inits=2,
         seed=3,
         layout=layout,
-        optimizer=cloning.make_optimizer("adam", 1e-2, None),
-        epochs=20,
-        givens=TaskData(),
+        training=TrainingSettings(Optimizer("adam", 1e-2, None), epochs=20),
+        task_data=TaskData(),
         unflatten=None,
         mean_inits=1,
         mean_groups=1,

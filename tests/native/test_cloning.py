@@ -11,7 +11,8 @@ import pytest
 from jax.sharding import Mesh, PartitionSpec
 
 from hadesd.distill import cloning, native_cloning, policies
-from hadesd.distill.optimizer import Optimizer
+from hadesd.distill.dataset import StateActionPairs
+from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import CNN, MLP, SwitchPolicy
 from hadesd.native import dense, machine_code
 
@@ -97,9 +98,8 @@ def native(case: Case, epochs: int) -> Any:
     """data -> parameters."""
 
     def train(data: Data) -> Any:
-        return native_cloning.clone(
-            case.policy, data.params, data.states, data.targets, case.optimizer, epochs, data.rate, data.weights
-        )
+        pairs, training = StateActionPairs(data.states, data.targets), TrainingSettings(case.optimizer, epochs, True)
+        return native_cloning.clone(case.policy, data.params, pairs, training, data.rate, data.weights)
 
     return train
 
@@ -141,18 +141,20 @@ def test_it_strays_from_float64_no_further_than_optax_in_float32(name):
 def test_clone_routes_to_it_and_the_loss_is_that_of_the_trained_policy():
     case = CASES["gaussian"]
     data = data_of(case)
-    arguments = (case.policy, *data[:3], case.optimizer, 20)
-    params, loss = jax.jit(lambda: cloning.clone(*arguments, native=True))()
+    arguments = (case.policy, data.params, StateActionPairs(data.states, data.targets))
+    params, loss = jax.jit(lambda: cloning.clone(*arguments, TrainingSettings(case.optimizer, 20, native=True)))()
     assert_same_bits(params, jax.jit(native(case, 20))(data))
     assert float(loss) == pytest.approx(-float(policies.log_likelihood(case.policy, params, *data[1:3])), rel=1e-5)
-    others, _ = jax.jit(lambda: cloning.clone(*arguments))()
+    others, _ = jax.jit(lambda: cloning.clone(*arguments, TrainingSettings(case.optimizer, 20)))()
     np.testing.assert_allclose(flat(params), flat(others), atol=1e-4)
 
 
 def test_only_dense_policies_are_trained_by_it():
-    assert native_cloning.supported(SMALL, ADAM)
-    assert not native_cloning.supported(CNN(3, True, 16, 1, "relu", 4), ADAM)
-    assert not native_cloning.supported(SwitchPolicy((SMALL, SMALL), jnp.int32(0)), ADAM)
+    training = TrainingSettings(ADAM, 20, native=True)
+    assert native_cloning.supported(SMALL, training)
+    assert not native_cloning.supported(SMALL, TrainingSettings(ADAM, 20))
+    assert not native_cloning.supported(CNN(3, True, 16, 1, "relu", 4), training)
+    assert not native_cloning.supported(SwitchPolicy((SMALL, SMALL), jnp.int32(0)), training)
 
 
 @pytest.mark.parametrize("policy", [SMALL, MLP(20, True, 33, 2, "relu")])

@@ -50,14 +50,14 @@ def in_both_forms(env: Any) -> tuple[Any, Any]:
     return plain, native
 
 
-def outcomes(env: Any, policy: MLP, setting: Evaluation, candidates: int, inits: int) -> rollout.Outcome:
+def outcomes(env: Any, policy: MLP, setting: Evaluation, candidates: int, inits: int) -> rollout.RolloutResult:
     """Of [candidates, inits] policies; the initialisations' resets are common to all candidates."""
     params = policies.init_many(policy, jax.random.key(0), env.observation, candidates * inits)
     params = jax.tree.map(lambda leaf: 2 * leaf.reshape(candidates, inits, *leaf.shape[1:]), params)
     constants = normalise.unit(env.observation)._replace(mean=jnp.full(env.observation, 0.1))
     keys = jax.random.split(jax.random.key(1), inits)
 
-    def one(params: Any, key: jax.Array) -> rollout.Outcome:
+    def one(params: Any, key: jax.Array) -> rollout.RolloutResult:
         return rollout.evaluate(env, policy, params, constants, key, setting)
 
     return jax.device_get(jax.jit(jax.vmap(lambda several: jax.vmap(one)(several, keys)))(params))

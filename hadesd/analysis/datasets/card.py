@@ -19,7 +19,7 @@ MOST_PAIRS, MOST_COLUMNS = 16, 32
 """A dataset of at most so many pairs, and entries of state and action, is printed whole."""
 
 METHODS = {
-    "hades-r": "HaDES-R: judged on fresh policy initialisations in every generation, so it trains any initialisation",
+    "hades-r": "HaDES-R: evaluated on fresh policy initialisations every generation, so it trains any initialisation",
     "hades-f": "HaDES-F: evolved for one policy initialisation; others learn less from it",
     "imported": "imported: made elsewhere",
 }

@@ -1,5 +1,6 @@
 """Train fresh policies on a finished dataset and measure their return (paper, section 5.1)."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,30 +10,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from hades_protocol.run_spec import RunSpec
-from hadesd.analysis.datasets import fitting
+from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation.documents import Returns
-from hadesd.analysis.evaluation.padding import TruncatedPolicy
 from hadesd.compute import build
-from hadesd.distill import cloning, policies, rollout
+from hadesd.distill import policies
+from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.rollout import Evaluation
+from hadesd.distill.policies import Params, Policy
+from hadesd.distill.rollout import RolloutResult
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
+from hadesd.distill.training import EvaluationTask, InitData, InnerLoopData, Learner, train_and_evaluate
 
 CHUNK_CPU = 4
 CHUNK_GPU = 64
 INIT_STREAM, EVALUATION_STREAM = 0, 1
-
-
-@dataclass(frozen=True)
-class Arena:
-    """Where and how policies are judged. actions: how many of the policy's outputs act there."""
-
-    env: Environment
-    constants: Statistics
-    evaluation: Evaluation
-    actions: int
 
 
 @dataclass(frozen=True)
@@ -71,64 +64,60 @@ def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, see
         UsageError: the arrays do not fit the environment, or constants for fixed normalisation are missing.
     """
     env = build.environment_of(spec)
-    states, actions = fitting.fit(dataset, env)
-    arena = Arena(env, fitting.constants(dataset, spec, env), build.evaluation_of(spec), env.actions)
-    return train_and_judge(spec, states, actions, [arena], inits, episodes, seed)[0]
+    pairs = StateActionPairs(*map(jnp.asarray, shapes.fit(dataset, env)))
+    task = task_of(spec, env, episodes)
+    return evaluate_pairs(spec, pairs, [(task, shapes.constants(dataset, spec, env))], inits, seed)[0]
 
 
-def train_and_judge(
+def task_of(spec: RunSpec, env: Environment, episodes: int, actions: int | None = None) -> EvaluationTask:
+    """Rollouts as a spec has them evaluated, at least `episodes` environments for each policy.
+
+    actions: how many of the policy's outputs act there (None: all).
+    """
+    setting = build.evaluation_of(spec)
+    return EvaluationTask(env, setting, -(-episodes // setting.environments), actions)
+
+
+def evaluate_pairs(
     spec: RunSpec,
-    states: np.ndarray,
-    actions: np.ndarray,
-    arenas: Sequence[Arena],
+    pairs: StateActionPairs,
+    tasks: Sequence[tuple[EvaluationTask, Statistics]],
     inits: int,
-    episodes: int,
     seed: int,
 ) -> list[Evaluated]:
-    """Train `inits` policies as the spec says on states [D, *obs] and actions [D, A]; judge each in every arena.
+    """Train `inits` policies as the spec says on the pairs; evaluate each in every task, with its constants.
 
-    The arenas' environments agree in observation, actions and discreteness with the pairs.
+    The tasks' environments agree in observation, actions and discreteness with the pairs.
     """
-    first = arenas[0].env
-    policy, c = build.policy_of(spec, first), spec.cloning
-    optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
-    native = build.cloning_of(spec) == "native"
+    first = tasks[0][0].env
+    policy = build.policy_of(spec, first)
+    learner = Learner(policy, build.training_of(spec))
     root = jax.random.key(seed)
     mesh = make_mesh(0)
-    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    chunk = CHUNK_CPU if mesh.devices.flat[0].platform == "cpu" else CHUNK_GPU
+    over_mesh = functools.partial(map_over_mesh, mesh, min(-(-inits // mesh.devices.size), chunk))
 
-    def judge(arena: Arena, constants: Statistics, trained: policies.Params, key: jax.Array) -> rollout.Outcome:
-        acting: Any = policy if arena.actions == arena.env.actions else TruncatedPolicy(policy, arena.actions)
-        groups = -(-episodes // arena.evaluation.environments)
-        return jax.vmap(lambda k: rollout.evaluate(arena.env, acting, trained, constants, k, arena.evaluation))(
-            jax.random.split(key, groups)
-        )
-
-    def one(common: Any, item: tuple[policies.Params, jax.Array]) -> list[rollout.Outcome]:
-        states, actions, constants = common
-        params, key = item
-        trained, _ = cloning.clone(policy, params, states, actions, optimizer, c.epochs, native=native)
-        return [judge(arena, own, trained, key) for arena, own in zip(arenas, constants, strict=True)]
+    def every_task(policy: Policy, params: Params, data: list[Statistics], key: jax.Array) -> list[RolloutResult]:
+        return [task(policy, params, own, key) for (task, _), own in zip(tasks, data, strict=True)]
 
     @jax.jit
-    def run(fixed: policies.Params | None, common: Any) -> Any:
+    def run(fixed: Params | None, common: InnerLoopData) -> Any:
         key_init, key_evaluate = (jax.random.fold_in(root, stream) for stream in (INIT_STREAM, EVALUATION_STREAM))
         params = policies.init_many(policy, key_init, first.observation, inits) if fixed is None else fixed
-        keys = jax.random.split(key_evaluate, inits)
-        chunk = min(-(-inits // mesh.devices.size), CHUNK_CPU if on_cpu else CHUNK_GPU)
-        return map_over_mesh(mesh, chunk, one, common, (params, keys))
+        own = InitData(params, jax.random.split(key_evaluate, inits))
+        return train_and_evaluate(learner, every_task, common, own, over_mesh)
 
     fixed = None
     if spec.policy.init_seed is not None:
         single = policies.init_fixed(policy, spec.policy.init_seed, first.observation)
         fixed = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (inits, *leaf.shape[1:])), single)
-    common = (jnp.asarray(states), jnp.asarray(actions), [arena.constants for arena in arenas])
-    outcomes = trim(jax.device_get(run(fixed, common)), inits)
+    common = InnerLoopData(pairs, [constants for _, constants in tasks])
+    results = trim(jax.device_get(run(fixed, common)), inits)
     return [
         Evaluated(
-            returns=np.asarray(outcome.fitness),
-            episodes=int(np.sum(outcome.episodes)),
-            unfinished=int(np.sum(outcome.unfinished)),
+            returns=np.asarray(result.fitness),
+            episodes=int(np.sum(result.episodes)),
+            unfinished=int(np.sum(result.unfinished)),
         )
-        for outcome in outcomes
+        for result in results
     ]

@@ -4,6 +4,7 @@ Beside it, the two datasets of the same size that need no distillation: the mean
 real images of each class.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from hades_protocol.run_spec import RunSpec
-from hadesd.analysis.datasets.fitting import fit
 from hadesd.analysis.datasets.reader import DatasetFile
+from hadesd.analysis.datasets.shapes import fit
 from hadesd.analysis.evaluation.documents import Accuracies, Accuracy
 from hadesd.compute import build, image_files
-from hadesd.distill import cloning, images, policies
-from hadesd.distill.dataset import one_hot_labels
+from hadesd.distill import images, policies, training
+from hadesd.distill.dataset import StateActionPairs, one_hot_labels
 from hadesd.distill.images import ImageTask, LabelledImages
+from hadesd.distill.policies import Params, Policy
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
+from hadesd.distill.training import InitData, InnerLoopData, Learner
 from hadesd.spec import validation
 
 INIT_STREAM, DRAW_STREAM = 0, 1
@@ -75,43 +78,41 @@ def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, seed: int) -> Comp
     means = jnp.repeat(images.class_means(train, classes), per_class, axis=0)
     keys = jax.random.split(jax.random.fold_in(root, DRAW_STREAM), inits)
     drawn = jax.lax.map(lambda key: images.draw_per_class(train, classes, per_class, key), keys)
+    stacked = jnp.broadcast_to(jnp.asarray(labels), (inits, *labels.shape))
+    own = StateActionPairs(*(jnp.broadcast_to(jnp.asarray(a), (inits, *a.shape)) for a in (states, targets)))
     key = jax.random.fold_in(root, INIT_STREAM)
 
-    def classify(images_of_each: jax.Array, targets: jax.Array) -> Classified:
-        return _classify(spec, task, images_of_each, targets, train, test, key)
+    def classify(pairs: StateActionPairs) -> Classified:
+        return _classify(spec, task, pairs, (train, test), key)
 
     return Comparison(
-        dataset=classify(jnp.broadcast_to(jnp.asarray(states), (inits, *states.shape)), jnp.asarray(targets)),
-        class_means=classify(jnp.broadcast_to(means, (inits, *means.shape)), jnp.asarray(labels)),
-        real_images=classify(drawn.reshape(inits, classes * per_class, *entry.observation), jnp.asarray(labels)),
+        dataset=classify(own),
+        class_means=classify(StateActionPairs(jnp.broadcast_to(means, (inits, *means.shape)), stacked)),
+        real_images=classify(StateActionPairs(drawn.reshape(inits, classes * per_class, *entry.observation), stacked)),
     )
 
 
 def _classify(
     spec: RunSpec,
     task: ImageTask,
-    states: jax.Array,
-    targets: jax.Array,
-    train: LabelledImages,
-    test: LabelledImages,
+    pairs: StateActionPairs,
+    real: tuple[LabelledImages, LabelledImages],
     key: jax.Array,
 ) -> Classified:
-    """Train one fresh classifier on each of states [N, D, H, W, C] with targets [D, classes]."""
-    policy, c = build.policy_of(spec, task), spec.cloning
-    optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
-    mesh = make_mesh(0)
-    count = states.shape[0]
+    """Train one fresh classifier on each of N datasets, stacked on axis 0. real: images for training and for tests."""
+    policy = build.policy_of(spec, task)
+    learner = Learner(policy, build.training_of(spec, "xla"))
+    over_mesh = functools.partial(map_over_mesh, make_mesh(0), 1)
+    count = pairs.states.shape[0]
 
-    def one(common: Any, item: Any) -> tuple[jax.Array, jax.Array]:
-        targets, train, test = common
-        params, states = item
-        trained, _ = cloning.clone(policy, params, states, targets, optimizer, c.epochs)
-        return images.accuracy(policy, trained, train), images.accuracy(policy, trained, test)
+    def accuracies(policy: Policy, params: Params, data: list[LabelledImages], key: None) -> list[jax.Array]:
+        return [training.image_accuracy(policy, params, images, key) for images in data]
 
     @jax.jit
-    def run(states: jax.Array, common: Any) -> Any:
+    def run(pairs: StateActionPairs, real: tuple[LabelledImages, LabelledImages]) -> Any:
         params = policies.init_many(policy, key, task.observation, count)
-        return map_over_mesh(mesh, 1, one, common, (params, states))
+        inits = InitData(params, pairs=pairs)
+        return training.train_and_evaluate(learner, accuracies, InnerLoopData(None, real), inits, over_mesh)
 
-    found = trim(jax.device_get(run(states, (targets, train, test))), count)
-    return Classified(train=np.asarray(found[0]), test=np.asarray(found[1]))
+    train, test = trim(jax.device_get(run(pairs, real)), count)
+    return Classified(train=np.asarray(train), test=np.asarray(test))

@@ -9,11 +9,14 @@ error are over them. Where the two levels are equal, or a return is not finite, 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from hades_protocol.run_spec import RunSpec
-from hadesd.analysis.datasets import fitting
+from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation.documents import (
     Level,
@@ -22,9 +25,45 @@ from hadesd.analysis.evaluation.documents import (
     TaskReturns,
     TrainingSettings,
 )
-from hadesd.analysis.evaluation.evaluate import Arena, Evaluated, evaluate, train_and_judge
-from hadesd.analysis.evaluation.padding import PaddedEnvironment
+from hadesd.analysis.evaluation.evaluate import Evaluated, evaluate, evaluate_pairs, task_of
 from hadesd.compute import build
+from hadesd.distill.dataset import StateActionPairs
+from hadesd.distill.environments.base import VMAP, Environment
+from hadesd.distill.normalise import Statistics
+from hadesd.distill.training import EvaluationTask
+
+
+class PaddedEnvironment:
+    """An environment whose observations are zero-padded to a larger shape. It takes its own actions.
+
+    `actions` is what a policy for it must put out, as many as the largest of the environments that it serves;
+    `TruncatedPolicy` makes of them what this environment takes.
+    """
+
+    form = VMAP
+
+    def __init__(self, env: Environment, observation: tuple[int, ...], actions: int) -> None:
+        self._env = env
+        self._gaps = [(0, wanted - size) for size, wanted in zip(env.observation, observation, strict=True)]
+        self.name = env.name
+        self.observation = observation
+        self.discrete = env.discrete
+        self.actions = actions
+
+    def reset(self, key: jax.Array) -> tuple[Any, jax.Array]:
+        state, observation = self._env.reset(key)
+        return state, jnp.pad(observation, self._gaps)
+
+    def step(self, key: jax.Array, state: Any, action: jax.Array) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
+        state, observation, reward, done = self._env.step(key, state, action)
+        return state, jnp.pad(observation, self._gaps), reward, done
+
+    def pad(self, constants: Statistics) -> Statistics:
+        """Constants of normalisation for padded observations: padding stays zero."""
+        mean, variance = constants.mean, constants.variance
+        return Statistics(
+            jnp.pad(mean, self._gaps), jnp.pad(variance, self._gaps, constant_values=1.0), constants.sample_count
+        )
 
 
 @dataclass(frozen=True)
@@ -51,15 +90,15 @@ class Scored:
         return values if values is not None and np.all(np.isfinite(values)) else None
 
 
-def judge_one(
+def evaluate_one(
     merged: DatasetFile, tasks: Sequence[Task], index: int, training: RunSpec, inits: int, episodes: int, seed: int
 ) -> Evaluated:
     """Policies trained on the whole file, in the environment of tasks[index]. training: their policy and cloning."""
-    arena = _arena(merged, tasks[index])
-    return train_and_judge(training, merged.states, merged.actions, [arena], inits, episodes, seed)[0]
+    task = _evaluation_task(merged, tasks[index], episodes)
+    return evaluate_pairs(training, _pairs(merged), [task], inits, seed)[0]
 
 
-def judge_all(
+def evaluate_all(
     merged: DatasetFile,
     tasks: Sequence[Task],
     training: RunSpec,
@@ -72,17 +111,15 @@ def judge_all(
 
     training: policy and cloning of the policies for all environments. report: gets a line before each training.
     """
-    arenas = [_arena(merged, task) for task in tasks]
+    evaluation_tasks = [_evaluation_task(merged, task, episodes) for task in tasks]
     report("policies for all environments …")
-    together = train_and_judge(training, merged.states, merged.actions, arenas, inits, episodes, seed)
+    together = evaluate_pairs(training, _pairs(merged), evaluation_tasks, inits, seed)
     owner = np.repeat(np.arange(len(tasks)), [len(task.part.states) for task in tasks])
     out = []
-    for index, (task, arena) in enumerate(zip(tasks, arenas, strict=True)):
+    for index, (task, evaluation_task) in enumerate(zip(tasks, evaluation_tasks, strict=True)):
         others = owner != index
         report(f"{task.spec.env}: policies trained on the wrong pairs …")
-        wrong = train_and_judge(
-            training, merged.states[others], merged.actions[others], [arena], inits, episodes, seed
-        )[0]
+        wrong = evaluate_pairs(training, _pairs(merged, others), [evaluation_task], inits, seed)[0]
         report(f"{task.spec.env}: policies trained on its own pairs alone …")
         own = evaluate(task.part, task.spec, inits, episodes, seed)
         out.append(Scored(task, together[index], wrong, own))
@@ -133,9 +170,15 @@ def _sem(values: np.ndarray) -> float:
     return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
-def _arena(merged: DatasetFile, task: Task) -> Arena:
+def _pairs(merged: DatasetFile, chosen: Any = slice(None)) -> StateActionPairs:
+    return StateActionPairs(jnp.asarray(merged.states[chosen]), jnp.asarray(merged.actions[chosen]))
+
+
+def _evaluation_task(merged: DatasetFile, task: Task, episodes: int) -> tuple[EvaluationTask, Statistics]:
+    """Rollouts in a task's environment with the merged file's observations and actions, and their constants."""
     env = build.environment_of(task.spec, "vmap")
-    fitting.fit(task.part, env)
+    shapes.fit(task.part, env)
     padded = PaddedEnvironment(env, merged.states.shape[1:], merged.actions.shape[1])
-    constants = padded.pad(fitting.constants(task.part, task.spec, env))
-    return Arena(padded, constants, build.evaluation_of(task.spec), env.actions)
+    constants = padded.pad(shapes.constants(task.part, task.spec, env))
+    actions = env.actions if env.actions != padded.actions else None
+    return task_of(task.spec, padded, episodes, actions), constants

@@ -31,7 +31,7 @@ from hadesd.analysis.evaluation.documents import (
     TransferMode,
     WidthSummary,
 )
-from hadesd.analysis.evaluation.trials import ACTIVATIONS, OPTIMIZERS, Setting
+from hadesd.analysis.evaluation.transfer_eval import ACTIVATIONS, OPTIMIZERS, Setting
 
 DEPTHS = (1, 2, 3, 4)
 GRID_RATES = (10**-0.5, 1.0, 10**0.5)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from hadesd.analysis.evaluation.recording import Recording
+from hadesd.analysis.evaluation.rollout_recording import Recording
 from hadesd.analysis.pictures.brax_bodies import BraxBody
 
 MOST_FRAMES = 500

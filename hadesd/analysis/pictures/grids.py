@@ -18,7 +18,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from hadesd.analysis.pictures import style
 from hadesd.analysis.pictures.labels import action_words, names
-from hadesd.analysis.pictures.units import Pairs
+from hadesd.analysis.pictures.units import DrawablePairs
 
 CHANNELS = (
     "#56B4E9",
@@ -71,7 +71,7 @@ def frame(values: np.ndarray) -> np.ndarray:
     return out
 
 
-def usual_where_constant(pairs: Pairs) -> np.ndarray:
+def usual_where_constant(pairs: DrawablePairs) -> np.ndarray:
     """The states [D, H, W, C] in natural units; an entry that never varies in the game has its only value."""
     natural = pairs.seen if pairs.natural is None else pairs.natural
     if pairs.constants is None:
@@ -79,7 +79,7 @@ def usual_where_constant(pairs: Pairs) -> np.ndarray:
     return np.where(pairs.never_varies, pairs.constants.mean, natural)
 
 
-def draw(pairs: Pairs, most: int) -> Figure:
+def draw(pairs: DrawablePairs, most: int) -> Figure:
     """Cards: each action's mean, then the pairs (at most `most`), three in a row (games with many channels: two)."""
     high, wide, channels = pairs.seen.shape[1:]
     card_width = wide + GAP + math.ceil(channels / 2) * (wide / 2 + GAP / 2)
@@ -99,7 +99,7 @@ def draw(pairs: Pairs, most: int) -> Figure:
     return figure
 
 
-def _single(pairs: Pairs, most: int) -> list[_Card]:
+def _single(pairs: DrawablePairs, most: int) -> list[_Card]:
     natural = usual_where_constant(pairs)
     return [
         _Card(
@@ -112,7 +112,7 @@ def _single(pairs: Pairs, most: int) -> list[_Card]:
     ]
 
 
-def _means(pairs: Pairs) -> list[_Card]:
+def _means(pairs: DrawablePairs) -> list[_Card]:
     """What the pairs of each action have in common; nothing where no action has several pairs."""
     labels = pairs.actions.argmax(axis=1)
     if len(pairs.seen) <= len(np.unique(labels)):
@@ -131,7 +131,7 @@ def _means(pairs: Pairs) -> list[_Card]:
     return out
 
 
-def _draw_card(axes: Axes, card: _Card, pairs: Pairs) -> None:
+def _draw_card(axes: Axes, card: _Card, pairs: DrawablePairs) -> None:
     high, wide, channels = card.maps.shape
     across = math.ceil(channels / 2)
     axes.imshow(card.frame, extent=(0, wide, high, 0), interpolation="nearest")
@@ -152,11 +152,11 @@ def _draw_card(axes: Axes, card: _Card, pairs: Pairs) -> None:
     axes.set_title(card.title, fontsize=8.5)
 
 
-def _channel_names(pairs: Pairs) -> list[str]:
+def _channel_names(pairs: DrawablePairs) -> list[str]:
     return names(pairs.entry.observation_names if pairs.entry else (), pairs.seen.shape[-1], "channel ")
 
 
-def _legend(figure: Figure, pairs: Pairs) -> None:
+def _legend(figure: Figure, pairs: DrawablePairs) -> None:
     """Two keys beneath: the game's colours, and the colours of a difference."""
 
     def patch(colour: object, label: str) -> Patch:

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from hadesd.analysis.pictures import style
 from hadesd.analysis.pictures.labels import names
-from hadesd.analysis.pictures.units import Pairs
+from hadesd.analysis.pictures.units import DrawablePairs
 
 MOST_NUMBERS = 400
 """Cells up to which the numbers are written into them."""
@@ -18,7 +18,7 @@ CAPTION = (
 )
 
 
-def draw(pairs: Pairs, most: int) -> Figure:
+def draw(pairs: DrawablePairs, most: int) -> Figure:
     """States on the left, actions on the right, one row a pair; at most `most` rows and MOST_COLUMNS entries."""
     states = (pairs.seen if pairs.natural is None else pairs.natural).reshape(len(pairs.seen), -1)
     rows = min(len(states), most)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from hadesd.analysis.pictures import style
 from hadesd.analysis.pictures.labels import action_words
-from hadesd.analysis.pictures.units import Pairs
+from hadesd.analysis.pictures.units import DrawablePairs
 
 CAPTION = (
     "Every image is shown in its own range, black its lowest value and white its highest: distilled pixels are not "
@@ -15,7 +15,7 @@ CAPTION = (
 )
 
 
-def draw(pairs: Pairs, most: int) -> Figure:
+def draw(pairs: DrawablePairs, most: int) -> Figure:
     """A grid of images [H, W, 1 or 3], at most `most`, ten in a row."""
     states = pairs.seen if pairs.natural is None else pairs.natural
     shown = min(len(states), most)

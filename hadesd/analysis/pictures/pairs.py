@@ -11,7 +11,7 @@ from hadesd.analysis.pictures import grids, heatmap, images, sticks, style
 from hadesd.analysis.pictures.bodies import body_of
 from hadesd.analysis.pictures.classic import Body
 from hadesd.analysis.pictures.labels import action_words, names, state_words
-from hadesd.analysis.pictures.units import Pairs
+from hadesd.analysis.pictures.units import DrawablePairs
 
 MOST_PANELS = 64
 """Pairs that one picture shows; what is left out is said in the caption."""
@@ -31,7 +31,7 @@ class Picture:
     caption: str
 
 
-def draw(pairs: Pairs, backend: str = "auto") -> Picture:
+def draw(pairs: DrawablePairs, backend: str = "auto") -> Picture:
     """The pairs, drawn as their environment allows: frames, images, bodies; else as a table of colours."""
     family = pairs.entry.family if pairs.entry else ""
     caption = pairs.caption
@@ -49,7 +49,7 @@ def draw(pairs: Pairs, backend: str = "auto") -> Picture:
     return Picture(heatmap.draw(pairs, MOST_PANELS), f"{heatmap.CAPTION} {caption}")
 
 
-def _legend(body: Body, pairs: Pairs) -> str:
+def _legend(body: Body, pairs: DrawablePairs) -> str:
     text = body.legend[:1].upper() + body.legend[1:]
     known = pairs.entry.action_names if pairs.entry else ()
     if _has_bars(pairs) and known:
@@ -57,18 +57,18 @@ def _legend(body: Body, pairs: Pairs) -> str:
     return text + "."
 
 
-def _has_bars(pairs: Pairs) -> bool:
+def _has_bars(pairs: DrawablePairs) -> bool:
     """Whether an action has more numbers than fit into a title."""
     return pairs.actions.shape[1] > 3 and not _is_discrete(pairs)
 
 
-def _absurd(pairs: Pairs) -> str:
+def _absurd(pairs: DrawablePairs) -> str:
     if pairs.normalisation == "none" and pairs.entry is not None and pairs.entry.family == "classic":
         return " Nothing keeps a distilled state within what the simulation can reach: it is drawn as it is."
     return " Nothing keeps a distilled state physically possible: it is drawn as it is."
 
 
-def _panels(body: Body, pairs: Pairs) -> Figure:
+def _panels(body: Body, pairs: DrawablePairs) -> Figure:
     shown = min(len(pairs.seen), MOST_PANELS)
     assert pairs.natural is not None
     states, actions = pairs.natural[:shown], pairs.actions[:shown]
@@ -96,23 +96,23 @@ def _panels(body: Body, pairs: Pairs) -> Figure:
     return figure
 
 
-def _is_discrete(pairs: Pairs) -> bool:
+def _is_discrete(pairs: DrawablePairs) -> bool:
     return pairs.entry is not None and pairs.entry.discrete
 
 
-def _title(pairs: Pairs, index: int, large: bool) -> str:
+def _title(pairs: DrawablePairs, index: int, large: bool) -> str:
     words = action_words(pairs.entry, pairs.actions[index]) if large or _is_discrete(pairs) else ""
     return f"{index}: {words}" if words else f"{index}"
 
 
-def _height(pairs: Pairs, state: np.ndarray) -> str:
+def _height(pairs: DrawablePairs, state: np.ndarray) -> str:
     """The entries that a pose does not show: how fast the body moves along."""
     known = pairs.entry.observation_names if pairs.entry else ()
     said = [f"{name} {state[known.index(name)]:+.2f} m/s" for name in ("vx", "vz") if name in known]
     return "  ".join(said)
 
 
-def _bars(axes: Axes, pairs: Pairs, action: np.ndarray, large: bool) -> None:
+def _bars(axes: Axes, pairs: DrawablePairs, action: np.ndarray, large: bool) -> None:
     """The action as bars from -1 to 1 under a panel; what is beyond is cut, since acting cuts it too."""
     inset = axes.inset_axes((0.0, -BAR_HEIGHT * 1.15, 1.0, BAR_HEIGHT))
     cut = np.clip(action, -1, 1)

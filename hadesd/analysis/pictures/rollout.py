@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from hadesd.analysis.evaluation.recording import Recording
+from hadesd.analysis.evaluation.rollout_recording import Recording
 from hadesd.analysis.pictures import grids, sticks, style
 from hadesd.analysis.pictures.bodies import body_of, brax_body
 from hadesd.analysis.pictures.classic import Body

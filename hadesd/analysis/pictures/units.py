@@ -22,7 +22,7 @@ class Constants:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class DrawablePairs:
     """What is drawn.
 
     entry: the environment, None where the file does not say.
@@ -72,7 +72,7 @@ def constants_of(dataset: DatasetFile, shape: tuple[int, ...]) -> Constants | No
 
 def in_natural_units(
     dataset: DatasetFile, entry: EnvironmentInfo | None, normalisation: str, constants: Constants | None
-) -> Pairs:
+) -> DrawablePairs:
     """A dataset's pairs with their states in natural units, where these can be known.
 
     normalisation: running, fixed or none; constants: of the normalisation, None where not known.
@@ -86,4 +86,4 @@ def in_natural_units(
         constants = None
     if constants is not None:
         natural = seen * np.sqrt(constants.variance + EPSILON) + constants.mean
-    return Pairs(entry, seen, natural, dataset.actions, constants, normalisation)
+    return DrawablePairs(entry, seen, natural, dataset.actions, constants, normalisation)

@@ -1,4 +1,4 @@
-"""The return of a PPO policy in the program's own terms: the rollouts that judge a dataset's policies judge it."""
+"""The return of a PPO policy, measured with the same rollouts as that of policies trained on a dataset."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -69,7 +69,7 @@ class Meter:
         at_once = AT_ONCE_CPU if self._mesh.devices.flat[0].platform == "cpu" else AT_ONCE_GPU
         self._chunk = -(-at_once // (setting.environments * devices))
         self._at_once = self._chunk * devices
-        self._run: Callable[[Any, jax.Array], rollout.Outcome] | None = None
+        self._run: Callable[[Any, jax.Array], rollout.RolloutResult] | None = None
 
     def measure(self, make_policy: MakePolicy, params: Any, key: jax.Array, environments: int) -> Measured:
         """Roll a policy out in at least that many environments, in whole groups of E.
@@ -87,12 +87,12 @@ class Meter:
         fitness, episodes, unfinished = (np.concatenate(leaves)[:groups] for leaves in zip(*outcomes, strict=True))
         return Measured(fitness.astype(np.float64), int(episodes.sum()), int(unfinished.sum()))
 
-    def _compile(self, make_policy: MakePolicy) -> Callable[[Any, jax.Array], rollout.Outcome]:
+    def _compile(self, make_policy: MakePolicy) -> Callable[[Any, jax.Array], rollout.RolloutResult]:
         passenger = policies.MLP(actions=1, discrete=True, width=1, depth=1, activation="tanh")
         weights = policies.init(passenger, jax.random.key(0), self._env.observation)
         constants = normalise.unit(self._env.observation)
 
-        def one(params: Any, key: jax.Array) -> rollout.Outcome:
+        def one(params: Any, key: jax.Array) -> rollout.RolloutResult:
             policy = make_policy(params, deterministic=self._greedy)
             piloted = _Piloted(self._env, lambda observation, k: policy(observation.reshape(-1), k)[0])
             return rollout.evaluate(piloted, passenger, weights, constants, key, self._setting)

@@ -49,7 +49,7 @@ KNOWN = leaves(_Settings)
 """The settings by dotted name."""
 
 # notebooks/training.ipynb of google/brax: what Brax's authors found for their environments, on accelerators.
-# Not taken over: reacher's action_repeat of 4 (a policy is judged acting at every step, so it is trained like that).
+# Not taken over: reacher's action_repeat of 4 (a policy is evaluated acting at every step, so it is trained like that).
 _BRAX: dict[str, Any] = {
     "environments": 2048, "unroll": 5, "batch": 1024, "minibatches": 32, "passes": 4, "reward_scale": 10.0,
     "steps": 50_000_000,

@@ -4,7 +4,7 @@ The library is Brax, for every environment. Why:
 
 - It is a dependency already, and its PPO is the one that Brax's authors tuned for Brax's environments.
 - It takes any object with the interface of `brax.envs.Env`, so it trains on this program's own environment
-  objects (`environment`): the same dynamics, action scaling, time limits and resets that datasets are judged on.
+  objects (`environment`): the same dynamics, action scaling, time limits and resets that datasets are evaluated on.
 - Its advantage estimate tells a time limit from a failure: a truncated step is left out instead of being taught
   as an end. It trains on all devices of the machine.
 - It has no distribution over discrete actions, but an interface for one (`networks`: 40 lines).

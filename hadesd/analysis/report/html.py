@@ -12,7 +12,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from hades_protocol.messages import Reference
-from hadesd.analysis.evaluation.recording import Recording
+from hadesd.analysis.evaluation.rollout_recording import Recording
 from hadesd.analysis.pictures import bodies, brax_viewer, curve, pairs, rollout, transfer
 from hadesd.analysis.pictures.rollout import Film
 from hadesd.analysis.pictures.units import Constants, constants_of, in_natural_units
@@ -32,21 +32,21 @@ class Report:
     film: Film | None
 
 
-def draw(material: ReportData, recording: Recording | None) -> Report:
-    """Draw everything that the material and a recorded rollout allow."""
-    backend = _backend(material)
+def draw(report_data: ReportData, recording: Recording | None) -> Report:
+    """Draw everything that the data and a recorded rollout allow."""
+    backend = _backend(report_data)
     shot = None
-    if recording is not None and material.entry is not None:
-        shot = rollout.film(recording, material.entry, backend)
+    if recording is not None and report_data.entry is not None:
+        shot = rollout.film(recording, report_data.entry, backend)
     return Report(
-        curve=_curve(material) if material.metrics else None,
-        pairs=_pairs(material, recording, backend),
+        curve=_curve(report_data) if report_data.metrics else None,
+        pairs=_pairs(report_data, recording, backend),
         strip=rollout.strip(shot) if shot is not None else None,
         film=shot,
     )
 
 
-def page(material: ReportData, drawn: Report, recording: Recording | None, why_none: str) -> str:
+def page(report_data: ReportData, drawn: Report, recording: Recording | None, why_none: str) -> str:
     """The HTML. why_none: why there is no rollout, where there is none."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hadesd.analysis.report"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -54,71 +54,71 @@ def page(material: ReportData, drawn: Report, recording: Recording | None, why_n
     environment.filters["number"] = words.number
     shot = drawn.film
     context: dict[str, Any] = {
-        "m": material,
-        "title": words.title(material),
-        "headline": words.headline(material, recording),
-        "tiles": words.tiles(material, recording),
+        "m": report_data,
+        "title": words.title(report_data),
+        "headline": words.headline(report_data, recording),
+        "tiles": words.tiles(report_data, recording),
         "curve": _image(drawn.curve),
-        "curve_caption": words.curve_caption(material),
+        "curve_caption": words.curve_caption(report_data),
         "pairs": _image(drawn.pairs.figure) if drawn.pairs else None,
         "pairs_caption": drawn.pairs.caption if drawn.pairs else "",
         "strip": _image(drawn.strip),
         "player": _script_json(rollout.player(shot)) if shot is not None else None,
-        "rollout": words.rollout(material, recording) if recording is not None else "",
+        "rollout": words.rollout(report_data, recording) if recording is not None else "",
         "why_no_rollout": why_none,
-        "viewer": _viewer(material, recording),
-        "settings": words.settings(material),
-        "references": material.references,
-        "lineage": words.lineage(material),
-        "events": words.events(material),
-        **_transfer(material),
-        "commands": commands(material),
-        "versions": versions_of(material),
-        "problems": material.problems,
+        "viewer": _viewer(report_data, recording),
+        "settings": words.settings(report_data),
+        "references": report_data.references,
+        "lineage": words.lineage(report_data),
+        "events": words.events(report_data),
+        **_transfer(report_data),
+        "commands": commands(report_data),
+        "versions": versions_of(report_data),
+        "problems": report_data.problems,
     }
     return environment.get_template("report.html").render(context)
 
 
-def _backend(material: ReportData) -> str:
-    if material.spec is not None:
-        return material.spec.backend
-    return str(material.dataset.meta.get("backend", "auto")) if material.dataset else "auto"
+def _backend(report_data: ReportData) -> str:
+    if report_data.spec is not None:
+        return report_data.spec.backend
+    return str(report_data.dataset.meta.get("backend", "auto")) if report_data.dataset else "auto"
 
 
-def _curve(material: ReportData) -> Figure:
-    references = list(material.references)
-    if material.parent_metrics is not None and material.parent_metrics.fitness_mean is not None:
-        at = material.parent_metrics
+def _curve(report_data: ReportData) -> Figure:
+    references = list(report_data.references)
+    if report_data.parent_metrics is not None and report_data.parent_metrics.fitness_mean is not None:
+        at = report_data.parent_metrics
         references.append(Reference(name=f"parent, generation {at.generation}:", value=float(at.fitness_mean or 0.0)))
-    resumes = [curve.Mark(record.generation, record.bit_exact) for record in material.resume_records]
-    return curve.draw(material.metrics, references, resumes, images=words.is_images(material))
+    resumes = [curve.Mark(record.generation, record.bit_exact) for record in report_data.resume_records]
+    return curve.draw(report_data.metrics, references, resumes, images=words.is_images(report_data))
 
 
-def _pairs(material: ReportData, recording: Recording | None, backend: str) -> pairs.Picture | None:
-    dataset = material.dataset
+def _pairs(report_data: ReportData, recording: Recording | None, backend: str) -> pairs.Picture | None:
+    dataset = report_data.dataset
     if dataset is None:
         return None
-    shape = material.entry.observation if material.entry else dataset.states.shape[1:]
+    shape = report_data.entry.observation if report_data.entry else dataset.states.shape[1:]
     known: Constants | None = None
-    if material.normalisation == "fixed":
+    if report_data.normalisation == "fixed":
         known = constants_of(dataset, shape)
-    elif material.normalisation == "running" and recording is not None:
+    elif report_data.normalisation == "running" and recording is not None:
         known = Constants(
             recording.mean,
             recording.variance,
             "the dataset was evolved with running statistics, which nobody stored: the mean and variance used here are "
             f"those at the end of the rollout below, over {recording.environments} environments",
         )
-    drawn = in_natural_units(dataset, material.entry, material.normalisation, known)
+    drawn = in_natural_units(dataset, report_data.entry, report_data.normalisation, known)
     return pairs.draw(drawn, backend)
 
 
-def _transfer(material: ReportData) -> dict[str, Any]:
+def _transfer(report_data: ReportData) -> dict[str, Any]:
     """The tables and the picture of transfer.json, where there is one."""
-    if material.transfer is None:
+    if report_data.transfer is None:
         return {"transfer": (), "transfer_image": None}
-    picture = _image(transfer.draw(material.transfer))
-    return {"transfer": words.transfer_tables(material.transfer), "transfer_image": picture}
+    picture = _image(transfer.draw(report_data.transfer))
+    return {"transfer": words.transfer_tables(report_data.transfer), "transfer_image": picture}
 
 
 def _image(figure: Figure | None) -> Markup | None:
@@ -137,9 +137,9 @@ def _script_json(value: Any) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
 
 
-def _viewer(material: ReportData, recording: Recording | None) -> Markup | None:
+def _viewer(report_data: ReportData, recording: Recording | None) -> Markup | None:
     """Brax's own viewer; the page loads it only when a person asks, since it needs the network."""
-    if recording is None or material.entry is None or material.entry.family != "brax":
+    if recording is None or report_data.entry is None or report_data.entry.family != "brax":
         return None
-    body = bodies.brax_body(material.entry, _backend(material))
+    body = bodies.brax_body(report_data.entry, _backend(report_data))
     return _script_json(brax_viewer.document(body, recording))

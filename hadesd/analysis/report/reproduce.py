@@ -53,42 +53,42 @@ def differences(base: RunSpec, spec: RunSpec) -> dict[str, Any]:
     return {name: value for name, value in flat(spec).items() if value != theirs[name] and name not in NAMED}
 
 
-def commands(material: ReportData) -> list[str]:
+def commands(report_data: ReportData) -> list[str]:
     """What to type to get the same again."""
-    if material.spec is None:
-        return [f"hadesd evaluate {shlex.quote(str(material.path))} --inits 10"] if material.entry else []
-    out = _fork(material, material.spec) or _start(material, material.spec)
-    if material.dataset is not None:
-        file = f"{material.name}.npz"
-        out += [f"hadesd export {material.name} -o {file}", f"hadesd evaluate {file} --inits 10"]
-    return [*out, f"hadesd report {material.name} -o {material.name}.html"]
+    if report_data.spec is None:
+        return [f"hadesd evaluate {shlex.quote(str(report_data.path))} --inits 10"] if report_data.entry else []
+    out = _fork(report_data, report_data.spec) or _start(report_data, report_data.spec)
+    if report_data.dataset is not None:
+        file = f"{report_data.name}.npz"
+        out += [f"hadesd export {report_data.name} -o {file}", f"hadesd evaluate {file} --inits 10"]
+    return [*out, f"hadesd report {report_data.name} -o {report_data.name}.html"]
 
 
-def _start(material: ReportData, spec: RunSpec) -> list[str]:
+def _start(report_data: ReportData, spec: RunSpec) -> list[str]:
     base, _ = base_of(spec)
     words = ["hadesd", "start", "--env", spec.env, "--method", spec.method]
     if base.preset:
         words += ["--preset", base.preset]
     command = shlex.join([*words, *_assignments(differences(base, spec))])
-    parent = material.record.parent if material.record is not None else None
+    parent = report_data.record.parent if report_data.record is not None else None
     if parent is None:
         return [command]
     why = f"# it was forked from {parent.run}@{parent.generation}, which is not there as it was: this begins anew"
     return [why, command]
 
 
-def _fork(material: ReportData, spec: RunSpec) -> list[str]:
+def _fork(report_data: ReportData, spec: RunSpec) -> list[str]:
     """The command that forks once more; none where the run is no fork, or its parent would give another one."""
-    parent = material.record.parent if material.record is not None else None
-    if parent is None or material.parent_spec is None:
+    parent = report_data.record.parent if report_data.record is not None else None
+    if parent is None or report_data.parent_spec is None:
         return []
-    changed = differences(material.parent_spec, spec)
+    changed = differences(report_data.parent_spec, spec)
     values: dict[str, Any] = {}
     for name, value in changed.items():
         set_dotted(values, name, value)
     try:
-        choose_generation(parent.run, material.path.parent / parent.run, parent.generation)
-        again, _, _ = forked(material.parent_spec, values, parent.generation)
+        choose_generation(parent.run, report_data.path.parent / parent.run, parent.generation)
+        again, _, _ = forked(report_data.parent_spec, values, parent.generation)
     except HadesError:
         return []
     command = ["hadesd", "fork", f"{parent.run}@{parent.generation}", *_assignments(changed)]

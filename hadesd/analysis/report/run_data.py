@@ -176,22 +176,22 @@ def _children(directory: Path) -> tuple[tuple[str, int], ...]:
     return tuple((r.id, r.parent.generation) for r in found if r.parent and r.parent.run == directory.name)
 
 
-def require_something(material: ReportData) -> None:
+def require_something(report_data: ReportData) -> None:
     """Stop where there is nothing to report on.
 
     Raises:
         NotFoundError: neither a committed generation nor a dataset.
     """
-    if not material.metrics and material.dataset is None:
+    if not report_data.metrics and report_data.dataset is None:
         raise NotFoundError(
-            f"run {material.name} has nothing to report on yet: no generation is committed; "
-            f"see 'hadesd status {material.name}'"
+            f"run {report_data.name} has nothing to report on yet: no generation is committed; "
+            f"see 'hadesd status {report_data.name}'"
         )
 
 
-def versions(material: ReportData) -> dict[str, str]:
+def versions(report_data: ReportData) -> dict[str, str]:
     """Versions of the packages that made the dataset; {} where unknown."""
-    found = material.dataset.meta.get("versions") if material.dataset else None
+    found = report_data.dataset.meta.get("versions") if report_data.dataset else None
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
 

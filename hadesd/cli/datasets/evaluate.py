@@ -177,7 +177,7 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
     specs = [settings_for(part, None, assignments) for part in parts]
     training = settings_for(with_training(parts[0], dataset), None, assignments)
     prepare_computing(training, "hadesd.analysis.evaluation.multitask")
-    from hadesd.analysis.evaluation.multitask import Task, document, judge_all
+    from hadesd.analysis.evaluation.multitask import Task, document, evaluate_all
 
     tasks = [Task(part, spec) for part, spec in zip(parts, specs, strict=True)]
     say(
@@ -187,7 +187,7 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
     )
     if args.env is not None:
         return _one(args, dataset, tasks, training)
-    scored = interruptible(lambda: judge_all(dataset, tasks, training, args.inits, args.episodes, args.seed, say))
+    scored = interruptible(lambda: evaluate_all(dataset, tasks, training, args.inits, args.episodes, args.seed, say))
     found = document(dataset, scored, training, args.inits, args.episodes, args.seed)
     if args.json:
         print_json(found)
@@ -204,14 +204,16 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
 
 
 def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", training: RunSpec) -> int:
-    from hadesd.analysis.evaluation.multitask import judge_one
+    from hadesd.analysis.evaluation.multitask import evaluate_one
     from hadesd.spec import environments
 
     name, names = environments.find(args.env).name, [task.spec.env for task in tasks]
     if name not in names:
         raise UsageError(f"{dataset.path} was merged for {' and '.join(names)}, not for {name}")
     index = names.index(name)
-    evaluated = interruptible(lambda: judge_one(dataset, tasks, index, training, args.inits, args.episodes, args.seed))
+    evaluated = interruptible(
+        lambda: evaluate_one(dataset, tasks, index, training, args.inits, args.episodes, args.seed)
+    )
     summary = evaluated.summary()
     if args.json:
         print_json(_document(args, dataset, training, tasks[index].spec, summary))

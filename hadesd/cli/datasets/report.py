@@ -15,7 +15,7 @@ from hadesd.storage.datasets import is_dataset_name
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
-    from hadesd.analysis.evaluation.recording import Recording
+    from hadesd.analysis.evaluation.rollout_recording import Recording
     from hadesd.analysis.report.html import Report
     from hadesd.analysis.report.run_data import ReportData
 
@@ -125,8 +125,8 @@ def _record(data: "ReportData", seed: int) -> "tuple[Recording | None, str]":
     spec = _spec(data)
     from hadesd.cli.compute import interruptible, prepare_computing
 
-    prepare_computing(spec, "hadesd.analysis.evaluation.recording")
-    from hadesd.analysis.evaluation.recording import record
+    prepare_computing(spec, "hadesd.analysis.evaluation.rollout_recording")
+    from hadesd.analysis.evaluation.rollout_recording import record
 
     say(f"training a policy on {len(data.dataset.states)} pairs of {spec.env} and recording an episode …")
     dataset = data.dataset

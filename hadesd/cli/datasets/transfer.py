@@ -161,12 +161,12 @@ def _is_complete(file: Path) -> bool:
 def _compute(args: argparse.Namespace, one: "Transferred", widths: list[int], count: int) -> None:
     """Fill in one dataset's trials, with a line for each width."""
     from hadesd.analysis.evaluation import transfer
-    from hadesd.analysis.evaluation.trials import Trials
+    from hadesd.analysis.evaluation.transfer_eval import TransferEvaluator
 
     name = one.run or one.dataset.path.name
     if one.dataset.meta.get("method") == "hades-f":
         say(f"{name} is a dataset of hades-f, made for one initialisation: here it meets fresh ones, like the others")
-    trials = Trials(one.dataset, one.spec, args.inits, args.episodes, args.seed)
+    trials = TransferEvaluator(one.dataset, one.spec, args.inits, args.episodes, args.seed)
     for width in widths:
         settings = transfer.grid(one.spec, width) if args.grid else transfer.draws(one.spec, width, count, args.seed)
         started = time.monotonic()

@@ -21,7 +21,7 @@ hadesd resize @ --environments 8"""
 SIZES = {
     "population": ("evolution.population", int, "P", "candidates a generation"),
     "pairs": ("dataset.pairs", int, "D", "state-action pairs: more are copies, fewer are those that matter most"),
-    "inits": ("policy.inits", int, "K", "policy initialisations a candidate is judged on (hades-r)"),
+    "inits": ("policy.inits", int, "K", "policy initialisations a candidate is evaluated on (hades-r)"),
     "environments": ("evaluation.environments", int, "E", "environments per policy"),
     "gpus": ("resources.gpus", str, "G", "GPUs: auto, a number, or indices such as 0,2"),
     "devices": ("resources.devices", int, "N", "devices that share the population on a CPU (0: all)"),

@@ -1,8 +1,6 @@
-"""Evolution strategies from evosax, one file each, and the rest of evosax by name."""
+"""The evolution strategies of evosax, behind one interface: init, ask, tell, mean."""
 
 from hadesd.distill.strategies.base import Strategy, exponential
-from hadesd.distill.strategies.evosax import named
-from hadesd.distill.strategies.open_es import open_es
-from hadesd.distill.strategies.snes import snes
+from hadesd.distill.strategies.evosax import named, open_es, snes
 
 __all__ = ["Strategy", "exponential", "named", "open_es", "snes"]

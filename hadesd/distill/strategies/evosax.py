@@ -1,4 +1,4 @@
-"""Any strategy of evosax by the name of its class."""
+"""The strategies of evosax: any of them by the name of its class, with nothing left to a default (see `defaults`)."""
 
 import inspect
 from collections.abc import Callable
@@ -10,12 +10,83 @@ import jax
 import jax.numpy as jnp
 import optax
 from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
+from evosax.core.fitness_shaping import centered_rank_fitness_shaping_fn
 
-from hadesd.distill.strategies.base import State, Strategy, strong
-from hadesd.distill.strategies.shaping import SHAPINGS
+from hadesd.distill.strategies.base import State, Strategy, strong, worst_for_nan
+from hadesd.distill.strategies.defaults import DEFAULTS
 
 UNKNOWN_COST = 1e6
-"""Of a member that was never judged: worse than any real one."""
+"""Of a member that was never evaluated: worse than any real one."""
+
+
+def _raw(population: jax.Array, cost: jax.Array, state: Any, params: Any) -> jax.Array:
+    return worst_for_nan(cost)
+
+
+def _zscore(population: jax.Array, cost: jax.Array, state: Any, params: Any) -> jax.Array:
+    cost = worst_for_nan(cost)
+    return (cost - jnp.mean(cost)) / (jnp.std(cost) + 1e-8)
+
+
+SHAPINGS: dict[str, Any] = {"raw": _raw, "zscore": _zscore, "ranks": centered_rank_fitness_shaping_fn}
+"""Fitness shaping, what a strategy's gradient sees of the fitness.
+
+raw: as measured (published). zscore: mean 0, variance 1. ranks: evenly spaced in [-0.5, 0.5].
+"""
+
+
+def open_es(
+    population: int,
+    dim: int,
+    sigma: Callable[[Any], Any],
+    learning_rate: float | Callable[[Any], Any],
+    momentum: float,
+    shaping: str,
+) -> Strategy:
+    """OpenES with antithetic samples and Adam on the mean: the strategy of the HaDES paper's Brax experiments.
+
+    sigma: generation (from 0) -> standard deviation. learning_rate: a constant or a schedule.
+    """
+    # The published Adam: beta2 0.999, eps 1e-8; beta1, `momentum`, is 0.99 there.
+    optimizer = optax.adam(learning_rate, b1=momentum, b2=0.999, eps=1e-8)
+    return named(
+        "Open_ES",
+        population,
+        dim,
+        sigma=float(sigma(0)),
+        schedule=sigma,
+        optimizer=optimizer,
+        shaping=shaping,
+        parameters={},
+    )
+
+
+def snes(
+    population: int,
+    dim: int,
+    sigma: float,
+    learning_rate: float | Callable[[Any], Any],
+    temperature: float,
+    parameters: dict[str, float] | None = None,
+) -> Strategy:
+    """SNES with the weights that the HaDES authors used for MinAtar.
+
+    weights = softmax(-t * sigmoid(t * (rank / (P - 1) - 0.5))), rank 0 the best, t the temperature (20).
+    parameters: evosax's own, e.g. lr_std_init, the learning rate of the standard deviations.
+    """
+    rank = jnp.arange(population) / (population - 1) - 0.5
+    weights = jax.nn.softmax(-temperature * jax.nn.sigmoid(temperature * rank))
+    return named(
+        "SNES",
+        population,
+        dim,
+        sigma=sigma,
+        schedule=None,
+        optimizer=optax.sgd(learning_rate),
+        shaping=None,
+        parameters=parameters or {},
+        weights=weights,
+    )
 
 
 def named(
@@ -24,36 +95,46 @@ def named(
     dim: int,
     *,
     sigma: float,
-    schedule: Callable[[Any], Any],
+    schedule: Callable[[Any], Any] | None,
     optimizer: optax.GradientTransformation | None,
     shaping: str | None,
     parameters: dict[str, float],
+    weights: jax.Array | None = None,
 ) -> Strategy:
-    """An evosax algorithm with our settings where it has a place for them, and its own defaults elsewhere.
+    """An evosax algorithm with our settings where it has a place for them, and DEFAULTS elsewhere.
 
-    name: class in evosax.algorithms. sigma: initial standard deviation; schedule: generation -> standard deviation,
-    for algorithms that take one. optimizer: of the mean, None where the algorithm has none. shaping: key of
-    SHAPINGS, None for the algorithm's own. parameters: fields of its Params, by name.
+    name: class in evosax.algorithms. sigma: initial standard deviation; schedule: generation (from 0) -> standard
+    deviation, for algorithms that take one. optimizer: of the mean, None where the algorithm has none. shaping: key of
+    SHAPINGS, None for the algorithm's own. parameters: fields of its Params, by name. weights: float32 [P], of the
+    ranks, best first, in place of the algorithm's own.
     """
-    cls = getattr(evosax.algorithms, name)
-    accepted = inspect.signature(cls.__init__).parameters
-    options: dict[str, Any] = {}
-    if "std_schedule" in accepted:
+    cls, defaults = getattr(evosax.algorithms, name), DEFAULTS[name]
+    options = dict(defaults.options)
+    if schedule is not None and "std_schedule" in inspect.signature(cls.__init__).parameters:
         # evosax reads the schedule before it counts the generation, and for the next one: hence the shift.
         options["std_schedule"] = lambda count: jnp.asarray(schedule(count + 1), jnp.float32)
     if optimizer is not None:
         options["optimizer"] = optimizer
-    if shaping is not None:
-        options["fitness_shaping_fn"] = SHAPINGS[shaping]
+    options["fitness_shaping_fn"] = defaults.shaping if shaping is None else SHAPINGS[shaping]
     algorithm = cls(population, jnp.zeros(dim), **options)
+    for key, value in defaults.attributes.items():
+        setattr(algorithm, key, value)
     params = algorithm.default_params
-    given = {key: jnp.asarray(value, jnp.asarray(getattr(params, key)).dtype) for key, value in parameters.items()}
+    given = defaults.params | {
+        key: jnp.asarray(value, jnp.asarray(getattr(params, key)).dtype) for key, value in parameters.items()
+    }
     if hasattr(params, "std_init"):
         given["std_init"] = jnp.float32(sigma)
+    if weights is not None:
+        given["weights"] = weights
     params = params.replace(**given) if given else params
     if isinstance(algorithm, PopulationBasedAlgorithm):
         return PopulationBased(algorithm, params, worst_for_nan=True, spread=sigma, population=population)
-    return DistributionBased(algorithm, params, worst_for_nan=shaping is None, start=schedule(0))
+    # The ranks that `weights` belong to put NaN last.
+    handles_nan = shaping is not None or weights is not None
+    return DistributionBased(
+        algorithm, params, worst_for_nan=not handles_nan, start=sigma if schedule is None else schedule(0)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +152,7 @@ class DistributionBased(Strategy):
 
 @dataclass(frozen=True, kw_only=True)
 class PopulationBased(Strategy):
-    """A genetic algorithm or swarm: it starts from Gaussian samples around the mean, none of them judged yet."""
+    """A genetic algorithm or swarm: it starts from Gaussian samples around the mean, none of them evaluated yet."""
 
     spread: float
     population: int

@@ -1,4 +1,4 @@
-"""What becomes of a strategy's state when dimensions of the search are copied or dropped, or the population changes.
+"""Resize a strategy's state: dimensions of the search are copied or dropped, or the population changes.
 
 Every leaf of evosax's states, by what it means:
 
@@ -32,7 +32,7 @@ from hadesd.distill.strategies.evosax import UNKNOWN_COST
 
 
 class CannotResize(ValueError):
-    """The state of a search cannot follow; one line says why."""
+    """The state of a search cannot be resized; the text says why in one line."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Dimensions:
     """
 
     before: int
-    elements: np.ndarray
+    source_dimensions: np.ndarray
     copies: np.ndarray
     even: bool
 
@@ -66,19 +66,19 @@ def check_population(strategy: Strategy, before: int, after: int) -> None:
         raise CannotResize(f"{name} keeps its whole population in its state: {before} members cannot become {after}")
 
 
-def follow(old: Strategy, new: Strategy, state: State, dimensions: Dimensions) -> State:
+def resize_state(old: Strategy, new: Strategy, state: State, dimensions: Dimensions) -> State:
     """The state (numpy leaves) in the dimensions, and for the population, of the strategy `new`.
 
     Raises:
         CannotResize: it is another strategy, or its state has a part of which nothing is known.
     """
     name = type(old.algorithm).__name__
-    start = jax.ShapeDtypeStruct(dimensions.elements.shape, jnp.float32)
+    start = jax.ShapeDtypeStruct(dimensions.source_dimensions.shape, jnp.float32)
     template = jax.eval_shape(lambda mean: new.init(jax.random.key(0), mean), start)
     form: Any = jax.tree.structure(template)
     if type(new.algorithm) is not type(old.algorithm) or form != jax.tree.structure(state):
         raise CannotResize(f"the state of {name} has another form with the new settings")
-    moved = not np.array_equal(dimensions.elements, np.arange(dimensions.before))
+    moved = not np.array_equal(dimensions.source_dimensions, np.arange(dimensions.before))
     if moved and name in _BEFORE:
         state = _BEFORE[name](state)
 
@@ -111,13 +111,13 @@ def _by_dimension(change: _Change) -> np.ndarray:
     axes = [axis for axis, length in enumerate(change.shape) if length != value.shape[axis]]
     if len(axes) != 1 or value.shape[axes[0]] != change.dimensions.before:
         return value
-    return np.take(value, change.dimensions.elements, axes[0])
+    return np.take(value, change.dimensions.source_dimensions, axes[0])
 
 
 def _blocks(change: _Change) -> np.ndarray:
     """A principal submatrix for each copy, on the diagonal: it stays positive semi-definite."""
-    elements, copies = change.dimensions.elements, change.dimensions.copies
-    return np.where(copies[:, None] == copies[None], change.value[np.ix_(elements, elements)], 0)
+    source_dimensions, copies = change.dimensions.source_dimensions, change.dimensions.copies
+    return np.where(copies[:, None] == copies[None], change.value[np.ix_(source_dimensions, source_dimensions)], 0)
 
 
 def _empty(change: _Change) -> np.ndarray:
@@ -135,7 +135,7 @@ def _rate_of_std(change: _Change) -> np.ndarray:
 def _memories(change: _Change) -> np.ndarray:
     rows = min(change.value.shape[0], change.shape[0])
     out = np.zeros(change.shape)
-    out[:rows] = change.value[:rows, change.dimensions.elements]
+    out[:rows] = change.value[:rows, change.dimensions.source_dimensions]
     return out
 
 

@@ -17,13 +17,12 @@ from hadesd.analysis.datasets.merging import merge, parts_of
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation import multitask
 from hadesd.analysis.evaluation.evaluate import Evaluated, evaluate
-from hadesd.analysis.evaluation.multitask import Scored, Task
-from hadesd.analysis.evaluation.padding import PaddedEnvironment, TruncatedPolicy
+from hadesd.analysis.evaluation.multitask import PaddedEnvironment, Scored, Task
 from hadesd.analysis.pictures import multitask as multitask_plot
 from hadesd.distill import normalise, policies
 from hadesd.distill.environments.make import make_environment
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.policies import MLP
+from hadesd.distill.policies import MLP, TruncatedPolicy
 from hadesd.spec import environments
 from tests.helpers.specs import tiny
 
@@ -204,7 +203,7 @@ def test_one_policy_in_two_environments(tmp_path):
     parts = parts_of(merged)
     tasks = [Task(parts[0], spec), Task(parts[1], other)]
     lines: list[str] = []
-    first, second = multitask.judge_all(merged, tasks, spec, inits=2, episodes=2, seed=0, report=lines.append)
+    first, second = multitask.evaluate_all(merged, tasks, spec, inits=2, episodes=2, seed=0, report=lines.append)
     assert len(lines) == 1 + 2 * 2
     np.testing.assert_array_equal(first.own.returns, evaluate(parts[0], spec, 2, 2, 0).returns)
     assert first.together.returns.shape == (2, 1)

@@ -11,14 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hadesd.analysis.datasets import reader
-from hadesd.analysis.evaluation import transfer, trials
+from hadesd.analysis.evaluation import transfer, transfer_eval
 from hadesd.analysis.evaluation.documents import TransferDocument
 from hadesd.analysis.evaluation.evaluate import evaluate
 from hadesd.analysis.evaluation.transfer import Transferred, Trial
-from hadesd.analysis.evaluation.trials import Setting, Trials
+from hadesd.analysis.evaluation.transfer_eval import Setting, TransferArguments, TransferEvaluator, TransferLearner
 from hadesd.analysis.pictures import transfer as transfer_plot
 from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.distill import cloning, policies
+from hadesd.distill.dataset import StateActionPairs
+from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import MLP
 from tests.helpers.specs import tiny
 
@@ -111,30 +113,31 @@ def test_a_dataset_without_a_finite_return_is_drawn_without_a_line(dataset):
 def test_the_files_own_setting_gives_the_policies_that_evaluate_gives(dataset):
     p, c = SPEC.policy, SPEC.cloning
     own = Setting(p.width, p.depth, p.activation, "adam", c.learning_rate, c.epochs)
-    here = Trials(dataset, SPEC, inits=3, episodes=4, seed=5)
+    here = TransferEvaluator(dataset, SPEC, inits=3, episodes=4, seed=5)
     expected = evaluate(dataset, SPEC, inits=3, episodes=4, seed=5).returns.mean(axis=1)
     np.testing.assert_allclose(here.returns(own, ["adam", "sgd"]), expected, rtol=1e-5)
     untrained = here.returns(Setting(p.width, p.depth, p.activation, "sgd", 1e-9, 1), ["adam", "sgd"])
     assert np.mean(untrained) < np.mean(expected), "the optimiser and its rate must be those asked for"
 
 
-@pytest.mark.parametrize("optimizer", trials.OPTIMIZERS)
-@pytest.mark.parametrize("activation", trials.ACTIVATIONS)
+@pytest.mark.parametrize("optimizer", transfer_eval.OPTIMIZERS)
+@pytest.mark.parametrize("activation", transfer_eval.ACTIVATIONS)
 @pytest.mark.slow
 def test_traced_settings_train_the_same_parameters_as_static_ones(activation, optimizer):
-    alternatives = [MLP(2, True, 4, 1, name) for name in trials.ACTIVATIONS]
+    alternatives = [MLP(2, True, 4, 1, name) for name in transfer_eval.ACTIVATIONS]
     params = policies.init(alternatives[0], jax.random.key(0), (4,))
     # Not LEAN: its pairs mirror each other, and the biases' gradients are nothing but rounding.
-    data, epochs = (jnp.asarray(LEAN * [[1.0], [0.4]] + 0.3), jnp.eye(2)), 7
-    static = alternatives[trials.ACTIVATIONS.index(activation)]
-    expected, _ = cloning.clone(static, params, *data, cloning.make_optimizer(optimizer, 0.1, 0.5), epochs)
+    pairs, epochs = StateActionPairs(jnp.asarray(LEAN * [[1.0], [0.4]] + 0.3), jnp.eye(2)), 7
+    static = alternatives[transfer_eval.ACTIVATIONS.index(activation)]
+    training = TrainingSettings(Optimizer(optimizer, 0.1, 0.5), epochs)
+    expected, _ = cloning.clone(static, params, pairs, training)
+    learner = TransferLearner(tuple(alternatives), transfer_eval.OPTIMIZERS, 0.5)
 
     @jax.jit
-    def traced(activation, choice, rate, epochs):
-        policy = trials.SwitchPolicy(tuple(alternatives), activation)
-        both = [cloning.make_optimizer(name, rate, 0.5).transformation for name in trials.OPTIMIZERS]
-        return trials.clone(policy, params, *data, trials.switched_optimizer(choice, both), epochs)
+    def traced(arguments):
+        chosen = learner.with_arguments(arguments)
+        return cloning.clone(chosen.policy, params, pairs, chosen.training)[0]
 
-    where = trials.ACTIVATIONS.index(activation), trials.OPTIMIZERS.index(optimizer)
-    got = traced(*map(jnp.int32, where), jnp.float32(0.1), jnp.int32(epochs))
+    where = transfer_eval.ACTIVATIONS.index(activation), transfer_eval.OPTIMIZERS.index(optimizer)
+    got = traced(TransferArguments(*map(jnp.int32, where), jnp.float32(0.1), jnp.int32(epochs)))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), got, expected)

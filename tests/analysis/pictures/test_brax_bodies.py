@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hadesd.analysis.evaluation.recording import Recording
+from hadesd.analysis.evaluation.rollout_recording import Recording
 from hadesd.analysis.pictures import brax_bodies, brax_viewer
 from hadesd.analysis.pictures.bodies import brax_body
 from hadesd.distill.environments.brax import BraxEnvironment

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from hadesd.analysis.pictures import grids, heatmap, images, pairs
-from hadesd.analysis.pictures.units import Constants, Pairs
+from hadesd.analysis.pictures.units import Constants, DrawablePairs
 from hadesd.spec import environments
 
 
-def dataset(name: str, count: int, natural: bool = True, constants: Constants | None = None) -> Pairs:
+def dataset(name: str, count: int, natural: bool = True, constants: Constants | None = None) -> DrawablePairs:
     entry = environments.find(name)
     random = np.random.default_rng(0)
     states = random.normal(size=(count, *entry.observation)).astype(np.float32)
@@ -16,7 +16,9 @@ def dataset(name: str, count: int, natural: bool = True, constants: Constants | 
         actions = np.eye(entry.actions, dtype=np.float32)[np.arange(count) * entry.actions // count]
     else:
         actions = random.normal(size=(count, entry.actions)).astype(np.float32)
-    return Pairs(entry, states, states if natural else None, actions, constants, "none" if natural else "running")
+    return DrawablePairs(
+        entry, states, states if natural else None, actions, constants, "none" if natural else "running"
+    )
 
 
 def titles(picture: pairs.Picture) -> list[str]:
@@ -33,7 +35,7 @@ def test_cartpole_is_drawn_with_the_action_above_and_the_numbers_beneath():
 
 def test_a_soft_label_says_how_sure_it_is():
     two = dataset("CartPole-v1", 2)
-    soft = Pairs(two.entry, two.seen, two.natural, np.array([[0.3, 0.7], [0.998, 0.002]]), None, "none")
+    soft = DrawablePairs(two.entry, two.seen, two.natural, np.array([[0.3, 0.7], [0.998, 0.002]]), None, "none")
     assert titles(pairs.draw(soft)) == ["0: right 70%", "1: left"]
 
 
@@ -51,7 +53,7 @@ def test_what_is_left_out_of_a_large_dataset_is_said():
 
 
 def test_an_unknown_environment_is_a_table_of_indices():
-    plain = Pairs(None, np.ones((3, 5), np.float32), None, np.zeros((3, 2), np.float32), None, "")
+    plain = DrawablePairs(None, np.ones((3, 5), np.float32), None, np.zeros((3, 2), np.float32), None, "")
     picture = pairs.draw(plain)
     labels = [tick.get_text() for tick in picture.figure.axes[0].get_xticklabels()]
     assert labels == ["s0", "s1", "s2", "s3", "s4"]

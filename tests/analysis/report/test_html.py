@@ -11,7 +11,7 @@ import pytest
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming, Lineage, Reference
 from hadesd.analysis.report import html as report
-from hadesd.analysis.report import run_data as materials
+from hadesd.analysis.report import run_data
 from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.storage import records
 from hadesd.storage.metric_lines import append
@@ -75,8 +75,8 @@ def make_run(home: Path, **sections) -> Path:
 
 
 def page_of(directory: Path, why_none: str = "not asked for") -> tuple[str, Page]:
-    material = materials.of_run(directory)
-    html = report.page(material, report.draw(material, None), None, why_none)
+    report_data = run_data.of_run(directory)
+    html = report.page(report_data, report.draw(report_data, None), None, why_none)
     return html, Page(html)
 
 
@@ -128,7 +128,7 @@ def test_lineage_shows_both_ways_and_the_parent_is_a_line_in_the_curve(tmp_path)
     records.save(child, msgspec.structs.replace(record, parent=Lineage(run=parent.name, generation=2)))
     assert f"Forked from generation 2 of run {parent.name}" in page_of(child)[1].text
     assert f"Run {child.name} was forked from its generation 2" in page_of(parent)[1].text
-    drawn = report.draw(materials.of_run(child), None)
+    drawn = report.draw(run_data.of_run(child), None)
     assert [text.get_text() for text in drawn.curve.axes[0].texts] == ["parent, generation 2: 20"]
 
 
@@ -189,20 +189,20 @@ def test_a_line_that_is_being_written_is_not_counted(tmp_path):
     directory = make_run(tmp_path)
     with open(directory / "metrics.jsonl", "ab") as file:
         file.write(b'{"generation": 4, "fit')
-    assert materials.of_run(directory).generation == 3
+    assert run_data.of_run(directory).generation == 3
 
 
 def test_a_damaged_run_is_refused_in_one_line(tmp_path):
     directory = make_run(tmp_path)
     (directory / "run.json").write_text("{")
     with pytest.raises(UsageError, match="damaged"):
-        materials.of_run(directory)
+        run_data.of_run(directory)
 
 
 def test_a_run_without_a_generation_has_nothing_to_report(tmp_path):
     directory = tmp_path / records.create(tmp_path, tiny(), 1000.0).id
     with pytest.raises(NotFoundError, match="no generation is committed"):
-        materials.require_something(materials.of_run(directory))
+        run_data.require_something(run_data.of_run(directory))
 
 
 def test_a_strangers_file_cannot_put_scripts_into_the_page(tmp_path):
@@ -210,8 +210,8 @@ def test_a_strangers_file_cannot_put_scripts_into_the_page(tmp_path):
     evil = "<script>alert(1)</script>"
     meta = {"environment": evil, "method": evil, "versions": {evil: evil}, "policy": {evil: evil}}
     np.savez(path, states=np.ones((2, 3)), actions=np.ones((2, 1)), meta=np.array(json.dumps(meta)))
-    material = materials.of_file(path)
-    html = report.page(material, report.draw(material, None), None, evil)
+    report_data = run_data.of_file(path)
+    html = report.page(report_data, report.draw(report_data, None), None, evil)
     assert "<script>alert" not in html
     assert evil in Page(html).text, "what the file says is shown as text"
     assert str(report._script_json({"x": "</script><!--"})).count("<") == 0

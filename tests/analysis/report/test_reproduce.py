@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import Lineage
 from hades_protocol.run_spec import RunSpec, build_spec
-from hadesd.analysis.report import run_data as materials
+from hadesd.analysis.report import run_data
 from hadesd.analysis.report.reproduce import base_of, commands
 from hadesd.analysis.report.run_data import ReportData
 from hadesd.cli.parsing import Parser
@@ -118,24 +118,24 @@ def family(home: Path, kept: int = 2, **changed: Any) -> tuple[RunSpec, ReportDa
     (home / parent.id / "checkpoints" / str(kept)).mkdir(parents=True)
     spec, _, _ = forked(parent_spec, changed, 2)
     child = records.create(home, spec, 1000.0, parent=Lineage(run=parent.id, generation=2))
-    return parent_spec, materials.of_run(home / child.id)
+    return parent_spec, run_data.of_run(home / child.id)
 
 
 def test_a_fork_is_forked_again(tmp_path: Path) -> None:
-    parent_spec, material = family(tmp_path, seed=7, resources={"gpus": "2"}, dataset={"pairs": 4})
-    args = typed(fork, "fork", commands(material)[0])
-    assert material.record is not None
-    assert material.record.parent is not None
-    assert fork.split_generation(args.run) == (material.record.parent.run, 2)
-    assert forked(parent_spec, nested(args.assignments), 2)[0] == material.spec
+    parent_spec, report_data = family(tmp_path, seed=7, resources={"gpus": "2"}, dataset={"pairs": 4})
+    args = typed(fork, "fork", commands(report_data)[0])
+    assert report_data.record is not None
+    assert report_data.record.parent is not None
+    assert fork.split_generation(args.run) == (report_data.record.parent.run, 2)
+    assert forked(parent_spec, nested(args.assignments), 2)[0] == report_data.spec
 
 
 @pytest.mark.parametrize("lost", ["parent", "generation"])
 def test_a_fork_that_cannot_be_made_again_is_said_and_begins_anew(tmp_path: Path, lost: str) -> None:
-    _, material = family(tmp_path, kept=3 if lost == "generation" else 2, seed=7)
+    _, report_data = family(tmp_path, kept=3 if lost == "generation" else 2, seed=7)
     if lost == "parent":
-        material = replace(material, parent_spec=None)
-    said, line, *_ = commands(material)
+        report_data = replace(report_data, parent_spec=None)
+    said, line, *_ = commands(report_data)
     assert said.startswith("# it was forked from ")
     assert shlex.split(said, comments=True) == []
-    assert start.asked_spec(typed(start, "start", line), gpu=False) == material.spec
+    assert start.asked_spec(typed(start, "start", line), gpu=False) == report_data.spec

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hadesd.analysis.datasets.reader import DatasetFile
-from hadesd.analysis.evaluation.recording import record
+from hadesd.analysis.evaluation.rollout_recording import record
 from hadesd.analysis.pictures import rollout
 from hadesd.spec.environments import find
 from tests.helpers.specs import tiny

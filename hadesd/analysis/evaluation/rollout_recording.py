@@ -9,12 +9,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from hades_protocol.run_spec import RunSpec
-from hadesd.analysis.datasets import fitting
+from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.compute import build
-from hadesd.distill import cloning, normalise, policies
+from hadesd.distill import normalise, policies
+from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.normalise import Statistics
+from hadesd.distill.policies import Params, Policy
+from hadesd.distill.training import (
+    InitData,
+    InnerLoopData,
+    Learner,
+    TrainedPolicy,
+    single_init,
+    train_and_evaluate,
+)
 from hadesd.spec.environments import find as find_environment
 
 INIT_STREAM, ROLLOUT_STREAM = 0, 1
@@ -62,10 +72,10 @@ def record(dataset: DatasetFile, spec: RunSpec, seed: int, steps: int | None = N
         UsageError: the arrays do not fit the environment, or constants for fixed normalisation are missing.
     """
     env = build.environment_of(spec, "vmap")  # every state is kept
-    states, actions = fitting.fit(dataset, env)
-    constants = fitting.constants(dataset, spec, env)
-    policy, c = build.policy_of(spec, env), spec.cloning
-    optimizer = cloning.make_optimizer(c.optimizer, c.learning_rate, c.clip_norm)
+    states, actions = shapes.fit(dataset, env)
+    constants = shapes.constants(dataset, spec, env)
+    policy = build.policy_of(spec, env)
+    learner = Learner(policy, build.training_of(spec, "xla"))
     key_init, key_rollout = (jax.random.fold_in(jax.random.key(seed), s) for s in (INIT_STREAM, ROLLOUT_STREAM))
     if spec.policy.init_seed is None:
         params = policies.init(policy, key_init, env.observation)
@@ -75,19 +85,21 @@ def record(dataset: DatasetFile, spec: RunSpec, seed: int, steps: int | None = N
     side_by_side = spec.evaluation.environments if spec.evaluation.normalisation == "running" else 1
     limit = min(steps or find_environment(spec.env).episode_steps, find_environment(spec.env).episode_steps)
 
-    @jax.jit
-    def run(params: Any, states: jax.Array, actions: jax.Array, constants: Statistics) -> Any:
-        trained, loss = cloning.clone(policy, params, states, actions, optimizer, c.epochs)
-
+    def rollout(policy: Policy, trained: Params, constants: Statistics, key: jax.Array) -> Any:
         def act(observation: jax.Array, key: jax.Array, statistics: Statistics) -> jax.Array:
             plain = spec.evaluation.normalisation == "none"
             seen = observation if plain else normalise.apply(statistics, observation)
             return policies.act(policy, trained, seen, key, spec.evaluation.action == "greedy")
 
         running = spec.evaluation.normalisation == "running"
-        return loss, _roll(env, act, constants, running, side_by_side, limit, key_rollout)
+        return _roll(env, act, constants, running, side_by_side, limit, key)
 
-    loss, (trace, statistics) = jax.device_get(run(params, jnp.asarray(states), jnp.asarray(actions), constants))
+    @jax.jit
+    def run(common: InnerLoopData, init: InitData) -> TrainedPolicy:
+        return train_and_evaluate(learner, rollout, common, init, single_init, keep_policies=True)
+
+    common = InnerLoopData(StateActionPairs(jnp.asarray(states), jnp.asarray(actions)), constants)
+    (trace, statistics), _, loss = jax.device_get(run(common, InitData(params, key_rollout)))
     ends = np.flatnonzero(trace["done"])
     length = int(ends[0]) + 1 if len(ends) else limit
     kept = jax.tree.map(lambda leaf: np.asarray(leaf[:length]), trace)
