@@ -13,7 +13,7 @@ import numpy as np
 from hadesd.native import vector_math
 from hadesd.native.ir import LANES, PTR, VB, VF, VI, Function, Module, constant
 from hadesd.physics.graph import BOOL, FLOAT, INT, UINT, Graph, Node, Operand, is_constant
-from hadesd.physics.primitives import Unsupported
+from hadesd.physics.program import Unsupported
 
 ROW = 4 * LANES
 """Bytes of a row."""

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from hadesd.physics.compiler import ScalarEnvironment
 from hadesd.physics.graph import BOOL, FLOAT, INT, UINT, Graph, Node, Operand, is_constant
-from hadesd.physics.program import ScalarEnvironment
 from hadesd.physics.scalarise import Scalarised
 
 DTYPES = {FLOAT: jnp.float32, INT: jnp.int32, UINT: jnp.uint32, BOOL: jnp.bool_}

@@ -15,6 +15,7 @@ from hadesd.distill.policies import MLP
 from hadesd.distill.rollout import Evaluation
 from hadesd.native import machine_code
 from hadesd.physics import program as programs
+from hadesd.physics.compiler import compile_environment
 from tests.distill.toys import Counter, Echo, Uneven
 
 pytestmark = pytest.mark.skipif(bool(machine_code.unavailable()), reason=machine_code.unavailable() or "there is one")
@@ -43,7 +44,7 @@ def in_both_forms(env: Any) -> tuple[Any, Any]:
     plain, native = env, type(env).__new__(type(env))
     native.__dict__.update(env.__dict__)
     plain.form = StepForm("vmap")
-    native.form = StepForm("native", programs.compile_environment(env.name, compiled.functions_of(env), env.actions))
+    native.form = StepForm("native", compile_environment(env.name, compiled.functions_of(env), env.actions))
     return plain, native
 
 
@@ -129,7 +130,7 @@ def test_a_program_is_kept_and_found_and_so_is_the_reason_why_there_is_none(tmp_
     before = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     try:
-        program = programs.compile_environment("drift", compiled.functions_of(Drift()), 2)
+        program = compile_environment("drift", compiled.functions_of(Drift()), 2)
         programs.save("one", program)
         programs.save("two", "the primitive lgamma")
         assert programs.find("one") == program
