@@ -29,7 +29,7 @@ from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation.evaluate import Evaluated, evaluate, evaluate_pairs, task_of
-from hadesd.compute import build
+from hadesd.compute import components
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.environments.base import VMAP, Environment
 from hadesd.distill.normalise import Statistics
@@ -173,7 +173,7 @@ def _pairs(merged: DatasetFile, chosen: Any = slice(None)) -> StateActionPairs:
 
 def _evaluation_task(merged: DatasetFile, task: Task, episodes: int) -> tuple[EvaluationTask, Statistics]:
     """Rollouts in a task's environment with the merged file's observations and actions, and their constants."""
-    env = build.environment_of(task.spec, "vmap")
+    env = components.environment_of(task.spec, "vmap")
     shapes.fit(task.part, env)
     padded = PaddedEnvironment(env, merged.states.shape[1:], merged.actions.shape[1])
     constants = padded.pad(shapes.constants(task.part, task.spec, env))

@@ -36,7 +36,7 @@ from hadesd.analysis.reference.library import ppo, with_replication
 from hadesd.analysis.reference.measuring import MakePolicy, Meter, standard_error
 from hadesd.analysis.reference.networks import network_factory
 from hadesd.analysis.reference.settings import PPO, plan
-from hadesd.compute import build
+from hadesd.compute import components
 from hadesd.spec.environments import find as find_environment
 
 CURVE_ENVIRONMENTS = 16
@@ -75,8 +75,8 @@ def train(spec: RunSpec, settings: PPO, seed: int, environments: int, progress: 
         HadesError: the policy diverged to NaN.
     """
     entry = find_environment(spec.env)
-    env = build.environment_of(spec, "vmap")
-    meter = Meter(env, build.evaluation_of(spec))
+    env = components.environment_of(spec, "vmap")
+    meter = Meter(env, components.evaluation_of(spec))
     root = jax.random.fold_in(jax.random.key(seed), MEASURE_STREAM)
     key_curve, key_final = jax.random.split(root)
     began = time.monotonic()
