@@ -1,4 +1,4 @@
-"""One policy, freshly trained on a dataset, and a rollout of it that keeps every state: what a picture needs."""
+"""Train one policy on a dataset and record a rollout with every state, for pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

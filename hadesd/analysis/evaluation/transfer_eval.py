@@ -52,7 +52,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class SwitchedOptimizer:
-    """An optimiser that is one of several; `choice` int32 [] says which. The states of the others stand still."""
+    """An optimiser that is one of several; `choice` int32 [] says which. The states of the others do not change."""
 
     alternatives: Sequence[Optimizer]
     choice: jax.Array

@@ -66,10 +66,10 @@ def commands(report_data: ReportData) -> list[str]:
 
 def _start(report_data: ReportData, spec: RunSpec) -> list[str]:
     base, _ = base_of(spec)
-    words = ["hadesd", "start", "--env", spec.env, "--method", spec.method]
+    arguments = ["hadesd", "start", "--env", spec.env, "--method", spec.method]
     if base.preset:
-        words += ["--preset", base.preset]
-    command = shlex.join([*words, *_assignments(differences(base, spec))])
+        arguments += ["--preset", base.preset]
+    command = shlex.join([*arguments, *_assignments(differences(base, spec))])
     parent = report_data.record.parent if report_data.record is not None else None
     if parent is None:
         return [command]
