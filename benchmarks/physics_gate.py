@@ -30,7 +30,7 @@ from hadesd.distill.environments.make import make_environment
 from hadesd.distill.policies import MLP
 from hadesd.native import kernel
 from hadesd.native.ir import LANES, PTR, Function, Module
-from hadesd.physics import program as programs
+from hadesd.physics.compiler import ScalarEnvironment, explode
 from hadesd.physics.program import EnvironmentProgram
 from hadesd.spec import environments
 
@@ -107,7 +107,7 @@ def vmap_step(env: Environment, states: Any, keys: Any, actions: Any) -> tuple[A
     return after, observation.reshape(len(reward), -1), reward, done
 
 
-def rows_of(scalar: programs.ScalarEnvironment, states: Any) -> tuple[np.ndarray, np.ndarray]:
+def rows_of(scalar: ScalarEnvironment, states: Any) -> tuple[np.ndarray, np.ndarray]:
     """The rows of moving and of constant elements, int32 bits [N, rows]."""
     leaves = [np.asarray(leaf).reshape(len(leaf), -1) for leaf in jax.tree.leaves(states)]
     bits = [leaf.astype(np.int32) if leaf.dtype == bool else leaf.view(np.int32) for leaf in leaves]
@@ -129,14 +129,14 @@ def native_step(
     shapes = [
         jax.ShapeDtypeStruct((count, max(rows, 1), LANES), kind)
         for rows, kind in (
-            (program.moving, jnp.int32),
-            (program.observation, jnp.float32),
+            (program.step.moving, jnp.int32),
+            (program.step.observation, jnp.float32),
             (1, jnp.float32),
             (1, jnp.int32),
         )
     ]
-    shapes.append(jax.ShapeDtypeStruct((program.step_scratch + 64,), jnp.uint8))
-    action = blocks(actions, np.int32 if program.discrete else np.float32)
+    shapes.append(jax.ShapeDtypeStruct((program.step.scratch + 64,), jnp.uint8))
+    action = blocks(actions, np.int32 if program.step.discrete else np.float32)
     given = [blocks(moving, np.int32), blocks(constant, np.int32), action, blocks(keys, np.uint32)]
     out = jax.device_get(jax.jit(lambda *a: kernel.call(entry, shapes, *a))(*given))
     after, observation, reward, done = (np.asarray(a).transpose(0, 2, 1).reshape(count * LANES, -1) for a in out[:4])
@@ -145,16 +145,16 @@ def native_step(
 
 def _step_kernel(program: EnvironmentProgram) -> str:
     module = Module()
-    module.declare(program.step, f"declare void @{program.step}({', '.join([PTR] * 9)})")
+    module.declare(program.step.name, f"declare void @{program.step.name}({', '.join([PTR] * 9)})")
     names = ["moving", "constant", "action", "key", "after", "observation", "reward", "done"]
-    actions = 1 if program.discrete else program.actions
-    rows = [program.moving, program.constant, actions, 2, program.moving, program.observation, 1, 1]
+    actions = 1 if program.step.discrete else program.step.actions
+    rows = [program.step.moving, program.step.constant, actions, 2, program.step.moving, program.step.observation, 1, 1]
     f = Function(module, "steps", [*[(PTR, n) for n in [*names, "memory"]], ("i64", "n")])
     scratch = f.aligned("%memory")
 
     def block(index: str, carried: list[str]) -> list[str]:
         places = [f.offset(f"%{n}", index, max(r, 1) * 4 * LANES) for n, r in zip(names, rows, strict=True)]
-        f.call("void", program.step, [*[(PTR, p) for p in places], (PTR, scratch)])
+        f.call("void", program.step.name, [*[(PTR, p) for p in places], (PTR, scratch)])
         return []
 
     f.loop("%n", block)
@@ -203,7 +203,7 @@ def error_ratio(form: np.ndarray, vmap: np.ndarray, exact: np.ndarray) -> float:
 def judge(name: str, physics: str = "native", seeds: int = 16) -> Verdict:
     """Examine one environment."""
     plain = environment(name, "vmap")
-    scalar = programs.explode(compiled.functions_of(plain))
+    scalar = explode(compiled.functions_of(plain))
     states, keys, actions = sample(plain)
     _, *by_vmap = vmap_step(plain, states, keys, actions)
     form = environment(name, physics)

@@ -212,19 +212,19 @@ def varied(members: Sequence[Member]) -> tuple[str, ...]:
     method, preset and strategy are the same were not varied on their own account.
     """
     every = list(dict.fromkeys(key for member in members for key in member.settings))
-    differing = [key for key in every if key != SEED and len({_word(member, key) for member in members}) > 1]
+    differing = [key for key in every if key != SEED and len({_json_of(member, key) for member in members}) > 1]
     kept: list[str] = []
     for key in [*(key for key in CHOOSING if key in differing), *(key for key in differing if key not in CHOOSING)]:
         deciding = [known for known in kept if known in CHOOSING]
         values: dict[tuple[str, ...], set[str]] = {}
         for member in members:
-            values.setdefault(tuple(_word(member, known) for known in deciding), set()).add(_word(member, key))
+            values.setdefault(tuple(_json_of(member, known) for known in deciding), set()).add(_json_of(member, key))
         if any(len(found) > 1 for found in values.values()):
             kept.append(key)
     return tuple(kept)
 
 
-def _word(member: Member, key: str) -> str:
+def _json_of(member: Member, key: str) -> str:
     return json.dumps(member.settings.get(key))
 
 
@@ -263,7 +263,7 @@ def read_metrics(directory: Path) -> tuple[GenerationMetrics, ...]:
 def text(table: SweepTable, number: Number) -> str:
     """The table for a terminal; `number` writes a fitness."""
 
-    def average_words(value: Average | None) -> str:
+    def average_text(value: Average | None) -> str:
         if value is None:
             return "–"
         return number(value.mean) + ("" if value.sem is None else f" ± {value.sem:.2g}")
@@ -277,9 +277,9 @@ def text(table: SweepTable, number: Number) -> str:
                 *(value_word(row.chosen[key]) for key in table.keys),
                 f"{row.finished}/{len(row.members)}",
                 (f"{low}" if low == high else f"{low}–{high}") + f"/{row.generations}",
-                average_words(row.fitness),
+                average_text(row.fitness),
                 number(row.best),
-                average_words(row.evaluated),
+                average_text(row.evaluated),
                 ", ".join(f"{count} {state}" for state, count in row.states.items()),
             ]
         )

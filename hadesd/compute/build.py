@@ -1,4 +1,4 @@
-"""RunSpec -> problem, mesh and starting mean: the one place that translates settings into the algorithm's terms."""
+"""RunSpec -> problem and starting mean. What other computations need too is in `components`."""
 
 from math import prod
 from typing import Any
@@ -9,21 +9,18 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
-from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.compute import image_files
+from hadesd.compute.components import environment_of, evaluation_of, policy_of, training_of
 from hadesd.distill import images, native_cloning, native_rollout, policies, strategies
 from hadesd.distill.dataset import DatasetLayout, label_counts
 from hadesd.distill.environments.base import Environment
-from hadesd.distill.environments.compiled import FormError
-from hadesd.distill.environments.make import make_environment
 from hadesd.distill.images import ImageTask, LabelledImages
-from hadesd.distill.optimizer import Optimizer, TrainingSettings
-from hadesd.distill.policies import ACTIVATIONS, CNN, MLP
+from hadesd.distill.policies import ACTIVATIONS
 from hadesd.distill.problem import START_STREAM, Problem, TaskData, Variation, generation_key
-from hadesd.distill.rollout import Evaluation
 from hadesd.distill.strategies import Strategy
 from hadesd.native import machine_code
+from hadesd.native.dense import NetworkShape
 from hadesd.spec import environments, validation
 from hadesd.spec.strategies import check as check_strategy
 from hadesd.spec.strategies import find as find_strategy
@@ -35,41 +32,6 @@ GPU_CHUNK = 2048
 
 NATIVE_POLICIES, NATIVE_BYTES = 512, 2**28
 """Policies at a time per CPU device where machine code computes, and what their parameters may take together."""
-
-
-def environment_of(spec: RunSpec, physics: str | None = None) -> Environment:
-    """The environment that a spec names. physics: instead of the spec's.
-
-    Raises:
-        UsageError: unknown name, a backend it does not run on, or a form of its steps that cannot be had.
-    """
-    entry = environments.find(spec.env)
-    backend = environments.backend_for(entry, spec.backend)
-    try:
-        return make_environment(entry.name, backend, physics or spec.physics, (entry.observation, entry.actions))
-    except FormError as error:
-        raise UsageError(f"physics={physics or spec.physics}: {error}; physics=auto takes what there is") from None
-
-
-def cloning_of(spec: RunSpec) -> str:
-    """How policies are trained: "native" (machine code) on CPUs, unless a spec's physics says otherwise, or "xla"."""
-    wanted = spec.physics in ("auto", "native") and jax.default_backend() == "cpu"
-    return "native" if wanted and not machine_code.unavailable() else "xla"
-
-
-def training_of(spec: RunSpec, cloning_form: str | None = None) -> TrainingSettings:
-    """How a spec has policies trained. cloning_form: "native" or "xla", instead of what the spec leads to here."""
-    c = spec.cloning
-    native = (cloning_form or cloning_of(spec)) == "native"
-    return TrainingSettings(Optimizer(c.optimizer, c.learning_rate, c.clip_norm), c.epochs, native)
-
-
-def policy_of(spec: RunSpec, env: Environment | ImageTask) -> MLP | CNN:
-    """The policy that a spec describes, for an environment."""
-    p = spec.policy
-    if p.kind == "cnn":
-        return CNN(env.actions, env.discrete, p.width, p.depth, p.activation, p.features)
-    return MLP(env.actions, env.discrete, p.width, p.depth, p.activation)
 
 
 def variation_of(spec: RunSpec) -> Variation | None:
@@ -85,14 +47,6 @@ def variation_of(spec: RunSpec) -> Variation | None:
     own = names.index(spec.policy.activation)
     activation = (own + np.arange(k)) % len(names) if both else np.full(k, own)
     return Variation(np.geomspace(1.0 / spread, spread, k).astype(np.float32), activation)
-
-
-def evaluation_of(spec: RunSpec) -> Evaluation:
-    """How a spec has a policy evaluated."""
-    e = spec.evaluation
-    return Evaluation(
-        environments=e.environments, steps=e.steps, normalisation=e.normalisation, greedy=e.action == "greedy"
-    )
 
 
 def layout_of(spec: RunSpec, env: Environment | ImageTask) -> DatasetLayout:
@@ -231,8 +185,9 @@ def _native_policies(spec: RunSpec) -> int:
     It computes one of them, or a few, after another: more cost memory only. Whole vectors of 16 leave no lane idle.
     """
     entry, p = environments.find(spec.env), spec.policy
-    floats = p.width * (prod(entry.observation) + (p.depth - 1) * p.width + entry.actions)
-    fit = max(1, min(NATIVE_POLICIES, NATIVE_BYTES // (4 * floats)))
+    sizes = (prod(entry.observation), *[p.width] * p.depth, entry.actions)
+    parameters = NetworkShape(sizes, p.activation, entry.discrete).parameters
+    fit = max(1, min(NATIVE_POLICIES, NATIVE_BYTES // (4 * parameters)))
     return fit - fit % 16 if fit > 16 else fit
 
 

@@ -24,7 +24,7 @@ class Execution:
 
     @classmethod
     def current(cls, devices: int, platform: str, chunk: int, physics: str, cloning: str) -> "Execution":
-        """Of this process."""
+        """How this process computes; threads: from PJRT_NPROC."""
         return cls(devices, platform, int(os.environ.get("PJRT_NPROC", "0")), chunk, physics, cloning)
 
     @classmethod

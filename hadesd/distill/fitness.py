@@ -1,4 +1,4 @@
-"""What a candidate is worth: train policies on it and judge them (paper, algorithm 1, inner loop)."""
+"""Fitness of candidates and of the mean dataset: the inner loop on what a generation draws (paper, algorithm 1)."""
 
 import functools
 from typing import Any, NamedTuple
@@ -95,7 +95,7 @@ def _evaluate_varied(
 
 
 def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, task_data: TaskData) -> jax.Array:
-    """What the mean dataset, the one that is exported, is worth after a generation.
+    """Score the mean dataset, the one that is exported, after a generation.
 
     float32 [inits, groups], padded on axis 0: returns of fresh policies (HaDES-F: of its one initialisation; direct
     neuroevolution: of the mean policy) on environments of its own, or the accuracy of fresh classifiers on the test

@@ -58,10 +58,10 @@ def init_state(problem: Problem, mean: jax.Array) -> EvolutionState:
 
 
 class EvaluatedPopulation(NamedTuple):
-    """A population float32 [P, dim] with its outcomes [at least P], and the strategy's state that it came from."""
+    """A population float32 [P, dim] with its results [at least P], and the strategy's state that it came from."""
 
     population: jax.Array
-    outcome: RolloutResult
+    results: RolloutResult
     asked: Any
 
 
@@ -85,11 +85,11 @@ def ask_and_evaluate(
 def tell(problem: Problem, state: EvolutionState, evaluated: EvaluatedPopulation) -> tuple[EvolutionState, Metrics]:
     """The second half of a generation: the strategy learns from the fitness."""
     *_, key_tell = _keys(problem, state)
-    outcome: RolloutResult = trim(evaluated.outcome, problem.population)
-    fitness = jnp.where(jnp.isfinite(outcome.fitness), outcome.fitness, jnp.nan)
+    results: RolloutResult = trim(evaluated.results, problem.population)
+    fitness = jnp.where(jnp.isfinite(results.fitness), results.fitness, jnp.nan)
     told = problem.strategy.tell(key_tell, evaluated.population, fitness, evaluated.asked)
     after = EvolutionState(strategy=told, generation=state.generation + 1, constants=state.constants)
-    return after, _metrics(problem, outcome, fitness, after, state, evaluated.population)
+    return after, _metrics(problem, results, fitness, after, state, evaluated.population)
 
 
 def generation_step(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState) -> tuple[EvolutionState, Metrics]:
@@ -103,7 +103,7 @@ def _keys(problem: Problem, state: EvolutionState) -> jax.Array:
 
 def _metrics(
     problem: Problem,
-    outcome: RolloutResult,
+    results: RolloutResult,
     fitness: jax.Array,
     after: EvolutionState,
     before: EvolutionState,
@@ -116,8 +116,8 @@ def _metrics(
         fitness_std=jnp.nanstd(fitness),
         best_so_far=problem.strategy.best_fitness(after.strategy),
         sigma=problem.strategy.sigma(before.strategy, population),
-        episodes=jnp.sum(outcome.episodes),
-        unfinished=jnp.sum(outcome.unfinished),
+        episodes=jnp.sum(results.episodes),
+        unfinished=jnp.sum(results.unfinished),
         nan=jnp.sum(jnp.isnan(fitness)).astype(jnp.int32),
     )
 
@@ -145,7 +145,7 @@ def compile_step(
 
     def step(state: EvolutionState) -> tuple[EvolutionState, Metrics]:
         evaluated = jax.block_until_ready(first(state, task_data))
-        return second(state, evaluated._replace(outcome=jax.device_put(evaluated.outcome, everywhere)))
+        return second(state, evaluated._replace(results=jax.device_put(evaluated.results, everywhere)))
 
     return step
 

@@ -17,7 +17,7 @@ from hadesd.distill.policies import MLP, Params
 from hadesd.native import kernel, rollout
 from hadesd.native.dense import NetworkShape
 from hadesd.native.ir import Module
-from hadesd.native.rollout import RolloutSetting, StepFunction
+from hadesd.native.rollout import RolloutSetting
 from hadesd.physics.program import EnvironmentProgram, reset_rows
 
 
@@ -52,26 +52,12 @@ def supports(policy: Any) -> TypeGuard[MLP]:
     return isinstance(policy, MLP)
 
 
-def step_function(program: EnvironmentProgram) -> StepFunction:
-    """A program's step as the kernel takes it."""
-    return StepFunction(
-        program.step,
-        program.moving,
-        program.constant,
-        program.observation,
-        program.actions,
-        program.discrete,
-        program.keyed,
-        program.step_scratch,
-    )
-
-
 def starts_of(
     program: EnvironmentProgram, keys: jax.Array, noise: jax.Array, step_keys: Callable[[], jax.Array]
 ) -> Starts:
     """Reset environments with typed keys [R]. noise [R, T, rows]; step_keys: typed keys [R, T] of the steps."""
     moving, constant, observation = reset_rows(program, jax.random.key_data(keys))
-    data = jax.random.key_data(step_keys()) if program.keyed else jnp.zeros((keys.shape[0], 1, 2), jnp.uint32)
+    data = jax.random.key_data(step_keys()) if program.step.keyed else jnp.zeros((keys.shape[0], 1, 2), jnp.uint32)
     return Starts(moving, constant, observation, noise, data)
 
 
@@ -84,9 +70,7 @@ def runner(
 
     @custom_vmap
     def run(params: jax.Array, starts: Starts, mean: jax.Array, variance: jax.Array) -> Counts:
-        setting = RolloutSetting(
-            step_function(program), network, environments, steps, starts.moving.shape[0], running, greedy
-        )
+        setting = RolloutSetting(program.step, network, environments, steps, starts.moving.shape[0], running, greedy)
         return _call(program, setting, params, starts, mean, variance)
 
     @run.def_vmap
@@ -168,18 +152,18 @@ def evaluate(
     e = setting.environments
     step_keys = jax.vmap(lambda t: jax.random.split(jax.random.fold_in(key_steps, t)))(jnp.arange(setting.steps))
     if setting.greedy:
-        noise = jnp.zeros((e, 1, program.actions))
+        noise = jnp.zeros((e, 1, program.step.actions))
     else:
-        draw = jax.random.gumbel if program.discrete else jax.random.normal
+        draw = jax.random.gumbel if program.step.discrete else jax.random.normal
         keys = jax.vmap(lambda k: jax.random.split(k, e))(step_keys[:, 0])
-        noise = jax.vmap(jax.vmap(lambda k: draw(k, (program.actions,))))(keys).transpose(1, 0, 2)
+        noise = jax.vmap(jax.vmap(lambda k: draw(k, (program.step.actions,))))(keys).transpose(1, 0, 2)
     starts = starts_of(
         program,
         jax.random.split(key_reset, e),
         noise,
         lambda: jax.vmap(lambda k: jax.random.split(k, e))(step_keys[:, 1]).T,
     )
-    network = native_cloning.network_of(policy, program.observation)
+    network = native_cloning.network_of(policy, program.step.observation)
     run = runner(program, network, e, setting.steps, setting.normalisation == "running", setting.greedy)
     return run(native_cloning.pack(policy, params)[None], starts, mean, variance)
 

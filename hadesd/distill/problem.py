@@ -1,4 +1,4 @@
-"""What a run computes with: the problem, which never changes, and the state, which a generation advances."""
+"""The problem that a run solves, which never changes, and the state of its search, which a generation advances."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

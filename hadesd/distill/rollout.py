@@ -91,9 +91,9 @@ def evaluate(
 def _evaluate_native(
     program: EnvironmentProgram, policy: MLP, params: Params, constants: Statistics, key: jax.Array, setting: Evaluation
 ) -> RolloutResult:
-    statistics = constants if setting.normalisation == "fixed" else normalise.unit((program.observation,))
+    statistics = constants if setting.normalisation == "fixed" else normalise.unit((program.step.observation,))
     if setting.normalisation == "none":
-        statistics = normalise.neutral((program.observation,))
+        statistics = normalise.neutral((program.step.observation,))
     counts = native_rollout.evaluate(program, policy, params, statistics.mean, statistics.variance, key, setting)
     return _score(_Tally(counts.running[0], counts.completed[0], counts.episodes[0]))
 

@@ -43,13 +43,13 @@ class CloneSetting:
 
     @property
     def written_down(self) -> bool:
-        """Whether the gradients of the kernels are."""
+        """Whether gradients of the layers are stored before the step, rather than formed again in it."""
         near = 4 * 4 * self.network.parameters <= NEAR
         return self.pairs > (FEW_PAIRS_NEAR if near else FEW_PAIRS_FAR)
 
     @property
     def rule(self) -> StepRule:
-        """The step's."""
+        """How a gradient step is taken."""
         return StepRule(self.adam, bool(self.clip_norm), self.epsilon)
 
     @property
@@ -116,7 +116,7 @@ def _fill(f: Function, place: str, count: int, value: str, step: int) -> None:
 
 
 def _copy(f: Function, source: str, target: str, count: int) -> None:
-    """Copy `count` floats."""
+    """Copy `count` floats from a pointer to another."""
     whole = count - count % LANES
     for kind, start, end, step in ((VF, 0, whole, LANES), (F32, whole, count, 1)):
 

@@ -65,7 +65,7 @@ class Module:
         self._declarations[name] = text
 
     def text(self) -> str:
-        """The whole module."""
+        """The module as LLVM assembly."""
         return "\n".join([*self._declarations.values(), "", *self._functions.values()])
 
 
@@ -154,11 +154,11 @@ class Function:
         return self.let(f"inttoptr i64 {up} to ptr")
 
     def load(self, kind: str, pointer: str, align: int = 4) -> str:
-        """Read a value."""
+        """Read a value of a type from memory; returns its operand."""
         return self.let(f"load {kind}, ptr {pointer}, align {align}")
 
     def store(self, kind: str, value: str, pointer: str, align: int = 4) -> None:
-        """Write a value."""
+        """Write a value of a type to memory."""
         self.emit(f"store {kind} {value}, ptr {pointer}, align {align}")
 
     def splat(self, value: str) -> str:
@@ -184,7 +184,7 @@ class Function:
     # -- control flow
 
     def label(self, name: str) -> None:
-        """Begin a block."""
+        """Begin a basic block; what is emitted from here on belongs to it."""
         self.emit(f"{name}:")
         self.block = name
 

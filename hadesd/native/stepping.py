@@ -1,6 +1,6 @@
 """Gradients of dense layers in machine code, from activations and deltas; their squares, and the optimiser's step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hadesd.native import dense, vector_math
@@ -57,26 +57,32 @@ def _sweep_gradient(
     sweep(f, p.rows, rows, block)
 
 
+def _add(module: Module, name: str, parameters: Sequence[str], write: Callable[[Function], None]) -> str:
+    """Add a function of pointers with these names, where the module has none of its name; returns the name."""
+    if name not in module:
+        f = Function(module, name, [("ptr", p) for p in parameters])
+        write(f)
+        f.finish()
+    return name
+
+
 def add_squares(module: Module, layer: Layer, pairs: int) -> str:
     """Add `void name(ptr activations, ptr delta, ptr sums)`: add the squares of a layer's gradient to 4 vectors."""
-    name = f"squares_{pairs}x{layer.inputs}x{layer.outputs}"
-    if name in module:
-        return name
-    f = Function(module, name, [("ptr", p) for p in ("activations", "delta", "sums")])
 
-    def finish(row: str, column: str, tile: Tile) -> None:
-        places = [f.offset("%sums", str(i), VECTOR) for i in range(NORM_SUMS)]
-        sums = [f.load(VF, p) for p in places]
-        for c in range(len(tile[0])):
-            for r in range(len(tile)):
-                i = (c + r) % NORM_SUMS
-                sums[i] = f.fma(VF, tile[r][c], tile[r][c], sums[i])
-        for value, place in zip(sums, places, strict=True):
-            f.store(VF, value, place)
+    def write(f: Function) -> None:
+        def finish(row: str, column: str, tile: Tile) -> None:
+            places = [f.offset("%sums", str(i), VECTOR) for i in range(NORM_SUMS)]
+            sums = [f.load(VF, p) for p in places]
+            for c in range(len(tile[0])):
+                for r in range(len(tile)):
+                    i = (c + r) % NORM_SUMS
+                    sums[i] = f.fma(VF, tile[r][c], tile[r][c], sums[i])
+            for value, place in zip(sums, places, strict=True):
+                f.store(VF, value, place)
 
-    _sweep_gradient(f, layer, pairs, _NORM_ROWS, NORM_SUMS, finish)
-    f.finish()
-    return name
+        _sweep_gradient(f, layer, pairs, _NORM_ROWS, NORM_SUMS, finish)
+
+    return _add(module, f"squares_{pairs}x{layer.inputs}x{layer.outputs}", ("activations", "delta", "sums"), write)
 
 
 class _Step:
@@ -115,76 +121,70 @@ _STEP_PARAMETERS = ("params", "first", "second", "scalars")
 
 def add_layer_step(module: Module, rule: StepRule, layer: Layer, pairs: int) -> str:
     """Add `void name(ptr params, ptr first, ptr second, ptr scalars, ptr activations, ptr delta)`: a layer's step."""
-    name = f"step_{layer.inputs}x{layer.outputs}"
-    if name in module:
-        return name
-    f = Function(module, name, [("ptr", p) for p in (*_STEP_PARAMETERS, "activations", "delta")])
-    step = _Step(f, rule)
 
-    def finish(row: str, column: str, tile: Tile) -> None:
-        starts = {p: f.offset(f.offset(p, row, layer.row), column, VECTOR) for p in ("%params", "%first", "%second")}
-        for r, vectors in enumerate(tile):
-            for c, value in enumerate(vectors):
-                distance = str(r * layer.row + c * VECTOR)
-                step.write(value, lambda p, distance=distance: f.offset(starts[p], distance, 1))  # type: ignore[misc]
+    def write(f: Function) -> None:
+        step = _Step(f, rule)
 
-    _sweep_gradient(f, layer, pairs, _STEP_ROWS, _STEP_COLUMNS, finish)
-    f.finish()
-    return name
+        def finish(row: str, column: str, tile: Tile) -> None:
+            starts = {
+                p: f.offset(f.offset(p, row, layer.row), column, VECTOR) for p in ("%params", "%first", "%second")
+            }
+            for r, vectors in enumerate(tile):
+                for c, value in enumerate(vectors):
+                    distance = str(r * layer.row + c * VECTOR)
+                    step.write(value, lambda p, distance=distance: f.offset(starts[p], distance, 1))  # type: ignore[misc]
+
+        _sweep_gradient(f, layer, pairs, _STEP_ROWS, _STEP_COLUMNS, finish)
+
+    return _add(module, f"step_{layer.inputs}x{layer.outputs}", (*_STEP_PARAMETERS, "activations", "delta"), write)
 
 
 def add_flat_step(module: Module, rule: StepRule, count: int) -> str:
     """Add `void name(ptr params, ptr first, ptr second, ptr scalars, ptr gradient)`: a step of `count` vectors."""
-    name = f"step_{count}"
-    if name in module:
-        return name
-    f = Function(module, name, [("ptr", p) for p in (*_STEP_PARAMETERS, "gradient")])
-    step = _Step(f, rule)
 
-    def vector(i: str, _: list[str]) -> list[str]:
-        step.write(f.load(VF, f.offset("%gradient", i, VECTOR)), lambda p: f.offset(p, i, VECTOR))
-        return []
+    def write(f: Function) -> None:
+        step = _Step(f, rule)
 
-    f.loop(str(count), vector)
-    f.finish()
-    return name
+        def vector(i: str, _: list[str]) -> list[str]:
+            step.write(f.load(VF, f.offset("%gradient", i, VECTOR)), lambda p: f.offset(p, i, VECTOR))
+            return []
+
+        f.loop(str(count), vector)
+
+    return _add(module, f"step_{count}", (*_STEP_PARAMETERS, "gradient"), write)
 
 
 def add_gradient(module: Module, layer: Layer, pairs: int) -> str:
     """Add `void name(ptr activations, ptr delta, ptr gradient)`: write a layer's gradient down."""
-    name = f"gradient_{pairs}x{layer.inputs}x{layer.outputs}"
-    if name in module:
-        return name
-    f = Function(module, name, [("ptr", p) for p in ("activations", "delta", "gradient")])
 
-    def start(row: str, column: str, height: int, width: int) -> Tile:
-        return [[constant(VF, 0.0)] * width for _ in range(height)]
+    def write(f: Function) -> None:
+        def start(row: str, column: str, height: int, width: int) -> Tile:
+            return [[constant(VF, 0.0)] * width for _ in range(height)]
 
-    def finish(row: str, column: str, tile: Tile) -> None:
-        place = f.offset(f.offset("%gradient", row, layer.row), column, VECTOR)
-        dense.store_tile(f, tile, place, layer.row)
+        def finish(row: str, column: str, tile: Tile) -> None:
+            place = f.offset(f.offset("%gradient", row, layer.row), column, VECTOR)
+            dense.store_tile(f, tile, place, layer.row)
 
-    dense.write_product(f, _gradient_product(layer, pairs), "%activations", "%delta", start, finish)
-    f.finish()
-    return name
+        dense.write_product(f, _gradient_product(layer, pairs), "%activations", "%delta", start, finish)
+
+    return _add(module, f"gradient_{pairs}x{layer.inputs}x{layer.outputs}", ("activations", "delta", "gradient"), write)
 
 
 def add_flat_squares(module: Module, count: int) -> str:
     """Add `void name(ptr gradient, ptr sums)`: add the squares of `count` vectors to 4 vectors, in turn."""
-    name = f"squares_{count}"
-    if name in module:
-        return name
-    f = Function(module, name, [("ptr", p) for p in ("gradient", "sums")])
-    places = [f.offset("%sums", str(i), VECTOR) for i in range(NORM_SUMS)]
 
-    def add(start: str, sums: list[str], length: int) -> list[str]:
-        place = f.offset("%gradient", start, VECTOR)
-        values = vectors_at(f, place, length)
-        return [f.fma(VF, v, v, t) for v, t in zip(values, sums, strict=False)] + sums[length:]
+    def write(f: Function) -> None:
+        places = [f.offset("%sums", str(i), VECTOR) for i in range(NORM_SUMS)]
 
-    whole = count - count % NORM_SUMS
-    sums = f.loop(str(whole), lambda i, c: add(i, c, NORM_SUMS), [(VF, f.load(VF, p)) for p in places], step=NORM_SUMS)
-    for value, place in zip(add(str(whole), sums, count - whole), places, strict=True):
-        f.store(VF, value, place)
-    f.finish()
-    return name
+        def add(start: str, sums: list[str], length: int) -> list[str]:
+            place = f.offset("%gradient", start, VECTOR)
+            values = vectors_at(f, place, length)
+            return [f.fma(VF, v, v, t) for v, t in zip(values, sums, strict=False)] + sums[length:]
+
+        whole = count - count % NORM_SUMS
+        begin = [(VF, f.load(VF, p)) for p in places]
+        sums = f.loop(str(whole), lambda i, c: add(i, c, NORM_SUMS), begin, step=NORM_SUMS)
+        for value, place in zip(add(str(whole), sums, count - whole), places, strict=True):
+            f.store(VF, value, place)
+
+    return _add(module, f"squares_{count}", ("gradient", "sums"), write)

@@ -124,7 +124,7 @@ class _Lanes:
         return self.f.binary(op, VI, a, b if isinstance(b, str) else constant(VI, b))
 
     def polynomial(self, x: str, coefficients: Sequence[float]) -> str:
-        """Horner's scheme."""
+        """A polynomial by Horner's scheme; coefficients from the constant term up."""
         value: Value = coefficients[-1]
         for c in reversed(coefficients[:-1]):
             value = self.fma(x, value, c)
@@ -292,12 +292,12 @@ def _cosh(v: _Lanes, x: str) -> str:
 
 
 def _from_half_pi(v: _Lanes, x: Value) -> str:
-    """pi / 2 - x."""
+    """pi / 2 - x, with pi / 2 in two parts to keep the last bits."""
     return v.sub(_HALF_PI[0], v.sub(x, _HALF_PI[1]))
 
 
 def _from_pi(v: _Lanes, x: Value) -> str:
-    """pi - x."""
+    """pi - x, with pi in two parts to keep the last bits."""
     return v.sub(2.0 * _HALF_PI[0], v.sub(x, 2.0 * _HALF_PI[1]))
 
 

@@ -1,7 +1,8 @@
 """Machine code as a target of jax.ffi: the handler that XLA calls, and its registration.
 
 The handler reads XLA's call frame (jaxlib's header xla/ffi/api/c_api.h) in a few instructions of its own, so that no
-C compiler is needed. The header's version is compared with the one whose layout is written down here.
+C compiler is needed. The header's version, and the layout of the structs that it declares, are compared with what is
+written down here.
 """
 
 import ctypes
@@ -27,6 +28,22 @@ _METADATA_MAJOR, _METADATA_MINOR = 24, 28
 _BUFFER_DATA, _BUFFER_DIMENSIONS = 24, 40
 _TYPE_METADATA, _STAGE_EXECUTE = 1, 3
 
+_READ = (
+    ("XLA_FFI_CallFrame", "extension_start", _FRAME_EXTENSION),
+    ("XLA_FFI_CallFrame", "stage", _FRAME_STAGE),
+    ("XLA_FFI_CallFrame", "args.args", _FRAME_ARGS),
+    ("XLA_FFI_CallFrame", "rets.rets", _FRAME_RETS),
+    ("XLA_FFI_Extension_Base", "type", _EXTENSION_TYPE),
+    ("XLA_FFI_Metadata_Extension", "metadata", _EXTENSION_METADATA),
+    ("XLA_FFI_Metadata", "api_version.major_version", _METADATA_MAJOR),
+    ("XLA_FFI_Metadata", "api_version.minor_version", _METADATA_MINOR),
+    ("XLA_FFI_Buffer", "data", _BUFFER_DATA),
+    ("XLA_FFI_Buffer", "dims", _BUFFER_DIMENSIONS),
+)
+"""(struct, field, offset) of everything that the handler reads or writes."""
+
+_SCALARS = {"size_t": 8, "int64_t": 8, "uint64_t": 8, "int": 4, "int32_t": 4, "uint32_t": 4}
+
 _registered: set[str] = set()
 _lock = threading.Lock()
 
@@ -49,7 +66,44 @@ def api_version() -> tuple[int, int]:
     major, minor = (int(match.group(1)) for match in found if match)
     if major != API_MAJOR or minor not in LAYOUT_MINORS:
         raise NativeError(f"jaxlib speaks version {major}.{minor} of the FFI, known here is {API_MAJOR}.x")
+    check_layout(text)
     return major, minor
+
+
+def check_layout(header: str) -> None:
+    """Compare the structs that a header declares with the offsets that are written down here.
+
+    Raises:
+        NativeError: a field is somewhere else, or a struct is not declared in a form that is understood.
+    """
+    for struct, field, offset in _READ:
+        found = _fields(header, struct)[0].get(field)
+        if found != offset:
+            raise NativeError(f"jaxlib's FFI header has {struct}.{field} at byte {found}, known here is {offset}")
+
+
+def _fields(header: str, struct: str) -> tuple[dict[str, int], int]:
+    """Offsets of a struct's fields, "a.b" for those of structs inside it, and its size; 64-bit alignment rules."""
+    declared = re.search(rf"struct {struct} \{{\n(.*?)\n\}}", header, re.DOTALL)
+    if declared is None:
+        raise NativeError(f"jaxlib's FFI header does not declare {struct}")
+    offsets: dict[str, int] = {}
+    at, widest = 0, 1
+    for kind, pointer, name in re.findall(r"^ *(?:const |struct )*(\w+)( ?\*+)? ?(\w+);", declared[1], re.MULTILINE):
+        inner: dict[str, int] = {}
+        if pointer:
+            size = align = 8
+        elif f"struct {kind} {{" in header:
+            inner, size = _fields(header, kind)
+            align = 8  # each of them begins with its size, a size_t
+        elif kind in _SCALARS or re.search(rf"(\}}|typedef uint32_t) {kind};", header):  # a number, or an enum
+            size = align = _SCALARS.get(kind, 4)
+        else:
+            raise NativeError(f"jaxlib's FFI header has {struct}.{name} of the unknown type {kind}")
+        at += -at % align
+        offsets |= {name: at} | {f"{name}.{field}": at + distance for field, distance in inner.items()}
+        at, widest = at + size, max(widest, align)
+    return offsets, at + -at % widest
 
 
 def add_handler(module: Module, name: str, kernel: str, arguments: int, results: int) -> None:

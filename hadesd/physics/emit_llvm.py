@@ -13,7 +13,7 @@ import numpy as np
 from hadesd.native import vector_math
 from hadesd.native.ir import LANES, PTR, VB, VF, VI, Function, Module, constant
 from hadesd.physics.graph import BOOL, FLOAT, INT, UINT, Graph, Node, Operand, is_constant
-from hadesd.physics.primitives import Unsupported
+from hadesd.physics.program import Unsupported
 
 ROW = 4 * LANES
 """Bytes of a row."""
@@ -205,7 +205,7 @@ class _Code:
         self._store(node.kind, value, self.f.offset("%scratch", str(self.emitter.slot(node)), 1))
 
     def write(self, output: Output, value: str) -> None:
-        """Write an output."""
+        """Store a value in the row of an output."""
         self._store(output.kind, value, self.f.offset(f"%{output.pointer}", str(output.row), ROW))
 
     def repeat_while(self, going: Node, body: Callable[[], object]) -> None:

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from hadesd.physics.compiler import ScalarEnvironment
 from hadesd.physics.graph import BOOL, FLOAT, INT, UINT, Graph, Node, Operand, is_constant
-from hadesd.physics.program import ScalarEnvironment
 from hadesd.physics.scalarise import Scalarised
 
 DTYPES = {FLOAT: jnp.float32, INT: jnp.int32, UINT: jnp.uint32, BOOL: jnp.bool_}
@@ -105,7 +105,7 @@ class XlaEnvironment:
         self.observation: tuple[int, ...] = inner.observation
 
     def reset(self, key: jax.Array) -> tuple[Any, jax.Array]:
-        """As hadesd.distill.environments.base.Environment."""
+        """Start an episode: (state, observation), as the protocol Environment says."""
         state, observation = self.inner.reset(key)
         flat = [leaf.reshape(-1) for leaf in jax.tree.leaves(state)]
         elements = [leaf[i] for leaf in flat for i in range(leaf.size)]
@@ -113,7 +113,7 @@ class XlaEnvironment:
         return tuple(elements[i] for i in kept), observation
 
     def step(self, key: jax.Array, state: Any, action: jax.Array) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
-        """As hadesd.distill.environments.base.Environment."""
+        """Advance one step: (state, observation, reward, done), as the protocol Environment says."""
         scalar, step = self._scalar, self._scalar.step
         given: list[Any] = [None] * sum(array.size for array in step.inputs[1:-1])
         for place, value in zip([*scalar.moving, *scalar.constant], state, strict=True):

@@ -2,6 +2,7 @@
 
 A rule takes (context, values, parameters, equation): values are numpy arrays of numbers where they are known, and
 object arrays of operands where they are not. It returns an array, or several where the primitive has several results.
+The rules of linear algebra and of random numbers are modules of their own.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,12 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from hadesd.physics.graph import BOOL, COMPARISONS, FLOAT, KINDS, UINT, Graph, Node, Operand
+from hadesd.physics.graph import BOOL, COMPARISONS, FLOAT, KINDS, Graph, Node, Operand
 from hadesd.physics.indexing import gather_places, scatter_places
-
-
-class Unsupported(Exception):
-    """A function does something that has no scalar form here; the text names it."""
+from hadesd.physics.program import Unsupported
 
 
 class Context:
@@ -42,10 +40,12 @@ Rule = Callable[[Context, list[Any], dict[str, Any], Any], Any]
 RULES: dict[str, Rule] = {}
 
 
-def _rule(*names: str) -> Callable[[Rule], Rule]:
-    def enter(rule: Rule) -> Rule:
-        RULES.update(dict.fromkeys(names, rule))
-        return rule
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Enter a rule for the primitives of these names."""
+
+    def enter(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(names, function))
+        return function
 
     return enter
 
@@ -136,7 +136,7 @@ _PLAIN = [
 ]
 
 
-@_rule(*_PLAIN)
+@rule(*_PLAIN)
 def _plain(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     name, kind = e.primitive.name, _kind(e)
     if name in COMPARISONS:
@@ -144,28 +144,28 @@ def _plain(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return c.operation(name, kind, *values)
 
 
-@_rule("le_to", "lt_to", "eq_to")
+@rule("le_to", "lt_to", "eq_to")
 def _total_order(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     """Comparisons in total order, of numbers that are not NaN (sorts and searches)."""
     return c.operation(e.primitive.name.removesuffix("_to"), BOOL, *values)
 
 
-@_rule("add_any")
+@rule("add_any")
 def _add_any(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return c.operation("add", _kind(e), *values)
 
 
-@_rule("square")
+@rule("square")
 def _square(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return c.operation("mul", _kind(e), values[0], values[0])
 
 
-@_rule("rsqrt")
+@rule("rsqrt")
 def _rsqrt(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return c.operation("div", FLOAT, np.float32(1), c.operation("sqrt", FLOAT, values[0]))
 
 
-@_rule("cbrt", "erf", "lgamma", "digamma", "asinh", "acosh", "atanh")
+@rule("cbrt", "erf", "lgamma", "digamma", "asinh", "acosh", "atanh")
 def _rare(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     raise Unsupported(f"the primitive {e.primitive.name}")
 
@@ -180,7 +180,7 @@ _ERF_INV_FAR = (
 )
 
 
-@_rule("erf_inv")
+@rule("erf_inv")
 def _erf_inv(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     """The polynomials of Giles (2012), "Approximating the erfinv function", which XLA uses too."""
     graph, number = c.graph, np.float32
@@ -201,13 +201,13 @@ def _erf_inv(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return c.elementwise(inverse, values[0])
 
 
-@_rule("round")
+@rule("round")
 def _round(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     to_even = "EVEN" in str(p["rounding_method"])
     return c.operation("round" if to_even else "floor_away", FLOAT, values[0])
 
 
-@_rule("integer_pow")
+@rule("integer_pow")
 def _integer_pow(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     kind, exponent = _kind(e), int(p["y"])
     one = np.dtype(kind).type(1)
@@ -225,13 +225,13 @@ def _integer_pow(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> An
     return c.elementwise(power, values[0])
 
 
-@_rule("copy", "copy_p", "stop_gradient", "reduce_precision", "optimization_barrier", "random_wrap", "random_unwrap",
+@rule("copy", "copy_p", "stop_gradient", "reduce_precision", "optimization_barrier", "random_wrap", "random_unwrap",
        "device_put", "pvary", "sharding_constraint", "mesh_cast")  # fmt: skip
 def _same(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return list(values) if e.primitive.multiple_results else values[0]
 
 
-@_rule("convert_element_type")
+@rule("convert_element_type")
 def _convert(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     kind = _kind(e)
     if known(values[0]):
@@ -240,13 +240,13 @@ def _convert(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return c.elementwise(lambda x: c.graph.convert(kind, x), values[0])
 
 
-@_rule("bitcast_convert_type")
+@rule("bitcast_convert_type")
 def _bitcast(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     kind = _kind(e)
     return c.elementwise(lambda x: c.graph.bitcast(kind, x), values[0])
 
 
-@_rule("select_n")
+@rule("select_n")
 def _select(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     kind, which, cases = _kind(e), values[0], values[1:]
     if len(cases) == 1:
@@ -256,7 +256,7 @@ def _select(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return c.elementwise(lambda m, a, b: c.graph.select(kind, m, b, a), which, *cases)
 
 
-@_rule("clamp")
+@rule("clamp")
 def _clamp(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     kind, (low, x, high) = _kind(e), values
     return c.operation("min", kind, c.operation("max", kind, x, low), high)
@@ -265,44 +265,44 @@ def _clamp(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
 # -- shape
 
 
-@_rule("reshape")
+@rule("reshape")
 def _reshape(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return np.asarray(values[0]).reshape(p["new_sizes"])
 
 
-@_rule("squeeze")
+@rule("squeeze")
 def _squeeze(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return np.squeeze(values[0], tuple(int(d) for d in p["dimensions"]))
 
 
-@_rule("expand_dims")
+@rule("expand_dims")
 def _expand(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return np.expand_dims(values[0], p["dimensions"])
 
 
-@_rule("slice")
+@rule("slice")
 def _slice(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     steps = p["strides"] or (1,) * len(p["start_indices"])
     bounds = zip(p["start_indices"], p["limit_indices"], steps, strict=True)
     return np.asarray(values[0])[tuple(slice(*b) for b in bounds)]
 
 
-@_rule("transpose")
+@rule("transpose")
 def _transpose(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return np.transpose(values[0], p["permutation"])
 
 
-@_rule("rev")
+@rule("rev")
 def _rev(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return np.flip(values[0], tuple(int(d) for d in p["dimensions"]))
 
 
-@_rule("tile")
+@rule("tile")
 def _tile(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return np.tile(values[0], p["reps"])
 
 
-@_rule("broadcast_in_dim")
+@rule("broadcast_in_dim")
 def _broadcast(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     array, shape = np.asarray(values[0]), [1] * len(p["shape"])
     for axis, size in zip(p["broadcast_dimensions"], array.shape, strict=True):
@@ -310,27 +310,27 @@ def _broadcast(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return np.broadcast_to(array.reshape(shape), p["shape"])
 
 
-@_rule("concatenate")
+@rule("concatenate")
 def _concatenate(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     if known(*values):
         return np.concatenate(values, p["dimension"])
     return np.concatenate([as_operands(v) for v in values], p["dimension"])
 
 
-@_rule("stack")
+@rule("stack")
 def _stack(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     if known(*values):
         return np.stack(values, p["axis"])
     return np.stack([as_operands(v) for v in values], p["axis"])
 
 
-@_rule("unstack")
+@rule("unstack")
 def _unstack(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     array = np.moveaxis(np.asarray(values[0]), p["axis"], 0)
     return [array[i] for i in range(len(array))]
 
 
-@_rule("split")
+@rule("split")
 def _split(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return np.split(np.asarray(values[0]), np.cumsum(p["sizes"])[:-1], p["axis"])
 
@@ -343,7 +343,7 @@ def _filled(shape: Sequence[int], value: Operand) -> np.ndarray:
     return out.reshape(shape)
 
 
-@_rule("pad")
+@rule("pad")
 def _pad(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     array, fill, config = as_operands(values[0]), as_operands(values[1])[()], p["padding_config"]
     shape = [low + high + size + max(size - 1, 0) * inner
@@ -356,7 +356,7 @@ def _pad(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return out[tuple(slice(max(0, -low), max(0, -low) + n) for (low, _, _), n in zip(config, shape, strict=True))]
 
 
-@_rule("iota")
+@rule("iota")
 def _iota(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     shape = [1] * len(p["shape"])
     shape[p["dimension"]] = p["shape"][p["dimension"]]
@@ -379,7 +379,7 @@ def _fold(c: Context, op: str, kind: str, items: Any) -> Operand:
     return total
 
 
-@_rule(*_REDUCTIONS)
+@rule(*_REDUCTIONS)
 def _reduce(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     array, axes = as_operands(values[0]), tuple(int(a) for a in p["axes"])
     kept = [i for i in range(array.ndim) if i not in axes]
@@ -393,7 +393,7 @@ def _reduce(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return out.reshape(shape)
 
 
-@_rule("cumsum", "cumprod", "cummax", "cummin")
+@rule("cumsum", "cumprod", "cummax", "cummin")
 def _cumulate(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     op = {"cumsum": "add", "cumprod": "mul", "cummax": "max", "cummin": "min"}[e.primitive.name]
     array = np.moveaxis(as_operands(values[0]), p["axis"], 0)
@@ -404,7 +404,7 @@ def _cumulate(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return np.moveaxis(out[::-1] if p["reverse"] else out, 0, p["axis"])
 
 
-@_rule("argmax", "argmin")
+@rule("argmax", "argmin")
 def _arg(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     (axis,) = p["axes"]
     array = np.moveaxis(as_operands(values[0]), axis, -1)
@@ -421,7 +421,7 @@ def _arg(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     return out
 
 
-@_rule("dot_general")
+@rule("dot_general")
 def _dot(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     (lc, rc), (lb, rb) = p["dimension_numbers"]
     left, right = as_operands(values[0]), as_operands(values[1])
@@ -441,7 +441,7 @@ def _dot(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
 # -- indices
 
 
-@_rule("gather")
+@rule("gather")
 def _gather(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     operand, indices = values
     if known(indices):
@@ -483,7 +483,7 @@ def _gather_each(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> An
     return out
 
 
-@_rule("dynamic_slice")
+@rule("dynamic_slice")
 def _dynamic_slice(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     starts = [as_operands(v)[()] for v in values[1:]]
     return _slice_at(c, values[0], starts, p["slice_sizes"], _kind(e))
@@ -507,7 +507,7 @@ def _slice_at(c: Context, operand: Any, starts: Sequence[Operand], sizes: Sequen
     return array
 
 
-@_rule("dynamic_update_slice")
+@rule("dynamic_update_slice")
 def _dynamic_update_slice(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     operand, update = as_operands(values[0]), as_operands(values[1])
     starts, kind = [as_operands(v)[()] for v in values[2:]], _kind(e)
@@ -533,7 +533,7 @@ def _is_at(c: Context, starts: Sequence[Operand], place: Sequence[int], tops: Se
     return mask
 
 
-@_rule("scatter", "scatter-add", "scatter_add", "scatter-mul", "scatter-min", "scatter-max")
+@rule("scatter", "scatter-add", "scatter_add", "scatter-mul", "scatter-min", "scatter-max")
 def _scatter(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     operand, indices, updates = values
     kind, name = _kind(e), e.primitive.name.replace("_", "-")
@@ -581,7 +581,7 @@ def _window(numbers: Any, rank: int) -> tuple[int, ...]:
     return tuple(range(rank - len(numbers.update_window_dims), rank))
 
 
-@_rule("sort")
+@rule("sort")
 def _sort(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
     """Stable, by the first operand: a network of neighbours that swap."""
     if p["num_keys"] != 1:
@@ -597,118 +597,3 @@ def _sort(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
                 pick = lambda m, x, y, k=kind: c.graph.select(k, m, x, y)  # noqa: E731
                 column[i], column[i + 1] = c.elementwise(pick, mask, b, a)[()], c.elementwise(pick, mask, a, b)[()]
     return [np.moveaxis(column, 0, p["dimension"]) for column in columns]
-
-
-# -- linear algebra of small matrices
-
-
-@_rule("cholesky")
-def _cholesky(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
-    """Lower triangular, column by column (Cholesky-Crout)."""
-    array = as_operands(values[0])
-    size = array.shape[-1]
-    out = as_operands(np.zeros(array.shape, np.float32))
-    f = c.graph.operation
-    for batch in np.ndindex(array.shape[:-2]):
-        a, low = array[batch], out[batch]
-        for j in range(size):
-            for i in range(j, size):
-                rest = a[i, j]
-                for k in range(j):
-                    rest = f("sub", FLOAT, rest, f("mul", FLOAT, low[i, k], low[j, k]))
-                low[i, j] = f("sqrt", FLOAT, rest) if i == j else f("div", FLOAT, rest, low[j, j])
-    return out
-
-
-@_rule("triangular_solve")
-def _triangular_solve(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
-    """op(A) X = B (left side) or X op(A) = B, by substitution."""
-    a, b, f = as_operands(values[0]), as_operands(values[1]), c.graph.operation
-    if not p["left_side"]:
-        a, b = np.swapaxes(a, -1, -2), np.swapaxes(b, -1, -2)
-    lower = p["lower"] != (not p["left_side"])
-    if p["transpose_a"]:
-        a, lower = np.swapaxes(a, -1, -2), not lower
-    out = b.copy()
-    size = a.shape[-1]
-    order = range(size) if lower else range(size - 1, -1, -1)
-    for batch in np.ndindex(a.shape[:-2]):
-        for column in range(b.shape[-1]):
-            x = out[batch][:, column]
-            for i in order:
-                rest = x[i]
-                for k in range(i) if lower else range(size - 1, i, -1):
-                    rest = f("sub", FLOAT, rest, f("mul", FLOAT, a[batch][i, k], x[k]))
-                x[i] = rest if p["unit_diagonal"] else f("div", FLOAT, rest, a[batch][i, i])
-    return out if p["left_side"] else np.swapaxes(out, -1, -2)
-
-
-# -- random numbers: threefry, as jax.random computes it with jax_threefry_partitionable
-
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-
-
-def _threefry(c: Context, key: Any, x: Sequence[Operand]) -> tuple[Operand, Operand]:
-    """Threefry-2x32 with 20 rounds (Salmon et al. 2011)."""
-    f = c.graph.operation
-    words = [*key, f("xor", UINT, f("xor", UINT, key[0], key[1]), np.uint32(0x1BD11BDA))]
-    a, b = f("add", UINT, x[0], words[0]), f("add", UINT, x[1], words[1])
-    for i in range(5):
-        for rotation in _ROTATIONS[i % 2]:
-            a = f("add", UINT, a, b)
-            left = f("shift_left", UINT, b, np.uint32(rotation))
-            right = f("shift_right_logical", UINT, b, np.uint32(32 - rotation))
-            b = f("xor", UINT, a, f("or", UINT, left, right))
-        a = f("add", UINT, a, words[(i + 1) % 3])
-        b = f("add", UINT, f("add", UINT, b, words[(i + 2) % 3]), np.uint32(i + 1))
-    return a, b
-
-
-@_rule("threefry2x32")
-def _threefry2x32(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
-    arrays = np.broadcast_arrays(*[as_operands(v) for v in values])
-    first, second = np.empty(arrays[0].shape, object), np.empty(arrays[0].shape, object)
-    for place in np.ndindex(first.shape):
-        k1, k2, x1, x2 = (a[place] for a in arrays)
-        first[place], second[place] = _threefry(c, (k1, k2), (x1, x2))
-    return [first, second]
-
-
-def _keys(value: Any) -> np.ndarray:
-    keys = as_operands(value)
-    if keys.shape[-1:] != (2,):
-        raise Unsupported("random keys that are not threefry's")
-    return keys
-
-
-@_rule("random_split")
-def _random_split(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
-    keys, shape = _keys(values[0]), tuple(p["shape"])
-    out = np.empty((*keys.shape[:-1], *shape, 2), object)
-    for place in np.ndindex(keys.shape[:-1]):
-        for i, at in enumerate(np.ndindex(shape)):
-            out[(*place, *at)] = _threefry(c, keys[place], (np.uint32(0), np.uint32(i)))
-    return out
-
-
-@_rule("random_fold_in")
-def _random_fold_in(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
-    keys, data = _keys(values[0]), as_operands(values[1])
-    out = np.empty(keys.shape, object)
-    for place in np.ndindex(keys.shape[:-1]):
-        word = c.graph.convert(UINT, np.broadcast_to(data, keys.shape[:-1])[place])
-        out[place] = _threefry(c, keys[place], (np.uint32(0), word))
-    return out
-
-
-@_rule("random_bits")
-def _random_bits(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
-    keys, shape = _keys(values[0]), tuple(p["shape"])
-    if p["bit_width"] != 32:
-        raise Unsupported(f"random bits of width {p['bit_width']}")
-    out = np.empty((*keys.shape[:-1], *shape), object)
-    for place in np.ndindex(keys.shape[:-1]):
-        for i, at in enumerate(np.ndindex(shape)):
-            a, b = _threefry(c, keys[place], (np.uint32(0), np.uint32(i)))
-            out[(*place, *at)] = c.graph.operation("xor", UINT, a, b)
-    return out

@@ -15,8 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
+from hadesd.physics import linear_algebra, random_bits  # noqa: F401 — they enter their rules
 from hadesd.physics.graph import BOOL, KINDS, UNTIL_DONE, Graph, Node, Operand
-from hadesd.physics.primitives import RULES, Context, Unsupported, as_operands, settle
+from hadesd.physics.primitives import RULES, Context, as_operands, settle
+from hadesd.physics.program import Unsupported
 
 MAX_NODES = 300_000
 """Beyond this a program is too large to be worth compiling."""

@@ -82,7 +82,7 @@ def test_snes_runs_on_a_grid_with_learned_labels():
     assert np.isfinite(lines[-1].fitness_mean)
 
 
-def test_devices_do_not_wait_for_each_other_while_they_judge():
+def test_devices_do_not_wait_for_each_other_while_they_evaluate():
     """A device that runs out of memory would leave the others in a collective for ever."""
     problem, mean = build(tiny())
     mesh = make_mesh(2)
@@ -124,7 +124,7 @@ def test_the_mean_is_evaluated_on_fresh_inits_and_always_the_same_way(method, in
 
 
 @pytest.mark.usefixtures("unoptimised")
-def test_digits_are_judged_by_the_loss_of_a_classifier_and_evaluated_by_its_accuracy():
+def test_digits_are_scored_by_the_loss_of_a_classifier_and_evaluated_by_its_accuracy():
     spec = tiny(
         env="digits",
         dataset={"pairs": 10, "initial": "class-means"},

@@ -87,7 +87,7 @@ def test_the_pair_that_earns_the_reward_costs_most():
     assert costs[1] > 0 > max(costs[0], costs[2]), "without a pair that does harm fitness rises"
 
 
-def test_digits_are_judged_by_images():
+def test_digits_are_scored_by_images():
     spec = tiny(env="digits", dataset={"pairs": 10}, images={"batch": 64}, policy={"kind": "cnn", "features": 4})
     digits, mean = build(spec)
     costs = leave_one_out(digits, make_mesh(2), 4, init_state(digits, mean))

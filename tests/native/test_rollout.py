@@ -15,6 +15,7 @@ from hadesd.distill.policies import MLP
 from hadesd.distill.rollout import Evaluation
 from hadesd.native import machine_code
 from hadesd.physics import program as programs
+from hadesd.physics.compiler import compile_environment
 from tests.distill.toys import Counter, Echo, Uneven
 
 pytestmark = [
@@ -46,11 +47,11 @@ def in_both_forms(env: Any) -> tuple[Any, Any]:
     plain, native = env, type(env).__new__(type(env))
     native.__dict__.update(env.__dict__)
     plain.form = StepForm("vmap")
-    native.form = StepForm("native", programs.compile_environment(env.name, compiled.functions_of(env), env.actions))
+    native.form = StepForm("native", compile_environment(env.name, compiled.functions_of(env), env.actions))
     return plain, native
 
 
-def outcomes(env: Any, policy: MLP, setting: Evaluation, candidates: int, inits: int) -> rollout.RolloutResult:
+def results(env: Any, policy: MLP, setting: Evaluation, candidates: int, inits: int) -> rollout.RolloutResult:
     """Of [candidates, inits] policies; the initialisations' resets are common to all candidates."""
     params = policies.init_many(policy, jax.random.key(0), env.observation, candidates * inits)
     params = jax.tree.map(lambda leaf: 2 * leaf.reshape(candidates, inits, *leaf.shape[1:]), params)
@@ -81,8 +82,8 @@ def test_returns_and_episodes_are_those_of_vmap(name: str) -> None:
     policy = MLP(plain.actions, plain.discrete, width=8, depth=1, activation="tanh")
     for candidates, inits, environments, steps, normalisation, greedy in SETTINGS:
         setting = Evaluation(environments, steps, normalisation, greedy)
-        expected = outcomes(plain, policy, setting, candidates, inits)
-        found = outcomes(native, policy, setting, candidates, inits)
+        expected = results(plain, policy, setting, candidates, inits)
+        found = results(native, policy, setting, candidates, inits)
         assert np.array_equal(expected.episodes, found.episodes), setting
         assert np.array_equal(expected.unfinished, found.unfinished), setting
         assert np.allclose(expected.fitness, found.fitness, rtol=2e-4, atol=1e-4), setting
@@ -92,7 +93,7 @@ def test_a_policy_s_result_does_not_depend_on_its_neighbours() -> None:
     _, native = in_both_forms(Drift())
     policy = MLP(2, False, width=8, depth=2, activation="relu")
     setting = Evaluation(3, 30, "running", greedy=False)
-    many, few = outcomes(native, policy, setting, 9, 1), outcomes(native, policy, setting, 2, 1)
+    many, few = results(native, policy, setting, 9, 1), results(native, policy, setting, 2, 1)
     assert np.array_equal(many.fitness[:2], few.fitness)
 
 
@@ -101,7 +102,7 @@ def test_wide_policies_come_in_smaller_groups_with_the_same_result() -> None:
     plain, native = in_both_forms(Drift())
     policy = MLP(2, False, width=512, depth=2, activation="tanh")
     setting = Evaluation(2, 10, "none", greedy=False)
-    expected, found = outcomes(plain, policy, setting, 3, 1), outcomes(native, policy, setting, 3, 1)
+    expected, found = results(plain, policy, setting, 3, 1), results(native, policy, setting, 3, 1)
     assert np.array_equal(expected.episodes, found.episodes)
     assert np.allclose(expected.fitness, found.fitness, rtol=1e-3, atol=1e-3)
 
@@ -110,7 +111,7 @@ def test_wide_policies_come_in_smaller_groups_with_the_same_result() -> None:
 def test_a_nan_reward_a_nan_state_and_a_nan_policy_show() -> None:
     _, native = in_both_forms(Counter(7, nan_at=3))
     policy = MLP(2, True, width=8, depth=1, activation="tanh")
-    assert np.isnan(outcomes(native, policy, Evaluation(2, 5, "none", greedy=True), 2, 1).fitness).all()
+    assert np.isnan(results(native, policy, Evaluation(2, 5, "none", greedy=True), 2, 1).fitness).all()
     _, drift = in_both_forms(Drift())
     actor = MLP(2, False, width=8, depth=1, activation="tanh")
     params = policies.init(actor, jax.random.key(0), (3,))
@@ -136,7 +137,7 @@ def test_a_program_is_kept_and_found_and_so_is_the_reason_why_there_is_none(tmp_
     before = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     try:
-        program = programs.compile_environment("drift", compiled.functions_of(Drift()), 2)
+        program = compile_environment("drift", compiled.functions_of(Drift()), 2)
         programs.save("one", program)
         programs.save("two", "the primitive lgamma")
         assert programs.find("one") == program

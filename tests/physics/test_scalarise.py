@@ -10,7 +10,7 @@ import pytest
 from jax import lax
 
 from hadesd.native import machine_code
-from hadesd.physics.primitives import Unsupported
+from hadesd.physics.program import Unsupported
 from hadesd.physics.scalarise import scalarise
 from tests.helpers import scalar_forms
 

@@ -13,7 +13,7 @@ from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation.documents import Returns
-from hadesd.compute import build
+from hadesd.compute import components
 from hadesd.distill import policies
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.environments.base import Environment
@@ -63,7 +63,7 @@ def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, see
     Raises:
         UsageError: the arrays do not fit the environment, or constants for fixed normalisation are missing.
     """
-    env = build.environment_of(spec)
+    env = components.environment_of(spec)
     pairs = StateActionPairs(*map(jnp.asarray, shapes.fit(dataset, env)))
     task = task_of(spec, env, episodes)
     return evaluate_pairs(spec, pairs, [(task, shapes.constants(dataset, spec, env))], inits, seed)[0]
@@ -74,7 +74,7 @@ def task_of(spec: RunSpec, env: Environment, episodes: int, actions: int | None 
 
     actions: how many of the policy's outputs act there (None: all).
     """
-    setting = build.evaluation_of(spec)
+    setting = components.evaluation_of(spec)
     return EvaluationTask(env, setting, -(-episodes // setting.environments), actions)
 
 
@@ -90,8 +90,8 @@ def evaluate_pairs(
     The tasks' environments agree in observation, actions and discreteness with the pairs.
     """
     first = tasks[0][0].env
-    policy = build.policy_of(spec, first)
-    learner = Learner(policy, build.training_of(spec))
+    policy = components.policy_of(spec, first)
+    learner = Learner(policy, components.training_of(spec))
     root = jax.random.key(seed)
     mesh = make_mesh(0)
     chunk = CHUNK_CPU if mesh.devices.flat[0].platform == "cpu" else CHUNK_GPU

@@ -16,7 +16,7 @@ from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.datasets.shapes import fit
 from hadesd.analysis.evaluation.documents import Accuracies, Accuracy
-from hadesd.compute import build, image_files
+from hadesd.compute import components, image_files
 from hadesd.distill import images, policies, training
 from hadesd.distill.dataset import StateActionPairs, one_hot_labels
 from hadesd.distill.images import ImageTask, LabelledImages
@@ -100,8 +100,8 @@ def _classify(
     key: jax.Array,
 ) -> Classified:
     """Train one fresh classifier on each of N datasets, stacked on axis 0. real: images for training and for tests."""
-    policy = build.policy_of(spec, task)
-    learner = Learner(policy, build.training_of(spec, "xla"))
+    policy = components.policy_of(spec, task)
+    learner = Learner(policy, components.training_of(spec, "xla"))
     over_mesh = functools.partial(map_over_mesh, make_mesh(0), 1)
     count = pairs.states.shape[0]
 

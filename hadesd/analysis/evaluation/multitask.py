@@ -26,7 +26,7 @@ from hadesd.analysis.evaluation.documents import (
     TrainingSettings,
 )
 from hadesd.analysis.evaluation.evaluate import Evaluated, evaluate, evaluate_pairs, task_of
-from hadesd.compute import build
+from hadesd.compute import components
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.environments.base import VMAP, Environment
 from hadesd.distill.normalise import Statistics
@@ -176,7 +176,7 @@ def _pairs(merged: DatasetFile, chosen: Any = slice(None)) -> StateActionPairs:
 
 def _evaluation_task(merged: DatasetFile, task: Task, episodes: int) -> tuple[EvaluationTask, Statistics]:
     """Rollouts in a task's environment with the merged file's observations and actions, and their constants."""
-    env = build.environment_of(task.spec, "vmap")
+    env = components.environment_of(task.spec, "vmap")
     shapes.fit(task.part, env)
     padded = PaddedEnvironment(env, merged.states.shape[1:], merged.actions.shape[1])
     constants = padded.pad(shapes.constants(task.part, task.spec, env))

@@ -1,4 +1,4 @@
-"""One policy, freshly trained on a dataset, and a rollout of it that keeps every state: what a picture needs."""
+"""Train one policy on a dataset and record a rollout with every state, for pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
-from hadesd.compute import build
+from hadesd.compute import components
 from hadesd.distill import normalise, policies
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.environments.base import Environment
@@ -71,11 +71,11 @@ def record(dataset: DatasetFile, spec: RunSpec, seed: int, steps: int | None = N
     Raises:
         UsageError: the arrays do not fit the environment, or constants for fixed normalisation are missing.
     """
-    env = build.environment_of(spec, "vmap")  # every state is kept
+    env = components.environment_of(spec, "vmap")  # every state is kept
     states, actions = shapes.fit(dataset, env)
     constants = shapes.constants(dataset, spec, env)
-    policy = build.policy_of(spec, env)
-    learner = Learner(policy, build.training_of(spec, "xla"))
+    policy = components.policy_of(spec, env)
+    learner = Learner(policy, components.training_of(spec, "xla"))
     key_init, key_rollout = (jax.random.fold_in(jax.random.key(seed), s) for s in (INIT_STREAM, ROLLOUT_STREAM))
     if spec.policy.init_seed is None:
         params = policies.init(policy, key_init, env.observation)

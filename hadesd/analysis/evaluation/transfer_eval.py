@@ -20,7 +20,7 @@ from hades_protocol.settings import merge
 from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation.evaluate import EVALUATION_STREAM, INIT_STREAM, task_of
-from hadesd.compute import build
+from hadesd.compute import components
 from hadesd.distill import policies
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.normalise import Statistics
@@ -52,7 +52,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class SwitchedOptimizer:
-    """An optimiser that is one of several; `choice` int32 [] says which. The states of the others stand still."""
+    """An optimiser that is one of several; `choice` int32 [] says which. The states of the others do not change."""
 
     alternatives: Sequence[Optimizer]
     choice: jax.Array
@@ -111,7 +111,7 @@ class TransferEvaluator:
     def __init__(self, dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, seed: int) -> None:
         """Raises UsageError where the file does not fit the environment that the spec names."""
         self._spec = spec
-        self._env = build.environment_of(spec)
+        self._env = components.environment_of(spec)
         self._pairs = StateActionPairs(*map(jnp.asarray, shapes.fit(dataset, self._env)))
         self._constants = shapes.constants(dataset, spec, self._env)
         self._task = task_of(spec, self._env, episodes)
@@ -141,7 +141,7 @@ class TransferEvaluator:
         out = []
         for activation in ACTIVATIONS:
             over = {"policy": {"width": width, "depth": depth, "activation": activation}}
-            out.append(build.policy_of(build_spec(merge(spec_to_dict(self._spec), over)), self._env))
+            out.append(components.policy_of(build_spec(merge(spec_to_dict(self._spec), over)), self._env))
         return tuple(out)
 
     def _prepare(self, width: int, depth: int, optimizers: tuple[str, ...]) -> Callable[..., Any]:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from hadesd.analysis.pictures import style
-from hadesd.analysis.pictures.labels import action_words, names
+from hadesd.analysis.pictures.labels import describe_action, names
 from hadesd.analysis.pictures.units import DrawablePairs
 
 CHANNELS = (
@@ -103,7 +103,7 @@ def _single(pairs: DrawablePairs, most: int) -> list[_Card]:
     natural = usual_where_constant(pairs)
     return [
         _Card(
-            f"{i}: {action_words(pairs.entry, pairs.actions[i])}",
+            f"{i}: {describe_action(pairs.entry, pairs.actions[i])}",
             frame(natural[i]),
             np.where(pairs.never_varies, np.nan, pairs.seen[i]),
             MOST,

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hadesd.analysis.pictures import style
-from hadesd.analysis.pictures.labels import action_words
+from hadesd.analysis.pictures.labels import describe_action
 from hadesd.analysis.pictures.units import DrawablePairs
 
 CAPTION = (
@@ -26,7 +26,7 @@ def draw(pairs: DrawablePairs, most: int) -> Figure:
         axes.set_axis_off()
         if index < shown:
             axes.imshow(stretched(states[index]), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            axes.set_title(action_words(pairs.entry, pairs.actions[index]), fontsize=8, loc="center")
+            axes.set_title(describe_action(pairs.entry, pairs.actions[index]), fontsize=8, loc="center")
     return figure
 
 

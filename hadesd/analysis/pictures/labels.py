@@ -10,7 +10,7 @@ def names(known: tuple[str, ...], count: int, letter: str) -> list[str]:
     return list(known) if len(known) == count else [f"{letter}{i}" for i in range(count)]
 
 
-def action_words(entry: EnvironmentInfo | None, action: np.ndarray, most: int = 3) -> str:
+def describe_action(entry: EnvironmentInfo | None, action: np.ndarray, most: int = 3) -> str:
     """An action in words: its name (with its probability where the label is soft), or its first numbers."""
     known = names(entry.action_names if entry else (), len(action), "a")
     if entry is not None and entry.discrete:
@@ -26,13 +26,13 @@ def action_words(entry: EnvironmentInfo | None, action: np.ndarray, most: int = 
 ANGLES = frozenset({"angle", "pitch"})
 
 
-def state_words(entry: EnvironmentInfo | None, state: np.ndarray, most: int = 4) -> str:
+def describe_state(entry: EnvironmentInfo | None, state: np.ndarray, most: int = 4) -> str:
     """A short state in words; angles also in degrees, which people can picture."""
     known = names(entry.observation_names if entry else (), state.size, "s")
     if state.size > most:
         return ""
-    words = []
+    parts = []
     for name, value in zip(known, state.ravel(), strict=True):
         degrees = f" ({np.degrees(value):+.0f}°)" if name in ANGLES else ""
-        words.append(f"{name} {value:+.2f}{degrees}")
-    return "  ".join(words)
+        parts.append(f"{name} {value:+.2f}{degrees}")
+    return "  ".join(parts)

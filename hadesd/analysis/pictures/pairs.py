@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from hadesd.analysis.pictures import grids, heatmap, images, sticks, style
 from hadesd.analysis.pictures.bodies import body_of
 from hadesd.analysis.pictures.classic import Body
-from hadesd.analysis.pictures.labels import action_words, names, state_words
+from hadesd.analysis.pictures.labels import describe_action, describe_state, names
 from hadesd.analysis.pictures.units import DrawablePairs
 
 MOST_PANELS = 64
@@ -92,7 +92,7 @@ def _panels(body: Body, pairs: DrawablePairs) -> Figure:
         if bars:
             _bars(axes, pairs, actions[index], large)
         elif large:
-            axes.set_xlabel(state_words(pairs.entry, states[index]) or _height(pairs, states[index]), fontsize=7)
+            axes.set_xlabel(describe_state(pairs.entry, states[index]) or _height(pairs, states[index]), fontsize=7)
     return figure
 
 
@@ -101,8 +101,8 @@ def _is_discrete(pairs: DrawablePairs) -> bool:
 
 
 def _title(pairs: DrawablePairs, index: int, large: bool) -> str:
-    words = action_words(pairs.entry, pairs.actions[index]) if large or _is_discrete(pairs) else ""
-    return f"{index}: {words}" if words else f"{index}"
+    caption = describe_action(pairs.entry, pairs.actions[index]) if large or _is_discrete(pairs) else ""
+    return f"{index}: {caption}" if caption else f"{index}"
 
 
 def _height(pairs: DrawablePairs, state: np.ndarray) -> str:

@@ -67,7 +67,7 @@ class BatchedEnvironment(envs.Env):
 
     @property
     def backend(self) -> str:
-        """Asked for by the interface, used by nobody."""
+        """Part of the interface; PPO's training does not use it."""
         return "hades"
 
 

@@ -20,7 +20,7 @@ MakePolicy = Callable[..., Callable[[jax.Array, jax.Array], tuple[jax.Array, Any
 
 
 class _Piloted:
-    """An environment in which a PPO policy sits at the controls: whatever action it is given, that one acts.
+    """An environment whose steps ignore the action that they are given and take a PPO policy's instead.
 
     So `rollout.evaluate` counts episodes for PPO exactly as for everybody else, although a tanh-squashed normal
     distribution is none of the program's own policies.

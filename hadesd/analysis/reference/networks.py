@@ -34,7 +34,7 @@ class _Categorical:
         return -jnp.sum(jnp.exp(self._log_probabilities) * self._log_probabilities, axis=-1)
 
     def kl_divergence(self, old: "_Categorical") -> jax.Array:
-        """KL(old || self)."""
+        """KL divergence of this distribution from an older one, KL(old || self)."""
         difference = old._log_probabilities - self._log_probabilities
         return jnp.sum(jnp.exp(old._log_probabilities) * difference, axis=-1)
 

@@ -1,4 +1,4 @@
-"""PPO's settings, and what they are where nobody sets them. No jax is needed to read or check them."""
+"""PPO's settings and their defaults. No jax is needed to read or check them."""
 
 from typing import Annotated, Any, Literal
 
@@ -111,15 +111,15 @@ def defaults(entry: EnvironmentInfo, preset: str) -> tuple[dict[str, Any], str]:
         return dict(_GAMES), "our settings"
     published = entry.name in _BRAX_BY_NAME
     values = _BRAX | (_BRAX_BY_NAME[entry.name] if published else _OURS[entry.name])
-    words = "Brax's published settings" if published else "our settings (Brax publishes none for PPO here)"
+    origin = "Brax's published settings" if published else "our settings (Brax publishes none for PPO here)"
     if preset == "published":
-        return values, words
+        return values, origin
     small = {
         "environments": values["environments"] // _CPU_SHARE,
         "batch": values["batch"] // _CPU_SHARE,
         "steps": _CPU_STEPS.get(entry.name, _CPU_STEPS_DEFAULT),
     }
-    return values | _CPU_BRAX | small, f"{words}, scaled down for a CPU"
+    return values | _CPU_BRAX | small, f"{origin}, scaled down for a CPU"
 
 
 def plan(settings: PPO) -> tuple[int, int]:

@@ -36,7 +36,7 @@ from hadesd.analysis.reference.library import ppo, with_replication
 from hadesd.analysis.reference.measuring import MakePolicy, Meter, standard_error
 from hadesd.analysis.reference.networks import network_factory
 from hadesd.analysis.reference.settings import PPO, plan
-from hadesd.compute import build
+from hadesd.compute import components
 from hadesd.spec.environments import find as find_environment
 
 CURVE_ENVIRONMENTS = 16
@@ -58,8 +58,8 @@ def train(spec: RunSpec, settings: PPO, seed: int, environments: int, progress: 
         HadesError: the policy diverged to NaN.
     """
     entry = find_environment(spec.env)
-    env = build.environment_of(spec, "vmap")
-    meter = Meter(env, build.evaluation_of(spec))
+    env = components.environment_of(spec, "vmap")
+    meter = Meter(env, components.evaluation_of(spec))
     root = jax.random.fold_in(jax.random.key(seed), MEASURE_STREAM)
     key_curve, key_final = jax.random.split(root)
     began = time.monotonic()
@@ -133,17 +133,17 @@ def reference_of(name: str, trained: list[Trained], settings_from: str) -> Refer
     """
     if len(trained) > 1:
         value, sem = float(np.mean([t.value for t in trained])), standard_error(np.array([t.value for t in trained]))
-        words = f"{len(trained)} seeds, ± standard error over seeds"
+        variance_note = f"{len(trained)} seeds, ± standard error over seeds"
     else:
         value, sem = trained[0].value, trained[0].sem
-        words = "1 seed, ± standard error over groups of environments" if sem is not None else "1 seed"
+        variance_note = "1 seed, ± standard error over groups of environments" if sem is not None else "1 seed"
     seconds = sum(t.seconds for t in trained)
     return Reference(
         name=name,
         value=_short(value),
         sem=None if sem is None else _short(sem),
         source=(
-            f"PPO of {LIBRARY} {library_version()}, {settings_from}; {words}; "
+            f"PPO of {LIBRARY} {library_version()}, {settings_from}; {variance_note}; "
             f"{trained[0].episodes} completed episodes a seed; {seconds:.0f} s"
         ),
         env_steps=trained[0].env_steps,

@@ -66,10 +66,10 @@ def commands(report_data: ReportData) -> list[str]:
 
 def _start(report_data: ReportData, spec: RunSpec) -> list[str]:
     base, _ = base_of(spec)
-    words = ["hadesd", "start", "--env", spec.env, "--method", spec.method]
+    arguments = ["hadesd", "start", "--env", spec.env, "--method", spec.method]
     if base.preset:
-        words += ["--preset", base.preset]
-    command = shlex.join([*words, *_assignments(differences(base, spec))])
+        arguments += ["--preset", base.preset]
+    command = shlex.join([*arguments, *_assignments(differences(base, spec))])
     parent = report_data.record.parent if report_data.record is not None else None
     if parent is None:
         return [command]
@@ -88,11 +88,11 @@ def _fork(report_data: ReportData, spec: RunSpec) -> list[str]:
         set_dotted(values, name, value)
     try:
         choose_generation(parent.run, report_data.path.parent / parent.run, parent.generation)
-        again, _, _ = forked(report_data.parent_spec, values, parent.generation)
+        forked_spec, _, _ = forked(report_data.parent_spec, values, parent.generation)
     except HadesError:
         return []
     command = ["hadesd", "fork", f"{parent.run}@{parent.generation}", *_assignments(changed)]
-    return [shlex.join(command)] if again == spec else []
+    return [shlex.join(command)] if forked_spec == spec else []
 
 
 def _assignments(settings: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.settings import leaves
+from hadesd.analysis import sweep_table
 from hadesd.analysis.evaluation.documents import TransferDocument
 from hadesd.analysis.evaluation.rollout_recording import Recording
 from hadesd.analysis.report.reproduce import base_of, differences, flat
@@ -47,7 +48,7 @@ def environment_name(report_data: ReportData) -> str:
 
 
 def title(report_data: ReportData) -> str:
-    """Environment and method."""
+    """A report's title: environment and method."""
     method = METHODS.get(report_data.method, "")
     return f"{environment_name(report_data)} · {method}" if method else environment_name(report_data)
 
@@ -156,25 +157,18 @@ def settings(report_data: ReportData) -> dict[str, Any]:
     """The settings that differ from the preset's first, then all: {'base': words, 'changed': [...], 'all': [...]}."""
     if report_data.spec is None:
         meta = report_data.dataset.meta if report_data.dataset else {}
-        said = _flat({key: meta[key] for key in ("policy", "cloning", "evaluation", "seed") if key in meta})
+        said = sweep_table.flat({key: meta[key] for key in ("policy", "cloning", "evaluation", "seed") if key in meta})
         known = leaves(RunSpec)
         rows = [Setting(k, as_json(v), None, known[k].description if k in known else "") for k, v in said.items()]
         return {"base": "", "changed": [], "all": rows}
-    base, words = base_of(report_data.spec)
+    base, base_name = base_of(report_data.spec)
     theirs, known = flat(base), leaves(RunSpec)
     changed = differences(base, report_data.spec)
     rows = [
         Setting(name, as_json(value), as_json(theirs[name]) if name in changed else None, known[name].description)
         for name, value in flat(report_data.spec).items()
     ]
-    return {"base": words, "changed": [row for row in rows if row.name in changed], "all": rows}
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key, value in values.items():
-        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return out
+    return {"base": base_name, "changed": [row for row in rows if row.name in changed], "all": rows}
 
 
 def lineage(report_data: ReportData) -> list[str]:

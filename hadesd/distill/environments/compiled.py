@@ -4,6 +4,7 @@ import functools
 import hashlib
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +13,10 @@ from hadesd.distill.environments.base import Environment, StepForm
 from hadesd.native import machine_code, xla_ffi
 from hadesd.native.machine_code import NativeError
 from hadesd.physics import program
-from hadesd.physics.emit_xla import XlaEnvironment
-from hadesd.physics.primitives import Unsupported
-from hadesd.physics.program import EnvironmentFunctions, EnvironmentProgram
+from hadesd.physics.program import EnvironmentProgram, Unsupported
+
+if TYPE_CHECKING:
+    from hadesd.physics.compiler import EnvironmentFunctions
 
 SOURCES = ("native", "physics", "distill/environments")
 """Folders of the package whose code decides what a program is."""
@@ -43,15 +45,20 @@ def in_form(env: Environment, physics: str) -> Environment:
                 raise FormError(f"machine code is for CPUs, and this process computes on {jax.default_backend()}")
             env.form = StepForm("native", program_of(env))
             return env
-        return XlaEnvironment(env, program.explode(functions_of(env)), StepForm("xla"))
+        from hadesd.physics.compiler import explode
+        from hadesd.physics.emit_xla import XlaEnvironment
+
+        return XlaEnvironment(env, explode(functions_of(env)), StepForm("xla"))
     except Unsupported as error:
         raise FormError(f"{env.name} has no scalar form: {error}") from error
     except NativeError as error:
         raise FormError(str(error)) from error
 
 
-def functions_of(env: Environment) -> EnvironmentFunctions:
+def functions_of(env: Environment) -> "EnvironmentFunctions":
     """An environment as the compiler takes it."""
+    from hadesd.physics.compiler import EnvironmentFunctions
+
     action = jax.ShapeDtypeStruct((), jnp.int32) if env.discrete else jax.ShapeDtypeStruct((env.actions,), jnp.float32)
     return EnvironmentFunctions(
         lambda key: env.reset(jax.random.wrap_key_data(key)),
@@ -91,8 +98,10 @@ def _program(name: str, backend: str, argument: _Argument) -> EnvironmentProgram
     key = machine_code.digest("environment", name, backend, sources(), *versions)
     found = program.find(key)
     if found is None:
+        from hadesd.physics.compiler import compile_environment  # a process that finds the program needs none
+
         try:
-            found = program.compile_environment(name, functions_of(argument.env), argument.env.actions)
+            found = compile_environment(name, functions_of(argument.env), argument.env.actions)
         except Unsupported as error:
             found = str(error)
         program.save(key, found)

@@ -140,7 +140,7 @@ def _memories(change: _Change) -> np.ndarray:
 
 
 def _forgotten(change: _Change) -> np.ndarray:
-    """Fitness of another dataset: without this, an elitist search would wait for ever to beat what it cannot reach.
+    """Forget the fitness of the dataset before the resize: an elitist search that cannot beat it would never move.
 
     Members keep their order, so that the fittest is still the one that is exported.
     """

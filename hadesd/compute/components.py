@@ -1,0 +1,58 @@
+"""RunSpec -> the parts that every computation needs: environment, policy, training, evaluation."""
+
+import jax
+
+from hades_protocol.errors import UsageError
+from hades_protocol.run_spec import RunSpec
+from hadesd.distill.environments.base import Environment
+from hadesd.distill.environments.compiled import FormError
+from hadesd.distill.environments.make import make_environment
+from hadesd.distill.images import ImageTask
+from hadesd.distill.optimizer import Optimizer, TrainingSettings
+from hadesd.distill.policies import CNN, MLP
+from hadesd.distill.rollout import Evaluation
+from hadesd.native import machine_code
+from hadesd.spec import environments
+
+
+def environment_of(spec: RunSpec, physics: str | None = None) -> Environment:
+    """The environment that a spec names. physics: instead of the spec's.
+
+    Raises:
+        UsageError: unknown name, a backend it does not run on, or a form of its steps that cannot be had.
+    """
+    entry = environments.find(spec.env)
+    backend = environments.backend_for(entry, spec.backend)
+    try:
+        return make_environment(entry.name, backend, physics or spec.physics, (entry.observation, entry.actions))
+    except FormError as error:
+        raise UsageError(f"physics={physics or spec.physics}: {error}; physics=auto takes what there is") from None
+
+
+def cloning_of(spec: RunSpec) -> str:
+    """How policies are trained: "native" (machine code) on CPUs, unless a spec's physics says otherwise, or "xla"."""
+    wanted = spec.physics in ("auto", "native") and jax.default_backend() == "cpu"
+    return "native" if wanted and not machine_code.unavailable() else "xla"
+
+
+def training_of(spec: RunSpec, cloning_form: str | None = None) -> TrainingSettings:
+    """How a spec has policies trained. cloning_form: "native" or "xla", instead of what the spec leads to here."""
+    c = spec.cloning
+    native = (cloning_form or cloning_of(spec)) == "native"
+    return TrainingSettings(Optimizer(c.optimizer, c.learning_rate, c.clip_norm), c.epochs, native)
+
+
+def policy_of(spec: RunSpec, env: Environment | ImageTask) -> MLP | CNN:
+    """The policy that a spec describes, for an environment."""
+    p = spec.policy
+    if p.kind == "cnn":
+        return CNN(env.actions, env.discrete, p.width, p.depth, p.activation, p.features)
+    return MLP(env.actions, env.discrete, p.width, p.depth, p.activation)
+
+
+def evaluation_of(spec: RunSpec) -> Evaluation:
+    """How a spec has a policy evaluated."""
+    e = spec.evaluation
+    return Evaluation(
+        environments=e.environments, steps=e.steps, normalisation=e.normalisation, greedy=e.action == "greedy"
+    )
