@@ -46,6 +46,24 @@ def test_a_cloned_policy_imitates_its_pairs():
         assert int(action) == int(label.argmax())
 
 
+@pytest.mark.parametrize("rate", [None, 0.5])
+def test_an_epoch_is_one_step_of_the_optimiser_on_all_pairs(rate):
+    policy = MLP(actions=2, discrete=False, width=4, depth=1, activation="tanh")
+    params = policies.init(policy, jax.random.key(0), (3,))
+    states, targets = jax.random.normal(jax.random.key(1), (5, 3)), jax.random.normal(jax.random.key(2), (5, 2))
+    weights = jnp.array([1.0, 0.5, 0.0, 2.0, 1.0])
+    optimizer = cloning.make_optimizer("sgd", 0.1, None)
+    factor = None if rate is None else jnp.float32(rate)
+    trained, loss = cloning.clone(policy, params, states, targets, optimizer, 3, factor, weights)
+    step = jax.jit(jax.value_and_grad(lambda p: -policies.log_likelihood(policy, p, states, targets, weights)))
+    for _ in range(3):
+        value, gradient = step(params)
+        params = jax.tree.map(lambda leaf, slope: leaf - 0.1 * (rate or 1.0) * slope, params, gradient)
+    for found, expected in zip(jax.tree.leaves(trained), jax.tree.leaves(params), strict=True):
+        assert np.allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert float(loss) == pytest.approx(float(value), rel=1e-5), "the loss before the last step"
+
+
 @pytest.mark.parametrize("clip", [None, 0.0])
 def test_without_clipping_sgd_takes_the_whole_gradient(clip):
     optimizer = Optimizer("sgd", 0.1, clip).transformation

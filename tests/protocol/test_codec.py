@@ -252,7 +252,9 @@ def test_an_integer_beyond_64_bits_is_not_sent() -> None:
     [
         ("float16", (1,), b"12", "dtype 'float16'"),
         ("float32", (2,), b"1234", "needs 8 bytes, got 4"),
+        ("float32", (2,), b"123456789", "needs 8 bytes, got 9"),
         ("float32", (-1,), b"", "negative dimension"),
+        ("uint8", (-2, -2), b"1234", "negative dimension"),
         ("uint8", (2**40, 2**40), b"", "needs"),
     ],
 )
