@@ -23,6 +23,8 @@ from hades_protocol.sync_client import ControlClient, listens
 FAKE_DAEMON = Path(__file__).with_name("fake_daemon.py")
 BIN = Path(sys.executable).parent
 DEADLINE = 180.0
+MEASURED = "COVERAGE_PROCESS_CONFIG" in os.environ
+"""Whether coverage is measured: a process that is killed tells nothing of what it ran."""
 
 T = TypeVar("T")
 
@@ -155,6 +157,10 @@ class Home:
             with contextlib.suppress(UnreachableError):  # it is on its way out: below it is waited for
                 os.kill(self.ask(commands.Hello).pid, signal.SIGKILL)
         for process in self.daemons:
+            if MEASURED and process.poll() is None:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=10)
             if process.poll() is None:
                 process.kill()
             process.communicate()
