@@ -21,7 +21,7 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Hooks(_Section, frozen=True):
-    """Commands that are run when something happens to a run; docs/telling.md."""
+    """Commands that are run when something happens to a run; docs/integrations.md."""
 
     finished: Annotated[Command, Meta(description="run when a run is finished (program and arguments)")] | None = None
     failed: Annotated[Command, Meta(description="run when a run fails")] | None = None
@@ -39,7 +39,7 @@ class Hooks(_Section, frozen=True):
 
 
 class Prometheus(_Section, frozen=True):
-    """The endpoint that a Prometheus server asks; docs/telling.md."""
+    """The endpoint that a Prometheus server asks; docs/integrations.md."""
 
     port: (
         Annotated[

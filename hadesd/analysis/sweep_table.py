@@ -274,7 +274,7 @@ def text(table: SweepTable, number: Number) -> str:
         low, high = row.reach
         rows.append(
             [
-                *(value_word(row.chosen[key]) for key in table.keys),
+                *(value_text(row.chosen[key]) for key in table.keys),
                 f"{row.finished}/{len(row.members)}",
                 (f"{low}" if low == high else f"{low}–{high}") + f"/{row.generations}",
                 average_text(row.fitness),
@@ -296,7 +296,7 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     return {key: key.rpartition(".")[2] if last[key.rpartition(".")[2]] == 1 else key for key in keys}
 
 
-def value_word(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A setting's value as it is typed."""
     return value if isinstance(value, str) else json.dumps(value)
 
@@ -347,7 +347,7 @@ def csv_text(table: SweepTable) -> str:
     writer.writerow([*table.keys, *CSV_COLUMNS, "states", "runs"])
     for row in document(table).rows:
         states = " ".join(f"{state}:{count}" for state, count in row.states.items())
-        settings = [value_word(row.settings[key]) for key in table.keys]
+        settings = [value_text(row.settings[key]) for key in table.keys]
         values = [getattr(row, column) for column in CSV_COLUMNS]
         writer.writerow([*settings, *values, states, " ".join(run.id for run in row.runs)])
     return out.getvalue()

@@ -63,11 +63,11 @@ class OneShot(DaemonPlugin):
         self._supervisor, self._stop = supervisor, stop
         if self.summary.state in (RunState.PAUSED, RunState.FAILED, RunState.CANCELLED):
             supervisor.ask(self._run, events.ResumeAsked(), None)
-        self._look()
+        self._check()
 
     def tick(self) -> None:
         """Once a second."""
-        self._look()
+        self._check()
 
     def stopping(self, why: str) -> None:
         """Note what asked for it."""
@@ -87,7 +87,7 @@ class OneShot(DaemonPlugin):
         assert self._supervisor is not None
         return self._supervisor.show(self._run).run
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         assert self._stop is not None
         summary = self.summary
         self._show(summary)

@@ -34,7 +34,7 @@ class CheckpointIndex:
 
     def describe(self, rule: Retention, history: Iterable[HistoryEntry]) -> CheckpointList:
         """What there is now. history: of hadesd.storage.records."""
-        damaged = self._look()
+        damaged = self._scan()
         generations = tuple(self._checkpoints)
         newest = self._checkpoints[generations[-1]] if generations else None
         verified = _last_restore(history)
@@ -63,7 +63,7 @@ class CheckpointIndex:
         try:
             return read_file(self._directory / str(generation) / DATASET)
         except FileNotFoundError:
-            self._look()
+            self._scan()
         there = self._with_pairs()
         none = "none of its checkpoints holds any" if self._checkpoints else "it has no checkpoint yet"
         has = f"it has those of {_listed(there)}" if there else none
@@ -72,7 +72,7 @@ class CheckpointIndex:
     def _with_pairs(self) -> tuple[int, ...]:
         return tuple(generation for generation, checkpoint in self._checkpoints.items() if checkpoint.has_pairs)
 
-    def _look(self) -> tuple[str, ...]:
+    def _scan(self) -> tuple[str, ...]:
         """Bring the checkpoints up to date; the names of what was set aside as damaged."""
         found: dict[int, int] = {}
         damaged = []

@@ -103,9 +103,9 @@ class RunMonitor:
     @property
     def stuck(self) -> list[str]:
         """Runs whose worker was killed and is there all the same (a driver that hangs, say)."""
-        heard_since = time.monotonic() - self._settings.heartbeat_timeout - STUCK_SECONDS
+        alive_before = time.monotonic() - self._settings.heartbeat_timeout - STUCK_SECONDS
         return [
-            m.run.id for m in self._engine.runs.values() if m.worker is not None and m.last_heartbeat_at < heard_since
+            m.run.id for m in self._engine.runs.values() if m.worker is not None and m.last_heartbeat_at < alive_before
         ]
 
     def _check_worker(self, managed_run: ManagedRun, now: float, was_absent: bool) -> None:

@@ -29,8 +29,8 @@ class GpuMonitor:
         self._engine = engine
         self._gpu_pool = gpu_pool
         self._publisher = publisher
-        self._told: tuple[GpuInfo, ...] = ()
-        self._told_at = 0.0
+        self._published: tuple[GpuInfo, ...] = ()
+        self._published_at = 0.0
 
     def tick(self) -> None:
         """Once a second."""
@@ -56,11 +56,11 @@ class GpuMonitor:
                 self._engine.apply(managed_run, events.YieldAsked(reason))
 
     def _tell(self, now: float) -> None:
-        if now - self._told_at < TELL_SECONDS:
+        if now - self._published_at < TELL_SECONDS:
             return
         seen = self.gpu_infos()
-        if worth_publishing(self._told, seen):
-            self._told, self._told_at = seen, now
+        if worth_publishing(self._published, seen):
+            self._published, self._published_at = seen, now
             self._publisher.publish(GpusChanged, gpus=seen)
 
 

@@ -78,7 +78,7 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
-def look_of(index: int) -> tuple[str, str]:
+def line_style(index: int) -> tuple[str, str]:
     """Colour and marker of the index-th thing in a picture, from 0; they repeat after seven."""
     return PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import NullLocator
 
 from hades_protocol.messages import Reference
 from hadesd.analysis.pictures import style
-from hadesd.analysis.sweep_table import Average, Row, SweepTable, average, short_names, value_word
+from hadesd.analysis.sweep_table import Average, Row, SweepTable, average, short_names, value_text
 from hadesd.storage.references import read_references
 
 LOG_FROM = 10.0
@@ -37,7 +37,7 @@ def curves(axes: Axes, table: SweepTable) -> None:
     """
     dashes = cycle(dash for dash in DASHES for _ in style.PALETTE)
     for index, (row, dash) in enumerate(zip(table.rows, dashes, strict=False)):
-        colour, _ = style.look_of(index)
+        colour, _ = style.line_style(index)
         generations, points = curve(row)
         if not points:
             continue
@@ -87,9 +87,9 @@ def sizes(axes: Axes, table: SweepTable, key: str) -> None:
     others = tuple(other for other in table.keys if other != key)
     lines: dict[str, list[Row]] = {}
     for row in table.rows:
-        lines.setdefault(", ".join(value_word(row.chosen[other]) for other in others), []).append(row)
+        lines.setdefault(", ".join(value_text(row.chosen[other]) for other in others), []).append(row)
     for index, (name, rows) in enumerate(lines.items()):
-        colour, marker = style.look_of(index)
+        colour, marker = style.line_style(index)
         label = f"{name}: population" if name else "population"
         _errorbars(axes, key, [(r, r.fitness) for r in rows], colour, marker, label, filled=True)
         label = f"{name}: mean dataset" if name else "mean dataset"
@@ -135,7 +135,7 @@ def _errorbars(
 
 def name_of(row: Row, table: SweepTable) -> str:
     """What a combination is called in a legend: its values, in the order of the keys."""
-    return ", ".join(value_word(row.chosen[key]) for key in table.keys) or "all runs"
+    return ", ".join(value_text(row.chosen[key]) for key in table.keys) or "all runs"
 
 
 def references(table: SweepTable) -> tuple[Reference, ...]:

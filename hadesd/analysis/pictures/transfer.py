@@ -38,7 +38,7 @@ def draw(document: TransferDocument) -> Figure:
 
 def _panel(axes: Axes, environment: str, entries: list[TransferDataset], document: TransferDocument) -> None:
     grid = document.mode == "grid"
-    for index, (entry, (label, colour, marker)) in enumerate(zip(entries, _looks(entries), strict=True)):
+    for index, (entry, (label, colour, marker)) in enumerate(zip(entries, _line_styles(entries), strict=True)):
         x, y = _means(entry, grid)
         if entry.reached is not None and document.threshold is not None:
             label += f": {entry.reached:.0%} reach {document.threshold:g}"
@@ -87,12 +87,12 @@ def _dots(axes: Axes, entry: TransferDataset, colour: str, marker: str, shift: f
         axes.scatter(x * 2**spread, y, s=9, color=colour, marker=marker, alpha=0.35, linewidths=0, zorder=2)
 
 
-def _looks(entries: list[TransferDataset]) -> Iterator[tuple[str, str, str]]:
+def _line_styles(entries: list[TransferDataset]) -> Iterator[tuple[str, str, str]]:
     """Label, colour and marker of each dataset: the method's own where it is alone, else the palette's and its file."""
     methods = Counter(entry.method for entry in entries)
     for index, entry in enumerate(entries):
         name, colour, marker = style.METHODS.get(entry.method or "", ("dataset", style.GREY, "D"))
         if len(entries) > 1 and max(methods.values()) > 1:
-            colour, marker = style.look_of(index)
+            colour, marker = style.line_style(index)
             name = f"{name}, {entry.run or Path(entry.file).stem}"
         yield name, colour, marker

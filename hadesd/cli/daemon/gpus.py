@@ -30,7 +30,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table or the JSON."""
-    found, from_daemon = look(Paths())
+    found, from_daemon = read_gpus(Paths())
     if args.json:
         print_json(GpusDocument(from_daemon=from_daemon, gpus=found))
     elif found:
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def look(paths: Paths) -> tuple[tuple[GpuInfo, ...], bool]:
+def read_gpus(paths: Paths) -> tuple[tuple[GpuInfo, ...], bool]:
     """The GPUs, and whether the daemon said so: it knows which runs are on them. Without one NVML is asked here."""
     if paths.connect or listens(paths):
         with ControlClient(paths) as client:

@@ -1,4 +1,4 @@
-"""What Prometheus is told: names, units and labels. They are stable; docs/telling.md lists them."""
+"""What Prometheus is told: names, units and labels. They are stable; docs/integrations.md lists them."""
 
 import time
 from collections.abc import Callable, Iterator

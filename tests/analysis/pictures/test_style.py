@@ -55,4 +55,4 @@ def test_a_directory_in_the_way_is_one_line(tmp_path: Path):
 
 def test_every_colour_of_a_plot_has_its_own_marker():
     assert len(style.MARKERS) == len(style.PALETTE) == len(set(style.MARKERS)) == len(set(style.PALETTE))
-    assert style.look_of(0) == style.look_of(len(style.PALETTE))
+    assert style.line_style(0) == style.line_style(len(style.PALETTE))
