@@ -23,6 +23,7 @@ STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exe
 PROCESSES = {subprocess, pty, os.fork, os.execv, os.execve, os.posix_spawn, os.system}
 MAKERS = {
     "hadesd.compute.build",
+    "hadesd.compute.components",
     "hadesd.distill.environments.brax",
     "hadesd.distill.environments.gymnax",
     "hadesd.distill.environments.make",
