@@ -48,8 +48,8 @@ def test_nothing_is_put_off() -> None:
     assert [str(path) for path in SOURCES if any(mark in (ROOT / path).read_text() for mark in marks)] == []
 
 
-def test_no_folder_is_a_hall() -> None:
-    """At most twenty modules each: more of them are two rooms."""
+def test_no_folder_is_too_large() -> None:
+    """At most twenty modules each: more of them are two packages."""
     modules = Counter(str(path.parent) for path in MODULES)
     assert {folder: number for folder, number in modules.items() if number > 20} == {}
 
