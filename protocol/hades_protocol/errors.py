@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of `hadesd` and `hades-tui` (documented in the docs/guide.md; they never change meaning)."""
+    """Exit codes of `hadesd` and `hades-tui` (documented in docs/guide.md; they never change meaning)."""
 
     OK = 0
     RUN_FAILED = 1
