@@ -52,9 +52,9 @@ def test_an_epoch_is_one_step_of_the_optimiser_on_all_pairs(rate):
     params = policies.init(policy, jax.random.key(0), (3,))
     states, targets = jax.random.normal(jax.random.key(1), (5, 3)), jax.random.normal(jax.random.key(2), (5, 2))
     weights = jnp.array([1.0, 0.5, 0.0, 2.0, 1.0])
-    optimizer = cloning.make_optimizer("sgd", 0.1, None)
+    training = TrainingSettings(Optimizer("sgd", 0.1, None), epochs=3)
     factor = None if rate is None else jnp.float32(rate)
-    trained, loss = cloning.clone(policy, params, states, targets, optimizer, 3, factor, weights)
+    trained, loss = cloning.clone(policy, params, StateActionPairs(states, targets), training, factor, weights)
     step = jax.jit(jax.value_and_grad(lambda p: -policies.log_likelihood(policy, p, states, targets, weights)))
     for _ in range(3):
         value, gradient = step(params)

@@ -134,6 +134,8 @@ def test_forms(snap_compare: SnapCompare, server: ProtocolServer, screen: Callab
         assert isinstance(dialog, SendingDialog)
         for field in (*dialog.query(Input), *dialog.query(TextArea)):
             field.cursor_blink = False
+            # A TextArea keeps the line that it drew while the cursor was out for one whose cursor does not blink.
+            field.notify_style_update()
         button = dialog.query_one("#yes", Button)
         await until(pilot, lambda: button.disabled == (key in "SN"))  # those two wait for something to be typed
         await still(pilot)

@@ -23,7 +23,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One check of `hadesd doctor`."""
 
     name: str  # what was checked
-    level: FindingLevel
+    level: FindingLevel  # how bad it is
     text: str  # what was found
     advice: str = ""  # what to do about it
 
