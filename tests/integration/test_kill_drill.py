@@ -15,7 +15,7 @@ from hades_protocol.errors import UnreachableError
 from hades_protocol.run_state import ENDED, RunState
 from tests.helpers.daemon import Home, until
 
-KILLS = int(os.environ.get("HADES_DRILL_KILLS", "12"))
+KILLS = int(os.environ.get("HADES_DRILL_KILLS", "20"))
 SEED = int(os.environ.get("HADES_DRILL_SEED", "1"))
 
 COMMON = ["policy.width=16", "policy.depth=1", "policy.inits=2", "evaluation.environments=1", "cloning.epochs=30"]
