@@ -12,13 +12,10 @@ import msgspec
 import structlog
 
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hadesd.storage import layout
 from hadesd.storage.atomic import tail_lines
 from hadesd.storage.layout import RunPaths
 
 T = TypeVar("T", GenerationMetrics, GenerationTiming)
-
-LINE_FILES = (layout.METRICS, layout.TIMINGS)
 
 log = structlog.get_logger()
 

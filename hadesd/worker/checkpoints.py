@@ -42,7 +42,7 @@ from hadesd.storage.checkpoints import (
     read_manifest,
     retained,
 )
-from hadesd.storage.layout import DATASET, MANIFEST, RESUMES, RunPaths
+from hadesd.storage.layout import DATASET, MANIFEST, RunPaths
 
 DURABLE_SECONDS = 30.0
 
@@ -145,8 +145,9 @@ class CheckpointStore:
 
     def _flush_lines(self) -> None:
         """What a checkpoint that is safe from a power cut must not be without."""
-        for name in (*metric_lines.LINE_FILES, RESUMES):
-            if (path := self.directory.parent / name).exists():
+        paths = RunPaths(self.directory.parent)
+        for path in (paths.metrics, paths.timings, paths.resumes):
+            if path.exists():
                 sync_file(path)
 
     def _check_place(self) -> None:

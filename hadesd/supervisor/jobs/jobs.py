@@ -81,13 +81,14 @@ class Jobs:
             InternalError: no process could be started, or the disk refused.
         """
         run, directory = managed_run.run.id, managed_run.directory
+        exports = RunPaths(directory).exports
 
         def end(finished: Finished) -> tuple[str, Path]:
             found = results.read_answer(finished, results.Exported)
             name = f"{run}-{'best' if best else 'generation'}-{found.generation}"
             for path in map(Path, found.files):
-                os.replace(path, RunPaths(directory).exports / path.name.replace(STEM, name, 1))
-            return results.exported(found), RunPaths(directory).exports / f"{name}.{format}"
+                os.replace(path, exports / path.name.replace(STEM, name, 1))
+            return results.exported(found), exports / f"{name}.{format}"
 
         _refuse_without(run, directory, best)
         with self._preparing(run, JobVerb.EXPORT, directory) as work:
@@ -102,14 +103,15 @@ class Jobs:
             HadesError: as for `export`.
         """
         run, directory = managed_run.run.id, managed_run.directory
+        paths = RunPaths(directory)
         _refuse_without(run, directory, best=False)
         with self._preparing(run, JobVerb.EVALUATE, directory) as work:
             # The worker replaces its own with every generation: what is said must be true of one of them.
             copy = work.directory / DATASET
-            shutil.copyfile(RunPaths(directory).dataset, copy)
+            shutil.copyfile(paths.dataset, copy)
             generation = read_dataset(work.directory, run).generation
             stem = f"{run}-generation-{generation}"
-            pairs, result = (RunPaths(directory).exports / f"{stem}{suffix}" for suffix in (".npz", "-evaluation.json"))
+            pairs, result = (paths.exports / f"{stem}{suffix}" for suffix in (".npz", "-evaluation.json"))
             os.replace(copy, pairs)
 
             def end(finished: Finished) -> tuple[str, Path]:
@@ -147,12 +149,12 @@ class Jobs:
     def _preparing(self, run: str, verb: JobVerb, directory: Path) -> Iterator[_Work]:
         """A directory for a job; it goes again where the job does not begin."""
         self._refuse_more(run)
-        job_id = secrets.token_hex(4)
+        job_id, exports = secrets.token_hex(4), RunPaths(directory).exports
         job = Job(id=job_id, run=run, verb=verb, state=JobState.RUNNING, started_at=time.time())
-        work = _Work(job, RunPaths(directory).exports / f"{UNFINISHED}{job_id}")
+        work = _Work(job, exports / f"{UNFINISHED}{job_id}")
         try:
-            (RunPaths(directory).exports).mkdir(mode=0o700, exist_ok=True)
-            _sweep(RunPaths(directory).exports)
+            exports.mkdir(mode=0o700, exist_ok=True)
+            _sweep(exports)
             work.directory.mkdir(mode=0o700)
             yield work
         except OSError as error:
