@@ -78,7 +78,7 @@ def test_labels_leave_the_curve_and_each_other_alone() -> None:
 
 def test_evaluations_are_markers_where_they_belong() -> None:
     lines = draw_metrics(a_curve(), 80, 20)
-    assert sum(text_of(line).count(overlay.MARKER) for line in lines) == 4
+    assert sum(text_of(line).count(UNICODE.marker) for line in lines) == 4
     marks = overlay.markers([(1.0, 0.0), (40.0, 100.0)], Scale(0.0, 100.0), (1.0, 40.0), 30, 10)
     assert marks.keys() == {(0, 9), (29, 0)}
     dense = overlay.markers([(float(g), 1.0) for g in range(1000)], Scale(0.0, 2.0), (0.0, 999.0), 30, 10)
@@ -98,8 +98,8 @@ def test_the_newest_evaluation_stands_above_the_curve() -> None:
     model = a_model()
     assert "mean dataset ± 1.50 395.0" in "\n".join(text_of(line) for line in panel_lines(model, 110, 12))
     assert "mean dataset ± 1.50" in "\n".join(text_of(line) for line in panel_lines(model, 110, 30))
-    assert overlay.MARKER in text_of(legend(False, True, True))
-    assert overlay.MARKER not in text_of(legend(False))
+    assert UNICODE.marker in text_of(legend(False, True, True))
+    assert UNICODE.marker not in text_of(legend(False))
 
 
 def test_a_look_as_text_has_them_too() -> None:

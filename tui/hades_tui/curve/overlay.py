@@ -8,9 +8,6 @@ from hades_tui.canvas.cells import Cells
 from hades_tui.text.format import number
 from hades_tui.theme.glyphs import UNICODE, Glyphs, pictured
 
-MARKER = UNICODE.marker
-DOTTED = UNICODE.dotted
-
 
 def lines(references: Sequence[Reference], scale: Scale, rows: int, glyphs: Glyphs = UNICODE) -> dict[int, str]:
     """Row -> the character for the dotted line of a reference, which is exact to a quarter of a row."""
