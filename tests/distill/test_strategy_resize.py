@@ -26,8 +26,12 @@ def entry(request):
     return request.param
 
 
-@cache
 def make(entry, pairs, population=POPULATION):
+    return _made(entry, pairs, population)
+
+
+@cache  # by all three: what is compiled for a problem is compiled once
+def _made(entry, pairs, population):
     rate = 1.0 if entry.optimizer == "sgd" else 0.05
     settings = {"strategy": entry.key, "population": population, "sigma": 0.3, "learning_rate": rate}
     spec = build_spec({"env": "CartPole-v1", "evolution": settings | {"shaping": "ranks", "momentum": 0.9}})
@@ -47,9 +51,13 @@ def advance(problem, state, generations=1, offset=0.0):
     return jax.device_get(state._replace(strategy=inner, generation=state.generation + generations))
 
 
-@cache
 def evolved(entry, pairs=PAIRS, population=POPULATION):
     """After generations enough for every memory to hold something."""
+    return _evolved(entry, pairs, population)
+
+
+@cache
+def _evolved(entry, pairs, population):
     old = make(entry, pairs, population)
     mean = jnp.asarray(np.random.default_rng(0).normal(size=old.layout.size), jnp.float32)
     return old, advance(old, init_state(old, mean), 4)
