@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     fast_lane.enforce()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """XLA compiles in about half the time, to slower code, for every test but those that are marked `optimised`.
+
+    Before the fixtures of the test, here and in the workers that it starts.
+    """
+    quick = item.get_closest_marker("optimised") is None
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(quick))
+    if "jax" in sys.modules:
+        sys.modules["jax"].config.update("jax_disable_most_optimizations", quick)
+
+
+def pytest_sessionfinish() -> None:
+    """A process of xdist that takes long over its end is killed: what coverage.py measured in it is saved before."""
+    if "coverage" in sys.modules and (measured := sys.modules["coverage"].Coverage.current()):
+        measured.save()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """In the fast lane no test does what does not belong there."""
@@ -70,13 +89,3 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(os, "fsync", seen)
     return paths
-
-
-@pytest.fixture
-def unoptimised() -> Iterator[None]:
-    """XLA compiles in about half the time, to slower code. For tests whose subject is not what XLA makes of it."""
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)

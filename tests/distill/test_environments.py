@@ -11,8 +11,6 @@ import pytest
 from hadesd.distill.environments.make import make_environment
 from hadesd.spec import environments
 
-pytestmark = pytest.mark.usefixtures("unoptimised")
-
 GYMNAX = [name for name, entry in environments.ENVIRONMENTS.items() if entry.family not in ("brax", "images")]
 BRAX = [name for name, entry in environments.ENVIRONMENTS.items() if entry.family == "brax"]
 

@@ -31,19 +31,20 @@ def same(a, b):
     )
 
 
+@pytest.mark.optimised
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
     first = run(tiny())
     assert same(first, run(tiny()))
     assert not same(first[0], run(tiny(seed=4))[0])
 
 
+@pytest.mark.optimised
 def test_results_do_not_depend_on_the_number_of_devices():
     two, one = run(tiny(), devices=2), run(tiny(), devices=1)
     for a, b in zip(jax.tree.leaves(two), jax.tree.leaves(one), strict=True):
         assert np.allclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
-@pytest.mark.usefixtures("unoptimised")
 def test_a_population_that_does_not_divide_is_padded_and_the_padding_does_not_count():
     even = run(tiny(evolution={"population": 6}), devices=2, chunk=3)
     odd = run(tiny(evolution={"population": 6}), devices=2, chunk=2)
@@ -52,7 +53,6 @@ def test_a_population_that_does_not_divide_is_padded_and_the_padding_does_not_co
 
 
 @pytest.mark.parametrize("method", ["hades-f", "hades-r", "es"])
-@pytest.mark.usefixtures("unoptimised")
 def test_every_method_advances_and_reports_finite_numbers(method):
     spec = tiny(method=method, policy={"inits": 2 if method == "hades-r" else 1})
     state, lines = run(spec)
@@ -63,7 +63,6 @@ def test_every_method_advances_and_reports_finite_numbers(method):
 
 
 @pytest.mark.parametrize("normalisation", ["running", "fixed", "none"])
-@pytest.mark.usefixtures("unoptimised")
 def test_every_normalisation_runs_for_continuous_actions(normalisation):
     spec = tiny(env="Pendulum-v1", evaluation={"normalisation": normalisation}, dataset={"pairs": 3})
     state, lines = run(spec, generations=2)
@@ -72,7 +71,6 @@ def test_every_normalisation_runs_for_continuous_actions(normalisation):
     assert measured == (normalisation == "fixed")
 
 
-@pytest.mark.usefixtures("unoptimised")
 def test_snes_runs_on_a_grid_with_learned_labels():
     spec = tiny(
         env="Breakout-MinAtar", dataset={"pairs": 4, "labels": "learned"}, evolution={"strategy": "snes", "sigma": 0.5}
@@ -82,6 +80,7 @@ def test_snes_runs_on_a_grid_with_learned_labels():
     assert np.isfinite(lines[-1].fitness_mean)
 
 
+@pytest.mark.optimised
 def test_devices_do_not_wait_for_each_other_while_they_evaluate():
     """A device that runs out of memory would leave the others in a collective for ever."""
     problem, mean = build(tiny())
@@ -93,6 +92,7 @@ def test_devices_do_not_wait_for_each_other_while_they_evaluate():
         assert collective not in program, f"the evaluation of a population must not contain {collective}"
 
 
+@pytest.mark.optimised
 def test_the_compiled_step_is_the_pure_function():
     problem, mean = build(tiny())
     mesh = make_mesh(2)
@@ -108,7 +108,6 @@ def test_keys_of_generations_differ():
 
 
 @pytest.mark.parametrize(("method", "inits"), [("hades-r", 3), ("hades-f", 1), ("es", 1)])
-@pytest.mark.usefixtures("unoptimised")
 def test_the_mean_is_evaluated_on_fresh_inits_and_always_the_same_way(method, inits):
     spec = tiny(
         method=method,
@@ -123,7 +122,6 @@ def test_the_mean_is_evaluated_on_fresh_inits_and_always_the_same_way(method, in
     assert np.array_equal(returns, evaluate(init_state(problem, mean)))
 
 
-@pytest.mark.usefixtures("unoptimised")
 def test_digits_are_scored_by_the_loss_of_a_classifier_and_evaluated_by_its_accuracy():
     spec = tiny(
         env="digits",
@@ -141,7 +139,6 @@ def test_digits_are_scored_by_the_loss_of_a_classifier_and_evaluated_by_its_accu
     assert 0.25 < accuracy.mean() <= 1.0, "class means teach more than chance (0.1)"
 
 
-@pytest.mark.usefixtures("unoptimised")
 def test_varied_policies_differ_in_learning_rate_and_activation():
     over = {"cloning": {"learning_rate_spread": 4.0}, "policy": {"inits": 4, "vary_activation": True}}
     problem, _ = build(tiny(**over))

@@ -16,7 +16,7 @@ from hadesd.distill.sharding import make_mesh
 from tests.distill.toys import Echo, problem
 from tests.helpers.specs import tiny
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unoptimised")]
+pytestmark = [pytest.mark.slow]
 
 PAIRS = 5
 

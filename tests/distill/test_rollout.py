@@ -7,7 +7,7 @@ from hadesd.distill.policies import MLP
 from hadesd.distill.rollout import Evaluation
 from tests.distill.toys import Counter, Echo, Uneven
 
-pytestmark = pytest.mark.usefixtures("strict")
+pytestmark = [pytest.mark.optimised, pytest.mark.usefixtures("strict")]
 
 POLICY = MLP(actions=2, discrete=True, width=4, depth=1, activation="tanh")
 

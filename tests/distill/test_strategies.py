@@ -13,7 +13,7 @@ from hadesd.distill import strategies
 from hadesd.distill.strategies.defaults import DEFAULTS, IRRELEVANT
 from hadesd.spec.strategies import STRATEGIES
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unoptimised")]
+pytestmark = [pytest.mark.slow]
 
 DIM, POPULATION = 6, 64
 TARGET = jnp.linspace(-1.0, 1.0, DIM)

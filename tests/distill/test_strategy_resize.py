@@ -17,7 +17,7 @@ from tests.distill.toys import Counter, problem
 POPULATION, PAIRS = 16, 4  # as many members as dimensions: what follows a dimension must not be told by length
 SHRUNK, GROWN = np.array([1, 3]), np.arange(8) % 4
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unoptimised")]
+pytestmark = [pytest.mark.slow]
 
 
 @pytest.fixture(scope="module", params=STRATEGIES.values(), ids=lambda entry: entry.name)

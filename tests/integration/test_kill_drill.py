@@ -15,6 +15,8 @@ from hades_protocol.errors import UnreachableError
 from hades_protocol.run_state import ENDED, RunState
 from tests.helpers.daemon import Home, until
 
+pytestmark = pytest.mark.optimised
+
 KILLS = int(os.environ.get("HADES_DRILL_KILLS", "20"))
 SEED = int(os.environ.get("HADES_DRILL_SEED", "1"))
 

@@ -16,7 +16,10 @@ from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import CNN, MLP, SwitchPolicy
 from hadesd.native import dense, machine_code
 
-pytestmark = pytest.mark.skipif(bool(machine_code.unavailable()), reason=machine_code.unavailable())
+pytestmark = [
+    pytest.mark.optimised,
+    pytest.mark.skipif(bool(machine_code.unavailable()), reason=machine_code.unavailable()),
+]
 
 ADAM = Optimizer("adam", 5e-3, 0.5)
 SMALL = MLP(actions=3, discrete=False, width=16, depth=1, activation="tanh")

@@ -76,7 +76,6 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-@pytest.mark.usefixtures("unoptimised")
 def test_returns_and_episodes_are_those_of_vmap(name: str) -> None:
     plain, native = in_both_forms(ENVIRONMENTS[name])
     policy = MLP(plain.actions, plain.discrete, width=8, depth=1, activation="tanh")
@@ -97,7 +96,6 @@ def test_a_policy_s_result_does_not_depend_on_its_neighbours() -> None:
     assert np.array_equal(many.fitness[:2], few.fitness)
 
 
-@pytest.mark.usefixtures("unoptimised")
 def test_wide_policies_come_in_smaller_groups_with_the_same_result() -> None:
     plain, native = in_both_forms(Drift())
     policy = MLP(2, False, width=512, depth=2, activation="tanh")
@@ -107,7 +105,6 @@ def test_wide_policies_come_in_smaller_groups_with_the_same_result() -> None:
     assert np.allclose(expected.fitness, found.fitness, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.usefixtures("unoptimised")
 def test_a_nan_reward_a_nan_state_and_a_nan_policy_show() -> None:
     _, native = in_both_forms(Counter(7, nan_at=3))
     policy = MLP(2, True, width=8, depth=1, activation="tanh")
@@ -125,7 +122,6 @@ def test_a_nan_reward_a_nan_state_and_a_nan_policy_show() -> None:
 
 
 @pytest.mark.parametrize("name", ["counter", "echo"])
-@pytest.mark.usefixtures("unoptimised")
 def test_measured_normalisation_is_that_of_vmap(name: str) -> None:
     plain, native = in_both_forms(ENVIRONMENTS[name])
     expected, found = (normalise.measure(env, jax.random.key(3)) for env in (plain, native))

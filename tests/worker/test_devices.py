@@ -16,6 +16,8 @@ from hades_protocol.run_spec import RunSpec
 from tests.helpers import worker_process as wp
 from tests.helpers.specs import tiny
 
+pytestmark = pytest.mark.optimised
+
 ROUNDING = 1e-4
 """Relative, of fitness and pairs after three generations; docs/results.md says what was measured."""
 

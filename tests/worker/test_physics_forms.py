@@ -11,6 +11,8 @@ from hades_protocol.run_spec import RunSpec, spec_to_dict
 from tests.helpers import worker_process as wp
 from tests.helpers.specs import tiny
 
+pytestmark = pytest.mark.optimised
+
 GENERATIONS = 4
 
 

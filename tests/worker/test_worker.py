@@ -16,6 +16,8 @@ from hadesd.worker import checkpoints
 from tests.helpers import worker_process as wp
 from tests.helpers.specs import tiny
 
+pytestmark = pytest.mark.optimised
+
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):

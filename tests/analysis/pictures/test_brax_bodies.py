@@ -16,7 +16,7 @@ from hadesd.analysis.pictures.bodies import brax_body
 from hadesd.distill.environments.brax import BraxEnvironment
 from hadesd.spec.environments import find
 
-pytestmark = [pytest.mark.environment, pytest.mark.usefixtures("unoptimised")]
+pytestmark = [pytest.mark.environment]
 
 PINNED = {
     "hopper": 1,
