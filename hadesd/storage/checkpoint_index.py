@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hades_protocol.errors import NotFoundError
 from hades_protocol.messages import CheckpointList, DatasetSnapshot, HistoryEntry, HistoryKind
 from hades_protocol.run_spec import Retention
-from hadesd.storage.checkpoints import BAD, read_manifest
+from hadesd.storage.checkpoints import BAD, is_generation, read_manifest
 from hadesd.storage.datasets import read_file
 from hadesd.storage.layout import DATASET, MANIFEST, RunPaths
 
@@ -79,7 +79,7 @@ class CheckpointIndex:
         try:
             with os.scandir(self._directory) as entries:
                 for entry in entries:
-                    if entry.name.isdecimal():
+                    if is_generation(entry.name):
                         found[int(entry.name)] = entry.inode()
                     elif entry.name.startswith(BAD):
                         damaged.append(entry.name)
@@ -109,7 +109,7 @@ def _measure(directory: Path, inode: int) -> _Checkpoint | None:
 def _execution(checkpoint: Path) -> str:
     """How a checkpoint was computed, for people; empty where its manifest is damaged."""
     manifest = read_manifest(checkpoint)
-    if not manifest:
+    if not {"devices", "platform", "physics", "cloning", "chunk"} <= manifest.keys():
         return ""
     where = f"{manifest['devices']} x {manifest['platform']}"
     how = f"physics {manifest['physics']}, cloning {manifest['cloning']}"

@@ -6,9 +6,10 @@ A checkpoint is a directory `checkpoints/<generation>`; hadesd.worker.checkpoint
 import errno
 import hashlib
 import json
-import math
 import os
+import re
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO, errno.
 LISTED = 12
 """Generations that a refusal names."""
 
+NUMBER = re.compile("[1-9][0-9]{0,14}")
+"""Less than hades_protocol.messages.MAX_COUNT."""
+
 PARTIAL = "partial-"
 BAD = "bad-"
 
@@ -35,7 +39,12 @@ def generations(directory: Path) -> list[int]:
         names = os.listdir(directory)
     except FileNotFoundError:
         return []
-    return sorted(int(name) for name in names if name.isdecimal())
+    return sorted(int(name) for name in names if is_generation(name))
+
+
+def is_generation(name: str) -> bool:
+    """Whether a directory of that name is a checkpoint: a number from 1 on, written as we write it."""
+    return NUMBER.fullmatch(name) is not None
 
 
 def find_checkpoint(directory: Path, generation: int | None) -> Path:
@@ -82,7 +91,7 @@ def read_fitness(directory: Path) -> dict[int, float | None]:
 
 def _fitness(checkpoint: Path) -> float | None:
     value = read_manifest(checkpoint).get("fitness_mean")
-    return value if isinstance(value, int | float) and math.isfinite(value) else None
+    return value if isinstance(value, int | float) and abs(value) <= sys.float_info.max else None
 
 
 def retained(fitness: Mapping[int, float | None], rule: Retention, durable: int | None = None) -> set[int]:

@@ -11,7 +11,7 @@ import msgspec
 
 from hades_protocol.codec import MAX_MESSAGE, Array
 from hades_protocol.errors import InternalError, NotFoundError
-from hades_protocol.messages import DatasetSnapshot
+from hades_protocol.messages import Count, DatasetSnapshot
 from hadesd.storage.layout import RunPaths
 
 SCHEMA = 1
@@ -31,7 +31,7 @@ class _Meta(msgspec.Struct, frozen=True):
     """What is read of the file's `meta`."""
 
     schema: int = SCHEMA
-    generation: int = 0
+    generation: Count = 0
     discrete: bool = False
     normalisation: str = "none"
     observation_names: tuple[str, ...] = ()

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from hades_protocol.commands import PriorityValue
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
-from hades_protocol.messages import HistoryEntry, HistoryKind, Lineage, Mark, MarkKind
+from hades_protocol.messages import Count, HistoryEntry, HistoryKind, Lineage, Mark, MarkKind, UnixTime
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import ENDED, RunState
 from hadesd.storage.atomic import sync_directory, write_atomically
@@ -34,7 +35,7 @@ class RunOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended. kind: one of the states in ENDED."""
 
     kind: RunState
-    at: float
+    at: UnixTime
     reason: str = ""
     log_tail: tuple[str, ...] = ()
 
@@ -48,17 +49,17 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: int
     id: str
-    created_at: float
+    created_at: UnixTime
     spec: dict[str, Any]
     preset: str = ""
     group: str = ""
-    priority: int = 0
+    priority: PriorityValue = 0
     parent: Lineage | None = None
     desired: Desired = "run"
-    queued_at: float = 0.0
+    queued_at: UnixTime = 0.0
     outcome: RunOutcome | None = None
-    restarts: int = 0
-    crashes: tuple[float, ...] = ()
+    restarts: Count = 0
+    crashes: tuple[UnixTime, ...] = ()
     note: str = ""
     history: tuple[HistoryEntry, ...] = ()
     unknown: dict[str, Any] = {}
@@ -160,11 +161,12 @@ def load(directory: Path) -> tuple[RunRecord, RunSpec]:
     try:
         raw = msgspec.json.decode(path.read_bytes())
         record = msgspec.convert(raw, RunRecord)
+        msgspec.json.encode(raw)  # what is not known is written back: it must be possible
     except FileNotFoundError:
         raise DamagedRunError(f"{path} is missing: not a run, skipped") from None
     except OSError as error:
         raise DamagedRunError(f"cannot read {path}: {error.strerror or error}; run skipped") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise DamagedRunError(f"{path} is damaged ({error}); run skipped, nothing deleted") from None
     if record.schema > SCHEMA:
         raise DamagedRunError(f"{path} has schema {record.schema}, newer than this version's {SCHEMA}; run skipped")

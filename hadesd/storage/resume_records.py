@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from hades_protocol.messages import Count, UnixTime
 from hadesd.storage.atomic import tail_lines
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.metric_lines import append
@@ -24,10 +25,10 @@ class ResumeKind(StrEnum):
 class ResumeRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the file. bit_exact: whether the run still is what an undisturbed one were."""
 
-    generation: int  # committed when it happened
+    generation: Count  # committed when it happened
     kind: ResumeKind
     text: str
-    time: float  # Unix time
+    time: UnixTime  # Unix time
     bit_exact: bool = True
 
 

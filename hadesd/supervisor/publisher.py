@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+import structlog
+
 from hades_protocol import codec, events
+from hades_protocol.errors import ProtocolMismatchError
 from hades_protocol.messages import DatasetSnapshot
 
 DATASET_SECONDS = 1.0
+
+log = structlog.get_logger()
 
 Send = Callable[[bytes, bytes], None]
 """Topic and body to the event socket; never blocks, drops for a subscriber that does not keep up."""
@@ -25,10 +30,15 @@ class Publisher:
         self._held: dict[str, DatasetSnapshot] = {}
 
     def publish(self, kind: type[events.Event], **fields: Any) -> None:
-        """Send the next event of the gap-free stream."""
+        """Send the next event of the gap-free stream. One that cannot be encoded is left out, and said in the log."""
+        event = kind(session=self.session, seq=self.seq + 1, time=self._clock(), **fields)
+        try:
+            body = codec.encode(event)
+        except ProtocolMismatchError as error:
+            log.error("event left out", kind=kind.__name__, why=str(error))
+            return
         self.seq += 1
-        event = kind(session=self.session, seq=self.seq, time=self._clock(), **fields)
-        self._send(events.TOPIC_EVENTS, codec.encode(event))
+        self._send(events.TOPIC_EVENTS, body)
 
     def tick(self) -> None:
         """Once every events.HEARTBEAT_SECONDS: the newest number, and datasets that were held back."""

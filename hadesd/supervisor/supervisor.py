@@ -10,8 +10,9 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
+from hades_protocol import codec
 from hades_protocol.commands import Fork, Logs, Resize, Retain
-from hades_protocol.errors import WrongStateError
+from hades_protocol.errors import ProtocolMismatchError, WrongStateError
 from hades_protocol.events import Goodbye, RunRemoved
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineage, RunSummary
 from hades_protocol.names import check_group, check_note
@@ -81,6 +82,7 @@ class Supervisor:
         self._monitor = RunMonitor(self._engine, settings)
         self._gpu_monitor = GpuMonitor(self._engine, gpu_pool, publisher)
         self.jobs = Jobs(publisher, start_job, paths, environ)
+        self._left_out: set[str] = set()  # runs whose summary cannot be encoded, as was said
 
     def listen(self, listener: Callable[[ManagedRun, Run, Run], None]) -> None:
         """Have every change of a run's state told to a function that does not wait: the run before and after it."""
@@ -94,8 +96,20 @@ class Supervisor:
         return self._publisher.seq
 
     def summaries(self) -> tuple[RunSummary, ...]:
-        """Every run, oldest first."""
-        return tuple(summarise(managed_run) for managed_run in self._engine.runs.values())
+        """Every run, oldest first. One whose summary cannot be sent is left out, so that the others are seen."""
+        return tuple(summary for managed_run in self._engine.runs.values() if (summary := self._sendable(managed_run)))
+
+    def _sendable(self, managed_run: ManagedRun) -> RunSummary | None:
+        summary = summarise(managed_run)
+        try:
+            codec.encode(summary)
+        except ProtocolMismatchError as error:
+            if managed_run.run.id not in self._left_out:
+                log.error("run left out of the list", run=managed_run.run.id, why=str(error))
+            self._left_out.add(managed_run.run.id)
+            return None
+        self._left_out.discard(managed_run.run.id)
+        return summary
 
     def gpus(self) -> tuple[GpuInfo, ...]:
         """The GPUs that runs may use, and who uses them."""

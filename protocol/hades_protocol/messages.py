@@ -4,12 +4,22 @@ Times are Unix times in seconds, durations seconds, sizes bytes, unless a field 
 """
 
 from enum import StrEnum
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
+from msgspec import Meta
 
 from hades_protocol.codec import Array
 from hades_protocol.run_state import RunState, WorkerPhase
+
+MAX_COUNT = 2**53 - 1
+"""Largest whole number in a file of a run: whatever reads JSON or msgpack holds it, a double exactly. What is beyond
+it counts as damage, so that no file of one run can make a message that cannot be sent."""
+
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+Generation = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+UnixTime = Annotated[float, Meta(ge=0, le=253_402_300_799)]
+"""Seconds, up to the end of the year 9999: what a calendar can show."""
 
 
 class GenerationMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,17 +30,17 @@ class GenerationMetrics(msgspec.Struct, frozen=True, kw_only=True):
     fitness fields are over the population and null where every candidate was NaN.
     """
 
-    generation: int  # from 1
+    generation: Generation  # from 1
     fitness_mean: float | None
     fitness_best: float | None
     fitness_worst: float | None
     fitness_std: float | None  # standard deviation
     best_so_far: float | None  # highest fitness_best of the run up to here
     sigma: float | None  # standard deviation of the search; null where it overflowed
-    episodes: int  # completed, over the whole population
-    unfinished: int  # environments in which no episode completed: their partial return was counted
-    nan: int  # candidates whose fitness was not finite: they rank worst
-    env_steps: int  # environment steps of this generation (supervised distillation: images evaluated)
+    episodes: Count  # completed, over the whole population
+    unfinished: Count  # environments in which no episode completed: their partial return was counted
+    nan: Count  # candidates whose fitness was not finite: they rank worst
+    env_steps: Count  # environment steps of this generation (supervised distillation: images evaluated)
     # Mean return of fresh policies that are trained on the mean dataset, the one that is exported (images: their test
     # accuracy, 0 to 1); null in generations without such an evaluation (evaluation.mean_every).
     evaluated_mean: float | None = None
@@ -40,9 +50,9 @@ class GenerationMetrics(msgspec.Struct, frozen=True, kw_only=True):
 class GenerationTiming(msgspec.Struct, frozen=True, kw_only=True):
     """Wall time of one generation; one line of timings.jsonl. Unlike the metrics it differs from run to run."""
 
-    generation: int
+    generation: Generation
     seconds: float  # from the commit of the generation before to the commit of this one
-    committed_at: float  # Unix time
+    committed_at: UnixTime  # Unix time
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,14 +65,14 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     value: float  # mean episodic return
     sem: float | None = None  # standard error of value
     source: str = ""  # how it was measured, or where it was published
-    env_steps: int | None = None  # environment steps it was trained for
+    env_steps: Count | None = None  # environment steps it was trained for
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     """Run and generation that a fork began from."""
 
     run: str  # id of the parent
-    generation: int  # checkpoint of the parent that the fork began with
+    generation: Count  # checkpoint of the parent that the fork began with
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,9 +143,9 @@ class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     bit_exact: of a worker's entries, whether the run still is what an undisturbed one were; null for all others.
     """
 
-    at: float  # Unix time
+    at: UnixTime  # Unix time
     what: HistoryKind
-    generation: int  # committed when it happened
+    generation: Count  # committed when it happened
     reason: str = ""
     log_tail: tuple[str, ...] = ()  # the last lines of the worker's log
     bit_exact: bool | None = None
@@ -203,7 +213,7 @@ class CheckpointList(msgspec.Struct, frozen=True, kw_only=True):
     keep_best: bool = False  # and the one with the best fitness
     verified_generation: int | None = None  # the newest that a worker has restored and found whole
     verified_at: float | None = None  # Unix time of that restore
-    damaged: tuple[str, ...] = ()  # names of those that were found damaged and set aside
+    damaged: tuple[str, ...] = ()  # names of those that were passed over: damaged, or newer than the metrics
     execution: str = ""  # how the newest was computed: devices, physics, cloning
 
 

@@ -4,7 +4,6 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,20 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hades_protocol import codec, commands, replies, version
+from hades_protocol import codec, commands, replies
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
-from hades_protocol.messages import DaemonInfo
 from hades_protocol.names import check_group
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import spec_to_dict
-from hadesd.config import Settings
-from hadesd.daemon.requests import MAX_TEXT, Control
+from hadesd.daemon.requests import MAX_TEXT
 from hadesd.storage import records
-from hadesd.supervisor.jobs.process import Finished, JobHandle
-from hadesd.supervisor.publisher import Publisher
-from hadesd.supervisor.run import WorkerHandle
-from hadesd.supervisor.scheduling.gpu_pool import GpuPool
-from hadesd.supervisor.supervisor import Supervisor
+from tests.helpers.desk import Desk
 from tests.helpers.fuzz import NAMES, FuzzSource
 from tests.helpers.specs import TINY, tiny
 from tests.protocol.test_codec import built
@@ -65,43 +58,15 @@ def touched() -> Touched:
     return Touched()
 
 
-class Desk:
-    """A supervisor with three runs in its queue, whose daemon has no slot to start them, and its Control."""
+class WatchedDesk(Desk):
+    """One with three runs in its queue, whose daemon has no slot to start them."""
 
     def __init__(self, home: Path) -> None:
-        self.home = home
-        self.paths = Paths({"HADES_HOME": str(home)})
-        self.paths.make_private()
+        runs = Paths({"HADES_HOME": str(home)})
+        runs.make_private()
         for seed in range(3):
-            records.create(self.paths.runs, tiny(seed=seed), time.time())
-        session = "desk"
-        info = DaemonInfo(
-            session=session,
-            pid=os.getpid(),
-            version="0",
-            protocol_major=version.MAJOR,
-            started_at=time.time(),
-            state_directory=str(home),
-            slots=0,
-            gpus=0,
-        )
-        self.supervisor = Supervisor(
-            info=info,
-            paths=self.paths,
-            settings=Settings(),
-            publisher=Publisher(session, lambda topic, body: None, time.time),
-            start_worker=_no_worker,
-            start_job=_no_job,
-            call_later=lambda seconds, job: None,
-            gpu_pool=GpuPool(list, 0.0),
-            environ={},
-        )
-        self.supervisor.load()
-        self.stopped = 0
-        self.control = Control(self.supervisor, self._stop, lambda request: None)
-
-    def _stop(self) -> None:
-        self.stopped += 1
+            records.create(runs.runs, tiny(seed=seed), time.time())
+        super().__init__(home)
 
     def state(self) -> tuple[object, ...]:
         """Everything that a request could change."""
@@ -123,26 +88,14 @@ class Desk:
         return reply
 
 
-def _no_worker(
-    directory: Path, environment: Mapping[str, str], on_message: Callable[[bytes], None], on_exit: Callable[[int], None]
-) -> WorkerHandle:
-    raise AssertionError("there are no slots: no worker is ever started")
-
-
-def _no_job(
-    arguments: Sequence[str], environment: Mapping[str, str], directory: Path, on_exit: Callable[[Finished], None]
-) -> JobHandle:
-    raise AssertionError("there are no datasets: no job is ever started")
-
-
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return Desk(tmp_path_factory.mktemp("home"))
+def desk(tmp_path_factory: pytest.TempPathFactory) -> WatchedDesk:
+    return WatchedDesk(tmp_path_factory.mktemp("home"))
 
 
 @FUZZ
 @given(frames=st.lists(st.binary(max_size=300), max_size=5))
-def test_arbitrary_frames_are_refused(desk: Desk, frames: list[bytes]) -> None:
+def test_arbitrary_frames_are_refused(desk: WatchedDesk, frames: list[bytes]) -> None:
     before = desk.control.refused
     reply = desk.answer(frames)
     assert reply is not None
@@ -153,7 +106,7 @@ def test_arbitrary_frames_are_refused(desk: Desk, frames: list[bytes]) -> None:
 
 @FUZZ
 @given(seed=st.integers(0, 2**32))
-def test_the_messages_of_the_storm_change_nothing(desk: Desk, seed: int) -> None:
+def test_the_messages_of_the_storm_change_nothing(desk: WatchedDesk, seed: int) -> None:
     before = desk.supervisor.summaries()
     desk.answer(FuzzSource(seed).message())
     assert desk.supervisor.summaries() == before
@@ -195,11 +148,11 @@ def specs(draw: st.DrawFn) -> Any:
 
 @FUZZ
 @given(data=mutated_requests())
-def test_mutated_requests_are_answered(desk: Desk, data: bytes) -> None:
+def test_mutated_requests_are_answered(desk: WatchedDesk, data: bytes) -> None:
     desk.answer([data])
 
 
-def test_nesting_in_any_field(desk: Desk) -> None:
+def test_nesting_in_any_field(desk: WatchedDesk) -> None:
     unanswered = []
     for field in ("spec", "changes", "run", "request_id", "nonsense"):
         verb = "fork" if field == "changes" else "start"
@@ -213,7 +166,7 @@ def test_nesting_in_any_field(desk: Desk) -> None:
     assert unanswered == []
 
 
-def test_a_value_that_json_cannot_say_is_refused_like_any_other(desk: Desk) -> None:
+def test_a_value_that_json_cannot_say_is_refused_like_any_other(desk: WatchedDesk) -> None:
     spec = {"env": b"\xff\xfe"}
     reply = desk.answer([msgpack.packb({"verb": "start", "request_id": "1", "spec": spec})])
     assert reply is not None
@@ -238,7 +191,7 @@ def outside(touched: Touched, home: Path) -> list[Path]:
     prefix=st.sampled_from(["", "../", "/", "./", "../../../../../../../", "\0", "@"]),
 )
 def test_no_name_of_a_run_leads_out_of_the_runs_directory(
-    desk: Desk, touched: Touched, verb: str, name: str, prefix: str
+    desk: WatchedDesk, touched: Touched, verb: str, name: str, prefix: str
 ) -> None:
     if any(summary.id.startswith(prefix + name) for summary in desk.supervisor.summaries()) or prefix + name == "@":
         return  # it does name a run
@@ -263,7 +216,7 @@ def test_no_name_of_a_run_leads_out_of_the_runs_directory(
     assert outside(touched, desk.home) == []
 
 
-def test_the_watch_over_files_sees_what_leads_out(desk: Desk, touched: Touched) -> None:
+def test_the_watch_over_files_sees_what_leads_out(desk: WatchedDesk, touched: Touched) -> None:
     touched.paths.clear()
     touched.on = True
     try:
@@ -291,7 +244,7 @@ def test_what_names_a_group_or_a_run_is_a_plain_word(name: str) -> None:
 
 @settings(max_examples=200)
 @given(name=st.sampled_from(NAMES) | st.text())
-def test_names_on_the_command_line_stay_inside_too(desk: Desk, name: str) -> None:
+def test_names_on_the_command_line_stay_inside_too(desk: WatchedDesk, name: str) -> None:
     try:
         found = records.find_directory(desk.paths.runs, name)
     except NotFoundError:
@@ -310,6 +263,6 @@ def test_a_directory_that_lies_about_its_run_is_not_one(tmp_path_factory: pytest
     assert records.scan(directory)[0] == []
 
 
-def test_an_environment_variable_is_no_path(desk: Desk) -> None:
+def test_an_environment_variable_is_no_path(desk: WatchedDesk) -> None:
     with pytest.raises(HadesError):
         records.find_directory(desk.paths.runs, "$HOME")

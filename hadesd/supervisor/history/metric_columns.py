@@ -30,6 +30,9 @@ CURVES = ("fitness_mean", "fitness_best", "evaluated_mean")
 LIMIT = 16_384
 """Points in memory: a million generations are 2 MB."""
 
+MAX_TOTAL = 2**63 - 1
+"""Environment steps of all generations count no further."""
+
 Point = tuple[GenerationMetrics, int, float]
 """Metrics, environment steps of all generations so far, Unix time of the commit."""
 
@@ -66,7 +69,7 @@ class Columns:
         for name in FLOAT_FIELDS:
             value = getattr(metrics, name)
             self.values[name].append(math.nan if value is None else value)
-        self.values[TOTAL].append(total)
+        self.values[TOTAL].append(min(total, MAX_TOTAL))
         self.values[TIME].append(committed_at)
         if len(self) > LIMIT:
             self._coarsen()
