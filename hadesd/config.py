@@ -163,8 +163,7 @@ def _hint(key: str, known: list[str]) -> str:
 
 def _read(config_file: Path) -> dict[str, Any]:
     try:
-        with open(config_file, "rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(config_file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -33,8 +33,7 @@ def load_preferences(path: Path) -> Preferences:
             checked by hades_tui.keymap.
     """
     try:
-        with open(path, "rb") as file:
-            values = tomllib.load(file)
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return Preferences()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

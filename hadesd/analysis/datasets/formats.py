@@ -15,6 +15,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +25,37 @@ from safetensors.numpy import save as save_safetensors
 
 from hades_protocol.errors import UsageError
 from hadesd.analysis.datasets.column_names import action_columns, is_action, state_columns
+from hadesd.analysis.datasets.column_order import EntryNames
+from hadesd.spec.user_files import parse_json, read_text
 from hadesd.storage.atomic import write_atomically, write_together
 
 CONSTANTS = ("obs_mean", "obs_var")
 ARRAYS = ("states", "actions", *CONSTANTS)
 
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+
 Arrays = dict[str, np.ndarray]
 
 
-def read(path: Path) -> Arrays:
-    """Every array in a file, by name; `meta`, where there is some, as an array that holds one JSON text.
+@dataclass(frozen=True)
+class Content:
+    """What stands in a file: every array by name (`meta`: an array that holds one JSON text), a CSV's titles."""
 
-    By the file's suffix; one that is not known is taken for npz.
+    arrays: Arrays
+    columns: EntryNames = field(default_factory=EntryNames)
+
+
+def read(path: Path) -> Content:
+    """The content of a file, in the format of its suffix.
 
     Raises:
-        UsageError: the file is damaged or no such file; one line says why.
+        UsageError: the file is damaged, no such file, or of another kind; one line says why.
     """
     suffix = path.suffix.lower()
-    reader, kind = READERS.get(suffix, READERS[".npz"])
+    if suffix not in READERS:
+        known = ", ".join(READERS)
+        raise UsageError(f"{path} is no kind of dataset file that is known: those are {known}, told by their suffix")
+    reader, kind = READERS[suffix]
     try:
         return reader(path)
     except (
@@ -79,11 +93,13 @@ def write(path: Path, arrays: Arrays, meta: str) -> list[Path]:
 # npz ---------------------------------------------------------------------------------------------------------
 
 
-def _read_npz(path: Path) -> Arrays:
+def _read_npz(path: Path) -> Content:
     if not zipfile.is_zipfile(path):
         raise ValueError("it is no zip archive")
     with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+        if twice := _twice(archive.files):
+            raise ValueError(f"it has the array '{twice}' twice")
+        return Content({name: archive[name] for name in archive.files})
 
 
 def _write_npz(path: Path, arrays: Arrays, meta: str) -> list[Path]:
@@ -101,27 +117,53 @@ def sidecar(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def _read_csv(path: Path) -> Arrays:
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        rows = [row for row in csv.reader(file) if row]
+def _read_csv(path: Path) -> Content:
+    text = read_text(path)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = [(reader.line_num, row) for row in reader if row]
     if len(rows) < 2:
         raise ValueError("it has no line of titles with pairs below it")
-    titles = [title.strip() for title in rows[0]]
+    titles = [title.strip() for title in rows[0][1]]
+    _check_titles(titles)
+    acting = [i for i, title in enumerate(titles) if is_action(title)]
+    seen = [i for i in range(len(titles)) if i not in acting]
+    if not acting or not seen:
+        raise ValueError(
+            "its titles must be those of states, and of actions, which begin with 'action'; "
+            f"{DELIMITERS[delimiter]}s are taken to stand between them"
+        )
+    values = np.array([_csv_values(number, row, titles, delimiter) for number, row in rows[1:]])
+    arrays = {"states": values[:, seen], "actions": values[:, acting]}
+    columns = EntryNames(tuple(titles[i] for i in seen), tuple(titles[i] for i in acting))
+    return Content(arrays | _read_sidecar(sidecar(path), arrays["states"]), columns)
+
+
+def _check_titles(titles: list[str]) -> None:
     if all(_is_number(title) for title in titles):
         raise ValueError("its first line holds numbers, not the columns' titles, e.g. state_x,state_vx,action_left")
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(titles):
-            raise ValueError(f"line {number} has {len(row)} values, but there are {len(titles)} titles")
-        if wrong := next((value for value in row if not _is_number(value)), None):
-            raise ValueError(f"line {number} holds '{wrong[:40]}', which is no number")
-    values = np.array([[float(value) for value in row] for row in rows[1:]])
-    kept = [i for i, title in enumerate(titles) if title]  # pandas' index has no title
-    acting = [i for i in kept if is_action(titles[i])]
-    seen = [i for i in kept if i not in acting]
-    if not acting or not seen:
-        raise ValueError("its titles must be those of states, and of actions, which begin with 'action'")
-    out = {"states": values[:, seen], "actions": values[:, acting]}
-    return out | _read_sidecar(sidecar(path), out["states"])
+    for number, title in enumerate(titles, start=1):
+        if not title or title.lower().startswith("unnamed:"):
+            raise ValueError(
+                f"column {number} has no title{f' but {title!r}' if title else ''}: leave it out; "
+                "of pandas' index, to_csv(index=False) does"
+            )
+    if twice := _twice(titles):
+        raise ValueError(f"it has the column '{twice[:40]}' twice")
+
+
+def _csv_values(number: int, row: list[str], titles: list[str], delimiter: str) -> list[float]:
+    """The numbers of one line. number: of that line, from 1."""
+    if len(row) != len(titles):
+        raise ValueError(f"line {number} has {len(row)} values, but there are {len(titles)} titles")
+    for title, value in zip(titles, row, strict=True):
+        if not value.strip():
+            raise ValueError(f"line {number} has nothing in column '{title[:40]}'")
+        if not _is_number(value):
+            hint = "; decimals have a point" if delimiter != "," and _is_number(value.replace(",", ".")) else ""
+            raise ValueError(f"line {number} holds '{value[:40]}', which is no number{hint}")
+    return [float(value) for value in row]
 
 
 def _read_sidecar(path: Path, states: np.ndarray) -> Arrays:
@@ -164,12 +206,12 @@ def _is_number(text: str) -> bool:
 # JSON --------------------------------------------------------------------------------------------------------
 
 
-def _read_json(path: Path) -> Arrays:
+def _read_json(path: Path) -> Content:
     content = _object(path)
     if "states_shape" in content and "states" not in content:
         raise ValueError(f"it goes with {path.stem}, which holds the pairs: name that file")
     out = {name: np.asarray(value) for name, value in content.items() if isinstance(value, list)}
-    return out | ({"meta": np.array(json.dumps(content["meta"]))} if "meta" in content else {})
+    return Content(out | ({"meta": np.array(json.dumps(content["meta"]))} if "meta" in content else {}))
 
 
 def _write_json(path: Path, arrays: Arrays, meta: str) -> list[Path]:
@@ -179,7 +221,7 @@ def _write_json(path: Path, arrays: Arrays, meta: str) -> list[Path]:
 
 
 def _object(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = parse_json(read_text(path))
     if not isinstance(content, dict):
         raise ValueError(f"it holds a {type(content).__name__}, not an object with 'states' and 'actions'")
     return content
@@ -197,11 +239,13 @@ def _dump(content: dict[str, Any]) -> bytes:
 # safetensors -------------------------------------------------------------------------------------------------
 
 
-def _read_safetensors(path: Path) -> Arrays:
+def _read_safetensors(path: Path) -> Content:
     with safe_open(path, framework="np") as file:
         out = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — it is no dict
         said = (file.metadata() or {}).get("meta")
-    return out | ({"meta": np.array(said)} if said is not None else {})
+    with open(path, "rb") as raw:
+        parse_json(raw.read(int.from_bytes(raw.read(8), "little")).decode())  # safetensors takes double names
+    return Content(out | ({"meta": np.array(said)} if said is not None else {}))
 
 
 def _write_safetensors(path: Path, arrays: Arrays, meta: str) -> list[Path]:
@@ -209,7 +253,7 @@ def _write_safetensors(path: Path, arrays: Arrays, meta: str) -> list[Path]:
     return [path]
 
 
-READERS: dict[str, tuple[Callable[[Path], Arrays], str]] = {
+READERS: dict[str, tuple[Callable[[Path], Content], str]] = {
     ".npz": (_read_npz, "npz"),
     ".csv": (_read_csv, "CSV"),
     ".json": (_read_json, "JSON"),
@@ -222,6 +266,10 @@ WRITERS: dict[str, Callable[[Path, Arrays, str], list[Path]]] = {
     ".json": _write_json,
     ".safetensors": _write_safetensors,
 }
+
+
+def _twice(names: list[str]) -> str | None:
+    return next((name for name in names if names.count(name) > 1), None)
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from hades_protocol.errors import UsageError
-from hadesd.analysis.datasets.formats import Arrays
+from hadesd.analysis.datasets.column_order import (
+    EntryNames,
+    order_actions,
+    order_constants,
+    order_states,
+    with_meta,
+)
+from hadesd.analysis.datasets.formats import Arrays, Content
+from hadesd.analysis.datasets.reader import as_float32, read_meta
 from hadesd.spec.environments import EnvironmentInfo
 
 NAMES = {
@@ -30,8 +38,8 @@ class Imported:
     notes: tuple[str, ...]
 
 
-def fit(path: Path, content: Arrays, entry: EnvironmentInfo) -> Imported:
-    """The arrays of a file in the shapes that an environment asks for.
+def fit(path: Path, read: Content, entry: EnvironmentInfo) -> Imported:
+    """The arrays of a file in the shapes that an environment asks for, their entries in its order.
 
     Flattened observations get their shape back. Of a discrete environment, integer labels [D] or [D, 1] become
     one-hots; [D, A] must be probabilities.
@@ -39,33 +47,29 @@ def fit(path: Path, content: Arrays, entry: EnvironmentInfo) -> Imported:
     Raises:
         UsageError: something is missing, is no number, or does not fit the environment.
     """
-    states = _states(path, _array(path, "states", content), entry)
-    given = _array(path, "actions", content)
+    content = read.arrays
+    names = with_meta(path, read.columns, read_meta(path, content))
+    states = _states(path, order_states(path, names, _array(path, "states", content), entry), entry)
+    given = order_actions(path, names, _array(path, "actions", content), entry)
     if given.ndim == 0 or len(given) != len(states):
         count = 0 if given.ndim == 0 else len(given)
         raise UsageError(f"{path}: there are {len(states)} states, but {count} actions")
     notes: list[str] = []
     actions = _labels(path, given, entry) if entry.discrete else _continuous(path, given, entry, notes)
-    arrays = {"states": states, "actions": actions} | _constants(path, content, entry)
+    arrays = {"states": states, "actions": actions} | _constants(path, content, names, entry)
     if entry.family == "images" and (states.min() < -0.5 or states.max() > 1.5):
         notes.append(f"states reach from {states.min():g} to {states.max():g}; real images here are from 0 to 1")
-    return Imported({name: array.astype(np.float32) for name, array in arrays.items()}, tuple(notes))
+    return Imported(arrays, tuple(notes))
 
 
 def _array(path: Path, kind: str, content: Arrays) -> np.ndarray:
-    name = next((name for name in NAMES[kind] if name in content), None)
-    if name is None:
-        there = ", ".join(f"'{found}'" for found in content if found != "meta") or "nothing"
-        raise UsageError(f"{path} has no array '{kind}' (or {', '.join(NAMES[kind][1:])}); it has {there}")
-    return _checked(path, name, content[name])
-
-
-def _checked(path: Path, name: str, array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind not in "fiub":
-        raise UsageError(f"{path}: '{name}' holds {array.dtype}, not numbers")
-    if not np.all(np.isfinite(array)):
-        raise UsageError(f"{path}: '{name}' holds NaN or infinity")
-    return array
+    there = [name for name in NAMES[kind] if name in content]
+    if not there:
+        found = ", ".join(f"'{found}'" for found in content if found != "meta") or "nothing"
+        raise UsageError(f"{path} has no array '{kind}' (or {', '.join(NAMES[kind][1:])}); it has {found}")
+    if len(there) > 1 and there[0] != kind:
+        raise UsageError(f"{path} has '{there[0]}' and '{there[1]}': call the {kind} '{kind}'")
+    return as_float32(path, there[0], content[there[0]])
 
 
 def _states(path: Path, states: np.ndarray, entry: EnvironmentInfo) -> np.ndarray:
@@ -89,7 +93,7 @@ def _labels(path: Path, actions: np.ndarray, entry: EnvironmentInfo) -> np.ndarr
                 f"{path}: labels must be whole numbers from 0 to {entry.actions - 1} "
                 f"({', '.join(entry.action_names)}); these are from {labels.min():g} to {labels.max():g}"
             )
-        return np.eye(entry.actions)[labels.astype(int)]
+        return np.eye(entry.actions, dtype=np.float32)[labels.astype(int)]
     if flat.shape[1] != entry.actions:
         raise UsageError(f"{path}: an action has {flat.shape[1]} entries, {entry.name} has {entry.actions} actions")
     if np.any(flat < 0) or np.any(np.abs(flat.sum(axis=1) - 1.0) > SUM_TOLERANCE):
@@ -112,16 +116,14 @@ def _continuous(path: Path, actions: np.ndarray, entry: EnvironmentInfo, notes: 
     return flat
 
 
-def _constants(path: Path, content: Arrays, entry: EnvironmentInfo) -> Arrays:
+def _constants(path: Path, content: Arrays, names: EntryNames, entry: EnvironmentInfo) -> Arrays:
     found = [name for name in ("obs_mean", "obs_var") if name in content]
     if len(found) == 1:
         raise UsageError(f"{path} has {found[0]} alone: obs_mean and obs_var belong together")
     out: Arrays = {}
     for name in found:
-        array = _checked(path, name, content[name])
+        array = as_float32(path, name, content[name])
         if array.size != prod(entry.observation):
             raise UsageError(f"{path}: {name} has {array.size} entries, not {prod(entry.observation)}")
-        out[name] = array.reshape(entry.observation)
-    if found and np.any(out["obs_var"] < 0):
-        raise UsageError(f"{path}: obs_var holds negative values: it is a variance, not a logarithm")
+        out[name] = order_constants(path, names, array, entry).reshape(entry.observation)
     return out

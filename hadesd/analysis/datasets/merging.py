@@ -17,7 +17,7 @@ import numpy as np
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec, spec_to_dict
-from hadesd.analysis.datasets.reader import DatasetFile, complete_file_hint
+from hadesd.analysis.datasets.reader import DatasetFile, complete_file_hint, in_order_of
 from hadesd.spec import environments
 from hadesd.storage.datasets import SCHEMA
 
@@ -74,6 +74,8 @@ def parts_of(dataset: DatasetFile) -> list[DatasetFile]:
                 raise ValueError(f"unknown environment {one.meta['environment']}")
             if one.states.shape != (stop - start, *observation) or one.actions.shape != (stop - start, actions):
                 raise ValueError(f"part {index + 1} does not fit the arrays")
+            if not np.array_equal(in_order_of(one, environments.find(one.meta["environment"])).states, one.states):
+                raise ValueError(f"the entries of part {index + 1} are not in the order of its environment")
             if _is_fixed(one.meta) and dataset.obs_mean is not None and dataset.obs_var is not None:
                 one = replace(one, obs_mean=dataset.obs_mean[index][cut], obs_var=dataset.obs_var[index][cut])
             out.append(one)
@@ -123,6 +125,7 @@ def _check_together(datasets: Sequence[DatasetFile], specs: Sequence[RunSpec]) -
 def _shaped(dataset: DatasetFile, spec: RunSpec) -> DatasetFile:
     """The dataset in its environment's shapes, with a meta that holds whatever an evaluation needs."""
     entry = environments.find(spec.env)
+    dataset = in_order_of(dataset, entry)
     size = int(np.prod(entry.observation))
     if int(np.prod(dataset.states.shape[1:])) != size or dataset.actions.shape[1] != entry.actions:
         raise UsageError(

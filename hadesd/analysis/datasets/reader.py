@@ -1,8 +1,7 @@
 """Reading an exported dataset, ours or anybody's, and the settings that go with it."""
 
-import json
 import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,15 @@ from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_spec import Method, RunSpec
 from hades_protocol.settings import leaves
 from hadesd.analysis.datasets import formats
+from hadesd.analysis.datasets.column_order import (
+    EntryNames,
+    order_actions,
+    order_constants,
+    order_states,
+    with_meta,
+)
+from hadesd.spec.environments import ENVIRONMENTS, EnvironmentInfo
+from hadesd.spec.user_files import parse_json
 from hadesd.storage.datasets import SCHEMA
 
 METHODS = typing.get_args(Method)
@@ -22,7 +30,8 @@ class DatasetFile:
     """The content of a dataset file (hadesd.analysis.datasets.formats).
 
     states float32 [D, ...]; actions float32 [D, A]; obs_mean and obs_var where the normalisation is fixed;
-    meta: what the file says of itself ({} for a plain one).
+    meta: what the file says of itself ({} for a plain one). columns: a CSV file's titles, as long as the entries are
+    not brought into an environment's order.
     """
 
     path: Path
@@ -31,34 +40,61 @@ class DatasetFile:
     obs_mean: np.ndarray | None = None
     obs_var: np.ndarray | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+    columns: EntryNames = field(default_factory=EntryNames)
 
 
 def load(path: Path) -> DatasetFile:
     """Read a file with `states` and `actions`: npz, csv, json or safetensors by its suffix.
 
+    Where it says its environment, its entries are in that one's order.
+
     Raises:
         NotFoundError: there is no such file.
-        UsageError: it is damaged, or its arrays do not fit together.
+        UsageError: it is damaged, or its arrays do not fit together or to the names of their entries.
     """
     if not path.is_file():
         raise NotFoundError(f"there is no file {path}: make one with 'hadesd export RUN -o {path.name}'")
-    content = formats.read(path)
+    read = formats.read(path)
+    content = read.arrays
     for name in ("states", "actions"):
         if name not in content:
             raise UsageError(f"{path} has no array '{name}': a dataset has 'states' [D, *obs] and 'actions' [D, A]")
-    states, actions = _numbers(path, "states", content), _numbers(path, "actions", content)
+    numbers = {name: as_float32(path, name, content[name]) for name in formats.ARRAYS if name in content}
+    states, actions = numbers["states"], numbers["actions"]
     if states.ndim < 2 or actions.ndim != 2 or states.shape[0] != actions.shape[0] or states.shape[0] == 0:
         raise UsageError(
             f"{path}: states {list(states.shape)} and actions {list(actions.shape)} do not fit: "
             "they must be [D, *obs] and [D, A] with the same D"
         )
-    return DatasetFile(
-        path=path,
-        states=states,
-        actions=actions,
-        obs_mean=_numbers(path, "obs_mean", content) if "obs_mean" in content else None,
-        obs_var=_numbers(path, "obs_var", content) if "obs_var" in content else None,
-        meta=read_meta(path, content),
+    mean, variance = numbers.get("obs_mean"), numbers.get("obs_var")
+    dataset = DatasetFile(path, states, actions, mean, variance, read_meta(path, content), read.columns)
+    entry = ENVIRONMENTS.get(str(dataset.meta.get("environment")))
+    return dataset if entry is None else in_order_of(dataset, entry)
+
+
+def in_order_of(dataset: DatasetFile, entry: EnvironmentInfo) -> DatasetFile:
+    """The dataset with the entries of states, actions and constants in an environment's order, and named like its.
+
+    Arrays of other sizes than the environment's stay as they are.
+
+    Raises:
+        UsageError: a name is none of the environment's, or is there twice.
+    """
+    path = dataset.path
+    names = with_meta(path, dataset.columns, dataset.meta)
+    mean, variance = (
+        None if array is None else order_constants(path, names, array, entry)
+        for array in (dataset.obs_mean, dataset.obs_var)
+    )
+    own = {"observation_names": list(entry.observation_names), "action_names": list(entry.action_names)}
+    return replace(
+        dataset,
+        states=order_states(path, names, dataset.states, entry),
+        actions=order_actions(path, names, dataset.actions, entry),
+        obs_mean=mean,
+        obs_var=variance,
+        meta=dataset.meta | {key: value for key, value in own.items() if dataset.meta.get(key)},
+        columns=EntryNames(),
     )
 
 
@@ -86,13 +122,24 @@ def complete_file_hint(meta: dict[str, Any]) -> str:
     return f"; 'hadesd export {run}' (E on the screen) writes a file that has them" if isinstance(run, str) else ""
 
 
-def _numbers(path: Path, name: str, content: dict[str, np.ndarray]) -> np.ndarray:
-    array = content[name]
+def as_float32(path: Path, name: str, array: np.ndarray) -> np.ndarray:
+    """An array as float32.
+
+    Raises:
+        UsageError: it holds no numbers, NaN, infinity, or a number that is beyond float32; a variance below 0.
+    """
     if array.dtype.kind not in "fiub":
         raise UsageError(f"{path}: '{name}' holds {array.dtype}, not numbers")
     if not np.all(np.isfinite(array)):
         raise UsageError(f"{path}: '{name}' holds NaN or infinity")
-    return np.asarray(array, np.float32)
+    with np.errstate(over="ignore"):
+        out = np.asarray(array, np.float32)
+    if not np.all(np.isfinite(out)):
+        beyond = array[~np.isfinite(out)][0]
+        raise UsageError(f"{path}: '{name}' holds {beyond:g}, which is beyond float32 ({np.finfo(np.float32).max:g})")
+    if name == "obs_var" and np.any(out < 0):
+        raise UsageError(f"{path}: obs_var holds negative values: it is a variance, not a logarithm")
+    return out
 
 
 def read_meta(path: Path, content: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -104,7 +151,7 @@ def read_meta(path: Path, content: dict[str, np.ndarray]) -> dict[str, Any]:
     if "meta" not in content:
         return {}
     try:
-        meta = json.loads(str(content["meta"]))
+        meta = parse_json(str(content["meta"]))
     except ValueError as error:
         raise UsageError(f"{path}: its 'meta' is no JSON ({_first_line(error)})") from None
     if not isinstance(meta, dict):

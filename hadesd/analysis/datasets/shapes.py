@@ -5,19 +5,21 @@ import numpy as np
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
-from hadesd.analysis.datasets.reader import DatasetFile, complete_file_hint
+from hadesd.analysis.datasets.reader import DatasetFile, complete_file_hint, in_order_of
 from hadesd.distill import normalise
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.images import ImageTask
 from hadesd.distill.normalise import Statistics
+from hadesd.spec import environments
 
 
 def fit(dataset: DatasetFile, env: Environment | ImageTask) -> tuple[np.ndarray, np.ndarray]:
-    """The states float32 [D, *obs] and the actions float32 [D, A] in the environment's shapes.
+    """The states float32 [D, *obs] and the actions float32 [D, A] in the environment's shapes and order.
 
     Raises:
-        UsageError: the numbers of entries differ.
+        UsageError: the numbers of entries differ, or their names.
     """
+    dataset = in_order_of(dataset, environments.find(env.name))
     size, wanted = int(np.prod(dataset.states.shape[1:])), int(np.prod(env.observation))
     if size != wanted:
         raise UsageError(
@@ -39,6 +41,7 @@ def constants(dataset: DatasetFile, spec: RunSpec, env: Environment) -> Statisti
     """
     if spec.evaluation.normalisation != "fixed":
         return normalise.unit(env.observation)
+    dataset = in_order_of(dataset, environments.find(env.name))
     if dataset.obs_mean is None or dataset.obs_var is None:
         raise UsageError(
             f"{dataset.path} has no obs_mean and obs_var, which fixed normalisation needs: "

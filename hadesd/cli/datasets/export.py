@@ -176,7 +176,7 @@ def write_as(source: Path, output: Path) -> list[Path]:
     partial = output.with_name(f".{output.name}.partial")
     try:
         if output.suffix.lower() != ".npz":
-            arrays = formats.read(source)
+            arrays = formats.read(source).arrays
             return formats.write(output, arrays, str(arrays["meta"]))
         try:
             shutil.copyfile(source, partial)

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     from hadesd.spec import environments
 
     content = formats.read(args.file)
-    file_meta = read_meta(args.file, content)
+    file_meta = read_meta(args.file, content.arrays)
     name = args.env or file_meta.get("environment")
     if not isinstance(name, str):
         raise UsageError(f"{args.file} does not say which environment it is for: use --env, e.g. --env CartPole-v1")

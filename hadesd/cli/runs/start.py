@@ -1,7 +1,6 @@
 """hadesd start: submit a run, with a daemon started where none runs."""
 
 import argparse
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from hadesd.cli.gpu_options import add_devices, assignments, check
 from hadesd.cli.launch import ensure_daemon
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.spec.user_files import parse_json, read_text
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
@@ -140,8 +140,8 @@ def read_spec_file(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        text = read_text(path)
+        values = parse_json(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"cannot read the spec file {path}: {error.strerror or error}") from None
     except ValueError as error:

@@ -1,6 +1,9 @@
 """The four formats: what is written comes back to the bit, what is damaged is one line."""
 
+import codecs
 import json
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors.numpy import save as save_safetensors
 
 from hades_protocol.errors import UsageError
 from hadesd.analysis.datasets import column_names, formats, reader
 from hadesd.storage.datasets import SUFFIXES, is_dataset_name
 
 META = {"environment": "CartPole-v1", "observation_names": ["x", "vx", "angle", "w"], "action_names": ["left", "right"]}
+TENSOR = b'"states":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}'
+TWICE = b"{" + TENSOR + b"," + TENSOR + b"}"
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
 
@@ -76,10 +82,28 @@ def test_decimals_are_short(tmp_path: Path) -> None:
 
 
 def test_a_plain_csv_of_somebody_else(tmp_path: Path) -> None:
-    (tmp_path / "d.csv").write_text("\ufeff,x,vx,angle,w,label\n0,0.5,0,0,0,1\n1,0,0,0,-0.5,0\n\n")
-    found = formats.read(tmp_path / "d.csv")
-    assert found["states"].tolist() == [[0.5, 0, 0, 0], [0, 0, 0, -0.5]], "an index without a title is no state"
-    assert found["actions"].tolist() == [[1.0], [0.0]]
+    for delimiter in ",;\t":
+        text = "\ufeffx,vx,angle,w,label\n0.5,0,0,0,1\n0,0,0,-0.5,0\n\n".replace(",", delimiter)
+        for encoding in ("utf-8", "utf-16-le"):
+            (tmp_path / "d.csv").write_text(text, encoding=encoding)
+            found = formats.read(tmp_path / "d.csv")
+            assert found.arrays["states"].tolist() == [[0.5, 0, 0, 0], [0, 0, 0, -0.5]], (delimiter, encoding)
+            assert found.arrays["actions"].tolist() == [[1.0], [0.0]]
+            assert found.columns.state_columns == ("x", "vx", "angle", "w")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    said = "\ufeff" + json.dumps(META)
+    formats.write(tmp_path / "d.csv", pairs(), json.dumps(META))
+    formats.write(tmp_path / "d.json", pairs(), json.dumps(META))
+    for name in ("d.csv", "d.csv.json", "d.json"):
+        (tmp_path / name).write_bytes(codecs.BOM_UTF8 + (tmp_path / name).read_bytes())
+    np.savez(tmp_path / "d.npz", **pairs(), meta=np.array(said))
+    (tmp_path / "d.safetensors").write_bytes(save_safetensors(pairs(), metadata={"meta": said}))
+    for suffix in SUFFIXES:
+        found = reader.load(tmp_path / f"d{suffix}")
+        assert found.meta == META, suffix
+        assert np.array_equal(found.states, pairs()["states"]), suffix
 
 
 @pytest.mark.parametrize(
@@ -90,7 +114,15 @@ def test_a_plain_csv_of_somebody_else(tmp_path: Path) -> None:
         ("d.csv", b"1,2\n3,4\n", "not the columns' titles"),
         ("d.csv", b"x,action\n1\n", "line 2 has 1 values, but there are 2 titles"),
         ("d.csv", b"x,action\n1,left\n", "line 2 holds 'left', which is no number"),
-        ("d.csv", b"x,y\n1,2\n", "begin with 'action'"),
+        ("d.csv", b"x,action\n\n1,0\n\n,1\n", "line 5 has nothing in column 'x'"),
+        ("d.csv", b"x,action\n\n1,0\n\n1\n", "line 5 has 1 values"),
+        ("d.csv", b'"x",action\n"1\n",0\n1,left\n', "line 4 holds 'left'"),
+        ("d.csv", b"x;action\n0,5;1\n", "line 2 holds '0,5', which is no number; decimals have a point"),
+        ("d.csv", b"x,y\n1,2\n", "begin with 'action'; commas are taken to stand between them"),
+        ("d.csv", b"x:action\n1:2\n", "begin with 'action'; commas are taken to stand between them"),
+        ("d.csv", b",x,action\n0,1,2\n", "column 1 has no title: .* pandas' index"),
+        ("d.csv", b"Unnamed: 0,x,action\n0,1,2\n", "column 1 has no title but 'Unnamed: 0': .* pandas' index"),
+        ("d.csv", b"x,action,x\n1,2,3\n", "the column 'x' twice"),
         ("d.csv", b"\xff\xfe\x00", "not a readable CSV file"),
         ("d.json", b"", "not a readable JSON file"),
         ("d.json", b"[1]", "it holds a list, not an object"),
@@ -102,10 +134,17 @@ def test_a_plain_csv_of_somebody_else(tmp_path: Path) -> None:
             "schema 2, newer than this version's 1",
         ),
         ("d.json", b"[" * 100_000, "not a readable JSON file"),
+        ("d.json", b'{"states": [[1]], "actions": [[1]], "states": [[2]]}', "it has 'states' twice"),
+        ("d.json", b'{"states": [[1]], "actions": [[1]], "meta": {"seed": 1, "seed": 2}}', "it has 'seed' twice"),
+        ("d.json", b'{"states": [[1e39]], "actions": [[1]]}', r"'states' holds 1e\+39, which is beyond float32"),
+        ("d.json", b'{"states": [[1]], "actions": [[1e999]]}', "'actions' holds NaN or infinity"),
+        ("d.json", b'{"states": [[1]], "actions": [[1]], "obs_mean": [0], "obs_var": [-1]}', "negative"),
         ("d.safetensors", b"", "not a readable safetensors file"),
         ("d.safetensors", b"\xff" * 64, "not a readable safetensors file"),
+        ("d.safetensors", struct.pack("<Q", len(TWICE)) + TWICE + bytes(4), "it has 'states' twice"),
         ("d.npz", b"PK", "not a readable npz file"),
-        ("d.xyz", b"hello", "not a readable npz file"),
+        ("d.xyz", b"hello", "those are .npz, .csv, .json, .safetensors"),
+        ("d", b"hello", "those are .npz, .csv, .json, .safetensors"),
     ],
 )
 def test_a_damaged_file_is_one_line(tmp_path: Path, name: str, content: bytes, says: str) -> None:
@@ -113,6 +152,15 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, name: str, content: bytes, s
     with pytest.raises(UsageError, match=says) as caught:
         reader.load(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_array_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", **pairs())
+    with zipfile.ZipFile(tmp_path / "d.npz", "a") as archive:
+        archive.writestr("states.npy", archive.read("states.npy"))
+    with pytest.raises(UsageError, match="the array 'states' twice"):
+        reader.load(tmp_path / "d.npz")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

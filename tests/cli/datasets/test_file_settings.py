@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -73,7 +74,8 @@ def test_fixed_pairs_of_the_screen_lead_to_export(
     verb: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("screen.json").write_text(json_text(a_dataset(), a_run("cart-1")))
+    dataset = msgspec.structs.replace(a_dataset(), observation_names=("x", "vx", "angle", "w"))
+    Path("screen.json").write_text(json_text(dataset, a_run("cart-1")))
     assert main([verb[0], "screen.json", *verb[1:], "--set", "evaluation.normalisation=fixed"]) == 2
     said = capsys.readouterr().err
     assert "does not say its settings of policy, cloning, evaluation" in said

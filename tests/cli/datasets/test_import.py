@@ -110,7 +110,8 @@ def test_bad_arguments_get_one_line(tmp_path, monkeypatch, capsys, arguments, co
 
 
 def fit(entry: environments.EnvironmentInfo = CARTPOLE, **arrays: object) -> importing.Imported:
-    return importing.fit(Path("f.npz"), {name: np.asarray(array) for name, array in arrays.items()}, entry)
+    content = formats.Content({name: np.asarray(array) for name, array in arrays.items()})
+    return importing.fit(Path("f.npz"), content, entry)
 
 
 @pytest.mark.parametrize(

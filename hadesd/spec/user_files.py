@@ -1,0 +1,35 @@
+"""Text files that people and their programs write: with or without a byte-order mark, JSON without double keys."""
+
+import codecs
+import json
+from pathlib import Path
+from typing import Any
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, or of a UTF-16 one that begins with its byte-order mark; without that mark.
+
+    Raises:
+        OSError: it cannot be read. UnicodeDecodeError: it is no such text.
+    """
+    data = path.read_bytes()
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if utf16 else "utf-8-sig")
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is no JSON, or an object in it has a key twice: which of the values is meant, nobody knows.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"it has '{next(key for key in keys if keys.count(key) > 1)[:40]}' twice in one object")
+    return out

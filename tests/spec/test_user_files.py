@@ -1,0 +1,37 @@
+"""Text files of people: byte-order marks are no part of them, double keys are refused, wherever hades reads one."""
+
+from pathlib import Path
+
+import pytest
+
+from hades_protocol.errors import UsageError
+from hades_tui.preferences import load_preferences
+from hadesd.cli.runs.start import read_spec_file
+from hadesd.config import load_settings
+from hadesd.spec.user_files import parse_json, read_text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "f").write_bytes("é".encode(encoding))
+    assert read_text(tmp_path / "f") == "é"
+
+
+def test_a_byte_order_mark_is_taken_in_settings_files(tmp_path: Path) -> None:
+    for name, text in (("s.toml", "seed = 3"), ("s.json", '{"seed": 3}')):
+        (tmp_path / name).write_text(text, encoding="utf-8-sig")
+        assert read_spec_file(tmp_path / name) == {"seed": 3}
+    (tmp_path / "config.toml").write_text("slots = 3", encoding="utf-8-sig")
+    assert load_settings(tmp_path / "config.toml", {}).slots == 3
+    (tmp_path / "tui.toml").write_text('theme = "light"', encoding="utf-8-sig")
+    assert load_preferences(tmp_path / "tui.toml").theme == "light"
+
+
+def test_double_keys_are_refused_at_every_depth(tmp_path: Path) -> None:
+    for text in ('{"a": 1, "a": 1}', '[{"b": {"a": 1, "c": 2, "a": 3}}]'):
+        with pytest.raises(ValueError, match="'a' twice"):
+            parse_json(text)
+    assert parse_json('{"a": {"b": 1}, "b": [1]}') == {"a": {"b": 1}, "b": [1]}
+    (tmp_path / "s.json").write_text('{"seed": 1, "seed": 2}')
+    with pytest.raises(UsageError, match="'seed' twice"):
+        read_spec_file(tmp_path / "s.json")
