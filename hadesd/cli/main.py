@@ -6,6 +6,7 @@ import sys
 
 from hades_protocol.errors import ExitCode
 from hades_protocol.stdio import flush_output
+from hades_protocol.terminal import printable_output
 from hadesd.cli.errors import report_error
 from hadesd.cli.parsing import Parser
 
@@ -73,6 +74,7 @@ begin with:
   hades-tui attach"""
 
 
+@printable_output()
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code. An error that a person may see is one line on stderr."""
     arguments = sys.argv[1:] if arguments is None else arguments

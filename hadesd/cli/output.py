@@ -10,6 +10,7 @@ import msgspec
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState, WorkerPhase
+from hades_protocol.terminal import coloured
 
 COLOURS = {
     RunState.RUNNING: "32",
@@ -99,7 +100,7 @@ def table(runs: "list[RunSummary] | tuple[RunSummary, ...]", colour: bool) -> st
         ]
         if colour and index:
             code = COLOURS.get(runs[index - 1].state)
-            cells[1] = f"\x1b[{code}m{cells[1]}\x1b[0m" if code else cells[1]
+            cells[1] = coloured(cells[1], code) if code else cells[1]
         lines.append("  ".join([*cells, row[-1]]).rstrip())
     return "\n".join(lines)
 

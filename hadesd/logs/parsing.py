@@ -5,6 +5,7 @@ import re
 from typing import Any, NamedTuple
 
 from hades_protocol.messages import LOG_LEVELS, LogLevel
+from hades_protocol.terminal import printable
 
 RAW_LEVEL: LogLevel = "warning"
 """Of a line that is none of ours: what is written past the log is mostly what went wrong."""
@@ -18,9 +19,6 @@ _ABSEIL_LEVELS: dict[str, LogLevel] = {"I": "info", "W": "warning", "E": "error"
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _SPELLED = re.compile(r"\\[bfru]")
 """JSON's escapes of what may be shown in other letters than those on the line."""
-
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {9: "    ", 10: "\n"}
 
 
 class LogEntry(NamedTuple):
@@ -44,16 +42,6 @@ def parse(line: str) -> LogEntry:
     if trace := entry.get("traceback") or entry.get("exception"):
         text += "\n" + str(trace).rstrip()
     return LogEntry(str(entry.get("timestamp", "")), _level(entry.get("level")), printable(text))
-
-
-def printable(text: str) -> str:
-    """A text that cannot move a terminal's cursor, and that can be encoded.
-
-    Colours are taken out; other control characters and halves of surrogate pairs are spelled.
-    """
-    if text.isprintable():
-        return text
-    return _COLOUR.sub("", text).translate(_CONTROL).encode(errors="backslashreplace").decode()
 
 
 def is_at_least(level: LogLevel, least: LogLevel) -> bool:

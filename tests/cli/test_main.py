@@ -1,10 +1,12 @@
 """`hadesd`: verbs, help, one line for an error, exit codes; no daemon runs here."""
 
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
+from hades_protocol.errors import HadesError
 from hadesd.cli import main as cli
 from hadesd.cli.main import VERBS, main
 
@@ -144,6 +146,19 @@ def test_a_bug_is_one_line_and_a_traceback_in_a_file(
     assert "ZeroDivisionError" in line
     assert str(nowhere / "cli-error.log") in line
     assert "1 // 0" in (nowhere / "cli-error.log").read_text()
+
+
+def test_nothing_that_leaves_steers_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def foreign(arguments: list[str]) -> int:
+        sys.stdout.write("note: \x1b[2J\x9b31m\n")
+        raise HadesError("no run '\x1b]0;title\a'")
+
+    monkeypatch.setattr(cli, "_dispatch", foreign)
+    exit_code("note")
+    out, err = capsys.readouterr()
+    assert all(text.replace("\n", "").isprintable() for text in (out, err)), (out, err)
 
 
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,16 @@
 """Numbers and tables for people."""
 
+import io
 import json
 import math
+import re
 
 import msgspec
 import pytest
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
+from hades_protocol.terminal import PrintableStream
 from hadesd.cli.output import duration, number, print_json, table
 from hadesd.cli.runs import groups
 from hadesd.cli.runs.follow import progress
@@ -88,10 +91,15 @@ def test_a_table_is_aligned_and_ends_with_the_reason() -> None:
     assert lines[1].index("12/2000") + len("12/2000") == lines[2].index("0/5") + len("0/5")
 
 
-def test_colour_changes_no_width() -> None:
-    import re
+def as_it_leaves(text: str) -> str:
+    out = io.StringIO()
+    PrintableStream(out).write(text)
+    return out.getvalue()
 
+
+def test_colour_changes_no_width() -> None:
     plain, coloured = table([RUN], colour=False), table([RUN], colour=True)
+    plain, coloured = (as_it_leaves(text) for text in (plain, coloured))
     assert "\x1b[32mrunning" in coloured
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 

@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -70,6 +71,24 @@ def test_a_run_from_its_start_until_it_is_removed(home: Home) -> None:
     assert found["hades_daemon_info"][0][1] == 1
     home.ask(commands.Remove, run=run)
     assert not [name for name in scrape(home) if name.startswith("hades_run")]
+
+
+def test_labels_are_printable() -> None:
+    hostile = "a\x1b[2Jb\x9bc\u202ed"
+    gpu = GpuInfo(index=0, uuid=hostile, name=hostile, memory_total=1, memory_used=0)
+    run = msgspec.structs.replace(summary("ant", Path("/nowhere"), 8), env=hostile, group=hostile)
+    daemon = DaemonInfo(
+        session="s", pid=1, version="1", protocol_major=1, started_at=0.0, state_directory="/", slots=1, gpus=1
+    )
+    reading = Reading(daemon=daemon, runs=(run,), gpus=(gpu,))
+    labels = {
+        value
+        for metric in DaemonCollector(lambda: reading).collect()
+        for sample in metric.samples
+        for value in sample.labels.values()
+    }
+    assert "a\\u001b[2Jb\\u009bc\\u202ed" in labels
+    assert all(value.isprintable() for value in labels)
 
 
 def test_it_is_off_unless_it_is_asked_for(home: Home) -> None:

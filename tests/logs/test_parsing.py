@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.messages import LOG_LEVELS
-from hadesd.logs.parsing import LogEntry, Sieve, is_at_least, parse, printable
+from hadesd.logs.parsing import LogEntry, Sieve, is_at_least, parse
 
 WORDS = st.text(max_size=12) | st.sampled_from(
     ["Alpha", "alpha", "K", "ſ", "straße", "İ", "\x1b[31mred\x1b[0m", '"error"']
@@ -49,18 +49,6 @@ def test_other_lines_stay_as_they_are(line: str) -> None:
 @pytest.mark.parametrize(("letter", "level"), [("I", "info"), ("W", "warning"), ("E", "error"), ("F", "critical")])
 def test_lines_of_xla_say_how_bad_they_are(letter: str, level: str) -> None:
     assert parse(f"{letter}1121 15:00:00.1 cpu.cc:12] something").level == level
-
-
-@given(st.text(st.characters()))
-def test_nothing_printable_steers_a_terminal(text: str) -> None:
-    shown = printable(text)
-    assert not any(letter != "\n" and (ord(letter) < 32 or 127 <= ord(letter) < 160) for letter in shown)
-    assert printable(shown) == shown
-    shown.encode()
-
-
-def test_colours_go_and_other_control_characters_are_spelled() -> None:
-    assert printable("\x1b[1;31mred\x1b[0m\x1b[2J\r\a") == "red\\x1b[2J\\x0d\\x07"
 
 
 def test_an_unknown_level_counts_as_info() -> None:

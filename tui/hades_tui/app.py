@@ -29,7 +29,7 @@ from hades_tui.state.history import RunHistory
 from hades_tui.state.model import Model
 from hades_tui.tasks import begin
 from hades_tui.theme import palette
-from hades_tui.theme.filters import ASCII_ONLY, WITHOUT_COLOURS
+from hades_tui.theme.filters import ASCII_ONLY, PRINTABLE_ONLY, WITHOUT_COLOURS
 from hades_tui.theme.textual_theme import textual_name, textual_theme, variables
 from hades_tui.theme.themes import THEMES, Theme, default_theme
 from hades_tui.widgets.fitness_panel import FitnessPanel
@@ -83,9 +83,9 @@ class HadesApp(ActingApp, ViewingApp):
         return variables(palette.chosen())
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """The filters applied to every line last: none for colours, one for ASCII where the terminal needs it."""
+        """The filters applied to every line last: what steers a terminal, colours, and what it cannot show leave."""
         filters = [known for known in super().get_line_filters() if not isinstance(known, Monochrome | NoColor)]
-        filters += [] if palette.chosen().colours else [WITHOUT_COLOURS]
+        filters += [PRINTABLE_ONLY] if palette.chosen().colours else [PRINTABLE_ONLY, WITHOUT_COLOURS]
         return filters if palette.terminal().glyphs.braille else [*filters, ASCII_ONLY]
 
     def use_theme(self, theme: Theme) -> None:

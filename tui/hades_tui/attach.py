@@ -17,6 +17,7 @@ from hades_protocol.async_client import Client
 from hades_protocol.errors import ExitCode, UnreachableError, UsageError
 from hades_protocol.keys import destination
 from hades_protocol.paths import Paths
+from hades_protocol.terminal import unguarded
 from hades_tui.preferences import Preferences
 from hades_tui.theme import palette
 from hades_tui.theme.glyphs import ASCII, UNICODE
@@ -121,7 +122,11 @@ async def print_plain(options: argparse.Namespace, preferences: Preferences) -> 
         return ExitCode.OK
     size = shutil.get_terminal_size()  # COLUMNS, else the terminal's, else 80
     console = Console(
-        width=options.width or size.columns, no_color=not theme.colours, legacy_windows=False, highlight=False
+        file=unguarded(sys.stdout),
+        width=options.width or size.columns,
+        no_color=not theme.colours,
+        legacy_windows=False,
+        highlight=False,
     )
     write(model, console, options.height)
     return ExitCode.OK

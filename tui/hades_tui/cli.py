@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from hades_protocol.errors import ExitCode, HadesError, UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.stdio import flush_output
+from hades_protocol.terminal import printable_output
 from hades_tui.options import parser
 
 
+@printable_output()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. Errors are one line on stderr."""
     try:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from hades_protocol.messages import Reference
+from hades_protocol.terminal import printable
 from hadesd.analysis.evaluation.rollout_recording import Recording
 from hadesd.analysis.pictures import bodies, brax_viewer, curve, pairs, rollout, transfer
 from hadesd.analysis.pictures.rollout import Film
@@ -76,7 +77,7 @@ def page(report_data: ReportData, drawn: Report, recording: Recording | None, wh
         "versions": versions_of(report_data),
         "problems": report_data.problems,
     }
-    return environment.get_template("report.html").render(context)
+    return printable(environment.get_template("report.html").render(context))
 
 
 def _backend(report_data: ReportData) -> str:

@@ -14,6 +14,7 @@ from hades_protocol.errors import ExitCode, HadesError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
+from hades_protocol.terminal import coloured
 from hadesd.cli.compute import missing_packages
 from hadesd.cli.documents.daemon import DoctorDocument, Finding, FindingLevel
 from hadesd.cli.output import print_json, use_colour
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             continue
         word, code = MARKS[finding.level]
-        mark = f"\x1b[{code}m{word:7}\x1b[0m" if colour else f"{word:7}"
+        mark = coloured(f"{word:7}", code) if colour else f"{word:7}"
         print(f"{mark}  {finding.name}: {finding.text}" + (f"\n         {finding.advice}" if finding.advice else ""))
     bad = any(finding.level == "problem" for finding in findings)
     if args.json:

@@ -5,6 +5,7 @@ import sys
 import textwrap
 from typing import Any
 
+from hades_protocol.terminal import coloured
 from hadesd.cli.documents.daemon import SettingsDocument
 from hadesd.cli.output import print_json, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     colour = use_colour(sys.stdout)
     for leaf in found:
         default = "" if leaf.name == "env" else f"; default {_shown(leaf.default)}"
-        name = f"\x1b[1m{leaf.name}\x1b[0m" if colour else leaf.name
+        name = coloured(leaf.name, "1") if colour else leaf.name
         print(f"{name}\n    {leaf.accepts}{default}")
         if leaf.description:
             print(textwrap.fill(leaf.description, 100, initial_indent="    ", subsequent_indent="    "))

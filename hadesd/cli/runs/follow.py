@@ -13,6 +13,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
+from hades_protocol.terminal import steer
 from hadesd.cli.output import describe_state, duration, number, rate, say
 
 LINE_SECONDS = 5.0
@@ -32,7 +33,7 @@ class ProgressLine:
         if text == self._shown or (not self._live and now - self._at < LINE_SECONDS):
             return
         if self._live:
-            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.write(f"{steer('[G')}{steer('[K')}{text}")
             sys.stderr.flush()
         else:
             say(text)

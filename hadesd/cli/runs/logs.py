@@ -9,6 +9,7 @@ from typing import IO
 
 from hades_protocol.errors import NotFoundError
 from hades_protocol.paths import Paths
+from hades_protocol.terminal import coloured
 from hadesd.cli.output import use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_run, add_verb
 from hadesd.logs.parsing import parse
@@ -97,5 +98,5 @@ def readable(line: str, colour: bool) -> str:
     if not entry.stamp:
         return entry.text
     code = COLOURS.get(entry.level) if colour else None
-    shown = f"\x1b[{code}m{entry.level:7}\x1b[0m" if code else f"{entry.level:7}"
+    shown = coloured(f"{entry.level:7}", code) if code else f"{entry.level:7}"
     return f"{entry.stamp[:19].replace('T', ' ')}  {shown}  {entry.text}"

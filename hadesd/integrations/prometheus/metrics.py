@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from hades_protocol.messages import DaemonInfo, GenerationMetrics, GpuInfo, RunSummary
 from hades_protocol.run_state import RunState
+from hades_protocol.terminal import printable
 from hadesd.storage.atomic import tail_lines
 from hadesd.storage.layout import RunPaths
 
@@ -109,7 +110,7 @@ def _gpus(gpus: tuple[GpuInfo, ...]) -> Iterator[Metric]:
     busy = GaugeMetricFamily("hades_gpu_utilisation_ratio", "Share of time in use, 0 to 1.", labels=GPU_LABELS)
     runs = GaugeMetricFamily("hades_gpu_runs", "Runs that were given the GPU.", labels=GPU_LABELS)
     for gpu in gpus:
-        labels = (str(gpu.index), gpu.uuid, gpu.name)
+        labels = (str(gpu.index), printable(gpu.uuid), printable(gpu.name))
         used.add_metric(labels, gpu.memory_used)
         total.add_metric(labels, gpu.memory_total)
         runs.add_metric(labels, len(gpu.runs))
@@ -119,7 +120,7 @@ def _gpus(gpus: tuple[GpuInfo, ...]) -> Iterator[Metric]:
 
 
 def _labels(run: RunSummary) -> tuple[str, str, str, str]:
-    return run.id, run.env, run.method, run.group
+    return run.id, printable(run.env), run.method, printable(run.group)
 
 
 LINES = 1000

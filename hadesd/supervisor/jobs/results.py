@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from hadesd.logs.parsing import printable
+from hades_protocol.terminal import printable
 from hadesd.supervisor.jobs.process import MAX_ANSWER, Finished
 from hadesd.supervisor.lifecycle.worker_transitions import describe_exit
 

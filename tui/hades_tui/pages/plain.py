@@ -17,6 +17,7 @@ from hades_tui.runs.ordering import Order, order_runs
 from hades_tui.runs.table import has_second_line, heading, layout_for, line_of, second_line
 from hades_tui.state import model as models
 from hades_tui.state.model import Model
+from hades_tui.text.fit import clean
 from hades_tui.text.format import FIRST_STEPS, Line, identity_line
 from hades_tui.theme.glyphs import pictured
 from hades_tui.theme.palette import style, terminal
@@ -125,6 +126,6 @@ def write(model: Model, console: Console, height: int | None = None) -> None:
     """Print the screen; the console's settings decide about colours."""
     glyphs = terminal().glyphs
     for line in page(model, console.width, height):
-        text = Text.assemble(*((pictured(piece, glyphs), style(hue)) for piece, hue in line))
+        text = Text.assemble(*((clean(pictured(piece, glyphs)), style(hue)) for piece, hue in line))
         text.rstrip()
         console.print(text, no_wrap=True, crop=True, overflow="ignore")

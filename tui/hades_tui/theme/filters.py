@@ -10,6 +10,22 @@ from textual.filter import LineFilter
 from hades_tui.theme.glyphs import plain
 
 
+class PrintableOnly(LineFilter):
+    """Replaces what cannot be printed: whatever text a widget shows, nothing of it steers the terminal."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments in printable text, with the same styles."""
+        return [
+            Segment(text if control or text.isprintable() else printable_cells(text), style, control)
+            for text, style, control in segments
+        ]
+
+
+def printable_cells(text: str) -> str:
+    """The text without what cannot be printed, as many columns wide as before."""
+    return "".join(c if c.isprintable() else (" " if c.isspace() else "?") * cell_len(c) for c in text)
+
+
 class WithoutColours(LineFilter):
     """Removes all colours, the terminal's default too; bold, dim, underline and reverse stay."""
 
@@ -34,5 +50,6 @@ def ascii_cells(text: str) -> str:
     return "".join(plain(character) * cell_len(character) for character in text)
 
 
+PRINTABLE_ONLY = PrintableOnly()
 WITHOUT_COLOURS = WithoutColours()
 ASCII_ONLY = AsciiOnly()
