@@ -1,7 +1,6 @@
 """The event loop: the only place of the daemon that knows asyncio and ZeroMQ."""
 
 import asyncio
-import contextlib
 import functools
 import os
 import secrets
@@ -23,7 +22,7 @@ from hadesd.config import Settings
 from hadesd.daemon.integrations import IntegrationsPlugin
 from hadesd.daemon.plugin import DaemonPlugin
 from hadesd.daemon.requests import Control
-from hadesd.daemon.sockets import ServerSockets
+from hadesd.daemon.sockets import LINGER_MS, ServerSockets
 from hadesd.logs import rotation
 from hadesd.supervisor.jobs.process import JobProcess
 from hadesd.supervisor.publisher import Publisher
@@ -36,7 +35,6 @@ CPU_SLOTS = 2
 SLOTS_PER_GPU = 2
 """The second is of use only to runs whose memory fractions let them share a GPU."""
 
-LINGER_MS = 1000
 FAREWELL_SECONDS = 0.5
 """After a request to stop the sockets stay open so long at least: over TCP, on a busy machine, one answer in ten was
 lost with a connection that was closed at once, for all its lingering."""
@@ -89,9 +87,11 @@ class Daemon:
         context = zmq.asyncio.Context()
         try:
             self._sockets = ServerSockets(context, self._paths, self._settings.listen)
-            with contextlib.closing(self._sockets):
+            try:
                 self._open()
                 await self._serve()
+            finally:
+                await self._sockets.close()
         finally:
             context.destroy(linger=LINGER_MS)
         return 1 if self._failed else 0

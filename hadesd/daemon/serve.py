@@ -8,6 +8,7 @@ from hades_protocol.errors import HadesError, WrongStateError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import listens
 from hadesd.config import Settings
+from hadesd.daemon import descriptors
 from hadesd.daemon.loop import AFTER_KILL, run_daemon
 from hadesd.daemon.plugin import DaemonPlugin
 from hadesd.daemon.systemd import service_manager
@@ -33,6 +34,7 @@ def serve(
     Raises:
         HadesError: it cannot start; the text says why.
     """
+    descriptors.raise_limit()
     paths.make_private()
     endpoints = (paths.control_endpoint, paths.events_endpoint)  # too long a path is noticed before anything is done
     lock = DaemonLock(paths.lock)

@@ -1,11 +1,11 @@
 """The daemon's sockets: Unix sockets for its user, and TCP for the clients whose keys it knows.
 
-Both lead to the same two ZeroMQ sockets, a ROUTER and an XPUB; a TCP endpoint is never bound without CURVE.
+Both lead to the same two ZeroMQ sockets, a ROUTER and an XPUB. TCP clients come in through Unix sockets of their own
+(tcp_relay), which are never bound without CURVE.
 """
 
 import asyncio
 import os
-from typing import Any
 
 import structlog
 import zmq
@@ -14,10 +14,11 @@ from zmq.auth.asyncio import AsyncioAuthenticator
 from zmq.utils import z85
 
 from hades_protocol import events, keys
-from hades_protocol.errors import HadesError, UsageError
+from hades_protocol.errors import HadesError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import MAX_REQUEST
 from hadesd.daemon.key_store import KeyStore
+from hadesd.daemon.tcp_relay import TcpRelay
 from hadesd.logs.rate_limit import RateLimitedLogger
 
 SEND_QUEUE = 10_000
@@ -37,10 +38,13 @@ MAX_SUBSCRIPTION = 1024
 """Bytes of a topic that a client may subscribe to; a dataset's has 72."""
 
 HANDSHAKE_MS = 10_000
-KEEPALIVE_SECONDS = 60
 WATCH_SECONDS = 1.0
-REBIND_SECONDS = 0.05
-MAX_REBIND_SECONDS = 10.0
+
+LINGER_MS = 1000
+"""At the end, what was not sent yet gets so long."""
+
+FROM_TCP = ("control.tcp", "events.tcp")
+"""Unix sockets beside the daemon's two to which TCP clients are led."""
 
 log = structlog.get_logger()
 
@@ -99,6 +103,7 @@ class ServerSockets:
         self._paths = paths
         self._tcp = None if listen is None else keys.endpoints(listen)
         self._authenticator: AsyncioAuthenticator | None = None
+        self._relay: TcpRelay | None = None
         store = KeyStore(paths.keys)
         if self._tcp is not None:
             self._server_keys = store.server()
@@ -129,19 +134,17 @@ class ServerSockets:
         self._authenticator = AsyncioAuthenticator(self._context)
         self._authenticator.configure_curve_callback("*", self._allowed)
         self._authenticator.start()
-        for socket, endpoint in zip((self.control, self.events), self._tcp, strict=True):
+        targets = [self._paths.runtime / name for name in FROM_TCP]
+        self._relay = TcpRelay(zip(self._tcp, targets, strict=True))
+        for socket, target in zip((self.control, self.events), targets, strict=True):
             socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(self._server_keys.secret_key))
             socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-            socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
-            socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, KEEPALIVE_SECONDS)
-            socket.setsockopt(zmq.IPV6, int("[" in endpoint))
-            try:
-                _bind_with_curve(socket, endpoint)
-            except zmq.ZMQError as error:
-                raise UsageError(
-                    f"cannot listen at {endpoint}: {error}; give another address to --listen "
-                    "(or 'listen' in config.toml): it takes an IP address of this machine and two free ports"
-                ) from None
+            socket.setsockopt(zmq.IPC_FILTER_UID, os.getuid())
+            # Options of a ZeroMQ socket hold for the binds after them: CURVE is on for this one alone.
+            socket.setsockopt(zmq.CURVE_SERVER, 1)
+            socket.bind(self._paths.endpoint(target))
+            socket.setsockopt(zmq.CURVE_SERVER, 0)
+        self._relay.start()
         log.info("listening over TCP", control=self._tcp[0], events=self._tcp[1], clients=len(self._allowed.read()))
 
     def open_ipc(self) -> None:
@@ -153,44 +156,17 @@ class ServerSockets:
 
     async def disconnect_revoked(self) -> None:
         """Shut out those whose keys are taken off the list while they are connected. Without TCP it ends at once."""
-        while self._tcp is not None:
+        while self._relay is not None:
             await asyncio.sleep(WATCH_SECONDS)
             if revoked := self._allowed.take_revoked():
                 log.info("keys revoked: every TCP connection is closed, and who is known connects again", names=revoked)
-                await self._rebind()
+                self._relay.drop()  # nobody knows which connection is whose
 
-    def close(self) -> None:
-        """Nobody is let in any more. The sockets are the context's to close."""
+    async def close(self) -> None:
+        """Nobody is let in any more; what was not sent yet is sent, within LINGER_MS."""
         if self._authenticator is not None:
             self._authenticator.stop()
-
-    async def _rebind(self) -> None:
-        """Close all TCP connections: ZeroMQ cannot close a single one, and clients connect again by themselves."""
-        assert self._tcp is not None
-        for socket, endpoint in zip((self.control, self.events), self._tcp, strict=True):
-            socket.unbind(endpoint)
-            await _bind_again(socket, endpoint)
-
-
-def _bind_with_curve(socket: "zmq.Socket[Any]", endpoint: str) -> None:
-    """Options of a ZeroMQ socket hold for the binds after them: CURVE is on for this one alone."""
-    socket.setsockopt(zmq.CURVE_SERVER, 1)
-    try:
-        socket.bind(endpoint)
-    finally:
-        socket.setsockopt(zmq.CURVE_SERVER, 0)
-
-
-async def _bind_again(socket: "zmq.Socket[Any]", endpoint: str) -> None:
-    """libzmq closes the old listener in its own thread: until then the address is in use."""
-    pause = REBIND_SECONDS
-    while True:
-        try:
-            _bind_with_curve(socket, endpoint)
-        except zmq.ZMQError as error:
-            if pause >= MAX_REBIND_SECONDS:
-                log.warning("nobody is let in over TCP", endpoint=endpoint, why=error)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, MAX_REBIND_SECONDS)
-        else:
-            return
+        for socket in (self.control, self.events):
+            socket.close(LINGER_MS)
+        if self._relay is not None:
+            await self._relay.close(LINGER_MS / 1000)

@@ -26,6 +26,11 @@ class RateLimitedLogger:
         if self._admits():
             log.info(event, **fields)
 
+    def warning(self, event: str, **fields: Any) -> None:
+        """As info."""
+        if self._admits():
+            log.warning(event, **fields)
+
     def error(self, event: str, **fields: Any) -> None:
         """As info."""
         if self._admits():

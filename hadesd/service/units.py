@@ -59,6 +59,8 @@ KillSignal=SIGTERM
 TimeoutStopSec={stop}
 # Out of memory, the kernel kills one worker; its run is started again. The others, and the daemon, go on.
 OOMPolicy=continue
+# Each run, client and TCP connection takes some descriptors; the daemon raises its own limit as far as this.
+LimitNOFILE=524288
 
 # A shared machine stays pleasant for others. (Workers are at nice +10 by themselves.)
 Nice=5
