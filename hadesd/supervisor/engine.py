@@ -16,6 +16,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hadesd.storage import disk, records
 from hadesd.storage.layout import RunPaths
+from hadesd.supervisor.child_process import OUT_OF_RESOURCES
 from hadesd.supervisor.dispatcher import Dispatcher
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle import effects, events
@@ -187,6 +188,10 @@ class Engine:
         self.apply(managed_run, events.Spawned(managed_run.worker.pid))
 
     def _not_started(self, managed_run: ManagedRun, error: OSError) -> None:
+        if error.errno in OUT_OF_RESOURCES:
+            why = error.strerror or str(error)
+            self.apply(managed_run, events.SpawnFailed(why, events.SpawnFailure.OUT_OF_RESOURCES))
+            return
         if not disk.is_full(error):
             self.apply(managed_run, events.SpawnFailed(str(error)))
             return

@@ -15,6 +15,7 @@ from hades_protocol.run_spec import RunSpec
 from hadesd import worker_protocol
 from hadesd.logs import rotation
 from hadesd.storage.layout import RunPaths
+from hadesd.supervisor.child_process import start_child
 from hadesd.supervisor.scheduling.nvml import Gpu
 
 WORKER_COMMAND = (sys.executable, "-m", "hadesd.worker")
@@ -52,7 +53,7 @@ class Worker:
         rotation.rotate(log_path)
         try:
             with open(log_path, "ab") as log:
-                self._process = subprocess.Popen(
+                self._process, self._pidfd = start_child(
                     [*command, str(directory)],
                     env={**environment, worker_protocol.FD_VARIABLE: str(theirs.fileno())},
                     pass_fds=(theirs.fileno(),),
@@ -60,7 +61,6 @@ class Worker:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    start_new_session=True,  # a Ctrl-C in the daemon's terminal is not for the workers
                 )
         except OSError:
             self._socket.close()
@@ -68,7 +68,6 @@ class Worker:
         finally:
             theirs.close()
         self._socket.setblocking(False)
-        self._pidfd = os.pidfd_open(self._process.pid)
         self._loop.add_reader(self._socket, self._readable)
         self._loop.add_reader(self._pidfd, self._exited)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from hadesd.supervisor.child_process import start_child
 from hadesd.supervisor.lifecycle.worker_transitions import describe_exit
 
 MAX_OUTPUT = 8 * 1024
@@ -58,7 +59,7 @@ def run_hook(
     began = time.monotonic()
     program = os.path.expanduser(command[0])
     try:
-        process = _start([program, *command[1:]], data, environ, directory)
+        process, ended = _start([program, *command[1:]], data, environ, directory)
     except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
         why = getattr(error, "strerror", None) or str(error)
         return HookResult(status=None, seconds=0.0, output="", problem=f"cannot start {program}: {why}")
@@ -66,13 +67,14 @@ def run_hook(
     output = _Output(process.stdout.fileno())
     problem = ""
     try:
-        if not _wait(process, output, began + timeout, call_off):
+        if not _wait(ended, output, began + timeout, call_off):
             called_off = call_off is not None and call_off.is_set()
             problem = "ended because the daemon stops" if called_off else f"ended after {timeout:g} s, its time limit"
-            _end(process, output)
+            _end(process, ended, output)
         status = process.wait()
         output.read()
     finally:
+        os.close(ended)
         process.stdout.close()
     if not problem and status != 0:
         problem = f"it {describe_exit(status)}"
@@ -81,23 +83,22 @@ def run_hook(
 
 def _start(
     command: Sequence[str], data: bytes, environ: Mapping[str, str], directory: Path
-) -> "subprocess.Popen[bytes]":
+) -> "tuple[subprocess.Popen[bytes], int]":
     # A file in memory: a hook that does not read it holds nobody up, and a full disk is no obstacle.
     with open(os.memfd_create("hades-event"), "w+b") as stdin:
         stdin.write(data)
         stdin.seek(0)
-        process = subprocess.Popen(
+        process, ended = start_child(
             command,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=dict(environ),
             cwd=directory,
-            start_new_session=True,  # its children end with it, and a Ctrl-C at the daemon's terminal is not for it
         )
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
-    return process
+    return process, ended
 
 
 class _Output:
@@ -121,34 +122,28 @@ class _Output:
         return self._kept.decode(errors="replace")
 
 
-def _wait(
-    process: "subprocess.Popen[bytes]", output: _Output, deadline: float, call_off: threading.Event | None = None
-) -> bool:
-    """Wait for the end of the process itself, without reaping it; False: its time is over.
+def _wait(ended: int, output: _Output, deadline: float, call_off: threading.Event | None = None) -> bool:
+    """Wait for the end of the process itself (its pidfd is `ended`), without reaping it; False: its time is over.
 
     Children that it leaves behind are not waited for.
     """
-    ended = os.pidfd_open(process.pid)
-    try:
-        poll = select.poll()
-        poll.register(ended, select.POLLIN)
-        poll.register(output.fd, select.POLLIN)
-        while (left := deadline - time.monotonic()) > 0 and not (call_off is not None and call_off.is_set()):
-            ready = {fd for fd, _ in poll.poll(min(left, WAIT_SECONDS) * 1000)}
-            if ended in ready:
-                return True
-            if output.fd in ready and not output.read():
-                poll.unregister(output.fd)
-            time.sleep(READ_PAUSE)
-    finally:
-        os.close(ended)
+    poll = select.poll()
+    poll.register(ended, select.POLLIN)
+    poll.register(output.fd, select.POLLIN)
+    while (left := deadline - time.monotonic()) > 0 and not (call_off is not None and call_off.is_set()):
+        ready = {fd for fd, _ in poll.poll(min(left, WAIT_SECONDS) * 1000)}
+        if ended in ready:
+            return True
+        if output.fd in ready and not output.read():
+            poll.unregister(output.fd)
+        time.sleep(READ_PAUSE)
     return False
 
 
-def _end(process: "subprocess.Popen[bytes]", output: _Output) -> None:
+def _end(process: "subprocess.Popen[bytes]", ended: int, output: _Output) -> None:
     """SIGTERM, then SIGKILL, to the process and to those of its children that stayed in its group."""
     _signal_group(process, signal.SIGTERM)
-    _wait(process, output, time.monotonic() + TERM_SECONDS)
+    _wait(ended, output, time.monotonic() + TERM_SECONDS)
     _signal_group(process, signal.SIGKILL)  # it is not reaped yet, so the id is still its own
 
 

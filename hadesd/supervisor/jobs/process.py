@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
+from hadesd.supervisor.child_process import start_child
+
 JOB_COMMAND = (sys.executable, "-m", "hadesd.cli.job")
 """The daemon's process id and a verb of `hadesd` with its arguments are appended."""
 
@@ -60,14 +62,13 @@ class JobProcess:
         self._loop = asyncio.get_running_loop()
         self._on_exit = on_exit
         self._answer = self._errors = b""
-        self._process = subprocess.Popen(
+        self._process, self._pidfd = start_child(
             [*command, str(os.getpid()), *arguments],
             env=dict(environment),
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C in the daemon's terminal is not for it
         )
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -75,7 +76,6 @@ class JobProcess:
         for pipe, readable in ((self._out, self._answered), (self._err, self._complained)):
             os.set_blocking(pipe.fileno(), False)
             self._loop.add_reader(pipe, readable)
-        self._pidfd = os.pidfd_open(self._process.pid)
         self._loop.add_reader(self._pidfd, self._exited)
 
     def kill(self) -> None:

@@ -30,6 +30,7 @@ class SpawnFailure(StrEnum):
     """Why no worker could be started, as far as it matters to the run."""
 
     CRASH = "crash"  # it is tried again like a crash
+    OUT_OF_RESOURCES = "out-of-resources"  # the machine lacks descriptors, processes or memory: the run waits a little
     DISK_FULL = "disk-full"  # the run waits until there is room
     RUN_UNUSABLE = "run-unusable"  # another attempt would not help: the run's directory is gone
 

@@ -29,6 +29,8 @@ def worker_event(run: Run, event: Event, now: float, policy: CrashPolicy) -> Ste
             return end(run, S.FAILED, now, reason)
         case events.SpawnFailed(reason, SpawnFailure.DISK_FULL):
             return _disk_full(run, reason)
+        case events.SpawnFailed(reason, SpawnFailure.OUT_OF_RESOURCES):
+            return _out_of_resources(run, reason, now, policy)
         case events.SpawnFailed(reason, _):
             return _without_worker(run, f"cannot start a worker: {reason}", (), now, policy)
         case events.PhaseReported(phase):
@@ -140,6 +142,16 @@ def _exited(run: Run, event: events.Exited, now: float, policy: CrashPolicy) -> 
 def _disk_full(run: Run, reason: str) -> Step:
     after = replace(_no_worker(run), state=S.PAUSED, disk_full=True, reason=reason)
     return after, [effects.Persist(HistoryKind.DISK_FULL, reason), effects.Publish()]
+
+
+def _out_of_resources(run: Run, reason: str, now: float, policy: CrashPolicy) -> Step:
+    """The run is queued again after a pause. That is no crash of its own, however often it happens."""
+    at = now + policy.backoff[-1]
+    text = f"cannot start a worker now: {reason}; it is tried again"
+    return replace(_no_worker(run), state=S.BACKOFF, reason=text, restart_at=at), [
+        effects.RestartAt(at),
+        effects.Publish(),
+    ]
 
 
 def _would_go_on(run: Run) -> bool:

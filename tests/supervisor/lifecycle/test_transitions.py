@@ -326,7 +326,7 @@ EVENTS = st.one_of(
         ]
     ),
     st.builds(events.Spawned, st.integers(1, 9)),
-    st.builds(events.SpawnFailed, st.just("no memory")),
+    st.builds(events.SpawnFailed, st.just("no memory"), st.sampled_from(events.SpawnFailure)),
     st.builds(events.PhaseReported, st.sampled_from([WorkerPhase.COMPILING, WorkerPhase.EVALUATING])),
     st.builds(events.OrphanExited, st.integers(0, 6)),
     st.builds(events.Ready, st.integers(0, 6)),
