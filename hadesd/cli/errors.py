@@ -4,9 +4,8 @@ import os
 import sys
 import time
 
-from hades_protocol.errors import ExitCode, HadesError
-from hades_protocol.stdio import flush_output
-from hadesd.storage.disk import FULL
+from hades_protocol.errors import NO_ROOM, ExitCode, HadesError
+from hades_protocol.stdio import complain, flush_output
 
 
 class Abandoned(KeyboardInterrupt):
@@ -23,15 +22,24 @@ def report_error(error: Exception | KeyboardInterrupt) -> int:
                 os._exit(ExitCode.INTERRUPTED)
         return ExitCode.INTERRUPTED
     if isinstance(error, HadesError):
-        print(f"hadesd: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        complain(f"hadesd: {' '.join(str(error).splitlines())}")
         return error.exit_code
     if isinstance(error, BrokenPipeError):  # the reader of our output has seen enough
         return ExitCode.OK
-    if isinstance(error, OSError) and error.errno in FULL:
-        print(f"hadesd: {error.strerror or error}: make room, then try again", file=sys.stderr)
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        complain(f"hadesd: {error.strerror or error}: make room, then try again")
         return ExitCode.RUN_FAILED
-    print(f"hadesd: internal error: {type(error).__name__}: {_log_traceback(error)}", file=sys.stderr)
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and _is_short(error)):
+        complain(f"hadesd: the machine is short of something ({error or 'memory'}): try again when less goes on")
+        return ExitCode.RUN_FAILED
+    complain(f"hadesd: internal error: {type(error).__name__}: {_log_traceback(error)}")
     return ExitCode.RUN_FAILED
+
+
+def _is_short(error: OSError) -> bool:
+    from hadesd.supervisor.child_process import OUT_OF_RESOURCES
+
+    return error.errno in OUT_OF_RESOURCES
 
 
 def _log_traceback(error: Exception) -> str:
@@ -40,13 +48,14 @@ def _log_traceback(error: Exception) -> str:
 
     from hades_protocol.paths import Paths
 
-    text = " ".join(str(error).splitlines()) or "no message"
+    text = "no message"
     try:
+        text = " ".join(str(error).splitlines()) or text
         path = Paths().state / "cli-error.log"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(path, "a", encoding="utf-8") as file:
+        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} hadesd {' '.join(sys.argv[1:])}\n")
             traceback.print_exception(error, file=file)
-    except (OSError, HadesError) as problem:
+    except Exception as problem:  # noqa: BLE001 — nothing comes after the last resort
         return f"{text} (the details could not be written: {problem})"
     return f"{text} (a bug, please report it; details in {path})"

@@ -10,6 +10,7 @@ import msgspec
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState, WorkerPhase
+from hades_protocol.stdio import DUMB, complain, takes_unicode
 from hades_protocol.terminal import coloured
 
 COLOURS = {
@@ -28,13 +29,14 @@ LEFT_ALIGNED = ("RUN", "STATE", "GROUP")
 
 
 def say(text: str) -> None:
-    """Print a line for people, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Print a line for people, on stderr. Where nobody can be told, what was to be done is done all the same."""
+    complain(text)
 
 
 def print_json(document: msgspec.Struct) -> None:
     """One JSON object on stdout. A number that is not finite is null: JSON has no such numbers."""
-    print(json.dumps(_finite(msgspec.to_builtins(document)), ensure_ascii=False, allow_nan=False), flush=True)
+    spelled = not takes_unicode(sys.stdout)
+    print(json.dumps(_finite(msgspec.to_builtins(document)), ensure_ascii=spelled, allow_nan=False), flush=True)
 
 
 def _finite(value: Any) -> Any:
@@ -45,9 +47,14 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def is_screen(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that knows escape sequences."""
+    return stream.isatty() and os.environ.get("TERM") not in DUMB
+
+
 def use_colour(stream: TextIO) -> bool:
     """Whether a stream is a terminal that wants colour (https://no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return is_screen(stream) and not os.environ.get("NO_COLOR")
 
 
 def number(value: float | None) -> str:

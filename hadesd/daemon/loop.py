@@ -24,6 +24,7 @@ from hadesd.daemon.plugin import DaemonPlugin
 from hadesd.daemon.requests import Control
 from hadesd.daemon.sockets import LINGER_MS, ServerSockets
 from hadesd.logs import rotation
+from hadesd.supervisor.child_process import reap_orphans
 from hadesd.supervisor.jobs.process import JobProcess
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import StartWorker
@@ -212,6 +213,7 @@ class Daemon:
         while True:
             await asyncio.sleep(events.HEARTBEAT_SECONDS)
             self._supervisor.tick()
+            reap_orphans()
             for plugin in self._plugins:
                 plugin.tick()
             rotation.rotate_open(self._paths.state / rotation.DAEMON_STDERR, 1, 2)

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from hades_protocol.errors import HadesError, NotFoundError, UsageError, WrongStateError
+from hades_protocol.paths import config_home, hades_home, xdg
 from hadesd.service.units import Placement, is_sealed, sealed, system_unit, user_unit
 from hadesd.storage.atomic import write_atomically
 
@@ -65,8 +66,7 @@ def unit_directory(system: bool, environ: Mapping[str, str]) -> Path:
     """Where systemd looks for units that an administrator or a user adds."""
     if system:
         return SYSTEM_DIRECTORY
-    config = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".config"
-    return Path(config) / "systemd/user"
+    return config_home(environ) / "systemd/user"
 
 
 def placement(system: bool, environ: Mapping[str, str], grace: float, options: tuple[str, ...]) -> Placement:
@@ -78,9 +78,15 @@ def placement(system: bool, environ: Mapping[str, str], grace: float, options: t
     return Placement(
         # -P: a directory called hadesd in the unit's working directory is not imported.
         command=(sys.executable, "-P", "-m", "hadesd.cli.main", "serve", *options),
-        environment={name: str(Path(environ[name]).absolute()) for name in names if environ.get(name)},
+        environment={name: str(path) for name in names if (path := _place(name, environ)) is not None},
         grace=grace,
     )
+
+
+def _place(name: str, environ: Mapping[str, str]) -> Path | None:
+    if name == "HADES_HOME":
+        return hades_home(home, environ) if (home := environ.get(name)) else None
+    return xdg(name.removeprefix("XDG_"), environ)
 
 
 def unit_text(system: bool, where: Placement) -> str:

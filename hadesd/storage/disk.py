@@ -1,23 +1,23 @@
 """What the disk under a directory allows: how much room there is, and whether the directory can be used at all."""
 
-import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from hades_protocol.errors import NO_ROOM
+
 MIB = 2**20
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether an error, or one that led to it, says that a disk is full or a quota used up.
+    """Whether an error, or one that led to it, says that there is no room (NO_ROOM).
 
     Libraries without OSError (Orbax, on top of TensorStore) quote the system's text. An exhausted memory of a
     device carries neither.
     """
-    texts = tuple(os.strerror(number) for number in FULL)
+    texts = tuple(os.strerror(number) for number in NO_ROOM)
     return any(
-        (isinstance(one, OSError) and one.errno in FULL) or any(text in str(one) for text in texts)
+        (isinstance(one, OSError) and one.errno in NO_ROOM) or any(text in str(one) for text in texts)
         for one in chain(error)
     )
 

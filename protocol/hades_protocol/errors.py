@@ -3,7 +3,11 @@
 An error's text is one line that says what happened, why, and what to do next.
 """
 
+import errno
 from enum import IntEnum
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Of an OSError: a disk is full, a quota used up, or a file as large as it may become."""
 
 
 class ExitCode(IntEnum):

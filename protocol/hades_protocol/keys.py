@@ -99,7 +99,7 @@ def destination(paths: Paths, connect: str = "") -> Destination:
             f"{text} alone is not enough, a daemon answers over TCP only to keys that it knows: "
             "give the file that 'hadesd keys client NAME' wrote"
         )
-    keys = read_private(Path(text).expanduser(), ClientKeys, "'hadesd keys client NAME' makes one")
+    keys = read_private(Path(os.path.expanduser(text)), ClientKeys, "'hadesd keys client NAME' makes one")
     control, events = endpoints(keys.address)
     return Destination(control=control, events=events, keys=keys, local=False)
 

@@ -1,7 +1,9 @@
 """Directories and files of an installation: those of XDG, or one directory that `HADES_HOME` names."""
 
 import os
+import pwd
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from hades_protocol.errors import UsageError
@@ -9,30 +11,69 @@ from hades_protocol.errors import UsageError
 MAX_SOCKET_PATH = 107  # bytes: sun_path of Linux, less its terminating NUL
 
 
+def user_home(environ: Mapping[str, str]) -> Path:
+    """The user's home: HOME, else what the system says of the user.
+
+    Raises:
+        UsageError: neither says anything.
+    """
+    if os.path.isabs(home := environ.get("HOME", "")):
+        return Path(home)
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir).absolute()
+    except KeyError:
+        raise UsageError(
+            f"there is no home directory: HOME is not set to one, and the system does not know user {os.getuid()}; "
+            "set HADES_HOME or HOME to a directory of your own"
+        ) from None
+
+
+def hades_home(text: str, environ: Mapping[str, str]) -> Path:
+    """HADES_HOME as an absolute path. No shell has replaced ~ where it comes from a unit or a container's settings."""
+    first, _, rest = text.partition("/")
+    return user_home(environ) / rest if first == "~" else Path(os.path.expanduser(text)).absolute()
+
+
+def xdg(name: str, environ: Mapping[str, str]) -> Path | None:
+    """The directory of XDG_`name`; None where it is not set, or to a relative path, which counts as unset."""
+    text = environ.get(f"XDG_{name}", "")
+    return Path(text) if os.path.isabs(text) else None
+
+
+def config_home(environ: Mapping[str, str]) -> Path:
+    """The directory of the user's configuration files.
+
+    Raises:
+        UsageError: as user_home.
+    """
+    return xdg("CONFIG_HOME", environ) or user_home(environ) / ".config"
+
+
 class Paths:
     """The directories and files of one installation.
 
-    home given (HADES_HOME): everything below it. Else state below XDG_STATE_HOME/hades, sockets below
-    XDG_RUNTIME_DIR/hades (or the state directory), the compilation cache below XDG_CACHE_HOME/hades and
-    the configuration in XDG_CONFIG_HOME/hades.
+    home given (HADES_HOME, a leading ~ is the user's home): everything below it. Else state below
+    XDG_STATE_HOME/hades, sockets below XDG_RUNTIME_DIR/hades (or the state directory), the compilation cache below
+    XDG_CACHE_HOME/hades and the configuration in XDG_CONFIG_HOME/hades. A relative XDG path is no path, as its
+    specification says: it would be another one for a daemon that was started elsewhere.
 
     connect: HADES_CONNECT, which names a daemon elsewhere (hades_protocol.keys.destination); empty for none.
     """
 
-    def __init__(self, environ: "os._Environ[str] | dict[str, str] | None" = None) -> None:
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        """Raises UsageError where the environment names no directory, and there is no home to have them in."""
         env = os.environ if environ is None else environ
-        user_home = Path(env.get("HOME") or "~").expanduser()
         if home := env.get("HADES_HOME"):
-            self.state = Path(home).absolute()
+            self.state = hades_home(home, env)
             self.runtime = self.state / "run"
             self.cache = self.state / "cache"
             self.config_file = self.state / "config.toml"
         else:
-            self.state = Path(env.get("XDG_STATE_HOME") or user_home / ".local/state") / "hades"
-            runtime = env.get("XDG_RUNTIME_DIR")
-            self.runtime = Path(runtime) / "hades" if runtime else self.state / "run"
-            self.cache = Path(env.get("XDG_CACHE_HOME") or user_home / ".cache") / "hades"
-            self.config_file = Path(env.get("XDG_CONFIG_HOME") or user_home / ".config") / "hades/config.toml"
+            self.state = (xdg("STATE_HOME", env) or user_home(env) / ".local/state") / "hades"
+            runtime = xdg("RUNTIME_DIR", env)
+            self.runtime = runtime / "hades" if runtime else self.state / "run"
+            self.cache = (xdg("CACHE_HOME", env) or user_home(env) / ".cache") / "hades"
+            self.config_file = config_home(env) / "hades/config.toml"
         self.connect = env.get("HADES_CONNECT", "")
         self.keys = self.config_file.parent / "keys"
         self._runs = self.state / "runs"
@@ -41,10 +82,10 @@ class Paths:
         self.move_sockets(self.runtime)
 
     @classmethod
-    def for_one_run(cls, directory: Path, environ: "os._Environ[str] | dict[str, str] | None" = None) -> "Paths":
+    def for_one_run(cls, directory: Path, environ: Mapping[str, str] | None = None) -> "Paths":
         """Everything in a directory of its own, but for the user's compilation cache and configuration."""
         user = cls(environ)
-        paths = cls({"HADES_HOME": str(directory)})
+        paths = cls({"HADES_HOME": os.path.abspath(directory)})
         paths.cache, paths.config_file = user.cache, user.config_file
         return paths
 
@@ -83,8 +124,15 @@ class Paths:
         """ZeroMQ address of a Unix socket.
 
         Raises:
-            UsageError: the path is longer than a socket's may be.
+            UsageError: the path is longer than a socket's may be, or not UTF-8, as messages and logs are.
         """
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"the socket path {str(path)!r} is not UTF-8, as messages and logs are: "
+                "set HADES_HOME or XDG_RUNTIME_DIR to another directory"
+            ) from None
         if len(os.fsencode(path)) > MAX_SOCKET_PATH:
             raise UsageError(
                 f"the socket path {path} is longer than {MAX_SOCKET_PATH} bytes, which Linux does not allow: "

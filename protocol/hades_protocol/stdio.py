@@ -1,10 +1,51 @@
-"""Flushes a command's output before the interpreter exits, so that a failure is one line and not a traceback."""
+"""Standard streams of a command: usable whatever they are, and flushed before the interpreter exits."""
 
+import io
 import os
 import sys
 from typing import TextIO
 
 from hades_protocol.errors import ExitCode
+
+NAMES = ("stdin", "stdout", "stderr")
+
+DUMB = ("dumb", "unknown")
+"""Values of TERM for a terminal that takes escape sequences for text."""
+
+
+def prepare_streams() -> None:
+    """Make sure that there are three standard streams, and that any text can be written to them.
+
+    A closed one is opened on /dev/null: else the next file that is opened takes its number, and what is printed goes
+    into that file. A letter that the encoding of the output does not have is spelled (`\\u2026`).
+    """
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+    for number, name in enumerate(NAMES):
+        stream = getattr(sys, name)
+        if stream is None:
+            opened = open(number, "r" if name == "stdin" else "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
+            setattr(sys, name, opened)
+            setattr(sys, f"__{name}__", opened)
+        elif stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace" if name == "stdin" else "backslashreplace")
+
+
+def takes_unicode(stream: TextIO) -> bool:
+    """Whether a stream encodes every letter as it is."""
+    return (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
+
+
+def complain(text: str) -> None:
+    """Print a line on stderr, if anybody can still be told anything."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):  # gone, full, or closed
+        return
 
 
 def flush_output(program: str) -> None:
@@ -20,7 +61,7 @@ def flush_output(program: str) -> None:
     _flush(sys.stderr)  # a failure cannot be reported anywhere
     problem = _flush(sys.stdout)
     if problem is not None and not isinstance(problem, BrokenPipeError):
-        sys.stderr.write(f"{program}: the output could not be written: {problem.strerror or problem}\n")
+        complain(f"{program}: the output could not be written: {problem.strerror or problem}")
         raise SystemExit(ExitCode.RUN_FAILED)
 
 

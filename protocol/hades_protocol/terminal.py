@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO, cast
 
+from hades_protocol.stdio import prepare_streams
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _OURS = f"\x1b{os.urandom(16).hex()}"
 """Stands for the escape character in what we say ourselves. Another one in each process: nobody's text can hold it."""
@@ -69,18 +71,14 @@ class PrintableStream:
 
 @contextlib.contextmanager
 def printable_output() -> Iterator[None]:
-    """Until the end of the block nothing but printable text leaves by stdout and stderr."""
+    """Until the end of the block there are three standard streams, and nothing but printable text leaves by them."""
+    prepare_streams()
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = map(_guarded, before)
+    sys.stdout, sys.stderr = (cast(TextIO, PrintableStream(stream)) for stream in before)
     try:
         yield
     finally:
         sys.stdout, sys.stderr = before
-
-
-def _guarded(stream: TextIO) -> TextIO:
-    # None where whoever started the command has closed it.
-    return stream if stream is None else cast(TextIO, PrintableStream(stream))
 
 
 def unguarded(stream: TextIO) -> TextIO:

@@ -1,14 +1,14 @@
 """`hades-tui`: the command line of the screen. Slow imports happen inside the commands that need them."""
 
 import argparse
-import errno
 import json
+import os
 import sys
 from collections.abc import Sequence
 
-from hades_protocol.errors import ExitCode, HadesError, UsageError
+from hades_protocol.errors import NO_ROOM, ExitCode, HadesError, UsageError
 from hades_protocol.paths import Paths
-from hades_protocol.stdio import flush_output
+from hades_protocol.stdio import DUMB, complain, flush_output
 from hades_protocol.terminal import printable_output
 from hades_tui.options import parser
 
@@ -20,14 +20,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = parser().parse_args(argv)
         return {"attach": _attach, "events": _events, "keys": _keys}[options.command](options)
     except HadesError as error:
-        print(f"hades-tui: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        complain(f"hades-tui: {' '.join(str(error).splitlines())}")
         return error.exit_code
     except BrokenPipeError:  # the reader of --once has seen enough
         return ExitCode.OK
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in NO_ROOM:
             raise
-        print(f"hades-tui: {error.strerror or error}: make room, then try again", file=sys.stderr)
+        complain(f"hades-tui: {error.strerror or error}: make room, then try again")
         return ExitCode.RUN_FAILED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -42,6 +42,10 @@ def _attach(options: argparse.Namespace) -> int:
     is_screen = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # Textual draws on stderr
     if not options.once and not is_screen:
         raise UsageError("attach needs a terminal; 'hades-tui attach --once' prints the screen as text")
+    if not options.once and (term := os.environ.get("TERM")) in DUMB:
+        raise UsageError(
+            f"attach needs a terminal whose cursor moves, not TERM={term}; 'hades-tui attach --once' prints text"
+        )
     from hades_tui import attach
     from hades_tui.preferences import load_preferences, preferences_file
 

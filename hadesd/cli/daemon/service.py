@@ -1,7 +1,6 @@
 """hadesd service: the daemon as a systemd unit."""
 
 import argparse
-import getpass
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,6 +84,7 @@ def _wanted(site: "Site", asked: float | None) -> str:
 
 def _install(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> int:
     from hadesd.service.install import lingers, write
+    from hadesd.supervisor.scheduling.nvml import login_name
 
     text = _wanted(site, args.grace)
     if args.dry_run:
@@ -106,7 +106,7 @@ def _install(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> 
         say(f"{site.name} is enabled" + (" and runs" if args.now else f"; {systemctl.command} start {site.name}"))
     if site.system:
         say(f"its runs: export HADES_HOME=/var/lib/hades/{site.instance}    (for {site.instance}'s commands)")
-    elif not lingers(user := getpass.getuser()):
+    elif not lingers(user := login_name(os.getuid())):
         say(f"it ends when you log out and starts when you log in, unless: loginctl enable-linger {user}")
     return 0
 
@@ -130,11 +130,12 @@ def _uninstall(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -
 
 def _status(args: argparse.Namespace, site: "Site", systemctl: "Systemctl") -> int:
     from hadesd.service.install import file_state, grace_asked, lingers
+    from hadesd.supervisor.scheduling.nvml import login_name
 
     state = file_state(site.path, _wanted(site, grace_asked(site.path)))
     why = _unreachable(args, systemctl)
     found = systemctl.status(site.name) if not why and state != "absent" else None
-    user = site.instance or getpass.getuser()
+    user = site.instance or login_name(os.getuid())
     document = ServiceDocument(
         unit=str(site.path),
         file=state,

@@ -14,7 +14,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
 from hades_protocol.terminal import steer
-from hadesd.cli.output import describe_state, duration, number, rate, say
+from hadesd.cli.output import describe_state, duration, is_screen, number, rate, say
 
 LINE_SECONDS = 5.0
 """Without a terminal, a line no more often than this."""
@@ -24,7 +24,7 @@ class ProgressLine:
     """One line that is overwritten on a terminal; elsewhere a line now and then."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
+        self._live = is_screen(sys.stderr)
         self._shown = ""
         self._at = 0.0
 

@@ -18,7 +18,7 @@ from hades_protocol.run_state import ENDED, RunState
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.documents.runs import ForegroundDocument, Outcome
 from hadesd.cli.gpu_options import gpus
-from hadesd.cli.output import number, print_json, say
+from hadesd.cli.output import is_screen, number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_patience, add_verb
 from hadesd.cli.runs.follow import OUTCOMES, ProgressLine, progress
 from hadesd.cli.runs.start import add_settings, asked_spec
@@ -148,7 +148,7 @@ class Progress:
 
     def __init__(self) -> None:
         self._line = ProgressLine()
-        self._live = sys.stderr.isatty()
+        self._live = is_screen(sys.stderr)
         self._state: tuple[RunState, str] | None = None
         self._at = 0.0
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from hades_protocol.errors import UnreachableError
+from hades_protocol.paths import xdg
 from hades_tui.remote import ssh
 from hades_tui.remote.ssh import Sockets
 
@@ -48,7 +49,9 @@ class Tunnel:
         """Raises:
         UnreachableError: ssh cannot connect, or the remote hadesd does not name its sockets.
         """
-        self.directory = Path(tempfile.mkdtemp(prefix="hades-tui-", dir=os.environ.get("XDG_RUNTIME_DIR")))
+        runtime = xdg("RUNTIME_DIR", os.environ)
+        parent = runtime if runtime is not None and runtime.is_dir() else None
+        self.directory = Path(tempfile.mkdtemp(prefix="hades-tui-", dir=parent))
         try:
             self._remote = self._remote or await self._ask()
             await self._open(self._remote)
