@@ -93,7 +93,7 @@ def with_training(part: DatasetFile, merged: DatasetFile) -> DatasetFile:
 
 
 def notes(specs: Sequence[RunSpec]) -> list[str]:
-    """What a person should know of the choices that merging made for him; a line each."""
+    """What a person should know of the choices that merging made; a line each."""
     out = []
     first = {name: spec_to_dict(specs[0])[name] for name in TRAINING}
     for spec in specs[1:]:
