@@ -17,7 +17,7 @@ from tests.helpers.daemon import BIN, Home, a_home, until
 from tests.helpers.specs import TINY
 
 DOCUMENT = Path(__file__).parents[2] / "docs/operations.md"
-GENERATIONS = 300
+GENERATIONS = 150
 
 # Slurm's own programs are not ours to have. These do what they do to us: start the step, and note the request.
 SRUN = """\
