@@ -157,8 +157,7 @@ def _hint(key: str, known: list[str]) -> str:
     inside = [name for name in known if name.startswith(f"{key.rpartition('.')[0] or key}.")]
     if key in {name.partition(".")[0] for name in inside}:
         return f"it is a section: [{key}] and below it {', '.join(name.partition('.')[2] for name in inside)}"
-    hint = nearest(key, inside or known)
-    return hint if hint.startswith("did you mean") else f"it takes {', '.join(inside or known)}"
+    return nearest(key, inside or known, otherwise=f"it takes {', '.join(inside or known)}")
 
 
 def _read(config_file: Path) -> dict[str, Any]:

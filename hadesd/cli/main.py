@@ -20,7 +20,7 @@ SECTIONS = {
         "logs": "show what a run's worker wrote",
         "pause": "commit the generation and end the worker; resume goes on from there",
         "resume": "queue a paused, failed or cancelled run again",
-        "cancel": "end a run for good; its last commit stays",
+        "cancel": "end a run; its last commit stays, and resume would go on from it",
         "fork": "start a new run from a checkpoint of another one, with changed settings",
         "resize": "change population, pairs, inits, environments or GPUs of a run that goes on",
         "priority": "start a queued run before or after others",
@@ -94,7 +94,9 @@ def _dispatch(arguments: list[str]) -> int:
     verb = arguments[0]
     if verb not in VERBS:
         if not verb.startswith("-"):
-            parser.error(f"there is no verb '{verb}'{_nearest(verb)}")
+            from hadesd.cli.hints import nearest_verb
+
+            parser.error(f"there is no verb '{verb}'{nearest_verb(verb, VERBS)}")
         parser.parse_args(arguments)  # --help and --version end here
         parser.error(f"a verb comes first, not {verb}")
     module = importlib.import_module(f"hadesd.cli.{VERBS[verb]}.{MODULES.get(verb, verb)}")
@@ -130,13 +132,6 @@ class _Version(argparse.Action):
 
         print(f"hadesd {metadata.version('hades-distil')}")
         parser.exit()
-
-
-def _nearest(verb: str) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(verb, VERBS, n=2)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 if __name__ == "__main__":

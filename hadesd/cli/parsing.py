@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 from hades_protocol.errors import ExitCode, UsageError
@@ -12,14 +13,31 @@ GENERATION_DIGITS = 18
 """So that a generation fits into 64 bits."""
 
 
+UNKNOWN = "unrecognized arguments: "
+"""How argparse begins its words on arguments that are left over."""
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser that reports an error in one line and does not repeat the usage."""
+    """A parser that reports an error in one line and does not repeat the usage.
+
+    advise: of a verb that knows what arguments may mean that are near to no option; the end of the sentence, or nothing
+    """
+
+    advise: Callable[[list[str]], str] | None = None
 
     def error(self, message: str) -> NoReturn:
         """Print one line on stderr and exit with code 2."""
+        if message.startswith(UNKNOWN):
+            message += self._advice(message.removeprefix(UNKNOWN).split())
         more = "" if message.endswith("?") else f"; see '{self.prog} --help'"
         print(f"{self.prog}: {message}{more}", file=sys.stderr)
         sys.exit(ExitCode.USAGE)
+
+    def _advice(self, left_over: list[str]) -> str:
+        from hadesd.cli.hints import nearest_option
+
+        found = nearest_option(left_over[0], self._option_string_actions)
+        return found or (self.advise(left_over) if self.advise else "")
 
 
 Subparsers = argparse._SubParsersAction

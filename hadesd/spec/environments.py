@@ -5,6 +5,7 @@ labelled with the observation and action names. A test compares this table with 
 """
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -137,14 +138,26 @@ def find(name: str) -> EnvironmentInfo:
     by_lower = {known.lower(): known for known in ENVIRONMENTS}
     if name.lower() in by_lower:
         return ENVIRONMENTS[by_lower[name.lower()]]
-    close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)
-    close += [low for low in by_lower if low.startswith(name.lower()) and low not in close]
-    hint = (
-        "did you mean " + " or ".join(f"'{by_lower[c]}'" for c in close[:3]) + "?"
-        if close
-        else "known: " + ", ".join(ENVIRONMENTS)
-    )
+    close = nearest_names(name)
+    meant = " or ".join(f"'{one}'" for one in close)
+    hint = f"did you mean {meant}?" if close else f"known: {', '.join(ENVIRONMENTS)}"
     raise UsageError(f"unknown environment '{name}'; {hint}")
+
+
+def nearest_names(name: str) -> list[str]:
+    """At most three environments that may be meant, the nearest first: `Hopper-v5`, `half cheetah`, `breakout`."""
+    by_letters = {_letters(known): known for known in ENVIRONMENTS}
+    wanted = _letters(name)
+    if wanted in by_letters:
+        return [by_letters[wanted]]
+    begin = [letters for letters in by_letters if wanted and letters.startswith(wanted)]
+    close = [c for c in difflib.get_close_matches(wanted, by_letters, n=3, cutoff=0.5) if c not in begin]
+    return [by_letters[letters] for letters in (begin + close)[:3]]
+
+
+def _letters(name: str) -> str:
+    """A name without its version, in small letters and digits alone."""
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"-v\d+$", "", name.lower()))
 
 
 def backend_for(entry: EnvironmentInfo, wanted: str) -> str:

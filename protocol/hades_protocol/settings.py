@@ -70,18 +70,63 @@ def _bounds(meta: Meta) -> str:
     return f", {both}" if both else ""
 
 
-def nearest(key: str, known: Iterable[str]) -> str:
-    """A phrase that names the known keys nearest to a wrong one."""
+OTHER_NAMES: dict[str, tuple[str, ...]] = {
+    "activation_function": ("policy.activation",),
+    "batch_size": ("images.batch",),
+    "beta1": ("evolution.momentum",),
+    "d": ("dataset.pairs",),
+    "dataset_size": ("dataset.pairs",),
+    "env_id": ("env",),
+    "env_name": ("env",),
+    "environment": ("env",),
+    "episode_length": ("evaluation.steps",),
+    "es": ("evolution.strategy",),
+    "eval_every": ("evaluation.mean_every",),
+    "generations": ("evolution.generations",),
+    "gpu": ("resources.gpus",),
+    "grad_clip": ("cloning.clip_norm",),
+    "hidden_size": ("policy.width",),
+    "horizon": ("evaluation.steps",),
+    "inner_lr": ("cloning.learning_rate",),
+    "inner_steps": ("cloning.epochs",),
+    "iterations": ("evolution.generations",),
+    "k": ("policy.inits",),
+    "layers": ("policy.depth",),
+    "lr": ("cloning.learning_rate", "evolution.learning_rate"),
+    "max_steps": ("evaluation.steps",),
+    "n": ("evolution.population",),
+    "noise": ("evolution.sigma",),
+    "normalise": ("evaluation.normalisation",),
+    "normalize": ("evaluation.normalisation",),
+    "num_envs": ("evaluation.environments",),
+    "num_layers": ("policy.depth",),
+    "num_pairs": ("dataset.pairs",),
+    "outer_lr": ("evolution.learning_rate",),
+    "pop_size": ("evolution.population",),
+    "popsize": ("evolution.population",),
+    "random_seed": ("seed",),
+    "rollouts": ("evaluation.environments",),
+    "rollout_length": ("evaluation.steps",),
+    "samples": ("dataset.pairs",),
+    "std": ("evolution.sigma",),
+    "units": ("policy.width",),
+}
+"""What papers and other programs call a setting of ours, for those who type that: last part -> settings."""
+
+
+def nearest(key: str, known: Iterable[str], otherwise: str = "see 'hadesd settings' for all of them") -> str:
+    """A phrase that names the known keys nearest to a wrong one; `otherwise` where none is near."""
     known = list(known)
     last = key.rsplit(".", 1)[-1]
-    close = difflib.get_close_matches(key, known, n=3, cutoff=0.6)
+    close = [name for name in OTHER_NAMES.get(last.lower().replace("-", "_"), ()) if name in known]
+    close = close or difflib.get_close_matches(key, known, n=3, cutoff=0.6)
     close += [k for k in known if k.rsplit(".", 1)[-1] == last and k not in close]
     if not close:
         by_last = {k.rsplit(".", 1)[-1]: k for k in known}
         close = [by_last[m] for m in difflib.get_close_matches(last, by_last, n=3, cutoff=0.5)]
     if close:
         return "did you mean " + " or ".join(f"'{k}'" for k in close[:3]) + "?"
-    return "see 'hadesd settings' for all of them"
+    return otherwise
 
 
 def explain(error: msgspec.ValidationError, known: Mapping[str, Leaf], values: Mapping[str, Any]) -> str:

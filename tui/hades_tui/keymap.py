@@ -90,7 +90,8 @@ def checked_keymap(wanted: Mapping[str, str], actions: Sequence[Action]) -> dict
     out: dict[str, str] = {}
     for name, keys in wanted.items():
         if name not in known:
-            raise UsageError(f"there is no action '{name}'; {nearest(name, known)}; 'hades-tui keys' lists them")
+            hint = nearest(name, known, otherwise="'hades-tui keys' lists them")
+            raise UsageError(f"there is no action '{name}'; {hint}")
         out[name] = ",".join(usable_key(key.strip()) for key in split_keys(keys))
     chosen = remapped(actions, out)
     _check_clashes(chosen, out)

@@ -50,7 +50,8 @@ def _checked(values: dict[str, Any]) -> Preferences:
     known = Preferences.__struct_fields__
     for name in values:
         if name not in known:
-            raise UsageError(f"unknown setting '{name}'; {nearest(name, known)}")
+            hint = nearest(name, known, otherwise=f"it takes {', '.join(known)}")
+            raise UsageError(f"unknown setting '{name}'; {hint}")
     theme, ascii_, keys = values.get("theme", ""), values.get("ascii"), values.get("keys", {})
     if not isinstance(theme, str):
         raise UsageError(f"theme takes a name in quotes, not {theme!r}")

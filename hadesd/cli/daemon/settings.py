@@ -29,12 +29,14 @@ def run(args: argparse.Namespace) -> int:
     """Print the settings whose name contains PART."""
     from hades_protocol.errors import NotFoundError
     from hades_protocol.run_spec import RunSpec
-    from hades_protocol.settings import leaves
+    from hades_protocol.settings import leaves, nearest
     from hadesd.config import Settings
 
-    found = [leaf for leaf in leaves(Settings if args.daemon else RunSpec).values() if args.part in leaf.name]
+    known = leaves(Settings if args.daemon else RunSpec)
+    found = [leaf for leaf in known.values() if args.part in leaf.name]
     if not found:
-        raise NotFoundError(f"no setting's name contains '{args.part}'")
+        hint = nearest(args.part, known, otherwise="without a word all are listed")
+        raise NotFoundError(f"no setting's name contains '{args.part}'; {hint}")
     if args.json:
         print_json(SettingsDocument(settings=tuple(found)))
         return 0

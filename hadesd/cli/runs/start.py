@@ -38,7 +38,26 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser.add_argument("--group", metavar="G", help="put the run into a group ('hadesd sweep' makes many at once)")
     parser.add_argument("--follow", action="store_true", help="show progress until the run ends; Ctrl-C detaches")
     add_json(parser)
+    parser.advise = meant_setting
     return parser
+
+
+def meant_setting(left_over: list[str]) -> str:
+    """What arguments that no option takes may mean: an environment, or a setting that --set takes."""
+    from hades_protocol.run_spec import RunSpec
+    from hades_protocol.settings import OTHER_NAMES, leaves
+    from hadesd.spec import environments
+
+    word = left_over[0]
+    if not word.startswith("-") and "=" not in word:
+        names = environments.nearest_names(word)
+        return f"; did you mean --env {names[0]}?" if names else ""
+    key, sep, value = word.lstrip("-").partition("=")
+    value = value if sep else next(iter(left_over[1:2]), "")
+    last = key.replace("-", "_")
+    known = [name for name in leaves(RunSpec) if last in (name, name.rpartition(".")[2])]
+    name = next(iter([*known, *OTHER_NAMES.get(last, ())]), "")
+    return f"; did you mean --set {name}={value or 'VALUE'}?" if name else ""
 
 
 def add_settings(parser: Parser) -> None:

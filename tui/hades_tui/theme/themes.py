@@ -194,7 +194,8 @@ def theme_named(name: str) -> Theme:
         UsageError: there is none.
     """
     if name not in THEMES:
-        raise UsageError(f"there is no theme '{name}'; {nearest(name, THEMES)}")
+        hint = nearest(name, THEMES, otherwise=f"there are {', '.join(THEMES)}")
+        raise UsageError(f"there is no theme '{name}'; {hint}")
     return THEMES[name]
 
 
