@@ -22,6 +22,7 @@ from hades_protocol.run_state import RunState
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import is_locked
+from hadesd.storage.metric_lines import read_metrics
 
 SEED = "seed"
 CHOOSING = ("env", "method", "preset", "evolution.strategy")
@@ -179,7 +180,7 @@ def read_group(directory: Path, group: str) -> list[Member]:
             directory=directory / record.id,
             settings=flat(spec_to_dict(spec)),
             state=_state(directory / record.id, record),
-            metrics=read_metrics(directory / record.id),
+            metrics=tuple(read_metrics(directory / record.id)),
         )
         for record, spec in found
         if record.group == group
@@ -243,21 +244,6 @@ def _state(directory: Path, record: records.RunRecord) -> RunState:
     if is_locked(RunPaths(directory).lock):
         return RunState.RUNNING
     return {"pause": RunState.PAUSED, "cancel": RunState.CANCELLED}.get(record.desired, RunState.QUEUED)
-
-
-def read_metrics(directory: Path) -> tuple[GenerationMetrics, ...]:
-    """The metrics in a run directory, up to a line that is being written; empty where there are none."""
-    out: list[GenerationMetrics] = []
-    try:
-        data = RunPaths(directory).metrics.read_bytes()
-    except FileNotFoundError:
-        return ()
-    for line in data.splitlines():
-        try:
-            out.append(msgspec.json.decode(line, type=GenerationMetrics))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            break  # the end of a file that is being written
-    return tuple(out)
 
 
 def text(table: SweepTable, number: Number) -> str:

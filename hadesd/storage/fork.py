@@ -4,16 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
-import msgspec
-
 from hades_protocol.errors import NotFoundError, WrongStateError
 from hadesd.storage.checkpoints import flush, generations
 from hadesd.storage.datasets import generation_of
 from hadesd.storage.layout import RunPaths
-
-
-class _Line(msgspec.Struct, frozen=True):
-    generation: int
+from hadesd.storage.metric_lines import end_of
 
 
 def choose_generation(run: str, directory: Path, wanted: int | None) -> int:
@@ -64,53 +59,13 @@ def copy_history(parent: Path, child: Path, generation: int) -> None:
 
 
 def _copy_lines(source: Path, target: Path, generation: int) -> None:
-    """Copy the lines up to a generation. Lines are in ascending order: the end is found by bisection."""
+    """Copy the lines up to a generation."""
     try:
         with open(source, "rb") as file:
-            end = _end_of(file.fileno(), generation)
+            end = end_of(file, generation)
             with open(target, "wb") as out:
                 copied = 0
                 while copied < end:
                     copied += os.sendfile(out.fileno(), file.fileno(), copied, end - copied)
     except FileNotFoundError:
-        return  # resumes.jsonl begins with the first resume
-
-
-def _end_of(fd: int, generation: int) -> int:
-    """The offset after the last line of a generation not above the given one."""
-    low, high = 0, os.fstat(fd).st_size  # `low` is the start of a line
-    while low < high:
-        start, line = _line_at(fd, (low + high) // 2, low)
-        if line.endswith(b"\n") and _generation(line) <= generation:
-            low = start + len(line)
-        else:
-            high = start
-    return low
-
-
-def _line_at(fd: int, offset: int, least: int) -> tuple[int, bytes]:
-    """The line in which an offset lies, from its start; `least`: the start of a line at or before it."""
-    step = 4096
-    start = offset
-    while start > least:
-        begin = max(least, start - step)
-        block = os.pread(fd, start - begin, begin)
-        newline = block.rfind(b"\n")
-        if newline >= 0:
-            start = begin + newline + 1
-            break
-        start = begin
-    line = b""
-    while not line.endswith(b"\n"):
-        block = os.pread(fd, step, start + len(line))
-        if not block:
-            break
-        line += block[: block.find(b"\n") + 1] if b"\n" in block else block
-    return start, line
-
-
-def _generation(line: bytes) -> int:
-    try:
-        return msgspec.json.decode(line, type=_Line).generation
-    except msgspec.DecodeError:
-        return 2**63  # damaged: the worker cuts there too
+        return  # of a run without generations

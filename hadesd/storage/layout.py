@@ -5,6 +5,7 @@
     lock                an flock on it is held by whatever works on the files below: a worker, or a command
     metrics.jsonl       a line a generation: fitness and what else is bit for bit the same when it is repeated
     timings.jsonl       a line a generation: how long it took, which is not
+    *.jsonl.damaged     lines of these two that could not be read when a worker went on with the run
     resumes.jsonl         a line a resume: from which checkpoint, on what, and whether bits are the same
     dataset.npz         the mean dataset after the newest generation
     best.npz            the mean dataset with the best evaluation so far, where the mean is evaluated
@@ -59,3 +60,8 @@ class RunPaths:
     def checkpoint(self, generation: int) -> Path:
         """The directory of the checkpoint after that generation."""
         return self.checkpoints / str(generation)
+
+
+def damaged_lines(path: Path) -> Path:
+    """Where a worker keeps the lines of a line file that cannot be read."""
+    return path.with_name(f"{path.name}.damaged")

@@ -27,6 +27,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from hades_protocol.errors import HadesError
+from hades_protocol.messages import GenerationMetrics
 from hades_protocol.run_spec import Retention
 from hadesd.storage import metric_lines
 from hadesd.storage.atomic import sync_directory, sync_file
@@ -42,7 +43,7 @@ from hadesd.storage.checkpoints import (
     read_manifest,
     retained,
 )
-from hadesd.storage.layout import DATASET, MANIFEST, RunPaths
+from hadesd.storage.layout import DATASET, MANIFEST, METRICS, RunPaths
 
 DURABLE_SECONDS = 30.0
 
@@ -165,8 +166,11 @@ class CheckpointStore:
     def restore_newest(self, like: Callable[[dict[str, Any]], Any]) -> tuple[Any, dict[str, Any], list[str]] | None:
         """The newest checkpoint that verifies: (state, manifest, what had to be passed over). None: there is none.
 
-        `like`: manifest -> a pytree of the same structure; its leaves give dtypes and shapes. One that does not
-        verify is moved aside to `bad-<generation>-<n>`, never deleted.
+        One whose generation has no line in metrics.jsonl, as after a power cut, would leave a hole in the curve for
+        ever: it is passed over where an older one has its line, and its generations come again. What is passed over is
+        moved aside to `bad-<generation>-<n>`, never deleted.
+
+        `like`: manifest -> a pytree of the same structure; its leaves give dtypes and shapes.
 
         Raises:
             CheckpointError: there are or were checkpoints, and none can be used; or the state has another form.
@@ -174,7 +178,8 @@ class CheckpointStore:
         """
         present = self.generations()
         passed_over = self._taken_away(present)
-        for generation in reversed(present):
+        in_metrics = metric_lines.generations(RunPaths(self.directory.parent).metrics, GenerationMetrics)
+        for generation in sorted(present, key=lambda g: (g in in_metrics, g), reverse=True):
             try:
                 checkpoint = self.directory / str(generation)
                 state, manifest = load(checkpoint, like(read_manifest(checkpoint)))
@@ -185,7 +190,7 @@ class CheckpointStore:
                 aside = self._set_aside(generation)
                 passed_over.append(f"checkpoint {generation} is unreadable ({error}); kept as {aside.name}")
                 continue
-            return state, manifest, passed_over
+            return state, manifest, passed_over + self._set_newer_aside(generation)
         if present:
             raise CheckpointError(
                 f"none of the {len(present)} checkpoints in {self.directory} can be read; the newest: "
@@ -201,6 +206,14 @@ class CheckpointStore:
         if committed <= max(present, default=0) or any(self.directory.glob(f"{BAD}{committed}-*")):
             return []
         return [f"checkpoint {committed} is gone"]
+
+    def _set_newer_aside(self, generation: int) -> list[str]:
+        """Move the checkpoints after a generation aside, as retention would count them as the newest; says so."""
+        return [
+            f"checkpoint {newer} has no line in {METRICS}; kept as {self._set_aside(newer).name}"
+            for newer in self.generations()
+            if newer > generation
+        ]
 
     def _set_aside(self, generation: int) -> Path:
         n = 0

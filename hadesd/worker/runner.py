@@ -26,7 +26,7 @@ from hadesd.distill.problem import EvolutionState
 from hadesd.distill.sharding import make_mesh
 from hadesd.logs import rotation
 from hadesd.storage import metric_lines
-from hadesd.storage.layout import RunPaths
+from hadesd.storage.layout import RunPaths, damaged_lines
 from hadesd.storage.resume_records import ResumeKind, append_resume_record
 from hadesd.worker.best_dataset import Best
 from hadesd.worker.channel import Channel
@@ -127,12 +127,7 @@ class Runner:
                 append_resume_record(self.directory, generation, ResumeKind.FALLBACK, text, bit_exact=True)
             warnings += self._join(manifest, generation)
             state, resized = self._migrate(manifest, generation, state)
-        last = metric_lines.cut(self.paths.metrics, GenerationMetrics, generation)
-        metric_lines.cut(self.paths.timings, GenerationTiming, generation)
-        if last < generation:
-            warnings.append(
-                f"{self.paths.metrics.name} ends at generation {last}, the checkpoint is of generation {generation}"
-            )
+        warnings += self._cut_lines(generation)
         if self._evaluate is not None:
             self._best.recall(generation)
         if generation:
@@ -144,6 +139,20 @@ class Runner:
         log.info("ready", generation=generation, **self.execution.describe())
         self.channel.report(Resumed(generation=generation, warnings=tuple(warnings)))
         return jax.device_put(state, NamedSharding(self.mesh, PartitionSpec())), generation
+
+    def _cut_lines(self, generation: int) -> list[str]:
+        """Cut the line files to a generation; what is damaged or missing in them."""
+        warnings = []
+        metrics = metric_lines.cut(self.paths.metrics, GenerationMetrics, generation)
+        timings = metric_lines.cut(self.paths.timings, GenerationTiming, generation)
+        for path, cut in ((self.paths.metrics, metrics), (self.paths.timings, timings)):
+            if cut.damaged:
+                lines = "1 line" if cut.damaged == 1 else f"{cut.damaged} lines"
+                warnings.append(f"{lines} of {path.name} cannot be read: kept in {damaged_lines(path).name}")
+        if metrics.last < generation:
+            name = self.paths.metrics.name
+            warnings.append(f"{name} ends at generation {metrics.last}, the checkpoint is of generation {generation}")
+        return warnings
 
     def _join(self, manifest: dict[str, Any], generation: int) -> list[str]:
         """Compare this process with the one that wrote the checkpoint; the differences that end bit-exactness."""

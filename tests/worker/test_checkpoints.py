@@ -12,6 +12,7 @@ from hades_protocol.run_spec import Retention
 from hadesd.storage import metric_lines
 from hadesd.worker import checkpoints
 from hadesd.worker.checkpoints import CheckpointError, CheckpointMismatch, CheckpointStore
+from tests.worker.test_best_dataset import line
 
 
 class Line(msgspec.Struct):
@@ -142,6 +143,30 @@ def test_a_damaged_newest_step_is_passed_over_said_and_kept(tmp_path, damage):
     assert len(passed_over) == 1
     assert "checkpoint 4" in passed_over[0]
     assert (tmp_path / "checkpoints/bad-4-0").is_dir(), "the evidence must stay"
+
+
+@pytest.mark.parametrize(
+    ("lines", "restored", "aside"),
+    [
+        ([1, 2, 3, 4], 4, []),
+        ([1, 2, 3], 3, [4]),  # a power cut took the last line
+        ([1, 2], 2, [3, 4]),
+        ([1, 2, 4], 4, []),  # a line that was lost before
+        ([], 4, []),  # nothing to lose
+        ([1], 4, []),  # no checkpoint that old is kept
+    ],
+)
+def test_a_checkpoint_newer_than_the_metrics_would_leave_a_hole_for_ever(tmp_path, lines, restored, aside):
+    filled(tmp_path)  # keeps 2, 3, 4
+    for generation in lines:
+        metric_lines.append(tmp_path / "metrics.jsonl", line(generation, None))
+    again = store(tmp_path)
+    _, manifest, passed_over = again.restore_newest(lambda manifest: LIKE)
+    assert manifest["generation"] == restored
+    assert len(passed_over) == len(aside)
+    assert [int(path.name.split("-")[1]) for path in sorted((tmp_path / "checkpoints").glob("bad-*"))] == aside
+    again.save(state(restored + 1), restored + 1, {})
+    assert again.generations()[-1] == restored + 1, "retention keeps what comes next"
 
 
 def test_where_every_step_is_damaged_it_is_an_error_and_not_a_fresh_start(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from hades_protocol.errors import ExitCode
 from hades_protocol.run_spec import Retention
 from hadesd.storage.checkpoint_index import CheckpointIndex
+from hadesd.storage.layout import damaged_lines
 from hadesd.worker import checkpoints
 from tests.helpers import worker_process as wp
 from tests.helpers.specs import tiny
@@ -105,6 +107,21 @@ def test_a_damaged_newest_checkpoint_costs_its_generation_and_no_more(undisturbe
     assert wp.results(directory) == wp.results(undisturbed)
     assert f"checkpoint {newest} is unreadable" in log_of(directory), "the log must say what happened"
     assert (directory / f"checkpoints/bad-{newest}-0").is_dir()
+
+
+def test_lines_that_a_disk_damaged_or_lost_cost_themselves_and_no_more(undisturbed, tmp_path):
+    """The last generation, whose line is lost, comes again; a damaged line takes no other with it."""
+    directory = shutil.copytree(undisturbed, tmp_path / undisturbed.name)
+    path = directory / "metrics.jsonl"
+    whole = path.read_bytes().splitlines(keepends=True)
+    damaged = whole[1].replace(b"{", b"\xff", 1)
+    path.write_bytes(b"".join([whole[0], damaged, *whole[2:-1]]))
+    assert wp.finish(directory) == ExitCode.OK, log_of(directory)
+    assert path.read_bytes() == b"".join([whole[0], *whole[2:]])
+    assert damaged_lines(path).read_bytes() == damaged
+    assert (directory / "dataset.npz").read_bytes() == (undisturbed / "dataset.npz").read_bytes()
+    assert "checkpoint 40 has no line in metrics.jsonl" in log_of(directory)
+    assert "1 line of metrics.jsonl cannot be read" in log_of(directory)
 
 
 def test_another_number_of_devices_is_allowed_and_marked(tmp_path):

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -15,10 +15,9 @@ from hadesd.analysis.evaluation.documents import TransferDocument
 from hadesd.spec import environments
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
+from hadesd.storage.metric_lines import read_lines, read_metrics
 from hadesd.storage.records import RunRecord
 from hadesd.storage.resume_records import ResumeRecord, read_resume_records
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,10 @@ def of_run(directory: Path) -> ReportData:
     except records.DamagedRunError as error:
         raise UsageError(str(error)) from None
     problems: list[str] = []
+
+    def say(path: Path, count: int) -> None:
+        problems.append(f"{count} line{'' if count == 1 else 's'} of {path.name} cannot be read: left out")
+
     paths = RunPaths(directory)
     file = paths.dataset
     return ReportData(
@@ -110,8 +113,8 @@ def of_run(directory: Path) -> ReportData:
         entry=_entry(spec.env),
         spec=spec,
         record=record,
-        metrics=_lines(paths.metrics, GenerationMetrics),
-        timings=_lines(paths.timings, GenerationTiming),
+        metrics=tuple(read_metrics(directory, say)),
+        timings=tuple(read_lines(paths.timings, GenerationTiming, say=say)),
         resume_records=read_resume_records(directory),
         references=_document(paths.references, tuple[Reference, ...], problems) or (),
         parent_spec=_spec_of(directory.parent, record.parent),
@@ -128,19 +131,6 @@ def _entry(name: object) -> environments.EnvironmentInfo | None:
         return environments.find(str(name)) if name else None
     except HadesError:
         return None  # an environment that this version does not know: drawn as numbers
-
-
-def _lines(path: Path, kind: type[T]) -> tuple[T, ...]:
-    """The whole lines of a file that may be in the middle of being written; none where there is no file."""
-    if not path.is_file():
-        return ()
-    out: list[T] = []
-    for line in path.read_bytes().splitlines():
-        try:
-            out.append(msgspec.json.decode(line, type=kind))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            break
-    return tuple(out)
 
 
 def _document(path: Path, kind: Any, problems: list[str]) -> Any:
@@ -166,8 +156,8 @@ def _spec_of(directory: Path, parent: Lineage | None) -> RunSpec | None:
 def _at_fork(directory: Path, parent: Lineage | None) -> GenerationMetrics | None:
     if parent is None:
         return None
-    found = _lines(RunPaths(directory / parent.run).metrics, GenerationMetrics)
-    return next((m for m in found if m.generation == parent.generation), None)
+    path, at = RunPaths(directory / parent.run).metrics, parent.generation
+    return next(read_lines(path, GenerationMetrics, at - 1, at), None)
 
 
 def _children(directory: Path) -> tuple[tuple[str, int], ...]:

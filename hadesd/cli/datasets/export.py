@@ -209,7 +209,7 @@ def _origin(directory: Path, output: Path) -> "tuple[DatasetFile, Origin]":
     """The dataset as it was written, and what its run knows of it."""
     from hadesd.analysis.datasets.card import Origin
     from hadesd.analysis.datasets.reader import load as load_dataset
-    from hadesd.analysis.sweep_table import read_metrics
+    from hadesd.storage.metric_lines import read_metrics
     from hadesd.storage.records import load
 
     dataset = load_dataset(output)

@@ -11,8 +11,8 @@ from prometheus_client.registry import Collector
 from hades_protocol.messages import DaemonInfo, GenerationMetrics, GpuInfo, RunSummary
 from hades_protocol.run_state import RunState
 from hades_protocol.terminal import printable
-from hadesd.storage.atomic import tail_lines
 from hadesd.storage.layout import RunPaths
+from hadesd.storage.metric_lines import tail
 
 RUN_LABELS = ("run", "env", "method", "group")
 GPU_LABELS = ("gpu", "uuid", "name")
@@ -152,14 +152,8 @@ class NewestEvaluations:
 
 def _read(directory: Path, upto: int) -> GenerationMetrics | None:
     try:
-        lines = tail_lines(RunPaths(directory).metrics, LINES, LINES * LINE_BYTES)
+        lines = tail(RunPaths(directory).metrics, GenerationMetrics, LINES, LINES * LINE_BYTES)
     except OSError:
         return None  # the run is being removed
-    for line in reversed(lines):
-        try:
-            metrics = msgspec.json.decode(line, type=GenerationMetrics)
-        except msgspec.DecodeError:
-            continue  # the last line of a file that is being written
-        if metrics.evaluated_mean is not None and metrics.generation <= upto:
-            return metrics
-    return None
+    evaluated = (line for line in reversed(lines) if line.evaluated_mean is not None and line.generation <= upto)
+    return next(evaluated, None)

@@ -13,14 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-import msgspec
-import structlog
-
 from hades_protocol.downsample import downsample_metrics
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
-from hadesd.storage.atomic import tail_lines
+from hadesd.logs.warning import warn
 from hadesd.storage.layout import RunPaths
-from hadesd.storage.metric_lines import read_lines
+from hadesd.storage.metric_lines import read_lines, tail
 from hadesd.supervisor.history import curve_cache
 from hadesd.supervisor.history.metric_columns import Columns, Point
 
@@ -29,6 +26,9 @@ NEWEST_SECONDS = 20
 
 CACHE_EVERY = 20_000
 """Generations after which the downsampled curve is written down: less than a tenth of a second to read again."""
+
+NEWEST_LINES = 8
+"""Of metrics.jsonl, in which the newest that can be read is looked for."""
 
 BATCH = 4096
 """Generations that are read at once."""
@@ -39,9 +39,7 @@ IDLE_SECONDS = 600.0
 FINE_ENOUGH = 600
 """Points in memory with which a part of the curve need not be read from the file: a screen has not many more dots."""
 
-T = TypeVar("T", bound=msgspec.Struct)
-
-log = structlog.get_logger()
+T = TypeVar("T", GenerationMetrics, GenerationTiming)
 
 
 class Selection(NamedTuple):
@@ -67,7 +65,8 @@ class History:
         self._first_seconds: float | None = None
         self._columns = Columns()
         self._cached = 0  # newest generation that the cache has
-        self.last: GenerationMetrics | None = _newest(directory)
+        newest = _tail(self._paths.metrics, GenerationMetrics, NEWEST_LINES)
+        self.last: GenerationMetrics | None = newest[-1] if newest else None
         self._read_seconds(self.generation)
 
     @property
@@ -200,10 +199,9 @@ class History:
 
     def _read_seconds(self, upto: int) -> None:
         """The newest durations, of which the median is taken."""
-        lines = _tail(self._paths.timings, NEWEST_SECONDS + 2)
-        found = {timing.generation: timing for line in lines if (timing := _parse(line, GenerationTiming))}
+        found = _tail(self._paths.timings, GenerationTiming, NEWEST_SECONDS + 2)
         self._seconds.clear()
-        self._seconds.extend(timing.seconds for timing in found.values() if timing.generation <= upto)
+        self._seconds.extend(timing.seconds for timing in found if timing.generation <= upto)
 
 
 def _batches(points: Iterator[Point]) -> Iterator[list[Point]]:
@@ -211,23 +209,10 @@ def _batches(points: Iterator[Point]) -> Iterator[list[Point]]:
         yield batch
 
 
-def _tail(path: Path, count: int) -> list[str]:
+def _tail(path: Path, kind: type[T], count: int) -> list[T]:
     """The last lines of a file. One that cannot be read must not end the daemon with all its other runs."""
     try:
-        return tail_lines(path, count)
+        return tail(path, kind, count)
     except OSError as error:
-        log.error("cannot read a line file", file=str(path), why=str(error))
+        warn("cannot read a line file", file=str(path), why=str(error))
         return []
-
-
-def _newest(directory: Path) -> GenerationMetrics | None:
-    lines = (_parse(line, GenerationMetrics) for line in reversed(_tail(RunPaths(directory).metrics, 3)))
-    return next((metrics for metrics in lines if metrics is not None), None)
-
-
-def _parse(line: str, kind: type[T]) -> T | None:
-    """A line of a file that may end in the middle of one."""
-    try:
-        return msgspec.json.decode(line, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None

@@ -114,7 +114,7 @@ def test_checkpoints_in_words() -> None:
 def test_damage_and_absence_are_said() -> None:
     words = shown(damaged=("bad-7-1",), keep_newest=1)
     assert "no checkpoint yet: it would begin anew" in words
-    assert "✘ 1 found damaged and set aside, none deleted: bad-7-1" in words
+    assert "✘ 1 passed over and set aside, none deleted: bad-7-1" in words
     assert "retention     the newest one" in words
     assert "no worker has restored one yet" in words
 

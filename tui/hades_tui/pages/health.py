@@ -36,7 +36,7 @@ def checkpoint_rows(shown: ShowResult, now: float) -> list[LabelledRow]:
     rows.append(("verified", *_verified(kept, now)))
     if kept.damaged:
         names = ", ".join(clean(name) for name in kept.damaged)
-        rows.append(("damaged", f"✘ {len(kept.damaged)} found damaged and set aside, none deleted: {names}", "bad"))
+        rows.append(("damaged", f"✘ {len(kept.damaged)} passed over and set aside, none deleted: {names}", "bad"))
     else:
         rows.append(("damaged", "✔ none was found", "state.running"))
     return [*rows, ("directory", clean(shown.run.directory) or "not known", "dim")]
