@@ -8,12 +8,9 @@ from typing import NamedTuple
 from hades_protocol.errors import NotFoundError
 from hades_protocol.messages import CheckpointList, DatasetSnapshot, HistoryEntry, HistoryKind
 from hades_protocol.run_spec import Retention
-from hadesd.storage.checkpoints import BAD, is_generation, read_manifest
+from hadesd.storage.checkpoints import BAD, is_generation, listed, read_manifest
 from hadesd.storage.datasets import read_file
 from hadesd.storage.layout import DATASET, MANIFEST, RunPaths
-
-LISTED = 12
-"""Generations that a refusal names."""
 
 
 class _Checkpoint(NamedTuple):
@@ -66,7 +63,7 @@ class CheckpointIndex:
             self._scan()
         there = self._with_pairs()
         none = "none of its checkpoints holds any" if self._checkpoints else "it has no checkpoint yet"
-        has = f"it has those of {_listed(there)}" if there else none
+        has = f"it has those of {listed(there)}" if there else none
         raise NotFoundError(f"run {run} keeps no pairs of generation {generation}; {has}") from None
 
     def _with_pairs(self) -> tuple[int, ...]:
@@ -132,9 +129,3 @@ def _last_restore(history: Iterable[HistoryEntry]) -> HistoryEntry | None:
         key=lambda entry: entry.at,
         default=None,
     )
-
-
-def _listed(generations: tuple[int, ...]) -> str:
-    """The newest of them; of many the first as well."""
-    newest = ", ".join(map(str, generations[-LISTED:]))
-    return newest if len(generations) <= LISTED else f"{generations[0]}, …, {newest}"

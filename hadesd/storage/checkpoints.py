@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,20 +47,31 @@ def is_generation(name: str) -> bool:
     return NUMBER.fullmatch(name) is not None
 
 
-def find_checkpoint(directory: Path, generation: int | None) -> Path:
-    """The checkpoint of a generation in a run's directory; of the newest one where no generation is given.
+def choose_generation(directory: Path, wanted: int | None) -> int:
+    """The generation of a checkpoint of the run in a directory: the wanted one, or the newest.
 
     Raises:
         NotFoundError: that generation is not kept, and the kept ones are named; or there is none at all.
     """
-    kept_now = generations(RunPaths(directory).checkpoints)
-    wanted = generation if generation is not None or not kept_now else kept_now[-1]
-    if wanted is None:
+    kept = generations(RunPaths(directory).checkpoints)
+    if not kept:
         raise NotFoundError(f"run {directory.name} has no checkpoint yet: its first generation is not committed")
-    if wanted not in kept_now:
-        listed = ", ".join(map(str, kept_now[-LISTED:])) or "none yet"
-        raise NotFoundError(f"run {directory.name} keeps no checkpoint of generation {wanted}; kept: {listed}")
-    return RunPaths(directory).checkpoint(wanted)
+    if wanted is None:
+        return kept[-1]
+    if wanted not in kept:
+        raise NotFoundError(f"run {directory.name} keeps no checkpoint of generation {wanted}; kept: {listed(kept)}")
+    return wanted
+
+
+def find_checkpoint(directory: Path, generation: int | None) -> Path:
+    """The directory of the checkpoint of `choose_generation`, which raises."""
+    return RunPaths(directory).checkpoint(choose_generation(directory, generation))
+
+
+def listed(kept: Sequence[int]) -> str:
+    """The newest of these generations, for people; of many the first as well."""
+    newest = ", ".join(map(str, kept[-LISTED:]))
+    return newest if len(kept) <= LISTED else f"{kept[0]}, …, {newest}"
 
 
 def manifest_text(manifest: Mapping[str, Any]) -> str:

@@ -4,29 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
-from hades_protocol.errors import NotFoundError, WrongStateError
-from hadesd.storage.checkpoints import flush, generations
+from hades_protocol.errors import WrongStateError
+from hadesd.storage.checkpoints import flush
 from hadesd.storage.datasets import generation_of
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.metric_lines import end_of
-
-
-def choose_generation(run: str, directory: Path, wanted: int | None) -> int:
-    """The generation of the checkpoint to go on from: the wanted one, or the newest.
-
-    Raises:
-        NotFoundError: there is no such checkpoint; those that there are are named.
-    """
-    kept = generations(RunPaths(directory).checkpoints)
-    if not kept:
-        raise NotFoundError(f"run {run} has no checkpoint yet: it is written with the first generation")
-    if wanted is None:
-        return kept[-1]
-    if wanted not in kept:
-        listed = ", ".join(map(str, kept[-12:]))
-        more = "…, " if len(kept) > 12 else ""
-        raise NotFoundError(f"run {run} keeps no checkpoint of generation {wanted}; it has {more}{listed}")
-    return wanted
 
 
 def copy_history(parent: Path, child: Path, generation: int) -> None:

@@ -24,8 +24,9 @@ from hadesd.config import Settings
 from hadesd.logs.reader import read_log
 from hadesd.spec import changes, cost, validation
 from hadesd.storage import records, removal
+from hadesd.storage.checkpoints import choose_generation
 from hadesd.storage.datasets import read_dataset
-from hadesd.storage.fork import choose_generation, copy_history
+from hadesd.storage.fork import copy_history
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.references import read_references
 from hadesd.storage.removal import with_retention
@@ -180,7 +181,7 @@ class Supervisor:
     def fork(self, request: Fork) -> ChangeResult:
         """Make a new run that goes on from a checkpoint of another one, and queue it."""
         parent = self.find_for_change(request.run, request.expected_state)
-        generation = choose_generation(parent.run.id, parent.directory, request.generation)
+        generation = choose_generation(parent.directory, request.generation)
         spec, changed, notes = changes.forked(parent.spec, request.changes, generation)
         self._dispatcher.check(spec)
         group = check_group(request.group) if request.group else ""

@@ -7,9 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hades_protocol.errors import NotFoundError
 from hades_protocol.run_spec import Retention
 from hadesd.storage import pruning
-from hadesd.storage.checkpoints import MANIFEST, discard, manifest_text, read_fitness, read_manifest, retained
+from hadesd.storage.checkpoints import (
+    MANIFEST,
+    choose_generation,
+    discard,
+    listed,
+    manifest_text,
+    read_fitness,
+    read_manifest,
+    retained,
+)
 
 RULES = st.builds(Retention, keep_newest=st.integers(2, 10), keep_every=st.integers(0, 20), keep_best=st.booleans())
 FITNESS = st.dictionaries(st.integers(1, 200), st.none() | st.floats(-100, 100), max_size=60)
@@ -97,3 +107,13 @@ def test_pruning_removes_what_its_plan_says(tmp_path: Path) -> None:
     assert pruning.prune(tmp_path, rule) == planned
     assert sorted(p.name for p in directory.iterdir()) == ["1", "3", "4", "5"]
     assert pruning.plan(tmp_path / "none", rule) == ({}, {})
+
+
+def test_the_newest_checkpoint_is_the_default_and_others_go_by_number(tmp_path: Path) -> None:
+    make_checkpoints(tmp_path / "a", 1.0, 2.0, 3.0)
+    assert [choose_generation(tmp_path / "a", wanted) for wanted in (None, 2)] == [3, 2]
+    with pytest.raises(NotFoundError, match="run a keeps no checkpoint of generation 4; kept: 1, 2, 3"):
+        choose_generation(tmp_path / "a", 4)
+    with pytest.raises(NotFoundError, match="run b has no checkpoint yet"):
+        choose_generation(tmp_path / "b", None)
+    assert listed(range(1, 20)) == "1, …, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19"

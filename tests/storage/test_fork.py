@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hades_protocol.errors import NotFoundError, WrongStateError
-from hadesd.storage.fork import choose_generation, copy_history
+from hades_protocol.errors import WrongStateError
+from hadesd.storage.fork import copy_history
 
 
 def a_run(directory: Path, generations: list[int], kept: list[int], widths: list[int] | None = None) -> Path:
@@ -29,19 +29,6 @@ def a_run(directory: Path, generations: list[int], kept: list[int], widths: list
 
 def lines(path: Path) -> list[int]:
     return [json.loads(line)["generation"] for line in path.read_text().splitlines()]
-
-
-def test_the_newest_checkpoint_is_the_default_and_others_go_by_number(tmp_path: Path) -> None:
-    run = a_run(tmp_path / "a", [1, 2, 3, 4], [2, 3, 4])
-    assert choose_generation("a", run, None) == 4
-    assert choose_generation("a", run, 2) == 2
-    with pytest.raises(NotFoundError, match="run a keeps no checkpoint of generation 1; it has 2, 3, 4"):
-        choose_generation("a", run, 1)
-
-
-def test_a_run_without_checkpoints_has_nothing_to_fork(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="has no checkpoint yet"):
-        choose_generation("a", a_run(tmp_path / "a", [], []), None)
 
 
 def test_a_fork_has_the_checkpoint_and_the_lines_up_to_it(tmp_path: Path) -> None:

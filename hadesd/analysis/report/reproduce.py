@@ -13,7 +13,7 @@ from hadesd.analysis.report.run_data import ReportData, as_json
 from hadesd.spec import environments, strategies
 from hadesd.spec.changes import forked
 from hadesd.spec.presets import preset_values
-from hadesd.storage.fork import choose_generation
+from hadesd.storage.checkpoints import choose_generation
 
 NAMED = ("env", "method", "preset")
 """Settings with options of their own."""
@@ -87,7 +87,7 @@ def _fork(report_data: ReportData, spec: RunSpec) -> list[str]:
     for name, value in changed.items():
         set_dotted(values, name, value)
     try:
-        choose_generation(parent.run, report_data.path.parent / parent.run, parent.generation)
+        choose_generation(report_data.path.parent / parent.run, parent.generation)
         forked_spec, _, _ = forked(report_data.parent_spec, values, parent.generation)
     except HadesError:
         return []
