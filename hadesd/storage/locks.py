@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hades_protocol.errors import WrongStateError
+from hades_protocol.errors import UsageError, WrongStateError
 from hadesd.storage.layout import RunPaths
 
 ATTEMPTS = 6
@@ -107,8 +107,12 @@ class DaemonLock:
 
         Raises:
             WrongStateError: another daemon holds it.
+            UsageError: its file cannot be opened.
         """
-        self._fd = open_lock_file(path)
+        try:
+            self._fd = open_lock_file(path)
+        except OSError as error:
+            raise UsageError(f"cannot use the lock file {path}: {error.strerror or error}; nothing done") from error
         if not try_lock(self._fd):
             holder = os.read(self._fd, 32).decode(errors="replace").strip() or "unknown"
             os.close(self._fd)

@@ -85,10 +85,13 @@ def _archive(
     backend: RunBackend, item: selection.Chosen, output: Path, without: tuple[int, ...], stays: bool
 ) -> PackedRun:
     directory, target = Path(item.run.directory), output.resolve() / f"{item.run.id}{archive.SUFFIX}"
-    with lock_run(directory):
-        before = archive.contents(directory)
-        archive.pack(directory, target, without)
-    count = target.stat().st_size
+    try:
+        with lock_run(directory):
+            before = archive.contents(directory)
+            archive.pack(directory, target, without)
+        count = target.stat().st_size
+    except OSError as error:
+        raise HadesError(f"cannot pack {directory}: {error.strerror or error}; nothing was removed") from error
     if not stays:
         _remove(backend, item, before, target)
     say(f"{target}  {size(count)}{'' if stays else f'; {item.run.id} is removed'}")

@@ -100,10 +100,13 @@ class _LocalBackend:
 
     def remove(self, run: RunSummary) -> Path:
         directory = self._directory / run.id
-        with self._locked():
-            managed_run = self._load(*removal.load_new(self._directory, run.id))
-            removal.check_removable(run.id, managed_run.run.state, is_locked(RunPaths(directory).lock))
-            return removal.put_aside(directory)
+        try:
+            with self._locked():
+                managed_run = self._load(*removal.load_new(self._directory, run.id))
+                removal.check_removable(run.id, managed_run.run.state, is_locked(RunPaths(directory).lock))
+                return removal.put_aside(directory)
+        except OSError as error:
+            raise HadesError(f"cannot remove {directory}: {error.strerror or error}") from error
 
     def adopt(self, run: str) -> RunSummary:
         return summarise(self._load(*removal.load_new(self._directory, run)))

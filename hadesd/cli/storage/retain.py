@@ -112,11 +112,11 @@ def _retain(backend: RunBackend, run: RunSummary, rule: Rule) -> pruning.Pruning
     directory = Path(run.directory)
     if _given(rule):
         backend.retain(run, rule)
-    with lock_run(directory):
-        try:
+    try:
+        with lock_run(directory):
             return pruning.prune(directory, removal.load_new(directory.parent, run.id)[1].checkpoints)
-        except OSError as error:
-            raise HadesError(f"cannot delete a checkpoint in {directory}: {error.strerror or error}") from error
+    except OSError as error:
+        raise HadesError(f"cannot prune the checkpoints in {directory}: {error.strerror or error}") from error
 
 
 def _describe(plan: pruning.PruningPlan) -> str:
