@@ -15,6 +15,7 @@ from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
 from hadesd.storage import disk, records
 from hadesd.storage.records import RunOutcome
+from hadesd.storage.resume_records import ResumeKind, append_resume_record, read_resume_records
 from hadesd.supervisor.lifecycle.state import from_record, with_entry
 
 SPEC = build_spec({"env": "CartPole-v1", "preset": "cpu"})
@@ -182,6 +183,13 @@ def test_no_name_leads_out_of_the_runs_directory(name: str) -> None:
     except NotFoundError:
         return
     assert found in dict(KNOWN)
+
+
+@pytest.mark.parametrize("torn", ['{"generation":1,"ki', "\0" * 9, '{"generation":1}\n', ""])
+def test_a_resume_record_after_a_torn_one_is_not_lost(torn: str, tmp_path: Path) -> None:
+    (tmp_path / "resumes.jsonl").write_text(torn)
+    append_resume_record(tmp_path, 2, ResumeKind.RESUME, "another chunk", bit_exact=False)
+    assert [record.generation for record in read_resume_records(tmp_path)] == [2]
 
 
 def test_the_history_joins_entries_and_resume_records_in_order(tmp_path: Path) -> None:
