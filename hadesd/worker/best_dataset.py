@@ -6,6 +6,7 @@ from pathlib import Path
 from hades_protocol.messages import GenerationMetrics
 from hadesd.compute import results
 from hadesd.storage import metric_lines
+from hadesd.storage.atomic import write_atomically
 from hadesd.storage.layout import RunPaths
 
 
@@ -40,5 +41,8 @@ class Best:
         return True
 
     def write(self, dataset: bytes) -> None:
-        """Replace the file; dataset: the content of an npz."""
-        results.replace_dataset(RunPaths(self.directory).best, dataset)
+        """Replace the file, and have it on the disk; dataset: the content of an npz.
+
+        Nothing makes it anew after a power cut: the next worker may go on from a later generation.
+        """
+        write_atomically(RunPaths(self.directory).best, dataset)

@@ -76,6 +76,12 @@ def test_a_fork_that_has_written_its_own_goes_on_from_that(tmp_path):
     assert (best.generation, best.improved_by(line(6, 0.6))) == (4, True)
 
 
+def test_the_file_is_on_the_disk_before_it_takes_the_place_of_another(tmp_path, synced):
+    Best(tmp_path).write(b"pairs")
+    assert [path.suffix for path in synced] == [".tmp", ""], "the new file, then its directory"
+    assert synced[1] == tmp_path
+
+
 def test_the_file_is_a_dataset(tmp_path):
     Best(tmp_path).write(results.dataset_bytes({"states": np.zeros((2, 4)), "actions": np.eye(2)}, "{}"))
     with np.load(tmp_path / "best.npz") as archive:
