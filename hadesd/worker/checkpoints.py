@@ -70,6 +70,8 @@ class CheckpointStore:
         for partial in directory.glob(f"{PARTIAL}*"):
             shutil.rmtree(partial)
         self._fitness = read_fitness(directory)
+        recent = Retention(keep_newest=retention.keep_newest, keep_every=0, keep_best=retention.keep_best)
+        self._unflushed = retained(self._fitness, recent)  # for all that we know
 
     def generations(self) -> list[int]:
         """Generations of the checkpoints that are there, ascending."""
@@ -113,8 +115,11 @@ class CheckpointStore:
             self._leave_no_shell()
             raise
         durable = time.monotonic() - self._flushed_at >= DURABLE_SECONDS
+        self._unflushed.add(generation)
         if durable:
             flush(partial)
+            self._unflushed.discard(generation)
+            self._flush_kept()
             self._flush_lines()
         final = self.directory / str(generation)
         if final.exists():  # a checkpoint that was set aside as unreadable has left; anything else is written once
@@ -135,7 +140,8 @@ class CheckpointStore:
             OSError: they could not be.
         """
         if present := self.generations():
-            flush(self.directory / str(present[-1]))
+            self._unflushed.add(present[-1])
+            self._flush_kept()
             self._durable = present[-1]
         sync_directory(self.directory)
         self._flush_lines()
@@ -143,6 +149,12 @@ class CheckpointStore:
             sync_file(path)
         sync_directory(self.directory.parent)
         self._retain()
+
+    def _flush_kept(self) -> None:
+        """The older checkpoints that are kept, as the best is, must not be lost where a newer one is safe."""
+        for generation in sorted(self._unflushed.intersection(self.generations())):
+            flush(self.directory / str(generation))
+        self._unflushed.clear()
 
     def _flush_lines(self) -> None:
         """What a checkpoint that is safe from a power cut must not be without."""
@@ -230,6 +242,7 @@ class CheckpointStore:
         for generation in set(present) - retained(fitness, self.retention, self._durable):
             discard(self.directory, generation)
             self._fitness.pop(generation, None)
+            self._unflushed.discard(generation)
 
 
 def _identity(directory: Path) -> tuple[int, int] | None:

@@ -211,6 +211,20 @@ def test_a_new_workers_first_step_is_on_the_disk_before_older_ones_go(tmp_path, 
     assert again.generations() == [5, 7, 8, 9], "the one on the disk stays until the next is"
 
 
+def test_a_best_that_is_kept_is_on_the_disk_once_a_newer_one_is(tmp_path, synced):
+    """A power cut must not take what was there before the newest that it leaves."""
+    kept = store(tmp_path, keep_newest=2, keep_best=True)
+    for generation in (1, 2, 3, 4):
+        kept.save(state(generation), generation, {"fitness_mean": 9.0 if generation == 2 else 0.0})
+    synced.clear()
+    kept.settle()
+    flushed = {path.parent.name for path in synced if path.name == "hades.json"}
+    assert flushed == {str(generation) for generation in kept.generations()} - {"1"} == {"2", "3", "4"}
+    synced.clear()
+    kept.settle()
+    assert {path.parent.name for path in synced if path.name == "hades.json"} == {"4"}, "each once"
+
+
 def test_at_the_end_everything_is_on_the_disk(tmp_path, synced):
     kept = filled(tmp_path)
     kept.save(state(5), 5, {"fitness_mean": 5.0})
