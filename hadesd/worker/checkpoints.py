@@ -119,8 +119,8 @@ class CheckpointStore:
         if durable:
             flush(partial)
             self._unflushed.discard(generation)
-            self._flush_kept()
             self._flush_lines()
+            self._flush_kept()
         final = self.directory / str(generation)
         if final.exists():  # a checkpoint that was set aside as unreadable has left; anything else is written once
             shutil.rmtree(final)
