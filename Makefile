@@ -41,10 +41,12 @@ coverage: install
 	$(BIN)/coverage run -m pytest -n 3 --dist loadgroup; tests=$$?; \
 		$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$tests
 
-# Two hours of faults and verbs, then every run is compared with its undisturbed twin: MINUTES=20 for a short one.
+# Kills, every call that changes a file failing in turn, then two hours of faults and verbs; every run is compared with
+# its undisturbed twin. MINUTES=20 for a short one.
 MINUTES ?= 120
 drill: install
 	HADES_DRILL_KILLS=24 $(BIN)/python -m pytest -s tests/integration/test_kill_drill.py
+	$(BIN)/python -m tests.drills.enumeration --report enumeration.json
 	$(BIN)/python -m tests.drills.soak --minutes $(MINUTES) --report soak.json
 
 lint: install
