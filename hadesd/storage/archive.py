@@ -22,7 +22,7 @@ import msgspec
 
 from hades_protocol.errors import HadesError, UsageError, WrongStateError
 from hades_protocol.run_spec import Retention
-from hadesd.storage.atomic import sync_directory
+from hadesd.storage.atomic import sync_renames
 from hadesd.storage.checkpoints import BAD, PARTIAL, read_fitness, retained
 from hadesd.storage.layout import CHECKPOINTS, LOCK, RECORD, RunPaths
 from hadesd.storage.records import ID_PATTERN
@@ -109,7 +109,7 @@ def pack(directory: Path, target: Path, without: tuple[int, ...] = ()) -> Archiv
         verify(partial, index)
         _refuse_existing(target)
         os.replace(partial, target)
-        sync_directory(target.parent)
+        sync_renames(target.parent)
     except OSError as error:
         raise UsageError(f"cannot write {target}: {error.strerror or error}; nothing was removed") from error
     finally:
@@ -215,7 +215,7 @@ def _place(hidden: Path, directory: Path) -> None:
     if directory.exists():  # a rename would replace an empty directory
         raise WrongStateError(f"there is a run {directory.name} already: nothing done")
     os.rename(hidden, directory)
-    sync_directory(directory.parent)
+    sync_renames(directory.parent)
 
 
 def _read(archive: Path, into: Path | None) -> ArchiveIndex:

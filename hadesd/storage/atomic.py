@@ -1,17 +1,31 @@
-"""Small files that must be whole after a SIGKILL at any moment."""
+"""Small files that must be whole after a SIGKILL at any moment.
 
+The rename is the commit point. What fails before it means that nothing was done, and nothing is left. What was renamed
+is done: an fsync of its directory that fails afterwards is a warning, or a daemon would refuse what the disk has taken.
+"""
+
+import contextlib
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from hadesd.logs.warning import warn
+
 TAIL_BYTES = 64 * 1024
+
+NO_SUCH_CALL = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS})
+"""What file systems say that have no fsync for directories: FUSE and CIFS, for ever."""
+
+_warned: set[Path] = set()
+"""Directories of which this process has said that they cannot be flushed."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file: after a crash it holds the old content or the new one, never a part.
 
     Raises:
-        OSError: it could not be written; the old content stands.
+        OSError: it could not be written; the old content stands, and no temporary file is left.
     """
     write_together({path: data})
 
@@ -31,13 +45,13 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
                 os.fsync(file.fileno())
         for path, temporary in written.items():
             os.replace(temporary, path)
-    except OSError:
+    except BaseException:
         for temporary in written.values():
-            if temporary.is_file():  # a part of a file takes room that a full disk has not
-                temporary.unlink()
+            with contextlib.suppress(OSError):  # the first error is the one that says why
+                temporary.unlink()  # a part of a file takes room that a full disk has not
         raise
     for directory in {path.parent for path in written}:
-        sync_directory(directory)
+        sync_renames(directory)
 
 
 def sync_file(path: Path) -> None:
@@ -46,8 +60,36 @@ def sync_file(path: Path) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make renames in a directory durable."""
-    _sync(directory, os.O_RDONLY | os.O_DIRECTORY)
+    """Make durable which files a directory has, before something is done that relies on it.
+
+    A file system that has no such call is warned of, once: nobody can do more there.
+
+    Raises:
+        OSError: it could not be done.
+    """
+    try:
+        _sync(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        if error.errno not in NO_SUCH_CALL:
+            raise
+        _warn(directory, error)
+
+
+def sync_renames(directory: Path) -> bool:
+    """Make renames that are done durable; whether that worked. A failure is a warning, once for each directory."""
+    try:
+        sync_directory(directory)
+    except OSError as error:
+        _warn(directory, error)
+        return False
+    return True
+
+
+def _warn(directory: Path, error: OSError) -> None:
+    if directory not in _warned:
+        _warned.add(directory)
+        why = error.strerror or str(error)
+        warn("directory not flushed: a power cut may undo its last changes", directory=str(directory), why=why)
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from hades_protocol.errors import NotFoundError
 from hades_protocol.run_spec import Retention
-from hadesd.storage.atomic import sync_directory, sync_file
+from hadesd.storage.atomic import sync_directory, sync_file, sync_renames
 from hadesd.storage.layout import MANIFEST, RunPaths
 
 SEAL = "manifest_sha256"
@@ -166,3 +166,16 @@ def flush(directory: Path) -> None:
         for name in files:
             sync_file(Path(root, name))
         sync_directory(Path(root))
+
+
+def flush_lines(directory: Path) -> None:
+    """Force the line files of a run onto the disk. First: a checkpoint without its lines would leave a hole for ever.
+
+    Raises:
+        OSError: they could not be.
+    """
+    paths = RunPaths(directory)
+    for path in (paths.metrics, paths.timings, paths.resumes):
+        if path.exists():
+            sync_file(path)
+    sync_renames(directory)

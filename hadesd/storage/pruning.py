@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_directory
-from hadesd.storage.checkpoints import discard, flush, read_fitness, retained
+from hadesd.storage.checkpoints import discard, flush, flush_lines, read_fitness, retained
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.usage import tree_bytes
 
@@ -38,6 +38,7 @@ def prune(directory: Path, rule: Retention) -> PruningPlan:
     checkpoints = RunPaths(directory).checkpoints
     if decided.go:
         # A worker flushes only some: what stays must be safe from a power cut before what was safe is removed.
+        flush_lines(directory)
         flush(checkpoints / str(max(decided.stay)))
         sync_directory(checkpoints)
     for generation in decided.go:

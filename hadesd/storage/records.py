@@ -17,7 +17,7 @@ from hades_protocol.errors import HadesError, NotFoundError, UsageError
 from hades_protocol.messages import Count, HistoryEntry, HistoryKind, Lineage, Mark, MarkKind, UnixTime
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import ENDED, RunState
-from hadesd.storage.atomic import sync_directory, write_atomically
+from hadesd.storage.atomic import sync_renames, write_atomically
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.resume_records import newest_resume_records
 
@@ -134,7 +134,7 @@ def _place(runs: Path, record: RunRecord, fill: Callable[[Path], None]) -> bool:
         if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return False
         raise
-    sync_directory(runs)
+    sync_renames(runs)
     return True
 
 

@@ -12,7 +12,7 @@ from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
 from hadesd.storage import records
-from hadesd.storage.atomic import sync_directory
+from hadesd.storage.atomic import sync_renames
 from hadesd.storage.records import RunRecord
 
 REMOVED_PREFIX = ".removed-"
@@ -45,7 +45,7 @@ def put_aside(directory: Path) -> Path:
         return hidden
     except OSError as error:
         raise WrongStateError(f"cannot remove {directory}: {error.strerror or error}; the run stays") from error
-    sync_directory(directory.parent)
+    sync_renames(directory.parent)
     return hidden
 
 

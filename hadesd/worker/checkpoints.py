@@ -30,13 +30,14 @@ from hades_protocol.errors import HadesError
 from hades_protocol.messages import GenerationMetrics
 from hades_protocol.run_spec import Retention
 from hadesd.storage import metric_lines
-from hadesd.storage.atomic import sync_directory, sync_file
+from hadesd.storage.atomic import sync_file, sync_renames
 from hadesd.storage.checkpoints import (
     BAD,
     PARTIAL,
     check_access,
     discard,
     flush,
+    flush_lines,
     generations,
     manifest_text,
     read_fitness,
@@ -101,6 +102,8 @@ class CheckpointStore:
             "leaves": leaves,
             **description,
         }
+        durable = time.monotonic() - self._flushed_at >= DURABLE_SECONDS
+        final = self.directory / str(generation)
         partial.mkdir()
         try:
             (partial / "state").mkdir()
@@ -110,24 +113,23 @@ class CheckpointStore:
                 (partial / DATASET).write_bytes(dataset)
             (partial / MANIFEST).write_text(manifest_text(manifest))
             self._check_place()
+            if durable:
+                flush_lines(self.directory.parent)
+                flush(partial)
+                self._flush_kept()
+            if final.exists():  # one that was set aside as unreadable has left; anything else is written once
+                shutil.rmtree(final)
+            partial.rename(final)
         except Exception:
             shutil.rmtree(partial, ignore_errors=True)  # on a full disk others need that room; the next start sweeps
             self._leave_no_shell()
             raise
-        durable = time.monotonic() - self._flushed_at >= DURABLE_SECONDS
-        self._unflushed.add(generation)
         if durable:
-            flush(partial)
-            self._unflushed.discard(generation)
-            self._flush_lines()
-            self._flush_kept()
-        final = self.directory / str(generation)
-        if final.exists():  # a checkpoint that was set aside as unreadable has left; anything else is written once
-            shutil.rmtree(final)
-        partial.rename(final)
-        if durable:
-            sync_directory(self.directory)
-            self._durable, self._flushed_at = generation, time.monotonic()
+            if sync_renames(self.directory):
+                self._durable = generation
+            self._flushed_at = time.monotonic()
+        else:
+            self._unflushed.add(generation)
         self._fitness[generation] = description.get("fitness_mean")
         self._retain()
 
@@ -139,15 +141,15 @@ class CheckpointStore:
         Raises:
             OSError: they could not be.
         """
-        if present := self.generations():
-            self._unflushed.add(present[-1])
-            self._flush_kept()
+        flush_lines(self.directory.parent)
+        present = self.generations()
+        self._unflushed.update(present[-1:])
+        self._flush_kept()
+        if sync_renames(self.directory) and present:
             self._durable = present[-1]
-        sync_directory(self.directory)
-        self._flush_lines()
         for path in self.directory.parent.glob("*.npz"):
             sync_file(path)
-        sync_directory(self.directory.parent)
+        sync_renames(self.directory.parent)
         self._retain()
 
     def _flush_kept(self) -> None:
@@ -155,13 +157,6 @@ class CheckpointStore:
         for generation in sorted(self._unflushed.intersection(self.generations())):
             flush(self.directory / str(generation))
         self._unflushed.clear()
-
-    def _flush_lines(self) -> None:
-        """What a checkpoint that is safe from a power cut must not be without."""
-        paths = RunPaths(self.directory.parent)
-        for path in (paths.metrics, paths.timings, paths.resumes):
-            if path.exists():
-                sync_file(path)
 
     def _check_place(self) -> None:
         """Orbax makes every missing parent: a run moved away while it saves would go on in an empty new directory."""

@@ -109,6 +109,14 @@ def test_pruning_removes_what_its_plan_says(tmp_path: Path) -> None:
     assert pruning.plan(tmp_path / "none", rule) == ({}, {})
 
 
+def test_what_stays_is_on_the_disk_with_its_lines_before_anything_goes(tmp_path: Path, synced: list[Path]) -> None:
+    directory = make_checkpoints(tmp_path, 1.0, 2.0, 3.0)
+    (tmp_path / "metrics.jsonl").touch()
+    pruning.prune(tmp_path, Retention(keep_newest=2, keep_every=0, keep_best=False))
+    assert synced[0] == tmp_path / "metrics.jsonl"
+    assert {directory / "3/hades.json", directory} <= set(synced)
+
+
 def test_the_newest_checkpoint_is_the_default_and_others_go_by_number(tmp_path: Path) -> None:
     make_checkpoints(tmp_path / "a", 1.0, 2.0, 3.0)
     assert [choose_generation(tmp_path / "a", wanted) for wanted in (None, 2)] == [3, 2]
