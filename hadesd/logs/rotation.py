@@ -4,6 +4,7 @@ A file is renamed, never truncated or copied, so no line is lost: whoever still 
 to it under its new name. A log that cannot be rotated (no permission, a full disk) just grows on.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def _succeed(path: Path, mode: int) -> int:
         os.replace(empty, path)
     except OSError:
         os.close(fd)
+        with contextlib.suppress(OSError):
+            empty.unlink()
         raise
     return fd
 

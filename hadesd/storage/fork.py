@@ -23,8 +23,8 @@ def copy_history(parent: Path, child: Path, generation: int) -> None:
     old, new = RunPaths(parent), RunPaths(child)
     source = old.checkpoint(generation)
     try:
-        shutil.copytree(source, new.checkpoint(generation))
-    except (FileNotFoundError, shutil.Error) as error:
+        _copy_tree(source, new.checkpoint(generation))
+    except FileNotFoundError as error:
         if source.exists():
             raise
         raise WrongStateError(
@@ -38,6 +38,16 @@ def copy_history(parent: Path, child: Path, generation: int) -> None:
     if 0 < generation_of(old.best) <= generation:
         shutil.copyfile(old.best, new.best)
     flush(child)
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    """Copy a directory. Unlike shutil's it stops at the first error and raises that, instead of a list of all."""
+    target.mkdir(parents=True)
+    for path in source.iterdir():
+        if path.is_dir():
+            _copy_tree(path, target / path.name)
+        else:
+            shutil.copyfile(path, target / path.name)
 
 
 def _copy_lines(source: Path, target: Path, generation: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from hadesd.logs import rotation
 from hadesd.logs.streams import BoundedStream
+from tests.helpers.failing_disk import refusing
 
 WRITER = """
 import os, sys
@@ -101,3 +102,14 @@ def test_the_daemons_log_is_private_and_bounded(tmp_path: Path) -> None:
     assert len(files) == 3
     assert all(file.stat().st_size <= rotation.LIMIT + 2 * 2**20 for file in files)
     assert len("".join(file.read_text() for file in files).splitlines()) == 34 - 10
+
+
+def test_a_rotation_that_fails_leaves_nothing_beside_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "daemon.log"
+    for at in range(3):
+        path.write_bytes(b"x" * 100)
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND)
+        with refusing(at) as refusals:
+            assert rotation.rotate_open(path, fd, limit=10) == (at >= len(refusals.calls))
+        os.close(fd)
+        assert [name for name in os.listdir(tmp_path) if name.startswith(".")] == [], refusals.calls

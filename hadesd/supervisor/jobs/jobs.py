@@ -54,6 +54,7 @@ class _Work:
         self.job = job
         self.directory = directory  # made for it, and gone after it
         self.handle: JobHandle | None = None
+        self.made: Path | None = None  # a file in `exports` that goes again where the job does not begin
         self.ends_at = time.monotonic() + LIMIT_SECONDS
         self.killed = ""  # why we ended it
 
@@ -112,6 +113,8 @@ class Jobs:
             generation = read_dataset(work.directory, run).generation
             stem = f"{run}-generation-{generation}"
             pairs, result = (paths.exports / f"{stem}{suffix}" for suffix in (".npz", "-evaluation.json"))
+            if not pairs.exists():
+                work.made = pairs
             os.replace(copy, pairs)
 
             def end(finished: Finished) -> tuple[str, Path]:
@@ -158,11 +161,11 @@ class Jobs:
             work.directory.mkdir(mode=0o700)
             yield work
         except OSError as error:
-            shutil.rmtree(work.directory, ignore_errors=True)
+            _undo(work)
             why = disk.directory_problem(directory) or error.strerror or str(error)
             raise InternalError(f"cannot {verb} {run} ({why}), so nothing was done") from None
         except HadesError:
-            shutil.rmtree(work.directory, ignore_errors=True)
+            _undo(work)
             raise
 
     def _refuse_more(self, run: str) -> None:
@@ -220,6 +223,15 @@ def _refuse_without(run: str, directory: Path, best: bool) -> None:
             "export the newest one instead"
         )
     read_dataset(directory, run)
+
+
+def _undo(work: _Work) -> None:
+    """Leave nothing of a job that did not begin."""
+    shutil.rmtree(work.directory, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        if work.made is not None:
+            work.made.unlink(missing_ok=True)
+        work.directory.parent.rmdir()  # where it was made for this job, and is empty again
 
 
 def _sweep(exports: Path) -> None:
