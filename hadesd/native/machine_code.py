@@ -51,12 +51,16 @@ def _binding() -> Any:
     return llvm
 
 
+def llvm() -> str:
+    """The compiler and its version, e.g. "llvm 20.1.8"."""
+    return "llvm " + ".".join(str(part) for part in _binding().llvm_version_info)
+
+
 @functools.cache
 def target() -> str:
     """What the code is made for: LLVM's version, the CPU's name and its features."""
-    llvm = _binding()
-    version = ".".join(str(part) for part in llvm.llvm_version_info)
-    return f"llvm {version} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+    binding = _binding()
+    return f"{llvm()} {binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
 
 
 def _machine() -> Any:

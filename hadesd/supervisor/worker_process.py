@@ -14,6 +14,7 @@ from hades_protocol.messages import GpuInfo
 from hades_protocol.run_spec import RunSpec
 from hadesd import worker_protocol
 from hadesd.logs import rotation
+from hadesd.spec import jax_variables
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.child_process import start_child
 from hadesd.supervisor.scheduling.nvml import Gpu
@@ -147,7 +148,8 @@ def worker_environment(
 ) -> dict[str, str]:
     """The environment of a worker of that run.
 
-    What users set themselves stays: their XLA_FLAGS are kept and ours added where they name no such flag.
+    What users set themselves stays, but for what must not vary (jax_variables.PINNED): their XLA_FLAGS are kept and
+    ours added where they name no such flag.
 
     Args:
         gpus: the GPUs the run was given; none: it computes on the CPU.
@@ -155,7 +157,7 @@ def worker_environment(
         cache: the directory of the persistent compilation cache's parent.
         base: the daemon's own environment.
     """
-    env = dict(base)
+    env = {**base, **jax_variables.pinned()}
     # The size of the thread pool changes bits of vmapped matmuls: it must not differ between two starts.
     env.setdefault("PJRT_NPROC", str(max(MIN_PJRT_THREADS, cores)))
     env.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "jax"))
@@ -173,7 +175,7 @@ def worker_environment(
 
 
 def _with_xla_flag(env: dict[str, str], flag: str, value: str) -> dict[str, str]:
-    flags = env.get("XLA_FLAGS", "").split()
+    flags = jax_variables.xla_flags(env)
     if not any(given.partition("=")[0] == flag for given in flags):
         flags.append(f"{flag}={value}")
     env["XLA_FLAGS"] = " ".join(flags)

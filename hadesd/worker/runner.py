@@ -52,10 +52,10 @@ class Runner:
             self.mesh = make_mesh(spec.resources.devices)
         except ValueError as error:
             raise UsageError(f"resources.devices: {error}; 0 takes all that are there") from None
-        devices, platform = self.mesh.devices.size, self.mesh.devices.flat[0].platform
+        devices = list(self.mesh.devices.flat)
         physics, cloning = build.forms_of(self.problem)
-        chunk = build.initial_chunk(spec, devices, platform, physics)
-        self.execution = Execution.current(devices, platform, chunk, physics, cloning)
+        chunk = build.initial_chunk(spec, len(devices), devices[0].platform, physics)
+        self.execution = Execution.current(devices, chunk, physics, cloning)
         if note := build.form_note(self.problem):
             log.warning("physics", detail=note)
         self._settings = spec_to_dict(spec)

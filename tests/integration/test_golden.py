@@ -17,7 +17,9 @@ from hades_protocol.errors import ExitCode
 from hades_protocol.messages import GenerationMetrics
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
+from hadesd.compute.execution import version_differences
 from hadesd.storage import records
+from hadesd.storage.checkpoints import read_manifest
 from tests.golden.make import ENVIRONMENT, GENERATIONS, GOLDEN, GROUP, PAUSED_AT
 from tests.helpers import worker_process as wp
 from tests.helpers.daemon import Home
@@ -74,9 +76,10 @@ def test_it_is_resumed_as_if_nothing_had_happened(home: Home, tmp_path: Path) ->
     assert (directory / "metrics.jsonl").read_bytes().startswith(before), "what was committed is not computed anew"
     (resume,) = lines(directory, "resumes.jsonl")
     assert (resume["kind"], resume["generation"]) == ("resume", PAUSED_AT)
-    if not resume["bit_exact"]:  # other packages: this is said, and the bits may differ
-        assert "->" in resume["text"]
+    if packages := version_differences(read_manifest(GOLDEN / RUN / f"checkpoints/{PAUSED_AT}")):
+        assert (resume["bit_exact"], resume["text"]) == (False, "; ".join(packages))  # and the bits may differ
         return
+    assert resume["bit_exact"], resume["text"]
     alone = wp.make_run(tmp_path / "alone", build_spec(json.loads((directory / "run.json").read_text())["spec"]))
     assert wp.finish(alone, **ENVIRONMENT) == ExitCode.OK, (alone / "worker.log").read_text()
     for name in ("metrics.jsonl", "dataset.npz", "best.npz"):

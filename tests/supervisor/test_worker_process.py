@@ -61,6 +61,18 @@ def test_what_the_user_set_stays() -> None:
     assert base.keys() <= env.keys()
 
 
+def test_what_must_not_vary_is_pinned_whatever_the_user_set() -> None:
+    env = environment({"JAX_ENABLE_X64": "1", "JAX_RANDOM_SEED_OFFSET": "7", "JAX_DISABLE_JIT": "1"})
+    assert (env["JAX_ENABLE_X64"], env["JAX_RANDOM_SEED_OFFSET"]) == ("False", "0")
+    assert env["JAX_DISABLE_JIT"] == "1", "what may vary stays, and is recorded"
+
+
+def test_flags_in_a_file_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "flags").write_text("--xla_dump_to=/tmp/x\n")
+    flags = environment({"XLA_FLAGS": str(tmp_path / "flags")}, devices=3)["XLA_FLAGS"]
+    assert flags == "--xla_dump_to=/tmp/x --xla_force_host_platform_device_count=3"
+
+
 def test_flags_are_added_to_the_users_own() -> None:
     env = environment({"XLA_FLAGS": "--xla_dump_to=/tmp/x"}, gpu=GPU)
     assert env["XLA_FLAGS"] == "--xla_dump_to=/tmp/x --xla_gpu_deterministic_ops=true"

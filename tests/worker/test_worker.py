@@ -66,8 +66,9 @@ def test_killed_and_resumed_it_ends_like_the_undisturbed_one(undisturbed, tmp_pa
         process = wp.start(directory)
         wp.wait_for_generation(directory, process, generation)
         wp.kill(process)
-    assert wp.finish(directory) == ExitCode.OK, log_of(directory)
-    assert wp.results(directory) == wp.results(undisturbed)
+    otherwise = {"JAX_ENABLE_X64": "1", "JAX_THREEFRY_PARTITIONABLE": "0", "JAX_DEFAULT_PRNG_IMPL": "rbg"}
+    assert wp.finish(directory, **otherwise) == ExitCode.OK, log_of(directory)
+    assert wp.results(directory) == wp.results(undisturbed), "numbers do not hang on a user's variables"
     resumes = [json.loads(line) for line in (directory / "resumes.jsonl").read_text().splitlines()]
     assert all(resume["bit_exact"] for resume in resumes)
 
@@ -129,10 +130,12 @@ def test_another_number_of_devices_is_allowed_and_marked(tmp_path):
     process = wp.start(directory)
     wp.wait_for_generation(directory, process, 3)
     wp.kill(process)
-    assert wp.finish(directory, XLA_FLAGS="--xla_force_host_platform_device_count=1") == ExitCode.OK
+    other = {"XLA_FLAGS": "--xla_force_host_platform_device_count=1", "JAX_DEFAULT_MATMUL_PRECISION": "highest"}
+    assert wp.finish(directory, **other) == ExitCode.OK
     resumes = [json.loads(line) for line in (directory / "resumes.jsonl").read_text().splitlines()]
     assert not resumes[-1]["bit_exact"]
     assert "devices 2 -> 1" in resumes[-1]["text"]
+    assert "options none -> JAX_DEFAULT_MATMUL_PRECISION=highest" in resumes[-1]["text"]
     chunk = checkpoints.read_manifest(directory / "checkpoints/40")["chunk"]
     assert chunk == 8, "all of the population at once on the one device, not two halves one after the other"
 
@@ -148,6 +151,13 @@ def test_more_devices_than_there_are_end_it_with_a_reason(tmp_path):
     directory = wp.make_run(tmp_path / "devices", tiny(resources={"devices": 5}))
     assert wp.finish(directory) == ExitCode.RUN_FAILED
     assert "5 devices are asked for and 2 are present" in log_of(directory)
+    assert "Traceback" not in log_of(directory)
+
+
+def test_variables_with_which_jax_cannot_start_end_it_with_a_reason(tmp_path):
+    directory = wp.make_run(tmp_path / "platform", tiny())
+    assert wp.finish(directory, JAX_PLATFORMS="nonsense") == ExitCode.RUN_FAILED
+    assert "JAX cannot start with JAX_PLATFORMS=nonsense" in log_of(directory)
     assert "Traceback" not in log_of(directory)
 
 

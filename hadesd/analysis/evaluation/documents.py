@@ -53,6 +53,17 @@ class EvaluationSettings(msgspec.Struct, frozen=True, kw_only=True):
     evaluation: Evaluation  # settings evaluation.*
 
 
+class Computation(msgspec.Struct, frozen=True, kw_only=True):
+    """What, besides settings and seed, decides the bits of these numbers."""
+
+    platform: str  # cpu or gpu, as JAX calls it
+    device: str  # kind of each device; of a CPU its model, a digest of its features and the compiler
+    devices: int  # how many
+    threads: int  # of XLA on the CPU (PJRT_NPROC)
+    options: tuple[str, ...]  # environment variables of JAX and flags of XLA that were set and may change bits
+    versions: dict[str, str]  # of the packages that compute
+
+
 class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that policies for several environments were trained with."""
 
@@ -69,6 +80,7 @@ class EvaluationDocument(msgspec.Struct, frozen=True, kw_only=True):
     inits: int  # policies
     returns: Returns  # what they return
     settings: EvaluationSettings  # how they were trained and measured
+    computation: Computation  # on what
 
 
 class ImageEvaluationDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +93,7 @@ class ImageEvaluationDocument(msgspec.Struct, frozen=True, kw_only=True):
     accuracies: Accuracies  # what they reach
     baselines: ImageBaselines  # what classifiers reach that were trained on other images
     settings: EvaluationSettings  # how they were trained
+    computation: Computation  # on what
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +132,7 @@ class MultitaskDocument(msgspec.Struct, frozen=True, kw_only=True):
     inits: int  # policies of each kind
     episodes: int  # environments that each policy was rolled out in (--episodes)
     settings: TrainingSettings  # of the policies for all environments
+    computation: Computation  # on what
     tasks: tuple[TaskReturns, ...]  # one for each environment
 
 

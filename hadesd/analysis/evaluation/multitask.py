@@ -19,6 +19,7 @@ from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation.documents import (
+    Computation,
     Level,
     MultitaskDocument,
     NormalisedFitness,
@@ -26,7 +27,7 @@ from hadesd.analysis.evaluation.documents import (
     TrainingSettings,
 )
 from hadesd.analysis.evaluation.evaluate import Evaluated, evaluate, evaluate_pairs, task_of
-from hadesd.compute import components
+from hadesd.compute import components, execution
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.environments.base import VMAP, Environment
 from hadesd.distill.normalise import Statistics
@@ -138,6 +139,7 @@ def document(
         inits=inits,
         episodes=episodes,
         settings=TrainingSettings(policy=training.policy, cloning=training.cloning),
+        computation=Computation(**execution.computation()),
         tasks=tuple(_task(one) for one in scored),
     )
 

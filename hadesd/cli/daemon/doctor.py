@@ -19,7 +19,9 @@ from hadesd.cli.compute import missing_packages
 from hadesd.cli.documents.daemon import DoctorDocument, Finding, FindingLevel
 from hadesd.cli.output import print_json, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.compute.jax_setup import last_words
 from hadesd.config import load_settings
+from hadesd.spec import jax_variables
 from hadesd.storage.atomic import tail_lines
 from hadesd.storage.locks import is_locked
 from hadesd.supervisor.scheduling import nvml
@@ -100,6 +102,7 @@ def all_checks(paths: Paths, environ: dict[str, str], probe_jax: bool) -> Iterat
     yield check_daemon(paths)
     yield ok("cpu", f"{usable_cores()} usable cores of {os.cpu_count()}")
     yield check_gpus(environ)
+    yield from check_variables(environ)
     if probe_jax:
         yield from check_jax(environ)
 
@@ -206,6 +209,17 @@ def check_gpus(environ: dict[str, str]) -> Finding:
     return ok("gpu", names)
 
 
+def check_variables(environ: dict[str, str]) -> Iterator[Finding]:
+    """Environment variables of JAX that are set and do nothing here, or change the bits of results."""
+    for setting in jax_variables.overridden(environ):
+        pinned = jax_variables.pinned()[setting.partition("=")[0]]
+        text = f"{setting} is not used: results are computed with {pinned}, whatever is set"
+        yield Finding(name="variables", level="note", text=text)
+    if options := jax_variables.recorded(environ):
+        text = f"{' '.join(options)} may change the bits of results, and is recorded with them"
+        yield Finding(name="variables", level="note", text=text)
+
+
 def check_jax(environ: dict[str, str]) -> Iterator[Finding]:
     """Import JAX in a process of its own, list its devices, and say how CPUs compute the physics."""
     if missing_packages():
@@ -213,14 +227,21 @@ def check_jax(environ: dict[str, str]) -> Iterator[Finding]:
         return
     try:
         done = subprocess.run(
-            [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=PROBE_SECONDS, env=environ, cwd="/"
+            [sys.executable, "-c", PROBE],
+            capture_output=True,
+            text=True,
+            timeout=PROBE_SECONDS,
+            env=environ | jax_variables.pinned(),
+            cwd="/",
         )
     except subprocess.TimeoutExpired:
         yield problem("jax", f"did not start within {PROBE_SECONDS:.0f} s", "is the GPU's driver stuck?")
         return
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        yield problem("jax", f"cannot start (status {done.returncode}): {last}", "reinstall 'hades-distil[daemon]'")
+        said = last_words(done.stderr)
+        blamed = jax_variables.blamed(environ, done.stderr)
+        advice = f"correct or unset {' and '.join(blamed)}" if blamed else "reinstall 'hades-distil[daemon]'"
+        yield problem("jax", f"cannot start (status {done.returncode}): {said}", advice)
         return
     found = json.loads(done.stdout.splitlines()[-1])
     yield ok("jax", f"{found['platform']}: {', '.join(found['devices'])}")

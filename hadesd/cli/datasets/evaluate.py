@@ -8,6 +8,7 @@ from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.settings import parse_assignment
 from hadesd.analysis.evaluation.documents import (
+    Computation,
     EvaluationDocument,
     EvaluationSettings,
     ImageBaselines,
@@ -117,6 +118,7 @@ def _document(
         inits=args.inits,
         returns=returns,
         settings=_settings(training, measuring),
+        computation=_computation(),
     )
 
 
@@ -127,6 +129,12 @@ def _settings(training: RunSpec, measuring: RunSpec) -> EvaluationSettings:
         cloning=training.cloning,
         evaluation=measuring.evaluation,
     )
+
+
+def _computation() -> Computation:
+    from hadesd.compute.execution import computation
+
+    return Computation(**computation())
 
 
 def _describe(returns: Returns) -> str:
@@ -156,6 +164,7 @@ def evaluate_images(args: argparse.Namespace, dataset: "DatasetFile", spec: RunS
             accuracies=own,
             baselines=ImageBaselines(class_means=means, real_images=real),
             settings=_settings(spec, spec),
+            computation=_computation(),
         )
         print_json(document)
         return 0

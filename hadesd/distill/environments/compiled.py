@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from hadesd.native import machine_code, xla_ffi
 from hadesd.native.machine_code import NativeError
 from hadesd.physics import program
 from hadesd.physics.program import EnvironmentProgram, Unsupported
+from hadesd.spec import jax_variables
 
 if TYPE_CHECKING:
     from hadesd.physics.compiler import EnvironmentFunctions
@@ -95,7 +97,8 @@ class _Argument:
 @functools.cache
 def _program(name: str, backend: str, argument: _Argument) -> EnvironmentProgram:
     versions = [f"{package} {version(package)}" for package in PACKAGES]
-    key = machine_code.digest("environment", name, backend, sources(), *versions)
+    # What JAX is told may change what it makes of an environment's Python.
+    key = machine_code.digest("environment", name, backend, sources(), *versions, *jax_variables.recorded(os.environ))
     found = program.find(key)
     if found is None:
         from hadesd.physics.compiler import compile_environment  # a process that finds the program needs none

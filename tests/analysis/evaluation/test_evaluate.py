@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -44,6 +45,10 @@ def test_two_pairs_written_by_hand_balance_the_pole(tmp_path, capsys):
     assert len(returns["per_init"]) == 3
     assert returns["mean"] == pytest.approx(np.mean(returns["per_init"]))
     assert returns["mean"] > 60, "random policies reach 20"
+    computation = result["computation"]
+    assert (computation["platform"], computation["devices"], computation["options"]) == ("cpu", 2, [])
+    assert computation["threads"] == int(os.environ["PJRT_NPROC"])
+    assert computation["versions"]["jax"] == jax.__version__
     assert "published ones are used" in captured.err
 
 

@@ -75,6 +75,19 @@ def test_jax_that_does_not_start_is_a_problem_with_its_last_line(monkeypatch: py
     assert (found.level, "driver too old" in found.text) == ("problem", True)
 
 
+@pytest.mark.process
+def test_a_variable_that_keeps_jax_from_starting_is_named_with_its_value() -> None:
+    (found,) = doctor.check_jax(os.environ | {"JAX_PLATFORMS": "nonsense"})
+    assert (found.level, found.advice) == ("problem", "correct or unset JAX_PLATFORMS=nonsense")
+
+
+def test_variables_that_are_not_used_or_change_bits_are_notes() -> None:
+    assert list(doctor.check_variables({"JAX_ENABLE_X64": "0", "JAX_PLATFORMS": "cpu"})) == []
+    unused, recorded = doctor.check_variables({"JAX_ENABLE_X64": "1", "XLA_FLAGS": "--xla_cpu_max_isa=AVX"})
+    assert "JAX_ENABLE_X64=1 is not used" in unused.text
+    assert "--xla_cpu_max_isa=AVX" in recorded.text
+
+
 def test_missing_packages_are_a_note_for_a_laptop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "missing_packages", lambda: ["jax"])
     levels = {finding.name: finding for finding in doctor.check_packages()}
