@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from hades_protocol.async_client import Client
-from hades_protocol.run_state import RunState
 from hades_tui.app import HadesApp
 from hades_tui.keymap import all_actions, checked_keymap
 from hades_tui.screens.confirm import ConfirmScreen
@@ -19,6 +17,7 @@ from hades_tui.theme.glyphs import ASCII
 from hades_tui.theme.themes import THEMES, Theme
 from hades_tui.widgets.run_list import RunList
 from hades_tui.widgets.top import TopLine
+from tests.helpers import hostile
 from tests.helpers.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, shown, until
 from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
 
@@ -192,15 +191,16 @@ async def test_ascii_shows_ascii_alone(server: ProtocolServer, size: tuple[int, 
 
 
 async def test_nothing_that_a_widget_shows_steers_the_terminal(tmp_path: Path) -> None:
-    hostile = "a\x1b[2J\x9b31mb\u202ec"
-    run = replace(a_run("one", RunState.FAILED, reason=hostile), group=hostile, env=hostile, directory=hostile)
-    with serving(tmp_path, FakeDaemon(runs=(run,))) as server:
+    with serving(tmp_path, FakeDaemon(runs=(hostile.summary("one"),))) as server:
         async with live(server, size=(120, 40)) as (app, pilot):
             await until(pilot, lambda: "one" in shown(app, RunList))
-            app.query_one(RunList).border_title = f"title {hostile}"
-            app.notify(hostile, title=hostile)
+            app.query_one(RunList).border_title = f"title {hostile.TEXT}"
+            app.notify(hostile.TEXT, title=hostile.TEXT)
             await until(pilot, lambda: any("title a" in line for line in frame(app)))
-            assert all(line.replace("\n", "").isprintable() for line in frame(app))
+            for key in ("z", "w", "l", "question_mark", "g", "h", "n"):
+                assert all(line.replace("\n", "").isprintable() for line in frame(app)), key
+                await pilot.press("escape", key)
+                await pilot.pause()
 
 
 async def test_ascii_keeps_columns_where_a_name_is_wide(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ label carries it too.
 """
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ import matplotlib as mpl
 from matplotlib import rcsetup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter
 
 from hades_protocol.errors import UsageError
+from hades_protocol.terminal import printable
 from hadesd.storage.atomic import write_atomically
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -110,6 +114,25 @@ def check_path(path: Path) -> None:
         raise UsageError(f"{path}: there is no directory {path.parent}; make it, or choose another place")
 
 
+def render(drawn: Figure, kind: str, **options: Any) -> bytes:
+    """A figure as the content of a file. kind: "png" or "svg"; options: of savefig.
+
+    Names in it come from files of other people: they are shown as they are, less what cannot be printed.
+    """
+    for text in drawn.findobj(Text):
+        text.set_text(printable(text.get_text()))
+        text.set_parse_math(False)
+    for axis in (axis for axes in drawn.axes for axis in (axes.xaxis, axes.yaxis)):
+        formatter = axis.get_major_formatter()
+        if isinstance(formatter, FixedFormatter):
+            formatter.seq = [printable(str(label)) for label in formatter.seq]
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a box is drawn
+        drawn.savefig(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
 def save(drawn: Figure, path: Path) -> None:
     """Write a figure as .png or .svg, whole or not at all. The same figure gives the same bytes.
 
@@ -119,9 +142,7 @@ def save(drawn: Figure, path: Path) -> None:
     check_path(path)
     kind = path.suffix.lower().removeprefix(".")
     metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    buffer = io.BytesIO()
-    drawn.savefig(buffer, format=kind, metadata=metadata)
     try:
-        write_atomically(path, buffer.getvalue())
+        write_atomically(path, render(drawn, kind, metadata=metadata))
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None

@@ -1,7 +1,6 @@
 """One HTML file that says what a run learned: no network, no other files, light and dark."""
 
 import base64
-import io
 import json
 import re
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 from hades_protocol.messages import Reference
 from hades_protocol.terminal import printable
 from hadesd.analysis.evaluation.rollout_recording import Recording
-from hadesd.analysis.pictures import bodies, brax_viewer, curve, pairs, rollout, transfer
+from hadesd.analysis.pictures import bodies, brax_viewer, curve, pairs, rollout, style, transfer
 from hadesd.analysis.pictures.rollout import Film
 from hadesd.analysis.pictures.units import Constants, constants_of, in_natural_units
 from hadesd.analysis.report import text as words
@@ -126,9 +125,8 @@ def _image(figure: Figure | None) -> Markup | None:
     """A figure as an <img> source: SVG with a clear background, so that the page's own shows."""
     if figure is None:
         return None
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = re.sub(rb"<\?xml.*?<svg", b"<svg", buffer.getvalue(), count=1, flags=re.DOTALL)
+    drawn = style.render(figure, "svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = re.sub(rb"<\?xml.*?<svg", b"<svg", drawn, count=1, flags=re.DOTALL)
     return Markup("data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii"))
 
 
