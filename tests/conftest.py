@@ -50,7 +50,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     Before the fixtures of the test, here and in the workers that it starts.
     """
     quick = item.get_closest_marker("optimised") is None
-    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(quick))
+    if quick:
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+    else:
+        os.environ.pop("JAX_DISABLE_MOST_OPTIMIZATIONS", None)
     if "jax" in sys.modules:
         sys.modules["jax"].config.update("jax_disable_most_optimizations", quick)
 

@@ -37,6 +37,7 @@ def test_a_manifest_brings_it_back() -> None:
         assert Execution.of_manifest(json.loads(json.dumps(one.describe()))) == one
 
 
+@pytest.mark.optimised  # as a user's environment is
 def test_it_is_read_off_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAX_DEFAULT_MATMUL_PRECISION", "highest")
     devices = jax.local_devices()

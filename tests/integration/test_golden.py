@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 
 from hades_protocol import commands
 from hades_protocol.errors import ExitCode
@@ -62,6 +63,7 @@ def test_it_is_shown_as_it_was_left(home: Home) -> None:
     assert shown.checkpoints.execution == "1 x cpu, physics vmap, cloning xla, 8 candidates at a time"
 
 
+@pytest.mark.optimised  # as it was begun
 def test_it_is_resumed_as_if_nothing_had_happened(home: Home, tmp_path: Path) -> None:
     """By this version's daemon and worker; the bits are those of a run that this version computes without a pause."""
     directory = copied(home)
