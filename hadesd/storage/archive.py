@@ -11,6 +11,7 @@ import io
 import os
 import secrets
 import shutil
+import struct
 import tarfile
 import time
 import zlib
@@ -36,6 +37,12 @@ KEPT = Retention(keep_newest=2, keep_every=0, keep_best=True)
 """Checkpoints that go into an archive: the newest, the one before it should the newest be damaged, and the best."""
 
 NEW_PREFIX = ".new-"
+
+DAMAGE = (
+    *(tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, struct.error),
+    *(ValueError, TypeError, OverflowError, LookupError, MemoryError),
+)
+"""What tarfile, gzip and zlib raise for a file that is not what it should be, and times that no file can have."""
 
 
 class ArchiveError(HadesError):
@@ -231,7 +238,7 @@ def _read(archive: Path, into: Path | None) -> ArchiveIndex:
             run, name = _split(member.name)
             runs.add(run)
             found[name] = _take(file, None if into is None else into / name, member.mtime)
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except DAMAGE as error:
         raise ArchiveError(f"{archive} is no archive of a run, or is damaged: {error}") from None
     if index is None or runs != {index.run} or found != index.files:
         raise ArchiveError(f"{archive} is damaged or incomplete: its files are not those that it lists")

@@ -66,6 +66,7 @@ def read(path: Path) -> Content:
         TypeError,
         AttributeError,
         RecursionError,
+        MemoryError,
         NotImplementedError,
         csv.Error,
         zipfile.BadZipFile,
