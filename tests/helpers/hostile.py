@@ -51,13 +51,17 @@ def values_of(kind: Any, number: int, **given: Any) -> Any:
     return TEXT
 
 
-def make_run(directory: Path, number: int) -> None:
-    """A run directory with every file that a run can have. number: of every integer that is not asked for by name."""
+def make_run(directory: Path, number: int, in_record: int, named: bool = True) -> None:
+    """A run directory with every file that a run can have.
+
+    number: every integer that is not asked for by name; in_record: those of run.json. named: whether the dataset names
+    its entries, with names that are none of the environment's.
+    """
     paths, run = RunPaths(directory), directory.name
     paths.checkpoint(3).mkdir(parents=True)
     spec = TINY | {"images": {"directory": TEXT}}
     outcome = {"kind": "failed", "at": 1.0, "reason": TEXT, "log_tail": [TEXT]}
-    record = values_of(RunRecord, number, schema=1, id=run, spec=spec, desired="run", outcome=outcome)
+    record = values_of(RunRecord, in_record, schema=1, id=run, spec=spec, desired="run", outcome=outcome)
     paths.record.write_text(json.dumps(record | {TEXT: TEXT}))
     _lines(paths.metrics, [values_of(GenerationMetrics, number, generation=g) for g in (1, 2, 3)])
     _lines(paths.timings, [values_of(GenerationTiming, number, generation=g) for g in (1, 2, 3)])
@@ -67,7 +71,8 @@ def make_run(directory: Path, number: int) -> None:
     manifest |= dict.fromkeys(("devices", "platform", "physics", "cloning", "chunk", "settings", "env", "method"), TEXT)
     paths.checkpoint(3).joinpath("hades.json").write_text(manifest_text(manifest | {"versions": {TEXT: TEXT}}))
     paths.checkpoints.joinpath(f"bad-1-{TEXT.replace('/', '')}").mkdir()
-    meta = json.loads(dataset_meta(tiny(), 3)) | {"observation_names": [TEXT] * 4, "action_names": [TEXT] * 2}
+    names = {"observation_names": [TEXT] * 4, "action_names": [TEXT] * 2} if named else {}
+    meta = json.loads(dataset_meta(tiny(), 3)) | names
     arrays = {"states": np.zeros((2, 4), np.float32), "actions": np.eye(2, dtype=np.float32)}
     write_dataset(paths.dataset, arrays, json.dumps(meta | {"versions": {TEXT: TEXT}, TEXT: TEXT}))
     paths.worker_log.write_bytes(f"{TEXT}\n{json.dumps({'event': TEXT, TEXT: TEXT}, ensure_ascii=False)}\n".encode())

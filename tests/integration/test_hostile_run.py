@@ -13,6 +13,14 @@ from tests.helpers.daemon import Home
 
 RUN, HONEST, GROUP = "hostile-1", "honest-1", hostile.TEXT
 
+HUGE = 2**70
+"""More than a message can hold."""
+
+DAMAGED, HUGE_LINES = "hostile-2", "hostile-3"
+"""Runs with huge integers in every file, and in every file but run.json."""
+
+OF_A_RUN = ("status", "logs", "fork", "export", "pairs", "evaluate", "report", "rm", "archive", "retain", "checkpoint")
+
 ARGUMENTS: dict[str, list[str]] = {
     "start": ["--env", GROUP],
     "run": ["--spec", GROUP],
@@ -67,9 +75,11 @@ def said(capsys: pytest.CaptureFixture[str], status: int) -> list[str]:
 
 @pytest.fixture
 def there(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home with the hostile run and an honest one, and a daemon."""
+    """A home with hostile runs, and a daemon."""
     home.paths.make_private()
-    hostile.make_run(home.paths.runs / RUN, 3)
+    hostile.make_run(home.paths.runs / RUN, 3, in_record=3, named=False)
+    hostile.make_run(home.paths.runs / DAMAGED, HUGE, in_record=HUGE)
+    hostile.make_run(home.paths.runs / HUGE_LINES, HUGE, in_record=3)
     for name in ("HADES_HOME", "NO_COLOR"):
         monkeypatch.setenv(name, home.environ[name])
     monkeypatch.chdir(tmp_path)
@@ -82,7 +92,11 @@ def test_no_verb_says_what_steers_a_terminal_or_fails_as_a_bug(
 ) -> None:
     honest = there.start(generations=3, milliseconds=1)
     wrong = {}
-    for arguments in [[verb, *ARGUMENTS.get(verb, [])] for verb in VERBS] + MORE:
+    every = [[verb, *ARGUMENTS.get(verb, [])] for verb in VERBS] + MORE
+    of_a_run = [arguments for arguments in every if arguments[0] in OF_A_RUN]
+    for name in (DAMAGED, HUGE_LINES):
+        every += [[name if word == RUN else word for word in arguments] for arguments in of_a_run]
+    for arguments in every:
         try:
             status = main(arguments)
         except SystemExit as end:
@@ -97,4 +111,4 @@ def test_no_verb_says_what_steers_a_terminal_or_fails_as_a_bug(
     assert page.replace("\n", "").isprintable()
     assert there.show(honest).generations == 3
     assert main(["status", "--json"]) == 0
-    assert {run["id"] for run in json.loads(capsys.readouterr().out)["runs"]} == {RUN, honest}
+    assert {run["id"] for run in json.loads(capsys.readouterr().out)["runs"]} == {RUN, HUGE_LINES, honest}
