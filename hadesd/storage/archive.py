@@ -5,6 +5,7 @@ makes smaller. Nothing of tar's own extraction is used: members are read as byte
 checked, so neither links nor devices nor owners nor modes of a file from elsewhere mean anything.
 """
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -116,11 +117,13 @@ def pack(directory: Path, target: Path, without: tuple[int, ...] = ()) -> Archiv
         verify(partial, index)
         _refuse_existing(target)
         os.replace(partial, target)
-        sync_renames(target.parent)
-    except OSError as error:
-        raise UsageError(f"cannot write {target}: {error.strerror or error}; nothing was removed") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # the first error is the one that says why
+            partial.unlink()
+        if isinstance(error, OSError):
+            raise UsageError(f"cannot write {target}: {error.strerror or error}; nothing was removed") from error
+        raise
+    sync_renames(target.parent)
     return index
 
 

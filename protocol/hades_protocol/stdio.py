@@ -19,17 +19,37 @@ def prepare_streams() -> None:
     A closed one is opened on /dev/null: else the next file that is opened takes its number, and what is printed goes
     into that file. A letter that the encoding of the output does not have is spelled (`\\u2026`).
     """
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(fd, True)
-    os.close(fd)
     for number, name in enumerate(NAMES):
         stream = getattr(sys, name)
+        if not _is_open(number) and not _open_nothing(number):
+            continue  # what is printed there is lost, and that cannot be said
         if stream is None:
             opened = open(number, "r" if name == "stdin" else "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
             setattr(sys, name, opened)
             setattr(sys, f"__{name}__", opened)
         elif stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace" if name == "stdin" else "backslashreplace")
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+def _open_nothing(fd: int) -> bool:
+    """Open /dev/null as a descriptor that is closed; whether that worked."""
+    try:
+        opened = os.open(os.devnull, os.O_RDWR)
+    except OSError:
+        return False
+    if opened != fd:
+        os.dup2(opened, fd)
+        os.close(opened)
+    os.set_inheritable(fd, True)
+    return True
 
 
 def takes_unicode(stream: TextIO) -> bool:

@@ -74,7 +74,7 @@ def printable_output() -> Iterator[None]:
     """Until the end of the block there are three standard streams, and nothing but printable text leaves by them."""
     prepare_streams()
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (cast(TextIO, PrintableStream(stream)) for stream in before)
+    sys.stdout, sys.stderr = (stream and cast(TextIO, PrintableStream(stream)) for stream in before)
     try:
         yield
     finally:

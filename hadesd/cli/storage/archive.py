@@ -12,10 +12,9 @@ from hadesd.cli.documents.storage import ArchiveDocument, PackedRun
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.storage import selection
-from hadesd.cli.storage.backend import RunBackend, run_backend
+from hadesd.cli.storage.backend import RunBackend, hold, run_backend
 from hadesd.cli.storage.rm import delete, removable
 from hadesd.storage import archive
-from hadesd.storage.locks import lock_run
 
 EXAMPLES = """\
 hadesd archive @ -o /mnt/store
@@ -86,7 +85,7 @@ def _archive(
 ) -> PackedRun:
     directory, target = Path(item.run.directory), output.resolve() / f"{item.run.id}{archive.SUFFIX}"
     try:
-        with lock_run(directory):
+        with hold(directory):
             before = archive.contents(directory)
             archive.pack(directory, target, without)
         count = target.stat().st_size

@@ -14,7 +14,7 @@ from hades_protocol.run_spec import RunSpec
 from hades_protocol.sync_client import ControlClient, listens
 from hadesd.storage import records, removal
 from hadesd.storage.layout import RunPaths
-from hadesd.storage.locks import DaemonLock, is_locked
+from hadesd.storage.locks import DaemonLock, is_locked, lock_run
 from hadesd.storage.removal import with_retention
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle.effects import Persist
@@ -64,6 +64,21 @@ def run_backend(paths: Paths) -> Iterator[RunBackend]:
         return
     with ControlClient(paths) as client:
         yield _DaemonBackend(client)
+
+
+@contextlib.contextmanager
+def hold(directory: Path) -> Iterator[None]:
+    """Hold the lock of a run.
+
+    Raises:
+        HadesError: a worker or another command holds it, or its file cannot be opened.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock_run(directory))
+        except OSError as error:
+            raise HadesError(f"cannot lock {directory}: {error.strerror or error}; nothing done") from error
+        yield
 
 
 class _DaemonBackend:

@@ -14,9 +14,8 @@ from hadesd.cli.documents.storage import RetainedRun, RetentionDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.storage import selection
-from hadesd.cli.storage.backend import Rule, RunBackend, run_backend
+from hadesd.cli.storage.backend import Rule, RunBackend, hold, run_backend
 from hadesd.storage import pruning, removal
-from hadesd.storage.locks import lock_run
 from hadesd.storage.removal import with_retention
 
 EXAMPLES = """\
@@ -113,7 +112,7 @@ def _retain(backend: RunBackend, run: RunSummary, rule: Rule) -> pruning.Pruning
     if _given(rule):
         backend.retain(run, rule)
     try:
-        with lock_run(directory):
+        with hold(directory):
             return pruning.prune(directory, removal.load_new(directory.parent, run.id)[1].checkpoints)
     except OSError as error:
         raise HadesError(f"cannot prune the checkpoints in {directory}: {error.strerror or error}") from error
