@@ -101,6 +101,7 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
 
     mean: float  # mean return
     sem: float  # standard error of the mean
+    unfinished: int  # environments in which no episode ended: their return so far was counted
 
 
 class NormalisedFitness(msgspec.Struct, frozen=True, kw_only=True):

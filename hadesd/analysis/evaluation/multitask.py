@@ -157,7 +157,7 @@ def _task(one: Scored) -> TaskReturns:
 
 def _level(evaluated: Evaluated) -> Level:
     summary = evaluated.summary()
-    return Level(mean=summary.mean, sem=summary.sem)
+    return Level(mean=summary.mean, sem=summary.sem, unfinished=summary.unfinished)
 
 
 def _normalised(values: np.ndarray | None) -> NormalisedFitness | None:

@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(_document(args, dataset, spec, spec, summary))
     else:
-        print(f"return {_describe(summary)}")
+        print(f"return {describe(summary)}")
         print("per policy: " + "  ".join(number(value) for value in summary.per_init))
     return 0
 
@@ -137,11 +137,20 @@ def _computation() -> Computation:
     return Computation(**computation())
 
 
-def _describe(returns: Returns) -> str:
+def describe(returns: Returns) -> str:
+    """A return as a person reads it, with how far it can be trusted."""
     return (
         f"{number(returns.mean)} ± {number(returns.std)} (mean ± standard deviation over {len(returns.per_init)} "
-        f"policies; {returns.episodes_completed} completed episodes)"
+        f"policies; {returns.episodes_completed} completed episodes{_cut_short(returns.unfinished)})"
     )
+
+
+def _cut_short(unfinished: int) -> str:
+    """What has to be said with a return that is partly of episodes that were cut short; empty where none was."""
+    if not unfinished:
+        return ""
+    where = f"{unfinished} environments" if unfinished > 1 else "one environment"
+    return f"; no episode ended in {where}: the return so far was counted there"
 
 
 def evaluate_images(args: argparse.Namespace, dataset: "DatasetFile", spec: RunSpec) -> int:
@@ -201,7 +210,7 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
     if args.json:
         print_json(found)
     else:
-        print("\n".join(_table(found)))
+        print("\n".join(table(found)))
         say("normalised: 0 is the level of the wrong pairs, 1 that of its own alone; ± is the standard error")
     if args.output is not None:
         from hadesd.analysis.pictures.multitask import draw
@@ -227,18 +236,21 @@ def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", 
     if args.json:
         print_json(_document(args, dataset, training, tasks[index].spec, summary))
     else:
-        print(f"return in {name} {_describe(summary)}")
+        print(f"return in {name} {describe(summary)}")
     return 0
 
 
-def _table(document: MultitaskDocument) -> list[str]:
+def table(document: MultitaskDocument) -> list[str]:
+    """Lines of a table: what policies for several environments return in each."""
     left = max(11, *(len(name) for name in document.envs))
     lines = [f"{'ENVIRONMENT':{left}}  {'NORMALISED':>15}  {'RETURN':>16}  {'WRONG PAIRS':>16}  {'OWN PAIRS':>16}"]
     for task in document.tasks:
         normalised = task.normalised
         score = "–" if normalised is None else f"{normalised.mean:.3f} ± {normalised.sem:.3f}"
         cells = (_level(task.returns), _level(task.wrong), _level(task.own))
-        lines.append(f"{task.env:{left}}  {score:>15}  " + "  ".join(f"{cell:>16}" for cell in cells))
+        unfinished = sum(level.unfinished for level in (task.returns, task.wrong, task.own))
+        cut = f"  no episode ended in {unfinished} environments" if unfinished else ""
+        lines.append(f"{task.env:{left}}  {score:>15}  " + "  ".join(f"{cell:>16}" for cell in cells) + cut)
     return lines
 
 

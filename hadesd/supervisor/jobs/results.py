@@ -34,6 +34,12 @@ class Spread(msgspec.Struct, frozen=True):
         return " ± ".join("nan" if value is None else form(value) for value in (self.mean, self.std))
 
 
+class Returns(Spread, frozen=True):
+    """unfinished: environments in which no episode ended, so that the return so far was counted."""
+
+    unfinished: int = 0
+
+
 class Accuracies(msgspec.Struct, frozen=True):
     """Shares of images that are classified correctly, from 0 to 1."""
 
@@ -44,7 +50,7 @@ class Evaluated(msgspec.Struct, frozen=True):
     """What is read of `hadesd evaluate --json` (docs/json.md): returns, or accuracies for images."""
 
     inits: int
-    returns: Spread | None = None
+    returns: Returns | None = None
     accuracies: Accuracies | None = None
 
 
@@ -89,7 +95,9 @@ def evaluated(found: Evaluated, generation: int) -> str:
         return f"test accuracy {found.accuracies.test.text('{:.3f}'.format)} over {found.inits} classifiers{after}"
     if found.returns is None:
         raise NoAnswer("it printed no return")
-    return f"{found.returns.text(_number)} over {found.inits} policies{after}"
+    cut = found.returns.unfinished
+    short = f", no episode ended in {cut} environments" if cut else ""
+    return f"{found.returns.text(_number)} over {found.inits} policies{after}{short}"
 
 
 def _number(value: float) -> str:

@@ -21,6 +21,10 @@ def test_returns() -> None:
     assert evaluated(read_answer(answer(RETURNS), Evaluated), 7) == (
         "491.6 ± 12.52 over 10 policies, trained on generation 7"
     )
+    cut = RETURNS | {"returns": {"mean": 20.0, "std": 0.0, "unfinished": 8}}
+    assert evaluated(read_answer(answer(cut), Evaluated), 7).endswith(
+        "generation 7, no episode ended in 8 environments"
+    )
     large = RETURNS | {"returns": {"mean": -12345.6, "std": 0.0}}
     assert evaluated(read_answer(answer(large), Evaluated), 7).startswith("-12346 ± 0 over 10")
 
