@@ -1,7 +1,9 @@
-"""Text files that people and their programs write: with or without a byte-order mark, JSON without double keys."""
+"""Files of people: texts with or without a byte-order mark, JSON without double keys, names as a shell takes them."""
 
 import codecs
 import json
+import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,17 @@ def read_text(path: Path) -> str:
     data = path.read_bytes()
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return data.decode("utf-16" if utf16 else "utf-8-sig")
+
+
+def as_argument(name: str | Path) -> str:
+    """A file's name as it is typed behind a command: quoted where it has to be, and never taken for an option."""
+    text = f"./{name}" if str(name).startswith("-") else str(name)
+    if text.isprintable():
+        return shlex.quote(text)
+    plain = (
+        chr(byte) if 32 <= byte < 127 and chr(byte) not in "'\\" else f"\\x{byte:02x}" for byte in os.fsencode(text)
+    )
+    return f"$'{''.join(plain)}'"
 
 
 def parse_json(text: str) -> Any:

@@ -1,5 +1,7 @@
 """Text files of people: byte-order marks are no part of them, double keys are refused, wherever hades reads one."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from hades_protocol.errors import UsageError
 from hades_tui.preferences import load_preferences
 from hadesd.cli.runs.start import read_spec_file
 from hadesd.config import load_settings
-from hadesd.spec.user_files import parse_json, read_text
+from hadesd.spec.user_files import as_argument, parse_json, read_text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -25,6 +27,17 @@ def test_a_byte_order_mark_is_taken_in_settings_files(tmp_path: Path) -> None:
     assert load_settings(tmp_path / "config.toml", {}).slots == 3
     (tmp_path / "tui.toml").write_text('theme = "light"', encoding="utf-8-sig")
     assert load_preferences(tmp_path / "tui.toml").theme == "light"
+
+
+@pytest.mark.process
+def test_a_shell_takes_every_name_as_one_argument() -> None:
+    names = ["plain.npz", "a b", "it's", 'q"q', "$(x)`y`", "back\\slash", "new\nline", "\x1b[2J", "\udcff'\\", "é"]
+    command = "printf '%s\\0' " + " ".join(map(as_argument, names))
+    assert command.isprintable()
+    found = subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout
+    assert found.split(b"\0")[:-1] == [os.fsencode(name) for name in names]
+    assert as_argument("-o.npz") == "./-o.npz", "no option"
+    assert as_argument("plain.npz") == "plain.npz"
 
 
 def test_double_keys_are_refused_at_every_depth(tmp_path: Path) -> None:

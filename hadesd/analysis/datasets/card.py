@@ -3,6 +3,7 @@
 Written for people who never saw hades.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,6 +15,8 @@ from hades_protocol.messages import Lineage
 from hadesd.analysis.datasets.column_names import action_names, state_names
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.datasets.snippet import training_code
+from hadesd.logs.parsing import printable
+from hadesd.spec.user_files import as_argument
 
 MOST_PAIRS, MOST_COLUMNS = 16, 32
 """A dataset of at most so many pairs, and entries of state and action, is printed whole."""
@@ -119,10 +122,11 @@ def _facts(dataset: DatasetFile, file: Path, origin: Origin) -> list[tuple[str, 
     network = f"{policy['depth']} x {policy['width']} {policy['activation']}"
     if policy.get("kind", "mlp") == "cnn":
         network = f"3x3 convolution of {policy['features']} features, then {network}"
+    is_csv = file.suffix.lower() == ".csv"
     facts = [
-        ("file", f"`{file.name}`" + (f" with `{file.name}.json` beside it" if file.suffix == ".csv" else "")),
+        ("file", _code(file.name) + (f" with {_code(f'{file.name}.json')} beside it" if is_csv else "")),
         ("environment", f"{meta['environment']}" + (f", backend {meta['backend']}" if _has_backend(meta) else "")),
-        ("method", METHODS.get(str(meta["method"]), str(meta["method"]))),
+        ("method", METHODS.get(str(meta["method"]), _text(meta["method"]))),
         ("`states`", f"float32 [{count}, {shape}]"),
         ("`actions`", f"float32 [{count}, {actions}]: {kind}"),
     ]
@@ -147,7 +151,7 @@ def _has_backend(meta: dict[str, Any]) -> bool:
 
 
 def _listed(meta: dict[str, Any], kind: str) -> str:
-    return ", ".join(f"`{name}`" for name in meta[f"{kind}_names"])
+    return ", ".join(_code(name) for name in meta[f"{kind}_names"])
 
 
 def _units(dataset: DatasetFile) -> str:
@@ -160,7 +164,8 @@ def _units(dataset: DatasetFile) -> str:
             "`states` are in **normalised units**: `(observation - mean) / sqrt(variance + 1e-8)`. Mean and variance "
             f"are kept while acting, over the {environments} environments that a policy plays at the same time, from "
             "nothing (mean 0, variance 1, count 0.0001) at the start of each evaluation, so there are no constants to "
-            "pass on. "
+            f"pass on. They are updated before normalising: with the first {environments} observations, and with those "
+            "of every step, which are then normalised with what they have just updated. "
             "A policy that gets raw observations will fail."
         )
     text = (
@@ -173,7 +178,7 @@ def _units(dataset: DatasetFile) -> str:
     names = state_names(dataset.states.shape[1:], meta.get("observation_names", ()))
     rows = [("entry", "obs_mean", "obs_var")]
     rows += [
-        (f"`{name}`", f"{mean:.6g}", f"{variance:.6g}")
+        (_code(name), f"{mean:.6g}", f"{variance:.6g}")
         for name, mean, variance in zip(names, dataset.obs_mean.ravel(), dataset.obs_var.ravel(), strict=True)
     ]
     return text + "\n\n" + _table(rows, headed=True)
@@ -189,7 +194,7 @@ def _advice(meta: dict[str, Any]) -> str:
 
 
 def _worth(meta: dict[str, Any], file: Path, origin: Origin) -> str:
-    again = f"Measure it yourself: `hadesd evaluate {file.name} --inits 10`."
+    again = f"Measure it yourself: {_code(f'hadesd evaluate {as_argument(file.name)} --inits 10')}."
     if origin.evaluated is None:
         return f"Its return was not measured yet. {again}"
     mean, sem = origin.evaluated
@@ -204,7 +209,7 @@ def _pairs(dataset: DatasetFile) -> str:
     names = [*state_names(dataset.states.shape[1:], meta.get("observation_names", ()))]
     names += action_names(dataset.actions.shape[1], meta.get("action_names", ()))
     states = dataset.states.reshape(len(dataset.states), -1)
-    rows = [("pair", *(f"`{name}`" for name in names))]
+    rows = [("pair", *(_code(name) for name in names))]
     for i, (state, action) in enumerate(zip(states, dataset.actions, strict=True)):
         rows.append((str(i), *(f"{value:.3f}" for value in state), *(f"{value:.3g}" for value in action)))
     return _table(rows, headed=True)
@@ -215,13 +220,29 @@ def _lineage(meta: dict[str, Any], origin: Origin) -> list[tuple[str, str]]:
     if origin.parent is not None:
         rows.append(("forked from", f"{origin.parent.run}, generation {origin.parent.generation}"))
     if meta.get("source"):
-        rows.append(("imported from", f"{meta['source'].get('file')}, SHA-256 {meta['source'].get('sha256')}"))
+        file, digest = (_text(meta["source"].get(key)) for key in ("file", "sha256"))
+        rows.append(("imported from", f"{file}, SHA-256 {digest}"))
     if meta.get("generation"):
-        rows.append(("generation", f"{meta['generation']} of {meta.get('generations', '?')}"))
-        rows.append(("seed", str(meta.get("seed", "?"))))
-    versions = ", ".join(f"{name} {number}" for name, number in meta.get("versions", {}).items())
-    rows.append(("made with", versions))
+        rows.append(("generation", f"{_text(meta['generation'])} of {_text(meta.get('generations', '?'))}"))
+        rows.append(("seed", _text(meta.get("seed", "?"))))
+    known = meta.get("versions")
+    versions = known.items() if isinstance(known, dict) else ()
+    made_with = ", ".join(f"{_text(name)} {_text(number)}" for name, number in versions)
+    rows.append(("made with", made_with))
     return [(name, value) for name, value in rows if value]
+
+
+def _code(text: str) -> str:
+    """Text as Markdown's code, whatever is in it."""
+    shown = printable(text)
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    gap = " " if "`" in shown else ""
+    return f"{fence}{gap}{shown}{gap}{fence}"
+
+
+def _text(value: Any) -> str:
+    """What somebody else wrote as plain text in Markdown."""
+    return re.sub(r"([\\`*\[\]<>])", r"\\\1", printable(str(value)))
 
 
 def _table(rows: Sequence[tuple[str, ...]], headed: bool = False) -> str:

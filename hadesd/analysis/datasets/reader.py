@@ -19,7 +19,7 @@ from hadesd.analysis.datasets.column_order import (
     with_meta,
 )
 from hadesd.spec.environments import ENVIRONMENTS, EnvironmentInfo
-from hadesd.spec.user_files import parse_json
+from hadesd.spec.user_files import as_argument, parse_json
 from hadesd.storage.datasets import SCHEMA
 
 METHODS = typing.get_args(Method)
@@ -53,7 +53,7 @@ def load(path: Path) -> DatasetFile:
         UsageError: it is damaged, or its arrays do not fit together or to the names of their entries.
     """
     if not path.is_file():
-        raise NotFoundError(f"there is no file {path}: make one with 'hadesd export RUN -o {path.name}'")
+        raise NotFoundError(f"there is no file {path}: make one with: hadesd export RUN -o {as_argument(path.name)}")
     read = formats.read(path)
     content = read.arrays
     for name in ("states", "actions"):
@@ -119,7 +119,9 @@ def settings_from_meta(meta: dict[str, Any]) -> dict[str, Any]:
 def complete_file_hint(meta: dict[str, Any]) -> str:
     """Where to get what a file lacks: pairs that were saved from the screen name their run. Empty for other files."""
     run = meta.get("run")
-    return f"; 'hadesd export {run}' (E on the screen) writes a file that has them" if isinstance(run, str) else ""
+    if not isinstance(run, str):
+        return ""
+    return f"; 'hadesd export {as_argument(run)}' (E on the screen) writes a file that has them"
 
 
 def as_float32(path: Path, name: str, array: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 The same network, loss and optimiser as hadesd.distill; a test runs what is printed here and compares.
 """
 
+import json
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,18 @@ from typing import Any
 from hadesd.analysis.datasets.reader import DatasetFile
 
 LOADING = {
-    ".npz": ("", 'data = np.load("{name}")'),
+    ".npz": ("", "data = np.load({name})"),
     ".csv": (
         "",
-        'table = np.atleast_1d(np.genfromtxt("{name}", delimiter=",", names=True))\n'
+        'table = np.atleast_1d(np.genfromtxt({name}, delimiter=",", names=True))\n'
         'data = {{kind: np.stack([table[n] for n in table.dtype.names if n.startswith(kind[:-1] + "_")], 1)\n'
         '        for kind in ("states", "actions")}}',
     ),
     ".json": (
         "import json\nfrom pathlib import Path\n\n",
-        'data = {{name: np.array(value) for name, value in json.loads(Path("{name}").read_text()).items()}}',
+        "data = {{name: np.array(value) for name, value in json.loads(Path({name}).read_text()).items()}}",
     ),
-    ".safetensors": ("", 'data = safetensors.numpy.load_file("{name}")'),
+    ".safetensors": ("", "data = safetensors.numpy.load_file({name})"),
 }
 """Suffix -> import before, line that loads. (CSV: the constants are beside it, in FILE.csv.json.)"""
 
@@ -40,10 +41,11 @@ def training_code(dataset: DatasetFile, file: Path) -> str:
     discrete = bool(meta["discrete"])
     convolves = policy.get("kind", "mlp") == "cnn"
     before, load = LOADING[file.suffix.lower()]
+    name = json.dumps(file.name, ensure_ascii=not file.name.isprintable())  # which is a literal of Python too
     shape = ", ".join(map(str, observation)) if convolves else str(prod(observation))
     blocks = [
         _imports(before, file.suffix.lower()),
-        load.format(name=file.name),
+        load.format(name=name),
         f'states = jnp.asarray(data["states"], jnp.float32).reshape(-1, {shape})  # {_units(meta)}',
         f'actions = jnp.asarray(data["actions"], jnp.float32)  # [{len(dataset.actions)}, {actions}], '
         + ("label probabilities" if discrete else "in [-1, 1]"),
@@ -150,7 +152,8 @@ def _act(meta: dict[str, Any], shape: str, discrete: bool) -> str:
     }[meta["normalisation"]]
     arguments = "observation, key" if meta["normalisation"] == "none" else "observation, key, obs_mean, obs_var"
     layers = "params" if discrete else "params[0]"
-    lines = [f"def act({arguments}):", f"    x = jnp.asarray({seen}).reshape(-1, {shape})"]
+    told = "  # mean and variance have seen this observation already" if meta["normalisation"] == "running" else ""
+    lines = [f"def act({arguments}):{told}", f"    x = jnp.asarray({seen}).reshape(-1, {shape})"]
     greedy = meta.get("evaluation", {}).get("action", "sample") == "greedy"
     if discrete:
         out = f"head({layers}, x)[0]"

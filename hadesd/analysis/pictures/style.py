@@ -20,6 +20,7 @@ from matplotlib.ticker import FixedFormatter
 
 from hades_protocol.errors import UsageError
 from hades_protocol.terminal import printable
+from hadesd.spec.user_files import as_argument
 from hadesd.storage.atomic import write_atomically
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -109,7 +110,9 @@ def check_path(path: Path) -> None:
         UsageError: another suffix than .png or .svg, or no such directory.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{path}: pictures are .png or .svg files, e.g. -o {path.stem or 'picture'}.svg")
+        raise UsageError(
+            f"{path}: pictures are .png or .svg files, e.g. -o {as_argument((path.stem or 'picture') + '.svg')}"
+        )
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no directory {path.parent}; make it, or choose another place")
 

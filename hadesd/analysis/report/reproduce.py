@@ -13,6 +13,7 @@ from hadesd.analysis.report.run_data import ReportData, as_json
 from hadesd.spec import environments, strategies
 from hadesd.spec.changes import forked
 from hadesd.spec.presets import preset_values
+from hadesd.spec.user_files import as_argument
 from hadesd.storage.checkpoints import choose_generation
 
 NAMED = ("env", "method", "preset")
@@ -56,7 +57,7 @@ def differences(base: RunSpec, spec: RunSpec) -> dict[str, Any]:
 def commands(report_data: ReportData) -> list[str]:
     """What to type to get the same again."""
     if report_data.spec is None:
-        return [f"hadesd evaluate {shlex.quote(str(report_data.path))} --inits 10"] if report_data.entry else []
+        return [f"hadesd evaluate {as_argument(report_data.path)} --inits 10"] if report_data.entry else []
     out = _fork(report_data, report_data.spec) or _start(report_data, report_data.spec)
     if report_data.dataset is not None:
         file = f"{report_data.name}.npz"

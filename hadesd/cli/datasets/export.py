@@ -14,6 +14,7 @@ from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.documents.datasets import ExportDocument
 from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb, split_generation
+from hadesd.spec.user_files import as_argument
 from hadesd.storage.datasets import SUFFIXES
 from hadesd.storage.layout import DATASET, RunPaths
 
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         worth = "" if origin.evaluated is None else f", evaluated {number(origin.evaluated[0])}"
         say(
             f"{document.pairs} pairs of {document.env} after generation {document.generation} "
-            f"of run {document.id}{worth}; try it: hadesd evaluate {args.output}"
+            f"of run {document.id}{worth}; try it: hadesd evaluate {as_argument(args.output)}"
         )
     return 0
 
@@ -101,9 +102,9 @@ def check_output(output: Path, format_: str | None, force: bool, card: bool) -> 
     """
     stem = output.stem or "dataset"
     if format_ is not None and output.suffix.lower() != f".{format_}":
-        raise UsageError(f"{output} would not be read as {format_}: name it {stem}.{format_}")
+        raise UsageError(f"{output} would not be read as {format_}: name it {as_argument(f'{stem}.{format_}')}")
     if output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{output}: datasets are {', '.join(SUFFIXES)} files, e.g. -o {stem}.npz")
+        raise UsageError(f"{output}: datasets are {', '.join(SUFFIXES)} files, e.g. -o {as_argument(f'{stem}.npz')}")
     beside = [output.with_name(output.name + ".json")] if output.suffix.lower() == ".csv" else []
     beside += [output.with_suffix(".md")] if card else []
     for path in (output, *beside):

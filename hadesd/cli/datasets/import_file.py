@@ -12,12 +12,13 @@ from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.documents.datasets import ImportDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.spec.user_files import as_argument
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
     from hadesd.analysis.datasets.importing import Imported
 
-KEPT = ("method", "generation", "generations", "seed", "versions")
+KEPT = {"method": str, "generation": int, "generations": int, "seed": int, "versions": dict}
 """What a file says of its own making outlives the import."""
 
 EXAMPLES = """\
@@ -116,10 +117,16 @@ def _meta(file: Path, spec: "RunSpec", file_meta: dict[str, Any]) -> dict[str, A
     from hadesd.compute.results import dataset_meta
 
     meta: dict[str, Any] = json.loads(dataset_meta(spec, 0))
-    meta |= {"method": "imported"} | {key: file_meta[key] for key in KEPT if key in file_meta}
+    meta |= {"method": "imported"} | {
+        key: file_meta[key] for key, kind in KEPT.items() if _is(file_meta.get(key), kind)
+    }
     meta["policy"]["init_seed"] = spec.policy.init_seed
     meta["source"] = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     return meta
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _write(args: argparse.Namespace, imported: "Imported", meta: dict[str, Any]) -> int:
@@ -152,6 +159,6 @@ def _write(args: argparse.Namespace, imported: "Imported", meta: dict[str, Any])
         print(files[0])
         say(
             f"{pairs} pairs of {meta['environment']}, states in {meta['units']} units; "
-            f"try it: hadesd evaluate {args.output}"
+            f"try it: hadesd evaluate {as_argument(args.output)}"
         )
     return 0

@@ -11,6 +11,7 @@ from hadesd.cli.datasets.inputs import find_dataset, settings_for
 from hadesd.cli.documents.datasets import MergeDocument, MergedPart
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.spec.user_files import as_argument
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -34,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the file and say what is in it."""
     require_daemon_extra("merge")
     if args.output.suffix.lower() != ".npz":
-        raise UsageError(f"{args.output}: merged datasets are npz files, e.g. -o {args.output.stem or 'both'}.npz")
+        name = as_argument(f"{args.output.stem or 'both'}.npz")
+        raise UsageError(f"{args.output}: merged datasets are npz files, e.g. -o {name}")
     if args.output.exists() and not args.force:
         raise UsageError(f"{args.output} exists already: choose another name, or replace it with --force")
     from hadesd.analysis.datasets import formats, merging
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         parts = ", ".join(f"{part['pairs']} of {part['meta']['environment']}" for part in meta["parts"])
         say(
             f"{len(arrays['states'])} pairs ({parts}), states {list(arrays['states'].shape[1:])}, "
-            f"{arrays['actions'].shape[1]} actions; try it: hadesd evaluate {args.output}"
+            f"{arrays['actions'].shape[1]} actions; try it: hadesd evaluate {as_argument(args.output)}"
         )
     return 0
 

@@ -11,6 +11,7 @@ from hadesd.cli.datasets.inputs import check_range
 from hadesd.cli.documents.datasets import ReportDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
+from hadesd.spec.user_files import as_argument
 from hadesd.storage.datasets import is_dataset_name
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def _output(args: argparse.Namespace, name: str) -> Path | None:
         return None
     output: Path = args.output or Path(f"{Path(name).stem if is_dataset_name(name) else name}.html")
     if output.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{output}: reports are HTML files, e.g. -o {output.stem or 'report'}.html")
+        raise UsageError(
+            f"{output}: reports are HTML files, e.g. -o {as_argument((output.stem or 'report') + '.html')}"
+        )
     if output.exists() and not args.force:
         raise UsageError(f"{output} exists already: choose another name with -o, or replace it with --force")
     if not output.parent.is_dir():

@@ -16,6 +16,7 @@ from hadesd.cli.datasets.inputs import check_range, find_dataset, settings_for
 from hadesd.cli.output import duration, number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.spec import environments
+from hadesd.spec.user_files import as_argument
 from hadesd.storage.layout import RunPaths
 
 if TYPE_CHECKING:
@@ -236,7 +237,8 @@ def _transferable(dataset: "DatasetFile") -> "DatasetFile":
         UsageError: it is no one environment's.
     """
     if "parts" in dataset.meta:
-        raise UsageError(f"{dataset.path} is merged of several environments' datasets: hadesd evaluate {dataset.path}")
+        hint = f"hadesd evaluate {as_argument(dataset.path)}"
+        raise UsageError(f"{dataset.path} is merged of several environments' datasets: {hint}")
     entry = environments.ENVIRONMENTS.get(str(dataset.meta.get("environment")))
     if entry is not None and entry.family == "images":
         raise UsageError(f"{dataset.path} is a dataset of images: transfer rolls policies out, in an environment")

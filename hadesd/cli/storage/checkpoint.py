@@ -14,6 +14,7 @@ from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_
 from hadesd.cli.documents.storage import CheckpointDocument, CheckpointLeaf, UnpackDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb, split_generation
+from hadesd.spec.user_files import as_argument
 from hadesd.storage.checkpoints import find_checkpoint, read_manifest
 from hadesd.storage.layout import MANIFEST
 from hadesd.storage.records import find_directory, load
@@ -138,7 +139,9 @@ def _unpack(args: argparse.Namespace) -> int:
     require_daemon_extra("checkpoint unpack")
     output: Path = args.output
     if output.suffix.lower() != ".npz":
-        raise UsageError(f"{output}: the state is written as an npz file, e.g. -o {output.stem or 'state'}.npz")
+        raise UsageError(
+            f"{output}: the state is written as an npz file, e.g. -o {as_argument((output.stem or 'state') + '.npz')}"
+        )
     if output.exists() and not args.force:
         raise UsageError(f"{output} exists already: choose another name, or replace it with --force")
     step = _find(args.run)

@@ -1,8 +1,10 @@
 """Dataset cards: the program in them is run, and computes what hadesd computes."""
 
+import ast
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,41 @@ def test_the_program_trains_a_policy_on_every_format(tmp_path: Path, suffix: str
     defined = execute(dataset)
     chosen = [int(defined["act"](state, jax.random.key(0))) for state in dataset.states]
     assert chosen == [0, 1], "the trained policy does not do what the pairs say"
+
+
+HOSTILE = (
+    *('a "quoted" one', "it's", "back\\slash", "{braces}", "`tick``s`", "a|b", "$(x) *y*", "-o"),
+    *("new\nline", "\x1b[2J", "\udcff", "é"),
+)
+
+
+def test_whatever_the_file_is_called_the_program_is_one_and_the_page_too(tmp_path: Path) -> None:
+    dataset = a_file(tmp_path / "pole.npz", pole())
+    for stem in HOSTILE:
+        for suffix in (".npz", ".csv", ".json", ".safetensors", ".CSV"):
+            file = Path(stem + suffix)
+            card = card_text(dataset, file, Origin())
+            (code,) = re.findall(r"^```python\n(.*?)^```$", card, re.DOTALL | re.MULTILINE)
+            texts = {node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)}
+            assert file.name in texts, "the program reads another file"
+            assert all(line.isprintable() for line in card.splitlines()), card
+            (evaluate,) = re.findall(r"Measure it yourself: (`+) ?(.*?) ?\1\.$", card, re.MULTILINE)
+            if "\n" not in stem and stem.isprintable():
+                assert shlex.split(evaluate[1])[2].removeprefix("./") == file.name
+
+
+def test_what_a_foreign_file_says_of_itself_is_text(tmp_path: Path) -> None:
+    said = {
+        "source": {"file": "<b>`x`</b>|\x1b[2J", "sha256": "0"},
+        "versions": 5,
+        "generation": "*",
+        "method": "[m](u)",
+    }
+    dataset = a_file(tmp_path / "pole.npz", pole(), said)
+    card = card_text(dataset, dataset.path, Origin())
+    assert r"\<b\>\`x\`\</b\>\|" in card
+    assert r"\[m\](u)" in card
+    assert "\x1b" not in card
 
 
 def test_its_loss_for_discrete_actions_is_ours(tmp_path: Path) -> None:
@@ -122,7 +159,8 @@ def test_running_statistics_are_explained(tmp_path: Path) -> None:
     dataset = a_file(tmp_path / "pole.npz", pole(), evaluation={"normalisation": "running", "environments": 3})
     card = card_text(dataset, dataset.path, Origin())
     assert "over the 3 environments" in card
-    assert "def act(observation, key, obs_mean, obs_var):" in card
+    assert "updated before normalising" in card
+    assert "def act(observation, key, obs_mean, obs_var):  # mean and variance have seen this observation" in card
 
 
 def test_a_card_says_what_is_known_and_owns_up_to_what_is_not(tmp_path: Path) -> None:
