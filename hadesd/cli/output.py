@@ -4,10 +4,12 @@ import json
 import math
 import os
 import sys
+from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
 
+from hades_protocol.errors import UsageError
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState, WorkerPhase
 from hades_protocol.stdio import DUMB, complain, takes_unicode
@@ -26,6 +28,26 @@ COLOURS = {
 HEADINGS = ("RUN", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT", "GPU", "GROUP", "")
 OPTIONAL = ("GPU", "GROUP")
 LEFT_ALIGNED = ("RUN", "STATE", "GROUP")
+
+
+def refuse_existing(path: Path, force: bool, instead: str = "another name") -> None:
+    """Refuse to write where something is already, be it a link that leads nowhere.
+
+    Raises:
+        UsageError: says what to do instead.
+    """
+    if os.path.lexists(path) and not force:
+        raise UsageError(f"{path} exists already: choose {instead}, or replace it with --force")
+
+
+def refuse_link(path: Path) -> None:
+    """Refuse to replace a link; for verbs that replace files without being told to.
+
+    Raises:
+        UsageError: the path is one.
+    """
+    if path.is_symlink():
+        raise UsageError(f"{path} is a symbolic link: name the file itself, or remove the link")
 
 
 def say(text: str) -> None:

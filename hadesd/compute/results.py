@@ -19,6 +19,7 @@ from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd.distill.generation import Metrics
 from hadesd.distill.problem import EvolutionState, Problem
 from hadesd.spec import environments
+from hadesd.storage.atomic import write_outputs
 from hadesd.storage.datasets import SCHEMA
 
 PACKAGES = ("hades-distil", "jax", "jaxlib", "evosax", "brax", "gymnax", "flax", "optax", "orbax-checkpoint")
@@ -139,7 +140,7 @@ def generation_of(path: Path) -> int:
 
 
 def replace_dataset(path: Path, data: bytes) -> None:
-    """Replace an npz atomically."""
+    """Replace an npz of a run's directory atomically; it need not be on the disk at once."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_bytes(data)
@@ -150,8 +151,8 @@ def replace_dataset(path: Path, data: bytes) -> None:
 
 
 def write_dataset(path: Path, arrays: dict[str, np.ndarray], meta: str) -> None:
-    """Write an npz, or replace it atomically."""
-    replace_dataset(path, dataset_bytes(arrays, meta))
+    """Write an npz that a person named, or replace it atomically."""
+    write_outputs({path: dataset_bytes(arrays, meta)})
 
 
 def snapshot_of(spec: RunSpec, generation: int, arrays: dict[str, np.ndarray]) -> DatasetSnapshot:

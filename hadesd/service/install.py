@@ -103,6 +103,8 @@ def unit_text(system: bool, where: Placement) -> str:
 
 def file_state(path: Path, text: str) -> FileState:
     """How the file stands to what would be written."""
+    if path.is_symlink():
+        return "edited"  # somebody put it there
     found = _read(path)
     if found is None:
         return "absent"

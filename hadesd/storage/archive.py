@@ -23,6 +23,7 @@ from typing import IO
 import msgspec
 
 from hades_protocol.errors import HadesError, UsageError, WrongStateError
+from hades_protocol.paths import create_beside
 from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_renames
 from hadesd.storage.checkpoints import BAD, PARTIAL, read_fitness, retained
@@ -111,9 +112,12 @@ def pack(directory: Path, target: Path, without: tuple[int, ...] = ()) -> Archiv
         ArchiveError: what was read back is not what was written.
     """
     _refuse_existing(target)
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        index = _write(directory, partial, without)
+        partial, fd = create_beside(target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    try:
+        index = _write(directory, fd, without)
         verify(partial, index)
         _refuse_existing(target)
         os.replace(partial, target)
@@ -121,21 +125,24 @@ def pack(directory: Path, target: Path, without: tuple[int, ...] = ()) -> Archiv
         with contextlib.suppress(OSError):  # the first error is the one that says why
             partial.unlink()
         if isinstance(error, OSError):
-            raise UsageError(f"cannot write {target}: {error.strerror or error}; nothing was removed") from error
+            raise _unwritable(target, error) from error
         raise
     sync_renames(target.parent)
     return index
 
 
+def _unwritable(target: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write {target}: {error.strerror or error}; nothing was removed")
+
+
 def _refuse_existing(target: Path) -> None:
-    if target.exists():
+    if os.path.lexists(target):
         raise UsageError(f"{target} exists: nothing done; move it away, or choose another directory with -o")
 
 
-def _write(directory: Path, partial: Path, without: tuple[int, ...]) -> ArchiveIndex:
+def _write(directory: Path, fd: int, without: tuple[int, ...]) -> ArchiveIndex:
     entries: dict[str, ArchiveMember] = {}
-    with open(partial, "xb") as raw:
-        os.fchmod(raw.fileno(), 0o600)
+    with open(fd, "wb") as raw:
         with (
             gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
             tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,

@@ -7,9 +7,11 @@ is done: an fsync of its directory that fails afterwards is a warning, or a daem
 import contextlib
 import errno
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from hades_protocol.paths import create_beside
 from hadesd.logs.warning import warn
 
 TAIL_BYTES = 64 * 1024
@@ -22,25 +24,55 @@ _warned: set[Path] = set()
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file: after a crash it holds the old content or the new one, never a part.
+    """Replace a file of our own: after a crash it holds the old content or the new one, never a part.
+
+    It is in a private directory. For a file that a person names there is write_outputs.
 
     Raises:
         OSError: it could not be written; the old content stands, and no temporary file is left.
     """
-    write_together({path: data})
+    _replace({path: data}, _create_ours)
 
 
-def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Replace files of one directory that belong together, each atomically, and none before all are on the disk.
+def write_outputs(contents: Mapping[Path, bytes]) -> None:
+    """Replace files that a person names, in one directory, each atomically, and none before all are on the disk.
+
+    Others may write in that directory too: nothing is written through a link of theirs. A file keeps its mode.
 
     Raises:
         OSError: one could not be written; the old ones stand.
     """
-    written = {path: path.with_name(f".{path.name}.tmp") for path in contents}
+    _replace(contents, _create_output)
+
+
+def _create_ours(path: Path) -> tuple[Path, int]:
+    temporary = path.with_name(f".{path.name}.tmp")  # always the same: what a crash leaves is used again
+    return temporary, os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
+def _create_output(path: Path) -> tuple[Path, int]:
+    mode = 0o666 & ~_umask()
+    with contextlib.suppress(FileNotFoundError):
+        found = path.lstat()
+        mode = stat.S_IMODE(found.st_mode) & 0o666 if stat.S_ISREG(found.st_mode) else mode
+    temporary, fd = create_beside(path)
+    os.fchmod(fd, mode)
+    return temporary, fd
+
+
+def _umask() -> int:
+    """This process's, which can otherwise only be learned by changing it."""
+    with open("/proc/self/status") as file:
+        return next((int(line.split()[1], 8) for line in file if line.startswith("Umask:")), 0o077)
+
+
+def _replace(contents: Mapping[Path, bytes], create: Callable[[Path], tuple[Path, int]]) -> None:
+    written: dict[Path, Path] = {}
     try:
-        for path, temporary in written.items():
-            with open(temporary, "wb") as file:
-                file.write(contents[path])
+        for path, data in contents.items():
+            written[path], fd = create(path)
+            with open(fd, "wb") as file:
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
         for path, temporary in written.items():

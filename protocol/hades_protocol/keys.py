@@ -6,7 +6,6 @@ times and is full of what a shell eats). Secrets are kept out of repr, so that n
 
 import os
 import re
-import secrets
 import stat
 import struct
 from pathlib import Path
@@ -18,7 +17,7 @@ from msgspec import Meta
 from zmq.utils import z85
 
 from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
-from hades_protocol.paths import Paths
+from hades_protocol.paths import Paths, create_beside
 
 PREFIX = "tcp://"
 MAX_KEY_FILE = 64 * 1024
@@ -149,13 +148,13 @@ def write_private(path: Path, content: msgspec.Struct, force: bool) -> None:
         WrongStateError: there is one, and `force` is not given.
         UsageError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(to_json(content))
-            file.flush()
-            os.fsync(file.fileno())
+        temporary, fd = create_beside(path)
         try:
+            with open(fd, "wb") as file:
+                file.write(to_json(content))
+                file.flush()
+                os.fsync(file.fileno())
             if force:
                 os.replace(temporary, path)
             else:

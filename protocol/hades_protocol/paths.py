@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 from hades_protocol.errors import UsageError
 
 MAX_SOCKET_PATH = 107  # bytes: sun_path of Linux, less its terminating NUL
+
+KEPT_LETTERS = 40
+"""Of the name that a temporary file is made for, so that a long one stays a name."""
 
 
 def user_home(environ: Mapping[str, str]) -> Path:
@@ -161,3 +165,15 @@ class Paths:
                     f"cannot use the directory {directory}: {error.strerror or error}; "
                     "make it writable or set HADES_HOME to another place"
                 ) from None
+
+
+def create_beside(path: Path) -> tuple[Path, int]:
+    """An empty file beside one that people name, where others may write too; its path, and a descriptor for writing.
+
+    Its name cannot be guessed, it was not there before, not even as a link, and nobody else may open it.
+
+    Raises:
+        OSError: the directory does not take it.
+    """
+    temporary = path.with_name(f".{path.name[:KEPT_LETTERS]}.{secrets.token_hex(8)}.tmp")
+    return temporary, os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

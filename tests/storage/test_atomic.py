@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hadesd.storage import archive, atomic, records, removal
-from hadesd.storage.atomic import write_atomically, write_together
+from hadesd.storage.atomic import write_atomically, write_outputs
 from tests.helpers.specs import tiny
 
 REFUSALS = (errno.EIO, errno.EINVAL, errno.ENOTSUP, errno.ENOSPC)
@@ -56,7 +56,7 @@ def test_what_was_renamed_is_done_whatever_its_directory_says(
 def test_what_fails_before_the_rename_leaves_the_old_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    write_together({tmp_path / "a": b"old", tmp_path / "b": b"old"})
+    write_outputs({tmp_path / "a": b"old", tmp_path / "b": b"old"})
 
     def refuse(*_: Any) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -64,7 +64,7 @@ def test_what_fails_before_the_rename_leaves_the_old_and_nothing_else(
     for also in (name, "unlink"):  # where nothing can be removed either, the first error is said
         monkeypatch.setattr(os, also, refuse)
         with pytest.raises(OSError, match="Input/output error"):
-            write_together({tmp_path / "a": b"new", tmp_path / "b": b"new"})
+            write_outputs({tmp_path / "a": b"new", tmp_path / "b": b"new"})
         assert [(tmp_path / file).read_bytes() for file in "ab"] == [b"old", b"old"]
         if also == name:
             assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from hades_protocol.messages import Lineage
+from hades_protocol.terminal import printable
 from hadesd.analysis.datasets.column_names import action_names, state_names
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.datasets.snippet import training_code
-from hadesd.logs.parsing import printable
 from hadesd.spec.user_files import as_argument
 
 MOST_PAIRS, MOST_COLUMNS = 16, 32

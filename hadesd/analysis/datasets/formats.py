@@ -27,7 +27,7 @@ from hades_protocol.errors import UsageError
 from hadesd.analysis.datasets.column_names import action_columns, is_action, state_columns
 from hadesd.analysis.datasets.column_order import EntryNames
 from hadesd.spec.user_files import parse_json, read_text
-from hadesd.storage.atomic import write_atomically, write_together
+from hadesd.storage.atomic import write_outputs
 
 CONSTANTS = ("obs_mean", "obs_var")
 ARRAYS = ("states", "actions", *CONSTANTS)
@@ -106,7 +106,7 @@ def _read_npz(path: Path) -> Content:
 def _write_npz(path: Path, arrays: Arrays, meta: str) -> list[Path]:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays, meta=np.array(meta))  # type: ignore[arg-type]
-    write_atomically(path, buffer.getvalue())
+    write_outputs({path: buffer.getvalue()})
     return [path]
 
 
@@ -192,7 +192,7 @@ def _write_csv(path: Path, arrays: Arrays, meta: str) -> list[Path]:
     writer.writerows(np.concatenate([states.reshape(len(states), -1), actions], axis=1).astype(str).tolist())
     beside: dict[str, Any] = {"states_shape": list(shape)}
     beside |= {name: _numbers(arrays[name]) for name in CONSTANTS if name in arrays}
-    write_together({path: out.getvalue().encode(), sidecar(path): _dump(beside | {"meta": said})})
+    write_outputs({path: out.getvalue().encode(), sidecar(path): _dump(beside | {"meta": said})})
     return [path, sidecar(path)]
 
 
@@ -217,7 +217,7 @@ def _read_json(path: Path) -> Content:
 
 def _write_json(path: Path, arrays: Arrays, meta: str) -> list[Path]:
     content = {name: _numbers(array) for name, array in arrays.items()}
-    write_atomically(path, _dump(content | {"meta": json.loads(meta)}))
+    write_outputs({path: _dump(content | {"meta": json.loads(meta)})})
     return [path]
 
 
@@ -250,7 +250,7 @@ def _read_safetensors(path: Path) -> Content:
 
 
 def _write_safetensors(path: Path, arrays: Arrays, meta: str) -> list[Path]:
-    write_atomically(path, save_safetensors(arrays, metadata={"meta": meta}))
+    write_outputs({path: save_safetensors(arrays, metadata={"meta": meta})})
     return [path]
 
 

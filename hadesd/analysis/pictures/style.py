@@ -21,7 +21,7 @@ from matplotlib.ticker import FixedFormatter
 from hades_protocol.errors import UsageError
 from hades_protocol.terminal import printable
 from hadesd.spec.user_files import as_argument
-from hadesd.storage.atomic import write_atomically
+from hadesd.storage.atomic import write_outputs
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, ORANGE, YELLOW, BLACK, GREY = "#56B4E9", "#E69F00", "#F0E442", "#000000", "#6E6E6E"
@@ -146,6 +146,6 @@ def save(drawn: Figure, path: Path) -> None:
     kind = path.suffix.lower().removeprefix(".")
     metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
     try:
-        write_atomically(path, render(drawn, kind, metadata=metadata))
+        write_outputs({path: render(drawn, kind, metadata=metadata)})
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None

@@ -12,7 +12,7 @@ from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.paths import Paths
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.documents.datasets import ExportDocument
-from hadesd.cli.output import number, print_json, say
+from hadesd.cli.output import number, print_json, refuse_existing, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb, split_generation
 from hadesd.spec.user_files import as_argument
 from hadesd.storage.datasets import SUFFIXES
@@ -108,8 +108,7 @@ def check_output(output: Path, format_: str | None, force: bool, card: bool) -> 
     beside = [output.with_name(output.name + ".json")] if output.suffix.lower() == ".csv" else []
     beside += [output.with_suffix(".md")] if card else []
     for path in (output, *beside):
-        if path.exists() and not force:
-            raise UsageError(f"{path} exists already: choose another name, or replace it with --force")
+        refuse_existing(path, force)
 
 
 def newest_dataset(directory: Path) -> Path:
@@ -196,11 +195,11 @@ def write_card(dataset: "DatasetFile", output: Path, origin: "Origin") -> Path:
         UsageError: it cannot be written.
     """
     from hadesd.analysis.datasets.card import card_path, card_text
-    from hadesd.storage.atomic import write_atomically
+    from hadesd.storage.atomic import write_outputs
 
     path = card_path(output)
     try:
-        write_atomically(path, card_text(dataset, output, origin).encode())
+        write_outputs({path: card_text(dataset, output, origin).encode()})
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
     return path

@@ -9,7 +9,7 @@ from hades_protocol.errors import UsageError
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.datasets.inputs import find_dataset, settings_for
 from hadesd.cli.documents.datasets import MergeDocument, MergedPart
-from hadesd.cli.output import print_json, say
+from hadesd.cli.output import print_json, refuse_existing, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.spec.user_files import as_argument
 
@@ -37,8 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output.suffix.lower() != ".npz":
         name = as_argument(f"{args.output.stem or 'both'}.npz")
         raise UsageError(f"{args.output}: merged datasets are npz files, e.g. -o {name}")
-    if args.output.exists() and not args.force:
-        raise UsageError(f"{args.output} exists already: choose another name, or replace it with --force")
+    refuse_existing(args.output, args.force)
     from hadesd.analysis.datasets import formats, merging
     from hadesd.analysis.datasets.reader import load
 

@@ -19,14 +19,14 @@ from hadesd.analysis.reference.settings import PPO, build, defaults, plan
 from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_extra
 from hadesd.cli.datasets.inputs import check_range
 from hadesd.cli.documents.datasets import ReferencesDocument
-from hadesd.cli.output import duration, number, print_json, say
+from hadesd.cli.output import duration, number, print_json, refuse_link, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
 from hadesd.cli.runs.start import has_gpu
 from hadesd.spec.environments import backend_for
 from hadesd.spec.environments import find as find_environment
 from hadesd.spec.presets import available, resolve
 from hadesd.storage import records
-from hadesd.storage.atomic import write_atomically
+from hadesd.storage.atomic import write_outputs
 
 MAX_NAME = 80
 TRAINING_ONLY = ("steps", "seed", "seeds", "episodes", "set", "preset", "output")
@@ -195,6 +195,7 @@ def train_and_report(args: argparse.Namespace, directory: Path | None) -> None:
         store.check_writable(directory, args.name)
     if args.output is not None:
         _check_output(args.output)
+        refuse_link(args.output)
     seeds = list(range(args.seeds)) if args.seeds is not None else [args.seed or 0]
     say(
         f"training PPO in {entry.name}: {plan(settings)[1]:,} steps of {settings.environments} environments"
@@ -285,7 +286,7 @@ def _report(args: argparse.Namespace, document: ReferenceDocument, directory: Pa
     if args.output is not None:
         data = msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
         try:
-            write_atomically(args.output, data)
+            write_outputs({args.output: data})
         except OSError as error:
             say(f"cannot write {args.output}: {error.strerror or error}; the outcome follows")
     if args.json:

@@ -9,7 +9,7 @@ from hades_protocol.paths import Paths
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.datasets.inputs import check_range
 from hadesd.cli.documents.datasets import ReportDocument
-from hadesd.cli.output import print_json, say
+from hadesd.cli.output import print_json, refuse_existing, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
 from hadesd.spec.user_files import as_argument
 from hadesd.storage.datasets import is_dataset_name
@@ -101,8 +101,7 @@ def _output(args: argparse.Namespace, name: str) -> Path | None:
         raise UsageError(
             f"{output}: reports are HTML files, e.g. -o {as_argument((output.stem or 'report') + '.html')}"
         )
-    if output.exists() and not args.force:
-        raise UsageError(f"{output} exists already: choose another name with -o, or replace it with --force")
+    refuse_existing(output, args.force, "another name with -o")
     if not output.parent.is_dir():
         raise UsageError(f"{output}: there is no directory {output.parent}; make it, or choose another place")
     return output
@@ -155,8 +154,7 @@ def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:
         for suffix in FORMATS[args.format]
     ]
     for _, path in planned:
-        if path.exists() and not args.force:
-            raise UsageError(f"{path} exists already: choose another directory, or replace it with --force")
+        refuse_existing(path, args.force, "another directory")
     for figure, path in planned:
         save(figure, path)
     return [path for _, path in planned]
@@ -164,10 +162,10 @@ def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:
 
 def _page(output: Path, data: "ReportData", drawn: "Report", recording: "Recording | None", why_none: str) -> None:
     from hadesd.analysis.report.html import page
-    from hadesd.storage.atomic import write_atomically
+    from hadesd.storage.atomic import write_outputs
 
     try:
-        write_atomically(output, page(data, drawn, recording, why_none).encode())
+        write_outputs({output: page(data, drawn, recording, why_none).encode()})
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
 

@@ -10,7 +10,7 @@ from hades_protocol.errors import ExitCode, HadesError, UnreachableError, UsageE
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.compute import require_daemon_extra
-from hadesd.cli.output import number, print_json, say
+from hadesd.cli.output import number, print_json, refuse_link, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
 if TYPE_CHECKING:
@@ -251,6 +251,7 @@ def show(args: argparse.Namespace) -> int:
         from hadesd.analysis.pictures import style
 
         style.check_path(args.output)
+        refuse_link(args.output)
     table = _read(args.show)
     _print(table, args)
     if args.output is not None:

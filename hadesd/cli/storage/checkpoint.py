@@ -12,7 +12,7 @@ from hades_protocol.formatting import size
 from hades_protocol.paths import Paths
 from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_extra
 from hadesd.cli.documents.storage import CheckpointDocument, CheckpointLeaf, UnpackDocument
-from hadesd.cli.output import print_json, say
+from hadesd.cli.output import print_json, refuse_existing, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb, split_generation
 from hadesd.spec.user_files import as_argument
 from hadesd.storage.checkpoints import find_checkpoint, read_manifest
@@ -142,8 +142,7 @@ def _unpack(args: argparse.Namespace) -> int:
         raise UsageError(
             f"{output}: the state is written as an npz file, e.g. -o {as_argument((output.stem or 'state') + '.npz')}"
         )
-    if output.exists() and not args.force:
-        raise UsageError(f"{output} exists already: choose another name, or replace it with --force")
+    refuse_existing(output, args.force)
     step = _find(args.run)
     prepare_computing(load(step.parents[1])[1], "hadesd.worker.checkpoints")
     arrays, manifest = _load(step)

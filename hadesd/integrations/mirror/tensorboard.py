@@ -21,10 +21,12 @@ from tensorboardX.proto import event_pb2, summary_pb2
 from tensorboardX.record_writer import masked_crc32c
 
 from hades_protocol.messages import GenerationMetrics, RunSummary
+from hades_protocol.paths import create_beside
 from hadesd.integrations.mirror.sink import SECONDS, Point, scalars
 
 PREFIX = "events.out.tfevents."
 SUFFIX = ".hades"
+FILE_MODE = 0o644
 """Other programs' event files in the same directory are left alone."""
 
 HEADER = struct.Struct("<QI")
@@ -106,9 +108,14 @@ class EventFile:
             first.append(event_pb2.Event(wall_time=now, step=0, session_log=session))
         settings = f"```json\n{msgspec.json.format(msgspec.json.encode(self._spec), indent=1).decode()}\n```"
         first.append(event_pb2.Event(wall_time=now, summary=board.text("settings", settings)))
-        temporary = self.directory / ".hades-new"
-        temporary.unlink(missing_ok=True)
-        _append(temporary, b"".join(_record(event) for event in (*first, *kept)))
+        temporary, fd = create_beside(self.directory / "hades")
+        try:
+            with open(fd, "wb") as file:
+                file.write(b"".join(_record(event) for event in (*first, *kept)))
+            temporary.chmod(FILE_MODE)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
         path = self.directory / f"{PREFIX}{time.time_ns() // 1000:017d}.{socket.gethostname()}{SUFFIX}"
         os.replace(temporary, path)
         return path
@@ -137,7 +144,7 @@ def _record(event: event_pb2.Event) -> bytes:
 
 def _append(path: Path, data: bytes) -> None:
     """Add whole records, or nothing."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
     try:
         size = os.fstat(fd).st_size
         if os.write(fd, data) != len(data):

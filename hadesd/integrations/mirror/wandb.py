@@ -4,7 +4,6 @@ Online the server says what it has. Offline nobody does, so what was handed over
 run computed before it went back is not taken away again: Weights & Biases keeps what it was told first.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import wandb
 from hades_protocol.errors import HadesError
 from hades_protocol.messages import GenerationMetrics, RunSummary
 from hadesd.integrations.mirror.sink import Point, scalars
+from hadesd.storage.atomic import write_atomically
 
 
 class _Handed(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ class WandbRun:
             if point.metrics.generation > self.newest:
                 self._run.log(scalars(point), step=point.metrics.generation)
                 self.newest = point.metrics.generation
-        _replace(self._note, msgspec.json.encode(_Handed(self.newest)))
+        write_atomically(self._note, msgspec.json.encode(_Handed(self.newest)))
 
     def cut(self, generation: int) -> None:
         """What was told stays told; the same generations come again and are passed over."""
@@ -103,9 +103,3 @@ class WandbRun:
             return msgspec.json.decode(self._note.read_bytes(), type=_Handed).generation
         except (FileNotFoundError, msgspec.DecodeError):
             return 0
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
