@@ -12,13 +12,14 @@ import io
 import os
 import secrets
 import shutil
+import stat
 import struct
 import tarfile
 import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, NoReturn
 
 import msgspec
 
@@ -27,6 +28,7 @@ from hades_protocol.paths import create_beside
 from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_renames
 from hadesd.storage.checkpoints import BAD, PARTIAL, read_fitness, retained
+from hadesd.storage.disk import MIB, free_bytes
 from hadesd.storage.layout import CHECKPOINTS, LOCK, RECORD, RunPaths
 from hadesd.storage.records import ID_PATTERN
 
@@ -35,6 +37,15 @@ SUFFIX = ".tar.gz"
 INDEX = "hades-archive.json"
 MAX_INDEX = 64 * 2**20
 BLOCK = 2**20
+
+MAX_HEADER = 64 * 1024
+"""Bytes of an extended header: it holds a name, and times."""
+
+MAX_NAME = 4096
+MAX_FILES = 1_000_000
+LATEST = 2.0**34
+"""Unix time after which no file was written: some file systems, and os.utime, know no later ones."""
+
 KEPT = Retention(keep_newest=2, keep_every=0, keep_best=True)
 """Checkpoints that go into an archive: the newest, the one before it should the newest be damaged, and the best."""
 
@@ -42,7 +53,7 @@ NEW_PREFIX = ".new-"
 
 DAMAGE = (
     *(tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, struct.error),
-    *(ValueError, TypeError, OverflowError, LookupError, MemoryError),
+    *(ValueError, TypeError, OverflowError, LookupError, MemoryError, RecursionError),
 )
 """What tarfile, gzip and zlib raise for a file that is not what it should be, and times that no file can have."""
 
@@ -163,9 +174,9 @@ def _write(directory: Path, fd: int, without: tuple[int, ...]) -> ArchiveIndex:
     return index
 
 
-def _member(name: str, stat: os.stat_result) -> tarfile.TarInfo:
+def _member(name: str, found: os.stat_result) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
-    info.size, info.mtime, info.mode = stat.st_size, int(stat.st_mtime), 0o600
+    info.size, info.mtime, info.mode = found.st_size, int(found.st_mtime), 0o600
     return info
 
 
@@ -194,7 +205,8 @@ def verify(archive: Path, expected: ArchiveIndex) -> None:
     Raises:
         ArchiveError: it does not hold, byte for byte, what its index lists, or its index is another one.
     """
-    found = _read(archive, None)
+    with open_plain(archive) as raw:
+        found = _read(raw, None)
     if found != expected:
         raise ArchiveError(f"{archive} was read back and differs from the run: is the disk sound? nothing was removed")
 
@@ -208,16 +220,35 @@ def restore(archive: Path, runs: Path) -> str:
     """
     hidden = runs / f"{NEW_PREFIX}restored-{secrets.token_hex(4)}"
     try:
-        hidden.mkdir(mode=0o700)
-        index = _read(archive, hidden)
+        with open_plain(archive) as raw:
+            listed = _list(raw, free_bytes(runs))
+            hidden.mkdir(mode=0o700)
+            raw.seek(0)
+            index = _read(raw, (hidden, listed))
         if _id_in(RunPaths(hidden).record) != index.run:
-            raise ArchiveError(f"{archive} holds no {RECORD} of run {index.run}: not an archive of a run")
+            raise ArchiveError(f"it holds no {RECORD} of run {index.run}: not an archive of a run")
         _place(hidden, runs / index.run)
+    except ArchiveError as error:
+        raise ArchiveError(f"cannot restore {archive}: {error}") from None
     except OSError as error:
         raise UsageError(f"cannot restore {archive}: {error.strerror or error}; nothing done") from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)  # it is gone where all went well
     return index.run
+
+
+def open_plain(path: Path) -> IO[bytes]:
+    """Open a plain file for reading; not a pipe, on which nobody may ever write.
+
+    Raises:
+        UsageError: it is none.
+        OSError: it cannot be opened.
+    """
+    file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115 — the caller's
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise UsageError(f"{path} is no plain file")
+    return file
 
 
 def _id_in(path: Path) -> str:
@@ -235,48 +266,112 @@ def _place(hidden: Path, directory: Path) -> None:
     sync_renames(directory.parent)
 
 
-def _read(archive: Path, into: Path | None) -> ArchiveIndex:
-    """Read a whole archive, write its files into a directory where one is given, and compare them with its index."""
-    found: dict[str, ArchiveMember] = {}
-    index: ArchiveIndex | None = None
+def _list(raw: IO[bytes], room: int) -> ArchiveIndex:
+    """The index of an archive, after a first reading that writes nothing and believes no size.
+
+    room: bytes that there are for its files.
+
+    Raises:
+        ArchiveError: its files are more than there is room for, or have other names or sizes than the index says.
+    """
+    sizes: dict[str, int] = {}
+    index, total = None, 0
     runs: set[str] = set()
-    try:
-        for member, file in _members(archive):
-            if member.name == INDEX:
-                index = _index(file.read(MAX_INDEX))
-                continue
-            run, name = _split(member.name)
-            runs.add(run)
-            found[name] = _take(file, None if into is None else into / name, member.mtime)
-    except DAMAGE as error:
-        raise ArchiveError(f"{archive} is no archive of a run, or is damaged: {error}") from None
-    if index is None or runs != {index.run} or found != index.files:
-        raise ArchiveError(f"{archive} is damaged or incomplete: its files are not those that it lists")
+    for member, file in _members(raw):
+        total += member.size
+        if total > room:
+            raise ArchiveError(f"its files need more than the {room / MIB:.0f} MiB that are free")
+        if member.name == INDEX:
+            index = _index(member, file)
+            continue
+        run, name = _split(member.name)
+        if name in sizes or len(sizes) == MAX_FILES:
+            raise ArchiveError(f"it holds '{name[:80]}' twice, or more than {MAX_FILES} files")
+        runs.add(run)
+        sizes[name] = member.size
+    if index is None or runs != {index.run} or sizes != {name: one.size for name, one in index.files.items()}:
+        raise ArchiveError("it is damaged or incomplete: its files are not those that it lists")
     return index
 
 
-def _members(archive: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
-    with tarfile.open(archive, mode="r|gz") as tar:
-        for member in tar:
-            file = tar.extractfile(member) if member.isreg() else None
-            if file is None:
-                raise ArchiveError(f"{archive} holds '{member.name[:80]}', which is no plain file: refused")
-            yield member, file
+def _read(raw: IO[bytes], into: tuple[Path, ArchiveIndex] | None) -> ArchiveIndex:
+    """Read a whole archive and compare its files with its index.
+
+    into: a directory for the files, and what is to be written there and nothing else.
+    """
+    found: dict[str, ArchiveMember] = {}
+    index: ArchiveIndex | None = None
+    runs: set[str] = set()
+    for member, file in _members(raw):
+        if member.name == INDEX:
+            index = _index(member, file)
+            continue
+        run, name = _split(member.name)
+        target = None
+        if into is not None:
+            directory, listed = into
+            if name in found or name not in listed.files or listed.files[name].size != member.size:
+                raise ArchiveError("it changed while it was read")
+            target = directory / name
+        runs.add(run)
+        found[name] = _take(file, target, member.mtime)
+    if index is None or runs != {index.run} or found != index.files:
+        raise ArchiveError("it is damaged or incomplete: its files are not those that it lists")
+    return index
+
+
+class _Header(tarfile.TarInfo):
+    """A member's header that is no larger than ours are. What tarfile itself reads for one has no bound."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        # tarfile says that subclasses may replace this method: it is called once the 512 bytes of a header are known.
+        if self.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.XHDTYPE):
+            raise ArchiveError(f"it holds '{self.name[:80]}', which is no plain file: refused")
+        if self.size < 0 or (self.type == tarfile.XHDTYPE and self.size > MAX_HEADER):
+            raise ArchiveError(f"it holds '{self.name[:80]}' with a header of {self.size} bytes: refused")
+        member: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc]
+        return member
+
+    def _refuse_sparse(self, *_: object) -> NoReturn:
+        raise ArchiveError(f"it holds '{self.name[:80]}', which is larger than its content: refused")
+
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
+
+
+def _members(raw: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+    """The files of an archive by an unknown author, one after the other.
+
+    Raises:
+        ArchiveError: it is damaged, or holds what no run has.
+    """
+    try:
+        with tarfile.open(fileobj=raw, mode="r|gz", tarinfo=_Header) as tar:
+            while (member := tar.next()) is not None:
+                tar.members = []  # type: ignore[attr-defined]  # else all of them stay in memory
+                file = tar.extractfile(member) if member.isreg() and not member.issparse() else None
+                if file is None or not 0 <= member.mtime < LATEST or member.size < 0:
+                    raise ArchiveError(f"it holds '{member.name[:80]}', which is no plain file: refused")
+                yield member, file
+    except DAMAGE as error:
+        raise ArchiveError(f"it is no archive of a run, or is damaged: {error}") from None
 
 
 def _split(name: str) -> tuple[str, str]:
     """Run and path in the run's directory, of a member's name that leads nowhere else."""
     path = PurePosixPath(name)
     run, *parts = path.parts or ("",)
-    if str(path) != name or not ID_PATTERN.fullmatch(run) or not parts or ".." in parts or "\0" in name:
+    is_plain = len(name) <= MAX_NAME and str(path) == name and ".." not in parts and "\0" not in name
+    if not is_plain or not parts or not ID_PATTERN.fullmatch(run):
         raise ArchiveError(f"the archive holds '{name[:80]}', which is no file of a run: refused")
     return run, "/".join(parts)
 
 
-def _index(data: bytes) -> ArchiveIndex:
+def _index(member: tarfile.TarInfo, file: IO[bytes]) -> ArchiveIndex:
+    if member.size > MAX_INDEX:
+        raise ArchiveError(f"the archive's {INDEX} has {member.size} bytes: refused")
     try:
-        index = msgspec.json.decode(data, type=ArchiveIndex)
-    except msgspec.DecodeError as error:
+        index = msgspec.json.decode(file.read(MAX_INDEX), type=ArchiveIndex)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ArchiveError(f"the archive's {INDEX} is damaged ({error})") from None
     if index.schema > SCHEMA:
         raise ArchiveError(f"the archive has schema {index.schema}, newer than this version's {SCHEMA}: upgrade hades")

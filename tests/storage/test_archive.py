@@ -9,12 +9,16 @@ import random
 import resource
 import shutil
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from hades_protocol.errors import UsageError, WrongStateError
+from hades_protocol.errors import HadesError, UsageError, WrongStateError
 from hadesd.storage import archive
 from hadesd.storage.archive import ArchiveError
 from hadesd.storage.checkpoints import manifest_text
@@ -237,3 +241,120 @@ def test_an_archive_of_a_later_version_says_so(tmp_path: Path) -> None:
         tar.addfile(info, io.BytesIO(text))
     with pytest.raises(ArchiveError, match="newer than this version"):
         archive.restore(tmp_path / "x.tar.gz", tmp_path)
+
+
+# Archives that want more than they are ------------------------------------------------------------------------
+
+
+GOOD = (f"{RUN}/run.json", json.dumps({"id": RUN}).encode())
+HUGE = str(2**26)
+MUCH = 48 * 2**20
+"""Bytes of memory: gzip gives a thousand bytes for one, ten thousand at a time."""
+
+PAX = b"16 path=x/y/z/w\n"
+
+
+def with_pax(**headers: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(f"{RUN}/big")
+    info.pax_headers = {name.replace("_", "."): value for name, value in headers.items()}
+    return info
+
+
+def header(size: int, kind: bytes = tarfile.XHDTYPE, name: str = f"{RUN}/header") -> tarfile.TarInfo:
+    """A header of a kind that tarfile does not write when it is asked to."""
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info
+
+
+def block(info: tarfile.TarInfo, content: bytes = b"") -> bytes:
+    return info.tobuf(tarfile.USTAR_FORMAT) + content + b"\0" * (-len(content) % 512)
+
+
+def raw(target: Path, *parts: bytes) -> Path:
+    target.write_bytes(gzip.compress(b"".join(parts), 1))
+    return target
+
+
+LARGE: dict[str, Callable[[Path], Path]] = {
+    "sparse 0.1": lambda at: forged(at, GOOD, (with_pax(GNU_sparse_map="0,0", GNU_sparse_size=HUGE), b"")),
+    "sparse 0.0": lambda at: forged(at, GOOD, (with_pax(GNU_sparse_size=HUGE, GNU_sparse_numblocks="0"), b"")),
+    "sparse 1.0": lambda at: forged(
+        at, GOOD, (with_pax(GNU_sparse_major="1", GNU_sparse_minor="0", GNU_sparse_realsize=HUGE), b"0\n" + bytes(510))
+    ),
+    "sparse old": lambda at: raw(at, block(header(0, tarfile.GNUTYPE_SPARSE))),
+    "large header": lambda at: raw(at, block(header(2**26)), bytes(2**26)),
+    "long name": lambda at: raw(at, block(header(2**26, tarfile.GNUTYPE_LONGNAME)), bytes(2**26)),
+    "many headers": lambda at: raw(at, block(header(len(PAX)), PAX) * 3000, block(tarfile.TarInfo(f"{RUN}/a"))),
+    "global header": lambda at: raw(at, block(header(len(PAX), tarfile.XGLTYPE), PAX)),
+    "negative size": lambda at: forged(at, GOOD, (with_pax(size="-512"), b"")),
+    "size of a planet": lambda at: forged(at, GOOD, (with_pax(size=str(2**70)), b"")),
+    "no time": lambda at: forged(at, GOOD, (with_pax(mtime="nan"), b"")),
+    "end of time": lambda at: forged(at, GOOD, (with_pax(mtime="1e300"), b"")),
+    "more than there is room for": lambda at: forged(at, GOOD, (f"{RUN}/big", bytes(2**23))),
+    "more than is listed": lambda at: forged(at, GOOD, (f"{RUN}/big", b"x"), index=False),
+    "large index": lambda at: raw(at, block(header(2**27, tarfile.REGTYPE, archive.INDEX))),
+}
+
+
+def test_nothing_is_written_of_an_archive_that_claims_more_than_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "free_bytes", lambda directory: 2**22)
+    written: list[Path] = []
+    monkeypatch.setattr(archive, "_take", lambda file, target, mtime: written.append(target))
+    runs, target = tmp_path / "runs", tmp_path / "x.tar.gz"
+    runs.mkdir()
+    accepted, peak = [], {}
+    for name, make in LARGE.items():
+        make(target)
+        tracemalloc.start()
+        try:
+            archive.restore(target, runs)
+            accepted.append(name)
+        except ArchiveError:
+            peak[name] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert (accepted, written, list(runs.iterdir())) == ([], [], [])
+    assert {name: size for name, size in peak.items() if size > MUCH} == {}
+
+
+def test_a_pipe_is_no_archive_and_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(UsageError):
+            archive.restore(path, tmp_path)
+
+
+def test_an_archive_that_changes_after_it_was_looked_at_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = archive._list
+
+    def then_changed(file: IO[bytes], room: int) -> archive.ArchiveIndex:
+        listed = honest(file, room)
+        forged(tmp_path / "x.tar.gz", GOOD, (f"{RUN}/more", b"x"))
+        return listed
+
+    forged(tmp_path / "x.tar.gz", GOOD)
+    monkeypatch.setattr(archive, "_list", then_changed)
+    with pytest.raises(ArchiveError, match="changed"):
+        archive.restore(tmp_path / "x.tar.gz", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.tar.gz"]
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(flips=st.lists(st.tuples(st.integers(0, 2047), st.integers(0, 255)), max_size=6), mended=st.booleans())
+def test_any_headers(tmp_path: Path, flips: list[tuple[int, int]], mended: bool) -> None:
+    """Two members; mended: the checksums of their headers are right in spite of the changes."""
+    content = b"30 mtime=1700000000.123456789\n"
+    tar = bytearray(block(header(len(content)), content) + block(tarfile.TarInfo(f"{RUN}/run.json")) + bytes(1024))
+    for at, value in flips:
+        tar[at] = value
+    for start in (0, 1024) if mended else ():
+        tar[start + 148 : start + 156] = b" " * 8
+        tar[start + 148 : start + 156] = b"%06o\0 " % sum(tar[start : start + 512])
+    target = raw(tmp_path / "x.tar.gz", bytes(tar))
+    with pytest.raises(HadesError):
+        archive.restore(target, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.tar.gz"]

@@ -44,7 +44,8 @@ def archived(home: Path, runs: Runs, before: dict[str, int], done: bool) -> Iter
     """Of `archive`."""
     file = home / f"{runs.finished}{archive.SUFFIX}"
     if file.exists():
-        archive.verify(file, archive._read(file, None))
+        with archive.open_plain(file) as raw:
+            archive.verify(file, archive._read(raw, None))
     elif not whole(home, runs.finished, before):
         yield "there is neither the run nor its archive"
     if done and runs.finished in usable(home):
