@@ -1,6 +1,8 @@
 """Settings of the daemon: config.toml, with the flags of `hadesd serve` laid over it."""
 
 import ipaddress
+import os
+import stat
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -119,6 +121,7 @@ def load_settings(config_file: Path, flags: dict[str, Any]) -> Settings:
     except msgspec.ValidationError as error:
         raise UsageError(_explain(error, known, values)) from None
     _check_address(settings.prometheus)
+    _check_hooks(settings.hooks, config_file)
     return settings
 
 
@@ -127,6 +130,19 @@ def _explain(error: msgspec.ValidationError, known: dict[str, Leaf], values: dic
     if "a list of one or more texts" in text:
         text += ', e.g. ["notify-send", "hades"]; a shell only where it is named: ["sh", "-c", "…"]'
     return text
+
+
+def _check_hooks(hooks: Hooks, config_file: Path) -> None:
+    """Hooks are commands: whoever may write them runs programs as the daemon's user."""
+    if hooks == Hooks(timeout=hooks.timeout, at_once=hooks.at_once):
+        return
+    for path in (config_file, config_file.parent):
+        found = path.stat()
+        if found.st_uid not in (os.getuid(), 0) or stat.S_IMODE(found.st_mode) & 0o022:
+            raise UsageError(
+                f"others may write {path}, and the hooks in {config_file} are commands that would be run: look whether "
+                f"they are yours, then 'chmod go-w {path}'"
+            )
 
 
 def _check_address(prometheus: Prometheus) -> None:

@@ -62,3 +62,17 @@ def test_sections(tmp_path: Path) -> None:
     found = load_settings(path, {"slots": 1})
     assert (found.slots, found.hooks.any, found.hooks.failed) == (1, ("echo", "hi"), None)
     assert (found.prometheus.port, found.prometheus.address) == (9464, "0.0.0.0")
+
+
+def test_hooks_that_others_may_write_are_not_run(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[hooks]\nany = ['echo', 'hi']\n")
+    for path, mode, before in ((file, 0o664, 0o644), (file, 0o646, 0o644), (tmp_path, 0o777, 0o700)):
+        path.chmod(mode)
+        with pytest.raises(UsageError, match=f"chmod go-w {path}"):
+            load_settings(file, {})
+        path.chmod(before)
+        assert load_settings(file, {}).hooks.any == ("echo", "hi")
+    file.write_text("slots = 2\n[hooks]\ntimeout = 3.0\n")
+    file.chmod(0o666)
+    assert load_settings(file, {}).slots == 2, "no command is in it"

@@ -87,9 +87,11 @@ def destination(paths: Paths, connect: str = "") -> Destination:
     """
     text = connect or paths.connect
     if not text:
+        check_owner(paths.runtime)
         return Destination(control=paths.control_endpoint, events=paths.events_endpoint)
     if text.startswith("ipc://"):
         directory = Path(text.removeprefix("ipc://")).absolute()
+        check_owner(directory)
         names = (paths.control_socket.name, paths.events_socket.name)
         control, events = (paths.endpoint(directory / name) for name in names)
         return Destination(control=control, events=events, local=False)
@@ -101,6 +103,23 @@ def destination(paths: Paths, connect: str = "") -> Destination:
     keys = read_private(Path(os.path.expanduser(text)), ClientKeys, "'hadesd keys client NAME' makes one")
     control, events = endpoints(keys.address)
     return Destination(control=control, events=events, keys=keys, local=False)
+
+
+def check_owner(directory: Path) -> None:
+    """Refuse to talk to whoever may have put sockets into a directory of somebody else's, say below /tmp.
+
+    Raises:
+        UsageError: another user owns it.
+    """
+    try:
+        owner = directory.stat().st_uid
+    except OSError:
+        return  # then no daemon is there either
+    if owner not in (os.getuid(), 0):
+        raise UsageError(
+            f"{directory} belongs to another user, so the daemon there is not yours: "
+            "set HADES_HOME or XDG_RUNTIME_DIR to a directory of your own"
+        )
 
 
 def endpoints(address: str) -> tuple[str, str]:
@@ -146,13 +165,16 @@ def write_private(path: Path, content: msgspec.Struct, force: bool) -> None:
 
     Raises:
         WrongStateError: there is one, and `force` is not given.
-        UsageError: it cannot be written.
+        UsageError: it cannot be written, or would be too large to be read again.
     """
+    data = to_json(content)
+    if len(data) > MAX_KEY_FILE:
+        raise UsageError(f"{path} would have more than {MAX_KEY_FILE} bytes, and could not be read again: nothing done")
     try:
         temporary, fd = create_beside(path)
         try:
             with open(fd, "wb") as file:
-                file.write(to_json(content))
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             if force:

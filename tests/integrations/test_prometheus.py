@@ -1,8 +1,10 @@
 """The Prometheus endpoint of a real daemon, asked over HTTP and read with the parser of prometheus_client."""
 
+import contextlib
 import http.client
 import signal
 import socket
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -15,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from hades_protocol import commands
 from hades_protocol.messages import DaemonInfo, GpuInfo
 from hades_protocol.run_state import RunState
+from hadesd.integrations.prometheus import endpoint
 from hadesd.integrations.prometheus.metrics import DaemonCollector, NewestEvaluations, Reading
 from tests.helpers.daemon import Home, until
 from tests.integrations.summaries import metrics, summary, write_metrics
@@ -191,3 +194,36 @@ def test_an_evaluation_is_found_as_far_back_as_they_may_be_apart(tmp_path: Path)
     found = NewestEvaluations().of(summary("r", tmp_path, generation=999))
     assert found is not None
     assert found.generation == 1
+
+
+def test_a_client_that_asks_a_letter_at_a_time_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "REQUEST_SECONDS", 0.3)
+    daemon = DaemonInfo(
+        session="s",
+        pid=1,
+        version="1",
+        protocol_major=1,
+        started_at=0.0,
+        state_directory="",
+        slots=1,
+        gpus=0,
+    )
+    served = endpoint.Endpoint("127.0.0.1", 0, lambda: Reading(daemon=daemon, runs=(), gpus=()))
+    where = urllib.parse.urlsplit(served.url)
+    over = threading.Event()
+    try:
+        with socket.create_connection((where.hostname or "", where.port or 0)) as slow:
+
+            def drip() -> None:
+                with contextlib.suppress(OSError):  # it is hung up on
+                    while not over.wait(0.05):
+                        slow.sendall(b"G")
+
+            dripping = threading.Thread(target=drip)
+            dripping.start()
+            with urllib.request.urlopen(served.url, timeout=60) as answer:
+                assert answer.status == 200
+            over.set()
+            dripping.join()
+    finally:
+        served.close()

@@ -138,6 +138,8 @@ def _client(args: argparse.Namespace) -> int:
     else:
         path = Path(args.output or f"hades-{name}.json")
         keys.write_private(path, content, args.force)
+        if keys.read_private(path, keys.ClientKeys, "its disk keeps no modes, choose another") != content:
+            raise UsageError(f"{path} was read back and differs from what was written: nobody was let in")
         print(path)
     if at_the_client:
         say(f"let it in on the daemon's machine: hadesd keys allow {pair.public_key} {name}")

@@ -1,11 +1,12 @@
 """The Prometheus endpoint: one thread that answers one request after the other, apart from the event loop."""
 
+import contextlib
 import ipaddress
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import structlog
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 CLIENT_SECONDS = 5.0
 """A client that says nothing for so long is hung up on."""
+
+REQUEST_SECONDS = 10.0
+"""So is one that has not asked and read the answer within so long, a letter now and then: others wait behind it."""
 
 log = structlog.get_logger()
 
@@ -61,6 +65,12 @@ def _or_unavailable(app: "WSGIApplication") -> "WSGIApplication":
     return answer
 
 
+def _hang_up(connection: socket.socket) -> None:
+    """End whatever waits for a client."""
+    with contextlib.suppress(OSError):  # it has ended by itself
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 class _Server(WSGIServer):
     def server_bind(self) -> None:
         # WSGIServer asks the name service for the host's name here, which may take long.
@@ -69,6 +79,16 @@ class _Server(WSGIServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
         self.setup_environ()
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Answer one request, within REQUEST_SECONDS."""
+        deadline = threading.Timer(REQUEST_SECONDS, _hang_up, (request,))
+        deadline.daemon = True
+        deadline.start()
+        try:
+            super().finish_request(request, client_address)
+        finally:
+            deadline.cancel()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hung up or was silent; nothing of ours is wrong."""

@@ -1,13 +1,17 @@
 """hadesd keys: what it writes, what it refuses, and that nobody else can read it."""
 
 import json
+import os
 import shlex
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hades_protocol import keys
+from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
 from hadesd.cli.main import main
 from hadesd.daemon.key_store import KeyStore
@@ -221,3 +225,48 @@ def test_verbs_and_screen_over_tcp(home: Home, tmp_path: Path) -> None:
     gone = laptop.hadesd("status")
     assert (gone.returncode, "does not know this key" in gone.stderr) == (4, True)
     assert not list(laptop.paths.state.glob("runs/*"))
+
+
+def test_a_client_that_could_not_be_read_back_is_not_added(store: KeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "MAX_KEY_FILE", 1000)
+    for name in (added := ["first", "second", "third"]):
+        store.allow(name, keys.new_pair().public_key, force=False)
+    size = store.clients_file.stat().st_size
+    monkeypatch.setattr(keys, "MAX_KEY_FILE", size)
+    with pytest.raises(UsageError, match="could not be read again"):
+        store.allow("too many", keys.new_pair().public_key, force=False)
+    assert [client.name for client in store.clients()] == added
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.chmod(0o755), lambda path: path.write_text("{}")])
+def test_a_client_whose_file_cannot_be_read_back_is_not_let_in(
+    store: KeyStore,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path], object],
+) -> None:
+    """As on a disk that keeps no modes, or that loses what is written."""
+    store.init(force=False)
+    write = keys.write_private
+
+    def write_and_spoil(path: Path, content: msgspec.Struct, force: bool) -> None:
+        write(path, content, force)
+        spoil(path)
+
+    monkeypatch.setattr(keys, "write_private", write_and_spoil)
+    assert refused(f"keys client laptop --address {ADDRESS}", capsys)[0] == 2
+    assert store.clients() == ()
+
+
+def test_a_daemon_in_the_directory_of_another_user_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = Paths()
+    assert keys.destination(paths).local, "where nothing is nobody lies in wait"
+    paths.runtime.mkdir(parents=True)
+    assert keys.destination(paths).local
+    if os.getuid() == 0:
+        os.chown(paths.runtime, 12345, -1)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: 12345)
+    for connect in ("", f"ipc://{paths.runtime}"):
+        with pytest.raises(UsageError, match="belongs to another user"):
+            keys.destination(paths, connect)
