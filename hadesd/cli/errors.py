@@ -1,11 +1,9 @@
 """Errors of every verb: one line on stderr and a documented exit code."""
 
 import os
-import sys
-import time
 
 from hades_protocol.errors import NO_ROOM, ExitCode, HadesError
-from hades_protocol.stdio import complain, flush_output
+from hades_protocol.stdio import complain, describe_bug, flush_output
 
 
 class Abandoned(KeyboardInterrupt):
@@ -32,7 +30,7 @@ def report_error(error: Exception | KeyboardInterrupt) -> int:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and _is_short(error)):
         complain(f"hadesd: the machine is short of something ({error or 'memory'}): try again when less goes on")
         return ExitCode.RUN_FAILED
-    complain(f"hadesd: internal error: {type(error).__name__}: {_log_traceback(error)}")
+    complain(f"hadesd: internal error: {describe_bug('hadesd', error)}")
     return ExitCode.RUN_FAILED
 
 
@@ -40,22 +38,3 @@ def _is_short(error: OSError) -> bool:
     from hadesd.supervisor.child_process import OUT_OF_RESOURCES
 
     return error.errno in OUT_OF_RESOURCES
-
-
-def _log_traceback(error: Exception) -> str:
-    """Append the traceback to cli-error.log; the error's message and where the traceback is."""
-    import traceback
-
-    from hades_protocol.paths import Paths
-
-    text = "no message"
-    try:
-        text = " ".join(str(error).splitlines()) or text
-        path = Paths().state / "cli-error.log"
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} hadesd {' '.join(sys.argv[1:])}\n")
-            traceback.print_exception(error, file=file)
-    except Exception as problem:  # noqa: BLE001 — nothing comes after the last resort
-        return f"{text} (the details could not be written: {problem})"
-    return f"{text} (a bug, please report it; details in {path})"

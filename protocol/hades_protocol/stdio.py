@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import time
 from typing import TextIO
 
 from hades_protocol.errors import ExitCode
@@ -66,6 +67,25 @@ def complain(text: str) -> None:
         sys.stderr.flush()
     except (OSError, ValueError):  # gone, full, or closed
         return
+
+
+def describe_bug(program: str, error: Exception) -> str:
+    """What is said of an error that nobody expected; its traceback is appended to cli-error.log."""
+    import traceback
+
+    from hades_protocol.paths import Paths
+
+    text = type(error).__name__
+    try:
+        text += f": {' '.join(str(error).splitlines()) or 'no message'}"
+        path = Paths().state / "cli-error.log"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {program} {' '.join(sys.argv[1:])}\n")
+            traceback.print_exception(error, file=file)
+    except Exception as problem:  # noqa: BLE001 — nothing comes after the last resort
+        return f"{text} (the details could not be written: {problem})"
+    return f"{text} (a bug, please report it; details in {path})"
 
 
 def flush_output(program: str) -> None:

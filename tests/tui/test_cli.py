@@ -200,6 +200,16 @@ def test_options_that_make_no_sense(capsys: pytest.CaptureFixture[str]) -> None:
         assert captured.err.count("\n") == 1
 
 
+def test_a_bug_is_one_line_and_a_traceback_in_a_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "_keys", lambda options: 1 // 0)
+    assert cli.main(["keys"]) == 1
+    error = capsys.readouterr().err
+    assert (error.count("\n"), "ZeroDivisionError" in error, "cli-error.log" in error) == (1, True, True)
+    assert "1 // 0" in next(home.rglob("cli-error.log")).read_text()
+
+
 def test_keys_lists_every_action(capsys: pytest.CaptureFixture[str], home: Path) -> None:
     (home / "tui.toml").write_text('[keys]\nrun.pause = "f5"\n')
     assert cli.main(["keys"]) == ExitCode.OK

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hades_protocol.errors import NO_ROOM, ExitCode, HadesError, UsageError
 from hades_protocol.paths import Paths
-from hades_protocol.stdio import DUMB, complain, flush_output
+from hades_protocol.stdio import DUMB, complain, describe_bug, flush_output
 from hades_protocol.terminal import printable_output
 from hades_tui.options import parser
 
@@ -24,10 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:  # the reader of --once has seen enough
         return ExitCode.OK
-    except OSError as error:
-        if error.errno not in NO_ROOM:
-            raise
-        complain(f"hades-tui: {error.strerror or error}: make room, then try again")
+    except Exception as error:  # noqa: BLE001 — the last resort: a line instead of a traceback
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            complain(f"hades-tui: {error.strerror or error}: make room, then try again")
+        else:
+            complain(f"hades-tui: internal error: {describe_bug('hades-tui', error)}")
         return ExitCode.RUN_FAILED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
