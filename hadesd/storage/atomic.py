@@ -40,7 +40,7 @@ def write_outputs(contents: Mapping[Path, bytes]) -> None:
     Others may write in that directory too: nothing is written through a link of theirs. A file keeps its mode.
 
     Raises:
-        OSError: one could not be written; the old ones stand.
+        OSError: one could not be written, and the old ones stand; or renamed, and those before it are new.
     """
     _replace(contents, _create_output)
 

@@ -1,6 +1,5 @@
 """resumes.jsonl: a line for each time that a worker went on with a run. The worker is its only writer."""
 
-import os
 import time
 from collections.abc import Iterable
 from enum import StrEnum
@@ -40,19 +39,7 @@ def append_resume_record(directory: Path, generation: int, kind: ResumeKind, tex
         OSError: it could not be written.
     """
     record = ResumeRecord(generation=generation, kind=kind, text=text, time=time.time(), bit_exact=bit_exact)
-    path = RunPaths(directory).resumes
-    _end_last_line(path)
-    append(path, record)
-
-
-def _end_last_line(path: Path) -> None:
-    """A power cut may leave a line without its end; what is added to it would be lost with it."""
-    try:
-        with open(path, "rb+", buffering=0) as file:
-            if file.seek(0, os.SEEK_END) and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
-                file.write(b"\n")
-    except FileNotFoundError:
-        return  # the first record
+    append(RunPaths(directory).resumes, record)
 
 
 def read_resume_records(directory: Path) -> tuple[ResumeRecord, ...]:
