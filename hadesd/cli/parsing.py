@@ -82,6 +82,13 @@ def add_run_or_group(parser: Parser, required: bool = True) -> None:
     which.add_argument("--group", metavar="G", help="all runs of a group (of a sweep, say) instead of one")
 
 
+def add_runs_or_group(parser: Parser) -> None:
+    """Add RUN... and --group G, which exclude each other; one of them is needed."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("runs", metavar="RUN", nargs="*", default=[], help=f"{RUN_HELP}; several are taken in turn")
+    which.add_argument("--group", metavar="G", help="all runs of a group (of a sweep, say) instead")
+
+
 def add_json(parser: Parser) -> None:
     """Add the --json option."""
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")

@@ -48,6 +48,7 @@ from hadesd.cli.documents.datasets import (
 )
 from hadesd.cli.documents.runs import (
     ChangeDocument,
+    ChangedRunsDocument,
     ForegroundDocument,
     GroupDocument,
     RunDocument,
@@ -90,10 +91,13 @@ PRINTED = (
     Printed("runs", "wait RUN", RunSummary),
     Printed("runs", "wait --group GROUP", GroupDocument),
     Printed("runs", "pause RUN", RunSummary),
+    Printed("runs", "pause RUN RUN", ChangedRunsDocument),
     Printed("runs", "pause --group GROUP", GroupDocument),
     Printed("runs", "resume RUN", RunSummary),
+    Printed("runs", "resume RUN RUN", ChangedRunsDocument),
     Printed("runs", "resume --group GROUP", GroupDocument),
     Printed("runs", "cancel RUN", RunSummary),
+    Printed("runs", "cancel RUN RUN", ChangedRunsDocument),
     Printed("runs", "cancel --group GROUP", GroupDocument),
     Printed("runs", "fork", ChangeDocument),
     Printed("runs", "resize", ChangeDocument),

@@ -33,6 +33,12 @@ class GroupDocument(msgspec.Struct, frozen=True, kw_only=True):
     runs: tuple[RunSummary, ...]  # those that were changed, or all that were waited for
 
 
+class ChangedRunsDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Several runs that were changed by one command."""
+
+    runs: tuple[RunSummary, ...]  # those that were changed, in the order in which they were named
+
+
 class ChangeDocument(msgspec.Struct, frozen=True, kw_only=True):
     """A run that was forked or resized, or would be."""
 

@@ -4,13 +4,14 @@ import argparse
 import time
 
 from hades_protocol import commands
+from hades_protocol.errors import WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
-from hadesd.cli.documents.runs import GroupDocument
+from hadesd.cli.documents.runs import ChangedRunsDocument, GroupDocument
 from hadesd.cli.output import print_json, say
-from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_runs_or_group, add_verb
 
 POLL_SECONDS = 0.1
 ON_THE_WAY = (RunState.PAUSING, RunState.CANCELLING)
@@ -35,10 +36,10 @@ def add_parser(subparsers: "Subparsers[Parser]") -> None:
             subparsers,
             verb,
             summary,
-            f"hadesd {verb} @\nhadesd {verb} @ --json\nhadesd {verb} --group cartpole-pairs-k3f9",
+            f"hadesd {verb} @\nhadesd {verb} k3f9 x7p2 --json\nhadesd {verb} --group cartpole-pairs-k3f9",
         )
         parser.set_defaults(request=REQUESTS[verb])
-        add_run_or_group(parser)
+        add_runs_or_group(parser)
         if verb != "resume":
             parser.add_argument(
                 "--no-wait", action="store_true", help="do not wait until the worker has committed and exited"
@@ -53,12 +54,33 @@ def run(args: argparse.Namespace) -> int:
     with ControlClient(Paths()) as client:
         if args.group is not None:
             return _on_group(client, args.group, kind, wait, args.json)
-        summary = _settle(client, (client.request(kind, run=args.run),), wait)[0]
+        if len(args.runs) > 1:
+            return _on_runs(client, args.runs, kind, wait, args.json)
+        summary = _settle(client, (client.request(kind, run=args.runs[0]),), wait)[0]
     if args.json:
         print_json(summary)
     else:
         _report(summary)
     return 0
+
+
+def _on_runs(client: ControlClient, names: list[str], kind: type[commands.Mutation], wait: bool, as_json: bool) -> int:
+    """Ask for each, after all names were looked up: a slip in the last one must not be seen when the first is done."""
+    ids = dict.fromkeys(client.request(commands.Show, run=name).run.id for name in names)
+    asked, refused = [], 0
+    for run in ids:
+        try:
+            asked.append(client.request(kind, run=run))
+        except WrongStateError as error:
+            say(f"hadesd: {error}")
+            refused = error.exit_code
+    changed = _settle(client, tuple(asked), wait)
+    if as_json:
+        print_json(ChangedRunsDocument(runs=changed))
+    else:
+        for summary in changed:
+            _report(summary)
+    return refused
 
 
 def _on_group(client: ControlClient, group: str, kind: type[commands.Mutation], wait: bool, as_json: bool) -> int:
