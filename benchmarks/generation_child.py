@@ -203,9 +203,9 @@ class Side:
         return {"peak_rss": peak, "device_peak": stats.get("peak_bytes_in_use")}
 
     def _compile(self) -> None:
-        from hadesd.distill.generation import compile_step
+        from hadesd.distill.generation import GenerationStep
 
-        self._step = compile_step(self._problem, self._mesh, self.chunk)
+        self._step = GenerationStep(self._problem, self._mesh, self.chunk)
 
     def _one(self) -> list[float]:
         """One generation as the worker's loop does it; its mean and best fitness."""

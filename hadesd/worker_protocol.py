@@ -70,7 +70,9 @@ FromWorker = Heartbeat | Resumed | Committed | LogMessage | ExitReport
 
 
 class Halt(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="halt"):
-    """Finish the generation, commit, exit with status 75."""
+    """Finish the generation, commit, exit with status 75; at once where nothing is there to be committed."""
+
+    discard: bool = False  # it is cancelled: where nothing was committed so far, no first generation is wanted
 
 
 ToWorker = Halt

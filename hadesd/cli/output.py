@@ -108,8 +108,9 @@ def duration(seconds: float | None) -> str:
 
 
 def describe_state(run: RunSummary) -> str:
-    """The state, with what the worker does while it starts."""
-    if run.state == RunState.STARTING and run.phase not in (WorkerPhase.NONE, WorkerPhase.STARTING):
+    """The state, with what the worker does while it starts, and where it compiles later."""
+    starts = run.state == RunState.STARTING and run.phase not in (WorkerPhase.NONE, WorkerPhase.STARTING)
+    if starts or (run.state == RunState.RUNNING and run.phase == WorkerPhase.COMPILING):
         return f"{run.state} ({run.phase})"
     return str(run.state)
 

@@ -7,18 +7,9 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from hades_protocol.errors import NotFoundError, UsageError
+from hades_protocol.errors import UsageError
 from hadesd.distill.images import LabelledImages
-
-FILES = {
-    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-}
-
-SOURCES = {
-    "mnist": "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "fashion-mnist": "https://github.com/zalandoresearch/fashion-mnist (data/fashion)",
-}
+from hadesd.spec.image_sources import find_files
 
 DIGITS_TEST = 360
 """Of scikit-learn's 1797 digits these are the test images; they are chosen once and for all."""
@@ -35,18 +26,8 @@ def load(name: str, directory: str) -> tuple[LabelledImages, LabelledImages]:
     """
     if name == "digits":
         return _digits()
-    if not directory:
-        raise UsageError(
-            f"{name} is read from its four IDX files: --set images.directory=DIR; get them from {SOURCES[name]} "
-            "(scikit-learn's digits need no files: --env digits)"
-        )
-    found = {part: [_find(Path(directory), file) for file in files] for part, files in FILES.items()}
-    missing = [file for part, files in FILES.items() for file, at in zip(files, found[part], strict=True) if at is None]
-    if missing:
-        raise NotFoundError(
-            f"{directory} lacks {', '.join(missing)} (also as .gz) of {name}: get them from {SOURCES[name]}"
-        )
-    train, test = (_labelled(*(at for at in found[part] if at is not None)) for part in ("train", "test"))
+    found = find_files(name, directory)
+    train, test = (_labelled(*found[part]) for part in ("train", "test"))
     return train, test
 
 
@@ -63,14 +44,6 @@ def _digits() -> tuple[LabelledImages, LabelledImages]:
 
 def _pack(images: np.ndarray, labels: np.ndarray) -> LabelledImages:
     return LabelledImages(jnp.asarray(images, jnp.float32), jnp.asarray(labels, jnp.int32))
-
-
-def _find(directory: Path, file: str) -> Path | None:
-    """The file as such, as .gz, or with the dot that some mirrors put before idx."""
-    for name in (file, f"{file}.gz", file.replace("-idx", ".idx"), file.replace("-idx", ".idx") + ".gz"):
-        if (directory / name).is_file():
-            return directory / name
-    return None
 
 
 def _labelled(images_path: Path, labels_path: Path) -> LabelledImages:

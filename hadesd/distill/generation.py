@@ -122,32 +122,52 @@ def _metrics(
     )
 
 
-def compile_step(
-    problem: Problem, mesh: Mesh, chunk: int
-) -> Callable[[EvolutionState], tuple[EvolutionState, Metrics]]:
-    """`generation_step`, jitted for a mesh and a chunk. States and metrics are replicated on all devices.
+class GenerationStep:
+    """`generation_step` for a mesh and a chunk. States and metrics are replicated on all devices.
 
     Two programs, with the host in between: only when every device has evaluated its share do they communicate.
-
-    Raises (the step): JaxRuntimeError RESOURCE_EXHAUSTED where a device's memory cannot hold a chunk.
     """
-    everywhere = NamedSharding(mesh, PartitionSpec())
-    shared = NamedSharding(mesh, PartitionSpec(AXIS))
-    first = jax.jit(
-        lambda state, task_data: ask_and_evaluate(problem, mesh, chunk, state, task_data),
-        in_shardings=everywhere,
-        out_shardings=EvaluatedPopulation._make((everywhere, shared, everywhere)),
-    )
-    second = jax.jit(
-        lambda state, evaluated: tell(problem, state, evaluated), in_shardings=everywhere, out_shardings=everywhere
-    )
-    task_data = jax.device_put(problem.task_data, everywhere)
 
-    def step(state: EvolutionState) -> tuple[EvolutionState, Metrics]:
-        evaluated = jax.block_until_ready(first(state, task_data))
-        return second(state, evaluated._replace(results=jax.device_put(evaluated.results, everywhere)))
+    def __init__(self, problem: Problem, mesh: Mesh, chunk: int) -> None:
+        self._everywhere = NamedSharding(mesh, PartitionSpec())
+        shared = NamedSharding(mesh, PartitionSpec(AXIS))
+        self._evaluate: Any = jax.jit(
+            lambda state, task_data: ask_and_evaluate(problem, mesh, chunk, state, task_data),
+            in_shardings=self._everywhere,
+            out_shardings=EvaluatedPopulation._make((self._everywhere, shared, self._everywhere)),
+        )
+        self._tell: Any = jax.jit(
+            lambda state, evaluated: tell(problem, state, evaluated),
+            in_shardings=self._everywhere,
+            out_shardings=self._everywhere,
+        )
+        self._task_data = jax.device_put(problem.task_data, self._everywhere)
+        self.compiled = False
 
-    return step
+    def compile(self, state: EvolutionState) -> None:
+        """Compile it for states like this one, which takes seconds to minutes; a step does it otherwise.
+
+        Raises:
+            JaxRuntimeError: RESOURCE_EXHAUSTED where a device's memory cannot hold a chunk.
+        """
+        evaluated = jax.eval_shape(self._evaluate, state, self._task_data)
+        replicated = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self._everywhere), evaluated
+        )
+        self._evaluate = self._evaluate.lower(state, self._task_data).compile()
+        self._tell = self._tell.lower(state, replicated).compile()
+        self.compiled = True
+
+    def __call__(self, state: EvolutionState) -> tuple[EvolutionState, Metrics]:
+        """One generation.
+
+        Raises:
+            JaxRuntimeError: RESOURCE_EXHAUSTED where a device's memory cannot hold a chunk.
+        """
+        evaluated = jax.block_until_ready(self._evaluate(state, self._task_data))
+        results = jax.device_put(evaluated.results, self._everywhere)
+        after: tuple[EvolutionState, Metrics] = self._tell(state, evaluated._replace(results=results))
+        return after
 
 
 class MeanEvaluation:
@@ -176,6 +196,11 @@ class MeanEvaluation:
         executor = ThreadPoolExecutor(1, "compile mean evaluation")
         self._compiled = executor.submit(lambda: self._program.lower(like, self._task_data).compile())
         executor.shutdown(wait=False)
+
+    @property
+    def compiling(self) -> bool:
+        """Whether an evaluation now would have to wait for the program."""
+        return self._compiled is None or not self._compiled.done()
 
     def __call__(self, state: EvolutionState) -> jax.Array:
         """Evaluate, as soon as the program is there.

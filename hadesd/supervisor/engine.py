@@ -148,9 +148,9 @@ class Engine:
         match effect:
             case effects.StartWorker():
                 self._start(managed_run)
-            case effects.HaltWorker():
+            case effects.HaltWorker(discard):
                 if managed_run.worker is not None:
-                    managed_run.worker.halt()
+                    managed_run.worker.halt(discard)
             case effects.KillWorker(reason):
                 log.warning("killing worker", run=managed_run.run.id, pid=managed_run.run.worker_pid, why=reason)
                 if managed_run.worker is not None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from hades_protocol.messages import DatasetSnapshot, RunSummary
 from hades_protocol.run_spec import RunSpec
-from hades_protocol.run_state import WITH_WORKER
+from hades_protocol.run_state import WITH_WORKER, WorkerPhase
 from hadesd.storage import disk
 from hadesd.storage.checkpoint_index import CheckpointIndex
 from hadesd.storage.layout import RunPaths
@@ -28,8 +28,8 @@ class WorkerHandle(Protocol):
     def pid(self) -> int:
         """Id of the process."""
 
-    def halt(self) -> None:
-        """Ask it to commit its generation and to exit."""
+    def halt(self, discard: bool) -> None:
+        """Ask it to commit its generation and to exit. discard: a first generation is not wanted any more."""
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -81,7 +81,8 @@ def summarise(managed_run: ManagedRun) -> RunSummary:
     run, spec, last = managed_run.run, managed_run.spec, managed_run.history.last
     seconds = managed_run.history.seconds_per_generation
     left = None
-    if seconds is not None and managed_run.history.is_steady and run.state in WITH_WORKER:
+    steady = managed_run.history.is_steady and run.phase != WorkerPhase.COMPILING  # how long that takes, nobody knows
+    if seconds is not None and steady and run.state in WITH_WORKER:
         left = seconds * max(0, run.generations - run.generation)
     orphan = "the worker of the daemon before still finishes its generation" if managed_run.orphaned else ""
     directory_problem = "" if managed_run.directory_problem in run.reason else managed_run.directory_problem

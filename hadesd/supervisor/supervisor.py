@@ -23,6 +23,7 @@ from hades_protocol.run_state import RunState
 from hadesd.config import Settings
 from hadesd.logs.reader import read_log
 from hadesd.spec import changes, cost, validation
+from hadesd.spec.image_sources import check_files
 from hadesd.storage import records, removal
 from hadesd.storage.checkpoints import choose_generation
 from hadesd.storage.datasets import read_dataset
@@ -161,6 +162,7 @@ class Supervisor:
             check_group(group)
         spec = build_spec(values)
         validation.check(spec)
+        check_files(spec)
         self._dispatcher.check(spec)
         record = records.create(self._paths.runs, spec, time.time(), group, priority)
         log.info("run submitted", run=record.id, env=spec.env, method=spec.method, group=group or None)
@@ -183,6 +185,7 @@ class Supervisor:
         parent = self.find_for_change(request.run, request.expected_state)
         generation = choose_generation(parent.directory, request.generation)
         spec, changed, notes = changes.forked(parent.spec, request.changes, generation)
+        check_files(spec)
         self._dispatcher.check(spec)
         group = check_group(request.group) if request.group else ""
         if request.dry_run:

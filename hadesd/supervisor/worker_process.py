@@ -77,10 +77,10 @@ class Worker:
         """Id of the process."""
         return self._process.pid
 
-    def halt(self) -> None:
-        """Ask it to commit its generation and to exit."""
+    def halt(self, discard: bool) -> None:
+        """Ask it to commit its generation and to exit. discard: see worker_protocol.Halt."""
         with contextlib.suppress(OSError):  # it has ended or is about to; the process descriptor will say so
-            worker_protocol.send(self._socket, worker_protocol.Halt())
+            worker_protocol.send(self._socket, worker_protocol.Halt(discard=discard))
 
     def kill(self) -> None:
         """SIGKILL, to the whole session: its helpers, if JAX started any, go with it."""

@@ -40,10 +40,11 @@ def main(arguments: list[str]) -> int:
         if lock is None:
             return _end(channel, WorkerOutcome.CHECKPOINTED, 0, ExitCode.CHECKPOINTED)
         spec = records.load(directory)[1]
-        from hadesd.compute.jax_setup import prepare
+        with channel.idle():
+            from hadesd.compute.jax_setup import prepare
 
-        prepare()
-        from hadesd.worker.runner import Runner
+            prepare()
+            from hadesd.worker.runner import Runner
 
         generation = Runner(directory, spec, channel).run()
     except HadesError as error:

@@ -2,31 +2,53 @@
 
 Three things ask a worker to halt, and all mean the same (finish the generation, commit, exit): a Halt message,
 a signal (SIGTERM; SIGUSR1, Slurm's warning), and the end of the line, which says that the supervisor is gone.
+
+A compilation takes minutes and cannot be interrupted. Where nothing could be committed after it, the thread that
+listens ends the process in the middle of it.
 """
 
+import contextlib
 import os
 import signal
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 import msgspec
 import structlog
 
 from hades_protocol import codec
-from hades_protocol.errors import ProtocolMismatchError
+from hades_protocol.errors import ExitCode, ProtocolMismatchError
 from hades_protocol.run_state import WorkerPhase
-from hadesd.worker_protocol import FD_VARIABLE, HEARTBEAT_SECONDS, Heartbeat, ToWorker, Unpacker, send
+from hadesd.worker_protocol import (
+    FD_VARIABLE,
+    HEARTBEAT_SECONDS,
+    ExitReport,
+    Halt,
+    Heartbeat,
+    ToWorker,
+    Unpacker,
+    WorkerOutcome,
+    send,
+)
 
 log = structlog.get_logger()
 
 
 class Channel:
-    """Thread-safe. Without a supervisor (no file descriptor in the environment) it swallows reports."""
+    """Thread-safe. Without a supervisor (no file descriptor in the environment) it swallows reports.
 
-    def __init__(self, sock: socket.socket | None) -> None:
+    leave: ends the process with a status, from any thread.
+    """
+
+    def __init__(self, sock: socket.socket | None, leave: Callable[[int], object] = os._exit) -> None:
         self._socket = sock
+        self._leave = leave
+        self._leaving = threading.Lock()  # held by whoever decides whether there is something to commit
+        self._idle = False
+        self._nothing_committed = False
         self._lock = threading.Lock()
         self._halt = threading.Event()
         self._phase, self._generation = WorkerPhase.IMPORTING, 0
@@ -53,8 +75,33 @@ class Channel:
             threading.Thread(target=self._send_heartbeats, name="heartbeat", daemon=True).start()
 
     def phase(self, name: WorkerPhase, generation: int) -> None:
-        """Say what the worker does from now on, for the next heartbeat and for the log."""
-        self._phase, self._generation = name, generation
+        """Say what the worker does from now on: at once where it is something else, and with every heartbeat."""
+        other, self._phase, self._generation = name != self._phase, name, generation
+        if other:
+            self.report(Heartbeat(phase=name, generation=generation))
+
+    @contextlib.contextmanager
+    def idle(self) -> Iterator[None]:
+        """While nothing is computed that could be committed, and nothing is being committed.
+
+        A halt then ends the process.
+        """
+        self._set_idle(True)
+        try:
+            yield
+        finally:
+            self._set_idle(False)
+
+    def _set_idle(self, idle: bool) -> None:
+        with self._leaving:
+            self._idle = idle
+        if idle and self.halting:
+            self._leave_at_once()
+
+    def nothing_committed(self, so_far: bool) -> None:
+        """Whether the run has no committed generation so far, and none is being committed."""
+        with self._leaving:
+            self._nothing_committed = so_far
 
     def report(self, message: msgspec.Struct) -> None:
         """Send a message; where the supervisor is gone, halt instead."""
@@ -88,14 +135,27 @@ class Channel:
                 data = b""
             if not data:
                 self._ask("the supervisor is gone")
+                self._leave_if_idle(discard=False)
                 return
             for body in unpacker.feed(data):
                 try:
-                    codec.decode(body, ToWorker)
+                    message: Halt = codec.decode(body, ToWorker)
                 except ProtocolMismatchError as error:
                     log.warning("message_ignored", error=str(error))
                     continue
                 self._ask("asked to halt")
+                self._leave_if_idle(message.discard)
+
+    def _leave_if_idle(self, discard: bool) -> None:
+        with self._leaving:
+            if self._idle or (discard and self._nothing_committed):
+                self._leave_at_once()
+
+    def _leave_at_once(self) -> None:
+        generation = max(0, self._generation - 1)
+        log.info("halted", reason=self.halt_reason, generation=generation, during=str(self._phase))
+        self.report(ExitReport(outcome=WorkerOutcome.CHECKPOINTED, generation=generation, reason=self.halt_reason))
+        self._leave(int(ExitCode.CHECKPOINTED))
 
     def _send_heartbeats(self) -> None:
         while True:

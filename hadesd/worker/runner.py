@@ -21,7 +21,7 @@ from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hades_protocol.run_state import WorkerPhase
 from hadesd.compute import build, migration, results
 from hadesd.compute.execution import Execution, version_differences
-from hadesd.distill.generation import MeanEvaluation, compile_step, init_state
+from hadesd.distill.generation import GenerationStep, MeanEvaluation, init_state
 from hadesd.distill.problem import EvolutionState
 from hadesd.distill.sharding import make_mesh
 from hadesd.logs import rotation
@@ -47,7 +47,9 @@ class Runner:
         self.paths = RunPaths(directory)
         self.store = CheckpointStore(self.paths.checkpoints, spec.checkpoints)
         physics, cloning = build.forms_to_go_on_with(spec, self.store.newest_manifest())
-        self.problem, self.mean = build.build(spec, physics, cloning)
+        channel.phase(WorkerPhase.COMPILING, 0)  # an environment's machine code
+        with channel.idle():
+            self.problem, self.mean = build.build(spec, physics, cloning)
         try:
             self.mesh = make_mesh(spec.resources.devices)
         except ValueError as error:
@@ -69,15 +71,18 @@ class Runner:
         state, generation = self._restore()
         total = self.spec.evolution.generations
         pending: Future[None] | None = None
-        self.channel.phase(WorkerPhase.COMPILING, generation + 1)
-        step = compile_step(self.problem, self.mesh, self.execution.chunk)
+        self._step = GenerationStep(self.problem, self.mesh, self.execution.chunk)
+        self.channel.nothing_committed(generation == 0)
         self._committed_at = time.monotonic()
         with ThreadPoolExecutor(1, "commit") as committer:
             while generation < total and not self.channel.halting:
                 try:
-                    state, host, metrics = self._advance(step, state)
+                    if not self._step.compiled:
+                        self._compile(state, generation, pending)
+                        continue  # it may have been asked to halt meanwhile
+                    state, host, metrics = self._advance(self._step, state)
                 except jax.errors.JaxRuntimeError as error:
-                    step = self._smaller_chunk(error, generation)
+                    self._halve_chunk(error, generation)
                     continue
                 generation += 1
                 self._prepare_evaluation(state)
@@ -86,6 +91,7 @@ class Runner:
                 line = results.metrics_of(
                     self.spec, self.problem, generation, metrics, self._evaluated(generation, state)
                 )
+                self.channel.nothing_committed(False)
                 pending = committer.submit(self._commit, generation, host, line)
                 self.channel.phase(WorkerPhase.EVALUATING, generation + 1)
             self.channel.phase(WorkerPhase.FINISHING, generation)
@@ -94,7 +100,16 @@ class Runner:
         self.store.settle()
         return generation
 
-    def _advance(self, step: Any, state: EvolutionState) -> tuple[EvolutionState, EvolutionState, Any]:
+    def _compile(self, state: EvolutionState, generation: int, pending: Future[None] | None) -> None:
+        """Compile the step of a generation, once what was computed before is committed."""
+        if pending is not None:
+            pending.result()
+        self.channel.phase(WorkerPhase.COMPILING, generation + 1)
+        with self.channel.idle():
+            self._step.compile(state)
+        self.channel.phase(WorkerPhase.EVALUATING, generation + 1)
+
+    def _advance(self, step: GenerationStep, state: EvolutionState) -> tuple[EvolutionState, EvolutionState, Any]:
         """One generation: the state on the devices, the same on the host, and the metrics."""
         after, metrics = step(state)
         host, metrics = jax.device_get((after, metrics))
@@ -110,7 +125,11 @@ class Runner:
         every, last = self.spec.evaluation.mean_every, self.spec.evolution.generations
         if self._evaluate is None or (generation % every and generation != last):
             return None
-        return np.asarray(self._evaluate(state))
+        if self._evaluate.compiling:
+            self.channel.phase(WorkerPhase.COMPILING, generation)
+        found = np.asarray(self._evaluate(state))
+        self.channel.phase(WorkerPhase.EVALUATING, generation)
+        return found
 
     def _restore(self) -> tuple[EvolutionState, int]:
         """The state to go on from, on the devices, with the line files cut to it."""
@@ -119,7 +138,9 @@ class Runner:
         warnings: list[str] = []
         resized = False
         if found is None:
-            state, generation = init_state(self.problem, self.mean), 0
+            self.channel.phase(WorkerPhase.COMPILING, 0)  # of what measures the constants of normalisation
+            with self.channel.idle():
+                state, generation = init_state(self.problem, self.mean), 0
         else:
             state, manifest, warnings = found
             generation = int(manifest["generation"])
@@ -189,8 +210,8 @@ class Runner:
             log.info("resized", generation=generation, detail=text)
         return state, bool(text)
 
-    def _smaller_chunk(self, error: jax.errors.JaxRuntimeError, generation: int) -> Any:
-        """Halve the chunk after an exhausted memory and return the step for it.
+    def _halve_chunk(self, error: jax.errors.JaxRuntimeError, generation: int) -> None:
+        """Go on with half the chunk after an exhausted memory.
 
         Raises:
             JaxRuntimeError: it is another error, or one candidate at a time is already too much.
@@ -203,8 +224,7 @@ class Runner:
         log.warning("chunk", detail=text)
         append_resume_record(self.directory, generation, ResumeKind.CHUNK, text, bit_exact=False)
         self.channel.report(LogMessage(level="warning", text=text))
-        self.channel.phase(WorkerPhase.COMPILING, generation + 1)
-        return compile_step(self.problem, self.mesh, self.execution.chunk)
+        self._step = GenerationStep(self.problem, self.mesh, self.execution.chunk)
 
     def _commit(self, generation: int, state: EvolutionState, line: GenerationMetrics) -> None:
         """Metrics line, checkpoint, dataset, timing, report: in this order, on the commit thread."""

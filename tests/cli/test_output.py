@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from hades_protocol.messages import RunSummary
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import RunState, WorkerPhase
 from hades_protocol.terminal import PrintableStream
-from hadesd.cli.output import duration, number, print_json, table
+from hadesd.cli.output import describe_state, duration, number, print_json, table
 from hadesd.cli.runs import groups
 from hadesd.cli.runs.follow import progress
 from hadesd.cli.runs.logs import readable
@@ -95,6 +95,13 @@ def as_it_leaves(text: str) -> str:
     out = io.StringIO()
     PrintableStream(out).write(text)
     return out.getvalue()
+
+
+def test_a_run_that_compiles_says_so() -> None:
+    compiling = msgspec.structs.replace(RUN, phase=WorkerPhase.COMPILING)
+    assert describe_state(compiling) == "running (compiling)"
+    assert progress(msgspec.structs.replace(compiling, seconds_left=None)).endswith("compiling")
+    assert describe_state(msgspec.structs.replace(RUN, phase=WorkerPhase.EVALUATING)) == "running"
 
 
 def test_colour_changes_no_width() -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from hadesd.compute.build import build
 from hadesd.distill.generation import (
+    GenerationStep,
     MeanEvaluation,
     ask_and_evaluate,
-    compile_step,
     generation_step,
     init_state,
 )
@@ -17,7 +17,7 @@ from tests.helpers.specs import tiny
 
 def run(spec, devices=2, chunk=2, generations=3):
     problem, mean = build(spec)
-    step = compile_step(problem, make_mesh(devices), chunk)
+    step = GenerationStep(problem, make_mesh(devices), chunk)
     state, lines = init_state(problem, mean), []
     for _ in range(generations):
         state, metrics = step(state)
@@ -98,7 +98,7 @@ def test_the_compiled_step_is_the_pure_function():
     mesh = make_mesh(2)
     state = init_state(problem, mean)
     pure = jax.jit(lambda state: generation_step(problem, mesh, 2, state))(state)
-    for a, b in zip(jax.tree.leaves(pure), jax.tree.leaves(compile_step(problem, mesh, 2)(state)), strict=True):
+    for a, b in zip(jax.tree.leaves(pure), jax.tree.leaves(GenerationStep(problem, mesh, 2)(state)), strict=True):
         assert np.allclose(a, b, rtol=1e-6, atol=1e-6, equal_nan=True)
 
 

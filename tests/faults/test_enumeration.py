@@ -107,6 +107,7 @@ def test_a_power_cut_leaves_what_was_flushed(play: Play) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_whatever_call_fails_every_life_ends_like_its_undisturbed_twin(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     arguments = ("--few-faults", "--share", "0.1", "--seed", str(SEED), "--report", str(report))

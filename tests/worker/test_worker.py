@@ -1,20 +1,29 @@
 """Real worker processes: end, halt, crash, resume."""
 
+import contextlib
 import json
+import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from hades_protocol import codec
 from hades_protocol.errors import ExitCode
 from hades_protocol.run_spec import Retention
+from hades_protocol.run_state import WorkerPhase
 from hadesd.storage.checkpoint_index import CheckpointIndex
 from hadesd.storage.layout import damaged_lines
 from hadesd.worker import checkpoints
+from hadesd.worker_protocol import FD_VARIABLE, FromWorker, Halt, Heartbeat, Unpacker, send
 from tests.helpers import worker_process as wp
 from tests.helpers.specs import tiny
 
@@ -159,6 +168,57 @@ def test_variables_with_which_jax_cannot_start_end_it_with_a_reason(tmp_path):
     assert wp.finish(directory, JAX_PLATFORMS="nonsense") == ExitCode.RUN_FAILED
     assert "JAX cannot start with JAX_PLATFORMS=nonsense" in log_of(directory)
     assert "Traceback" not in log_of(directory)
+
+
+@contextlib.contextmanager
+def supervised(directory: Path, **environment: str) -> Iterator[tuple[subprocess.Popen, socket.socket]]:
+    """A worker, and the supervisor's end of the line to it."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open(directory / "worker.log", "ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hadesd.worker", str(directory)],
+            stderr=log,
+            pass_fds=(theirs.fileno(),),
+            env=os.environ | environment | {FD_VARIABLE: str(theirs.fileno())},
+        )
+        theirs.close()
+        try:
+            yield process, ours
+        finally:
+            wp.kill(process)
+
+
+def messages(line: socket.socket) -> Iterator[Any]:
+    """What the worker says until it ends."""
+    unpacker = Unpacker()
+    while data := line.recv(65536):
+        for body in unpacker.feed(data):
+            yield codec.decode(body, FromWorker)
+
+
+def test_asked_to_halt_while_it_compiles_it_ends_without_waiting_for_that(tmp_path):
+    directory = wp.make_run(tmp_path / "run", tiny())
+    with supervised(directory, JAX_COMPILATION_CACHE_DIR=str(tmp_path / "cold")) as (process, line):
+        said = messages(line)
+        next(one for one in said if isinstance(one, Heartbeat) and one.phase == WorkerPhase.COMPILING)
+        send(line, Halt())
+        assert process.wait(120) == ExitCode.CHECKPOINTED, log_of(directory)
+    assert '"during": "compiling"' in log_of(directory)
+    assert not (directory / "metrics.jsonl").exists()
+
+
+def test_the_phase_says_compiling_whenever_it_compiles(tmp_path):
+    spec = tiny(evolution={"generations": 1}, evaluation={"mean_every": 1, "mean_inits": 1, "mean_environments": 1})
+    directory = wp.make_run(tmp_path / "run", spec)
+    phases = []
+    with supervised(directory) as (process, line):
+        for one in messages(line):
+            if isinstance(one, Heartbeat) and phases[-1:] != [str(one.phase)]:
+                phases.append(str(one.phase))
+        assert process.wait(120) == ExitCode.OK, log_of(directory)
+    first = phases.index("compiling")
+    expected = ["compiling", "restoring", "compiling", "evaluating", "compiling", "evaluating", "finishing"]
+    assert phases[first:] == expected, "its environment, its generation, the evaluation of its mean"
 
 
 MEMORY_LIMIT = """

@@ -11,7 +11,7 @@ from hades_protocol import commands
 from hades_protocol.errors import ExitCode, UnreachableError, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import RunState, WorkerPhase
 from hades_protocol.sync_client import ControlClient
 from hades_protocol.terminal import steer
 from hadesd.cli.output import describe_state, duration, is_screen, number, rate, say
@@ -54,7 +54,7 @@ def progress(run: RunSummary) -> str:
     return (
         f"{run.id}  {state}generation {run.generation}/{run.generations}  mean {number(run.fitness_mean)}  "
         f"best {number(run.fitness_best)}  {rate(run.seconds_per_generation)} s a generation  "
-        f"{duration(run.seconds_left)} left"
+        + ("compiling" if run.phase == WorkerPhase.COMPILING else f"{duration(run.seconds_left)} left")
     )
 
 

@@ -18,7 +18,9 @@ class StartWorker(msgspec.Struct, frozen=True):
 
 
 class HaltWorker(msgspec.Struct, frozen=True):
-    """Ask the worker to commit its generation and to exit."""
+    """Ask the worker to commit its generation and to exit. discard: a first generation is not wanted any more."""
+
+    discard: bool = False
 
 
 class KillWorker(msgspec.Struct, frozen=True):

@@ -120,7 +120,7 @@ def _resume(run: Run, now: float) -> Step:
 def _cancel(run: Run, now: float) -> Step:
     if run.state in (S.STARTING, S.RUNNING, S.PAUSING) or comes_back(run):
         after = replace(run, state=S.CANCELLING, desired="cancel", leaving="")
-        return after, [effects.Persist(HistoryKind.CANCEL), effects.HaltWorker(), effects.Publish()]
+        return after, [effects.Persist(HistoryKind.CANCEL), effects.HaltWorker(discard=True), effects.Publish()]
     if run.state in (S.QUEUED, S.BACKOFF, S.PAUSED, S.FAILED):
         return end(replace(run, desired="cancel", restart_at=None), S.CANCELLED, now)
     raise _refusal(run, "cancelled")

@@ -53,7 +53,7 @@ def set_up() -> None:
     checkpoints.time = _FastClock()
     logging.disable()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    build, step, state = runner.build.build, runner.compile_step, runner.init_state
+    build = runner.build.build
     problems: dict[str, object] = {}
 
     def built(spec: RunSpec, *forms: str) -> object:
@@ -77,8 +77,8 @@ def set_up() -> None:
         return once
 
     runner.build.build = built
-    runner.compile_step, runner.init_state = by_identity(step), by_identity(state)
-    runner.MeanEvaluation = by_identity(runner.MeanEvaluation)
+    runner.init_state = by_identity(runner.init_state)
+    runner.GenerationStep, runner.MeanEvaluation = map(by_identity, (runner.GenerationStep, runner.MeanEvaluation))
 
 
 class Ears(Channel):

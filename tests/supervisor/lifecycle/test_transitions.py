@@ -250,6 +250,11 @@ def test_a_request_during_a_resize_wins(asked: events.Event, ends: S) -> None:
     assert run.state == ends
 
 
+def test_of_a_cancelled_run_a_first_generation_is_not_waited_for() -> None:
+    _, caused = play(running(), events.CancelAsked())
+    assert effects.HaltWorker(discard=True) in caused
+
+
 def test_a_run_that_yields_is_queued_again_with_the_reason() -> None:
     run, caused = play(running(), events.YieldAsked("GPU 0 is alice's"))
     assert (run.state, run.reason, caused) == (

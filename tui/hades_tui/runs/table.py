@@ -6,7 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from hades_protocol.messages import RunSummary
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import RunState, WorkerPhase
 from hades_tui.runs.ordering import Grouping, Order, OrderedRuns, Row
 from hades_tui.state.sparklines import Sparkline, levels
 from hades_tui.text.fit import abridged, clean, fitted, padded
@@ -145,7 +145,7 @@ def why(row: Row) -> tuple[str, str]:
     if run is None:
         return "", "dim"
     bad = run.state in (RunState.FAILED, RunState.BACKOFF)
-    phase = run.phase if run.state is RunState.STARTING else ""
+    phase = run.phase if run.state is RunState.STARTING or run.phase is WorkerPhase.COMPILING else ""
     parts = [part for part in (run.reason or phase, row.hint) if part]
     return clean(" · ".join(parts)), "bad" if bad and run.reason else "warn" if run.reason else "dim"
 
