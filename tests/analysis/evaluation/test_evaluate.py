@@ -32,6 +32,7 @@ def write(path: Path, **arrays) -> Path:
 
 
 @pytest.mark.environment
+@pytest.mark.optimised  # in the environment of a user
 def test_two_pairs_written_by_hand_balance_the_pole(tmp_path, capsys):
     """Push towards the side to which the pole leans and turns: a dataset that a person can write."""
     lean = np.array([[0.0, 0.5, -0.1, -2.0], [0.0, -0.5, 0.1, 2.0]], np.float32)
