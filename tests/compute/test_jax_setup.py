@@ -1,6 +1,6 @@
 """JAX as it is started: what decides numbers is pinned, and a variable that keeps it from starting is named."""
 
-import enum
+import json
 import os
 import subprocess
 import sys
@@ -27,12 +27,17 @@ OTHERWISE = {
 }
 
 
+@pytest.mark.process
 def test_what_is_pinned_is_jaxs_own_default() -> None:
-    """So the pins change nothing where a user has set nothing: this process has none of them."""
-    assert not jax_variables.PINNED.keys() & os.environ.keys()
-    for name, value in jax_variables.PINNED.items():
-        found = jax.config.values[name.lower()]
-        assert (found.name.lower() if isinstance(found, enum.Enum) else found) == value, name
+    """So the pins change nothing where a user has set nothing."""
+    code = f"""
+import enum, jax, json
+values = {{name: jax.config.values[name.lower()] for name in {sorted(jax_variables.PINNED)}}}
+print(json.dumps({{n: v.name.lower() if isinstance(v, enum.Enum) else v for n, v in values.items()}}))
+"""
+    unset = {name: value for name, value in os.environ.items() if name not in jax_variables.PINNED}
+    done = subprocess.run([sys.executable, "-c", code], env=unset, capture_output=True, timeout=120)
+    assert json.loads(done.stdout) == jax_variables.PINNED, done.stderr.decode()
 
 
 @pytest.mark.process

@@ -64,7 +64,7 @@ def test_a_fork_with_nothing_changed_ends_like_its_parent_and_one_with_a_change_
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     missing = home.hadesd("fork", f"{parent.name}@99")
     assert missing.returncode == 3
-    assert "it has 1, 2, 3, 4, 5, 6, 7, 8" in missing.stderr
+    assert "1, 2, 3, 4, 5, 6, 7, 8" in missing.stderr
 
 
 def test_a_run_that_is_resized_while_it_computes_equals_a_twin_that_was_forked_with_that_size(home: Home) -> None:

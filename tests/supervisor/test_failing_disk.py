@@ -36,7 +36,7 @@ class Worker:
         self.on_message, self.on_exit = on_message, on_exit
         self.halted = False
 
-    def halt(self) -> None:
+    def halt(self, discard: bool) -> None:
         self.halted = True
 
     def kill(self) -> None:
