@@ -64,7 +64,7 @@ def strike(home: Home, random_source: random.Random, runs: list[str]) -> str:
 def await_moment(home: Home, source: random.Random, runs: list[str]) -> None:
     """A random moment: of a start, a resume or a compilation, or (two in three) soon after a new commit."""
     if source.random() < 1 / 3:
-        time.sleep(source.uniform(0.0, 6.0))
+        time.sleep(source.uniform(0.0, 4.0))
         return
     run = source.choice(runs)
     before = home.show(run).generation
@@ -74,7 +74,7 @@ def await_moment(home: Home, source: random.Random, runs: list[str]) -> None:
         return home.show(run).generation > before or home.show(run).state in ENDED
 
     until(committed, "a new generation", 120)
-    time.sleep(source.uniform(0.0, 1.0))
+    time.sleep(source.uniform(0.0, 0.5))  # at full speed the runs must not be at their end before the kills are
 
 
 def revive(home: Home, runs: list[str]) -> int:
