@@ -27,10 +27,13 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == "\n" else _spelled(c) for c in _COLOUR.sub("", text))
+    lines = _COLOUR.sub("", text).split("\n")
+    return "\n".join(line if line.isprintable() else "".join(map(_spelled, line)) for line in lines)
 
 
 def _spelled(character: str) -> str:
+    if character.isprintable():
+        return character
     if character == "\t":
         return "    "
     if character.isspace() and ord(character) > 0x9F and character not in "\u2028\u2029":
