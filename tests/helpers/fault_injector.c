@@ -144,19 +144,23 @@ static void note_written(int fd, const char *path, ssize_t written, off_t end) {
     free(data);
 }
 
-/* A call that writes `size` bytes at the descriptor's own offset; `call` uses `count`. */
-#define WRITING(fd, size, call)                                                     \
-    char buffer[PATH_MAX];                                                          \
-    size_t count = (size);                                                          \
-    const char *path = control && control->mode ? path_of(fd, buffer) : NULL;       \
-    enum verdict verdict = enter(path, NULL);                                       \
-    if (verdict == NOT_OURS) return call;                                           \
-    ssize_t written = -1;                                                           \
-    if (verdict == HALF && count > 1) count /= 2;                                   \
-    if (verdict != FAIL) written = call;                                            \
-    if (control->notes[0]) note_written(fd, path, written, lseek(fd, 0, SEEK_CUR)); \
-    leave();                                                                        \
+/* A call that writes `size` bytes up to the offset `end`; `call` uses `count`, `end` may use `written`. */
+#define WRITING_UPTO(fd, size, end, call)                                     \
+    char buffer[PATH_MAX];                                                    \
+    size_t count = (size);                                                    \
+    const char *path = control && control->mode ? path_of(fd, buffer) : NULL; \
+    enum verdict verdict = enter(path, NULL);                                 \
+    if (verdict == NOT_OURS) return call;                                     \
+    ssize_t written = -1;                                                     \
+    if (verdict == HALF && count > 1) count /= 2;                             \
+    if (verdict != FAIL) written = call;                                      \
+    if (control->notes[0]) note_written(fd, path, written, end);              \
+    leave();                                                                  \
     return written
+
+/* At the descriptor's own offset, and at one that is given. */
+#define WRITING(fd, size, call) WRITING_UPTO(fd, size, lseek(fd, 0, SEEK_CUR), call)
+#define WRITING_AT(fd, size, offset, call) WRITING_UPTO(fd, size, offset + written, call)
 
 ssize_t write(int fd, const void *data, size_t size) { WRITING(fd, size, REAL(write)(fd, data, count)); }
 
@@ -176,20 +180,6 @@ ssize_t copy_file_range(int in, off64_t *from, int out, off64_t *to, size_t size
 ssize_t writev(int fd, const struct iovec *parts, int number) {
     WRITING(fd, 0, ((void)count, REAL(writev)(fd, parts, number)));
 }
-
-/* A call that writes at an offset of its own. */
-#define WRITING_AT(fd, size, offset, call)                                    \
-    char buffer[PATH_MAX];                                                    \
-    size_t count = (size);                                                    \
-    const char *path = control && control->mode ? path_of(fd, buffer) : NULL; \
-    enum verdict verdict = enter(path, NULL);                                 \
-    if (verdict == NOT_OURS) return call;                                     \
-    ssize_t written = -1;                                                     \
-    if (verdict == HALF && count > 1) count /= 2;                             \
-    if (verdict != FAIL) written = call;                                      \
-    if (control->notes[0]) note_written(fd, path, written, offset + written); \
-    leave();                                                                  \
-    return written
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
     WRITING_AT(fd, size, offset, REAL(pwrite)(fd, data, count, offset));
