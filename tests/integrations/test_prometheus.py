@@ -23,6 +23,9 @@ from tests.helpers.daemon import Home, until
 from tests.integrations.summaries import metrics, summary, write_metrics
 
 S = RunState
+DAEMON = DaemonInfo(
+    session="s", pid=1, version="0", protocol_major=1, started_at=0.0, state_directory="", slots=1, gpus=1
+)
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 
 
@@ -80,10 +83,7 @@ def test_labels_are_printable() -> None:
     hostile = "a\x1b[2Jb\x9bc\u202ed"
     gpu = GpuInfo(index=0, uuid=hostile, name=hostile, memory_total=1, memory_used=0)
     run = msgspec.structs.replace(summary("ant", Path("/nowhere"), 8), env=hostile, group=hostile)
-    daemon = DaemonInfo(
-        session="s", pid=1, version="1", protocol_major=1, started_at=0.0, state_directory="/", slots=1, gpus=1
-    )
-    reading = Reading(daemon=daemon, runs=(run,), gpus=(gpu,))
+    reading = Reading(daemon=DAEMON, runs=(run,), gpus=(gpu,))
     labels = {
         value
         for metric in DaemonCollector(lambda: reading).collect()
@@ -149,19 +149,9 @@ def test_ipv6(home: Home) -> None:
 
 def test_gpus_and_the_newest_evaluation(tmp_path: Path) -> None:
     write_metrics(tmp_path, [metrics(1, evaluated=3.0), metrics(2, evaluated=5.0), metrics(3), metrics(4)])
-    daemon = DaemonInfo(
-        session="s",
-        pid=1,
-        version="0",
-        protocol_major=1,
-        started_at=0.0,
-        state_directory="",
-        slots=1,
-        gpus=1,
-    )
     gpu = GpuInfo(index=0, uuid="GPU-1", name="H100", memory_total=80, memory_used=20, runs=("r",))
     run = summary("r", tmp_path, generation=4)
-    collector = DaemonCollector(lambda: Reading(daemon=daemon, runs=(run,), gpus=(gpu,)))
+    collector = DaemonCollector(lambda: Reading(daemon=DAEMON, runs=(run,), gpus=(gpu,)))
     values = {s.name: s.value for family in collector.collect() for s in family.samples}
     assert values["hades_run_evaluated_mean"] == 5.0
     assert (values["hades_gpu_memory_used_bytes"], values["hades_gpu_memory_total_bytes"]) == (20, 80)
@@ -198,17 +188,7 @@ def test_an_evaluation_is_found_as_far_back_as_they_may_be_apart(tmp_path: Path)
 
 def test_a_client_that_asks_a_letter_at_a_time_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "REQUEST_SECONDS", 0.3)
-    daemon = DaemonInfo(
-        session="s",
-        pid=1,
-        version="1",
-        protocol_major=1,
-        started_at=0.0,
-        state_directory="",
-        slots=1,
-        gpus=0,
-    )
-    served = endpoint.Endpoint("127.0.0.1", 0, lambda: Reading(daemon=daemon, runs=(), gpus=()))
+    served = endpoint.Endpoint("127.0.0.1", 0, lambda: Reading(daemon=DAEMON, runs=(), gpus=()))
     where = urllib.parse.urlsplit(served.url)
     over = threading.Event()
     try:
