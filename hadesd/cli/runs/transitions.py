@@ -3,6 +3,8 @@
 import argparse
 import time
 
+import msgspec
+
 from hades_protocol import commands
 from hades_protocol.errors import WrongStateError
 from hades_protocol.messages import RunSummary
@@ -57,10 +59,7 @@ def run(args: argparse.Namespace) -> int:
         if len(args.runs) > 1:
             return _on_runs(client, args.runs, kind, wait, args.json)
         summary = _settle(client, (client.request(kind, run=args.runs[0]),), wait)[0]
-    if args.json:
-        print_json(summary)
-    else:
-        _report(summary)
+    _tell((summary,), summary if args.json else None)
     return 0
 
 
@@ -75,11 +74,7 @@ def _on_runs(client: ControlClient, names: list[str], kind: type[commands.Mutati
             say(f"hadesd: {error}")
             refused = error.exit_code
     changed = _settle(client, tuple(asked), wait)
-    if as_json:
-        print_json(ChangedRunsDocument(runs=changed))
-    else:
-        for summary in changed:
-            _report(summary)
+    _tell(changed, ChangedRunsDocument(runs=changed) if as_json else None)
     return refused
 
 
@@ -87,11 +82,7 @@ def _on_group(client: ControlClient, group: str, kind: type[commands.Mutation], 
     from hadesd.cli.runs.groups import change
 
     changed = _settle(client, change(client, kind, group), wait)
-    if as_json:
-        print_json(GroupDocument(group=group, runs=changed))
-    else:
-        for summary in changed:
-            _report(summary)
+    _tell(changed, GroupDocument(group=group, runs=changed) if as_json else None)
     return 0
 
 
@@ -108,6 +99,11 @@ def _settle(client: ControlClient, runs: tuple[RunSummary, ...], wait: bool) -> 
     return tuple(out)
 
 
-def _report(summary: RunSummary) -> None:
-    reason = f" ({summary.reason})" if summary.reason else ""
-    say(f"{summary.id} is {summary.state} after generation {summary.generation}{reason}")
+def _tell(changed: tuple[RunSummary, ...], document: msgspec.Struct | None) -> None:
+    """Print the document, or without one a line for each run."""
+    if document is not None:
+        print_json(document)
+        return
+    for summary in changed:
+        reason = f" ({summary.reason})" if summary.reason else ""
+        say(f"{summary.id} is {summary.state} after generation {summary.generation}{reason}")
