@@ -1,0 +1,82 @@
+"""What two cores distil: a table of every environment, method and seed, and the plot of it.
+
+    python -m benchmarks.desk --seconds 300 --seeds 0..2                        # measures; can be interrupted
+    python -m benchmarks.desk --seconds 60 --envs hopper,ant --methods hades-r  # a part of it
+    python -m benchmarks.desk --table                                           # writes docs/desk.md and docs/desk.svg
+
+A row is a run of its own (`hadesd run --env ENV --method METHOD --preset cpu --seed SEED`), stopped after the CPU time
+that all cores give in so many seconds. Its mean dataset is then exported and evaluated: 16 fresh policies (HaDES-F: its
+own initialisation), 8 episodes each, seed 1. Rows are kept in benchmarks/desk/results.jsonl; those that are there are
+not measured again.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.desk import distil, table
+from benchmarks.desk.results import FILE, Measured, Row, add, read
+from hadesd.spec.sweep import parse_values
+
+PLANAR = ("hopper", "walker2d", "halfcheetah", "reacher", "inverted_double_pendulum")
+SPATIAL = ("humanoidstandup", "ant", "humanoid")
+MINATAR = ("Asterix-MinAtar", "Breakout-MinAtar", "SpaceInvaders-MinAtar", "Freeway-MinAtar")
+CLASSIC = ("CartPole-v1", "Acrobot-v1", "Pendulum-v1", "MountainCarContinuous-v0")
+ENVIRONMENTS = (*PLANAR, *SPATIAL, *MINATAR, *CLASSIC)
+METHODS = ("hades-r", "hades-f", "es")
+
+
+def main() -> int:
+    """Measure what is missing, or write the table."""
+    options = _parser().parse_args()
+    if options.table:
+        print(table.write(options.results))
+        return 0
+    place = options.directory or Path(tempfile.gettempdir()) / "hades-desk"
+    cores = len(os.sched_getaffinity(0))
+    done = {(one.row, one.seconds) for one in read(options.results)}
+    for row in _rows(options):
+        if (row, options.seconds) in done:
+            continue
+        began = time.monotonic()
+        directory = place / f"{options.seconds:g}-{row.env}-{row.method}-{row.seed}"
+        directory.mkdir(parents=True, exist_ok=True)
+        measured = distil.measure(row, distil.Budget(options.seconds, cores), directory)
+        add(measured, options.results)
+        print(f"{_said(measured)}   ({time.monotonic() - began:.0f} s on the clock)", flush=True)
+    return 0
+
+
+def _rows(options: argparse.Namespace) -> Iterator[Row]:
+    """Seed by seed, so that an interrupted table has every environment."""
+    for seed in parse_values("seed", options.seeds):
+        for env in options.envs.split(","):
+            for method in options.methods.split(","):
+                yield Row(env, method, seed, options.preset, tuple(options.set))
+
+
+def _said(one: Measured) -> str:
+    row = one.row
+    return f"{row.env:26s} {row.method:8s} seed {row.seed}: {one.value:.4g} ± {one.sem:.2g}, {one.env_steps:.3g} steps"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=300.0, help="budget of a row (300)")
+    parser.add_argument("--envs", default=",".join(ENVIRONMENTS), help="with commas (all)")
+    parser.add_argument("--methods", default=",".join(METHODS), help="with commas (all)")
+    parser.add_argument("--seeds", default="0..2", help="A..B, or with commas (0..2)")
+    parser.add_argument("--preset", default="cpu", help="cpu (default) or published")
+    parser.add_argument("--set", metavar="K=V", action="append", default=[], help="a setting, over the preset")
+    parser.add_argument("--directory", type=Path, help="where the runs lie (hades-desk in the temporary directory)")
+    parser.add_argument("--results", type=Path, default=FILE, help="where rows are kept")
+    parser.add_argument("--table", action="store_true", help="write docs/desk.md and its plot from what is measured")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""One row: a run of its own, stopped after its budget, and its mean dataset on fresh policies."""
+
+import datetime
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmarks.children import ROOT, SideError
+from benchmarks.desk.results import Measured, Row
+from benchmarks.home import Home
+from benchmarks.record import commit, machine
+from hades_protocol.messages import GenerationMetrics
+from hades_protocol.run_spec import RunSpec
+from hadesd.daemon.single_run import find_run
+from hadesd.storage.layout import RunPaths
+from hadesd.storage.metric_lines import read_lines
+
+T = TypeVar("T")
+
+INITS, EPISODES, SEED = 16, 8, 1
+"""Of the evaluation afterwards: fresh policies, episodes of each, and the root of its random numbers."""
+
+WITHOUT_END = 1_000_000_000
+POLL_SECONDS = 0.2
+TICKS = os.sysconf("SC_CLK_TCK")
+MOST_POINTS = 60
+CHECKPOINTED = 75
+"""Exit code of `hadesd run` that SIGTERM stopped."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a row is distilled.
+
+    cores: the budget is the CPU time that so many cores give in `seconds`, so that other work on the machine changes
+    the time on the clock and not the row. None: seconds on the clock, for runs that compute on a GPU.
+    """
+
+    seconds: float
+    cores: int | None
+
+    def left(self, core_seconds: float, wall_seconds: float) -> float:
+        """What is left of it after so much, in its own unit."""
+        if self.cores is None:
+            return self.seconds - wall_seconds
+        return self.seconds * self.cores - core_seconds
+
+
+def measure(row: Row, budget: Budget, directory: Path) -> Measured:
+    """Distil in `directory` until the budget is spent or the run has ended, and evaluate.
+
+    A run that is there already is gone on with.
+
+    Raises:
+        SideError: a command failed.
+    """
+    home = Home(directory / "run", cache=directory.parent / "cache")
+    spent = directory / "spent.json"
+    before = json.loads(spent.read_text()) if spent.exists() else {"core": 0.0, "wall": 0.0}
+    core, wall = _compute(home, row, budget, before["core"], before["wall"])
+    total = {"core": core, "wall": wall}
+    spent.write_text(json.dumps(total))
+    run, spec = _run(home)
+    metrics = list(read_lines(RunPaths(run).metrics, GenerationMetrics))
+    evaluations = [(line.generation, line.evaluated_mean) for line in metrics if line.evaluated_mean is not None]
+    value, sem = _evaluate_policy(metrics) if row.method == "es" else _evaluate_dataset(home, directory / "dataset.npz")
+    per_generation = metrics[-1].env_steps
+    trained = 0 if row.method == "es" else spec.evolution.population * spec.inits * spec.cloning.epochs
+    return Measured(
+        row=row,
+        seconds=budget.seconds,
+        value=value,
+        sem=sem,
+        best=max([value, *(mean for _, mean in evaluations)]),
+        generations=len(metrics),
+        env_steps=sum(line.env_steps for line in metrics),
+        cloning_steps=trained * len(metrics),
+        core_seconds=round(total["core"], 1),
+        wall_seconds=round(total["wall"], 1),
+        commit=commit(ROOT)["id"],
+        machine=machine()["cpu"],
+        at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        curve=[(line.generation * per_generation, line.fitness_mean or 0.0) for line in thin(metrics)],
+        evaluations=[(generation * per_generation, mean) for generation, mean in thin(evaluations)],
+    )
+
+
+def _compute(home: Home, row: Row, budget: Budget, core: float, wall: float) -> tuple[float, float]:
+    """Compute until the budget is spent, then have the run commit and end.
+
+    core, wall: seconds of CPU and on the clock that were spent before; the same with what is spent here.
+    """
+    if budget.left(core, wall) <= 0:
+        return core, wall
+    command = [
+        *home.command("run", "--directory", str(home.directory), "--env", row.env, "--method", row.method),
+        *("--preset", row.preset, "--seed", str(row.seed)),
+        *(part for text in _settings(row) for part in ("--set", text)),
+    ]
+    began = time.monotonic()
+    output = home.directory.with_name("output.log")
+    with output.open("ab") as log:
+        process = subprocess.Popen(command, env=home.environment, stdout=log, stderr=log)
+        spent = 0.0
+        try:
+            while process.poll() is None and budget.left(core + spent, wall + time.monotonic() - began) > 0:
+                time.sleep(POLL_SECONDS)
+                spent = max(spent, cpu_seconds(process.pid))
+        finally:
+            process.send_signal(signal.SIGTERM)
+            code = process.wait()
+    if code not in (0, CHECKPOINTED):
+        raise SideError(f"{' '.join(command)} ended with {code}: see {output}")
+    return core + spent, wall + time.monotonic() - began
+
+
+def _settings(row: Row) -> list[str]:
+    sets = list(row.sets)
+    if row.preset == "cpu":
+        sets += [f"evolution.generations={WITHOUT_END}", "checkpoints.keep_every=0"]
+    if row.method == "es":
+        sets += ["evaluation.mean_every=50", f"evaluation.mean_environments={INITS * EPISODES}"]
+    return sets
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process and everything that it started, also of what has ended since."""
+    fields: dict[int, list[str]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name may hold spaces and brackets.
+            fields[int(stat.parent.name)] = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile
+    return sum(sum(map(int, fields[one][11:15])) / TICKS for one in _family(pid, fields))
+
+
+def _family(pid: int, fields: dict[int, list[str]]) -> Iterator[int]:
+    if pid in fields:
+        yield pid
+        for child in [one for one, values in fields.items() if int(values[1]) == pid]:
+            yield from _family(child, fields)
+
+
+def _run(home: Home) -> tuple[Path, RunSpec]:
+    found = find_run(home.directory / "runs")
+    if found is None:
+        raise SideError(f"no run in {home.directory}")
+    record, spec = found
+    return home.directory / "runs" / record.id, spec
+
+
+def _evaluate_dataset(home: Home, file: Path) -> tuple[float, float]:
+    """Return of fresh policies on the mean dataset, and its standard error."""
+    file.unlink(missing_ok=True)
+    home.hadesd("export", "@", "-o", str(file))
+    arguments = ["--inits", str(INITS), "--episodes", str(EPISODES), "--seed", str(SEED), "--json"]
+    found: Any = json.loads(home.hadesd("evaluate", str(file), *arguments))["returns"]
+    return found["mean"], found["sem"]
+
+
+def _evaluate_policy(metrics: list[GenerationMetrics]) -> tuple[float, float]:
+    """Return of the mean policy as the run measured it last, on as many episodes."""
+    last = [line for line in metrics if line.evaluated_mean is not None][-1]
+    return last.evaluated_mean or 0.0, last.evaluated_sem or 0.0
+
+
+def thin(points: list[T]) -> list[T]:
+    """At most MOST_POINTS of them, evenly spaced on a logarithmic axis, first and last among them."""
+    if len(points) <= MOST_POINTS:
+        return points
+    ratio = len(points) ** (1 / (MOST_POINTS - 1))
+    chosen = sorted({min(len(points) - 1, round(ratio**i) - 1) for i in range(MOST_POINTS)} | {len(points) - 1})
+    return [points[index] for index in chosen]

@@ -1,0 +1,114 @@
+"""The rows that were measured: a line of JSON each, kept with the code."""
+
+import json
+import statistics
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+FILE = Path(__file__).with_name("results.jsonl")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is distilled: `hadesd run --env ENV --method METHOD --preset PRESET --seed SEED` and `--set`s."""
+
+    env: str
+    method: str
+    seed: int
+    preset: str = "cpu"
+    sets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row after so many seconds.
+
+    value, sem: return of the mean dataset on 16 fresh initialisations (HaDES-F: its own) x 8 episodes; direct ES: of
+        the mean policy. best: the highest evaluation of the mean while it ran.
+    cores_seconds: CPU time over all cores; wall_seconds: on the clock. Both without evaluations after the end.
+    cloning_steps: gradient steps of all policies. curve: (environment steps, population mean), and evaluations of the
+        mean (environment steps, return).
+    """
+
+    row: Row
+    seconds: float
+    value: float
+    sem: float
+    best: float
+    generations: int
+    env_steps: int
+    cloning_steps: int
+    core_seconds: float
+    wall_seconds: float
+    commit: str
+    machine: str
+    at: str
+    curve: list[tuple[int, float]] = field(default_factory=list)
+    evaluations: list[tuple[int, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One environment and method over seeds: mean and standard error of what was measured."""
+
+    env: str
+    method: str
+    seconds: float
+    seeds: tuple[int, ...]
+    value: float
+    sem: float | None
+    kept: float
+    env_steps: float
+    cloning_steps: float
+    core_seconds: float
+    measured: tuple[Measured, ...]
+
+
+def read(file: Path = FILE) -> list[Measured]:
+    """All rows; none where there is no file yet."""
+    if not file.exists():
+        return []
+    found = []
+    for line in file.read_text().splitlines():
+        document = json.loads(line)
+        row = document.pop("row")
+        row["sets"] = tuple(row["sets"])
+        for name in ("curve", "evaluations"):
+            document[name] = [(int(steps), float(value)) for steps, value in document[name]]
+        found.append(Measured(row=Row(**row), **document))
+    return found
+
+
+def add(measured: Measured, file: Path = FILE) -> None:
+    """Append a row."""
+    with file.open("a") as lines:
+        lines.write(json.dumps(asdict(measured)) + "\n")
+
+
+def summarise(measured: Iterable[Measured]) -> list[Summary]:
+    """One summary for each environment, method and budget, in the order in which they come first."""
+    groups: dict[tuple[str, str, float], dict[int, Measured]] = {}
+    for one in measured:
+        if not one.row.sets and one.row.preset == "cpu":
+            # A row that was measured again counts as it is now.
+            groups.setdefault((one.row.env, one.row.method, one.seconds), {})[one.row.seed] = one
+    return [_summary(*key, tuple(by_seed.values())) for key, by_seed in groups.items()]
+
+
+def _summary(env: str, method: str, seconds: float, ones: tuple[Measured, ...]) -> Summary:
+    values = [one.value for one in ones]
+    several = len(values) > 1
+    return Summary(
+        env=env,
+        method=method,
+        seconds=seconds,
+        seeds=tuple(sorted(one.row.seed for one in ones)),
+        value=statistics.mean(values),
+        sem=statistics.stdev(values) / len(values) ** 0.5 if several else None,
+        kept=statistics.mean(one.value / one.best if one.best > 0 else 1.0 for one in ones),
+        env_steps=statistics.mean(one.env_steps for one in ones),
+        cloning_steps=statistics.mean(one.cloning_steps for one in ones),
+        core_seconds=statistics.mean(one.core_seconds for one in ones),
+        measured=ones,
+    )

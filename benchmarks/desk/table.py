@@ -1,0 +1,116 @@
+"""docs/desk.md: the table and the plot of what was measured, beside what was published."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from matplotlib.axes import Axes
+
+from benchmarks.children import ROOT
+from benchmarks.desk.published import FOUR_PAIRS, Curve, curves
+from benchmarks.desk.results import Measured, Summary, read, summarise
+from hadesd.analysis.pictures import style
+
+PAGE, PICTURE = ROOT / "docs" / "desk.md", ROOT / "docs" / "desk.png"
+BEGIN, END = "<!-- table: python -m benchmarks.desk --table -->", "<!-- end of the table -->"
+NAMES = {"hades-r": "R", "hades-f": "F", "es": "ES"}
+WIDE = 4
+"""Panels beside each other in the plot."""
+
+
+def write(results: Path) -> str:
+    """Put the table between its marks in the page, and draw the picture; what was done."""
+    measured = read(results)
+    found = [one for one in summarise(measured) if one.seconds == _budget(measured)]
+    text = PAGE.read_text()
+    head, rest = text.split(BEGIN)
+    _, tail = rest.split(END)
+    PAGE.write_text(f"{head}{BEGIN}\n{markdown(found)}{END}{tail}")
+    draw(found)
+    return f"{len(found)} rows: {PAGE.relative_to(ROOT)}, {PICTURE.relative_to(ROOT)}"
+
+
+def _budget(measured: Iterable[Measured]) -> float:
+    """The budget that most rows have."""
+    seconds = [one.seconds for one in measured]
+    return max(set(seconds), key=seconds.count)
+
+
+def markdown(found: Iterable[Summary]) -> str:
+    """The table: return, cost, and the published return and steps to ours."""
+    lines = [
+        "| environment | method | return | seeds | of its best | environment steps | cloning steps | published | "
+        "published steps / ours |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    known = curves()
+    for one in found:
+        curve = known.get(one.env, {}).get(one.method)
+        value = f"{number(one.value)} ± {number(one.sem)}" if one.sem is not None else number(one.value)
+        lines.append(
+            f"| {one.env} | {NAMES[one.method]} | {value} | {len(one.seeds)} | {one.kept:.0%} | {one.env_steps:.1e} | "
+            f"{one.cloning_steps:.1e} | {number(curve.final) if curve else '-'} | {efficiency(one, curve)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def efficiency(one: Summary, curve: Curve | None) -> str:
+    """`ratio` of a summary; a dash where nothing is published."""
+    return "-" if curve is None else ratio(one.value, one.env_steps, curve)
+
+
+def ratio(value: float, env_steps: float, curve: Curve) -> str:
+    """Published environment steps to a return over ours; a bound where the published run never gets there."""
+    needed = curve.steps_to(value)
+    if needed is not None:
+        return f"{needed / env_steps:,.0f}"
+    return f"> {curve.env_steps[-1] / env_steps:,.0f}"
+
+
+def steps_to(one: Measured, target: float) -> int | None:
+    """Environment steps until the evaluated mean dataset first reaches a return."""
+    return next((steps for steps, value in one.evaluations if value >= target), None)
+
+
+def number(value: float) -> str:
+    """Four figures at most."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def draw(found: list[Summary]) -> Path:
+    """Return against environment steps, a panel for each environment: ours with dots, the published as lines."""
+    envs = list(dict.fromkeys(one.env for one in found))
+    high = -(-len(envs) // WIDE)
+    figure = style.figure(3.0 * WIDE, 2.3 * high)
+    panels = figure.subplots(high, WIDE, squeeze=False).flat
+    known = curves()
+    for axes, env in zip(panels, envs, strict=False):
+        _panel(axes, env, [one for one in found if one.env == env], known.get(env, {}))
+    for axes in list(panels)[len(envs) :]:
+        axes.set_visible(False)
+    handles = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=6)
+    figure.supxlabel("environment steps")
+    figure.supylabel("return")
+    style.save(figure, PICTURE)
+    return PICTURE
+
+
+def _panel(axes: Axes, env: str, ours: list[Summary], published: dict[str, Curve]) -> None:
+    for method, curve in published.items():
+        name, colour, _ = style.METHODS["hades-r" if method == FOUR_PAIRS else method]
+        dash = ":" if method == FOUR_PAIRS else "-"
+        label = f"{name}, published" + (", 4 pairs" if method == FOUR_PAIRS else "")
+        axes.plot(curve.env_steps, curve.mean, dash, color=colour, alpha=0.6, linewidth=1.2, label=label)
+    for one in ours:
+        name, colour, marker = style.METHODS[one.method]
+        for measured in one.measured:
+            steps, values = zip(*measured.curve, strict=True)
+            axes.plot(steps, values, color=colour, linewidth=0.8, alpha=0.5)
+        axes.errorbar(
+            [one.env_steps], [one.value], yerr=[one.sem or 0.0], color=colour, marker=marker, linestyle="", label=name
+        )
+    axes.set_xscale("log")
+    axes.set_title(env)
