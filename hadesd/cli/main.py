@@ -2,13 +2,15 @@
 
 import argparse
 import importlib
+import os
 import sys
+from typing import Any
 
 from hades_protocol.errors import ExitCode
 from hades_protocol.stdio import flush_output
 from hades_protocol.terminal import printable_output
 from hadesd.cli.errors import report_error
-from hadesd.cli.parsing import Parser
+from hadesd.cli.parsing import Parser, Subparsers
 
 SECTIONS = {
     "runs": {
@@ -54,6 +56,7 @@ SECTIONS = {
         "keys": "make and list the keys with which clients on other machines attach over TCP",
         "hooks": "list the commands that are run when something happens to a run, or try one",
         "mirror": "copy every generation to TensorBoard or Weights & Biases",
+        "completion": "have the shell complete verbs, runs, settings and environments",
     },
 }
 """Verbs by the folder that holds their modules, each with a summary; --help lists them so."""
@@ -88,6 +91,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:
+        from hadesd.cli.completion import answer
+
+        answer(parser, {verb: SECTIONS[section][verb] for verb, section in VERBS.items()}, add_verb_parser)
     if not arguments:
         parser.print_help(sys.stderr)
         return ExitCode.USAGE
@@ -99,11 +106,17 @@ def _dispatch(arguments: list[str]) -> int:
             parser.error(f"there is no verb '{verb}'{nearest_verb(verb, VERBS)}")
         parser.parse_args(arguments)  # --help and --version end here
         parser.error(f"a verb comes first, not {verb}")
-    module = importlib.import_module(f"hadesd.cli.{VERBS[verb]}.{MODULES.get(verb, verb)}")
     subparsers = parser.add_subparsers(prog="hadesd", parser_class=Parser)
-    module.add_parser(subparsers)
+    module = add_verb_parser(verb, subparsers)
     code: int = module.run(subparsers.choices[verb].parse_args(arguments[1:]))
     return code
+
+
+def add_verb_parser(verb: str, subparsers: "Subparsers[Parser]") -> Any:
+    """Import a verb's module and add its parser; the module."""
+    module = importlib.import_module(f"hadesd.cli.{VERBS[verb]}.{MODULES.get(verb, verb)}")
+    module.add_parser(subparsers)
+    return module
 
 
 def _parser() -> Parser:

@@ -39,6 +39,17 @@ def leaves(struct: type[msgspec.Struct], prefix: str = "") -> dict[str, Leaf]:
     return out
 
 
+def words_of(struct: type[msgspec.Struct], name: str) -> tuple[str, ...]:
+    """The words that a setting takes, by its dotted name; none where it takes anything else, or is unknown."""
+    first, _, rest = name.partition(".")
+    hint = typing.get_type_hints(struct).get(first)
+    if rest:
+        return words_of(hint, rest) if isinstance(hint, type) and issubclass(hint, msgspec.Struct) else ()
+    if hint is bool:
+        return ("true", "false")
+    return tuple(map(str, typing.get_args(hint))) if typing.get_origin(hint) is typing.Literal else ()
+
+
 def _describe(hint: Any) -> tuple[str, str]:
     """A phrase for the values that a type hint accepts, and its description."""
     origin = typing.get_origin(hint)

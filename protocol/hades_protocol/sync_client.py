@@ -14,6 +14,7 @@ import zmq
 from hades_protocol import codec, commands, replies, version
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError, UsageError
 from hades_protocol.keys import HANDSHAKE_SECONDS, destination
+from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 
 TIMEOUT = 10.0
@@ -132,3 +133,13 @@ def listens(paths: Paths) -> bool:
         except OSError:
             return False
         return True
+
+
+def runs_if_reachable(paths: Paths, patience: float) -> tuple[RunSummary, ...]:
+    """The daemon's runs, for somebody who can do without: none where no daemon answers within so many seconds."""
+    try:
+        with ControlClient(paths, timeout=patience) as client:
+            snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
+    except HadesError:
+        return ()
+    return snapshot.runs

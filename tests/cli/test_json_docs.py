@@ -7,7 +7,7 @@ from hadesd.cli.main import MODULES, VERBS
 from hadesd.cli.parsing import Parser
 from tests.helpers import json_docs
 
-NO_DOCUMENT = {"serve", "stop", "logs"}
+NO_DOCUMENT = {"serve", "stop", "logs", "completion"}
 """Verbs without --json."""
 
 

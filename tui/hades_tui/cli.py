@@ -17,6 +17,10 @@ from hades_tui.options import parser
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. Errors are one line on stderr."""
     try:
+        if "_ARGCOMPLETE" in os.environ:
+            from hades_tui.completion import answer
+
+            answer(parser())
         options = parser().parse_args(argv)
         return {"attach": _attach, "events": _events, "keys": _keys}[options.command](options)
     except HadesError as error:
