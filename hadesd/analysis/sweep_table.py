@@ -1,6 +1,6 @@
 """A group of runs as a table: a row for each combination of the settings that vary, seeds taken together.
 
-Reads run directories; needs neither a daemon nor numpy.
+Reads run directories, or asks a daemon that is elsewhere; needs no numpy.
 """
 
 import csv
@@ -16,13 +16,17 @@ from typing import Any
 
 import msgspec
 
-from hades_protocol.messages import GenerationMetrics
+from hades_protocol import commands, replies
+from hades_protocol.downsample import MIN_POINTS
+from hades_protocol.messages import GenerationMetrics, Reference
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
+from hades_protocol.sync_client import ControlClient
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import is_locked
 from hadesd.storage.metric_lines import read_metrics
+from hadesd.storage.references import read_references
 
 SEED = "seed"
 CHOOSING = ("env", "method", "preset", "evolution.strategy")
@@ -78,13 +82,13 @@ class Average:
 
 @dataclass(frozen=True)
 class Member:
-    """A run of the group. settings: every one, by dotted name."""
+    """A run of the group. settings: every one, by dotted name. references: levels to compare it with."""
 
     id: str
-    directory: Path
     settings: dict[str, Any]
     state: RunState
     metrics: tuple[GenerationMetrics, ...]
+    references: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -177,14 +181,31 @@ def read_group(directory: Path, group: str) -> list[Member]:
     return [
         Member(
             id=record.id,
-            directory=directory / record.id,
             settings=flat(spec_to_dict(spec)),
             state=_state(directory / record.id, record),
             metrics=tuple(read_metrics(directory / record.id)),
+            references=read_references(directory / record.id),
         )
         for record, spec in found
         if record.group == group
     ]
+
+
+def ask_for_group(client: ControlClient, group: str) -> list[Member]:
+    """The runs of a group, oldest first, as the daemon knows them; empty where there is none.
+
+    Raises:
+        HadesError: the daemon does not answer.
+    """
+    snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
+    out = []
+    for run in snapshot.runs:
+        if run.group == group:
+            shown: replies.ShowResult = client.request(commands.Show, run=run.id)
+            levels: replies.HistoryResult = client.request(commands.History, run=run.id, points=MIN_POINTS)
+            metrics = tuple(client.generations(run.id))
+            out.append(Member(run.id, flat(shown.spec), shown.run.state, metrics, levels.references))
+    return out
 
 
 def tabulate(group: str, members: Sequence[Member]) -> SweepTable:

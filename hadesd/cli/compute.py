@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
+from hades_protocol.sync_client import listens
 from hadesd.cli.errors import Abandoned
 
 if TYPE_CHECKING:
@@ -85,3 +86,17 @@ def require_daemon_extra(verb: str) -> None:
             f"'hadesd {verb}' needs {', '.join(missing)}: pip install 'hades-distil[daemon]' "
             "(with an NVIDIA GPU: 'hades-distil[cuda]')"
         )
+
+
+def require_somewhere_to_compute(verb: str, paths: Paths) -> None:
+    """Stop where no daemon computes for this command, and none can be started here.
+
+    Raises:
+        UsageError: says which command installs what a daemon needs, and how to name one on another machine.
+    """
+    if paths.connect or listens(paths) or not (missing := missing_packages()):
+        return
+    raise UsageError(
+        f"'hadesd {verb}' needs a daemon, and to start one here {', '.join(missing)} are missing: "
+        "name one elsewhere with HADES_CONNECT, or pip install 'hades-distil[daemon]'"
+    )

@@ -5,6 +5,7 @@ import math
 import os
 import socket
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
@@ -15,6 +16,7 @@ from hades_protocol import codec, commands, replies, version
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError, UsageError
 from hades_protocol.keys import HANDSHAKE_SECONDS, destination
 from hades_protocol.messages import RunSummary
+from hades_protocol.messages import GenerationMetrics
 from hades_protocol.paths import Paths
 
 TIMEOUT = 10.0
@@ -22,6 +24,9 @@ TIMEOUT = 10.0
 
 MAX_REQUEST = 2**20
 """Bytes; the largest request is a spec of a few kilobytes."""
+
+PAGE = 2000
+"""Generations that are asked for at once where none may be left out."""
 
 SLOW_OR_SKEWED = "it is stopped or overloaded, or the clocks of the two machines differ by more than that"
 """Why a daemon on another machine may not reply: it drops a request that has expired by its own clock."""
@@ -84,6 +89,20 @@ class ControlClient:
             f"the daemon at {self._endpoint} did not answer within {seconds:.3g} s: "
             + ("is it stopped or overloaded? 'hadesd doctor' tells more" if self._destination.local else SLOW_OR_SKEWED)
         )
+
+    def generations(self, run: str, after: int = 0) -> Iterator[GenerationMetrics]:
+        """Every committed generation of a run after one, in ascending order, none left out.
+
+        Raises:
+            HadesError: as `request`.
+        """
+        total = after + 1
+        while after < total:
+            page: replies.HistoryResult = self.request(
+                commands.History, run=run, after=after, points=PAGE, upto=after + PAGE
+            )
+            yield from page.metrics
+            after, total = after + PAGE, page.generations_total
 
     def _at_most(self, seconds: float) -> float:
         return max(0.0, min(seconds, self._deadline - time.monotonic()))

@@ -10,7 +10,6 @@ from matplotlib.ticker import NullLocator
 from hades_protocol.messages import Reference
 from hadesd.analysis.pictures import style
 from hadesd.analysis.sweep_table import Average, Row, SweepTable, average, short_names, value_text
-from hadesd.storage.references import read_references
 
 LOG_FROM = 10.0
 """Values that span more than this factor stand on a logarithmic axis."""
@@ -142,5 +141,5 @@ def references(table: SweepTable) -> tuple[Reference, ...]:
     """Levels to compare with, of the first run that has some; none where environments differ."""
     if "env" in table.keys:
         return ()
-    found = (read_references(member.directory) for row in table.rows for member in row.members)
+    found = (member.references for row in table.rows for member in row.members)
     return next((references for references in found if references), ())

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.RUN_FAILED if bad else ExitCode.OK
 
 
-CLIENT_PACKAGES = ("msgpack", "msgspec", "pyzmq", "structlog", "textual")
+CLIENT_PACKAGES = ("msgpack", "msgspec", "numpy", "pyzmq", "safetensors", "structlog", "textual")
 DAEMON_PACKAGES = ("jax", "jaxlib", "flax", "optax", "evosax", "brax", "gymnax", "orbax-checkpoint", "numpy")
 MIN_FREE = 2**30
 PROBE_SECONDS = 60.0

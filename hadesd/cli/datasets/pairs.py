@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hades_protocol.paths import Paths
-from hadesd.cli.compute import require_daemon_extra
+from hades_protocol.sync_client import ControlClient
 from hadesd.cli.documents.datasets import PairsDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
@@ -33,15 +33,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Print the pairs of a run's newest commit, or of a file."""
-    require_daemon_extra("pairs")
-    from hadesd.analysis.datasets.reader import load
-    from hadesd.cli.datasets.export import newest_dataset
-    from hadesd.storage.records import find_directory
-
-    path = Path(args.what)
-    if not is_dataset_name(args.what):
-        path = newest_dataset(find_directory(Paths().runs, args.what))
-    dataset = load(path)
+    dataset = _read(args.what, Paths())
     if args.json:
         print_json(_document(dataset))
         return 0
@@ -53,6 +45,23 @@ def run(args: argparse.Namespace) -> int:
         )
     print("\n".join(_table(dataset)))
     return 0
+
+
+def _read(what: str, paths: Paths) -> "DatasetFile":
+    """The dataset of a file, of a run on this disk, or of a run of the daemon that HADES_CONNECT names."""
+    from hadesd.analysis.datasets.reader import load
+
+    if is_dataset_name(what):
+        return load(Path(what))
+    if paths.connect:
+        from hadesd.analysis.datasets.wire import ask_for_dataset
+
+        with ControlClient(paths) as client:
+            return ask_for_dataset(client, what)
+    from hadesd.cli.datasets.export import newest_dataset
+    from hadesd.storage.records import find_directory
+
+    return load(newest_dataset(find_directory(paths.runs, what)))
 
 
 def _document(dataset: "DatasetFile") -> PairsDocument:

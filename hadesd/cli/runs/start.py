@@ -11,7 +11,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.names import check_group
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
-from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.compute import require_somewhere_to_compute
 from hadesd.cli.gpu_options import add_devices, assignments, check
 from hadesd.cli.launch import ensure_daemon
 from hadesd.cli.output import print_json, say
@@ -74,14 +74,14 @@ def add_settings(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check the settings, submit the run, say what it will do."""
-    require_daemon_extra("start")
+    paths = Paths()
+    require_somewhere_to_compute("start", paths)
     from hades_protocol.run_spec import spec_to_dict
 
     args.assignments += assignments(args)
     spec = asked_spec(args, has_gpu())
     if args.group is not None:
         check_group(args.group)
-    paths = Paths()
     check(args, spec, paths)
     info, started = ensure_daemon(paths)
     if started:

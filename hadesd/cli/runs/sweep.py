@@ -9,7 +9,7 @@ from hades_protocol import commands
 from hades_protocol.errors import ExitCode, HadesError, UnreachableError, UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
-from hadesd.cli.compute import require_daemon_extra
+from hadesd.cli.compute import require_somewhere_to_compute
 from hadesd.cli.output import number, print_json, refuse_link, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 
@@ -57,7 +57,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser.add_argument("--dry-run", action="store_true", help="list the runs and their cost; queue nothing")
     parser.add_argument("--yes-many", action="store_true", help=f"queue even more than {MANY} runs")
     parser.add_argument("--follow", action="store_true", help="show progress until all have ended; Ctrl-C detaches")
-    parser.add_argument("--show", metavar="G", help="show a group (@: the newest) as a table; needs no daemon")
+    parser.add_argument("--show", metavar="G", help="show a group (@: the newest) as a table; needs no daemon here")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="with --show: also a picture, .png or .svg")
     parser.add_argument("--csv", action="store_true", help="with --show: print CSV")
     add_json(parser)
@@ -71,11 +71,13 @@ def run(args: argparse.Namespace) -> int:
     for option, given in (("-o", args.output is not None), ("--csv", args.csv)):
         if given:
             raise UsageError(f"{option} goes with --show GROUP")
-    require_daemon_extra("sweep")
-    return _make(args)
+    paths = Paths()
+    if not args.dry_run:
+        require_somewhere_to_compute("sweep", paths)
+    return _make(args, paths)
 
 
-def _make(args: argparse.Namespace) -> int:
+def _make(args: argparse.Namespace, paths: Paths) -> int:
     from hades_protocol.names import check_group
     from hadesd.spec import sweep
 
@@ -86,7 +88,6 @@ def _make(args: argparse.Namespace) -> int:
     group = check_group(args.name) if args.name is not None else ""
     found = _combine(args, axes)
     group = group or sweep.default_name(found[0].spec.env, axes)
-    paths = Paths()
     there = _there(paths, group)
     missing = [combination for combination in found if sweep.identity(combination.spec) not in there]
     if args.dry_run:
@@ -147,8 +148,15 @@ def _combine(args: argparse.Namespace, axes: "list[Axis]") -> "list[Combination]
 
 
 def _there(paths: Paths, group: str) -> dict[str, str]:
-    """The runs that the group has already, read from the disk: identity of their settings -> id."""
+    """The runs that the group has already: identity of their settings -> id. Read from the disk, if it is this one."""
+    from hades_protocol.run_spec import build_spec
     from hadesd.spec.sweep import identity
+
+    if paths.connect:
+        with ControlClient(paths) as client:
+            names = [run.id for run in client.request(commands.Snapshot).runs if run.group == group]
+            shown = [client.request(commands.Show, run=name) for name in names]
+        return {identity(build_spec(one.spec)): one.run.id for one in shown}
     from hadesd.storage import records
 
     found = records.scan(paths.runs)[0] if paths.runs.is_dir() else []
@@ -266,11 +274,16 @@ def _read(group: str) -> "SweepTable":
     from hadesd.analysis import sweep_table
     from hadesd.cli.runs.groups import no_group
 
-    runs = Paths().runs
-    known = sweep_table.groups_on_disk(runs)
-    if group == "@" and known:
-        group = known[-1]
-    members = sweep_table.read_group(runs, group)
+    paths = Paths()
+    if paths.connect:
+        with ControlClient(paths) as client:
+            known = [run.group for run in client.request(commands.Snapshot).runs if run.group]
+            group = known[-1] if group == "@" and known else group
+            members = sweep_table.ask_for_group(client, group)
+    else:
+        known = sweep_table.groups_on_disk(paths.runs)
+        group = known[-1] if group == "@" and known else group
+        members = sweep_table.read_group(paths.runs, group)
     if not members:
         raise no_group(group, known)
     return sweep_table.tabulate(group, members)

@@ -216,7 +216,7 @@ def test_verbs_and_screen_over_tcp(home: Home, tmp_path: Path) -> None:
     started = laptop.hadesd("start", *settings)
     assert started.returncode == 0, started.stderr
     assert laptop.hadesd("wait", started.stdout.strip()).returncode == 0
-    here = laptop.hadesd("pairs", "@")
+    here = laptop.hadesd("export", "@", "-o", str(tmp_path / "pairs.npz"))
     assert (here.returncode, "HADES_CONNECT" in here.stderr) == (2, True)
     doctor = json.loads(laptop.hadesd("doctor", "--no-jax", "--json").stdout)
     assert {one["name"]: one["level"] for one in doctor["findings"]}["daemon"] == "ok"
