@@ -1,7 +1,5 @@
 """For verbs that compute in their own process: a worker's environment, and Ctrl-C that works while jax computes."""
 
-import importlib.util
-import os
 import signal
 import threading
 from collections.abc import Callable
@@ -10,11 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
 from hades_protocol.errors import UsageError
-from hades_protocol.paths import Paths
-from hades_protocol.sync_client import listens
+from hadesd.api.jax_process import missing_packages, set_environment
 from hadesd.cli.errors import Abandoned
 
 if TYPE_CHECKING:
+    from hades_protocol.paths import Paths
     from hades_protocol.run_spec import RunSpec
 
 T = TypeVar("T")
@@ -22,13 +20,7 @@ T = TypeVar("T")
 
 def prepare_computing(spec: "RunSpec", module: str) -> None:
     """Set the environment, then jax; then import the module that computes. Call it before jax is imported."""
-    from hadesd.supervisor.scheduling.nvml import least_used, usable_gpus
-    from hadesd.supervisor.worker_process import worker_environment
-
-    paths = Paths()
-    gpu = least_used(usable_gpus(os.environ))
-    cores = len(os.sched_getaffinity(0))
-    os.environ.update(worker_environment(spec, () if gpu is None else (gpu,), cores, paths.cache, os.environ))
+    set_environment(spec)
 
     def work() -> None:
         from hadesd.compute.jax_setup import prepare
@@ -67,14 +59,6 @@ def interruptible(work: Callable[[], T], interrupted: Callable[[], None] = lambd
         raise Abandoned from None
 
 
-NEEDED = ("jax", "brax", "gymnax", "evosax", "orbax.checkpoint")
-
-
-def missing_packages() -> list[str]:
-    """Names of the packages of the daemon extra that are not installed; nothing of them is imported."""
-    return [name for name in NEEDED if importlib.util.find_spec(name.partition(".")[0]) is None]
-
-
 def require_daemon_extra(verb: str) -> None:
     """Stop where the packages that compute are not installed.
 
@@ -88,12 +72,14 @@ def require_daemon_extra(verb: str) -> None:
         )
 
 
-def require_somewhere_to_compute(verb: str, paths: Paths) -> None:
+def require_somewhere_to_compute(verb: str, paths: "Paths") -> None:
     """Stop where no daemon computes for this command, and none can be started here.
 
     Raises:
         UsageError: says which command installs what a daemon needs, and how to name one on another machine.
     """
+    from hades_protocol.sync_client import listens
+
     if paths.connect or listens(paths) or not (missing := missing_packages()):
         return
     raise UsageError(

@@ -4,10 +4,9 @@ import jax
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
-from hadesd.distill.environments.base import Environment
+from hadesd.distill.environments.base import Environment, Spaces
 from hadesd.distill.environments.compiled import FormError
 from hadesd.distill.environments.make import make_environment
-from hadesd.distill.images import ImageTask
 from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import CNN, MLP
 from hadesd.distill.rollout import Evaluation
@@ -42,7 +41,7 @@ def training_of(spec: RunSpec, cloning_form: str | None = None) -> TrainingSetti
     return TrainingSettings(Optimizer(c.optimizer, c.learning_rate, c.clip_norm), c.epochs, native)
 
 
-def policy_of(spec: RunSpec, env: Environment | ImageTask) -> MLP | CNN:
+def policy_of(spec: RunSpec, env: Spaces) -> MLP | CNN:
     """The policy that a spec describes, for an environment."""
     p = spec.policy
     if p.kind == "cnn":

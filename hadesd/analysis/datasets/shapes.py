@@ -7,13 +7,12 @@ from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets.reader import DatasetFile, complete_file_hint, in_order_of
 from hadesd.distill import normalise
-from hadesd.distill.environments.base import Environment
-from hadesd.distill.images import ImageTask
+from hadesd.distill.environments.base import Spaces
 from hadesd.distill.normalise import Statistics
 from hadesd.spec import environments
 
 
-def fit(dataset: DatasetFile, env: Environment | ImageTask) -> tuple[np.ndarray, np.ndarray]:
+def fit(dataset: DatasetFile, env: Spaces) -> tuple[np.ndarray, np.ndarray]:
     """The states float32 [D, *obs] and the actions float32 [D, A] in the environment's shapes and order.
 
     Raises:
@@ -33,7 +32,7 @@ def fit(dataset: DatasetFile, env: Environment | ImageTask) -> tuple[np.ndarray,
     return dataset.states.reshape(-1, *env.observation), dataset.actions
 
 
-def constants(dataset: DatasetFile, spec: RunSpec, env: Environment) -> Statistics:
+def constants(dataset: DatasetFile, spec: RunSpec, env: Spaces) -> Statistics:
     """What observations are normalised with where the normalisation is fixed; else the unit.
 
     Raises:

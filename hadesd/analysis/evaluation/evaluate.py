@@ -16,12 +16,20 @@ from hadesd.analysis.evaluation.documents import Returns
 from hadesd.compute import components
 from hadesd.distill import policies
 from hadesd.distill.dataset import StateActionPairs
-from hadesd.distill.environments.base import Environment
+from hadesd.distill.environments.base import Environment, Spaces
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.policies import Params, Policy
+from hadesd.distill.policies import CNN, MLP, Params, Policy
 from hadesd.distill.rollout import RolloutResult
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
-from hadesd.distill.training import EvaluationTask, InitData, InnerLoopData, Learner, train_and_evaluate
+from hadesd.distill.training import (
+    EvaluationTask,
+    InitData,
+    InitMap,
+    InnerLoopData,
+    Learner,
+    Task,
+    train_and_evaluate,
+)
 
 CHUNK_CPU = 4
 CHUNK_GPU = 64
@@ -89,35 +97,98 @@ def evaluate_pairs(
 
     The tasks' environments agree in observation, actions and discreteness with the pairs.
     """
-    first = tasks[0][0].env
-    policy = components.policy_of(spec, first)
+    policy = components.policy_of(spec, tasks[0][0].env)
     learner = Learner(policy, components.training_of(spec))
-    root = jax.random.key(seed)
-    mesh = make_mesh(0)
-    chunk = CHUNK_CPU if mesh.devices.flat[0].platform == "cpu" else CHUNK_GPU
-    over_mesh = functools.partial(map_over_mesh, mesh, min(-(-inits // mesh.devices.size), chunk))
-
-    def every_task(policy: Policy, params: Params, data: list[Statistics], key: jax.Array) -> list[RolloutResult]:
-        return [task(policy, params, own, key) for (task, _), own in zip(tasks, data, strict=True)]
+    every_task = _every(tasks)
+    fixed = _fixed(spec, policy, tasks[0][0].env, inits)
+    over_mesh = _map_for(inits)
 
     @jax.jit
     def run(fixed: Params | None, common: InnerLoopData) -> Any:
-        key_init, key_evaluate = (jax.random.fold_in(root, stream) for stream in (INIT_STREAM, EVALUATION_STREAM))
-        params = policies.init_many(policy, key_init, first.observation, inits) if fixed is None else fixed
-        own = InitData(params, jax.random.split(key_evaluate, inits))
+        params = _fresh(policy, seed, tasks[0][0].env, inits) if fixed is None else fixed
+        own = InitData(params, _evaluation_keys(seed, inits))
         return train_and_evaluate(learner, every_task, common, own, over_mesh)
 
-    fixed = None
-    if spec.policy.init_seed is not None:
-        single = policies.init_fixed(policy, spec.policy.init_seed, first.observation)
-        fixed = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (inits, *leaf.shape[1:])), single)
     common = InnerLoopData(pairs, [constants for _, constants in tasks])
-    results = trim(jax.device_get(run(fixed, common)), inits)
-    return [
-        Evaluated(
-            returns=np.asarray(result.fitness),
-            episodes=int(np.sum(result.episodes)),
-            unfinished=int(np.sum(result.unfinished)),
-        )
-        for result in results
-    ]
+    return [_evaluated(result) for result in trim(jax.device_get(run(fixed, common)), inits)]
+
+
+@dataclass(frozen=True)
+class TrainedPolicies:
+    """Policies that were trained on a dataset.
+
+    policy: the flax module. params: its parameters, leaves [N, ...] on the host. losses: float32 [N], in training.
+    """
+
+    policy: MLP | CNN
+    params: Params
+    losses: np.ndarray
+
+
+def train(spec: RunSpec, pairs: StateActionPairs, spaces: Spaces, inits: int, seed: int) -> TrainedPolicies:
+    """Train `inits` policies as the spec says on the pairs: the ones that evaluate_pairs would measure."""
+    policy = components.policy_of(spec, spaces)
+    learner = Learner(policy, components.training_of(spec))
+    fixed = _fixed(spec, policy, spaces, inits)
+    over_mesh = _map_for(inits)
+
+    def nothing(policy: Policy, params: Params, data: Any, key: Any) -> tuple[()]:
+        return ()
+
+    @jax.jit
+    def run(fixed: Params | None, common: InnerLoopData) -> Any:
+        own = InitData(_fresh(policy, seed, spaces, inits) if fixed is None else fixed)
+        return train_and_evaluate(learner, nothing, common, own, over_mesh, keep_policies=True)
+
+    trained = trim(jax.device_get(run(fixed, InnerLoopData(pairs, ()))), inits)
+    return TrainedPolicies(policy, trained.params, np.asarray(trained.loss))
+
+
+def measure(trained: TrainedPolicies, task: EvaluationTask, constants: Statistics, seed: int) -> Evaluated:
+    """Roll trained policies out; with the same seed in the environments in which evaluate_pairs would."""
+    inits = len(trained.losses)
+    learner, over_mesh = Learner(trained.policy, None), _map_for(inits)
+
+    @jax.jit
+    def run(params: Params, common: InnerLoopData) -> Any:
+        own = InitData(params, _evaluation_keys(seed, inits))
+        return train_and_evaluate(learner, task, common, own, over_mesh)
+
+    return _evaluated(trim(jax.device_get(run(trained.params, InnerLoopData(None, constants))), inits))
+
+
+def _map_for(inits: int) -> InitMap:
+    mesh = make_mesh(0)
+    chunk = CHUNK_CPU if mesh.devices.flat[0].platform == "cpu" else CHUNK_GPU
+    return functools.partial(map_over_mesh, mesh, min(-(-inits // mesh.devices.size), chunk))
+
+
+def _fixed(spec: RunSpec, policy: MLP | CNN, spaces: Spaces, inits: int) -> Params | None:
+    """The one initialisation of HaDES-F, `inits` times; None where they are fresh ones."""
+    if spec.policy.init_seed is None:
+        return None
+    single = policies.init_fixed(policy, spec.policy.init_seed, spaces.observation)
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (inits, *leaf.shape[1:])), single)
+
+
+def _fresh(policy: MLP | CNN, seed: int, spaces: Spaces, inits: int) -> Params:
+    return policies.init_many(policy, jax.random.fold_in(jax.random.key(seed), INIT_STREAM), spaces.observation, inits)
+
+
+def _evaluation_keys(seed: int, inits: int) -> jax.Array:
+    return jax.random.split(jax.random.fold_in(jax.random.key(seed), EVALUATION_STREAM), inits)
+
+
+def _every(tasks: Sequence[tuple[EvaluationTask, Statistics]]) -> Task:
+    def every_task(policy: Policy, params: Params, data: list[Statistics], key: jax.Array) -> list[RolloutResult]:
+        return [task(policy, params, own, key) for (task, _), own in zip(tasks, data, strict=True)]
+
+    return every_task
+
+
+def _evaluated(result: RolloutResult) -> Evaluated:
+    return Evaluated(
+        returns=np.asarray(result.fitness),
+        episodes=int(np.sum(result.episodes)),
+        unfinished=int(np.sum(result.unfinished)),
+    )

@@ -15,7 +15,7 @@ from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
 from hades_protocol.terminal import coloured
-from hadesd.cli.compute import missing_packages
+from hadesd.api.jax_process import missing_packages
 from hadesd.cli.documents.daemon import DoctorDocument, Finding, FindingLevel
 from hadesd.cli.output import print_json, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
-from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
-from hades_protocol.settings import merge, set_dotted
+from hades_protocol.run_spec import RunSpec
 from hadesd.cli.output import say
 from hadesd.storage.datasets import is_dataset_name
 
@@ -42,42 +41,9 @@ def settings_for(
     Raises:
         UsageError: the environment is not known, or a setting is not accepted.
     """
-    from hadesd.analysis.datasets.reader import settings_from_meta
-    from hadesd.spec import environments, validation
-    from hadesd.spec.presets import resolve
+    from hadesd.analysis.datasets.settings import settings_for as settings_of
 
-    asked: dict[str, Any] = settings_from_meta(dataset.meta)
-    if env is not None:
-        asked["env"] = env
-    for key, value in assignments:
-        set_dotted(asked, key, value)
-    if not isinstance(asked.get("env"), str):
-        raise UsageError(f"{dataset.path} does not say which environment it is for: {hint}")
-    entry = environments.find(asked["env"])
-    _say_what_is_missing(dataset)
-    base, _ = resolve(
-        env=entry.name, method="hades-r", preset="published", file_values=None, assignments=[], has_gpu=False
-    )
-    # Of the published settings only those of the inner loop matter here; the method and its k do not.
-    values = {key: spec_to_dict(base)[key] for key in ("policy", "cloning", "evaluation", "images")}
-    values = merge(values, asked) | {"env": entry.name, "method": "hades-r"}
-    if isinstance(values["policy"], dict):  # build_spec refuses anything else
-        values["policy"] = values["policy"] | {"inits": None}
-    spec = build_spec(values)
-    validation.check(spec)
-    return spec
-
-
-def _say_what_is_missing(dataset: "DatasetFile") -> None:
-    if not dataset.meta:
-        say("the file says nothing of its settings: the published ones are used where --set gives none")
-        return
-    missing = [key for key in ("policy", "cloning", "evaluation") if not isinstance(dataset.meta.get(key), dict)]
-    if missing:
-        say(
-            f"{dataset.path} does not say its settings of {', '.join(missing)}: the published ones are used where "
-            "--set gives none; the files of 'hadesd export' say them all"
-        )
+    return settings_of(dataset, env, assignments, hint=hint, tell=say)
 
 
 def check_range(name: str, value: int, low: int, high: int) -> None:

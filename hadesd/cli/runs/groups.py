@@ -11,8 +11,9 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import ENDED, WITH_WORKER, RunState
 from hades_protocol.sync_client import ControlClient
+from hadesd.api.polling import Limit, poll
 from hadesd.cli.output import duration, say
-from hadesd.cli.runs.follow import OUTCOMES, Limit, ProgressLine, poll
+from hadesd.cli.runs.follow import OUTCOMES, ProgressLine
 
 S = RunState
 
@@ -54,8 +55,8 @@ def ask(client: ControlClient, group: str) -> Runs:
 
 
 def watch_group(paths: Paths, group: str, limit: Limit[Runs] | None = None) -> Iterator[Runs]:
-    """The group's runs, again and again (hadesd.cli.runs.follow.poll)."""
-    return poll(paths, lambda client, _: ask(client, group), lambda _: f"group {group}", limit=limit)
+    """The group's runs, again and again (hadesd.api.polling.poll)."""
+    return poll(paths, lambda client, _: ask(client, group), lambda _: f"group {group}", tell=say, limit=limit)
 
 
 def _means_something(kind: type[commands.Mutation], run: RunSummary) -> bool:

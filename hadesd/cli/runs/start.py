@@ -11,9 +11,9 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.names import check_group
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
+from hadesd.api.launch import ensure_daemon
 from hadesd.cli.compute import require_somewhere_to_compute
 from hadesd.cli.gpu_options import add_devices, assignments, check
-from hadesd.cli.launch import ensure_daemon
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.spec.user_files import parse_json, read_text

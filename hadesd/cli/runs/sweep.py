@@ -173,7 +173,7 @@ def _announcement(group: str, found: "list[Combination]", missing: "list[Combina
 def _submit(paths: Paths, group: str, missing: "list[Combination]") -> list[str]:
     """Queue the runs; their ids. What an interruption leaves out, the same command with --name makes up for."""
     from hades_protocol.run_spec import spec_to_dict
-    from hadesd.cli.launch import ensure_daemon
+    from hadesd.api.launch import ensure_daemon
     from hadesd.spec.sweep import identity
 
     info, started = ensure_daemon(paths)

@@ -6,10 +6,11 @@ import time
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
+from hadesd.api.polling import Limit, watch
 from hadesd.cli.documents.runs import GroupDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb, positive_seconds
-from hadesd.cli.runs.follow import OUTCOMES, Limit, watch
+from hadesd.cli.runs.follow import OUTCOMES
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         return f"{text}: it is {seen.state} after generation {seen.generation} of {seen.generations}" if seen else text
 
     limit: Limit[RunSummary] | None = None if deadline is None else Limit(deadline, late)
-    for summary in watch(Paths(), args.run, limit=limit):
+    for summary in watch(Paths(), args.run, tell=say, limit=limit):
         if summary.state in OUTCOMES:
             return _report(summary, args.json)
         if not announced:

@@ -25,6 +25,30 @@ VMAP = StepForm("vmap")
 """`jax.vmap` of the environment's own step: what every environment has."""
 
 
+class Spaces(Protocol):
+    """What a policy has to fit: of an environment, of a set of images, or of their entry in the table without jax."""
+
+    @property
+    def name(self) -> str:
+        """The environment's name."""
+        ...
+
+    @property
+    def observation(self) -> tuple[int, ...]:
+        """Shape of an observation."""
+        ...
+
+    @property
+    def discrete(self) -> bool:
+        """Whether actions are integers in [0, actions)."""
+        ...
+
+    @property
+    def actions(self) -> int:
+        """Number of actions, or of action dimensions."""
+        ...
+
+
 class Environment(Protocol):
     """One environment with auto-reset; batches are made with `jax.vmap`.
 

@@ -44,7 +44,7 @@ def test_of_a_file_that_says_all_nothing_is_said(capsys: pytest.CaptureFixture[s
 def test_a_file_that_says_nothing_gets_one_note(capsys: pytest.CaptureFixture[str]) -> None:
     settings_for(a_file({}), "CartPole-v1", [])
     assert capsys.readouterr().err.splitlines() == [
-        "the file says nothing of its settings: the published ones are used where --set gives none"
+        "the file says nothing of its settings: the published ones are used where none is given"
     ]
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
+from hadesd.api import polling
 from hadesd.cli.main import main
-from hadesd.cli.runs import follow
 from tests.helpers.daemon import BIN, Home
 
 LONG = {"env": "CartPole-v1", "policy": {"width": 20}, "evolution": {"generations": 100_000}}
@@ -67,7 +67,7 @@ def test_a_daemon_that_answers_is_not_blamed(
     home.fake_daemon()
     run = a_run(home)
     monkeypatch.setenv("HADES_HOME", home.environ["HADES_HOME"])
-    monkeypatch.setattr(follow, "LAST_ANSWER", 60.0)  # for a busy machine
+    monkeypatch.setattr(polling, "LAST_ANSWER", 60.0)  # for a busy machine
     assert main(["wait", run, "--timeout", "0.1"]) == 3
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith(f"hadesd: run {run} has not ended within 0.1 s: it is running after")

@@ -1,4 +1,4 @@
-"""A daemon in the background, for verbs that need one."""
+"""A daemon in the background, for verbs and programs that need one."""
 
 import os
 import subprocess
