@@ -8,6 +8,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from types import TracebackType
 from typing import Any, TypeVar
 
 import msgspec
@@ -56,6 +57,14 @@ class Client:
         self._context: zmq.asyncio.Context = zmq.asyncio.Context()
         self._subscriber: zmq.asyncio.Socket | None = None
         self._watched: str | None = None
+
+    async def __aenter__(self) -> "Client":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close every socket; what was not sent yet is dropped."""
@@ -128,6 +137,11 @@ class Client:
         """The newest committed mean dataset of a run, or that of a kept generation."""
         request = commands.Dataset(request_id=fresh_id(), run=run, generation=generation)
         return await self.request(request, DatasetSnapshot)
+
+    async def start(self, spec: Mapping[str, Any], *, group: str = "", priority: int = 0) -> RunSummary:
+        """Queue a new run with nested settings; what is left out has its default."""
+        request = commands.Start(request_id=fresh_id(), spec=dict(spec), group=group, priority=priority)
+        return await self.request(request, RunSummary)
 
     async def pause(self, run: str, expected: RunState | None = None) -> RunSummary:
         """Have the worker finish its generation, commit and exit."""
