@@ -15,8 +15,7 @@ import zmq
 from hades_protocol import codec, commands, replies, version
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError, UsageError
 from hades_protocol.keys import HANDSHAKE_SECONDS, destination
-from hades_protocol.messages import RunSummary
-from hades_protocol.messages import GenerationMetrics
+from hades_protocol.messages import GenerationMetrics, RunSummary
 from hades_protocol.paths import Paths
 
 TIMEOUT = 10.0
