@@ -51,7 +51,8 @@ def variation_of(spec: RunSpec) -> Variation | None:
 
 def layout_of(spec: RunSpec, env: Environment | ImageTask) -> DatasetLayout:
     """How a spec's dataset lies in a vector."""
-    return DatasetLayout(spec.dataset.pairs, env.observation, env.actions, env.discrete, spec.dataset.labels)
+    d = spec.dataset
+    return DatasetLayout(d.pairs, env.observation, env.actions, env.discrete, d.labels, d.bound)
 
 
 def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = None) -> tuple[Problem, jax.Array]:

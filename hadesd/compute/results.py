@@ -16,6 +16,8 @@ import numpy as np
 from hades_protocol.codec import Array
 from hades_protocol.messages import DatasetSnapshot, GenerationMetrics
 from hades_protocol.run_spec import RunSpec, spec_to_dict
+from hadesd.distill import visited
+from hadesd.distill.dataset import Region
 from hadesd.distill.generation import Metrics
 from hadesd.distill.problem import EvolutionState, Problem
 from hadesd.spec import environments
@@ -84,7 +86,7 @@ def mean_pairs(problem: Problem, state: EvolutionState) -> dict[str, np.ndarray]
     if problem.layout is None:
         return {}
     mean: Any = np.asarray(problem.strategy.mean(state.strategy))
-    pairs = problem.layout.unflatten(mean)
+    pairs = problem.layout.unflatten(mean, _region(problem, state))
     out = {"states": np.asarray(pairs.states, np.float32), "actions": np.asarray(pairs.targets, np.float32)}
     if problem.evaluation.normalisation == "fixed":
         out["obs_mean"] = np.asarray(state.constants.mean, np.float32)
@@ -92,8 +94,26 @@ def mean_pairs(problem: Problem, state: EvolutionState) -> dict[str, np.ndarray]
     return out
 
 
-def dataset_meta(spec: RunSpec, generation: int) -> str:
-    """The `meta` of an exported dataset: JSON that says how it was made and how to use it."""
+def bound_of(problem: Problem, state: EvolutionState) -> dict[str, Any] | None:
+    """What the states are bound to, for a dataset's meta: they lie within `deviations` times `std` of `mean`.
+
+    mean, std: of the states that trained policies visit, flat lists in the order and the units of the states' entries.
+    None: nothing.
+    """
+    region = _region(problem, state)
+    if region is None or problem.layout is None:
+        return None
+    mean, std = ([plain(value) for value in np.asarray(array).ravel()] for array in region)
+    return {"deviations": problem.layout.bound, "mean": mean, "std": std}
+
+
+def _region(problem: Problem, state: EvolutionState) -> Region | None:
+    region = visited.region_of(problem, state.constants, state.visited)
+    return None if region is None else Region(*(np.asarray(array) for array in region))  # type: ignore[arg-type]
+
+
+def dataset_meta(spec: RunSpec, generation: int, bound: dict[str, Any] | None = None) -> str:
+    """The `meta` of an exported dataset: JSON that says how it was made and how to use it. bound: of bound_of."""
     entry = environments.find(spec.env)
     settings = spec_to_dict(spec)
     meta = {
@@ -118,6 +138,8 @@ def dataset_meta(spec: RunSpec, generation: int) -> str:
         "seed": spec.seed,
         "versions": versions(),
     }
+    if bound is not None:
+        meta["bound"] = bound
     if entry.family == "images":
         meta["images"] = settings["images"]
     return json.dumps(meta)

@@ -1,4 +1,13 @@
-"""The pairs as the evolution strategy sees them: one flat vector."""
+"""The pairs as the evolution strategy sees them: one flat vector.
+
+With a bound B the vector's states are coordinates x, in standard deviations of the states that trained policies visit
+(distill/visited), and a pair's state is
+
+    mean + B * std * u / sqrt(1 + u^2),  u = x / B:
+
+near the mean x standard deviations away from it, and never B of them. The slope falls with the third power of u, where
+that of tanh would fall exponentially: an entry that went far out still feels the search.
+"""
 
 from dataclasses import dataclass
 from math import prod
@@ -16,12 +25,20 @@ class StateActionPairs(NamedTuple):
     targets: jax.Array
 
 
+class Region(NamedTuple):
+    """Mean and standard deviation of the states that trained policies visit, float32 [*obs], in the pairs' units."""
+
+    mean: jax.Array
+    std: jax.Array
+
+
 @dataclass(frozen=True)
 class DatasetLayout:
     """How a dataset lies in a vector: all states, then what evolves of the targets.
 
     labels: "fixed" (one-hot labels in action order, nothing evolves) or "learned" (softmax of evolved logits);
         continuous actions always evolve.
+    bound: how many standard deviations of the region a state may lie away from its mean; 0: any number.
     """
 
     pairs: int
@@ -29,6 +46,7 @@ class DatasetLayout:
     actions: int
     discrete: bool
     labels: str
+    bound: float = 0.0
 
     @property
     def fixed_labels(self) -> bool:
@@ -56,11 +74,18 @@ class DatasetLayout:
         blocks = (entries[:cut].reshape(self.pairs, -1), entries[cut:].reshape(self.pairs, -1))
         return np.concatenate([block[sources].reshape(-1) for block in blocks])
 
-    def unflatten(self, vector: jax.Array) -> StateActionPairs:
-        """The pairs in a vector float32 [size]; on a numpy vector it computes with numpy."""
+    def unflatten(self, vector: jax.Array, region: Region | None = None) -> StateActionPairs:
+        """The pairs in a vector float32 [size]; on a numpy vector it computes with numpy.
+
+        region: what the states are bound to; needed where there is a bound, and of no effect elsewhere.
+        """
         xp: Any = np if isinstance(vector, np.ndarray) else jnp
         cut = self.pairs * prod(self.observation)
         states = vector[:cut].reshape(self.pairs, *self.observation)
+        if self.bound:
+            assert region is not None
+            u = states / self.bound
+            states = region.mean + region.std * (self.bound * (u / xp.sqrt(1.0 + u * u)))
         if self.fixed_labels:
             return StateActionPairs(states, xp.asarray(one_hot_labels(self.pairs, self.actions)))
         rest = vector[cut:].reshape(self.pairs, self.actions)

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from hadesd.distill import images, policies, training
+from hadesd.distill import images, policies, training, visited
+from hadesd.distill.dataset import Region
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.normalise import Statistics
 from hadesd.distill.policies import Params
@@ -25,17 +26,18 @@ class SharedInputs(NamedTuple):
     """What all candidates of a generation have in common: what is compared are the datasets.
 
     inits: stacked [k, ...], None for direct neuroevolution. data: the real images, None for environments.
-    key: of the resets and the action noise.
+    key: of the resets and the action noise. region: that the pairs are bound to.
     """
 
     inits: Params | None
     constants: Statistics
     data: LabelledImages | None
     key: jax.Array
+    region: Region | None = None
 
 
 def draw_shared_inputs(
-    problem: Problem, constants: Statistics, task_data: TaskData, key_init: jax.Array, key_evaluate: jax.Array
+    problem: Problem, state: EvolutionState, task_data: TaskData, key_init: jax.Array, key_evaluate: jax.Array
 ) -> SharedInputs:
     """The initialisations, images and random numbers that a population is compared on."""
     inits = task_data.fixed_init
@@ -45,7 +47,8 @@ def draw_shared_inputs(
     if isinstance(problem.env, ImageTask):
         assert task_data.train is not None
         data = images.draw_batch(task_data.train, problem.env.batch, key_evaluate)
-    return SharedInputs(inits, constants, data, key_evaluate)
+    region = visited.region_of(problem, state.constants, state.visited)
+    return SharedInputs(inits, state.constants, data, key_evaluate, region)
 
 
 def evaluate_candidate(
@@ -60,7 +63,7 @@ def evaluate_candidate(
     if problem.layout is None:
         assert problem.unflatten is not None
         return task(problem.policy, problem.unflatten(candidate), data, keys[0])
-    common = InnerLoopData(problem.layout.unflatten(candidate), data, weights)
+    common = InnerLoopData(problem.layout.unflatten(candidate, shared_inputs.region), data, weights)
     if problem.variation is None:
         learner = Learner(problem.policy, problem.training)
         found = train_and_evaluate(learner, task, common, InitData(shared_inputs.inits, keys))
@@ -109,7 +112,7 @@ def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, task_data
         assert problem.unflatten is not None
         inits = jax.tree.map(lambda leaf: leaf[None], problem.unflatten(mean))
     else:
-        pairs = problem.layout.unflatten(mean)
+        pairs = problem.layout.unflatten(mean, visited.region_of(problem, state.constants, state.visited))
         if inits is None:
             inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.mean_inits)
     count = jax.tree.leaves(inits)[0].shape[0]

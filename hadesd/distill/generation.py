@@ -4,6 +4,7 @@
 fold_in(root key, generation) and nothing else, so that a run that was interrupted ends like one that was not.
 """
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from hadesd.distill import normalise
+from hadesd.distill import normalise, visited
 from hadesd.distill.fitness import SharedInputs, draw_shared_inputs, evaluate_candidate, evaluate_mean
 from hadesd.distill.images import ImageTask
 from hadesd.distill.problem import (
@@ -44,8 +45,13 @@ class Metrics(NamedTuple):
 def init_state(problem: Problem, mean: jax.Array) -> EvolutionState:
     """The state before the first generation, around a mean float32 [dim]."""
     key_start, _ = jax.random.split(generation_key(problem.seed, START_STREAM))
-    env = problem.env
-    if problem.evaluation.normalisation == "fixed" and not isinstance(env, ImageTask):
+    env, visited_states = problem.env, None
+    fixed = problem.evaluation.normalisation == "fixed"
+    if visited.is_bounded(problem) and not isinstance(env, ImageTask):
+        observe = jax.jit(lambda key: normalise.observe(env, key))
+        visited_states = observe(generation_key(problem.seed, CONSTANTS_STREAM))
+        constants = normalise.usable(visited_states) if fixed else normalise.unit(env.observation)
+    elif fixed and not isinstance(env, ImageTask):
         measure = jax.jit(lambda key: normalise.measure(env, key))
         constants = measure(generation_key(problem.seed, CONSTANTS_STREAM))
     else:
@@ -54,6 +60,7 @@ def init_state(problem: Problem, mean: jax.Array) -> EvolutionState:
         strategy=problem.strategy.init(key_start, mean),
         generation=jnp.int32(0),
         constants=constants,
+        visited=visited_states,
     )
 
 
@@ -74,7 +81,7 @@ def ask_and_evaluate(
     """
     key_ask, key_init, key_evaluate, _ = _keys(problem, state)
     population, asked = problem.strategy.ask(key_ask, state.strategy)
-    shared = draw_shared_inputs(problem, state.constants, task_data, key_init, key_evaluate)
+    shared = draw_shared_inputs(problem, state, task_data, key_init, key_evaluate)
 
     def evaluate(shared: SharedInputs, candidate: jax.Array) -> RolloutResult:
         return evaluate_candidate(problem, shared, candidate)
@@ -88,12 +95,12 @@ def tell(problem: Problem, state: EvolutionState, evaluated: EvaluatedPopulation
     results: RolloutResult = trim(evaluated.results, problem.population)
     fitness = jnp.where(jnp.isfinite(results.fitness), results.fitness, jnp.nan)
     told = problem.strategy.tell(key_tell, evaluated.population, fitness, evaluated.asked)
-    after = EvolutionState(strategy=told, generation=state.generation + 1, constants=state.constants)
+    after = state._replace(strategy=told, generation=state.generation + 1)
     return after, _metrics(problem, results, fitness, after, state, evaluated.population)
 
 
 def generation_step(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState) -> tuple[EvolutionState, Metrics]:
-    """Advance by one generation: a pure function of the state."""
+    """Advance by one generation: a pure function of the state. A measure of visited states, where due, came before."""
     return tell(problem, state, ask_and_evaluate(problem, mesh, chunk, state, problem.task_data))
 
 
@@ -122,8 +129,52 @@ def _metrics(
     )
 
 
+class LaterProgram:
+    """A program of a state that is first needed in the middle of a run: compiled on a thread of its own before that.
+
+    Its results are sharded over the mesh, and come as numpy arrays.
+    """
+
+    def __init__(
+        self, name: str, program: Callable[[EvolutionState, TaskData], Any], mesh: Mesh, task_data: TaskData
+    ) -> None:
+        everywhere = NamedSharding(mesh, PartitionSpec())
+        self._name = name
+        self._program = jax.jit(
+            lambda state, task_data: program(state, task_data),
+            in_shardings=everywhere,
+            out_shardings=NamedSharding(mesh, PartitionSpec(AXIS)),
+        )
+        self._task_data = jax.device_put(task_data, everywhere)
+        self._compiled: Future[Callable[[EvolutionState, TaskData], Any]] | None = None
+
+    def prepare(self, state: EvolutionState) -> None:
+        """Begin to compile it for states like this one."""
+        if self._compiled is not None:
+            return
+        like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state)
+        executor = ThreadPoolExecutor(1, f"compile {self._name}")
+        self._compiled = executor.submit(lambda: self._program.lower(like, self._task_data).compile())
+        executor.shutdown(wait=False)
+
+    @property
+    def compiling(self) -> bool:
+        """Whether a call now would have to wait for the program."""
+        return self._compiled is None or not self._compiled.done()
+
+    def __call__(self, state: EvolutionState) -> Any:
+        """Compute, as soon as the program is there.
+
+        Raises:
+            JaxRuntimeError: the device's memory cannot hold it.
+        """
+        self.prepare(state)
+        assert self._compiled is not None
+        return jax.device_get(self._compiled.result()(state, self._task_data))
+
+
 class GenerationStep:
-    """`generation_step` for a mesh and a chunk. States and metrics are replicated on all devices.
+    """`generation_step` for a mesh and a chunk, with the measures of visited states. States and metrics are replicated.
 
     Two programs, with the host in between: only when every device has evaluated its share do they communicate.
     """
@@ -142,6 +193,12 @@ class GenerationStep:
             out_shardings=self._everywhere,
         )
         self._task_data = jax.device_put(problem.task_data, self._everywhere)
+        self._visited: LaterProgram | None = None
+        if visited.is_bounded(problem):
+            measure = functools.partial(visited.measure, problem, mesh)
+            self._visited = LaterProgram("visited states", measure, mesh, problem.task_data)
+        single = problem.task_data.fixed_init is not None
+        self._visiting = 1 if single else visited.POLICIES
         self.compiled = False
 
     def compile(self, state: EvolutionState) -> None:
@@ -159,48 +216,48 @@ class GenerationStep:
         self.compiled = True
 
     def __call__(self, state: EvolutionState) -> tuple[EvolutionState, Metrics]:
-        """One generation.
+        """One generation, and before it a measure of the visited states where one is due.
 
         Raises:
             JaxRuntimeError: RESOURCE_EXHAUSTED where a device's memory cannot hold a chunk.
         """
+        state = self._measured(state)
         evaluated = jax.block_until_ready(self._evaluate(state, self._task_data))
         results = jax.device_put(evaluated.results, self._everywhere)
         after: tuple[EvolutionState, Metrics] = self._tell(state, evaluated._replace(results=results))
         return after
 
+    def prepare(self, state: EvolutionState) -> None:
+        """Begin to compile what later generations need, for states like this one."""
+        if self._visited is not None:
+            self._visited.prepare(state)
+
+    def _measured(self, state: EvolutionState) -> EvolutionState:
+        """The state with the region of visited states as of now."""
+        if self._visited is None or not visited.is_due(int(state.generation)):
+            return state
+        found = trim(self._visited(state), self._visiting)
+        after = visited.merged(jax.device_get(state.visited), found)
+        return state._replace(visited=jax.device_put(after, self._everywhere))
+
 
 class MeanEvaluation:
-    """`evaluate_mean`, compiled for a mesh: state -> float32 [inits, groups], padding cut off.
-
-    It is first needed in the middle of a run: `prepare` compiles it on a thread of its own before that.
-    """
+    """`evaluate_mean`, compiled for a mesh: state -> float32 [inits, groups], padding cut off."""
 
     def __init__(self, problem: Problem, mesh: Mesh) -> None:
-        everywhere = NamedSharding(mesh, PartitionSpec())
-        self._program = jax.jit(
-            lambda state, task_data: evaluate_mean(problem, mesh, state, task_data),
-            in_shardings=everywhere,
-            out_shardings=NamedSharding(mesh, PartitionSpec(AXIS)),
-        )
-        self._task_data = jax.device_put(problem.task_data, everywhere)
+        program = functools.partial(evaluate_mean, problem, mesh)
+        self._program = LaterProgram("mean evaluation", program, mesh, problem.task_data)
         single = problem.layout is None or problem.task_data.fixed_init is not None
         self._count = 1 if single else problem.mean_inits
-        self._compiled: Future[Callable[[EvolutionState, TaskData], jax.Array]] | None = None
 
     def prepare(self, state: EvolutionState) -> None:
         """Begin to compile it for states like this one."""
-        if self._compiled is not None:
-            return
-        like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state)
-        executor = ThreadPoolExecutor(1, "compile mean evaluation")
-        self._compiled = executor.submit(lambda: self._program.lower(like, self._task_data).compile())
-        executor.shutdown(wait=False)
+        self._program.prepare(state)
 
     @property
     def compiling(self) -> bool:
         """Whether an evaluation now would have to wait for the program."""
-        return self._compiled is None or not self._compiled.done()
+        return self._program.compiling
 
     def __call__(self, state: EvolutionState) -> jax.Array:
         """Evaluate, as soon as the program is there.
@@ -208,6 +265,5 @@ class MeanEvaluation:
         Raises:
             JaxRuntimeError: the device's memory cannot hold it.
         """
-        self.prepare(state)
-        assert self._compiled is not None
-        return jax.device_get(self._compiled.result()(state, self._task_data))[: self._count]
+        found: jax.Array = self._program(state)[: self._count]
+        return found

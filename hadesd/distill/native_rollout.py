@@ -64,13 +64,14 @@ def starts_of(
 @functools.cache
 def runner(
     program: EnvironmentProgram, network: NetworkShape | None, environments: int, steps: int, running: bool,
-    greedy: bool,
+    greedy: bool, measured: bool = False,
 ) -> Callable[[jax.Array, Starts, jax.Array, jax.Array], Counts]:  # fmt: skip
     """(params [N, P], starts, mean [O], variance [O]) -> Counts; policy i has group i mod (R / E) of E starts."""
 
     @custom_vmap
     def run(params: jax.Array, starts: Starts, mean: jax.Array, variance: jax.Array) -> Counts:
-        setting = RolloutSetting(program.step, network, environments, steps, starts.moving.shape[0], running, greedy)
+        count = starts.moving.shape[0]
+        setting = RolloutSetting(program.step, network, environments, steps, count, running, greedy, measured)
         return _call(program, setting, params, starts, mean, variance)
 
     @run.def_vmap
@@ -115,7 +116,7 @@ def _call(
     n, wide = params.shape[0], s.wide
     fill = wide - s.step.observation
     shape = jax.ShapeDtypeStruct
-    kept = n if s.running else 1
+    kept = n if s.observing else 1
     results = [
         *[shape((n, s.environments), jnp.float32)] * 2,
         shape((n, s.environments), jnp.int32),
@@ -164,7 +165,8 @@ def evaluate(
         lambda: jax.vmap(lambda k: jax.random.split(k, e))(step_keys[:, 1]).T,
     )
     network = native_cloning.network_of(policy, program.step.observation)
-    run = runner(program, network, e, setting.steps, setting.normalisation == "running", setting.greedy)
+    running = setting.normalisation == "running"
+    run = runner(program, network, e, setting.steps, running, setting.greedy, setting.measured)
     return run(native_cloning.pack(policy, params)[None], starts, mean, variance)
 
 

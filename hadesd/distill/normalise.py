@@ -54,13 +54,18 @@ def apply(statistics: Statistics, observation: jax.Array) -> jax.Array:
 
 
 def measure(env: Environment, key: jax.Array) -> Statistics:
-    """Mean and variance over a random policy's observations: 16 environments, 512 steps, uniform actions.
+    """Constants for fixed normalisation: what a random policy sees.
 
     An entry that never varied gets variance 1: with its own (zero) it would explode by 10^4 the first time
     that it does vary.
     """
+    return usable(observe(env, key))
+
+
+def observe(env: Environment, key: jax.Array) -> Statistics:
+    """Mean and variance over a random policy's observations: 16 environments, 512 steps, uniform actions."""
     if env.form.program is not None:
-        return _usable(_measure_native(env, env.form.program, key))
+        return _observe_native(env, env.form.program, key)
     key_reset, key_steps = jax.random.split(key)
     states, first = jax.vmap(env.reset)(jax.random.split(key_reset, MEASURE_ENVIRONMENTS))
 
@@ -77,14 +82,15 @@ def measure(env: Environment, key: jax.Array) -> Statistics:
 
     start = (states, update(unit(env.observation), first))
     (_, found), _ = jax.lax.scan(step, start, jax.random.split(key_steps, MEASURE_STEPS))
-    return _usable(found)
+    return found
 
 
-def _usable(found: Statistics) -> Statistics:
+def usable(found: Statistics) -> Statistics:
+    """The same with variance 1 where it is (almost) 0."""
     return found._replace(variance=jnp.where(found.variance < UNSEEN_VARIANCE, 1.0, found.variance))
 
 
-def _measure_native(env: Environment, program: EnvironmentProgram, key: jax.Array) -> Statistics:
+def _observe_native(env: Environment, program: EnvironmentProgram, key: jax.Array) -> Statistics:
     """The same environments, actions and observations, in machine code."""
     key_reset, key_steps = jax.random.split(key)
     pairs = jax.vmap(jax.random.split)(jax.random.split(key_steps, MEASURE_STEPS))

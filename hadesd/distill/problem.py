@@ -27,6 +27,10 @@ LEAVE_ONE_OUT_STREAM = 2**32 - 4
 """A generation that no run reaches, like CONSTANTS_STREAM; the generation before a resize is folded into its key."""
 
 
+VISITED_STREAM = 2**32 - 5
+"""Folded into a generation's key: the random numbers with which the states that policies visit are measured."""
+
+
 def generation_key(seed: int, generation: Any) -> jax.Array:
     """Key of a generation (the first is 0)."""
     return jax.random.fold_in(jax.random.key(seed), generation)
@@ -87,9 +91,11 @@ class EvolutionState(NamedTuple):
     """What a checkpoint holds.
 
     strategy: evosax's state, which also holds the best candidate so far and its fitness. generation: int32 [],
-    generations done. constants: normalisation of mode "fixed", measured once.
+    generations done. constants: normalisation of mode "fixed", measured once. visited: statistics of the states that
+    trained policies visit, in the environment's units (distill/visited); None where the pairs have no bound.
     """
 
     strategy: Any
     generation: jax.Array
     constants: Statistics
+    visited: Statistics | None = None

@@ -150,7 +150,7 @@ def leave_one_out(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionStat
 
     def evaluate(state: EvolutionState, task_data: TaskData) -> jax.Array:
         root = jax.random.fold_in(generation_key(problem.seed, LEAVE_ONE_OUT_STREAM), state.generation)
-        shared_inputs = draw_shared_inputs(problem, state.constants, task_data, *jax.random.split(root))
+        shared_inputs = draw_shared_inputs(problem, state, task_data, *jax.random.split(root))
 
         def one(common: tuple[SharedInputs, jax.Array], weights: jax.Array) -> jax.Array:
             return evaluate_candidate(problem, *common, weights).fitness

@@ -1,6 +1,6 @@
 """Rollouts with auto-reset, and the fitness that they come to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -23,12 +23,13 @@ class RolloutResult(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """E environments x T steps. `normalisation`: running, fixed or none."""
+    """E environments x T steps. `normalisation`: running, fixed or none. measured: the observations' statistics too."""
 
     environments: int
     steps: int
     normalisation: str
     greedy: bool
+    measured: bool = False
 
 
 class _Tally(NamedTuple):
@@ -54,16 +55,48 @@ def evaluate(
     `constants` are used where normalisation is fixed; `running` starts from nothing in every evaluation.
     """
     if env.form.program is not None and native_rollout.supports(policy):
-        return _evaluate_native(env.form.program, policy, params, constants, key, setting)
+        return _score(_tally(_native(env.form.program, policy, params, constants, key, setting)))
+    return _score(_roll_out(env, policy, params, constants, key, setting)[0])
+
+
+def visited(
+    env: Environment,
+    policy: Policy,
+    params: Params,
+    constants: Statistics,
+    key: jax.Array,
+    setting: Evaluation,
+) -> Statistics:
+    """Mean and variance of the observations of such a rollout, in the environment's own units: [*obs]."""
+    setting = replace(setting, measured=True)
+    if env.form.program is not None and native_rollout.supports(policy):
+        counts = _native(env.form.program, policy, params, constants, key, setting)
+        shape = env.observation
+        return Statistics(counts.mean[0].reshape(shape), counts.variance[0].reshape(shape), counts.sample_count[0])
+    found = _roll_out(env, policy, params, constants, key, setting)[1]
+    assert found is not None
+    return found
+
+
+def _roll_out(
+    env: Environment,
+    policy: Policy,
+    params: Params,
+    constants: Statistics,
+    key: jax.Array,
+    setting: Evaluation,
+) -> tuple[_Tally, Statistics | None]:
+    """The rollout as vmapped steps; the observations' statistics where they are measured."""
     key_reset, key_steps = jax.random.split(key)
     states, first = jax.vmap(env.reset)(jax.random.split(key_reset, setting.environments))
     statistics = constants if setting.normalisation == "fixed" else normalise.unit(env.observation)
     if setting.normalisation == "running":
         statistics = normalise.update(statistics, first)
+    seen_so_far = normalise.update(normalise.unit(env.observation), first) if setting.measured else None
     zeros = jnp.zeros(setting.environments)
 
     def step(carry: tuple[Any, ...], t: jax.Array) -> tuple[tuple[Any, ...], None]:
-        states, observations, statistics, tally = carry
+        states, observations, statistics, tally, seen_so_far = carry
         key_action, key_env = jax.random.split(jax.random.fold_in(key_steps, t))
 
         def decide(observation: jax.Array, key: jax.Array, statistics: Statistics = statistics) -> jax.Array:
@@ -75,27 +108,39 @@ def evaluate(
         states, observations, rewards, done = jax.vmap(env.step)(keys, states, actions)
         if setting.normalisation == "running":
             statistics = normalise.update(statistics, observations)
+        if seen_so_far is not None:
+            seen_so_far = normalise.update(seen_so_far, observations)
         total = tally.running + rewards
         tally = _Tally(
             running=jnp.where(done, 0.0, total),
             completed=tally.completed + jnp.where(done, total, 0.0),
             episodes=tally.episodes + done.astype(jnp.int32),
         )
-        return (states, observations, statistics, tally), None
+        return (states, observations, statistics, tally, seen_so_far), None
 
-    start = (states, first, statistics, _Tally(zeros, zeros, zeros.astype(jnp.int32)))
-    (_, _, _, tally), _ = jax.lax.scan(step, start, jnp.arange(setting.steps))
-    return _score(tally)
+    start = (states, first, statistics, _Tally(zeros, zeros, zeros.astype(jnp.int32)), seen_so_far)
+    (_, _, _, tally, seen_so_far), _ = jax.lax.scan(step, start, jnp.arange(setting.steps))
+    return tally, seen_so_far
 
 
-def _evaluate_native(
-    program: EnvironmentProgram, policy: MLP, params: Params, constants: Statistics, key: jax.Array, setting: Evaluation
-) -> RolloutResult:
+def _native(
+    program: EnvironmentProgram,
+    policy: MLP,
+    params: Params,
+    constants: Statistics,
+    key: jax.Array,
+    setting: Evaluation,
+) -> native_rollout.Counts:
+    """The rollout in machine code."""
     statistics = constants if setting.normalisation == "fixed" else normalise.unit((program.step.observation,))
     if setting.normalisation == "none":
         statistics = normalise.neutral((program.step.observation,))
-    counts = native_rollout.evaluate(program, policy, params, statistics.mean, statistics.variance, key, setting)
-    return _score(_Tally(counts.running[0], counts.completed[0], counts.episodes[0]))
+    mean, variance = statistics.mean, statistics.variance
+    return native_rollout.evaluate(program, policy, params, mean, variance, key, setting)
+
+
+def _tally(counts: native_rollout.Counts) -> _Tally:
+    return _Tally(counts.running[0], counts.completed[0], counts.episodes[0])
 
 
 def _score(tally: _Tally) -> RolloutResult:

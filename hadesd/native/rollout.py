@@ -52,6 +52,7 @@ class RolloutSetting:
     network: of the policies; None: actions are given. environments: E, per policy; steps: T. starts: first states
     that there are, a multiple of E; policy i has those from (i mod starts / E) * E on. running: observations are
     normalised by statistics that each policy's own environments make; else by constants. greedy: no noise.
+    measured: such statistics are made where constants normalise, too.
     """
 
     step: StepFunction
@@ -61,6 +62,12 @@ class RolloutSetting:
     starts: int
     running: bool
     greedy: bool
+    measured: bool = False
+
+    @property
+    def observing(self) -> bool:
+        """Whether statistics of the observations are made."""
+        return self.running or self.measured
 
     @property
     def group(self) -> int:
@@ -142,7 +149,7 @@ def add_kernel(module: Module, setting: RolloutSetting) -> str:
     params [N, parameters of a policy], moving int32 [R, moving], constant int32 [R, constant], observation [R, O],
     noise [T, noise rows, R], keys uint32 [T, 2, R], mean [wide], variance [wide];
     running, completed [N, E], episodes int32 [N, E], mean_out, variance_out [N, wide], sample_count_out [N] (all three
-    only where statistics are running), memory uint8 [memory_bytes].
+    only where statistics are made), memory uint8 [memory_bytes].
     """
     return _Rollout(module, setting).add()
 
@@ -271,7 +278,7 @@ class _Rollout:
         f.loop(str(self.s.blocks), block)
         if self.s.network is not None and not self.step.discrete:
             self._spread(f, first)
-        if self.s.running:
+        if self.s.observing:
             self._begin_statistics(f)
 
     def _load_rows(self, f: Function, source: str, width: int, target: str, b: str) -> None:
@@ -355,7 +362,7 @@ class _Rollout:
 
     def _see(self, f: Function) -> None:
         """Observations as rows, one per lane, normalised."""
-        if self.s.network is None and not self.s.running:
+        if self.s.network is None and not self.s.observing:
             return
         wide = self.s.wide
 
@@ -370,7 +377,7 @@ class _Rollout:
             return []
 
         f.loop(str(self.s.blocks), block)
-        if self.s.running:
+        if self.s.observing:
             self._update_statistics(f)
 
         def policy(j: str, carried: list[str]) -> list[str]:
@@ -577,7 +584,7 @@ class _Rollout:
             return []
 
         f.loop(str(self.s.group * self.s.environments), lane)
-        if not self.s.running:
+        if not self.s.observing:
             return
 
         def statistics(j: str, carried: list[str]) -> list[str]:

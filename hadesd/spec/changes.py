@@ -15,6 +15,7 @@ from hadesd.spec.cost import env_steps_per_generation
 NOT_CARRIED = {
     "env": "a checkpoint holds pairs of one environment",
     "method": "another method searches for something else",
+    "dataset.bound": "the pairs evolved in coordinates of their own bound",
     "dataset.labels": "the checkpoint evolves labels, or it does not",
     "evolution.strategy": "the checkpoint holds the state of its own strategy",
     "evaluation.normalisation": "the pairs are in the units of the normalisation that they evolved with",

@@ -62,5 +62,10 @@ def _check_images(spec: RunSpec, entry: environments.EnvironmentInfo) -> None:
         raise UsageError(
             f"method es evolves a policy, and {entry.name} is a set of images: use --method hades-r or hades-f"
         )
+    if entry.family == "images" and spec.dataset.bound:
+        raise UsageError(
+            f"dataset.bound is {spec.dataset.bound:g}, but no policy visits states of {entry.name}: "
+            "use --set dataset.bound=0"
+        )
     if entry.family == "images" and spec.evaluation.normalisation != "none":
         raise UsageError(f"{entry.name} needs no normalisation: use --set evaluation.normalisation=none")

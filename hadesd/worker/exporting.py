@@ -29,4 +29,5 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
         raise UsageError(f"run {directory.name} is direct neuroevolution (es): it evolves a policy and has no dataset")
     like = jax.eval_shape(lambda: init_state(problem, mean))
     state, _ = checkpoints.load(checkpoint, like)
-    results.write_dataset(output, results.mean_pairs(problem, state), results.dataset_meta(saved_spec, generation))
+    meta = results.dataset_meta(saved_spec, generation, results.bound_of(problem, state))
+    results.write_dataset(output, results.mean_pairs(problem, state), meta)

@@ -116,7 +116,8 @@ class Runner:
         return after, host, metrics
 
     def _prepare_evaluation(self, state: EvolutionState) -> None:
-        """Have the evaluation of the mean compiled beside the first generations, which are on disk by then."""
+        """Have what later generations need compiled beside the first ones, which are on disk by then."""
+        self._step.prepare(state)
         if self._evaluate is not None:
             self._evaluate.prepare(state)
 
@@ -257,7 +258,9 @@ class Runner:
     def _dataset(self, generation: int, state: EvolutionState) -> tuple[dict[str, np.ndarray], bytes]:
         """The mean dataset's arrays, and the npz of them; both empty for method es."""
         arrays = results.mean_pairs(self.problem, state)
-        return arrays, results.dataset_bytes(arrays, results.dataset_meta(self.spec, generation)) if arrays else b""
+        return arrays, results.dataset_bytes(
+            arrays, results.dataset_meta(self.spec, generation, results.bound_of(self.problem, state))
+        ) if arrays else b""
 
     def _write_dataset(self, dataset: bytes, best: bool) -> None:
         """Replace dataset.npz and, where it is the best so far, best.npz."""

@@ -34,6 +34,14 @@ class Dataset(_Section, frozen=True):
         Literal["fixed", "learned"],
         Meta(description="discrete actions: one-hot labels in action order, or softmax of evolved logits"),
     ] = "fixed"
+    bound: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            le=1000.0,
+            description="keep states within so many standard deviations of those that trained policies visit; 0: free",
+        ),
+    ] = 0.0
     initial: Annotated[
         Literal["zeros", "class-means", "real-images"],
         Meta(description="initial mean; class-means and real-images (drawn by the seed) for image classes only"),

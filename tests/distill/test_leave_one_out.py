@@ -53,7 +53,7 @@ def test_costs_are_those_of_datasets_that_really_lack_the_pair():
     mean = mean_of(whole.layout)
     state = init_state(whole, mean)._replace(generation=jnp.int32(9))
     root = jax.random.fold_in(generation_key(whole.seed, LEAVE_ONE_OUT_STREAM), 9)
-    shared = draw_shared_inputs(whole, state.constants, whole.task_data, *jax.random.split(root))
+    shared = draw_shared_inputs(whole, state, whole.task_data, *jax.random.split(root))
     reference = evaluate_candidate(whole, shared, mean).fitness
     evaluate = jax.jit(lambda candidate: evaluate_candidate(fewer, shared, candidate).fitness)
     costs = [

@@ -129,6 +129,21 @@ def test_measured_normalisation_is_that_of_vmap(name: str) -> None:
         assert np.allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+def test_the_states_that_policies_visit_are_those_of_vmap() -> None:
+    policy = MLP(2, False, width=8, depth=1, activation="tanh")
+    constants = normalise.unit((3,))._replace(mean=jnp.full((3,), 0.5))
+    params = policies.init_many(policy, jax.random.key(0), (3,), 3)
+    keys = jax.random.split(jax.random.key(2), 3)
+    for normalisation in ("none", "fixed"):
+        setting = Evaluation(5, 20, normalisation, greedy=False)
+        expected, found = (
+            jax.vmap(lambda p, k, env=env, s=setting: rollout.visited(env, policy, p, constants, k, s))(params, keys)
+            for env in in_both_forms(Drift())
+        )
+        for a, b in zip(expected, found, strict=True):
+            assert np.allclose(a, b, rtol=1e-3, atol=1e-3), normalisation
+
+
 def test_a_program_is_kept_and_found_and_so_is_the_reason_why_there_is_none(tmp_path: Any) -> None:
     before = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))

@@ -67,6 +67,7 @@ def test_sizes_that_do_not_fit_the_run_are_refused(spec: RunSpec, values: dict[s
     [
         ({"env": "Acrobot-v1"}, r"cannot change env \(CartPole-v1 → Acrobot-v1\): a checkpoint holds pairs of one"),
         ({"method": "hades-f", "policy": {"inits": 1}}, "cannot change method"),
+        ({"dataset": {"bound": 3.0}}, "cannot change dataset.bound .*coordinates of their own bound"),
         ({"dataset": {"labels": "fixed"}}, "cannot change dataset.labels"),
         ({"evolution": {"strategy": "snes"}}, "cannot change evolution.strategy .*state of its own strategy"),
         ({"evaluation": {"normalisation": "fixed"}}, "cannot change evaluation.normalisation"),

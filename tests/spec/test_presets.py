@@ -124,6 +124,7 @@ def test_a_strategy_and_its_parameters_are_checked_before_anything_starts():
         ([("policy.kind", "cnn")], "policy.kind=mlp"),
         ([("dataset.initial", "class-means")], "no real images"),
         ([("evolution.population", 31)], "even"),
+        ([("env", "digits"), ("dataset.bound", 3.0)], "no policy visits states of digits"),
     ):
         with pytest.raises(UsageError, match=says):
             ask(assignments=assignments)
