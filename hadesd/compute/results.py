@@ -188,6 +188,8 @@ def snapshot_of(spec: RunSpec, generation: int, arrays: dict[str, np.ndarray]) -
         normalisation=spec.evaluation.normalisation,
         observation_names=entry.observation_names,
         action_names=entry.action_names,
+        obs_mean=_wire(arrays["obs_mean"]) if "obs_mean" in arrays else None,
+        obs_var=_wire(arrays["obs_var"]) if "obs_var" in arrays else None,
     )
 
 

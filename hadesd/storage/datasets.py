@@ -63,6 +63,11 @@ def read_file(path: Path) -> DatasetSnapshot:
             meta = msgspec.json.decode(_text(_member(archive, "meta.npy")), type=_Meta)
             states = _array(_member(archive, "states.npy"))
             actions = _array(_member(archive, "actions.npy"))
+            known = set(archive.namelist()) if meta.normalisation == "fixed" else set()
+            mean, variance = (
+                _array(_member(archive, f"{name}.npy")) if f"{name}.npy" in known else None
+                for name in ("obs_mean", "obs_var")
+            )
     except FileNotFoundError:
         raise
     except DAMAGE as error:
@@ -77,6 +82,8 @@ def read_file(path: Path) -> DatasetSnapshot:
         normalisation=meta.normalisation,
         observation_names=meta.observation_names,
         action_names=meta.action_names,
+        obs_mean=mean,
+        obs_var=variance,
     )
 
 

@@ -283,6 +283,8 @@ class DatasetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     states: float32 [D, *obs], in normalised units where `normalisation` is not none.
     actions: float32 [D, A]; actions for continuous spaces, label probabilities for discrete ones.
+    obs_mean, obs_var: float32 [*obs], with which states in natural units are states * sqrt(obs_var + 1e-8) + obs_mean;
+    null where states are natural already, or where nobody knows them (running normalisation).
     """
 
     generation: int
@@ -292,3 +294,5 @@ class DatasetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     normalisation: str  # of the states: running, fixed, none
     observation_names: tuple[str, ...] = ()  # empty: show indices
     action_names: tuple[str, ...] = ()
+    obs_mean: Array | None = None
+    obs_var: Array | None = None

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,12 +70,22 @@ def rows_of(lines: Sequence[Line], hue: str) -> list[int]:
 
 
 @settings(max_examples=50)
-@given(x=st.floats(-2.4, 2.4), other=st.floats(-2.4, 2.4))
-def test_a_cart_further_right_is_drawn_further_right(x: float, other: float) -> None:
-    drawn = [columns_of(cartpole.lines(cart(v, 0.0), 0, 76, 20, COLOURED)[2:], "ember") for v in (x, other)]
-    middles = [sum(columns) / len(columns) for columns in drawn]
+@given(x=st.floats(-2.3, 2.3), other=st.floats(-2.3, 2.3))
+def test_a_cart_further_right_stands_further_right_on_the_strip(x: float, other: float) -> None:
+    drawn = [cartpole.lines(cart(v, 0.0), 0, 76, 20, COLOURED) for v in (x, other)]
+    [[first], [second]] = [columns_of(lines[-1:], "ember") for lines in drawn]
     if abs(x - other) > 0.2:
-        assert (middles[0] < middles[1]) == (x < other)
+        assert (first < second) == (x < other)
+    assert drawn[0][2:-1] == drawn[1][2:-1], "cart and pole are in the middle wherever they are"
+
+
+def test_cart_arrow_and_probability_are_whole_at_every_size() -> None:
+    for width, height in ((30, 9), (60, 10), (76, 14), (120, 40)):
+        for x in (-40.0, 0.0, 2.4):
+            for right, tip in ((0.999, "→"), (0.001, "←")):
+                lines = texts_of(cartpole.lines(cart(x, 1.4, right), 0, width, height, COLOURED))
+                assert len(lines) == height
+                assert any("100%" in line and tip in line for line in lines[2:-1]), (width, x, right)
 
 
 @settings(max_examples=50)
@@ -92,8 +103,8 @@ def test_the_pole_leans_to_the_side_of_its_angle(angle: float) -> None:
 
 
 def test_a_pole_that_hangs_is_below_the_cart() -> None:
-    up = cartpole.lines(cart(0.0, 0.0), 0, 76, 24, COLOURED)[2:]
-    down = cartpole.lines(cart(0.0, math.pi), 0, 76, 24, COLOURED)[2:]
+    up = cartpole.lines(cart(0.0, 0.0), 0, 76, 24, COLOURED)[2:-1]
+    down = cartpole.lines(cart(0.0, math.pi), 0, 76, 24, COLOURED)[2:-1]
     assert min(rows_of(up, "gold")) < min(rows_of(up, "ember"))
     assert max(rows_of(down, "gold")) > max(rows_of(down, "ember"))
 
@@ -110,6 +121,7 @@ def test_the_push_has_a_direction_and_a_probability() -> None:
 def test_what_is_beyond_the_track_is_said() -> None:
     far = texts_of(cartpole.lines(cart(40.0, 0.1), 0, 76, 20, COLOURED))
     assert "beyond the track" in far[0]
+    assert "─→ 2.4 m" in far[-1]
     assert "beyond" not in texts_of(cartpole.lines(cart(2.0, 0.1), 0, 76, 20, COLOURED))[0]
 
 
@@ -185,12 +197,37 @@ def test_a_frame_shows_an_object_in_its_channels_colour_and_place() -> None:
     assert ball == [("▄", f"px:{frames.CHANNELS[1]}:000000")] or ball == [("▀", f"px:000000:{frames.CHANNELS[1]}")]
 
 
+def test_beside_a_frame_stands_the_mean_of_its_action_in_natural_units() -> None:
+    """Normalised values become natural ones; an entry that never varied has its only value, here 1: a wall."""
+    ball, other, wall = 36 * 4 + 1, 55 * 4 + 1, 0
+    states = [[0.0] * 400 for _ in range(3)]
+    states[0][ball], states[1][other], states[2][wall] = 2.0, 2.0, 9.0
+    mean, variance = [0.0] * 400, [0.25] * 400
+    mean[wall], variance[wall] = 1.0, 1.0
+    dataset = pairs(states, [[0, 1.0], [0, 1.0], [1.0, 0]], shape=(10, 10, 4), normalisation="fixed")
+    dataset = msgspec.structs.replace(
+        dataset,
+        obs_mean=float_array((10, 10, 4), mean),
+        obs_var=float_array((10, 10, 4), variance),
+        action_names=("left", "right"),
+    )
+    plain = texts_of(frames.lines(dataset, 0, 100, 14, PLAIN))
+    assert "normalised" not in plain[0]
+    assert "mean of 2 pairs for right" in plain[1]
+    frame, common = [[line[at : at + 20 : 2] for line in plain[2:12]] for at in (0, 23)]
+    assert frame[3][6] == "2", "2 x 0.5 is 1: as bright as in the game"
+    assert (common[3][6], common[5][5]) == ("2", "2")
+    assert (frame[0][0], frame[5][5]) == ("1", ".")
+    alone = texts_of(frames.lines(dataset, 2, 100, 14, PLAIN))
+    assert not any("mean of" in line for line in alone), "no other pair has its action"
+
+
 def test_small_values_are_not_a_black_frame() -> None:
     """At the begin of a run none is near a deviation; every pair has the same scale."""
     states = [[0.0] * 400, [0.0] * 400]
     states[0][(3 * 10 + 6) * 4 + 1] = 0.1
     states[1][0] = 0.05
-    dataset = pairs(states, [[0.0, 1.0]] * 2, shape=(10, 10, 4), normalisation="running")
+    dataset = pairs(states, [[0.0, 1.0], [1.0, 0.0]], shape=(10, 10, 4), normalisation="running")
     first, second = (frames.lines(dataset, pair, 76, 14, COLOURED) for pair in (0, 1))
     hues = [" ".join(hue for line in lines for text, hue in line if text != "■") for lines in (first, second)]
     assert frames.CHANNELS[1] in hues[0]

@@ -33,6 +33,11 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, terminal
     return [head, *doing, *(_seeing(names, state, (width, left), terminal) if left >= 2 else [])][:height]
 
 
+def action_lines(dataset: DatasetSnapshot, pair: int, size: tuple[int, int], terminal: Terminal) -> list[Line]:
+    """Bars of the pair's action alone, at most so many columns and lines."""
+    return _doing(dataset, action_of(dataset, pair), *size, terminal)
+
+
 def signed_bar(share: float, width: int, terminal: Terminal) -> str:
     """A bar from the middle to the left or right. share: -1 to 1 of half the width; beyond, an arrow ends the bar."""
     half = (width - 1) // 2

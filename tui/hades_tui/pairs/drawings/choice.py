@@ -4,8 +4,8 @@ from collections.abc import Callable
 from math import prod
 
 from hades_protocol.messages import DatasetSnapshot
-from hades_tui.pairs.drawings import bars, cartpole, frames, images, mountain_car, rods
-from hades_tui.pairs.drawings.pair_text import is_natural
+from hades_tui.pairs.drawings import bars, bodies, cartpole, frames, images, mountain_car, rods
+from hades_tui.pairs.drawings.pair_text import has_natural
 from hades_tui.text.format import Line
 from hades_tui.theme.terminal import Terminal
 
@@ -27,7 +27,7 @@ LONGEST = 1000
 def drawing_of(env: str, dataset: DatasetSnapshot) -> Drawing | None:
     """The function that draws a pair; None where only a table or a heat map makes sense.
 
-    Bodies are drawn only where states are in natural units.
+    Bodies are drawn only where states in natural units are known.
     """
     shape = dataset.states.shape[1:]
     if not dataset.states.shape or not dataset.states.shape[0] or not prod(shape):
@@ -37,8 +37,10 @@ def drawing_of(env: str, dataset: DatasetSnapshot) -> Drawing | None:
     if len(shape) != 1 or shape[0] > LONGEST:
         return None
     body = BODIES.get(env)
-    if body is not None and is_natural(dataset) and body[1] == (shape[0], prod(dataset.actions.shape[1:])):
+    if body is not None and has_natural(dataset) and body[1] == (shape[0], prod(dataset.actions.shape[1:])):
         return body[0]
+    if has_natural(dataset) and bodies.can_draw(env, dataset):
+        return bodies.drawing_for(env)
     return bars.lines
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from hades_protocol.messages import DatasetSnapshot
 from hades_tui.canvas.raster import cropped
-from hades_tui.pairs.drawings.pair_text import action_of, describe_pair, state_of
+from hades_tui.pairs.drawings.pair_text import action_of, describe_pair, natural_state_of
 from hades_tui.pairs.drawings.pushes import arrow
 from hades_tui.pairs.drawings.sketch import Sketch
 from hades_tui.text.format import Line, cell_number
@@ -17,9 +17,9 @@ LEAST_ROWS = 4
 
 def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, terminal: Terminal) -> list[Line]:
     """Text and drawing of a pair; only text where it does not fit."""
-    x, speed = state_of(dataset, pair)
+    x, speed = natural_state_of(dataset, pair)
     lines_above: list[Line] = [
-        describe_pair(dataset, pair),
+        describe_pair(dataset, pair, natural=True),
         [(f"x {cell_number(x)}  vx {cell_number(speed)} a step  goal at {GOAL}", "text")],
     ]
     if not WEST <= x <= EAST:

@@ -10,6 +10,10 @@ from hades_tui.theme.terminal import Terminal
 
 NORMALISED = "normalised units"
 
+EPSILON = 1e-8
+NEAR = 1e-5
+"""How far from a constant its running mean may end."""
+
 
 def state_of(dataset: DatasetSnapshot, pair: int) -> list[float]:
     """The observation of a pair as a flat list."""
@@ -31,8 +35,37 @@ def is_natural(dataset: DatasetSnapshot) -> bool:
     return dataset.normalisation == "none"
 
 
-def describe_pair(dataset: DatasetSnapshot, pair: int) -> Line:
-    """The first line of every drawing: number of the pair, its action, and the state's units."""
+def has_natural(dataset: DatasetSnapshot) -> bool:
+    """Whether states in the environment's own units are known: `natural_state_of` gives them."""
+    if is_natural(dataset):
+        return True
+    sizes = [len(a.values()) for a in (dataset.obs_mean, dataset.obs_var) if a is not None]
+    return sizes == [math.prod(dataset.states.shape[1:])] * 2
+
+
+def natural_state_of(dataset: DatasetSnapshot, pair: int) -> list[float]:
+    """The observation of a pair in the environment's own units; an entry that never varies has its only value.
+
+    Only where `has_natural`.
+    """
+    state = state_of(dataset, pair)
+    if is_natural(dataset):
+        return state
+    assert dataset.obs_mean is not None
+    assert dataset.obs_var is not None
+    out = []
+    for value, mean, variance in zip(state, dataset.obs_mean.values(), dataset.obs_var.values(), strict=True):
+        # Variance 1 around 0 or 1 is what an entry gets that never varied (hadesd.distill.normalise).
+        still = variance == 1.0 and min(abs(mean), abs(mean - 1.0)) < NEAR
+        out.append(mean if still else value * math.sqrt(variance + EPSILON) + mean)
+    return out
+
+
+def describe_pair(dataset: DatasetSnapshot, pair: int, *, natural: bool = False) -> Line:
+    """The first line of every drawing: number of the pair, its action, and the units of the state that is drawn.
+
+    natural: it is drawn in natural units, whatever it is kept in.
+    """
     count = dataset.states.shape[0] if dataset.states.shape else 0
     line: Line = [(f"pair {pair + 1} of {count}", "bold")]
     action = action_of(dataset, pair)
@@ -40,7 +73,7 @@ def describe_pair(dataset: DatasetSnapshot, pair: int) -> Line:
         line += [("  ", "text"), chosen(dataset, action)]
     elif len(action) == 1:
         line += [("  ", "text"), (f"{action_names(dataset, 1)[0]} {cell_number(action[0])}", "label")]
-    if not is_natural(dataset):
+    if not natural and not is_natural(dataset):
         line.append((f"  {NORMALISED}", "dim"))
     return line
 

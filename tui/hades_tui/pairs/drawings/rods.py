@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from hades_protocol.messages import DatasetSnapshot
 from hades_tui.canvas.raster import cropped
-from hades_tui.pairs.drawings.pair_text import action_of, degrees, describe_pair, state_of
+from hades_tui.pairs.drawings.pair_text import action_of, degrees, describe_pair, natural_state_of
 from hades_tui.pairs.drawings.pushes import turn
 from hades_tui.pairs.drawings.sketch import Sketch
 from hades_tui.text.format import Line, cell_number
@@ -16,8 +16,11 @@ LEAST_ROWS = 5
 
 def pendulum(dataset: DatasetSnapshot, pair: int, width: int, height: int, terminal: Terminal) -> list[Line]:
     """Text and drawing of a Pendulum pair. Upright is 0 degrees; a positive angle leans to the left."""
-    cosine, sine, speed = state_of(dataset, pair)
-    lines_above = [describe_pair(dataset, pair), _describe(("angle",), (sine,), (cosine,), (speed,), terminal)]
+    cosine, sine, speed = natural_state_of(dataset, pair)
+    lines_above = [
+        describe_pair(dataset, pair, natural=True),
+        _describe(("angle",), (sine,), (cosine,), (speed,), terminal),
+    ]
     room = height - len(lines_above)
     if room < LEAST_ROWS or not _finite(cosine, sine):
         return [cropped(line, width) for line in lines_above[: max(0, height)]]
@@ -31,8 +34,11 @@ def pendulum(dataset: DatasetSnapshot, pair: int, width: int, height: int, termi
 
 def acrobot(dataset: DatasetSnapshot, pair: int, width: int, height: int, terminal: Terminal) -> list[Line]:
     """Text and drawing of an Acrobot pair. The torque acts between the rods; the line is the height to reach."""
-    c1, s1, c2, s2, w1, w2 = state_of(dataset, pair)
-    lines_above = [describe_pair(dataset, pair), _describe(("first", "second"), (s1, s2), (c1, c2), (w1, w2), terminal)]
+    c1, s1, c2, s2, w1, w2 = natural_state_of(dataset, pair)
+    lines_above = [
+        describe_pair(dataset, pair, natural=True),
+        _describe(("first", "second"), (s1, s2), (c1, c2), (w1, w2), terminal),
+    ]
     room = height - len(lines_above)
     if room < LEAST_ROWS or not _finite(c1, s1, c2, s2):
         return [cropped(line, width) for line in lines_above[: max(0, height)]]
