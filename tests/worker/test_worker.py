@@ -82,6 +82,27 @@ def test_killed_and_resumed_it_ends_like_the_undisturbed_one(undisturbed, tmp_pa
     assert all(resume["bit_exact"] for resume in resumes)
 
 
+def test_bounded_pairs_stay_inside_and_a_kill_after_a_measure_changes_nothing(tmp_path):
+    """The states that policies visit are measured before the generations after 10 and 20."""
+    spec = tiny(evolution={"generations": 22, "sigma": 3.0}, dataset={"bound": 2.0})
+    twin, directory = (wp.make_run(tmp_path / name, spec) for name in ("twin", "killed"))
+    assert wp.finish(twin) == ExitCode.OK, log_of(twin)
+    process = wp.start(directory)
+    wp.wait_for_generation(directory, process, 11)
+    wp.kill(process)
+    assert wp.finish(directory) == ExitCode.OK, log_of(directory)
+    assert wp.results(directory) == wp.results(twin)
+    regions = []
+    for generation in (20, 22):
+        with np.load(directory / f"checkpoints/{generation}/dataset.npz") as dataset:
+            bound = json.loads(str(dataset["meta"]))["bound"]
+            away = np.abs(dataset["states"] - bound["mean"]) / np.array(bound["std"])
+        assert bound["deviations"] == 2.0
+        assert np.all(away <= 2.0 + 1e-4)
+        regions.append(bound["mean"])
+    assert regions[0] != regions[1], "measured again"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_lets_it_commit_and_exit_with_75(undisturbed, tmp_path, number):
     directory = wp.make_run(tmp_path / "halted", tiny(evolution={"generations": 40}))

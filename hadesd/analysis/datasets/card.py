@@ -14,7 +14,7 @@ from typing import Any
 from hades_protocol.messages import Lineage
 from hades_protocol.terminal import printable
 from hadesd.analysis.datasets.column_names import action_names, state_names
-from hadesd.analysis.datasets.reader import DatasetFile
+from hadesd.analysis.datasets.reader import DatasetFile, bound_of
 from hadesd.analysis.datasets.snippet import training_code
 from hadesd.spec.user_files import as_argument
 
@@ -130,6 +130,8 @@ def _facts(dataset: DatasetFile, file: Path, origin: Origin) -> list[tuple[str, 
         ("`states`", f"float32 [{count}, {shape}]"),
         ("`actions`", f"float32 [{count}, {actions}]: {kind}"),
     ]
+    if (deviations := bound_of(meta)) is not None:
+        facts.append(("bound", f"within {deviations:g} standard deviations of the states that trained policies visit"))
     if meta.get("observation_names"):
         facts.append(("state entries" if len(dataset.states.shape) == 2 else "channels", _listed(meta, "observation")))
     if meta.get("action_names"):

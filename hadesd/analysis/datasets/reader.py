@@ -116,6 +116,13 @@ def settings_from_meta(meta: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def bound_of(meta: dict[str, Any]) -> float | None:
+    """Standard deviations of the states that trained policies visit that a file's states keep within; None: unknown."""
+    bound = meta.get("bound")
+    deviations = bound.get("deviations") if isinstance(bound, dict) else None
+    return float(deviations) if isinstance(deviations, int | float) and deviations > 0 else None
+
+
 def complete_file_hint(meta: dict[str, Any]) -> str:
     """Where to get what a file lacks: pairs that were saved from the screen name their run. Empty for other files."""
     run = meta.get("run")

@@ -21,6 +21,13 @@ def body_of(entry: environments.EnvironmentInfo, backend: str, states: np.ndarra
     return None
 
 
+def body_of_pairs(entry: environments.EnvironmentInfo, backend: str, states: np.ndarray) -> Body | None:
+    """The body for pictures of pairs, natural units [N, obs]."""
+    if entry.family == "classic":
+        return classic.body_of_pairs(entry.name, states)
+    return body_of(entry, backend, states)
+
+
 @functools.cache
 def brax_body(entry: environments.EnvironmentInfo, backend: str) -> brax_bodies.BraxBody:
     """The sticks of a Brax environment; those of `pusher` can be drawn from links' places, not from observations."""

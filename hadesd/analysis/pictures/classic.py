@@ -61,7 +61,7 @@ def _sign(amount: float) -> str:
 
 @dataclass(frozen=True)
 class CartPole:
-    """Cart and pole; two posts mark the track's ends at ±2.4 m."""
+    """Cart and pole on the whole track, for films of rollouts; two posts mark its ends at ±2.4 m."""
 
     reach: float = 2.4
     legend: str = "arrow at the cart: the push; dashed outline: where its velocities take it within 0.1 s"
@@ -96,6 +96,67 @@ class CartPole:
             start = np.array([now[0] + 0.3 * np.sign(push), 0, 0])
             arrow = Arrow(start, np.array([0.75 * push, 0, 0]), _sign(push))
             out.append(Panel(ends, ghost, (arrow,)))
+        return out
+
+
+@dataclass(frozen=True)
+class CartInPlace:
+    """Cart and pole in one size wherever they are, for pictures of pairs: a strip beneath shows where on the track.
+
+    hangs: whether a pole hangs down, for which there has to be room.
+    """
+
+    hangs: bool = False
+    legend: str = (
+        "arrow at the cart: the push; dashed outline: where its velocities take it within 0.1 s; strip: its place on "
+        "the track, from -2.4 to 2.4 m, beyond the posts where it has left it"
+    )
+
+    STRIP, TRACK, BEYOND = 1.45, 2.4, 0.12
+    """Half the strip's width in the picture; half the track, metres; how far beyond the strip's end a cart is drawn."""
+
+    @property
+    def _strip_height(self) -> float:
+        return -1.3 if self.hangs else -0.5
+
+    @property
+    def scene(self) -> Scene:
+        colours = (FIXED, FIXED, FIXED, FIXED, PUSH, BODY, BODY_FAR)
+        radii = np.array([0.012, 0.02, 0.02, 0.012, 0.055, 0.14, 0.05])
+        moving = np.array([False, False, False, False, False, True, True])
+        low, high = self._strip_height - 0.22, 1.2
+        middle = (0.0, 0.0, (low + high) / 2)
+        return Scene(radii, colours, moving, SIDE, 3.5, follow=False, centre=middle, height=high - low)
+
+    def ends(self, states: np.ndarray) -> np.ndarray:
+        return self._ends(states, np.zeros(len(states)))
+
+    def _ends(self, states: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        """shift: float [N], metres of the cart from the middle of the picture."""
+        x, angle = states[:, 0], states[:, 2]
+        still, z = np.zeros_like(x), np.full_like(x, self._strip_height)
+        place = np.clip(self.STRIP * x / self.TRACK, -self.STRIP - self.BEYOND, self.STRIP + self.BEYOND)
+        left, right = _at(still - self.STRIP, z), _at(still + self.STRIP, z)
+        up = np.array([0.0, 0.0, 0.09])
+        return _segments(
+            (left, right),
+            (left - up, left + up),
+            (right - up, right + up),
+            (_at(still, z) - up / 2, _at(still, z) + up / 2),
+            (_at(place, z), _at(place, z)),
+            (_at(shift - 0.16, still), _at(shift + 0.16, still)),
+            (_at(shift, still), _at(shift + np.sin(angle), np.cos(angle))),
+        )
+
+    def panels(self, states: np.ndarray, actions: np.ndarray) -> list[Panel]:
+        later = states.copy()
+        later[:, 2] += AHEAD * states[:, 3]
+        ghosts = self._ends(later, AHEAD * states[:, 1])
+        out = []
+        for ends, ghost, action in zip(self.ends(states), ghosts, actions, strict=True):
+            push = float(action[1] - action[0])
+            start = np.array([0.36 * np.sign(push), 0, 0])
+            out.append(Panel(ends, ghost, (Arrow(start, np.array([0.75 * push, 0, 0]), _sign(push)),)))
         return out
 
 
@@ -220,3 +281,10 @@ def body_of(name: str, states: np.ndarray | None = None) -> Body | None:
         "MountainCarContinuous-v0": MountainCar(reach=min(max(1.2, float(np.abs(places + 0.3).max()) + 0.1), 6.0)),
     }
     return bodies.get(name)
+
+
+def body_of_pairs(name: str, states: np.ndarray) -> Body | None:
+    """The same for pictures of pairs, whose states need not be near each other nor on the track."""
+    if name == "CartPole-v1":
+        return CartInPlace(hangs=bool(np.any(np.cos(states[:, 2]) < 0)))
+    return body_of(name, states)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hadesd.analysis.pictures import grids, heatmap, images, sticks, style
-from hadesd.analysis.pictures.bodies import body_of
+from hadesd.analysis.pictures.bodies import body_of_pairs
 from hadesd.analysis.pictures.classic import Body
 from hadesd.analysis.pictures.labels import describe_action, describe_state, names
 from hadesd.analysis.pictures.units import DrawablePairs
@@ -43,7 +43,7 @@ def draw(pairs: DrawablePairs, backend: str = "auto") -> Picture:
     if len(shape) == 3 and family in ("minatar", "misc"):
         return Picture(grids.draw(pairs, MOST_PANELS), f"{grids.CAPTION} {caption}")
     if pairs.entry is not None and pairs.natural is not None and len(shape) == 1:
-        body = body_of(pairs.entry, backend, pairs.natural)
+        body = body_of_pairs(pairs.entry, backend, pairs.natural)
         if body is not None:
             return Picture(_panels(body, pairs), f"{_legend(body, pairs)} {caption}{_absurd(pairs)}")
     return Picture(heatmap.draw(pairs, MOST_PANELS), f"{heatmap.CAPTION} {caption}")
@@ -63,6 +63,8 @@ def _has_bars(pairs: DrawablePairs) -> bool:
 
 
 def _absurd(pairs: DrawablePairs) -> str:
+    if pairs.bound is not None:
+        return f" Each entry lies within {pairs.bound:g} standard deviations of what trained policies visit."
     if pairs.normalisation == "none" and pairs.entry is not None and pairs.entry.family == "classic":
         return " Nothing keeps a distilled state within what the simulation can reach: it is drawn as it is."
     return " Nothing keeps a distilled state physically possible: it is drawn as it is."

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hadesd.analysis.datasets.reader import DatasetFile
+from hadesd.analysis.datasets.reader import DatasetFile, bound_of
 from hadesd.distill.normalise import EPSILON, UNSEEN_VARIANCE
 from hadesd.spec.environments import EnvironmentInfo
 
@@ -30,6 +30,7 @@ class DrawablePairs:
     natural: the same in the environment's own units; None where the constants are not known.
     actions: float32 [D, A]; actions, or label probabilities.
     constants: None where no normalisation is used or its constants are not known.
+    bound: standard deviations of visited states that the states keep within (dataset.bound); None: no bound is known.
     """
 
     entry: EnvironmentInfo | None
@@ -38,6 +39,7 @@ class DrawablePairs:
     actions: np.ndarray
     constants: Constants | None
     normalisation: str
+    bound: float | None = None
 
     @property
     def caption(self) -> str:
@@ -86,4 +88,4 @@ def in_natural_units(
         constants = None
     if constants is not None:
         natural = seen * np.sqrt(constants.variance + EPSILON) + constants.mean
-    return DrawablePairs(entry, seen, natural, dataset.actions, constants, normalisation)
+    return DrawablePairs(entry, seen, natural, dataset.actions, constants, normalisation, bound_of(dataset.meta))

@@ -110,6 +110,16 @@ def test_its_loss_for_discrete_actions_is_ours(tmp_path: Path) -> None:
     assert jax.tree.map(jnp.shape, ours) == shapes, "the network is another one"
 
 
+def test_it_says_what_the_states_are_bound_to(tmp_path: Path) -> None:
+    bound = {"deviations": 3.0, "mean": [0.0] * 4, "std": [1.0] * 4}
+    bounded = a_file(tmp_path / "pole.npz", pole(), meta={"bound": bound})
+    said = "within 3 standard deviations of the states that trained policies visit"
+    assert said in card_text(bounded, bounded.path, Origin())
+    for strange in ({}, {"deviations": "three"}, 3.0, {"deviations": -1}):
+        other = a_file(tmp_path / "other.npz", pole(), meta={"bound": strange})
+        assert "trained policies visit" not in card_text(other, other.path, Origin())
+
+
 @pytest.mark.slow
 def test_its_loss_for_continuous_actions_is_ours(tmp_path: Path) -> None:
     arrays = {"states": np.ones((3, 3), np.float32), "actions": np.array([[0.5], [-2.0], [0.1]], np.float32)}

@@ -39,6 +39,26 @@ def test_cartpole_leans_right_where_its_angle_is_positive_and_left_is_drawn_to_t
     assert first.ghost[3, 0, 0] == pytest.approx(first.ends[3, 0, 0] + 0.1), "1 m/s for 0.1 s"
 
 
+def test_pairs_of_cartpole_have_one_size_and_nothing_is_cut_off():
+    """Cart, pole and arrow stand in the middle; where the cart is on the track is on the strip beneath."""
+    states = np.array([[0.5, 1.0, 0.3, -1.0], [7.0, 0.0, 1.5, 0.0], [-17.3, 0.0, -1.5, 0.0], [0.0, 0.0, 3.0, 0.0]])
+    for shown in (states[:3], states):
+        body = classic.body_of_pairs("CartPole-v1", shown)
+        assert body is not None
+        scene = body.scene
+        half, height = scene.span / 2, scene.height / 2
+        places = []
+        for panel in body.panels(shown, np.eye(2)[[0, 1, 0, 1][: len(shown)]]):
+            arrow = panel.arrows[0]
+            points = np.concatenate([panel.ends.reshape(-1, 3), [arrow.start, arrow.start + arrow.vector]])
+            assert np.all(np.abs(points[:, 0]) < half)
+            assert np.all(np.abs(points[:, 2] - scene.centre[2]) < height)
+            assert panel.ends[6, 0, 0] == 0.0
+            places.append(panel.ends[4, 0, 0])
+        assert places[2] < -body.STRIP < 0 < places[0] < body.STRIP < places[1]
+        assert places[0] == pytest.approx(body.STRIP * 0.5 / 2.4)
+
+
 def test_pendulum_is_upright_at_angle_0_and_turns_counter_clockwise():
     _, (upright, quarter) = panels("Pendulum-v1")
     np.testing.assert_allclose(upright.ends[1, 1], [0, 0, 1], atol=1e-6)
