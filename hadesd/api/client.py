@@ -99,7 +99,7 @@ class Client:
             self._control.close()
             self._control = None
 
-    def connected(self) -> ControlClient:
+    def _connected(self) -> ControlClient:
         """The protocol's own client, which the next failure replaces.
 
         Raises:
@@ -118,7 +118,7 @@ class Client:
             HadesError: the daemon refused; the class says why, the text too.
         """
         try:
-            return self.connected().request(kind, **fields)
+            return self._connected().request(kind, **fields)
         except UnreachableError:
             self.close()  # the next request connects anew, to another daemon perhaps
             raise
@@ -196,13 +196,18 @@ class Run:
 
     # Changes -------------------------------------------------------------------------------------------------
 
-    def pause(self) -> RunSummary:
+    def pause(self, *, wait: bool = True) -> RunSummary:
         """Have its worker finish its generation, commit and exit; `resume` goes on from there.
+
+        Args:
+            wait: until it is paused (or has ended), which `resume` needs; else it is usually pausing still.
 
         Raises:
             WrongStateError: it has ended, or is paused.
+            UnreachableError: no daemon answers.
         """
-        return self._change(commands.Pause)
+        asked = self._change(commands.Pause)
+        return self._until(ENDED | {RunState.PAUSED}) if wait else asked
 
     def resume(self) -> RunSummary:
         """Queue it again after a pause, a failure or a cancellation.
@@ -212,13 +217,18 @@ class Run:
         """
         return self._change(commands.Resume)
 
-    def cancel(self) -> RunSummary:
+    def cancel(self, *, wait: bool = True) -> RunSummary:
         """End it after what its worker has committed.
+
+        Args:
+            wait: until it has ended; else it is usually cancelling still.
 
         Raises:
             WrongStateError: it has ended.
+            UnreachableError: no daemon answers.
         """
-        return self._change(commands.Cancel)
+        asked = self._change(commands.Cancel)
+        return self._until(ENDED) if wait else asked
 
     def note(self, text: str) -> RunSummary:
         """Write a note on it, one line, in place of the one before; empty to remove it."""
@@ -231,6 +241,11 @@ class Run:
     def _change(self, kind: type[commands.Mutation], **fields: Any) -> RunSummary:
         summary: RunSummary = self.client.request(kind, run=self.id, **fields)
         return summary
+
+    def _until(self, states: frozenset[RunState]) -> RunSummary:
+        """Its summary as soon as it is in one of the states."""
+        found = polling.watch(self.client.paths, self.id, tell=_quiet)
+        return next(summary for summary in found if summary.state in states)
 
     def fork(
         self, changes: Mapping[str, Any] | None = None, *, generation: int | None = None, group: str = ""
@@ -270,7 +285,7 @@ class Run:
 
     def metrics(self, after: int = 0) -> list[GenerationMetrics]:
         """Metrics of every committed generation after one, in ascending order."""
-        return list(self.client.connected().generations(self.id, after))
+        return list(self.client._connected().generations(self.id, after))
 
     def watch(self, after: int = 0, *, patience: float = polling.PATIENCE) -> Iterator[GenerationMetrics]:
         """Metrics of every generation after one, each once, as they are committed; ends when the run has ended.
@@ -356,7 +371,7 @@ class Run:
             )
         if generation is None and not self.client.paths.connect and file.is_file():
             return load(file)
-        return from_file(ask_for_dataset(self.client.connected(), self.id, generation))
+        return from_file(ask_for_dataset(self.client._connected(), self.id, generation))
 
 
 def _quiet(text: str) -> None:

@@ -19,9 +19,11 @@ Callback = Callable[[GenerationMetrics, Dataset], object]
 class Distilled:
     """What came of a distillation.
 
-    dataset: the mean dataset after the last generation. best: the one with the highest evaluated return, where
-    evaluation.mean_every has it evaluated; else None. metrics: of every generation, the lines of a run's metrics.jsonl.
-    spec: every setting. execution: how it was computed, which with the settings decides the bits.
+    dataset: the mean dataset after the last generation.
+    best: the one with the highest evaluated return, where evaluation.mean_every has it evaluated; else None.
+    metrics: of every generation, the lines that a run keeps.
+    spec: every setting.
+    execution: how it was computed, which with the settings decides the bits.
     """
 
     dataset: Dataset

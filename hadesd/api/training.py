@@ -82,7 +82,8 @@ class Policies(Sequence["Policy"]):
 class Policy:
     """One trained policy, called with observations: numpy in, numpy out.
 
-    parameters: a pytree of float32 arrays. spec: the settings that it was trained with.
+    parameters: a pytree of float32 arrays.
+    spec: the settings that it was trained with.
     """
 
     def __init__(self, family: Policies, index: int) -> None:

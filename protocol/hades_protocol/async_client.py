@@ -43,7 +43,8 @@ def fresh_id() -> str:
 class Client:
     """Client of the daemon behind two ZeroMQ endpoints (those of a hades_protocol.keys.Destination).
 
-    keys: the client's, needed over TCP. reply_seconds: how long to wait for the reply to a request.
+    keys: the client's, needed over TCP.
+    reply_seconds: how long to wait for the reply to a request.
     """
 
     def __init__(
