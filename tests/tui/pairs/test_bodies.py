@@ -83,7 +83,7 @@ def test_a_figure_has_body_arcs_and_bars_where_there_is_room() -> None:
     for env, (_, _, acts) in UPRIGHT.items():
         for width, height in ((76, 12), (118, 20), (158, 30)):
             drawn = hues_of(at_rest(env), env, width, height)
-            assert {"ember", "heading"} <= drawn, (env, width)
+            assert {"gold", "heading"} <= drawn, (env, width)
             lines = texts_of(drawing_of(env, at_rest(env))(at_rest(env), 0, width, height, COLOURED))  # type: ignore[misc]
             assert len(lines) <= height
             assert any("+0.500" in line for line in lines), (env, width)

@@ -31,7 +31,10 @@ MOST_COMPARED = 16
 MARGIN = 0.25
 """Metres around the body."""
 
-HUES = {"near": "ember", "far": "gold", "fixed": "dim"}
+HUES = {"near": "gold", "far": "dim", "fixed": "dim"}
+"""Of the body; those of the arcs and arrows, orange and blue, stand out from them in every theme."""
+
+UPWARDS = (0.0, 0.0, 1.0)
 
 SPEEDS = ("vx", "vy", "vz")
 
@@ -88,7 +91,7 @@ def _figure(
     across, up = _window(env, skeleton, dataset)
     centre = ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2) if skeleton.follow else (0.0, (low[1] + high[1]) / 2)
     sketch = Sketch(*size, centre=centre, across=across, up=up)
-    if skeleton.ground is not None:
+    if skeleton.ground is not None and skeleton.up == UPWARDS:  # from above a floor is no line
         half = size[0] / sketch.unit
         sketch.line("faint", (centre[0] - half, skeleton.ground), (centre[0] + half, skeleton.ground))
     if later != now:

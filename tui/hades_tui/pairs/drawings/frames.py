@@ -52,7 +52,10 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, terminal
     cells = _cells(seen(dataset, pair), channels)
     head = [cropped(describe_pair(dataset, pair, natural=natural), width)]
     room = height - 1
+    alike = _alike(dataset, pair)
     times = _times(rows, columns, width, room, terminal)
+    if len(alike) > 1 and width >= 2 * columns + 6 + LEGEND:  # rather two smaller frames than one large one
+        times = min(times, (width - 6 - LEGEND) // (2 * columns))
     if times == 0:
         return [*head, [(f"The frame needs {_rows_needed(rows, terminal)} lines and {columns} columns.", "dim")]][
             :height
@@ -61,7 +64,6 @@ def lines(dataset: DatasetSnapshot, pair: int, width: int, height: int, terminal
     full = _brightest(every, natural)
     picture = _picture(cells, (rows, columns, times), full, terminal, natural)
     left = width - columns * times - 3
-    alike = _alike(dataset, pair)
     if len(alike) > 1 and left >= columns * times + 3 + LEGEND:
         means = [sum(values) / len(alike) for values in zip(*(every[other] for other in alike), strict=True)]
         common = _picture(_cells(means, channels), (rows, columns, times), full, terminal, natural)
