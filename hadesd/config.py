@@ -100,6 +100,14 @@ class Settings(_Section, frozen=True):
         ]
         | None
     ) = None
+    own_code: Annotated[
+        tuple[Annotated[str, Meta(max_length=200)], ...],
+        Meta(
+            max_length=256,
+            description="packages of which a run may name environments and policies, package.module:name; where "
+            "`listen` is set only these, else any. Entry points of installed packages need no leave",
+        ),
+    ] = ()
     hooks: Hooks = Hooks()
     prometheus: Prometheus = Prometheus()
 

@@ -22,7 +22,7 @@ from hadesd.compute import components
 from hadesd.distill import normalise, policies
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.policies import CNN, MLP
+from hadesd.distill.policies import Network
 from hadesd.spec import environments
 
 
@@ -36,7 +36,7 @@ class Policies(Sequence["Policy"]):
     """
 
     def __init__(self, trained: TrainedPolicies, spec: RunSpec, constants: Statistics) -> None:
-        self.module: MLP | CNN = trained.policy
+        self.module: Network = trained.policy
         self.parameters: Any = trained.params
         self.losses: np.ndarray = trained.losses
         self.spec = spec
@@ -92,7 +92,7 @@ class Policy:
         self._module = family.module
         self._constants = family.constants
         self._statistics = family.constants
-        self._shape = environments.find(self.spec.env).observation
+        self._shape = environments.of_spec(self.spec).observation
 
     def __call__(self, observation: Any, rng: np.random.Generator | None = None) -> np.ndarray:
         """The action in an observation, or in a batch of them.
@@ -138,7 +138,7 @@ class Policy:
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _act(
-    module: MLP | CNN,
+    module: Network,
     normalisation: str,
     greedy: bool,
     parameters: Any,
@@ -160,8 +160,8 @@ def _act(
 def train(dataset: Dataset, inits: int, seed: int, env: str | None, values: Mapping[str, Any] | None) -> Policies:
     """See hadesd.api.learning.train."""
     spec = spec_of(dataset, env, values)
-    spaces, file = environments.find(spec.env), as_file(dataset)
-    pairs = StateActionPairs(*map(jnp.asarray, shapes.fit(file, spaces)))
+    spaces, file = environments.of_spec(spec), as_file(dataset)
+    pairs = StateActionPairs(*map(jnp.asarray, shapes.fit(file, spec, spaces)))
     constants = shapes.constants(file, spec, spaces)
     return Policies(training.train(spec, pairs, spaces, inits, seed), spec, constants)
 
@@ -183,7 +183,7 @@ def evaluate_policies(family: Policies, episodes: int, seed: int) -> Returns:
 
 
 def _refuse_images(spec: RunSpec) -> None:
-    if environments.find(spec.env).family == "images":
+    if environments.of_spec(spec).family == "images":
         raise UsageError(
             f"{spec.env} is a set of images, in which nothing returns: 'hadesd evaluate FILE' compares classifiers"
         )

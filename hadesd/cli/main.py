@@ -27,6 +27,7 @@ SECTIONS = {
         "resize": "change population, pairs, inits, environments or GPUs of a run that goes on",
         "priority": "start a queued run before or after others",
         "note": "write a note on a run, or print it",
+        "environments": "list the environments, those of installed packages too, or look at one",
     },
     "datasets": {
         "export": "copy a run's dataset into a file",

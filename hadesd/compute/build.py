@@ -176,7 +176,7 @@ def form_note(problem: Problem) -> str:
         return ""
     why = problem.env.form.note
     if problem.env.form.physics == "native" and not native_rollout.supports(problem.policy):
-        why = "machine code has no cnn policies"
+        why = "machine code knows mlp policies alone"
     return f"environment steps are computed by vmap, which is slower: {why}" if why else ""
 
 
@@ -185,7 +185,7 @@ def _native_policies(spec: RunSpec) -> int:
 
     It computes one of them, or a few, after another: more cost memory only. Whole vectors of 16 leave no lane idle.
     """
-    entry, p = environments.find(spec.env), spec.policy
+    entry, p = environments.of_spec(spec), spec.policy
     sizes = (prod(entry.observation), *[p.width] * p.depth, entry.actions)
     parameters = NetworkShape(sizes, p.activation, entry.discrete).parameters
     fit = max(1, min(NATIVE_POLICIES, NATIVE_BYTES // (4 * parameters)))

@@ -4,14 +4,17 @@ import jax
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
+from hadesd.compute import own_code
+from hadesd.distill.environments import own_form
 from hadesd.distill.environments.base import Environment, Spaces
 from hadesd.distill.environments.compiled import FormError
 from hadesd.distill.environments.make import make_environment
 from hadesd.distill.optimizer import Optimizer, TrainingSettings
-from hadesd.distill.policies import CNN, MLP
+from hadesd.distill.policies import CNN, MLP, Network
 from hadesd.distill.rollout import Evaluation
 from hadesd.native import machine_code
 from hadesd.spec import environments
+from hadesd.spec.own_code import is_code
 
 
 def environment_of(spec: RunSpec, physics: str | None = None) -> Environment:
@@ -20,9 +23,11 @@ def environment_of(spec: RunSpec, physics: str | None = None) -> Environment:
     Raises:
         UsageError: unknown name, a backend it does not run on, or a form of its steps that cannot be had.
     """
-    entry = environments.find(spec.env)
+    entry = environments.of_spec(spec)
     backend = environments.backend_for(entry, spec.backend)
     try:
+        if entry.family == "own":
+            return own_form.in_form(own_code.environment_of(spec), physics or spec.physics)
         return make_environment(entry.name, backend, physics or spec.physics, (entry.observation, entry.actions))
     except FormError as error:
         raise UsageError(f"physics={physics or spec.physics}: {error}; physics=auto takes what there is") from None
@@ -41,9 +46,15 @@ def training_of(spec: RunSpec, cloning_form: str | None = None) -> TrainingSetti
     return TrainingSettings(Optimizer(c.optimizer, c.learning_rate, c.clip_norm), c.epochs, native)
 
 
-def policy_of(spec: RunSpec, env: Spaces) -> MLP | CNN:
-    """The policy that a spec describes, for an environment."""
+def policy_of(spec: RunSpec, env: Spaces) -> Network:
+    """The policy that a spec describes, for an environment.
+
+    Raises:
+        UsageError: it is one of the user's own, and cannot be imported or used.
+    """
     p = spec.policy
+    if is_code(p.kind):
+        return own_code.policy_of(p.kind, p, env.actions, env.discrete, tuple(env.observation))
     if p.kind == "cnn":
         return CNN(env.actions, env.discrete, p.width, p.depth, p.activation, p.features)
     return MLP(env.actions, env.discrete, p.width, p.depth, p.activation)

@@ -11,7 +11,8 @@ from typing import Any
 
 import jax
 
-from hadesd.compute.results import versions
+from hades_protocol.run_spec import RunSpec
+from hadesd.compute.results import versions, versions_of
 from hadesd.native import machine_code
 from hadesd.spec import jax_variables
 
@@ -128,7 +129,7 @@ def _cpu() -> str:
     return f"{model}, features {hashlib.sha256(features.encode()).hexdigest()[:8]}"
 
 
-def version_differences(manifest: dict[str, Any]) -> list[str]:
-    """In words, which packages changed since a checkpoint was written."""
-    saved, now = manifest["versions"], versions()
+def version_differences(manifest: dict[str, Any], spec: RunSpec) -> list[str]:
+    """In words, which packages changed since a checkpoint of a run was written."""
+    saved, now = manifest["versions"], versions_of(spec)
     return [f"{name} {saved[name]} -> {now[name]}" for name in now if name in saved and saved[name] != now[name]]

@@ -16,6 +16,7 @@ import numpy as np
 from hades_protocol.codec import Array
 from hades_protocol.messages import DatasetSnapshot, GenerationMetrics
 from hades_protocol.run_spec import RunSpec, spec_to_dict
+from hadesd.compute import own_code
 from hadesd.distill import visited
 from hadesd.distill.dataset import Region
 from hadesd.distill.generation import Metrics
@@ -31,6 +32,11 @@ PACKAGES = ("hades-distil", "jax", "jaxlib", "evosax", "brax", "gymnax", "flax",
 def versions() -> dict[str, str]:
     """Versions of the packages that decide what a run computes."""
     return {name: version(name) for name in PACKAGES}
+
+
+def versions_of(spec: RunSpec) -> dict[str, str]:
+    """The same, and of the packages whose code the run's settings name, with a digest of that code."""
+    return versions() | own_code.version_of(spec)
 
 
 def plain(value: Any) -> float | None:
@@ -114,7 +120,7 @@ def _region(problem: Problem, state: EvolutionState) -> Region | None:
 
 def dataset_meta(spec: RunSpec, generation: int, bound: dict[str, Any] | None = None) -> str:
     """The `meta` of an exported dataset: JSON that says how it was made and how to use it. bound: of bound_of."""
-    entry = environments.find(spec.env)
+    entry = environments.of_spec(spec)
     settings = spec_to_dict(spec)
     meta = {
         "schema": SCHEMA,
@@ -136,10 +142,12 @@ def dataset_meta(spec: RunSpec, generation: int, bound: dict[str, Any] | None = 
         "cloning": settings["cloning"],
         "evaluation": settings["evaluation"],
         "seed": spec.seed,
-        "versions": versions(),
+        "versions": versions_of(spec),
     }
     if bound is not None:
         meta["bound"] = bound
+    if entry.family == "own":
+        meta["own_environment"] = settings["own_environment"]
     if entry.family == "images":
         meta["images"] = settings["images"]
     return json.dumps(meta)
@@ -179,7 +187,7 @@ def write_dataset(path: Path, arrays: dict[str, np.ndarray], meta: str) -> None:
 
 def snapshot_of(spec: RunSpec, generation: int, arrays: dict[str, np.ndarray]) -> DatasetSnapshot:
     """The pairs as clients get them."""
-    entry = environments.find(spec.env)
+    entry = environments.of_spec(spec)
     return DatasetSnapshot(
         generation=generation,
         states=_wire(arrays["states"]),
@@ -190,6 +198,7 @@ def snapshot_of(spec: RunSpec, generation: int, arrays: dict[str, np.ndarray]) -
         action_names=entry.action_names,
         obs_mean=_wire(arrays["obs_mean"]) if "obs_mean" in arrays else None,
         obs_var=_wire(arrays["obs_var"]) if "obs_var" in arrays else None,
+        observation_units=entry.shown_units,
     )
 
 

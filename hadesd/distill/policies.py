@@ -73,6 +73,34 @@ class CNN(nn.Module):
 
 
 @dataclass(frozen=True)
+class OwnPolicy:
+    """A flax module of a user's own, with MLP's call; it needs no field but those of its own."""
+
+    module: nn.Module
+    actions: int
+    discrete: bool
+
+    def init(self, key: jax.Array, observation: jax.Array) -> Params:
+        """Fresh parameters."""
+        return self.module.init(key, observation)
+
+    def apply(self, params: Params, observation: jax.Array) -> Any:
+        """As MLP: (head, log_std)."""
+        return self.module.apply(params, observation)
+
+    def clone(self, *, activation: str) -> "OwnPolicy":
+        """With another activation; itself where it has no field of that name."""
+        fields = getattr(self.module, "__dataclass_fields__", {})
+        if "activation" not in fields:
+            return self
+        return OwnPolicy(self.module.clone(activation=activation), self.actions, self.discrete)
+
+
+Network = MLP | CNN | OwnPolicy
+"""Policies that are trained; what is made of them acts."""
+
+
+@dataclass(frozen=True)
 class SwitchPolicy:
     """Two policies with the same parameters and different activations; `choice` int32 [] says which one acts."""
 
@@ -112,7 +140,7 @@ class TruncatedPolicy:
         return head[: self.actions], None if log_std is None else log_std[: self.actions]
 
 
-Policy = MLP | CNN | SwitchPolicy | TruncatedPolicy
+Policy = MLP | CNN | OwnPolicy | SwitchPolicy | TruncatedPolicy
 
 
 def patches(image: jax.Array) -> jax.Array:
@@ -122,12 +150,12 @@ def patches(image: jax.Array) -> jax.Array:
     return jnp.concatenate(shifted, axis=-1)
 
 
-def init(policy: MLP | CNN, key: jax.Array, observation: tuple[int, ...]) -> Params:
+def init(policy: Network, key: jax.Array, observation: tuple[int, ...]) -> Params:
     """Fresh parameters of a policy."""
     return policy.init(key, jnp.zeros(observation, jnp.float32))
 
 
-def init_many(policy: MLP | CNN, key: jax.Array, observation: tuple[int, ...], count: int) -> Params:
+def init_many(policy: Network, key: jax.Array, observation: tuple[int, ...], count: int) -> Params:
     """`count` fresh initialisations, stacked on axis 0.
 
     One after the other (`lax.map`): a *batched* QR inside a jitted program can deadlock in jaxlib before
@@ -136,7 +164,7 @@ def init_many(policy: MLP | CNN, key: jax.Array, observation: tuple[int, ...], c
     return jax.lax.map(lambda k: init(policy, k, observation), jax.random.split(key, count))
 
 
-def init_fixed(policy: MLP | CNN, seed: int, observation: tuple[int, ...]) -> Params:
+def init_fixed(policy: Network, seed: int, observation: tuple[int, ...]) -> Params:
     """The one initialisation of HaDES-F, stacked to [1, ...].
 
     Always drawn with the original, non-partitionable threefry from PRNGKey(seed), whatever jax's default is:

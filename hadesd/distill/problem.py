@@ -12,7 +12,7 @@ from hadesd.distill.environments.base import Environment
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.normalise import Statistics
 from hadesd.distill.optimizer import TrainingSettings
-from hadesd.distill.policies import CNN, MLP, Params
+from hadesd.distill.policies import Network, Params
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.strategies import Strategy
 
@@ -71,7 +71,7 @@ class Problem:
     """
 
     env: Environment | ImageTask
-    policy: MLP | CNN
+    policy: Network
     evaluation: Evaluation
     strategy: Strategy
     population: int
@@ -84,7 +84,7 @@ class Problem:
     mean_inits: int
     mean_groups: int
     variation: Variation | None = None
-    alternatives: tuple[MLP | CNN, ...] = ()
+    alternatives: tuple[Network, ...] = ()
 
 
 class EvolutionState(NamedTuple):

@@ -14,6 +14,9 @@ from hadesd.spec.cost import env_steps_per_generation
 
 NOT_CARRIED = {
     "env": "a checkpoint holds pairs of one environment",
+    "own_environment.observation": "a checkpoint holds pairs of one environment",
+    "own_environment.discrete": "a checkpoint holds pairs of one environment",
+    "own_environment.actions": "a checkpoint holds pairs of one environment",
     "method": "another method searches for something else",
     "dataset.bound": "the pairs evolved in coordinates of their own bound",
     "dataset.labels": "the checkpoint evolves labels, or it does not",

@@ -2,16 +2,23 @@
 
 The command line validates names and completes them from here, presets are chosen by family, and the pairs are
 labelled with the observation and action names. A test compares this table with the environments themselves.
+
+Environments of one's own (hadesd.spec.own_code) are not in the table: what is known of them stands in a run's settings
+and in what exported files say of themselves.
 """
 
 import difflib
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from hades_protocol.errors import UsageError
+from hades_protocol.run_spec import OwnEnvironment, RunSpec
 
-Family = Literal["brax", "minatar", "classic", "misc", "images"]
+Family = Literal["brax", "minatar", "classic", "misc", "images", "own"]
 
 BRAX_EPISODE_STEPS = 1000
 """Time limit of every Brax environment, in environment steps."""
@@ -19,12 +26,13 @@ BRAX_EPISODE_STEPS = 1000
 
 @dataclass(frozen=True)
 class EnvironmentInfo:
-    """One environment, or (family images) one set of labelled images to distil.
+    """One environment, or (family images) one set of labelled images to distil; or (family own) one of a user's own.
 
     actions: number of actions (discrete) or of action dimensions (continuous); classes, for images.
     observation_names: one for each entry of a flat observation, or one for each channel of a grid;
         empty where indices say as much.
-    episode_steps: time limit in environment steps; 0 for images, which have no episodes.
+    observation_units: of each entry of a flat observation, "" where it has none; empty where nothing is said of them.
+    episode_steps: time limit in environment steps; 0 for images, which have no episodes, and where it is not known.
     """
 
     name: str
@@ -35,6 +43,14 @@ class EnvironmentInfo:
     episode_steps: int
     observation_names: tuple[str, ...] = ()
     action_names: tuple[str, ...] = ()
+    observation_units: tuple[str, ...] = ()
+
+    @property
+    def shown_units(self) -> tuple[str, ...]:
+        """A unit for each entry of a flat observation of one's own, "" where none is said; else empty: names tell."""
+        if self.family != "own" or len(self.observation) != 1:
+            return ()
+        return self.observation_units or ("",) * self.observation[0]
 
     @property
     def is_grid(self) -> bool:
@@ -129,8 +145,10 @@ ENVIRONMENTS: dict[str, EnvironmentInfo] = {entry.name: entry for entry in _ENTR
 _GENERALIZED_ONLY = frozenset({"swimmer"})
 
 
-def find(name: str) -> EnvironmentInfo:
+def find(name: str, offered: Iterable[str] = ()) -> EnvironmentInfo:
     """The environment of that name; case does not matter.
+
+    offered: names of installed packages' environments, one of which may be meant.
 
     Raises:
         UsageError: there is none; the nearest names are given.
@@ -138,15 +156,77 @@ def find(name: str) -> EnvironmentInfo:
     by_lower = {known.lower(): known for known in ENVIRONMENTS}
     if name.lower() in by_lower:
         return ENVIRONMENTS[by_lower[name.lower()]]
-    close = nearest_names(name)
+    close = nearest_names(name, offered)
     meant = " or ".join(f"'{one}'" for one in close)
-    hint = f"did you mean {meant}?" if close else f"known: {', '.join(ENVIRONMENTS)}"
+    hint = f"did you mean {meant}?" if close else f"known: {', '.join(ENVIRONMENTS)}, or your own: package.module:name"
     raise UsageError(f"unknown environment '{name}'; {hint}")
 
 
-def nearest_names(name: str) -> list[str]:
+def described(name: str, own: OwnEnvironment) -> EnvironmentInfo:
+    """An environment of one's own, as it describes itself."""
+    return EnvironmentInfo(
+        name=name,
+        family="own",
+        discrete=own.discrete,
+        actions=own.actions,
+        observation=own.observation,
+        episode_steps=own.steps,
+        observation_names=own.observation_names,
+        action_names=own.action_names,
+        observation_units=own.observation_units,
+    )
+
+
+def is_known(name: str) -> bool:
+    """Whether an environment of that name is in the table; case does not matter."""
+    return any(name.lower() == known.lower() for known in ENVIRONMENTS)
+
+
+def of_spec(spec: RunSpec) -> EnvironmentInfo:
+    """The environment of a run: of the table, or as its settings describe one of the user's own.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if spec.own_environment == OwnEnvironment():
+        return find(spec.env)
+    if is_known(spec.env):
+        raise UsageError(
+            f"own_environment describes an environment of one's own, and {find(spec.env).name} is none: leave it out"
+        )
+    if not spec.own_environment.actions or not spec.own_environment.observation:
+        raise UsageError(
+            f"own_environment does not say observation and actions of {spec.env}: "
+            f"'hadesd environments {spec.env} --toml' prints them for a spec file"
+        )
+    return described(spec.env, spec.own_environment)
+
+
+def of_meta(meta: Mapping[str, Any]) -> EnvironmentInfo | None:
+    """The environment that a dataset file names; None where it names none, or none of which anything is known.
+
+    Nothing is imported: of an environment of somebody's own the file itself tells names and sizes.
+    """
+    name = str(meta.get("environment"))
+    if name in ENVIRONMENTS:
+        return ENVIRONMENTS[name]
+    own = own_of_meta(meta)
+    return None if own is None else described(name, own)
+
+
+def own_of_meta(meta: Mapping[str, Any]) -> OwnEnvironment | None:
+    """What a dataset file says of an environment that is none of the table's; None where it says nothing usable."""
+    try:
+        own = msgspec.convert(meta.get("own_environment"), OwnEnvironment)
+    except msgspec.ValidationError:
+        return None
+    usable = own.actions and own.observation and not is_known(str(meta.get("environment")))
+    return own if usable else None
+
+
+def nearest_names(name: str, offered: Iterable[str] = ()) -> list[str]:
     """At most three environments that may be meant, the nearest first: `Hopper-v5`, `half cheetah`, `breakout`."""
-    by_letters = {_letters(known): known for known in ENVIRONMENTS}
+    by_letters = {_letters(known): known for known in (*ENVIRONMENTS, *offered)}
     wanted = _letters(name)
     if wanted in by_letters:
         return [by_letters[wanted]]

@@ -16,7 +16,7 @@ def check(spec: RunSpec) -> environments.EnvironmentInfo:
     Raises:
         UsageError: unknown environment, backend or strategy, or settings that do not fit each other.
     """
-    entry = environments.find(spec.env)
+    entry = environments.of_spec(spec)
     environments.backend_for(entry, spec.backend)
     _check_labels(spec, entry)
     _check_policy(spec, entry)

@@ -12,6 +12,8 @@ import msgspec
 from hades_protocol.codec import MAX_MESSAGE, Array
 from hades_protocol.errors import InternalError, NotFoundError
 from hades_protocol.messages import Count, DatasetSnapshot
+from hades_protocol.run_spec import OwnEnvironment
+from hadesd.spec.environments import described
 from hadesd.storage.layout import RunPaths
 
 SCHEMA = 1
@@ -36,6 +38,13 @@ class _Meta(msgspec.Struct, frozen=True):
     normalisation: str = "none"
     observation_names: tuple[str, ...] = ()
     action_names: tuple[str, ...] = ()
+    environment: str = ""
+    own_environment: OwnEnvironment | None = None
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Of the entries of an observation, of an environment of one's own."""
+        return described(self.environment, self.own_environment).shown_units if self.own_environment else ()
 
 
 def read_dataset(directory: Path, run: str) -> DatasetSnapshot:
@@ -84,6 +93,7 @@ def read_file(path: Path) -> DatasetSnapshot:
         action_names=meta.action_names,
         obs_mean=mean,
         obs_var=variance,
+        observation_units=meta.units,
     )
 
 

@@ -11,6 +11,7 @@ from hades_protocol.errors import UsageError, WrongStateError
 from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
+from hadesd.spec import own_code
 from hadesd.storage import records
 from hadesd.storage.atomic import sync_renames
 from hadesd.storage.records import RunRecord
@@ -61,6 +62,22 @@ def load_new(directory: Path, run: str) -> tuple[records.RunRecord, RunSpec]:
         return records.load(directory / run)
     except records.DamagedRunError as error:
         raise UsageError(str(error)) from None
+
+
+def hold_back(directory: Path) -> str:
+    """Have a run that was put there wait for a person where it would go on and its settings name code; which.
+
+    Whose archive it was, nobody knows: nothing of a package is imported because a file says so.
+
+    Raises:
+        UsageError: it holds no run that this version can use.
+    """
+    record, spec = load_new(directory.parent, directory.name)
+    named = own_code.named_by(spec)
+    if not named or record.desired != "run" or record.outcome is not None:
+        return ""
+    records.save(directory, replace(record, desired="pause"))
+    return " and ".join(named)
 
 
 def with_retention(record: RunRecord, **values: int | None) -> tuple[RunRecord, RunSpec, str]:

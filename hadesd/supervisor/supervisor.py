@@ -22,7 +22,7 @@ from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hadesd.config import Settings
 from hadesd.logs.reader import read_log
-from hadesd.spec import changes, cost, validation
+from hadesd.spec import changes, cost, own_code, validation
 from hadesd.spec.image_sources import check_files
 from hadesd.storage import records, removal
 from hadesd.storage.checkpoints import choose_generation
@@ -69,7 +69,7 @@ class Supervisor:
         crash_policy: CrashPolicy | None = None,
     ) -> None:
         self.info = info
-        self._paths = paths
+        self._paths, self._settings = paths, settings
         self._publisher = publisher
         self._dispatcher = Dispatcher(info.slots, gpu_pool)
         self._engine = Engine(
@@ -162,11 +162,15 @@ class Supervisor:
             check_group(group)
         spec = build_spec(values)
         validation.check(spec)
+        self._check_code(spec)
         check_files(spec)
         self._dispatcher.check(spec)
         record = records.create(self._paths.runs, spec, time.time(), group, priority)
         log.info("run submitted", run=record.id, env=spec.env, method=spec.method, group=group or None)
         return self._queue(record, spec)
+
+    def _check_code(self, spec: RunSpec) -> None:
+        own_code.check_allowed(spec, self._settings.listen is not None, self._settings.own_code)
 
     def _queue(self, record: records.RunRecord, spec: RunSpec) -> RunSummary:
         managed_run = self._engine.add(record, spec)
@@ -185,6 +189,8 @@ class Supervisor:
         parent = self.find_for_change(request.run, request.expected_state)
         generation = choose_generation(parent.directory, request.generation)
         spec, changed, notes = changes.forked(parent.spec, request.changes, generation)
+        if own_code.named_by(spec) != own_code.named_by(parent.spec):
+            self._check_code(spec)
         check_files(spec)
         self._dispatcher.check(spec)
         group = check_group(request.group) if request.group else ""

@@ -61,6 +61,7 @@ class Runner:
         if note := build.form_note(self.problem):
             log.warning("physics", detail=note)
         self._settings = spec_to_dict(spec)
+        self._versions = results.versions_of(spec)
         self._evaluate = MeanEvaluation(self.problem, self.mesh) if spec.evaluation.mean_every else None
         self._best = Best(directory)
         self._sent_dataset_at = 0.0
@@ -181,7 +182,7 @@ class Runner:
         # The chunk that fitted the memory before is the one to go on with: another one may round differently.
         written = Execution.of_manifest(manifest)
         self.execution = replace(self.execution, chunk=self._chunk(manifest, written))
-        differences = self.execution.differences(written) + version_differences(manifest)
+        differences = self.execution.differences(written) + version_differences(manifest, self.spec)
         text = "; ".join(differences) or f"resumed after generation {generation}"
         append_resume_record(self.directory, generation, ResumeKind.RESUME, text, bit_exact=not differences)
         return [f"not bit-exact from generation {generation} on: {text}"] if differences else []
@@ -236,7 +237,7 @@ class Runner:
             "env": self.spec.env,
             "method": self.spec.method,
             "fitness_mean": line.fitness_mean,
-            "versions": results.versions(),
+            "versions": self._versions,
         }
         arrays, dataset = self._dataset(generation, state)
         self.store.save(state, generation, description, dataset)

@@ -296,3 +296,4 @@ class DatasetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     action_names: tuple[str, ...] = ()
     obs_mean: Array | None = None
     obs_var: Array | None = None
+    observation_units: tuple[str, ...] = ()  # of an environment of one's own; empty: the names tell

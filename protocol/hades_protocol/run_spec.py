@@ -18,6 +18,11 @@ Method = Literal["hades-f", "hades-r", "es"]
 
 Physics = Literal["auto", "native", "xla", "vmap"]
 
+CODE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*"
+"""What names a thing in a package of one's own: package.module:name."""
+
+ShortText = Annotated[str, Meta(max_length=64)]
+
 OPEN = frozenset({"evolution.parameters"})
 """Settings that are tables of names which this package does not know; hadesd.spec.strategies checks them."""
 
@@ -49,6 +54,39 @@ class Dataset(_Section, frozen=True):
     initial_scale: Annotated[
         float, Meta(ge=0.0, le=100.0, description="standard deviation of noise on the initial mean (published: 0)")
     ] = 0.0
+
+
+class OwnEnvironment(_Section, frozen=True):
+    """What an environment that is none of hades's says of itself; `hadesd start` asks it and fills this in.
+
+    Nobody needs the environment's package to read it: names, sizes and units of pairs follow from here.
+    """
+
+    observation: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=1_000_000)], ...],
+        Meta(max_length=8, description="an environment of one's own: shape of an observation (filled in)"),
+    ] = ()
+    discrete: Annotated[bool, Meta(description="whether its actions are numbered, not vectors (filled in)")] = False
+    actions: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="its number of actions, or of entries of one (filled in)")
+    ] = 0
+    steps: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="its time limit in environment steps; 0: not known (filled in)")
+    ] = 0
+    observation_names: Annotated[
+        tuple[ShortText, ...],
+        Meta(max_length=4096, description="names of an observation's entries, or of a grid's channels (filled in)"),
+    ] = ()
+    observation_units: Annotated[
+        tuple[ShortText, ...], Meta(max_length=4096, description="units of an observation's entries (filled in)")
+    ] = ()
+    action_names: Annotated[
+        tuple[ShortText, ...], Meta(max_length=4096, description="names of its actions (filled in)")
+    ] = ()
+    distribution: Annotated[
+        str, Meta(max_length=200, description="installed package that it comes from (filled in)")
+    ] = ""
+    version: Annotated[str, Meta(max_length=200, description="version of that package (filled in)")] = ""
 
 
 class Evolution(_Section, frozen=True):
@@ -123,8 +161,13 @@ class Policy(_Section, frozen=True):
     """The policy (or classifier) that is trained on the dataset."""
 
     kind: Annotated[
-        Literal["mlp", "cnn"],
-        Meta(description="dense layers, or a 3x3 convolution before them (grids and images)"),
+        str,
+        Meta(
+            max_length=200,
+            pattern=rf"\A(mlp|cnn|{CODE})\Z",
+            extra={"accepts": "one of mlp, cnn, or a flax module of your own as package.module:name"},
+            description="dense layers, a 3x3 convolution before them (grids and images), or package.module:name",
+        ),
     ] = "mlp"
     features: Annotated[int, Meta(ge=1, le=4096, description="cnn: features of the convolution")] = 16
     width: Annotated[int, Meta(ge=1, le=65_536, description="units of a hidden layer")] = 512
@@ -223,8 +266,8 @@ class RunSpec(_Section, frozen=True):
         str,
         Meta(
             min_length=1,
-            max_length=64,
-            description="environment, e.g. hopper or CartPole-v1, or images: digits",
+            max_length=200,
+            description="environment, e.g. hopper, CartPole-v1 or package.module:name, or images: digits",
         ),
     ]
     backend: Annotated[
@@ -241,6 +284,7 @@ class RunSpec(_Section, frozen=True):
     method: Annotated[Method, Meta(description="hades-f, hades-r, or es (direct neuroevolution)")] = "hades-r"
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1, description="root of all random numbers of the run")] = 0
     preset: Annotated[str, Meta(max_length=64, description="the preset these settings started from")] = ""
+    own_environment: OwnEnvironment = OwnEnvironment()
     dataset: Dataset = Dataset()
     evolution: Evolution = Evolution()
     cloning: Cloning = Cloning()
@@ -292,6 +336,8 @@ def spec_to_dict(spec: RunSpec) -> dict[str, Any]:
     """Plain nested dict of every setting, as written to run.json."""
     out = msgspec.to_builtins(spec)
     assert isinstance(out, dict)
+    own = out["own_environment"]
+    out["own_environment"] = {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()}
     return out
 
 

@@ -58,7 +58,7 @@ def _describe(hint: Any) -> tuple[str, str]:
         accepts, description = _describe(base)
         for meta in extras:
             if isinstance(meta, Meta):
-                accepts += _bounds(meta)
+                accepts = str((meta.extra or {}).get("accepts", accepts + _bounds(meta)))
                 description = meta.description or description
         return accepts, description
     if origin is typing.Literal:
@@ -69,9 +69,18 @@ def _describe(hint: Any) -> tuple[str, str]:
     if origin is dict:
         return "names with numbers, one setting each", ""
     if origin is tuple:
-        return "a list of one or more texts, none of them empty", ""
+        return _describe_list(typing.get_args(hint)[0]), ""
     names = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
     return names.get(hint, str(hint)), ""
+
+
+def _describe_list(item: Any) -> str:
+    """A phrase for a list. item: the type hint of its entries."""
+    accepts, _ = _describe(item)
+    if accepts != "text":
+        return f"a list of counts, each {accepts.removeprefix('an integer, ')}"
+    texts = [meta for meta in typing.get_args(item)[1:] if isinstance(meta, Meta) and meta.min_length]
+    return "a list of one or more texts, none of them empty" if texts else "a list of texts"
 
 
 def _bounds(meta: Meta) -> str:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hades_protocol.messages import RunSummary
-from hades_protocol.run_spec import Cloning, Evaluation, Policy
+from hades_protocol.run_spec import Cloning, Evaluation, OwnEnvironment, Policy
 from hadesd.analysis.evaluation.documents import (
     EvaluationDocument,
     ImageEvaluationDocument,
@@ -54,7 +54,13 @@ from hadesd.cli.documents.runs import (
     RunDocument,
     RunsDocument,
 )
-from hadesd.cli.documents.setup import HooksDocument, HookTestDocument, KeysDocument, ServiceDocument
+from hadesd.cli.documents.setup import (
+    EnvironmentsDocument,
+    HooksDocument,
+    HookTestDocument,
+    KeysDocument,
+    ServiceDocument,
+)
 from hadesd.cli.documents.storage import (
     ArchiveDocument,
     CheckpointDocument,
@@ -103,6 +109,7 @@ PRINTED = (
     Printed("runs", "resize", ChangeDocument),
     Printed("runs", "priority", RunSummary),
     Printed("runs", "note", RunSummary),
+    Printed("runs", "environments", EnvironmentsDocument),
     Printed("datasets", "export", ExportDocument),
     Printed("datasets", "import", ImportDocument),
     Printed("datasets", "pairs", PairsDocument),
@@ -133,7 +140,7 @@ PRINTED = (
     Printed("daemon", "mirror", MirrorDocument),
 )
 
-LISTED_ELSEWHERE = (Policy, Cloning, Evaluation, PPO)
+LISTED_ELSEWHERE = (OwnEnvironment, Policy, Cloning, Evaluation, PPO)
 """Sections of settings: `hadesd settings` and `hadesd reference --help` list them, with range and default."""
 
 INTRODUCTION = f"""\

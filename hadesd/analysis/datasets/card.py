@@ -16,7 +16,7 @@ from hades_protocol.terminal import printable
 from hadesd.analysis.datasets.column_names import action_names, state_names
 from hadesd.analysis.datasets.reader import DatasetFile, bound_of
 from hadesd.analysis.datasets.snippet import training_code
-from hadesd.spec.user_files import as_argument
+from hadesd.spec.own_code import evaluate_command
 
 MOST_PAIRS, MOST_COLUMNS = 16, 32
 """A dataset of at most so many pairs, and entries of state and action, is printed whole."""
@@ -106,9 +106,9 @@ def _summary(meta: dict[str, Any], count: int) -> str:
 
 
 def _is_images(meta: dict[str, Any]) -> bool:
-    from hadesd.spec.environments import ENVIRONMENTS
+    from hadesd.spec.environments import of_meta
 
-    entry = ENVIRONMENTS.get(str(meta.get("environment")))
+    entry = of_meta(meta)
     return entry is not None and entry.family == "images"
 
 
@@ -196,7 +196,8 @@ def _advice(meta: dict[str, Any]) -> str:
 
 
 def _worth(meta: dict[str, Any], file: Path, origin: Origin) -> str:
-    again = f"Measure it yourself: {_code(f'hadesd evaluate {as_argument(file.name)} --inits 10')}."
+    command = evaluate_command(file.name, str(meta["environment"]))
+    again = f"Measure it yourself: {_code(f'{command} --inits 10')}."
     if origin.evaluated is None:
         return f"Its return was not measured yet. {again}"
     mean, sem = origin.evaluated

@@ -70,11 +70,11 @@ def parts_of(dataset: DatasetFile) -> list[DatasetFile]:
                 actions=dataset.actions[start:stop, :actions],
                 meta=dict(part["meta"]),
             )
-            if one.meta["environment"] not in environments.ENVIRONMENTS:
+            if (entry := environments.of_meta(one.meta)) is None:
                 raise ValueError(f"unknown environment {one.meta['environment']}")
             if one.states.shape != (stop - start, *observation) or one.actions.shape != (stop - start, actions):
                 raise ValueError(f"part {index + 1} does not fit the arrays")
-            if not np.array_equal(in_order_of(one, environments.find(one.meta["environment"])).states, one.states):
+            if not np.array_equal(in_order_of(one, entry).states, one.states):
                 raise ValueError(f"the entries of part {index + 1} are not in the order of its environment")
             if _is_fixed(one.meta) and dataset.obs_mean is not None and dataset.obs_var is not None:
                 one = replace(one, obs_mean=dataset.obs_mean[index][cut], obs_var=dataset.obs_var[index][cut])
@@ -108,7 +108,7 @@ def notes(specs: Sequence[RunSpec]) -> list[str]:
 
 
 def _check_together(datasets: Sequence[DatasetFile], specs: Sequence[RunSpec]) -> None:
-    entries = [environments.find(spec.env) for spec in specs]
+    entries = [environments.of_spec(spec) for spec in specs]
     for i, (dataset, entry) in enumerate(zip(datasets, entries, strict=True)):
         if entry.family == "images":
             raise UsageError(f"{dataset.path} is a dataset of images ({entry.name}): a policy acts in no image")
@@ -124,7 +124,7 @@ def _check_together(datasets: Sequence[DatasetFile], specs: Sequence[RunSpec]) -
 
 def _shaped(dataset: DatasetFile, spec: RunSpec) -> DatasetFile:
     """The dataset in its environment's shapes, with a meta that holds whatever an evaluation needs."""
-    entry = environments.find(spec.env)
+    entry = environments.of_spec(spec)
     dataset = in_order_of(dataset, entry)
     size = int(np.prod(entry.observation))
     if int(np.prod(dataset.states.shape[1:])) != size or dataset.actions.shape[1] != entry.actions:
@@ -155,7 +155,7 @@ def _meta(datasets: Sequence[DatasetFile], specs: Sequence[RunSpec]) -> dict[str
         "schema": SCHEMA,
         "environment": "+".join(names),
         "environments": names,
-        "discrete": environments.find(names[0]).discrete,
+        "discrete": environments.of_spec(specs[0]).discrete,
         **_training(specs),
         "parts": [
             {

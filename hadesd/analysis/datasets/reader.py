@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from hades_protocol.errors import NotFoundError, UsageError
@@ -18,7 +19,7 @@ from hadesd.analysis.datasets.column_order import (
     order_states,
     with_meta,
 )
-from hadesd.spec.environments import ENVIRONMENTS, EnvironmentInfo
+from hadesd.spec.environments import EnvironmentInfo, of_meta, own_of_meta
 from hadesd.spec.user_files import as_argument, parse_json
 from hadesd.storage.datasets import SCHEMA
 
@@ -68,7 +69,7 @@ def load(path: Path) -> DatasetFile:
         )
     mean, variance = numbers.get("obs_mean"), numbers.get("obs_var")
     dataset = DatasetFile(path, states, actions, mean, variance, read_meta(path, content), read.columns)
-    entry = ENVIRONMENTS.get(str(dataset.meta.get("environment")))
+    entry = of_meta(dataset.meta)
     return dataset if entry is None else in_order_of(dataset, entry)
 
 
@@ -104,6 +105,8 @@ def settings_from_meta(meta: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "environment" in meta:
         values["env"] = meta["environment"]
+    if (own := own_of_meta(meta)) is not None:
+        values["own_environment"] = msgspec.to_builtins(own)
     for key in ("backend", "method", "seed"):
         if key in meta and (key != "method" or meta[key] in METHODS):  # a dataset that was imported has none
             values[key] = meta[key]

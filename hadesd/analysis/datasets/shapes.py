@@ -12,13 +12,13 @@ from hadesd.distill.normalise import Statistics
 from hadesd.spec import environments
 
 
-def fit(dataset: DatasetFile, env: Spaces) -> tuple[np.ndarray, np.ndarray]:
+def fit(dataset: DatasetFile, spec: RunSpec, env: Spaces) -> tuple[np.ndarray, np.ndarray]:
     """The states float32 [D, *obs] and the actions float32 [D, A] in the environment's shapes and order.
 
     Raises:
         UsageError: the numbers of entries differ, or their names.
     """
-    dataset = in_order_of(dataset, environments.find(env.name))
+    dataset = in_order_of(dataset, environments.of_spec(spec))
     size, wanted = int(np.prod(dataset.states.shape[1:])), int(np.prod(env.observation))
     if size != wanted:
         raise UsageError(
@@ -40,7 +40,7 @@ def constants(dataset: DatasetFile, spec: RunSpec, env: Spaces) -> Statistics:
     """
     if spec.evaluation.normalisation != "fixed":
         return normalise.unit(env.observation)
-    dataset = in_order_of(dataset, environments.find(env.name))
+    dataset = in_order_of(dataset, environments.of_spec(spec))
     if dataset.obs_mean is None or dataset.obs_var is None:
         raise UsageError(
             f"{dataset.path} has no obs_mean and obs_var, which fixed normalisation needs: "

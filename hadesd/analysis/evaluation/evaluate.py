@@ -18,7 +18,7 @@ from hadesd.distill import policies
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.environments.base import Environment, Spaces
 from hadesd.distill.normalise import Statistics
-from hadesd.distill.policies import CNN, MLP, Params, Policy
+from hadesd.distill.policies import Network, Params, Policy
 from hadesd.distill.rollout import RolloutResult
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
 from hadesd.distill.training import (
@@ -72,7 +72,7 @@ def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, see
         UsageError: the arrays do not fit the environment, or constants for fixed normalisation are missing.
     """
     env = components.environment_of(spec)
-    pairs = StateActionPairs(*map(jnp.asarray, shapes.fit(dataset, env)))
+    pairs = StateActionPairs(*map(jnp.asarray, shapes.fit(dataset, spec, env)))
     task = task_of(spec, env, episodes)
     return evaluate_pairs(spec, pairs, [(task, shapes.constants(dataset, spec, env))], inits, seed)[0]
 
@@ -120,7 +120,7 @@ class TrainedPolicies:
     policy: the flax module. params: its parameters, leaves [N, ...] on the host. losses: float32 [N], in training.
     """
 
-    policy: MLP | CNN
+    policy: Network
     params: Params
     losses: np.ndarray
 
@@ -163,7 +163,7 @@ def _map_for(inits: int) -> InitMap:
     return functools.partial(map_over_mesh, mesh, min(-(-inits // mesh.devices.size), chunk))
 
 
-def _fixed(spec: RunSpec, policy: MLP | CNN, spaces: Spaces, inits: int) -> Params | None:
+def _fixed(spec: RunSpec, policy: Network, spaces: Spaces, inits: int) -> Params | None:
     """The one initialisation of HaDES-F, `inits` times; None where they are fresh ones."""
     if spec.policy.init_seed is None:
         return None
@@ -171,7 +171,7 @@ def _fixed(spec: RunSpec, policy: MLP | CNN, spaces: Spaces, inits: int) -> Para
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (inits, *leaf.shape[1:])), single)
 
 
-def _fresh(policy: MLP | CNN, seed: int, spaces: Spaces, inits: int) -> Params:
+def _fresh(policy: Network, seed: int, spaces: Spaces, inits: int) -> Params:
     return policies.init_many(policy, jax.random.fold_in(jax.random.key(seed), INIT_STREAM), spaces.observation, inits)
 
 

@@ -71,7 +71,7 @@ def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, seed: int) -> Comp
     entry = validation.check(spec)
     task = ImageTask(entry.name, entry.observation, entry.actions, 0)
     train, test = image_files.load(entry.name, spec.images.directory)
-    states, targets = fit(dataset, task)
+    states, targets = fit(dataset, spec, task)
     root = jax.random.key(seed)
     classes, per_class = entry.actions, max(1, len(states) // entry.actions)
     labels = one_hot_labels(classes * per_class, classes)

@@ -179,7 +179,7 @@ def _pairs(merged: DatasetFile, chosen: Any = slice(None)) -> StateActionPairs:
 def _evaluation_task(merged: DatasetFile, task: Task, episodes: int) -> tuple[EvaluationTask, Statistics]:
     """Rollouts in a task's environment with the merged file's observations and actions, and their constants."""
     env = components.environment_of(task.spec, "vmap")
-    shapes.fit(task.part, env)
+    shapes.fit(task.part, task.spec, env)
     padded = PaddedEnvironment(env, merged.states.shape[1:], merged.actions.shape[1])
     constants = padded.pad(shapes.constants(task.part, task.spec, env))
     actions = env.actions if env.actions != padded.actions else None

@@ -25,7 +25,7 @@ from hadesd.distill.training import (
     single_init,
     train_and_evaluate,
 )
-from hadesd.spec.environments import find as find_environment
+from hadesd.spec.environments import of_spec
 
 INIT_STREAM, ROLLOUT_STREAM = 0, 1
 
@@ -66,13 +66,13 @@ def record(dataset: DatasetFile, spec: RunSpec, seed: int, steps: int | None = N
 
     The rollout is the evaluation's: with running normalisation E environments run side by side and share their
     statistics, of which the first is recorded. HaDES-F (policy.init_seed set) starts from its one initialisation.
-    steps: the most that are recorded (default: the environment's time limit).
+    steps: the most that are recorded (default: the environment's time limit; evaluation.steps where it has none).
 
     Raises:
         UsageError: the arrays do not fit the environment, or constants for fixed normalisation are missing.
     """
     env = components.environment_of(spec, "vmap")  # every state is kept
-    states, actions = shapes.fit(dataset, env)
+    states, actions = shapes.fit(dataset, spec, env)
     constants = shapes.constants(dataset, spec, env)
     policy = components.policy_of(spec, env)
     learner = Learner(policy, components.training_of(spec, "xla"))
@@ -83,7 +83,8 @@ def record(dataset: DatasetFile, spec: RunSpec, seed: int, steps: int | None = N
         fixed = policies.init_fixed(policy, spec.policy.init_seed, env.observation)
         params = jax.tree.map(lambda leaf: leaf[0], fixed)
     side_by_side = spec.evaluation.environments if spec.evaluation.normalisation == "running" else 1
-    limit = min(steps or find_environment(spec.env).episode_steps, find_environment(spec.env).episode_steps)
+    longest = of_spec(spec).episode_steps or spec.evaluation.steps
+    limit = min(steps or longest, longest)
 
     def rollout(policy: Policy, trained: Params, constants: Statistics, key: jax.Array) -> Any:
         def act(observation: jax.Array, key: jax.Array, statistics: Statistics) -> jax.Array:

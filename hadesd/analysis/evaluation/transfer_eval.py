@@ -25,7 +25,7 @@ from hadesd.distill import policies
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.normalise import Statistics
 from hadesd.distill.optimizer import Optimizer, TrainingSettings
-from hadesd.distill.policies import CNN, MLP, Params, SwitchPolicy
+from hadesd.distill.policies import Network, Params, SwitchPolicy
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
 from hadesd.distill.training import InitData, InnerLoopData, Learner, train_and_evaluate
 
@@ -91,7 +91,7 @@ class TransferArguments(NamedTuple):
 class TransferLearner:
     """Policies and training of one width and depth. policies: one for each of ACTIVATIONS. optimizers: names."""
 
-    policies: tuple[MLP | CNN, ...]
+    policies: tuple[Network, ...]
     optimizers: tuple[str, ...]
     clip_norm: float | None
 
@@ -112,7 +112,7 @@ class TransferEvaluator:
         """Raises UsageError where the file does not fit the environment that the spec names."""
         self._spec = spec
         self._env = components.environment_of(spec)
-        self._pairs = StateActionPairs(*map(jnp.asarray, shapes.fit(dataset, self._env)))
+        self._pairs = StateActionPairs(*map(jnp.asarray, shapes.fit(dataset, spec, self._env)))
         self._constants = shapes.constants(dataset, spec, self._env)
         self._task = task_of(spec, self._env, episodes)
         self._inits = inits
@@ -137,7 +137,7 @@ class TransferEvaluator:
         )
         return np.asarray(jax.device_get(self._compiled[shape](arguments)))
 
-    def _policies(self, width: int, depth: int) -> tuple[MLP | CNN, ...]:
+    def _policies(self, width: int, depth: int) -> tuple[Network, ...]:
         out = []
         for activation in ACTIVATIONS:
             over = {"policy": {"width": width, "depth": depth, "activation": activation}}

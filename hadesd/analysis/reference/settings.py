@@ -105,7 +105,7 @@ def defaults(entry: EnvironmentInfo, preset: str) -> tuple[dict[str, Any], str]:
 
     preset: published (made for accelerators) or cpu; the settings for gymnax are our own and the same for both.
     """
-    if entry.family == "classic":
+    if entry.family == "classic" or (entry.family == "own" and not entry.is_grid):
         return _CLASSIC | _CLASSIC_BY_NAME.get(entry.name, {}), "our settings"
     if entry.family != "brax":
         return dict(_GAMES), "our settings"

@@ -37,7 +37,7 @@ from hadesd.analysis.reference.measuring import MakePolicy, Meter, standard_erro
 from hadesd.analysis.reference.networks import network_factory
 from hadesd.analysis.reference.settings import PPO, plan
 from hadesd.compute import components
-from hadesd.spec.environments import find as find_environment
+from hadesd.spec.environments import of_spec
 
 CURVE_ENVIRONMENTS = 16
 MEASURE_STREAM = 7
@@ -57,7 +57,7 @@ def train(spec: RunSpec, settings: PPO, seed: int, environments: int, progress: 
     Raises:
         HadesError: the policy diverged to NaN.
     """
-    entry = find_environment(spec.env)
+    entry = of_spec(spec)
     env = components.environment_of(spec, "vmap")
     meter = Meter(env, components.evaluation_of(spec))
     root = jax.random.fold_in(jax.random.key(seed), MEASURE_STREAM)
@@ -72,7 +72,7 @@ def train(spec: RunSpec, settings: PPO, seed: int, environments: int, progress: 
 
     with with_replication():
         make_policy, params, _ = ppo.train(
-            BatchedEnvironment(env, entry.episode_steps),
+            BatchedEnvironment(env, entry.episode_steps or spec.evaluation.steps),
             policy_params_fn=follow,
             seed=seed,
             episode_length=entry.episode_steps,

@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 
 from hades_protocol.errors import HadesError
-from hades_protocol.run_spec import RunSpec, build_spec
+from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import leaves, merge, set_dotted
 from hadesd.analysis.report.run_data import ReportData, as_json
 from hadesd.spec import environments, strategies
 from hadesd.spec.changes import forked
+from hadesd.spec.own_code import evaluate_command
 from hadesd.spec.presets import preset_values
-from hadesd.spec.user_files import as_argument
 from hadesd.storage.checkpoints import choose_generation
 
 NAMED = ("env", "method", "preset")
@@ -26,15 +26,16 @@ def base_of(spec: RunSpec) -> tuple[RunSpec, str]:
     The strategy is the preset's, all else what the preset has for the run's strategy: asking for one brings its
     settings along.
     """
+    own_environment = spec_to_dict(spec)["own_environment"]  # which --env brings along
     for preset in filter(None, (spec.preset, "published")):
         with suppress(HadesError):  # a preset, an environment or a strategy of another version
-            entry, strategy = environments.find(spec.env), strategies.find(spec.evolution.strategy).key
+            entry, strategy = environments.of_spec(spec), strategies.find(spec.evolution.strategy).key
             values, own = (preset_values(preset, entry, spec.method, name) for name in (strategy, None))
-            named = {"env": spec.env, "method": spec.method, "preset": preset}
+            named = {"env": spec.env, "method": spec.method, "preset": preset, "own_environment": own_environment}
             own_strategy = {"evolution": {"strategy": own.get("evolution", {}).get("strategy", "openes")}}
             base = msgspec.convert(merge(merge(values, own_strategy), named), RunSpec)
             return base, f"the preset {preset}"
-    return build_spec({"env": spec.env, "method": spec.method}), "the defaults"
+    return build_spec({"env": spec.env, "method": spec.method, "own_environment": own_environment}), "the defaults"
 
 
 def flat(spec: RunSpec) -> dict[str, Any]:
@@ -57,11 +58,15 @@ def differences(base: RunSpec, spec: RunSpec) -> dict[str, Any]:
 def commands(report_data: ReportData) -> list[str]:
     """What to type to get the same again."""
     if report_data.spec is None:
-        return [f"hadesd evaluate {as_argument(report_data.path)} --inits 10"] if report_data.entry else []
+        name = report_data.entry.name if report_data.entry else ""
+        return [f"{evaluate_command(report_data.path, name)} --inits 10"] if name else []
     out = _fork(report_data, report_data.spec) or _start(report_data, report_data.spec)
     if report_data.dataset is not None:
         file = f"{report_data.name}.npz"
-        out += [f"hadesd export {report_data.name} -o {file}", f"hadesd evaluate {file} --inits 10"]
+        out += [
+            f"hadesd export {report_data.name} -o {file}",
+            f"{evaluate_command(file, report_data.spec.env)} --inits 10",
+        ]
     return [*out, f"hadesd report {report_data.name} -o {report_data.name}.html"]
 
 

@@ -86,7 +86,7 @@ def of_file(path: Path) -> ReportData:
         NotFoundError, UsageError: there is no such file, or it is no dataset.
     """
     dataset = reader.load(path)
-    return ReportData(name=path.name, path=path, dataset=dataset, entry=_entry(dataset.meta.get("environment")))
+    return ReportData(name=path.name, path=path, dataset=dataset, entry=environments.of_meta(dataset.meta))
 
 
 def of_run(directory: Path) -> ReportData:
@@ -110,7 +110,7 @@ def of_run(directory: Path) -> ReportData:
         name=directory.name,
         path=directory,
         dataset=reader.load(file) if file.is_file() else None,
-        entry=_entry(spec.env),
+        entry=_entry(spec),
         spec=spec,
         record=record,
         metrics=tuple(read_metrics(directory, say)),
@@ -126,9 +126,9 @@ def of_run(directory: Path) -> ReportData:
     )
 
 
-def _entry(name: object) -> environments.EnvironmentInfo | None:
+def _entry(spec: RunSpec) -> environments.EnvironmentInfo | None:
     try:
-        return environments.find(str(name)) if name else None
+        return environments.of_spec(spec)
     except HadesError:
         return None  # an environment that this version does not know: drawn as numbers
 

@@ -18,7 +18,7 @@ from hadesd.analysis.evaluation.documents import (
     Returns,
 )
 from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_extra
-from hadesd.cli.datasets.inputs import check_range, settings_for
+from hadesd.cli.datasets.inputs import add_trust, check_range, settings_for
 from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.spec import environments
@@ -61,6 +61,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         type=Path,
         help="merged files: draw normalised fitness into FILE.png or FILE.svg",
     )
+    add_trust(parser)
     add_json(parser)
     return parser
 
@@ -83,10 +84,10 @@ def run(args: argparse.Namespace) -> int:
         return evaluate_merged(args, dataset, assignments)
     if args.output is not None:
         raise UsageError("-o draws what one policy returns in several environments: it is for merged files")
-    spec = settings_for(dataset, args.env, assignments)
+    spec = settings_for(dataset, args.env, assignments, trusted=args.trust)
     from hadesd.cli.compute import interruptible, prepare_computing
 
-    images = environments.find(spec.env).family == "images"
+    images = environments.of_spec(spec).family == "images"
     prepare_computing(
         spec, "hadesd.analysis.evaluation.image_accuracy" if images else "hadesd.analysis.evaluation.evaluate"
     )
@@ -192,8 +193,9 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
     if args.env is not None and args.output is not None:
         raise UsageError("-o draws the comparison of all environments: leave --env out")
     parts = parts_of(dataset)
-    specs = [settings_for(part, None, assignments) for part in parts]
-    training = settings_for(with_training(parts[0], dataset), None, assignments)
+    trusted = [*args.trust, *filter(None, (args.env,))]
+    specs = [settings_for(part, None, assignments, trusted=trusted) for part in parts]
+    training = settings_for(with_training(parts[0], dataset), None, assignments, trusted=trusted)
     prepare_computing(training, "hadesd.analysis.evaluation.multitask")
     from hadesd.analysis.evaluation.multitask import Task, document, evaluate_all
 
@@ -225,7 +227,8 @@ def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", 
     from hadesd.analysis.evaluation.multitask import evaluate_one
     from hadesd.spec import environments
 
-    name, names = environments.find(args.env).name, [task.spec.env for task in tasks]
+    names = [task.spec.env for task in tasks]
+    name = args.env if args.env in names else environments.find(args.env).name
     if name not in names:
         raise UsageError(f"{dataset.path} was merged for {' and '.join(names)}, not for {name}")
     index = names.index(name)

@@ -14,6 +14,7 @@ from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.documents.datasets import ExportDocument
 from hadesd.cli.output import number, print_json, refuse_existing, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb, split_generation
+from hadesd.spec.own_code import evaluate_command
 from hadesd.spec.user_files import as_argument
 from hadesd.storage.datasets import SUFFIXES
 from hadesd.storage.layout import DATASET, RunPaths
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         worth = "" if origin.evaluated is None else f", evaluated {number(origin.evaluated[0])}"
         say(
             f"{document.pairs} pairs of {document.env} after generation {document.generation} "
-            f"of run {document.id}{worth}; try it: hadesd evaluate {as_argument(args.output)}"
+            f"of run {document.id}{worth}; try it: {evaluate_command(args.output, document.env)}"
         )
     return 0
 

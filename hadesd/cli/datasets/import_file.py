@@ -12,11 +12,12 @@ from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.documents.datasets import ImportDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.spec.user_files import as_argument
+from hadesd.spec.own_code import evaluate_command
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
     from hadesd.analysis.datasets.importing import Imported
+    from hadesd.spec.environments import EnvironmentInfo
 
 KEPT = {"method": str, "generation": int, "generations": int, "seed": int, "versions": dict}
 """What a file says of its own making outlives the import."""
@@ -66,17 +67,29 @@ def run(args: argparse.Namespace) -> int:
     check_output(args.output, None, args.force, args.card)
     from hadesd.analysis.datasets import formats, importing
     from hadesd.analysis.datasets.reader import read_meta
-    from hadesd.spec import environments
 
     content = formats.read(args.file)
     file_meta = read_meta(args.file, content.arrays)
     name = args.env or file_meta.get("environment")
     if not isinstance(name, str):
         raise UsageError(f"{args.file} does not say which environment it is for: use --env, e.g. --env CartPole-v1")
-    imported = importing.fit(args.file, content, environments.find(name))
+    imported = importing.fit(args.file, content, _entry(args, name, file_meta))
     spec = _settings(args, imported, file_meta, name, assignments)
     meta = _meta(args.file, spec, file_meta)
     return _write(args, imported, meta)
+
+
+def _entry(args: argparse.Namespace, name: str, file_meta: dict[str, Any]) -> "EnvironmentInfo":
+    """The environment, without importing what the file alone names: it tells itself what is needed."""
+    from hadesd.spec import environments, own_code
+
+    if name == file_meta.get("environment") and (entry := environments.of_meta(file_meta)) is not None:
+        return entry
+    if own_code.is_code(name) and name != args.env:
+        raise UsageError(
+            f"{args.file} names code, {name}, and does not say its sizes: if you trust that package, --env {name}"
+        )
+    return environments.described(name, own_code.describe(name)) if own_code.is_own(name) else environments.find(name)
 
 
 def _settings(
@@ -100,7 +113,7 @@ def _settings(
         say(f"its states are taken to be {units[normalisation]}; --normalisation says otherwise")
     chosen = [("evaluation.normalisation", normalisation)] if normalisation is not None else []
     dataset = DatasetFile(args.file, arrays["states"], arrays["actions"], meta=file_meta)
-    spec = settings_for(dataset, env, [*chosen, *assignments])
+    spec = settings_for(dataset, env, [*chosen, *assignments], trusted=None)
     if spec.evaluation.normalisation == "fixed" and "obs_mean" not in arrays:
         raise UsageError(
             f"{args.file} has no obs_mean and obs_var, which fixed normalisation needs: add them to it"
@@ -159,6 +172,6 @@ def _write(args: argparse.Namespace, imported: "Imported", meta: dict[str, Any])
         print(files[0])
         say(
             f"{pairs} pairs of {meta['environment']}, states in {meta['units']} units; "
-            f"try it: hadesd evaluate {as_argument(args.output)}"
+            f"try it: {evaluate_command(args.output, meta['environment'])}"
         )
     return 0

@@ -1,5 +1,6 @@
 """Which dataset a person means, and with which settings it is used."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,10 +8,22 @@ from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hadesd.cli.output import say
+from hadesd.cli.parsing import Parser
 from hadesd.storage.datasets import is_dataset_name
 
 if TYPE_CHECKING:
     from hadesd.analysis.datasets.reader import DatasetFile
+
+
+def add_trust(parser: Parser) -> None:
+    """Add --trust."""
+    parser.add_argument(
+        "--trust",
+        metavar="CODE",
+        action="append",
+        default=[],
+        help="import this environment or policy, package.module:name, which a file names; repeatable",
+    )
 
 
 def find_dataset(text: str) -> tuple[Path, Path | None]:
@@ -33,17 +46,20 @@ def settings_for(
     env: str | None,
     assignments: list[tuple[str, Any]],
     hint: str = "use --env, e.g. --env CartPole-v1",
+    trusted: Iterable[str] | None = (),
 ) -> RunSpec:
     """The published settings, under what the file says, under what the command line says.
 
-    hint: how a person can name the environment of a file that does not say it.
+    hint: how a person can name the environment of a file that does not say it. trusted: code that may be
+    imported although only the file names it (None: any; the file is a run's own, or nothing will be imported).
 
     Raises:
-        UsageError: the environment is not known, or a setting is not accepted.
+        UsageError: the environment is not known, a setting is not accepted, or the file names code that the command
+            line does not.
     """
     from hadesd.analysis.datasets.settings import settings_for as settings_of
 
-    return settings_of(dataset, env, assignments, hint=hint, tell=say)
+    return settings_of(dataset, env, assignments, hint=hint, tell=say, trusted=trusted)
 
 
 def check_range(name: str, value: int, low: int, high: int) -> None:

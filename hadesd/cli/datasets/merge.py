@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = [load(find_dataset(text)[0]) for text in args.what]
     datasets = [part for one in loaded for part in (merging.parts_of(one) if merging.is_merged(one) else [one])]
     hint = "only files that say so can be merged; exports do"
-    specs = [settings_for(dataset, None, [], hint) for dataset in datasets]
+    specs = [settings_for(dataset, None, [], hint, trusted=None) for dataset in datasets]
     arrays, meta = merging.merge(datasets, specs)
     try:
         formats.write(args.output, arrays, json.dumps(meta))

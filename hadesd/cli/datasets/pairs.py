@@ -71,7 +71,7 @@ def _document(dataset: "DatasetFile") -> PairsDocument:
 def _table(dataset: "DatasetFile") -> list[str]:
     """One line a pair: the state's entries, then the action."""
     states = dataset.states.reshape(len(dataset.states), -1)
-    entry = environments.ENVIRONMENTS.get(str(dataset.meta.get("environment")))
+    entry = environments.of_meta(dataset.meta)
     names = _names(entry.observation_names if entry else (), states.shape[1], "s")
     shown = min(len(names), MOST_COLUMNS)
     width = max(9, *(len(name) + 1 for name in names[:shown]))

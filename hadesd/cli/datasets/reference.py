@@ -22,8 +22,7 @@ from hadesd.cli.documents.datasets import ReferencesDocument
 from hadesd.cli.output import duration, number, print_json, refuse_link, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
 from hadesd.cli.runs.start import has_gpu
-from hadesd.spec.environments import backend_for
-from hadesd.spec.environments import find as find_environment
+from hadesd.spec.environments import backend_for, of_spec
 from hadesd.spec.presets import available, resolve
 from hadesd.storage import records
 from hadesd.storage.atomic import write_outputs
@@ -184,7 +183,7 @@ def train_and_report(args: argparse.Namespace, directory: Path | None) -> None:
     if args.steps is not None:
         asked["steps"] = args.steps
     spec = _spec(directory, args.env, preset, other)
-    entry = find_environment(spec.env)
+    entry = of_spec(spec)
     if entry.family == "images":
         raise UsageError(f"{entry.name} is a set of images: there is no return that PPO could reach")
     values, source = defaults(entry, preset)
@@ -233,7 +232,7 @@ def _spec(directory: Path | None, env: str | None, preset: str, other: dict[str,
         except records.DamagedRunError as error:
             raise UsageError(str(error)) from None
     spec = build_spec(merge(spec_to_dict(spec), other))
-    backend_for(find_environment(spec.env), spec.backend)
+    backend_for(of_spec(spec), spec.backend)
     return spec
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
 from hadesd.cli.compute import require_daemon_extra
-from hadesd.cli.datasets.inputs import check_range
+from hadesd.cli.datasets.inputs import add_trust, check_range
 from hadesd.cli.documents.datasets import ReportDocument
 from hadesd.cli.output import print_json, refuse_existing, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
@@ -50,6 +50,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "--format", choices=tuple(FORMATS), default="both", help="of the pictures (default: %(default)s)"
     )
     parser.add_argument("--open", action="store_true", help="show the file in a browser (nothing is opened otherwise)")
+    add_trust(parser)
     add_json(parser)
     return parser
 
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if args.figures is not None:
         _prepare_directory(args.figures)
     recording, why_none = (
-        (None, "No policy was trained: --no-rollout.") if args.no_rollout else _record(data, args.seed)
+        (None, "No policy was trained: --no-rollout.") if args.no_rollout else _record(data, args.seed, args.trust)
     )
     from hadesd.analysis.report.html import draw
 
@@ -114,7 +115,7 @@ def _prepare_directory(directory: Path) -> None:
         raise UsageError(f"cannot make the directory {directory}: {error.strerror or error}") from None
 
 
-def _record(data: "ReportData", seed: int) -> "tuple[Recording | None, str]":
+def _record(data: "ReportData", seed: int, trust: list[str]) -> "tuple[Recording | None, str]":
     """A rollout of a policy freshly trained on the dataset, or why there is none."""
     from hadesd.analysis.report.text import is_images
 
@@ -124,7 +125,7 @@ def _record(data: "ReportData", seed: int) -> "tuple[Recording | None, str]":
         return None, "The file names no single environment that is known here, so no policy was trained."
     if is_images(data):
         return None, ""
-    spec = _spec(data)
+    spec = _spec(data, trust)
     from hadesd.cli.compute import interruptible, prepare_computing
 
     prepare_computing(spec, "hadesd.analysis.evaluation.rollout_recording")
@@ -135,12 +136,12 @@ def _record(data: "ReportData", seed: int) -> "tuple[Recording | None, str]":
     return interruptible(lambda: record(dataset, spec, seed)), ""
 
 
-def _spec(data: "ReportData") -> "RunSpec":
+def _spec(data: "ReportData", trust: list[str]) -> "RunSpec":
     """The settings that a policy is trained with: the dataset's own, as for `hadesd evaluate`."""
     from hadesd.cli.datasets.inputs import settings_for
 
     assert data.dataset is not None
-    return settings_for(data.dataset, None, [])
+    return settings_for(data.dataset, None, [], trusted=trust if data.record is None else None)
 
 
 def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:

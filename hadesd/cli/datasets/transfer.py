@@ -12,7 +12,7 @@ import msgspec
 from hades_protocol.errors import UsageError
 from hades_protocol.settings import parse_assignment
 from hadesd.cli.compute import require_daemon_extra
-from hadesd.cli.datasets.inputs import check_range, find_dataset, settings_for
+from hadesd.cli.datasets.inputs import add_trust, check_range, find_dataset, settings_for
 from hadesd.cli.output import duration, number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.spec import environments
@@ -67,6 +67,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     )
     parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a setting, over the files'")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="draw the figure into FILE.png or FILE.svg")
+    add_trust(parser)
     add_json(parser)
     return parser
 
@@ -100,7 +101,10 @@ def run(args: argparse.Namespace) -> int:
     sources = [find_dataset(text) for text in args.what]
     datasets = [load(path) for path, _ in sources]
     hint = "use --set env=..., e.g. --set env=CartPole-v1"
-    specs = [settings_for(_transferable(dataset), None, assignments, hint) for dataset in datasets]
+    specs = [
+        settings_for(_transferable(dataset), None, assignments, hint, trusted=args.trust if directory is None else None)
+        for dataset, (_, directory) in zip(datasets, sources, strict=True)
+    ]
     from hadesd.cli.compute import interruptible, prepare_computing
 
     prepare_computing(specs[0], "hadesd.analysis.evaluation.transfer")
@@ -239,7 +243,7 @@ def _transferable(dataset: "DatasetFile") -> "DatasetFile":
     if "parts" in dataset.meta:
         hint = f"hadesd evaluate {as_argument(dataset.path)}"
         raise UsageError(f"{dataset.path} is merged of several environments' datasets: {hint}")
-    entry = environments.ENVIRONMENTS.get(str(dataset.meta.get("environment")))
+    entry = environments.of_meta(dataset.meta)
     if entry is not None and entry.family == "images":
         raise UsageError(f"{dataset.path} is a dataset of images: transfer rolls policies out, in an environment")
     return dataset

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from hades_protocol.run_spec import OwnEnvironment
 from hadesd.daemon.key_store import AllowedClient
 from hadesd.integrations.hooks.events import HookInput
 from hadesd.integrations.hooks.process import HookResult
@@ -42,3 +43,32 @@ class HookTestDocument(msgspec.Struct, frozen=True, kw_only=True):
     id: str  # the run that they got
     input: HookInput  # what they read from their standard input
     results: tuple[HookResult, ...]  # of each hook
+
+
+class ListedEnvironment(msgspec.Struct, frozen=True, kw_only=True):
+    """An environment that --env takes."""
+
+    name: str  # what --env takes
+    family: str  # brax, classic, minatar, misc, images; own: of an installed package
+    observation: tuple[int, ...] | None  # shape of an observation; null of one's own, which is not imported for this
+    discrete: bool | None  # whether actions are numbered, not vectors; null as above
+    actions: int | None  # how many actions, or entries of one; null as above
+    code: str  # package.module:name of one's own; else empty
+    package: str  # name and version of the package that offers it; empty for those of hades
+
+
+class RandomEpisode(msgspec.Struct, frozen=True, kw_only=True):
+    """What an episode of random actions came to."""
+
+    returned: float | None  # sum of its rewards; null where that is no number
+    steps: int  # how long it was
+    ended: bool  # whether it ended by itself within its time limit
+    finite: bool  # whether all rewards and observations were finite
+
+
+class EnvironmentsDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The environments, or one of them."""
+
+    environments: tuple[ListedEnvironment, ...]  # all that there are, or the one that was named
+    own_environment: OwnEnvironment | None  # what one's own says of itself; null of others, and in the list
+    episode: RandomEpisode | None  # of one's own; null of others, and in the list

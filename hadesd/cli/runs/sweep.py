@@ -206,7 +206,7 @@ def _list(args: argparse.Namespace, group: str, found: "list[Combination]", ther
 
     ids = [there.get(identity(one.spec)) for one in found]
     missing = [one.spec for one, run in zip(found, ids, strict=True) if run is None]
-    price = cost(missing, lambda spec: environments.find(spec.env).family != "images")
+    price = cost(missing, lambda spec: environments.of_spec(spec).family != "images")
     if args.json:
         from hadesd.cli.documents.sweep import PlannedRun, SweepPlanDocument
 

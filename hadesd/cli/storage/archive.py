@@ -15,6 +15,7 @@ from hadesd.cli.storage import selection
 from hadesd.cli.storage.backend import RunBackend, hold, run_backend
 from hadesd.cli.storage.rm import delete, removable
 from hadesd.storage import archive
+from hadesd.storage.removal import hold_back
 
 EXAMPLES = """\
 hadesd archive @ -o /mnt/store
@@ -129,6 +130,7 @@ def _restore(args: argparse.Namespace) -> int:
         paths.make_private()
         restored = archive.restore(args.restore, paths.runs)
         try:
+            code = hold_back(paths.runs / restored)
             summary = backend.adopt(restored)
         except HadesError as error:
             raise WrongStateError(f"{restored} is restored, but cannot be used: {error}") from error
@@ -137,4 +139,6 @@ def _restore(args: argparse.Namespace) -> int:
     else:
         print(restored)
         say(f"{restored} is {summary.state} after generation {summary.generation}; the archive stays")
+    if code:
+        say(f"it names code, {code}, which is imported when it goes on: if you trust it, hadesd resume {restored}")
     return ExitCode.OK

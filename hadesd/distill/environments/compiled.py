@@ -99,7 +99,8 @@ def _program(name: str, backend: str, argument: _Argument) -> EnvironmentProgram
     versions = [f"{package} {version(package)}" for package in PACKAGES]
     # What JAX is told may change what it makes of an environment's Python.
     key = machine_code.digest("environment", name, backend, sources(), *versions, *jax_variables.recorded(os.environ))
-    found = program.find(key)
+    own = getattr(argument.env, "own", False)  # its code may be another one by now, under the same name
+    found = None if own else program.find(key)
     if found is None:
         from hadesd.physics.compiler import compile_environment  # a process that finds the program needs none
 
@@ -107,7 +108,8 @@ def _program(name: str, backend: str, argument: _Argument) -> EnvironmentProgram
             found = compile_environment(name, functions_of(argument.env), argument.env.actions)
         except Unsupported as error:
             found = str(error)
-        program.save(key, found)
+        if not own:
+            program.save(key, found)
     if isinstance(found, str):
         raise Unsupported(found)
     return found

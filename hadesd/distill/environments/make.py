@@ -19,7 +19,15 @@ def make_environment(
     Raises:
         FormError: the form that was asked for by name cannot be had; the text says why.
     """
-    env = _named(name, backend, sizes)
+    return in_form(_named(name, backend, sizes), physics)
+
+
+def in_form(env: Environment, physics: str) -> Environment:
+    """An environment with its steps in a form: auto, native, xla or vmap; `form` says what it came to.
+
+    Raises:
+        FormError: the form that was asked for by name cannot be had; the text says why.
+    """
     wanted = physics
     if physics == "auto":
         wanted = "native" if jax.default_backend() == "cpu" else "vmap"

@@ -1,6 +1,7 @@
 """Settings in layers: defaults, preset, spec file, --set. Later ones win.
 
-A preset file has the tables `all`, `family.<family>`, `env.<name>`, `method.<method>`,
+A preset file has the tables `all`, `family.<family>` (of environments of one's own: `own-discrete`, `own-continuous`,
+`own-grid`, by what they are), `env.<name>`, `method.<method>`,
 `family_method.<family>.<method>`, `env_method.<env>.<method>` and `strategy.<strategy>`, laid over each other in
 this order. With `extends = "other"` it lies on the other preset's tables.
 """
@@ -10,10 +11,12 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
 
+import msgspec
+
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.settings import leaves, merge, set_dotted
-from hadesd.spec import environments, strategies, validation
+from hadesd.spec import environments, own_code, strategies, validation
 
 DEFAULT_METHOD = leaves(RunSpec)["method"].default
 
@@ -40,7 +43,8 @@ def resolve(
     where there is a GPU, else `cpu`.
 
     Raises:
-        UsageError: unknown environment, preset or setting; a value out of range; no environment at all.
+        UsageError: unknown environment, preset or setting; a value out of range; no environment at all; an environment
+            or a policy of one's own that cannot be used.
     """
     asked: dict[str, Any] = dict(file_values or {})
     asked |= {key: value for key, value in (("env", env), ("method", method), ("preset", preset)) if value is not None}
@@ -48,7 +52,7 @@ def resolve(
         set_dotted(asked, key, value)
     if not isinstance(asked.get("env"), str):
         raise UsageError("no environment given: use --env, e.g. --env CartPole-v1 (or env in the spec file)")
-    entry = environments.find(asked["env"])
+    entry = _entry(asked)
     asked["env"] = entry.name
     notes: list[str] = []
     name = asked.get("preset") or ("published" if has_gpu else "cpu")
@@ -60,7 +64,37 @@ def resolve(
     method_name = str(asked.get("method", DEFAULT_METHOD))
     spec = build_spec(merge(preset_values(str(name), entry, method_name, _asked_strategy(asked)), asked))
     validation.check(spec)
+    own_code.check_policy(spec)
     return spec, notes
+
+
+def _entry(asked: dict[str, Any]) -> environments.EnvironmentInfo:
+    """The environment that is asked for. One of the user's own is described, where it is not yet; written back.
+
+    Raises:
+        UsageError: there is no such environment, or one's own cannot be used.
+    """
+    name = asked["env"]
+    if not own_code.is_own(name) and not asked.get("own_environment"):
+        return environments.find(name, own_code.entry_points())
+    own = asked.get("own_environment")
+    if not own:
+        own = asked["own_environment"] = msgspec.to_builtins(own_code.describe(name))
+    return environments.of_spec(build_spec({"env": name, "own_environment": own}))
+
+
+def _family_of(entry: environments.EnvironmentInfo) -> str:
+    if entry.family != "own":
+        return entry.family
+    return "own-grid" if entry.is_grid else "own-discrete" if entry.discrete else "own-continuous"
+
+
+def _fitted(values: dict[str, Any], entry: environments.EnvironmentInfo) -> dict[str, Any]:
+    """A preset's values for an environment of one's own: a pair for each action, and steps for a whole episode."""
+    own: dict[str, Any] = {"evaluation": {"steps": entry.episode_steps}} if entry.episode_steps else {}
+    if entry.discrete:
+        own["dataset"] = {"pairs": max(entry.actions, values.get("dataset", {}).get("pairs", 0))}
+    return merge(values, own)
 
 
 def _asked_strategy(asked: Mapping[str, Any]) -> str | None:
@@ -80,14 +114,14 @@ def preset_values(name: str, entry: environments.EnvironmentInfo, method: str, s
         UsageError: there is no such preset.
     """
     out: dict[str, Any] = {}
-    chain = _chain(name)
+    chain, family = _chain(name), _family_of(entry)
     for tables in chain:
         for layer in (
             tables.get("all", {}),
-            tables.get("family", {}).get(entry.family, {}),
+            tables.get("family", {}).get(family, {}),
             tables.get("env", {}).get(entry.name, {}),
             tables.get("method", {}).get(method, {}),
-            tables.get("family_method", {}).get(entry.family, {}).get(method, {}),
+            tables.get("family_method", {}).get(family, {}).get(method, {}),
             tables.get("env_method", {}).get(entry.name, {}).get(method, {}),
         ):
             out = merge(out, layer)
@@ -96,7 +130,7 @@ def preset_values(name: str, entry: environments.EnvironmentInfo, method: str, s
         # Settings of the preset's strategy are not those of another one: its steps have other units.
         for tables in (_load("strategies"), *chain):
             out = merge(out, tables.get("strategy", {}).get(strategy, {}))
-    return out
+    return _fitted(out, entry) if entry.family == "own" else out
 
 
 def _chain(name: str) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from hades_protocol import events
 from hades_protocol.errors import HadesError, InternalError, NotFoundError, WrongStateError
 from hades_protocol.messages import ExportFormat, Job, JobState, JobVerb
 from hades_protocol.paths import Paths
+from hadesd.spec import own_code
 from hadesd.storage import disk
 from hadesd.storage.datasets import read_dataset
 from hadesd.storage.layout import DATASET, RunPaths
@@ -124,7 +125,8 @@ class Jobs:
                 os.replace(partial, result)
                 return text, result
 
-            return self._begin(work, ["evaluate", str(pairs), "--json"], end)
+            trust = [word for name in own_code.named_by(managed_run.spec) for word in ("--trust", name)]
+            return self._begin(work, ["evaluate", str(pairs), "--json", *trust], end)
 
     def tick(self) -> None:
         """Once a second: end what takes too long."""

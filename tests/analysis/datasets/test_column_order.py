@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hades_protocol.errors import UsageError
+from hades_protocol.run_spec import build_spec
 from hadesd.analysis.datasets import column_order, formats, importing, merging, reader, shapes
 from hadesd.analysis.datasets.column_order import EntryNames
 from hadesd.distill.images import ImageTask
@@ -132,7 +133,7 @@ def test_a_plain_file_is_brought_into_the_order_of_the_environment_that_it_is_us
     digits = ImageTask("digits", (8, 8, 1), 10, 0)
     titles = [f"pixel{63 - i}" for i in range(64)] + [f"action_{9 - i}" for i in range(10)]
     (tmp_path / "d.csv").write_text(",".join(titles) + "\n" + ",".join(map(str, range(74))) + "\n")
-    states, actions = shapes.fit(reader.load(tmp_path / "d.csv"), digits)
+    states, actions = shapes.fit(reader.load(tmp_path / "d.csv"), build_spec({"env": "digits"}), digits)
     assert states.ravel().tolist() == list(range(63, -1, -1))
     assert actions.ravel().tolist() == list(range(73, 63, -1))
 

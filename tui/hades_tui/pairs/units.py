@@ -24,6 +24,8 @@ def units_of(env: str, dataset: DatasetSnapshot) -> tuple[str, ...]:
     shape = dataset.states.shape[1:]
     if dataset.normalisation != "none" or len(shape) != 1 or env == UNITLESS_SPEED:
         return ()
+    if dataset.observation_units:  # an environment of one's own: what its names mean, it knows itself
+        return dataset.observation_units
     names = names_of(dataset.observation_names, shape[0], "obs ", shape)
     return tuple(_unit(name) for name in names)
 

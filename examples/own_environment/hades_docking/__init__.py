@@ -1,0 +1,1 @@
+"""An environment and a policy for hades, in a package of their own."""
