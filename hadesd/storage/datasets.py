@@ -144,8 +144,10 @@ def _split(data: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 SUFFIXES = (".npz", ".csv", ".json", ".safetensors")
+DIRECTORY_MARKS = ("dataset.safetensors", "data/main_data.hdf5")
+"""A file in each kind of directory that is a dataset (hadesd.analysis.datasets.formats)."""
 
 
 def is_dataset_name(text: str) -> bool:
-    """Whether a person means a dataset file, not a run."""
-    return Path(text).suffix.lower() in SUFFIXES
+    """Whether a person means a dataset file (or a directory that is one), not a run."""
+    return Path(text).suffix.lower() in SUFFIXES or any((Path(text) / mark).is_file() for mark in DIRECTORY_MARKS)

@@ -3,6 +3,7 @@
 Written for people who never saw hades.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +14,17 @@ from typing import Any
 
 from hades_protocol.messages import Lineage
 from hades_protocol.terminal import printable
+from hadesd.analysis.datasets import formats, snippet_numpy, snippet_torch
 from hadesd.analysis.datasets.column_names import action_names, state_names
 from hadesd.analysis.datasets.reader import DatasetFile, bound_of
-from hadesd.analysis.datasets.snippet import training_code
-from hadesd.spec.own_code import evaluate_command
+from hadesd.analysis.datasets.snippet import Program, training_code
+from hadesd.spec.own_code import evaluate_command, is_code
 
 MOST_PAIRS, MOST_COLUMNS = 16, 32
 """A dataset of at most so many pairs, and entries of state and action, is printed whole."""
+
+SIZES = (("1K", "10K", 10_000), ("10K", "100K", 100_000), ("100K", "1M", 1_000_000))
+"""The Hub's classes of size, above the smallest: from, to, and the number at which the next begins."""
 
 METHODS = {
     "hades-r": "HaDES-R: evaluated on fresh policy initialisations every generation, so it trains any initialisation",
@@ -52,8 +57,29 @@ class Origin:
 
 
 def card_path(file: Path) -> Path:
-    """Where a file's card stands: FILE.md, with .md for the suffix."""
-    return file.with_suffix(".md")
+    """Where a file's card stands: FILE.md, with .md for the suffix; of a directory README.md in it."""
+    return file / "README.md" if file.is_dir() else file.with_suffix(".md")
+
+
+def front_matter(dataset: DatasetFile) -> str:
+    """What the Hugging Face Hub reads at the head of a card (YAML): kind, size, and what its viewer shows.
+
+    There is no license in it: that is for whoever publishes the dataset to say.
+    """
+    count = len(dataset.states)
+    size = next((f"{low}<n<{high}" for low, high, most in SIZES if count < most), "n>1M") if count >= 1000 else "n<1K"
+    kind = "image-classification" if _is_images(dataset.meta) else "reinforcement-learning"
+    name = json.dumps(f"{dataset.meta['environment']} in {count} pairs", ensure_ascii=True)
+    lines = [
+        f"pretty_name: {name}",
+        f"task_categories: [{kind}]",
+        f"size_categories: [{size}]",
+        "tags: [hades, dataset-distillation, behaviour-distillation, behaviour-cloning, synthetic]",
+        "configs:",
+        "- config_name: default",
+        f"  data_files: {formats.HUB_TABLE}",
+    ]
+    return "\n".join(["---", *lines, "---"]) + "\n\n"
 
 
 def card_text(dataset: DatasetFile, file: Path, origin: Origin) -> str:
@@ -73,8 +99,7 @@ def card_text(dataset: DatasetFile, file: Path, origin: Origin) -> str:
         "## Units",
         _units(dataset),
         "## Train on it",
-        f"Needed: `jax`, `optax`, `numpy`{', `safetensors`' if file.suffix == '.safetensors' else ''}. {_advice(meta)}",
-        f"```python\n{training_code(dataset, file)}```",
+        *_programs(dataset, file),
         "## What it is worth",
         _worth(meta, file, origin),
     ]
@@ -88,6 +113,25 @@ def card_text(dataset: DatasetFile, file: Path, origin: Origin) -> str:
         f"Written by hades {version('hades-distil')}.",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _programs(dataset: DatasetFile, file: Path) -> list[str]:
+    """The same training for three libraries."""
+    kind = str(dataset.meta["policy"].get("kind", "mlp"))
+    if is_code(kind):
+        return [f"The policy is code of its own, {_code(kind)}, which `hadesd evaluate` trains where it is installed."]
+    inside = formats.data_file(file).relative_to(file) if file.is_dir() else Path(file.name)
+    program = Program(dataset, inside)
+    more = {".safetensors": ", `safetensors`", ".hdf5": ", `h5py`"}.get(inside.suffix.lower(), "")
+    return [
+        f"Three programs for the same training; each needs `numpy`{more}. {_advice(dataset.meta)}",
+        "### JAX",
+        f"With `jax` and `optax`:\n\n```python\n{training_code(dataset, inside)}```",
+        "### PyTorch",
+        f"With `torch`:\n\n```python\n{snippet_torch.training_code(program)}```",
+        "### NumPy",
+        f"With nothing but these:\n\n```python\n{snippet_numpy.training_code(program)}```",
+    ]
 
 
 def _summary(meta: dict[str, Any], count: int) -> str:
@@ -122,9 +166,10 @@ def _facts(dataset: DatasetFile, file: Path, origin: Origin) -> list[tuple[str, 
     network = f"{policy['depth']} x {policy['width']} {policy['activation']}"
     if policy.get("kind", "mlp") == "cnn":
         network = f"3x3 convolution of {policy['features']} features, then {network}"
+    inside = f", a directory with {_code(str(formats.data_file(file).relative_to(file)))}" if file.is_dir() else ""
     is_csv = file.suffix.lower() == ".csv"
     facts = [
-        ("file", _code(file.name) + (f" with {_code(f'{file.name}.json')} beside it" if is_csv else "")),
+        ("file", _code(file.name) + (f" with {_code(f'{file.name}.json')} beside it" if is_csv else inside)),
         ("environment", f"{meta['environment']}" + (f", backend {meta['backend']}" if _has_backend(meta) else "")),
         ("method", METHODS.get(str(meta["method"]), _text(meta["method"]))),
         ("`states`", f"float32 [{count}, {shape}]"),
@@ -190,9 +235,9 @@ def _advice(meta: dict[str, Any]) -> str:
     if meta["method"] == "hades-f":
         return (
             f"These pairs were evolved for one initialisation (`init_seed` {meta['policy'].get('init_seed')}): "
-            "`hadesd evaluate` trains from that one; the program below draws a fresh one and will do worse."
+            "`hadesd evaluate` trains from that one; the programs below draw fresh ones and will do worse."
         )
-    return "The program trains one fresh policy; another key gives another one."
+    return "Each trains one fresh policy; another key or seed gives another one."
 
 
 def _worth(meta: dict[str, Any], file: Path, origin: Origin) -> str:

@@ -127,6 +127,8 @@ def _order(what: str, given: Sequence[str], known: Sequence[str], wanted: Sequen
 
     what: what the given ones are, for an error. wanted: the known ones, as they should be written.
     """
+    if len(set(given)) == len(given) and sorted(given) == sorted(wanted):  # as our own files have them
+        return [list(given).index(name) for name in wanted]
     bare = _bare(given, known)
     place = {name.lower(): i for i, name in enumerate(known)}
     unknown = [title for title, name in zip(given, bare, strict=True) if name not in place]

@@ -1,4 +1,5 @@
-"""Dataset files in four formats: npz, CSV, JSON and safetensors. Each is read back to the same float32 values.
+"""Dataset files in four formats, npz, CSV, JSON and safetensors, and directories in two. Each is read back to the same
+float32 values.
 
 | format | arrays | what the file says of itself (`meta`) |
 | --- | --- | --- |
@@ -6,6 +7,8 @@
 | csv | a line for each pair, columns `state_…` and `action_…` | beside it, in FILE.csv.json, with shape and constants |
 | json | nested lists | the object `meta` |
 | safetensors | tensors | JSON text under `meta` in the file's own metadata |
+| huggingface | safetensors, for the Hub: with a CSV for its viewer, and the card as README.md | as safetensors |
+| minari | HDF5 in Minari's layout (minari_format) | in its metadata.json |
 
 Nothing is ever unpickled. What arrays mean and whether they fit together is hadesd.analysis.datasets.reader' business.
 """
@@ -13,6 +16,7 @@ Nothing is ever unpickled. What arrays mean and whether they fit together is had
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +28,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_safetensors
 
 from hades_protocol.errors import UsageError
+from hadesd.analysis.datasets import minari_format
 from hadesd.analysis.datasets.column_names import action_columns, is_action, state_columns
 from hadesd.analysis.datasets.column_order import EntryNames
 from hadesd.spec.user_files import parse_json, read_text
@@ -31,6 +36,10 @@ from hadesd.storage.atomic import write_outputs
 
 CONSTANTS = ("obs_mean", "obs_var")
 ARRAYS = ("states", "actions", *CONSTANTS)
+
+FIRST_LINE = re.compile(r'\s*((?:[^"\r\n]|"(?:[^"]|"")*")*)')
+QUOTED = re.compile(r'"(?:[^"]|"")*"')
+TO_QUOTE = re.compile(r'[,;\t"\r\n]')
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
@@ -51,11 +60,19 @@ def read(path: Path) -> Content:
     Raises:
         UsageError: the file is damaged, no such file, or of another kind; one line says why.
     """
-    suffix = path.suffix.lower()
-    if suffix not in READERS:
-        known = ", ".join(READERS)
-        raise UsageError(f"{path} is no kind of dataset file that is known: those are {known}, told by their suffix")
-    reader, kind = READERS[suffix]
+    if path.is_dir():
+        found = [format_ for format_, mark in MARKS.items() if (path / mark).is_file()]
+        if not found:
+            raise UsageError(f"{path} is a directory, and none that 'hadesd export --format' writes")
+        kind, reader = found[0], DIRECTORY_READERS[found[0]]
+    else:
+        suffix = path.suffix.lower()
+        if suffix not in READERS:
+            known = ", ".join(READERS)
+            raise UsageError(
+                f"{path} is no kind of dataset file that is known: those are {known}, told by their suffix"
+            )
+        reader, kind = READERS[suffix]
     try:
         return reader(path)
     except (
@@ -77,8 +94,10 @@ def read(path: Path) -> Content:
         raise UsageError(f"{path} is too large ({_first_line(error)})") from None
 
 
-def write(path: Path, arrays: Arrays, meta: str) -> list[Path]:
+def write(path: Path, arrays: Arrays, meta: str, directory: str = "") -> list[Path]:
     """Write a dataset in the format of the file's suffix, each file whole or not at all; the files.
+
+    directory: huggingface or minari, for a directory of that kind.
 
     arrays: states float32 [D, *obs], actions float32 [D, A], and obs_mean, obs_var [*obs] where there are some.
     meta: JSON text of an object.
@@ -88,6 +107,8 @@ def write(path: Path, arrays: Arrays, meta: str) -> list[Path]:
         KeyError: the suffix is none of SUFFIXES.
     """
     known = {name: np.ascontiguousarray(arrays[name], np.float32) for name in ARRAYS if name in arrays}
+    if directory:
+        return DIRECTORY_WRITERS[directory](path, known, meta)
     return WRITERS[path.suffix.lower()](path, known, meta)
 
 
@@ -120,8 +141,7 @@ def sidecar(path: Path) -> Path:
 
 def _read_csv(path: Path) -> Content:
     text = read_text(path)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(DELIMITERS, key=first.count)
+    delimiter = _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows = [(reader.line_num, row) for row in reader if row]
     if len(rows) < 2:
@@ -139,6 +159,13 @@ def _read_csv(path: Path) -> Content:
     arrays = {"states": values[:, seen], "actions": values[:, acting]}
     columns = EntryNames(tuple(titles[i] for i in seen), tuple(titles[i] for i in acting))
     return Content(arrays | _read_sidecar(sidecar(path), arrays["states"]), columns)
+
+
+def _delimiter(text: str) -> str:
+    """What stands between the titles; what is in quotes is part of one."""
+    first = FIRST_LINE.match(text)
+    bare = QUOTED.sub("", first[1] if first else "")
+    return max(DELIMITERS, key=bare.count)
 
 
 def _check_titles(titles: list[str]) -> None:
@@ -181,19 +208,19 @@ def _write_csv(path: Path, arrays: Arrays, meta: str) -> list[Path]:
     said = json.loads(meta)
     states, actions = arrays["states"], arrays["actions"]
     shape = states.shape[1:]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        [
-            *state_columns(shape, said.get("observation_names", ())),
-            *action_columns(actions.shape[1], said.get("action_names", ())),
-        ]
-    )
-    writer.writerows(np.concatenate([states.reshape(len(states), -1), actions], axis=1).astype(str).tolist())
     beside: dict[str, Any] = {"states_shape": list(shape)}
     beside |= {name: _numbers(arrays[name]) for name in CONSTANTS if name in arrays}
-    write_outputs({path: out.getvalue().encode(), sidecar(path): _dump(beside | {"meta": said})})
+    write_outputs({path: csv_text(states, actions, said).encode(), sidecar(path): _dump(beside | {"meta": said})})
     return [path, sidecar(path)]
+
+
+def csv_text(states: np.ndarray, actions: np.ndarray, meta: dict[str, Any]) -> str:
+    """The pairs as CSV with titles; one with any delimiter in it is quoted, so that nobody takes it for several."""
+    titles = state_columns(states.shape[1:], meta.get("observation_names", ()))
+    titles += action_columns(actions.shape[1], meta.get("action_names", ()))
+    quoted = ['"' + title.replace('"', '""') + '"' if TO_QUOTE.search(title) else title for title in titles]
+    rows = np.concatenate([states.reshape(len(states), -1), actions], axis=1).astype(str).tolist()
+    return "\n".join(",".join(row) for row in (quoted, *rows)) + "\n"
 
 
 def _is_number(text: str) -> bool:
@@ -267,6 +294,42 @@ WRITERS: dict[str, Callable[[Path, Arrays, str], list[Path]]] = {
     ".json": _write_json,
     ".safetensors": _write_safetensors,
 }
+
+
+# Directories -------------------------------------------------------------------------------------------------
+
+HUB_DATA, HUB_TABLE = "dataset.safetensors", "pairs.csv"
+
+
+def _read_hub(path: Path) -> Content:
+    return _read_safetensors(path / HUB_DATA)
+
+
+def _write_hub(path: Path, arrays: Arrays, meta: str) -> list[Path]:
+    path.mkdir(parents=True, exist_ok=True)
+    data, table = path / HUB_DATA, path / HUB_TABLE
+    text = csv_text(arrays["states"], arrays["actions"], json.loads(meta))
+    write_outputs({data: save_safetensors(arrays, metadata={"meta": meta}), table: text.encode()})
+    return [data, table]
+
+
+def _read_minari(path: Path) -> Content:
+    return Content(minari_format.read(path))
+
+
+MARKS = {"huggingface": HUB_DATA, "minari": str(minari_format.DATA)}
+"""The file by which a directory of that format is known."""
+
+DIRECTORY_READERS: dict[str, Callable[[Path], Content]] = {"huggingface": _read_hub, "minari": _read_minari}
+DIRECTORY_WRITERS: dict[str, Callable[[Path, Arrays, str], list[Path]]] = {
+    "huggingface": _write_hub,
+    "minari": minari_format.write,
+}
+
+
+def data_file(path: Path) -> Path:
+    """The file that holds the arrays of a dataset: itself, or the one in a directory."""
+    return next((path / mark for mark in MARKS.values() if (path / mark).is_file()), path)
 
 
 def _twice(names: list[str]) -> str | None:

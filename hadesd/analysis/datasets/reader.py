@@ -45,7 +45,7 @@ class DatasetFile:
 
 
 def load(path: Path) -> DatasetFile:
-    """Read a file with `states` and `actions`: npz, csv, json or safetensors by its suffix.
+    """Read a file with `states` and `actions`, or a directory that is a dataset (formats.read).
 
     Where it says its environment, its entries are in that one's order.
 
@@ -53,7 +53,7 @@ def load(path: Path) -> DatasetFile:
         NotFoundError: there is no such file.
         UsageError: it is damaged, or its arrays do not fit together or to the names of their entries.
     """
-    if not path.is_file():
+    if not path.exists():
         raise NotFoundError(f"there is no file {path}: make one with: hadesd export RUN -o {as_argument(path.name)}")
     read = formats.read(path)
     content = read.arrays
@@ -138,14 +138,18 @@ def as_float32(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     """An array as float32.
 
     Raises:
-        UsageError: it holds no numbers, NaN, infinity, or a number that is beyond float32; a variance below 0.
+        UsageError: it holds no numbers, NaN, infinity, or a number that is beyond float32; a variance below 0; it is
+            too large.
     """
     if array.dtype.kind not in "fiub":
         raise UsageError(f"{path}: '{name}' holds {array.dtype}, not numbers")
     if not np.all(np.isfinite(array)):
         raise UsageError(f"{path}: '{name}' holds NaN or infinity")
-    with np.errstate(over="ignore"):
-        out = np.asarray(array, np.float32)
+    try:
+        with np.errstate(over="ignore"):
+            out = np.asarray(array, np.float32)
+    except (ValueError, MemoryError):  # an axis of none, and others so long that four bytes each are beyond any size
+        raise UsageError(f"{path}: '{name}' has the shape {list(array.shape)}, which is too large") from None
     if not np.all(np.isfinite(out)):
         beyond = array[~np.isfinite(out)][0]
         raise UsageError(f"{path}: '{name}' holds {beyond:g}, which is beyond float32 ({np.finfo(np.float32).max:g})")

@@ -4,18 +4,22 @@ The same network, loss and optimiser as hadesd.distill; a test runs what is prin
 """
 
 import json
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from hadesd.analysis.datasets.minari_format import PROBABILITIES
 from hadesd.analysis.datasets.reader import DatasetFile
 
 LOADING = {
-    ".npz": ("", "data = np.load({name})"),
+    ".npz": ("", "with np.load({name}) as file:\n    data = dict(file)"),
     ".csv": (
-        "",
-        'table = np.atleast_1d(np.genfromtxt({name}, delimiter=",", names=True))\n'
-        'data = {{kind: np.stack([table[n] for n in table.dtype.names if n.startswith(kind[:-1] + "_")], 1)\n'
+        "import csv\n\n",
+        'with open({name}, newline="") as file:\n'
+        "    titles, *rows = csv.reader(file)\n"
+        "values = np.array(rows, float)\n"
+        'data = {{kind: values[:, [title.startswith(kind[:-1] + "_") for title in titles]]\n'
         '        for kind in ("states", "actions")}}',
     ),
     ".json": (
@@ -23,10 +27,141 @@ LOADING = {
         "data = {{name: np.array(value) for name, value in json.loads(Path({name}).read_text()).items()}}",
     ),
     ".safetensors": ("", "data = safetensors.numpy.load_file({name})"),
+    ".hdf5": (
+        "",
+        "with h5py.File({name}) as file:\n"
+        '    episodes = [file[f"episode_{{i}}"] for i in range(len(file))]\n'
+        '    data = {{"states": np.stack([e["observations"][0] for e in episodes]),\n'
+        '            "actions": np.stack([e["{actions}"][0] for e in episodes])}}',
+    ),
 }
 """Suffix -> import before, line that loads. (CSV: the constants are beside it, in FILE.csv.json.)"""
 
 ACTIVATIONS = {"tanh": "jnp.tanh", "relu": "jax.nn.relu"}
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a program needs to know, whatever library it is written for.
+
+    sizes: of the dense layers, from what goes into the first. shape: of one observation, for reshape. The methods give
+    pieces of code. file: as the program names it.
+    """
+
+    dataset: DatasetFile
+    file: Path
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What the file says of itself."""
+        return self.dataset.meta
+
+    @property
+    def cloning(self) -> dict[str, Any]:
+        """Settings of the training."""
+        found: dict[str, Any] = self.meta["cloning"]
+        return found
+
+    @property
+    def observation(self) -> tuple[int, ...]:
+        """Shape of an observation."""
+        return self.dataset.states.shape[1:]
+
+    @property
+    def actions(self) -> int:
+        """How many actions, or entries of one."""
+        return int(self.dataset.actions.shape[1])
+
+    @property
+    def discrete(self) -> bool:
+        """Whether an action is one of several."""
+        return bool(self.meta["discrete"])
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest action is taken."""
+        return bool(self.meta.get("evaluation", {}).get("action", "sample") == "greedy")
+
+    @property
+    def convolves(self) -> bool:
+        """Whether a convolution comes before the dense layers."""
+        return bool(self.meta["policy"].get("kind", "mlp") == "cnn")
+
+    @property
+    def features(self) -> int:
+        """Of the convolution."""
+        return int(self.meta["policy"]["features"])
+
+    @property
+    def activation(self) -> str:
+        """Of the hidden layers."""
+        return str(self.meta["policy"]["activation"])
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of the dense layers, from what goes into the first to the head."""
+        policy, first = self.meta["policy"], prod(self.observation)
+        if self.convolves:
+            height, across, _ = self.observation
+            first = (height - 2) * (across - 2) * self.features
+        return first, *[int(policy["width"])] * int(policy["depth"]), self.actions
+
+    @property
+    def shape(self) -> str:
+        """Of an observation as the network takes it."""
+        return ", ".join(map(str, self.observation)) if self.convolves else str(prod(self.observation))
+
+    @property
+    def units(self) -> str:
+        """Of the states."""
+        return _units(self.meta)
+
+    @property
+    def about_actions(self) -> str:
+        """Shape and range of the actions."""
+        kind = "label probabilities" if self.discrete else "in [-1, 1]"
+        return f"[{len(self.dataset.actions)}, {self.actions}], {kind}"
+
+    @property
+    def told(self) -> str:
+        """A comment on what acting takes."""
+        running = self.meta["normalisation"] == "running"
+        return "  # mean and variance have seen this observation already" if running else ""
+
+    def loading(self, more: str) -> str:
+        """Imports, and the lines that load the file. more: further imports."""
+        suffix = self.file.suffix.lower()
+        before, load = LOADING[suffix]
+        imports = _sorted("import numpy as np\n" + MODULES.get(suffix, "") + more)
+        return before + imports + "\n" + load.format(name=literal(self.file), actions=_actions_in(self.meta))
+
+    def seen(self, library: str) -> str:
+        """An observation as the network takes it. library: np or jnp."""
+        if self.meta["normalisation"] == "none":
+            return "observation"
+        return f"(observation - obs_mean) / {library}.sqrt(obs_var + 1e-8)"
+
+    def arguments(self, more: str) -> str:
+        """What acting takes. more: after the observation, with a comma before it."""
+        return f"observation{more}" + ("" if self.meta["normalisation"] == "none" else ", obs_mean, obs_var")
+
+
+MODULES = {".safetensors": "import safetensors.numpy\n", ".hdf5": "import h5py\n"}
+"""Suffix -> the module that loads it, where NumPy does not."""
+
+
+def _sorted(lines: str) -> str:
+    return "".join(sorted(lines.splitlines(keepends=True)))
+
+
+def literal(file: Path) -> str:
+    """A file's path as a text of Python."""
+    text = str(file)
+    return json.dumps(text, ensure_ascii=not text.isprintable())  # which is a literal of Python too
+
+
+def _actions_in(meta: dict[str, Any]) -> str:
+    return f"infos/{PROBABILITIES}" if meta["discrete"] else "actions"
 
 
 def training_code(dataset: DatasetFile, file: Path) -> str:
@@ -41,11 +176,11 @@ def training_code(dataset: DatasetFile, file: Path) -> str:
     discrete = bool(meta["discrete"])
     convolves = policy.get("kind", "mlp") == "cnn"
     before, load = LOADING[file.suffix.lower()]
-    name = json.dumps(file.name, ensure_ascii=not file.name.isprintable())  # which is a literal of Python too
+    name = literal(file)
     shape = ", ".join(map(str, observation)) if convolves else str(prod(observation))
     blocks = [
         _imports(before, file.suffix.lower()),
-        load.format(name=name),
+        load.format(name=name, actions=_actions_in(meta)),
         f'states = jnp.asarray(data["states"], jnp.float32).reshape(-1, {shape})  # {_units(meta)}',
         f'actions = jnp.asarray(data["actions"], jnp.float32)  # [{len(dataset.actions)}, {actions}], '
         + ("label probabilities" if discrete else "in [-1, 1]"),
@@ -60,8 +195,8 @@ def training_code(dataset: DatasetFile, file: Path) -> str:
 
 
 def _imports(before: str, suffix: str) -> str:
-    more = "import safetensors.numpy\n" if suffix == ".safetensors" else ""
-    return before + "import jax\nimport jax.numpy as jnp\nimport numpy as np\nimport optax\n" + more
+    lines = "import jax\nimport jax.numpy as jnp\nimport numpy as np\nimport optax\n" + MODULES.get(suffix, "")
+    return before + _sorted(lines)
 
 
 def _units(meta: dict[str, Any]) -> str:

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from hadesd.analysis.datasets.reader import DatasetFile
 
 FORMATS = tuple(suffix.removeprefix(".") for suffix in SUFFIXES)
+DIRECTORIES = ("huggingface", "minari")
+"""Formats that are a directory."""
 
 EXAMPLES = """\
 hadesd export @ -o cartpole.npz --card
 hadesd export @@50 -o generation50.csv --force
-hadesd export @ --best -o best.safetensors"""
+hadesd export @ --best -o best.safetensors
+hadesd export @ -o cartpole-hub --format huggingface"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -36,7 +39,11 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser = add_verb(subparsers, "export", "copy a run's dataset into a file", EXAMPLES)
     parser.add_argument("run", metavar="RUN[@GEN]", help=RUN_HELP + "; @GEN: the mean dataset of a kept generation")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, type=Path, help="where to write it")
-    parser.add_argument("--format", choices=FORMATS, help="the file's format (default: by its suffix)")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS + DIRECTORIES,
+        help="the file's format (default: by its suffix); huggingface and minari: FILE is a directory",
+    )
     parser.add_argument(
         "--best", action="store_true", help="the mean dataset of the highest evaluated return, not the newest"
     )
@@ -60,17 +67,18 @@ def run(args: argparse.Namespace) -> int:
     check_output(args.output, args.format, args.force, args.card)
     with _scratch() as scratch:
         source = _source(directory, generation, args.best, scratch)
-        files = write_as(source, args.output)
+        files = write_as(source, args.output, args.format)
     dataset, origin = _origin(directory, args.output)
-    if args.card:
-        files.append(write_card(dataset, args.output, origin))
-    document = _document(dataset, origin, files)
+    if args.card or args.format == "huggingface":
+        files.append(write_card(dataset, args.output, origin, args.format == "huggingface"))
+    document = _document(args.output, dataset, origin, files)
     if args.json:
         print_json(document)
     else:
         print(document.file)
         if len(files) > 1:
-            say(f"beside it: {', '.join(str(path) for path in files[1:])}")
+            where, others = ("in it", files) if args.output.is_dir() else ("beside it", files[1:])
+            say(f"{where}: {', '.join(str(path) for path in others)}")
         worth = "" if origin.evaluated is None else f", evaluated {number(origin.evaluated[0])}"
         say(
             f"{document.pairs} pairs of {document.env} after generation {document.generation} "
@@ -102,6 +110,9 @@ def check_output(output: Path, format_: str | None, force: bool, card: bool) -> 
         UsageError: an unknown suffix, another one than the format's, or something is there already.
     """
     stem = output.stem or "dataset"
+    if format_ in DIRECTORIES:
+        _check_directory(output, force)
+        return
     if format_ is not None and output.suffix.lower() != f".{format_}":
         raise UsageError(f"{output} would not be read as {format_}: name it {as_argument(f'{stem}.{format_}')}")
     if output.suffix.lower() not in SUFFIXES:
@@ -110,6 +121,15 @@ def check_output(output: Path, format_: str | None, force: bool, card: bool) -> 
     beside += [output.with_suffix(".md")] if card else []
     for path in (output, *beside):
         refuse_existing(path, force)
+
+
+def _check_directory(output: Path, force: bool) -> None:
+    if output.suffix.lower() in SUFFIXES or (output.exists() and not output.is_dir()):
+        raise UsageError(
+            f"{output} is the name of a file, and this format is a directory: -o {as_argument('dataset-v0')}"
+        )
+    if output.is_dir() and any(output.iterdir()):
+        refuse_existing(output, force)
 
 
 def newest_dataset(directory: Path) -> Path:
@@ -166,8 +186,8 @@ def _source(directory: Path, generation: int | None, best: bool, scratch: Path) 
     return scratch / DATASET
 
 
-def write_as(source: Path, output: Path) -> list[Path]:
-    """Copy an npz, or convert it to the format of the output's suffix; the files that were written.
+def write_as(source: Path, output: Path, format_: str | None = None) -> list[Path]:
+    """Copy an npz, or convert it to a format, by default that of the output's suffix; the files that were written.
 
     Raises:
         UsageError: they cannot be written.
@@ -176,9 +196,9 @@ def write_as(source: Path, output: Path) -> list[Path]:
 
     partial = output.with_name(f".{output.name}.partial")
     try:
-        if output.suffix.lower() != ".npz":
+        if format_ in DIRECTORIES or output.suffix.lower() != ".npz":
             arrays = formats.read(source).arrays
-            return formats.write(output, arrays, str(arrays["meta"]))
+            return formats.write(output, arrays, str(arrays["meta"]), format_ if format_ in DIRECTORIES else "")
         try:
             shutil.copyfile(source, partial)
             partial.replace(output)
@@ -189,18 +209,19 @@ def write_as(source: Path, output: Path) -> list[Path]:
     return [output]
 
 
-def write_card(dataset: "DatasetFile", output: Path, origin: "Origin") -> Path:
-    """Write the card of a dataset file beside it.
+def write_card(dataset: "DatasetFile", output: Path, origin: "Origin", for_the_hub: bool = False) -> Path:
+    """Write the card of a dataset file beside it, or into a directory; for the Hub with its front matter.
 
     Raises:
         UsageError: it cannot be written.
     """
-    from hadesd.analysis.datasets.card import card_path, card_text
+    from hadesd.analysis.datasets.card import card_path, card_text, front_matter
     from hadesd.storage.atomic import write_outputs
 
     path = card_path(output)
     try:
-        write_outputs({path: card_text(dataset, output, origin).encode()})
+        head = front_matter(dataset) if for_the_hub else ""
+        write_outputs({path: (head + card_text(dataset, output, origin)).encode()})
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
     return path
@@ -228,12 +249,12 @@ def _origin(directory: Path, output: Path) -> "tuple[DatasetFile, Origin]":
     return dataset, Origin(record.id, record.group, record.parent, evaluated, inits)
 
 
-def _document(dataset: "DatasetFile", origin: "Origin", files: list[Path]) -> ExportDocument:
+def _document(output: Path, dataset: "DatasetFile", origin: "Origin", files: list[Path]) -> ExportDocument:
     mean, sem = origin.evaluated or (None, None)
     meta = dataset.meta
     return ExportDocument(
         id=origin.run,
-        file=str(files[0]),
+        file=str(output),
         files=tuple(str(path) for path in files),
         env=str(meta.get("environment")),
         pairs=int(dataset.states.shape[0]),

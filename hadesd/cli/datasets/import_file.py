@@ -34,7 +34,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         subparsers,
         "import",
         "make a complete dataset file out of somebody else's states and actions "
-        "(npz, csv, json or safetensors); integer labels become one-hots",
+        "(npz, csv, json, safetensors, or a directory of Hugging Face's or Minari's); integer labels become one-hots",
         EXAMPLES,
     )
     parser.add_argument(
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     require_daemon_extra("import")
     from hadesd.cli.datasets.export import check_output
 
-    if not args.file.is_file():
+    if not args.file.exists():
         raise NotFoundError(f"there is no file {args.file}")
     check_output(args.output, None, args.force, args.card)
     from hadesd.analysis.datasets import formats, importing
@@ -127,6 +127,7 @@ def _meta(file: Path, spec: "RunSpec", file_meta: dict[str, Any]) -> dict[str, A
     from hadesd.cli.compute import prepare_computing
 
     prepare_computing(spec, "hadesd.compute.results")
+    from hadesd.analysis.datasets import formats
     from hadesd.compute.results import dataset_meta
 
     meta: dict[str, Any] = json.loads(dataset_meta(spec, 0))
@@ -134,7 +135,7 @@ def _meta(file: Path, spec: "RunSpec", file_meta: dict[str, Any]) -> dict[str, A
         key: file_meta[key] for key, kind in KEPT.items() if _is(file_meta.get(key), kind)
     }
     meta["policy"]["init_seed"] = spec.policy.init_seed
-    meta["source"] = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    meta["source"] = {"file": file.name, "sha256": hashlib.sha256(formats.data_file(file).read_bytes()).hexdigest()}
     return meta
 
 

@@ -178,6 +178,8 @@ def texts(env: Environment, word: str, counts: tuple[int, ...]) -> tuple[str, ..
     low = [one.strip().lower() for one in given]
     if word.endswith("names") and (len(set(low)) < len(low) or "" in low):
         raise NotAnEnvironmentError(f"its {word} must differ, and none may be empty")
+    if any(one != one.strip() for one in given):
+        raise NotAnEnvironmentError(f"its {word} may not begin or end with a blank")
     return tuple(given)
 
 

@@ -1,6 +1,7 @@
 """Dataset cards: the program in them is run, and computes what hadesd computes."""
 
 import ast
+import importlib.util
 import json
 import os
 import re
@@ -12,14 +13,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import yaml
 
 from hades_protocol.messages import Lineage
 from hadesd.analysis.datasets import formats
-from hadesd.analysis.datasets.card import Origin, card_path, card_text
+from hadesd.analysis.datasets.card import Origin, card_path, card_text, front_matter
 from hadesd.analysis.datasets.reader import DatasetFile, load
+from hadesd.cli.datasets.export import DIRECTORIES
 from hadesd.compute.results import dataset_meta
 from hadesd.distill import policies
 from tests.helpers.specs import tiny
+
+HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 FAST = {"cloning": {"epochs": 150, "learning_rate": 0.02}}
 CONSTANTS = {"obs_mean": np.array([0.5, 0, 0, 0], np.float32), "obs_var": np.array([4, 1, 1, 1], np.float32)}
@@ -28,7 +33,7 @@ CONSTANTS = {"obs_mean": np.array([0.5, 0, 0, 0], np.float32), "obs_var": np.arr
 def a_file(path: Path, arrays: formats.Arrays, meta: dict[str, Any] | None = None, **sections: Any) -> DatasetFile:
     """A dataset as our exports have it."""
     said = json.loads(dataset_meta(tiny(**(FAST | sections)), 7)) | (meta or {})
-    formats.write(path, arrays, json.dumps(said))
+    formats.write(path, arrays, json.dumps(said), path.name if path.name in DIRECTORIES else "")
     return load(path)
 
 
@@ -37,17 +42,17 @@ def pole() -> formats.Arrays:
     return {"states": lean, "actions": np.eye(2, dtype=np.float32)}
 
 
-def program(card: str) -> str:
-    (code,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
-    return code
+def program(card: str, library: str = "JAX") -> str:
+    (code,) = re.findall(rf"^### {library}\n\n[^\n]*\n\n```python\n(.*?)^```$", card, re.DOTALL | re.MULTILINE)
+    return str(code)
 
 
-def execute(dataset: DatasetFile) -> dict[str, Any]:
-    """Run a card's program where the file is; what it defines."""
-    code = program(card_text(dataset, dataset.path, Origin()))
+def execute(dataset: DatasetFile, library: str = "JAX") -> dict[str, Any]:
+    """Run a card's program where the file is, or in the directory; what it defines."""
+    code = program(card_text(dataset, dataset.path, Origin()), library)
     defined: dict[str, Any] = {}
     before = Path.cwd()
-    os.chdir(dataset.path.parent)
+    os.chdir(dataset.path if dataset.path.is_dir() else dataset.path.parent)
     try:
         exec(compile(code, "card", "exec"), defined)
     finally:
@@ -55,13 +60,100 @@ def execute(dataset: DatasetFile) -> dict[str, Any]:
     return defined
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".csv", ".json", ".safetensors"])
+@pytest.mark.parametrize("name", ["pole.npz", "pole.csv", "pole.json", "pole.safetensors", *DIRECTORIES])
 @pytest.mark.slow
-def test_the_program_trains_a_policy_on_every_format(tmp_path: Path, suffix: str) -> None:
-    dataset = a_file(tmp_path / f"pole{suffix}", pole(), evaluation={"action": "greedy"})
-    defined = execute(dataset)
-    chosen = [int(defined["act"](state, jax.random.key(0))) for state in dataset.states]
-    assert chosen == [0, 1], "the trained policy does not do what the pairs say"
+def test_the_programs_train_a_policy_on_every_format(tmp_path: Path, name: str) -> None:
+    dataset = a_file(tmp_path / name, pole(), evaluation={"action": "greedy"})
+    for library, more in (("JAX", (jax.random.key(0),)), ("NumPy", ()), ("PyTorch", ())):
+        if library == "PyTorch" and not HAS_TORCH:
+            continue  # its own test says that it was skipped
+        defined = execute(dataset, library)
+        chosen = [int(defined["act"](state, *more)) for state in dataset.states]
+        assert chosen == [0, 1], f"the policy trained by {library} does not do what the pairs say"
+
+
+KINDS: dict[str, tuple[tuple[int, ...], bool, dict[str, Any]]] = {
+    "discrete": ((4,), True, {"policy": {"depth": 2, "activation": "relu"}}),
+    "continuous": ((3,), False, {"env": "Pendulum-v1", "dataset": {"pairs": 3}, "cloning": {"clip_norm": 0.01}}),
+    "images": ((8, 8, 1), True, {"env": "digits", "policy": {"kind": "cnn", "features": 3, "activation": "tanh"}}),
+}
+
+
+def of_a_kind(directory: Path, kind: str) -> DatasetFile:
+    """Three random pairs, to be learned in a few steps of training without chance."""
+    shape, discrete, sections = KINDS[kind]
+    rng = np.random.default_rng(4)
+    actions = np.eye(10 if kind == "images" else 2, dtype=np.float32)[[0, 1, 1]]
+    arrays = {
+        "states": rng.normal(size=(3, *shape)).astype(np.float32),
+        "actions": actions if discrete else np.array([[0.5], [-2.0], [0.1]], np.float32),
+    }
+    cloning = {"epochs": 6, "learning_rate": 0.02} | sections.get("cloning", {})
+    evaluation = {"normalisation": "none", "action": "greedy"}
+    return a_file(directory / f"{kind}.npz", arrays, **sections | {"cloning": cloning, "evaluation": evaluation})
+
+
+def parameters_of_jax(params: Any, discrete: bool) -> list[np.ndarray]:
+    """Kernels with rows for what goes in, biases, and what there is besides."""
+    layers, rest = (params, []) if discrete else (params[0], [np.asarray(params[1], np.float64)])
+    kernels = [np.asarray(k, np.float64).reshape(-1, k.shape[-1]) for k, _ in layers]
+    return [*kernels, *(np.asarray(b, np.float64) for _, b in layers), *rest]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
+def test_numpy_computes_the_gradients_and_the_steps_of_jax(tmp_path: Path, kind: str) -> None:
+    dataset = of_a_kind(tmp_path, kind)
+    ours, theirs = execute(dataset), execute(dataset, "NumPy")
+    params, discrete = ours["init"](jax.random.key(3)), KINDS[kind][1]
+    loss, gradient = jax.value_and_grad(ours["loss"])(params)
+    for own, value in zip(theirs["params"], parameters_of_jax(params, discrete), strict=True):
+        own[...] = value  # in place: its functions use the same arrays
+    expected = parameters_of_jax(gradient, discrete)
+    for found, wanted in zip(theirs["gradients"](), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-6)
+    assert np.isfinite(float(loss))
+    state, optimizer_step = ours["optimizer"].init(params), ours["step"]
+    for _ in range(dataset.meta["cloning"]["epochs"]):
+        params, state = optimizer_step(params, state)
+    code = program(card_text(dataset, dataset.path, Origin()), "NumPy")
+    exec(code[code.index("params = ") : code.index("def act(")], theirs)
+    for found, wanted in zip(theirs["params"], parameters_of_jax(params, discrete), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=2e-3, atol=2e-5)
+
+
+@pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed: pip install torch, and the programs for it are run")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
+def test_torch_computes_the_loss_and_the_steps_of_jax(tmp_path: Path, kind: str) -> None:
+    import torch
+
+    dataset = of_a_kind(tmp_path, kind)
+    ours, theirs = execute(dataset), execute(dataset, "PyTorch")
+    params, discrete = ours["init"](jax.random.key(3)), KINDS[kind][1]
+
+    def given(params: Any) -> list[np.ndarray]:
+        """JAX's parameters as torch has them: out before in; of a convolution channels before places."""
+        out = []
+        for kernel, bias in params if discrete else params[0]:
+            array = np.asarray(kernel)
+            out += [array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T, np.asarray(bias)]
+        if kind == "images":  # it flattens channels first
+            features, places = 3, 36
+            out[2] = out[2].reshape(-1, places, features).transpose(0, 2, 1).reshape(len(out[2]), -1)
+        return out if discrete else [*out, np.asarray(params[1])]
+
+    with torch.no_grad():
+        for own, value in zip(theirs["params"], given(params), strict=True):
+            own.copy_(torch.tensor(np.ascontiguousarray(value)))
+    assert theirs["loss"]().item() == pytest.approx(float(ours["loss"](params)), rel=1e-5)
+    state, optimizer_step = ours["optimizer"].init(params), ours["step"]
+    for _ in range(dataset.meta["cloning"]["epochs"]):
+        params, state = optimizer_step(params, state)
+    code = program(card_text(dataset, dataset.path, Origin()), "PyTorch")
+    exec(code[code.index("optimizer = ") : code.index("@torch.no_grad()")], theirs)
+    for found, wanted in zip(theirs["params"], given(params), strict=True):
+        np.testing.assert_allclose(found.detach().numpy(), wanted, rtol=5e-3, atol=5e-5)
 
 
 HOSTILE = (
@@ -76,9 +168,10 @@ def test_whatever_the_file_is_called_the_program_is_one_and_the_page_too(tmp_pat
         for suffix in (".npz", ".csv", ".json", ".safetensors", ".CSV"):
             file = Path(stem + suffix)
             card = card_text(dataset, file, Origin())
-            (code,) = re.findall(r"^```python\n(.*?)^```$", card, re.DOTALL | re.MULTILINE)
-            texts = {node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)}
-            assert file.name in texts, "the program reads another file"
+            for library in ("JAX", "PyTorch", "NumPy"):
+                tree = ast.parse(program(card, library))
+                texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+                assert file.name in texts, "the program reads another file"
             assert all(line.isprintable() for line in card.splitlines()), card
             (evaluate,) = re.findall(r"Measure it yourself: (`+) ?(.*?) ?\1\.$", card, re.MULTILINE)
             if "\n" not in stem and stem.isprintable():
@@ -151,6 +244,16 @@ def test_its_convolution_is_ours(tmp_path: Path) -> None:
     expected = -policies.log_likelihood(policy, {"params": ours}, defined["states"], defined["actions"])
     loss = defined["loss"]([(kernel, bias), *dense])
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_card_for_the_hub_begins_with_what_the_hub_reads(tmp_path: Path) -> None:
+    dataset = a_file(tmp_path / "huggingface", pole())
+    head = yaml.safe_load(front_matter(dataset).removeprefix("---\n").partition("---\n")[0])
+    assert head["pretty_name"] == "CartPole-v1 in 2 pairs"
+    assert (head["size_categories"], head["task_categories"]) == (["n<1K"], ["reinforcement-learning"])
+    assert (dataset.path / head["configs"][0]["data_files"]).read_text().startswith("state_x,")
+    many = {name: np.repeat(array, 600, axis=0) for name, array in pole().items()}
+    assert "[1K<n<10K]" in front_matter(a_file(tmp_path / "many.npz", many))
 
 
 def test_fixed_constants_are_named_printed_and_applied(tmp_path: Path) -> None:

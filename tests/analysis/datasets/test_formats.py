@@ -14,8 +14,10 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save as save_safetensors
 
 from hades_protocol.errors import UsageError
-from hadesd.analysis.datasets import column_names, formats, reader
-from hadesd.storage.datasets import SUFFIXES, is_dataset_name
+from hadesd.analysis.datasets import column_names, formats, importing, minari_format, reader, snippet
+from hadesd.cli.datasets.export import DIRECTORIES
+from hadesd.spec import environments
+from hadesd.storage.datasets import DIRECTORY_MARKS, SUFFIXES, is_dataset_name
 
 META = {"environment": "CartPole-v1", "observation_names": ["x", "vx", "angle", "w"], "action_names": ["left", "right"]}
 TENSOR = b'"states":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}'
@@ -30,30 +32,64 @@ def pairs(shape: tuple[int, ...] = (3, 4), actions: int = 2) -> formats.Arrays:
 
 def test_every_format_is_declared_once() -> None:
     assert set(SUFFIXES) == set(formats.READERS) == set(formats.WRITERS)
+    assert set(DIRECTORY_MARKS) == set(formats.MARKS.values())
+    assert set(formats.MARKS) == set(formats.DIRECTORY_READERS) == set(formats.DIRECTORY_WRITERS) == set(DIRECTORIES)
+    assert minari_format.PROBABILITIES in snippet.LOADING[".hdf5"][1].format(name="", actions="infos/probabilities")
     assert is_dataset_name("a/b.CSV")
     assert not is_dataset_name("cartpole-1121-k3f9")
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+NAMES = st.lists(
+    st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=8)
+    | st.sampled_from(["a,b", "x;y;z", 'say "x"', "\t", "state_a", "a", "action_a", "A", "obs a", "0", "1", "s0"]),
+    min_size=4,
+    max_size=4,
+    unique_by=lambda name: name.strip().lower(),
+).filter(lambda names: all(name == name.strip() and name for name in names))
+"""Names that an environment of one's own may give its entries (distill.environments.own)."""
+
+
+@pytest.mark.parametrize("format_", [*SUFFIXES, *DIRECTORIES])
 @settings(max_examples=40)  # files are written through to the disk
 @given(
     states=hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3)), elements=FINITE),
-    action=FINITE,
+    label=st.sampled_from([(0.0, 1.0), (1.0, 0.0), (0.25, 0.75)]),
+    names=NAMES,
+    discrete=st.booleans(),
 )
-def test_what_is_written_comes_back_to_the_bit(
-    tmp_path_factory: pytest.TempPathFactory, suffix: str, states: np.ndarray, action: float
+def test_import_takes_what_export_writes_to_the_bit_in_every_format(
+    tmp_path_factory: pytest.TempPathFactory,
+    format_: str,
+    states: np.ndarray,
+    label: tuple[float, float],
+    names: list[str],
+    discrete: bool,
 ) -> None:
-    path = tmp_path_factory.mktemp("formats") / f"d{suffix}"
+    directory = format_ if format_ in DIRECTORIES else ""
+    path = tmp_path_factory.mktemp("formats") / ("d" if directory else f"d{format_}")
     constants = {"obs_mean": states[0], "obs_var": np.abs(states[0])}
-    arrays = {"states": states, "actions": np.full((len(states), 1), action, np.float32), **constants}
-    formats.write(path, arrays, json.dumps(META))
+    arrays = {"states": states, "actions": np.tile(np.array(label, np.float32), (len(states), 1)), **constants}
+    size = states[0].size
+    observation_names = [*names[:2], *(f"filler {i}" for i in range(size))][:size]
+    own = {"observation": list(states.shape[1:]), "discrete": discrete, "actions": 2, "action_names": names[2:]}
+    own["observation_names"] = observation_names
+    meta = {"environment": "a.b:c", "own_environment": own, "discrete": discrete}
+    meta |= {"observation_names": observation_names, "action_names": names[2:]}
+    formats.write(path, arrays, json.dumps(meta), directory)
+    assert is_dataset_name(str(path))
+    entry = environments.of_meta(meta)
+    assert entry is not None
+    taken = importing.fit(path, formats.read(path), entry)
+    assert taken.notes == ()
+    for name, array in arrays.items():
+        assert np.array_equal(taken.arrays[name], array), f"{name} changed on its way through {format_}"
     back = reader.load(path)
-    assert back.meta == META
+    assert back.meta == meta
     for name, array in arrays.items():
         found = getattr(back, name)
         assert found.dtype == np.float32
         assert found.shape == array.shape
-        assert np.array_equal(found, array), f"{name} changed on its way through {suffix}"
+        assert np.array_equal(found, array), f"{name} changed on its way through {format_}"
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -191,3 +227,9 @@ def test_grids_are_named_by_place_and_channel() -> None:
     assert column_names.state_names((1, 2, 2), ("ball", "wall")) == ["y0x0_ball", "y0x0_wall", "y0x1_ball", "y0x1_wall"]
     assert column_names.state_names((2, 1, 1), ("brightness",)) == ["y0x0", "y1x0"]
     assert column_names.state_names((2,), ("x",)) == ["s0", "s1"]
+
+
+def test_a_shape_that_no_memory_has_is_one_line(tmp_path: Path) -> None:
+    empty = np.zeros((0, 2**61), np.bool_)
+    with pytest.raises(UsageError, match="which is too large"):
+        reader.as_float32(tmp_path / "d.npz", "states", empty)
