@@ -347,9 +347,6 @@ class Run:
     def dataset(self, generation: int | None = None, *, best: bool = False) -> "Dataset":
         """A committed mean dataset.
 
-        Of a daemon on another machine the constants of `fixed` normalisation do not come along: export it there to
-        train on it.
-
         Args:
             generation: of a kept checkpoint; None for the newest committed one.
             best: the one with the highest evaluated return instead, of a daemon on this machine.

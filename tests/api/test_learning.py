@@ -138,6 +138,6 @@ def complete(env: str) -> dict[str, Any]:
 
 
 def test_shapes_need_no_environment() -> None:
-    entry = environments.find("hopper")
-    states, _ = shapes.fit(as_file(hadesd.Dataset(np.ones((2, 11)), np.ones((2, 3)))), entry)
+    dataset, spec = hadesd.Dataset(np.ones((2, 11)), np.ones((2, 3))), tiny(env="hopper")
+    states, _ = shapes.fit(as_file(dataset), spec, environments.find("hopper"))
     assert states.shape == (2, 11)

@@ -17,8 +17,6 @@ from hadesd.storage.datasets import SCHEMA
 def ask_for_dataset(client: ControlClient, run: str, generation: int | None = None) -> DatasetFile:
     """The newest committed mean dataset of a run, or that of a kept generation; `path` is the run's id.
 
-    Constants of fixed normalisation are not sent: obs_mean and obs_var are None.
-
     Raises:
         NotFoundError: no such run, or it has no such dataset.
         HadesError: the daemon does not answer.
@@ -29,6 +27,8 @@ def ask_for_dataset(client: ControlClient, run: str, generation: int | None = No
         path=Path(shown.run.id),
         states=as_numpy(snapshot.states),
         actions=as_numpy(snapshot.actions),
+        obs_mean=None if snapshot.obs_mean is None else as_numpy(snapshot.obs_mean),
+        obs_var=None if snapshot.obs_var is None else as_numpy(snapshot.obs_var),
         meta=meta_of(snapshot, build_spec(shown.spec), shown.run.id),
     )
 
