@@ -101,6 +101,7 @@ def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = 
         mean_inits=spec.evaluation.mean_inits,
         variation=variation_of(spec),
         alternatives=tuple(policy.clone(activation=name) for name in ACTIVATIONS),
+        remeasure=spec.evaluation.remeasure,
         mean_groups=-(-spec.evaluation.mean_environments // spec.evaluation.environments),
     )
     return problem, jnp.asarray(mean, jnp.float32)

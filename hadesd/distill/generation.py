@@ -47,7 +47,7 @@ def init_state(problem: Problem, mean: jax.Array) -> EvolutionState:
     key_start, _ = jax.random.split(generation_key(problem.seed, START_STREAM))
     env, visited_states = problem.env, None
     fixed = problem.evaluation.normalisation == "fixed"
-    if visited.is_bounded(problem) and not isinstance(env, ImageTask):
+    if visited.is_measured(problem) and not isinstance(env, ImageTask):
         observe = jax.jit(lambda key: normalise.observe(env, key))
         visited_states = observe(generation_key(problem.seed, CONSTANTS_STREAM))
         constants = normalise.usable(visited_states) if fixed else normalise.unit(env.observation)
@@ -194,10 +194,11 @@ class GenerationStep:
         )
         self._task_data = jax.device_put(problem.task_data, self._everywhere)
         self._visited: LaterProgram | None = None
-        if visited.is_bounded(problem):
+        if visited.is_measured(problem):
             measure = functools.partial(visited.measure, problem, mesh)
             self._visited = LaterProgram("visited states", measure, mesh, problem.task_data)
-        single = problem.task_data.fixed_init is not None
+        self._remeasure = problem.remeasure and problem.evaluation.normalisation == "fixed"
+        single = problem.layout is None or problem.task_data.fixed_init is not None
         self._visiting = 1 if single else visited.POLICIES
         self.compiled = False
 
@@ -233,12 +234,16 @@ class GenerationStep:
             self._visited.prepare(state)
 
     def _measured(self, state: EvolutionState) -> EvolutionState:
-        """The state with the region of visited states as of now."""
+        """The state with the region of visited states as of now, and the constants that follow it."""
         if self._visited is None or not visited.is_due(int(state.generation)):
             return state
         found = trim(self._visited(state), self._visiting)
         after = visited.merged(jax.device_get(state.visited), found)
-        return state._replace(visited=jax.device_put(after, self._everywhere))
+        state = state._replace(visited=jax.device_put(after, self._everywhere))
+        if not self._remeasure:
+            return state
+        constants = normalise.usable(jax.tree.map(jnp.asarray, after))
+        return state._replace(constants=jax.device_put(constants, self._everywhere))
 
 
 class MeanEvaluation:

@@ -67,6 +67,7 @@ class Problem:
     unflatten: flat vector -> parameters, for direct neuroevolution.
     training: of the policies; None for direct neuroevolution.
     alternatives: the policy with each of ACTIVATIONS, where `variation` is set.
+    remeasure: constants of fixed normalisation follow the states that trained policies visit.
     mean_inits, mean_groups: fresh initialisations, and groups of E environments for each, of evaluate_mean.
     """
 
@@ -85,14 +86,15 @@ class Problem:
     mean_groups: int
     variation: Variation | None = None
     alternatives: tuple[Network, ...] = ()
+    remeasure: bool = False
 
 
 class EvolutionState(NamedTuple):
     """What a checkpoint holds.
 
     strategy: evosax's state, which also holds the best candidate so far and its fitness. generation: int32 [],
-    generations done. constants: normalisation of mode "fixed", measured once. visited: statistics of the states that
-    trained policies visit, in the environment's units (distill/visited); None where the pairs have no bound.
+    generations done. constants: normalisation of mode "fixed". visited: statistics of the states that trained policies
+    visit, in the environment's units (distill/visited); None where neither a bound nor constants depend on them.
     """
 
     strategy: Any

@@ -1,4 +1,5 @@
-"""The region of the states that trained policies visit, which `dataset.bound` keeps the pairs in.
+"""The region of the states that trained policies visit: `dataset.bound` keeps the pairs in it, and with
+`evaluation.remeasure` the constants of fixed normalisation are its mean and variance.
 
 At the start it is that of a random policy, which is too narrow where policies fall at once. So before the generations
 10, 20, 40, 80 and so on it is measured again, from fresh policies that are trained on the mean dataset: often while
@@ -47,6 +48,11 @@ def is_bounded(problem: Problem) -> bool:
     return problem.layout is not None and problem.layout.bound > 0 and problem.evaluation.normalisation != "running"
 
 
+def is_measured(problem: Problem) -> bool:
+    """Whether a problem depends on the states that policies visit: it bounds its pairs, or normalises with them."""
+    return is_bounded(problem) or (problem.remeasure and problem.evaluation.normalisation == "fixed")
+
+
 def region_of(problem: Problem, constants: Statistics, visited: Statistics | None) -> Region | None:
     """The region in the units of the pairs; None where they have no bound.
 
@@ -65,18 +71,20 @@ def region_of(problem: Problem, constants: Statistics, visited: Statistics | Non
 def measure(problem: Problem, mesh: Mesh, state: EvolutionState, task_data: TaskData) -> Statistics:
     """Statistics of the states that policies trained on the mean dataset visit, in E environments x T steps each.
 
-    Stacked [N, *obs], padded on axis 0.
+    Of direct neuroevolution: of the mean policy. Stacked [N, *obs], padded on axis 0.
     """
-    assert problem.layout is not None
     assert not isinstance(problem.env, ImageTask)
     root = jax.random.fold_in(generation_key(problem.seed, state.generation), VISITED_STREAM)
     key_init, key_evaluate = jax.random.split(root)
-    inits = task_data.fixed_init
-    if inits is None:
+    mean, inits, pairs = problem.strategy.mean(state.strategy), task_data.fixed_init, None
+    if problem.layout is None:
+        assert problem.unflatten is not None
+        inits = jax.tree.map(lambda leaf: leaf[None], problem.unflatten(mean))
+    elif inits is None:
         inits = policies.init_many(problem.policy, key_init, problem.env.observation, POLICIES)
     count = jax.tree.leaves(inits)[0].shape[0]
-    region = region_of(problem, state.constants, state.visited)
-    pairs = problem.layout.unflatten(problem.strategy.mean(state.strategy), region)
+    if problem.layout is not None:
+        pairs = problem.layout.unflatten(mean, region_of(problem, state.constants, state.visited))
     found: Statistics = train_and_evaluate(
         Learner(problem.policy, problem.training),
         functools.partial(_visited, problem.env, problem.evaluation),

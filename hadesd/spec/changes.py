@@ -22,6 +22,7 @@ NOT_CARRIED = {
     "dataset.labels": "the checkpoint evolves labels, or it does not",
     "evolution.strategy": "the checkpoint holds the state of its own strategy",
     "evaluation.normalisation": "the pairs are in the units of the normalisation that they evolved with",
+    "evaluation.remeasure": "the checkpoint holds what trained policies visit, or it does not",
     "policy.init_seed": "the pairs of hades-f evolved for one initialisation",
 }
 """Settings that a checkpoint cannot carry over, with the reason."""

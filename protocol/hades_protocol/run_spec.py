@@ -196,6 +196,9 @@ class Evaluation(_Section, frozen=True):
     normalisation: Annotated[Literal["running", "fixed", "none"], Meta(description="observation normalisation")] = (
         "running"
     )
+    remeasure: Annotated[
+        bool, Meta(description="fixed: measure it anew from what trained policies see, at generations 10, 20, 40 …")
+    ] = False
     action: Annotated[
         Literal["sample", "greedy"], Meta(description="draw actions from the policy, or take its mode")
     ] = "sample"

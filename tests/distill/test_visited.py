@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jax.flatten_util import ravel_pytree
 
 from hadesd.distill import normalise, policies, rollout, visited
 from hadesd.distill.dataset import DatasetLayout, Region
@@ -16,6 +17,7 @@ from hadesd.distill.normalise import Statistics
 from hadesd.distill.policies import MLP
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.sharding import make_mesh
+from hadesd.distill.strategies import open_es
 from tests.distill.toys import Counter, problem
 
 numbers = st.floats(-1e6, 1e6, width=32)
@@ -111,6 +113,30 @@ def test_a_search_that_was_interrupted_measures_the_same_as_one_that_was_not():
         assert np.array_equal(a, b, equal_nan=True)
     pairs, region = states_of(task, states[12])
     assert np.all(np.abs(pairs - region.mean) <= 3.0 * region.std * (1 + 1e-6))
+
+
+def test_constants_that_are_remeasured_are_those_of_what_policies_visit():
+    mesh = make_mesh(1)
+    for method in ("hades-r", "es"):
+        task = replace(problem(Counter(7), pairs=2), remeasure=True)
+        task = replace(task, evaluation=replace(task.evaluation, normalisation="fixed", steps=12))
+        if method == "es":
+            flat, unflatten = ravel_pytree(policies.init(task.policy, jax.random.key(0), (2,)))
+            strategy = open_es(16, flat.size, lambda _: 0.1, 0.05, 0.9, "ranks")
+            task = replace(task, layout=None, training=None, unflatten=unflatten, strategy=strategy, inits=1)
+        else:
+            flat = jnp.zeros(task.layout.size)
+        state, step = init_state(task, flat), GenerationStep(task, mesh, 8)
+        random = jax.device_get(state.constants)
+        for _ in range(11):
+            before, state = state, step(state)[0]
+        assert np.array_equal(before.constants.mean, random.mean), method
+        assert not np.array_equal(state.constants.mean, random.mean), "due before the generation after 10"
+        follows = normalise.usable(jax.tree.map(jnp.asarray, jax.device_get(state.visited)))
+        assert np.array_equal(state.constants.variance, follows.variance), method
+        again, _ = GenerationStep(task, mesh, 8)(jax.device_get(before))
+        for a, b in zip(jax.tree.leaves(again), jax.tree.leaves(state), strict=True):
+            assert np.array_equal(a, b, equal_nan=True), method
 
 
 def test_in_normalised_units_the_bound_is_in_those_units():
