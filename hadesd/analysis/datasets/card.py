@@ -19,6 +19,7 @@ from hadesd.analysis.datasets.column_names import action_names, state_names
 from hadesd.analysis.datasets.reader import DatasetFile, bound_of
 from hadesd.analysis.datasets.snippet import Program, training_code
 from hadesd.spec.own_code import evaluate_command, is_code
+from hadesd.spec.user_files import as_argument
 
 MOST_PAIRS, MOST_COLUMNS = 16, 32
 """A dataset of at most so many pairs, and entries of state and action, is printed whole."""
@@ -103,8 +104,8 @@ def card_text(dataset: DatasetFile, file: Path, origin: Origin) -> str:
         "## What it is worth",
         _worth(meta, file, origin),
     ]
-    if count <= MOST_PAIRS and size + actions <= MOST_COLUMNS:
-        sections += ["## The pairs", _pairs(dataset)]
+    small = count <= MOST_PAIRS and size + actions <= MOST_COLUMNS
+    sections += ["## The pairs", _pairs(dataset) if small else _too_large(count, size, actions, file)]
     sections += [
         "## Where it comes from",
         _table(_lineage(meta, origin)),
@@ -252,12 +253,17 @@ def _worth(meta: dict[str, Any], file: Path, origin: Origin) -> str:
     return f"{measure[0].upper()}{measure[1:]} **{mean:.5g}**{spread}, of {policies} trained on these pairs. {again}"
 
 
+def _too_large(count: int, size: int, actions: int, file: Path) -> str:
+    command = f"hadesd pairs {as_argument(file.name)}"
+    return f"{count} pairs, each of {size} + {actions} entries, are too many for a page: {_code(command)} prints them."
+
+
 def _pairs(dataset: DatasetFile) -> str:
     meta = dataset.meta
-    names = [*state_names(dataset.states.shape[1:], meta.get("observation_names", ()))]
-    names += action_names(dataset.actions.shape[1], meta.get("action_names", ()))
+    named = [("state", name) for name in state_names(dataset.states.shape[1:], meta.get("observation_names", ()))]
+    named += [("action", name) for name in action_names(dataset.actions.shape[1], meta.get("action_names", ()))]
     states = dataset.states.reshape(len(dataset.states), -1)
-    rows = [("pair", *(_code(name) for name in names))]
+    rows = [("pair", *(f"{kind} {_code(name)}" for kind, name in named))]
     for i, (state, action) in enumerate(zip(states, dataset.actions, strict=True)):
         rows.append((str(i), *(f"{value:.3f}" for value in state), *(f"{value:.3g}" for value in action)))
     return _table(rows, headed=True)

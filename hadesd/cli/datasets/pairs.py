@@ -74,12 +74,15 @@ def _table(dataset: "DatasetFile") -> list[str]:
     entry = environments.of_meta(dataset.meta)
     names = _names(entry.observation_names if entry else (), states.shape[1], "s")
     shown = min(len(names), MOST_COLUMNS)
-    width = max(9, *(len(name) + 1 for name in names[:shown]))
+    grouped = entry is None or not entry.discrete  # where a name can be one of both
+    titles = [f"state: {names[0]}" if grouped else names[0], *names[1:shown]]
+    width = max(9, *(len(title) + 1 for title in titles))
     more = f"  … {len(names) - shown} more" if shown < len(names) else ""
-    lines = ["pair" + "".join(f"{name:>{width}}" for name in names[:shown]) + more + "   action"]
-    for i, (state, action) in enumerate(zip(states, dataset.actions, strict=True)):
+    label, cells = _actions(entry, dataset.actions.tolist())
+    lines = ["pair" + "".join(f"{title:>{width}}" for title in titles) + more + label]
+    for i, (state, action) in enumerate(zip(states, cells, strict=True)):
         entries = "".join(f"{value:>{width}.3f}" for value in state[:shown])
-        lines.append(f"{i:>4}{entries}{'  …' if more else ''}   {_action(entry, action.tolist())}")
+        lines.append(f"{i:>4}{entries}{'…'.rjust(len(more)) if more else ''}{action}")
     return lines
 
 
@@ -87,9 +90,17 @@ def _names(known: tuple[str, ...], count: int, letter: str) -> list[str]:
     return list(known) if len(known) == count else [f"{letter}{i}" for i in range(count)]
 
 
-def _action(entry: environments.EnvironmentInfo | None, action: list[float]) -> str:
-    names = _names(entry.action_names if entry else (), len(action), "a")
+def _actions(entry: environments.EnvironmentInfo | None, actions: list[list[float]]) -> tuple[str, list[str]]:
+    """The title above the actions, and a text for each pair: the likeliest one, or a column for each number."""
+    names = _names(entry.action_names if entry else (), len(actions[0]), "a")
     if entry is not None and entry.discrete:
-        best = max(range(len(action)), key=action.__getitem__)
-        return names[best] if action[best] > 0.999 else f"{names[best]} ({action[best]:.0%})"
-    return "  ".join(f"{name} {value:+.3f}" for name, value in zip(names, action, strict=True))
+        return "   action", [f"   {_likeliest(names, action)}" for action in actions]
+    titles = [f"action: {names[0]}", *names[1:]]
+    width = max(9, *(len(title) + 1 for title in titles))
+    cells = ["  " + "".join(f"{value:>{width}.3f}" for value in action) for action in actions]
+    return "  " + "".join(f"{title:>{width}}" for title in titles), cells
+
+
+def _likeliest(names: list[str], action: list[float]) -> str:
+    best = max(range(len(action)), key=action.__getitem__)
+    return names[best] if action[best] > 0.999 else f"{names[best]} ({action[best]:.0%})"

@@ -294,7 +294,11 @@ def test_a_card_says_what_is_known_and_owns_up_to_what_is_not(tmp_path: Path) ->
 def test_the_table_of_pairs_is_for_small_ones(tmp_path: Path) -> None:
     many = {"states": np.zeros((17, 4), np.float32), "actions": np.eye(17, 2, dtype=np.float32)}
     dataset = a_file(tmp_path / "many.npz", many, dataset={"pairs": 17})
-    assert "## The pairs" not in card_text(dataset, dataset.path, Origin())
+    assert "## The pairs\n\n17 pairs, each of 4 + 2 entries" in card_text(dataset, dataset.path, Origin())
+    alike = {"states": np.zeros((2, 2), np.float32), "actions": np.zeros((2, 1), np.float32)}
+    said = {"discrete": False, "observation_names": ["thigh", "leg"], "action_names": ["thigh"], "environment": "mine"}
+    card = card_text(a_file(tmp_path / "alike.npz", alike, said), tmp_path / "alike.npz", Origin())
+    assert "| pair | state `thigh` | state `leg` | action `thigh` |" in card, "a joint is in both"
 
 
 def test_hades_f_is_honest_about_its_initialisation(tmp_path: Path) -> None:

@@ -170,17 +170,17 @@ async def test_d_goes_through_the_views(server_with_pairs: ProtocolServer) -> No
             seen.append(str(panel.border_subtitle))
         assert seen == ["heat map", "drawing", "table"]
         await pilot.press("d", "d", "j")
-        assert rows(panel)[0].startswith("pair 2 of 6  right 100%")
+        assert rows(panel)[0].startswith("pair 1 of 6  right 100%")
         assert "angle" in rows(panel)[1]
         await pilot.press("right")
-        assert rows(panel)[0].startswith("pair 3 of 6")
+        assert rows(panel)[0].startswith("pair 2 of 6")
 
 
 async def test_the_heat_maps_cursor_names_what_it_is_on(server_with_pairs: ProtocolServer) -> None:
     async with live(server_with_pairs) as (app, pilot):
         panel = await focused((app, pilot))
         await pilot.press("d", "j", "right", "right")
-        assert any(line.startswith("pair 2  pole angle") for line in rows(panel))
+        assert any(line.startswith("pair 1  pole angle") for line in rows(panel))
         await pilot.press("enter", "r")
         assert "by pole angle" in str(panel.border_subtitle)
         assert panel._order[0] == 5
@@ -192,10 +192,10 @@ async def test_sorting_is_in_the_header_and_keeps_the_cursor_on_its_pair(server_
         await pilot.press("j", "s")
         assert "action↑" in rows(panel)[0].replace(" ", "")
         assert "by action ↑" in str(panel.border_subtitle)
-        assert numbers(panel) == ["1", "3", "5", "2", "4", "6"]
+        assert numbers(panel) == ["0", "2", "4", "1", "3", "5"]
         assert panel.view.spot.pair == 1
         await pilot.press("r")
-        assert numbers(panel) == ["2", "4", "6", "1", "3", "5"]
+        assert numbers(panel) == ["1", "3", "5", "0", "2", "4"]
 
 
 async def test_a_click_puts_the_cursor(server_with_pairs: ProtocolServer) -> None:
@@ -210,7 +210,7 @@ async def test_the_cursor_stays_in_sight(server_with_pairs: ProtocolServer) -> N
     async with live(server_with_pairs, size=(80, 24)) as (app, pilot):
         panel = await focused((app, pilot))
         await until(pilot, lambda: panel.table is not None and panel.table.count == 30)
-        for key, pair in (("G", "30"), ("g", "1"), ("pagedown", "11")):
+        for key, pair in (("G", "29"), ("g", "0"), ("pagedown", "10")):
             await pilot.press(key)
             await until(pilot, lambda pair=pair: any(line.split("▌")[0].strip() == pair for line in rows(panel)))  # type: ignore[misc]
 

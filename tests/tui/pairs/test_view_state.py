@@ -57,7 +57,7 @@ def test_s_goes_through_the_columns_and_returns() -> None:
     assert seen == ["push", "a", "b", "#"]
     by_a = PairsView(sort=("observation", 0))
     assert view_state.order(by_a, table) == [1, 0]
-    assert view_state.sorted_text(by_a, table, UNICODE) == "table · by a ↑"
+    assert view_state.sorted_text(by_a, table, UNICODE) == "table · by state a ↑"
 
 
 def test_labels_sort_by_action_and_then_by_probability() -> None:
@@ -173,9 +173,9 @@ def test_the_heat_map_names_the_cell_under_the_cursor() -> None:
     table = PairTable(flat([[1.0, -4.0], [0.5, 2.0]]))
     lines = texts_of(heat_lines(table, [1, 0], Spot(0, 1), 76, 4, Terminal()))
     assert "↓b" in lines[0]
-    assert lines[1].startswith(" 2")
-    assert lines[2].startswith(" 1▌")
-    assert lines[3].startswith("pair 1  b -4.000")
+    assert lines[1].startswith(" 1")
+    assert lines[2].startswith(" 0▌")
+    assert lines[3].startswith("pair 0  state b -4.000")
     assert "-4.000" in lines[3]
     assert "+4.000" in lines[3]
 
@@ -183,9 +183,9 @@ def test_the_heat_map_names_the_cell_under_the_cursor() -> None:
 def test_the_heat_map_without_pixels_has_signs_and_sizes() -> None:
     table = PairTable(flat([[1.0, -4.0], [0.5, 2.0], [math.nan, 0.0]]))
     lines = texts_of(heat_lines(table, [0, 1, 2], Spot(0, 0), 40, 6, Terminal(ASCII)))
-    assert lines[1].split() == ["1>", "+9", "-9"]
-    assert lines[2].split() == ["2", "+5", "+5"]
-    assert lines[3].split() == ["3", "?", "0"]
+    assert lines[1].split() == ["0>", "+9", "-9"]
+    assert lines[2].split() == ["1", "+5", "+5"]
+    assert lines[3].split() == ["2", "?", "0"]
     assert all(line.isascii() for line in lines)
 
 
@@ -206,5 +206,5 @@ def test_the_heat_map_fits_and_shows_the_cursor(data: st.DataObject, pairs: int,
     assert all(length(line) == width for line in lines)
     shown = texts_of(lines)
     mark = terminal.glyphs.selected
-    assert [line.split(mark)[0].strip() for line in shown[1:-1] if mark in line] == [str(spot.pair + 1)]
+    assert [line.split(mark)[0].strip() for line in shown[1:-1] if mark in line] == [str(spot.pair)]
     assert terminal.glyphs.down in shown[0]

@@ -81,47 +81,48 @@ def panel(
     return Panel(_in(lines[:height], glyphs), drawn, top, curves, tuple(others))
 
 
-def _numbers(model: Model) -> list[tuple[str, str, str]]:
-    """Label, number and hue of the large numbers."""
+def _numbers(model: Model) -> list[tuple[str, str, str, str]]:
+    """Label, number, how far it is spread (empty where that is not known) and hue of the large numbers."""
     run = model.run
     assert run is not None
     metrics = model.history.metrics
     spread = metrics[-1].fitness_std if metrics and metrics[-1].generation == run.generation else None
     numbers = [
-        ("mean", number(run.fitness_mean), "mean"),
-        ("best", number(run.fitness_best), "best"),
-        ("best so far", number(run.best_so_far), "ever"),
-        ("± std", number(spread), "dim"),
+        ("mean", number(run.fitness_mean), "" if spread is None else f" ± {number(spread)}", "mean"),
+        ("best", number(run.fitness_best), "", "best"),
+        ("best so far", number(run.best_so_far), "", "ever"),
     ]
     if (newest := model.history.evaluated) is not None:
         error = "" if newest.evaluated_sem is None else f" ± {number(newest.evaluated_sem)}"
-        numbers.insert(2, ("mean dataset" + error, number(newest.evaluated_mean), "evaluated"))
+        numbers.insert(2, ("mean dataset", number(newest.evaluated_mean), error, "evaluated"))
     return numbers
 
 
-def _large(numbers: list[tuple[str, str, str]], width: int) -> list[Line]:
+def _large(numbers: list[tuple[str, str, str, str]], width: int) -> list[Line]:
     rows: list[Line] = [[], [], [], []]
     used = 0
-    for label, text, hue in numbers:
+    for label, text, spread, hue in numbers:
         picture = big(text)
-        cell = max(len(label), len(picture[0])) + 3
+        cell = max(len(label), len(picture[0]) + len(spread)) + 3
         if used + cell - 3 > width:  # the last one needs no gap behind it
             break
         used += cell
         rows[0].append((f"{label:<{cell}}", "dim"))
         for i in range(3):
-            rows[i + 1].append((f"{picture[i]:<{cell}}", hue))
+            behind = spread if i == 2 else ""
+            rows[i + 1] += [(picture[i], hue), (f"{behind:<{cell - len(picture[i])}}", "dim")]
     return rows
 
 
-def _small(numbers: list[tuple[str, str, str]], width: int) -> Line:
+def _small(numbers: list[tuple[str, str, str, str]], width: int) -> Line:
     line: Line = []
     used = 0
-    for label, text, hue in numbers:
-        if line and used + len(label) + 1 + len(text) > width:
+    for label, text, spread, hue in numbers:
+        length = len(label) + 1 + len(text) + len(spread)
+        if line and used + length > width:
             break
-        used += len(label) + 1 + len(text) + 3
-        line += [(f"{label} ", "dim"), (text, hue), ("   ", "text")]
+        used += length + 3
+        line += [(f"{label} ", "dim"), (text, hue), (spread, "dim"), ("   ", "text")]
     return line
 
 

@@ -111,7 +111,13 @@ def _pairs(table: PairTable, width: int) -> Iterable[Line]:
         if used > width:
             break
         columns.append(column)
-    yield [(" ".join(f"{c.title:>{c.width}}" for c in columns), "heading")]
+    left = len(table.columns) - len(columns)
+    more = f" … {left} more" if left else ""
+    while columns and left and sum(c.width + 1 for c in columns) + len(more) > width:
+        columns.pop()
+        left += 1
+        more = f" … {left} more"
+    yield [(" ".join(f"{c.heading:>{c.width}}" for c in columns) + more, "heading")]
     for i in range(min(PAIR_ROWS, table.count)):
         line: Line = []
         for column in columns:

@@ -126,7 +126,7 @@ def _side(table: PairTable, pairs: Sequence[int], spot: Spot, gutter: int, termi
     """The left part of a line: the pair's number, mark and action (of two pairs the cursor's)."""
     here = spot.pair in pairs
     pair = spot.pair if here else pairs[0]
-    number = str(pair + 1).rjust(max(2, len(str(table.count))))
+    number = str(pair).rjust(max(2, len(str(table.count))))
     mark = terminal.glyphs.selected if here else " "
     line: Line = [(number, "label" if here else "dim"), (mark, "label")]
     if table.dataset.discrete:
@@ -141,11 +141,11 @@ def _foot(table: PairTable, column: PairColumn, spot: Spot, terminal: Terminal) 
     changed = table.base is not None
     number = change_number(value) if changed else cell_number(value)
     unit = table.units[column.at] if column.at < len(table.units) else ""
-    name = column.title.removesuffix(f" {unit}")
+    name = column.full_title.removesuffix(f" {unit}")
     value_text = f"{name} {'changed by ' if changed else ''}{with_unit(number, unit)}"
     full = full_scale(table, column)
     suffix = "" if all_alike(table.dataset) else ", by entry"
-    line: Line = [(f"pair {spot.pair + 1}  ", "bold"), (value_text, "label"), ("   ", "text")]
+    line: Line = [(f"pair {spot.pair}  ", "bold"), (value_text, "label"), ("   ", "text")]
     if full == 0:
         return [*line, ("nothing changed here" if changed else "all zero", "dim")]
     if not terminal.has_pixels:

@@ -14,12 +14,28 @@ MIN_CELL = 7
 
 
 class PairColumn(msgspec.Struct, frozen=True):
-    """One column. kind: index, label, action, probability or observation; `at`: place in the pair's array."""
+    """One column. kind: index, label, action, probability or observation; `at`: place in the pair's array.
+
+    group: action or state, where both have numbers and a name (of a joint, say) can be of either. heads: whether it is
+    the first of its group.
+    """
 
     kind: str
     title: str
     width: int
     at: int = 0
+    group: str = ""
+    heads: bool = False
+
+    @property
+    def heading(self) -> str:
+        """What stands above the column; the group above its first one."""
+        return f"{self.group}: {self.title}" if self.heads else self.title
+
+    @property
+    def full_title(self) -> str:
+        """Its title where it stands alone."""
+        return f"{self.group} {self.title}".strip()
 
 
 class PairTable:
@@ -67,10 +83,10 @@ class PairTable:
             width = max([6, *(len(name) for name in actions)])
             columns.append(PairColumn("label", "action", min(18, width) + 5))
         else:
-            columns += [PairColumn("action", n, max(MIN_CELL, len(n)), i) for i, n in enumerate(actions)]
+            columns += _group("action", "action", actions)
         names = names_of(self.dataset.observation_names, self.observation_size, "obs ", self.dataset.states.shape[1:])
         titles = [f"{name} {unit}" if unit else name for name, unit in zip(names, self.units, strict=True)]
-        columns += [PairColumn("observation", n, max(MIN_CELL, len(n)), i) for i, n in enumerate(titles)]
+        columns += _group("observation", "" if self.dataset.discrete else "state", titles)
         if self.dataset.discrete and self.action_size > 1:
             columns += [PairColumn("probability", f"p {n}", max(5, len(n) + 2), i) for i, n in enumerate(actions)]
         return columns
@@ -95,7 +111,7 @@ class PairTable:
         """Text (not padded) and hue of one cell."""
         match column.kind:
             case "index":
-                return str(pair + 1), "dim"
+                return str(pair), "dim"
             case "label":
                 return self._label(pair, column.width)
             case "probability":
@@ -140,6 +156,12 @@ class PairTable:
     def _name(self, action: int) -> str:
         names = self.dataset.action_names
         return names[action] if action < len(names) else str(action)
+
+
+def _group(kind: str, group: str, titles: Sequence[str]) -> list[PairColumn]:
+    """Columns of numbers."""
+    columns = [PairColumn(kind, title, 0, i, group, bool(group) and i == 0) for i, title in enumerate(titles)]
+    return [msgspec.structs.replace(c, width=max(MIN_CELL, len(c.heading))) for c in columns]
 
 
 def incomparable(dataset: DatasetSnapshot, base: DatasetSnapshot) -> str:

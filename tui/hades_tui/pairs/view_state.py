@@ -134,7 +134,7 @@ def sorted_text(view: PairsView, table: PairTable, glyphs: Glyphs) -> str:
     sign = glyphs.down if view.reverse else glyphs.up
     if not is_sorted(view):
         return view.mode
-    return f"{view.mode} · by {'number' if column.kind == 'index' else column.title} {sign}"
+    return f"{view.mode} · by {'number' if column.kind == 'index' else column.full_title} {sign}"
 
 
 def absence(model: Model) -> str:

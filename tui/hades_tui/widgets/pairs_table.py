@@ -1,6 +1,6 @@
 """The lines of the table of pairs; only visible cells are formatted."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 from rich.style import Style
 from textual.strip import Strip
@@ -38,17 +38,24 @@ class TableLines:
         return self._offsets[self.table.frozen]
 
     def titles(self, sorted_by: PairColumn | None, reverse: bool, scroll: int, width: int, base: Style) -> Strip:
-        """The line of titles, with a sign behind the title of the column that the pairs are sorted by."""
+        """The line of titles, with a sign behind the title of the column that the pairs are sorted by.
+
+        Where there are more columns on a side, an arrow stands at its end.
+        """
         sign = self.glyphs.down if reverse else self.glyphs.up
+        frozen, moving = self._split(scroll, width)
+        ends = {frozen[-1]: self.glyphs.left} if scroll else {}
+        if moving and self.reach(moving[-1])[1] < self.width:
+            ends[moving[-1]] = self.glyphs.right
 
         def cells(columns: list[PairColumn]) -> Line:
             line: Line = []
             for column in columns:
-                title = column.title.ljust(column.width) if column.kind == "label" else column.title.rjust(column.width)
-                line += [(title, HUES[column.kind]), (sign if column == sorted_by else " ", "label")]
+                heading = self._shown(column, column.heading, scroll, width)
+                behind = sign if column == sorted_by else ends.get(column, " ")
+                line += [(heading, HUES[column.kind]), (behind, "label")]
             return line
 
-        frozen, moving = self._split(scroll, width)
         return self._join(cells(frozen), cells(moving), (moving, scroll, width), base, None)
 
     def row(self, pair: int, cursor: bool, scroll: int, width: int, base: Style) -> Strip:
@@ -58,7 +65,7 @@ class TableLines:
             line: Line = []
             for column in columns:
                 text, hue = self.table.cell(pair, column)
-                text = text.ljust(column.width) if column.kind == "label" else text.rjust(column.width)
+                text = self._shown(column, text, scroll, width)
                 mark = self.glyphs.selected if cursor and column.kind == "index" else " "
                 line += [(pictured(text, self.glyphs), hue), (mark, "label" if mark != " " else "text")]
             return line
@@ -67,11 +74,22 @@ class TableLines:
         over = style("selected") if cursor else None
         return self._join(cells(frozen), cells(moving), (moving, scroll, width), base, over)
 
+    def _shown(self, column: PairColumn, text: str, scroll: int, width: int) -> str:
+        """A cell's text in the width of its column; of a column that is cut at an edge no half a number, but dots."""
+        start, end = self.reach(column)
+        if start >= self.fixed:
+            if start < self.fixed + scroll:
+                hidden = self.fixed + scroll - start
+                return (" " * hidden + self.glyphs.ellipsis).ljust(column.width)[: column.width]
+            if end - (end == self.width) > scroll + width:  # room for the arrow, where more columns follow
+                return self.glyphs.ellipsis.ljust(column.width)
+        return text.ljust(column.width) if column.kind == "label" else text.rjust(column.width)
+
     def _split(self, scroll: int, width: int) -> tuple[list[PairColumn], list[PairColumn]]:
         """The columns that stay in place, and the visible ones of the others."""
         table, left = self.table, self.fixed + scroll
         first = max(table.frozen, bisect_right(self._offsets, left) - 1)
-        last = min(len(table.columns), bisect_right(self._offsets, left + width - self.fixed))
+        last = min(len(table.columns), bisect_left(self._offsets, left + width - self.fixed))
         return table.columns[: table.frozen], table.columns[first : max(first, last)]
 
     def _join(

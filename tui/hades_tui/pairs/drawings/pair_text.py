@@ -67,7 +67,7 @@ def describe_pair(dataset: DatasetSnapshot, pair: int, *, natural: bool = False)
     natural: it is drawn in natural units, whatever it is kept in.
     """
     count = dataset.states.shape[0] if dataset.states.shape else 0
-    line: Line = [(f"pair {pair + 1} of {count}", "bold")]
+    line: Line = [(f"pair {pair} of {count}", "bold")]
     action = action_of(dataset, pair)
     if dataset.discrete and action:
         line += [("  ", "text"), chosen(dataset, action)]
