@@ -177,6 +177,11 @@ def described(name: str, own: OwnEnvironment) -> EnvironmentInfo:
     )
 
 
+def short_name(name: str) -> str:
+    """What an environment is called in names of files, runs and groups: no version, no package."""
+    return name.rpartition(":")[2].partition("-")[0]
+
+
 def is_known(name: str) -> bool:
     """Whether an environment of that name is in the table; case does not matter."""
     return any(name.lower() == known.lower() for known in ENVIRONMENTS)

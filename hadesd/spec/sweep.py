@@ -18,6 +18,7 @@ import msgspec
 from hades_protocol.errors import UsageError
 from hades_protocol.names import GROUP_PATTERN
 from hades_protocol.run_spec import RunSpec, spec_to_dict
+from hadesd.spec.environments import short_name
 
 SEED = "seed"
 MOST_RUNS = 100_000
@@ -198,7 +199,7 @@ def identity(spec: RunSpec) -> str:
 def default_name(env: str, axes: Iterable[Axis]) -> str:
     """A group's name from the environment, the settings that vary and chance: cartpole-pairs-k3f9."""
     varied = [axis.key.rpartition(".")[2] for axis in axes if len(axis.values) > 1 and axis.key not in (SEED, "env")]
-    parts = [re.sub(r"[^a-z0-9]", "", part.lower()) for part in (env.partition("-")[0], *(varied or [SEED + "s"]))]
+    parts = [re.sub(r"[^a-z0-9]", "", part.lower()) for part in (short_name(env).lower(), *(varied or [SEED + "s"]))]
     stem = "-".join(part for part in parts if part)[:50].strip("-") or "sweep"
     name = f"{stem}-{''.join(secrets.choice(SUFFIX_ALPHABET) for _ in range(4))}"
     assert GROUP_PATTERN.fullmatch(name)

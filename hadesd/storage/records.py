@@ -17,6 +17,7 @@ from hades_protocol.errors import HadesError, NotFoundError, UsageError
 from hades_protocol.messages import Count, HistoryEntry, HistoryKind, Lineage, Mark, MarkKind, UnixTime
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import ENDED, RunState
+from hadesd.spec.environments import short_name
 from hadesd.storage.atomic import sync_renames, write_atomically
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.resume_records import newest_resume_records
@@ -71,7 +72,7 @@ class DamagedRunError(Exception):
 
 def new_id(env: str, now: float) -> str:
     """A run id such as `cartpole-0121-k3f9`: environment, month and day, chance."""
-    name = re.sub(r"[^a-z0-9]", "", env.lower().partition("-")[0])[:20] or "run"
+    name = re.sub(r"[^a-z0-9]", "", short_name(env).lower())[:20] or "run"
     day = time.strftime("%m%d", time.localtime(now))
     return f"{name}-{day}-{''.join(secrets.choice(ALPHABET) for _ in range(4))}"
 

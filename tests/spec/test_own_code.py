@@ -8,8 +8,9 @@ import pytest
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import build_spec, spec_to_dict
-from hadesd.spec import changes, environments, own_code
+from hadesd.spec import changes, environments, own_code, sweep
 from hadesd.spec.presets import available, resolve
+from hadesd.storage import records
 from tests.helpers.specs import tiny
 
 VECTOR = {"observation": [3], "discrete": False, "actions": 2, "steps": 70}
@@ -77,3 +78,9 @@ def test_names_of_code_are_told_from_others() -> None:
         with pytest.raises(UsageError, match=r"package\.module:name"):
             own_code.target_of(name)
     assert msgspec.to_builtins(build_spec({"env": "x"}).own_environment)["observation"] == ()
+
+
+def test_runs_and_groups_are_named_by_the_environment_not_by_its_package() -> None:
+    assert records.new_id("a_package.module:SomeThing", 0.0).startswith("something-")
+    assert records.new_id("CartPole-v1", 0.0).startswith("cartpole-")
+    assert sweep.default_name("a.b:Thing", ()).startswith("thing-")

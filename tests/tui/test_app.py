@@ -247,7 +247,7 @@ async def test_the_pairs_scroll_both_ways_and_keep_number_and_label(server: Prot
         lines = rows(pairs)
         assert lines[0].startswith(" # action")
         assert lines[1].split()[:2] == [
-            str(pairs.scroll_offset.y + 1),
+            str(pairs.scroll_offset.y),
             "left" if pairs.scroll_offset.y % 2 == 0 else "right",
         ]
         assert app.model.selected == CARTPOLE

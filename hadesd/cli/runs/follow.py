@@ -63,7 +63,7 @@ def follow(paths: Paths, run_id: str) -> int:
                 reason = f": {summary.reason}" if summary.reason else ""
                 say(f"{run_id} {summary.state} after generation {summary.generation}{reason}")
                 if summary.state == RunState.FINISHED and summary.method != "es":
-                    say(f"its dataset: hadesd export {run_id} -o {summary.env}.npz")
+                    say(f"its dataset: hadesd export {run_id} -o {summary.env.rpartition(':')[2]}.npz")
                 return OUTCOMES[summary.state]
             line.show(progress(summary), time.monotonic())
     except KeyboardInterrupt:

@@ -193,7 +193,7 @@ def _report(run: RunSummary, why: str, code: int, args: argparse.Namespace) -> i
     say(f"{run.id} {outcome} after generation {run.generation} of {run.generations}{because}{reason}{more}")
     if run.state == RunState.FINISHED and run.method != "es":
         home = shlex.quote(os.path.relpath(args.directory))
-        say(f"its dataset: HADES_HOME={home} hadesd export {run.id} -o {run.env}.npz")
+        say(f"its dataset: HADES_HOME={home} hadesd export {run.id} -o {run.env.rpartition(':')[2]}.npz")
     if args.json:
         print_json(ForegroundDocument(id=run.id, outcome=outcome, exit_code=int(status), run=run))
     else:
