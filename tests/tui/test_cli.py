@@ -61,7 +61,7 @@ def test_once_prints_runs_curve_and_pairs(home: Path, capsys: pytest.CaptureFixt
         assert cli.main(["attach", "--once"]) == ExitCode.OK
     out = capsys.readouterr().out
     assert "▌ ● running  cartpole-1" in out
-    assert "mean 300.0   best 320.0" in out
+    assert "mean 300.0 ± 10.0   best 320.0" in out
     assert any("⠀" < character <= "⣿" for character in out)
     assert "cart position" in out
     assert "\x1b" not in out
