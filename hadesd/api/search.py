@@ -74,12 +74,12 @@ class Search:
         return self._evaluate(state) if due else None
 
     def _dataset(self, state: EvolutionState, generation: int) -> Dataset:
-        arrays = results.mean_pairs(self._problem, state)
+        arrays, meta = results.mean_dataset(self._spec, self._problem, state, generation)
         return Dataset(
             arrays["states"],
             arrays["actions"],
             arrays.get("obs_mean"),
             arrays.get("obs_var"),
-            json.loads(results.dataset_meta(self._spec, generation)),
+            json.loads(meta),
             f"the dataset of {self._spec.env} after generation {generation}",
         )

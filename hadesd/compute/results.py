@@ -100,7 +100,15 @@ def mean_pairs(problem: Problem, state: EvolutionState) -> dict[str, np.ndarray]
     return out
 
 
-def bound_of(problem: Problem, state: EvolutionState) -> dict[str, Any] | None:
+def mean_dataset(
+    spec: RunSpec, problem: Problem, state: EvolutionState, generation: int
+) -> tuple[dict[str, np.ndarray], str]:
+    """The mean dataset after a generation, and its `meta`; both empty for direct neuroevolution."""
+    arrays = mean_pairs(problem, state)
+    return arrays, dataset_meta(spec, generation, _bound_of(problem, state)) if arrays else ""
+
+
+def _bound_of(problem: Problem, state: EvolutionState) -> dict[str, Any] | None:
     """What the states are bound to, for a dataset's meta: they lie within `deviations` times `std` of `mean`.
 
     mean, std: of the states that trained policies visit, flat lists in the order and the units of the states' entries.
@@ -119,7 +127,7 @@ def _region(problem: Problem, state: EvolutionState) -> Region | None:
 
 
 def dataset_meta(spec: RunSpec, generation: int, bound: dict[str, Any] | None = None) -> str:
-    """The `meta` of an exported dataset: JSON that says how it was made and how to use it. bound: of bound_of."""
+    """The `meta` of an exported dataset: JSON that says how it was made and how to use it. bound: of _bound_of."""
     entry = environments.of_spec(spec)
     settings = spec_to_dict(spec)
     meta = {

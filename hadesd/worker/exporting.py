@@ -29,5 +29,4 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
         raise UsageError(f"run {directory.name} is direct neuroevolution (es): it evolves a policy and has no dataset")
     like = jax.eval_shape(lambda: init_state(problem, mean))
     state, _ = checkpoints.load(checkpoint, like)
-    meta = results.dataset_meta(saved_spec, generation, results.bound_of(problem, state))
-    results.write_dataset(output, results.mean_pairs(problem, state), meta)
+    results.write_dataset(output, *results.mean_dataset(saved_spec, problem, state, generation))

@@ -258,10 +258,8 @@ class Runner:
 
     def _dataset(self, generation: int, state: EvolutionState) -> tuple[dict[str, np.ndarray], bytes]:
         """The mean dataset's arrays, and the npz of them; both empty for method es."""
-        arrays = results.mean_pairs(self.problem, state)
-        return arrays, results.dataset_bytes(
-            arrays, results.dataset_meta(self.spec, generation, results.bound_of(self.problem, state))
-        ) if arrays else b""
+        arrays, meta = results.mean_dataset(self.spec, self.problem, state, generation)
+        return arrays, results.dataset_bytes(arrays, meta) if arrays else b""
 
     def _write_dataset(self, dataset: bytes, best: bool) -> None:
         """Replace dataset.npz and, where it is the best so far, best.npz."""

@@ -23,7 +23,10 @@ from tests.helpers.specs import tiny
 
 pytestmark = pytest.mark.environment
 
-SPEC: RunSpec = tiny(evaluation={"normalisation": "fixed", "mean_every": 2, "mean_environments": 2, "mean_inits": 2})
+SPEC: RunSpec = tiny(
+    dataset={"bound": 3.0},
+    evaluation={"normalisation": "fixed", "mean_every": 2, "mean_environments": 2, "mean_inits": 2},
+)
 
 
 @pytest.fixture(scope="module")
