@@ -8,15 +8,12 @@ from typing import Any
 import jax
 from jax.sharding import NamedSharding, PartitionSpec
 
-from hades_protocol.errors import UsageError
 from hades_protocol.messages import GenerationMetrics
 from hades_protocol.run_spec import RunSpec
 from hadesd.api.datasets import Dataset
 from hadesd.compute import build, results
-from hadesd.compute.execution import Execution
 from hadesd.distill.generation import GenerationStep, MeanEvaluation, init_state
 from hadesd.distill.problem import EvolutionState
-from hadesd.distill.sharding import make_mesh
 
 
 class Search:
@@ -30,15 +27,8 @@ class Search:
         """
         self._spec = spec
         self._problem, self._mean = build.build(spec)
-        try:
-            self._mesh = make_mesh(spec.resources.devices)
-        except ValueError as error:
-            raise UsageError(f"resources.devices: {error}; 0 takes all that are there") from None
-        devices = list(self._mesh.devices.flat)
-        physics, cloning = build.forms_of(self._problem)
-        chunk = build.initial_chunk(spec, len(devices), devices[0].platform, physics)
-        self.execution = Execution.current(devices, chunk, physics, cloning)
-        self._step = GenerationStep(self._problem, self._mesh, chunk)
+        self._mesh, self.execution = build.placed(spec, self._problem)
+        self._step = GenerationStep(self._problem, self._mesh, self.execution.chunk)
         self._evaluate = MeanEvaluation(self._problem, self._mesh) if spec.evaluation.mean_every else None
 
     def generations(self) -> Iterator[tuple[GenerationMetrics, Dataset]]:

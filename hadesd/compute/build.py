@@ -8,16 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
+from jax.sharding import Mesh
 
+from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.compute import image_files
 from hadesd.compute.components import environment_of, evaluation_of, policy_of, training_of
+from hadesd.compute.execution import Execution
 from hadesd.distill import images, native_cloning, native_rollout, policies, strategies
 from hadesd.distill.dataset import DatasetLayout, label_counts
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.policies import ACTIVATIONS
 from hadesd.distill.problem import START_STREAM, Problem, TaskData, Variation, generation_key
+from hadesd.distill.sharding import make_mesh
 from hadesd.distill.strategies import Strategy
 from hadesd.native import machine_code
 from hadesd.native.dense import NetworkShape
@@ -146,6 +150,22 @@ def _strategy_of(spec: RunSpec, dim: int) -> Strategy:
         shaping=e.shaping if entry.shaped else None,
         parameters=e.parameters,
     )
+
+
+def placed(spec: RunSpec, problem: Problem) -> tuple[Mesh, Execution]:
+    """The devices that share a problem's population here, and how they compute it.
+
+    Raises:
+        UsageError: there are fewer devices than resources.devices asks for.
+    """
+    try:
+        mesh = make_mesh(spec.resources.devices)
+    except ValueError as error:
+        raise UsageError(f"resources.devices: {error}; 0 takes all that are there") from None
+    devices = list(mesh.devices.flat)
+    physics, cloning = forms_of(problem)
+    chunk = initial_chunk(spec, len(devices), devices[0].platform, physics)
+    return mesh, Execution.current(devices, chunk, physics, cloning)
 
 
 def forms_to_go_on_with(spec: RunSpec, manifest: dict[str, Any]) -> tuple[str | None, str | None]:

@@ -15,7 +15,6 @@ import numpy as np
 import structlog
 from jax.sharding import NamedSharding, PartitionSpec
 
-from hades_protocol.errors import UsageError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hades_protocol.run_state import WorkerPhase
@@ -23,7 +22,6 @@ from hadesd.compute import build, migration, results
 from hadesd.compute.execution import Execution, version_differences
 from hadesd.distill.generation import GenerationStep, MeanEvaluation, init_state
 from hadesd.distill.problem import EvolutionState
-from hadesd.distill.sharding import make_mesh
 from hadesd.logs import rotation
 from hadesd.storage import metric_lines
 from hadesd.storage.layout import RunPaths, damaged_lines
@@ -50,14 +48,7 @@ class Runner:
         channel.phase(WorkerPhase.COMPILING, 0)  # an environment's machine code
         with channel.idle():
             self.problem, self.mean = build.build(spec, physics, cloning)
-        try:
-            self.mesh = make_mesh(spec.resources.devices)
-        except ValueError as error:
-            raise UsageError(f"resources.devices: {error}; 0 takes all that are there") from None
-        devices = list(self.mesh.devices.flat)
-        physics, cloning = build.forms_of(self.problem)
-        chunk = build.initial_chunk(spec, len(devices), devices[0].platform, physics)
-        self.execution = Execution.current(devices, chunk, physics, cloning)
+        self.mesh, self.execution = build.placed(spec, self.problem)
         if note := build.form_note(self.problem):
             log.warning("physics", detail=note)
         self._settings = spec_to_dict(spec)
