@@ -197,7 +197,7 @@ class GenerationStep:
         if visited.is_measured(problem):
             measure = functools.partial(visited.measure, problem, mesh)
             self._visited = LaterProgram("visited states", measure, mesh, problem.task_data)
-        self._remeasure = problem.remeasure and problem.evaluation.normalisation == "fixed"
+        self._sets_constants = visited.sets_constants(problem)
         single = problem.layout is None or problem.task_data.fixed_init is not None
         self._visiting = 1 if single else visited.POLICIES
         self.compiled = False
@@ -240,7 +240,7 @@ class GenerationStep:
         found = trim(self._visited(state), self._visiting)
         after = visited.merged(jax.device_get(state.visited), found)
         state = state._replace(visited=jax.device_put(after, self._everywhere))
-        if not self._remeasure:
+        if not self._sets_constants:
             return state
         constants = normalise.usable(jax.tree.map(jnp.asarray, after))
         return state._replace(constants=jax.device_put(constants, self._everywhere))

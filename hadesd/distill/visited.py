@@ -48,9 +48,14 @@ def is_bounded(problem: Problem) -> bool:
     return problem.layout is not None and problem.layout.bound > 0 and problem.evaluation.normalisation != "running"
 
 
+def sets_constants(problem: Problem) -> bool:
+    """Whether the constants of a problem's normalisation follow the states that policies visit."""
+    return problem.remeasure and problem.evaluation.normalisation == "fixed"
+
+
 def is_measured(problem: Problem) -> bool:
     """Whether a problem depends on the states that policies visit: it bounds its pairs, or normalises with them."""
-    return is_bounded(problem) or (problem.remeasure and problem.evaluation.normalisation == "fixed")
+    return is_bounded(problem) or sets_constants(problem)
 
 
 def region_of(problem: Problem, constants: Statistics, visited: Statistics | None) -> Region | None:
