@@ -9,7 +9,7 @@ and in what exported files say of themselves.
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -142,21 +142,22 @@ _ENTRIES = (
 
 ENVIRONMENTS: dict[str, EnvironmentInfo] = {entry.name: entry for entry in _ENTRIES}
 
+_BY_LOWER = {name.lower(): entry for name, entry in ENVIRONMENTS.items()}
+
 _GENERALIZED_ONLY = frozenset({"swimmer"})
 
 
-def find(name: str, offered: Iterable[str] = ()) -> EnvironmentInfo:
+def find(name: str, offered: Callable[[], Iterable[str]] = tuple) -> EnvironmentInfo:
     """The environment of that name; case does not matter.
 
-    offered: names of installed packages' environments, one of which may be meant.
+    offered: asked where there is none for the names of installed packages' environments, one of which may be meant.
 
     Raises:
         UsageError: there is none; the nearest names are given.
     """
-    by_lower = {known.lower(): known for known in ENVIRONMENTS}
-    if name.lower() in by_lower:
-        return ENVIRONMENTS[by_lower[name.lower()]]
-    close = nearest_names(name, offered)
+    if is_known(name):
+        return _BY_LOWER[name.lower()]
+    close = nearest_names(name, offered())
     meant = " or ".join(f"'{one}'" for one in close)
     hint = f"did you mean {meant}?" if close else f"known: {', '.join(ENVIRONMENTS)}, or your own: package.module:name"
     raise UsageError(f"unknown environment '{name}'; {hint}")
@@ -184,7 +185,7 @@ def short_name(name: str) -> str:
 
 def is_known(name: str) -> bool:
     """Whether an environment of that name is in the table; case does not matter."""
-    return any(name.lower() == known.lower() for known in ENVIRONMENTS)
+    return name.lower() in _BY_LOWER
 
 
 def of_spec(spec: RunSpec) -> EnvironmentInfo:

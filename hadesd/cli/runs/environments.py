@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     if args.name is None:
         return _list(args)
     if not own_code.is_own(args.name):
-        entry = environments.find(args.name, own_code.entry_points())
+        entry = environments.find(args.name, own_code.entry_points)
         if args.toml:
             raise UsageError(f"{entry.name} is no environment of your own: hades knows it everywhere")
         return _show_known(args, entry)

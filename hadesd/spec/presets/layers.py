@@ -76,7 +76,7 @@ def _entry(asked: dict[str, Any]) -> environments.EnvironmentInfo:
     """
     name = asked["env"]
     if not own_code.is_own(name) and not asked.get("own_environment"):
-        return environments.find(name, own_code.entry_points())
+        return environments.find(name, own_code.entry_points)
     own = asked.get("own_environment")
     if not own:
         own = asked["own_environment"] = msgspec.to_builtins(own_code.describe(name))
