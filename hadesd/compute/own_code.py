@@ -4,17 +4,20 @@
 of itself, or whether a policy fits one (hadesd.spec.own_code asks).
 """
 
+import functools
 import hashlib
 import importlib
 import importlib.util
 import json
 import os
 import sys
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import msgspec
 
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.run_spec import OwnEnvironment, Policy, RunSpec
@@ -57,9 +60,7 @@ def _described(name: str, target: str, recorded: OwnEnvironment | None) -> tuple
     made = _made(name, target, recorded)
     try:
         env = own.adapt(name, made)
-        entries = 1
-        for size in env.observation:
-            entries *= size
+        entries = prod(env.observation)
         channels = env.observation[-1] if len(env.observation) == 3 else entries
         said = OwnEnvironment(
             observation=env.observation,
@@ -75,11 +76,7 @@ def _described(name: str, target: str, recorded: OwnEnvironment | None) -> tuple
     except Exception as error:  # code of the user's, of which nothing is known
         raise UsageError(f"{name} cannot be used as an environment: {own.first_line(error)}") from error
     distribution, version = own_code.package_of(target.partition(":")[0])
-    return env, OwnEnvironment(**{**_fields(said), "distribution": distribution, "version": version})
-
-
-def _fields(said: OwnEnvironment) -> dict[str, Any]:
-    return {name: getattr(said, name) for name in said.__struct_fields__}
+    return env, msgspec.structs.replace(said, distribution=distribution, version=version)
 
 
 def _made(name: str, target: str, recorded: OwnEnvironment | None) -> Any:
@@ -127,16 +124,19 @@ def version_of(spec: RunSpec) -> dict[str, str]:
 
     A package that is worked on keeps its version while its code changes: the digest tells.
     """
+    targets = [spec.policy.kind] if own_code.is_code(spec.policy.kind) else []
+    if spec.own_environment.actions and (own_code.is_code(spec.env) or spec.env in own_code.entry_points()):
+        targets.append(own_code.target_of(spec.env))
     out = {}
-    for name in (spec.env if spec.own_environment.actions else "", spec.policy.kind):
-        if own_code.is_code(name) or name in own_code.entry_points():
-            module = own_code.target_of(name).partition(":")[0]
-            distribution, version = own_code.package_of(module)
-            package = module.partition(".")[0]
-            out[distribution or package] = f"{version or 'no version'}, code {_digest(package)}"
+    for target in targets:
+        module = target.partition(":")[0]
+        distribution, version = own_code.package_of(module)
+        package = module.partition(".")[0]
+        out[distribution or package] = f"{version or 'no version'}, code {_digest(package)}"
     return out
 
 
+@functools.cache  # every generation's dataset says it; what was imported stays as it is
 def _digest(package: str) -> str:
     """Eight hexadecimal digits of the Python files of an imported package, or of a module."""
     spec = importlib.util.find_spec(package)
@@ -221,8 +221,11 @@ def _answer(question: dict[str, Any]) -> Any:
     if "environment" in question:
         env, said = _described(question["environment"], question["target"], None)
         if "episode" not in question:
-            return _fields(said)
-        return {"described": _fields(said), "episode": random_episode(env, said.steps or question["episode"])}
+            return msgspec.to_builtins(said)
+        return {
+            "described": msgspec.to_builtins(said),
+            "episode": random_episode(env, said.steps or question["episode"]),
+        }
     policy_of(
         question["policy"],
         Policy(**question["settings"]),
