@@ -17,9 +17,6 @@ from hadesd.cli.parsing import Parser, Subparsers
 if TYPE_CHECKING:
     from hades_protocol.messages import RunSummary
 
-PATIENCE_SECONDS = 1.0
-"""How long a daemon that does not answer holds up the shell."""
-
 Completer = Callable[..., Iterable[str]]
 
 
@@ -67,7 +64,7 @@ def _summaries() -> "tuple[RunSummary, ...]":
     from hades_protocol.paths import Paths
     from hades_protocol.sync_client import runs_if_reachable
 
-    return runs_if_reachable(Paths(), PATIENCE_SECONDS)
+    return runs_if_reachable(Paths())
 
 
 def _runs(**_: Any) -> dict[str, str]:

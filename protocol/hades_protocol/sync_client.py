@@ -21,6 +21,9 @@ from hades_protocol.paths import Paths
 TIMEOUT = 10.0
 """Seconds to wait for a reply; a healthy daemon answers within milliseconds."""
 
+PATIENCE = 1.0
+"""Seconds to wait for an answer that is welcome and not needed, such as names that a shell completes."""
+
 MAX_REQUEST = 2**20
 """Bytes; the largest request is a spec of a few kilobytes."""
 
@@ -153,10 +156,10 @@ def listens(paths: Paths) -> bool:
         return True
 
 
-def runs_if_reachable(paths: Paths, patience: float) -> tuple[RunSummary, ...]:
-    """The daemon's runs, for somebody who can do without: none where no daemon answers within so many seconds."""
+def runs_if_reachable(paths: Paths) -> tuple[RunSummary, ...]:
+    """The daemon's runs, for somebody who can do without: none where no daemon answers within PATIENCE seconds."""
     try:
-        with ControlClient(paths, timeout=patience) as client:
+        with ControlClient(paths, timeout=PATIENCE) as client:
             snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
     except HadesError:
         return ()

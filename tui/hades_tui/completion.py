@@ -11,9 +11,6 @@ import argcomplete
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import runs_if_reachable
 
-PATIENCE_SECONDS = 1.0
-"""How long a daemon that does not answer holds up the shell."""
-
 
 def answer(parser: argparse.ArgumentParser) -> None:
     """Print the completions of COMP_LINE and end the process: commands, options, themes, and runs."""
@@ -27,7 +24,7 @@ def answer(parser: argparse.ArgumentParser) -> None:
 
 
 def _runs(**_: Any) -> dict[str, str]:
-    return {run.id: f"{run.state}, generation {run.generation}" for run in runs_if_reachable(Paths(), PATIENCE_SECONDS)}
+    return {run.id: f"{run.state}, generation {run.generation}" for run in runs_if_reachable(Paths())}
 
 
 def _themes(**_: Any) -> list[str]:

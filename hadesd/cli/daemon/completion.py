@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from hades_protocol.errors import ExitCode, UsageError
+from hades_protocol.paths import config_home, user_home, xdg
 from hadesd.cli.output import say
 from hadesd.cli.parsing import Parser, Subparsers, add_verb
 
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         file.write_text(shellcode(commands, True, shell) + "\n")
         say(f"written: {file}")
         if shell != "fish":
-            _source(Path.home() / f".{shell}rc", file)
+            _source(user_home(os.environ) / f".{shell}rc", file)
     say(f"{shell} completes {' and '.join(COMMANDS)} from its next start on")
     return ExitCode.OK
 
@@ -63,14 +64,10 @@ def _places(shell: str) -> dict[Path, list[str]]:
     fish reads a file of a command's name by itself; the others need a line in their rc file.
     """
     if shell == "fish":
-        folder = _base("XDG_CONFIG_HOME", ".config") / "fish/completions"
+        folder = config_home(os.environ) / "fish/completions"
         return {folder / f"{command}.fish": [command] for command in COMMANDS}
-    return {_base("XDG_DATA_HOME", ".local/share") / f"hades/completion.{shell}": COMMANDS}
-
-
-def _base(variable: str, default: str) -> Path:
-    place = Path(os.environ.get(variable, ""))
-    return place if place.is_absolute() else Path.home() / default
+    data = xdg("DATA_HOME", os.environ) or user_home(os.environ) / ".local/share"
+    return {data / f"hades/completion.{shell}": COMMANDS}
 
 
 def _source(rc: Path, file: Path) -> None:
