@@ -10,6 +10,9 @@ from typing import Any
 
 from benchmarks.children import HERE, SideError, Tree
 
+TICKS = os.sysconf("SC_CLK_TCK")
+"""A second of CPU time in /proc."""
+
 POLL_SECONDS = 0.02
 WAIT_SECONDS = 1800.0
 
@@ -107,6 +110,11 @@ class Home:
             raise SideError(f"{run} is {shown['state']}: {shown['reason']}")
         if time.monotonic() > deadline:
             raise SideError(f"{run} has not reached {wanted} in time; it is {shown['state']} ({shown['phase']})")
+
+
+def process_stat(pid: int) -> list[str]:
+    """What /proc/PID/stat says behind the name, which may hold spaces and brackets: state, parent, and so on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def peak_resident(pid: int) -> int:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.home import TICKS, process_stat
 from hades_protocol import commands
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_state import RunState
@@ -78,8 +79,7 @@ class Screen:
 
 def processor_seconds(pid: int) -> float:
     """User and system time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, process_stat(pid)[11:13])) / TICKS
 
 
 def resident(pid: int) -> float:

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import os
 import signal
 import subprocess
 import time
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 
 from benchmarks.children import ROOT, SideError
 from benchmarks.desk.results import Measured, Row
-from benchmarks.home import Home
+from benchmarks.home import TICKS, Home, process_stat
 from benchmarks.record import commit, machine
 from hades_protocol.messages import GenerationMetrics
 from hades_protocol.run_spec import RunSpec
@@ -28,7 +27,6 @@ INITS, EPISODES, SEED = 16, 8, 1
 
 WITHOUT_END = 1_000_000_000
 POLL_SECONDS = 0.2
-TICKS = os.sysconf("SC_CLK_TCK")
 MOST_POINTS = 60
 CHECKPOINTED = 75
 """Exit code of `hadesd run` that SIGTERM stopped."""
@@ -132,10 +130,9 @@ def _settings(row: Row) -> list[str]:
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process and everything that it started, also of what has ended since."""
     fields: dict[int, list[str]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for directory in Path("/proc").glob("[0-9]*"):
         try:
-            # The name may hold spaces and brackets.
-            fields[int(stat.parent.name)] = stat.read_text().rpartition(")")[2].split()
+            fields[int(directory.name)] = process_stat(int(directory.name))
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended meanwhile
     return sum(sum(map(int, fields[one][11:15])) / TICKS for one in _family(pid, fields))

@@ -1,10 +1,13 @@
 """The rows that were measured: a line of JSON each, kept with the code."""
 
 import json
+import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from hadesd.analysis.sweep_table import average
 
 FILE = Path(__file__).with_name("results.jsonl")
 
@@ -97,15 +100,14 @@ def summarise(measured: Iterable[Measured]) -> list[Summary]:
 
 
 def _summary(env: str, method: str, seconds: float, ones: tuple[Measured, ...]) -> Summary:
-    values = [one.value for one in ones]
-    several = len(values) > 1
+    over_seeds = average(one.value for one in ones)
     return Summary(
         env=env,
         method=method,
         seconds=seconds,
         seeds=tuple(sorted(one.row.seed for one in ones)),
-        value=statistics.mean(values),
-        sem=statistics.stdev(values) / len(values) ** 0.5 if several else None,
+        value=math.nan if over_seeds is None else over_seeds.mean,
+        sem=None if over_seeds is None else over_seeds.sem,
         kept=statistics.mean(one.value / one.best if one.best > 0 else 1.0 for one in ones),
         env_steps=statistics.mean(one.env_steps for one in ones),
         cloning_steps=statistics.mean(one.cloning_steps for one in ones),

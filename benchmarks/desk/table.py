@@ -66,11 +66,6 @@ def ratio(value: float, env_steps: float, curve: Curve) -> str:
     return f"> {curve.env_steps[-1] / env_steps:,.0f}"
 
 
-def steps_to(one: Measured, target: float) -> int | None:
-    """Environment steps until the evaluated mean dataset first reaches a return."""
-    return next((steps for steps, value in one.evaluations if value >= target), None)
-
-
 def number(value: float) -> str:
     """Four figures at most."""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 100 else f"{value:.3g}"
