@@ -4,7 +4,8 @@
 
 With another commit, generations and starts of both are measured in turn. Every benchmark can be called alone, with
 more choices: `python -m benchmarks.generation --help`. Not here, for they take longer or need more: `devices`,
-`fuzz_storm`, `long_life`, `screen`, `against_reference` (reference.md), `gpu_check.sh` (docs/gpu.md).
+`fuzz_storm`, `long_life`, `screen`, `against_reference` (reference.md), `gpu_check.sh` (docs/gpu.md), `desk` (what two
+cores distil) and `full_scale` (the paper's own setting).
 """
 
 import argparse
