@@ -32,7 +32,7 @@ class Search:
         self._evaluate = MeanEvaluation(self._problem, self._mesh) if spec.evaluation.mean_every else None
 
     def generations(self) -> Iterator[tuple[GenerationMetrics, Dataset]]:
-        """Metrics and mean dataset of every generation, from the first to the last."""
+        """Metrics and mean dataset of every generation, to the last one or to the target."""
         state = jax.device_put(init_state(self._problem, self._mean), NamedSharding(self._mesh, PartitionSpec()))
         for generation in range(1, self._spec.evolution.generations + 1):
             state, metrics = self._advance(state)
@@ -40,6 +40,8 @@ class Search:
             evaluated = self._evaluated(generation, state)
             line = results.metrics_of(self._spec, self._problem, generation, metrics, evaluated)
             yield line, self._dataset(host, generation)
+            if results.reaches_target(self._spec, line):
+                return
 
     def _advance(self, state: EvolutionState) -> tuple[EvolutionState, Any]:
         """One generation; after an exhausted memory with half the chunk, as a worker does."""

@@ -69,6 +69,12 @@ def metrics_of(
     )
 
 
+def reaches_target(spec: RunSpec, line: GenerationMetrics) -> bool:
+    """Whether a run is finished with this generation, by evolution.target."""
+    value = line.evaluated_mean if spec.evaluation.mean_every else line.fitness_mean
+    return spec.evolution.target is not None and value is not None and value >= spec.evolution.target
+
+
 def _cost(spec: RunSpec, problem: Problem) -> int:
     """Environment steps, or images, that one policy is evaluated on."""
     if problem.task_data.train is None:

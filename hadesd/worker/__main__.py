@@ -46,7 +46,8 @@ def main(arguments: list[str]) -> int:
             prepare()
             from hadesd.worker.runner import Runner
 
-        generation = Runner(directory, spec, channel).run()
+        runner = Runner(directory, spec, channel)
+        generation = runner.run()
     except HadesError as error:
         log.error("failed", reason=str(error))
         return _end(channel, WorkerOutcome.FAILED, 0, ExitCode.RUN_FAILED, str(error))
@@ -57,8 +58,8 @@ def main(arguments: list[str]) -> int:
         # Not a settings error: the supervisor counts it as a crash and tries again.
         log.error("crashed", error=repr(error), traceback=traceback.format_exc())
         raise
-    if generation >= spec.evolution.generations:
-        return _end(channel, WorkerOutcome.FINISHED, generation, ExitCode.OK)
+    if generation >= spec.evolution.generations or runner.target_reached:
+        return _end(channel, WorkerOutcome.FINISHED, generation, ExitCode.OK, runner.target_reached)
     log.info("halted", reason=channel.halt_reason, generation=generation)
     return _end(channel, WorkerOutcome.CHECKPOINTED, generation, ExitCode.CHECKPOINTED, channel.halt_reason)
 

@@ -38,7 +38,10 @@ DATASET_SECONDS = 1.0
 
 
 class Runner:
-    """One run, from its newest checkpoint to its last generation or to a halt."""
+    """One run, from its newest checkpoint to its last generation, to its target, or to a halt.
+
+    target_reached: what is said of it where evolution.target has ended the run; empty where it has not.
+    """
 
     def __init__(self, directory: Path, spec: RunSpec, channel: Channel) -> None:
         self.directory, self.spec, self.channel = directory, spec, channel
@@ -57,9 +60,10 @@ class Runner:
         self._best = Best(directory)
         self._sent_dataset_at = 0.0
         self._committed_at = time.monotonic()
+        self.target_reached = ""
 
     def run(self) -> int:
-        """Compute until the last generation is committed, or until a halt; the generation that is committed."""
+        """Compute until the run is finished or asked to halt; the generation that is committed."""
         state, generation = self._restore()
         total = self.spec.evolution.generations
         pending: Future[None] | None = None
@@ -67,7 +71,7 @@ class Runner:
         self.channel.nothing_committed(generation == 0)
         self._committed_at = time.monotonic()
         with ThreadPoolExecutor(1, "commit") as committer:
-            while generation < total and not self.channel.halting:
+            while generation < total and not self.target_reached and not self.channel.halting:
                 try:
                     if not self._step.compiled:
                         self._compile(state, generation, pending)
@@ -83,6 +87,7 @@ class Runner:
                 line = results.metrics_of(
                     self.spec, self.problem, generation, metrics, self._evaluated(generation, state)
                 )
+                self._look_at_target(line)
                 self.channel.nothing_committed(False)
                 pending = committer.submit(self._commit, generation, host, line)
                 self.channel.phase(WorkerPhase.EVALUATING, generation + 1)
@@ -91,6 +96,11 @@ class Runner:
                 pending.result()
         self.store.settle()
         return generation
+
+    def _look_at_target(self, line: GenerationMetrics) -> None:
+        if results.reaches_target(self.spec, line):
+            value = line.evaluated_mean if self.spec.evaluation.mean_every else line.fitness_mean
+            self.target_reached = f"{value:.5g} reaches evolution.target, {self.spec.evolution.target:g}"
 
     def _compile(self, state: EvolutionState, generation: int, pending: Future[None] | None) -> None:
         """Compile the step of a generation, once what was computed before is committed."""
@@ -147,6 +157,9 @@ class Runner:
         if generation:
             _, dataset = self._dataset(generation, jax.device_get(state))
             self._write_dataset(dataset, best=self._best.generation == generation and not resized)
+            # The worker before may have ended before it could say so.
+            for line in metric_lines.read_lines(self.paths.metrics, GenerationMetrics, generation - 1, generation):
+                self._look_at_target(line)
         for text in warnings:
             log.warning("resume", detail=text)
             self.channel.report(LogMessage(level="warning", text=text))
@@ -241,7 +254,7 @@ class Runner:
         metric_lines.append(self.paths.timings, timing)
         rotation.rotate_open(self.paths.worker_log, 1, 2)
         shown = None
-        last = generation == self.spec.evolution.generations
+        last = generation == self.spec.evolution.generations or results.reaches_target(self.spec, line)
         if arrays and (last or now - self._sent_dataset_at >= DATASET_SECONDS):
             shown = results.snapshot_of(self.spec, generation, arrays)
             self._sent_dataset_at = now

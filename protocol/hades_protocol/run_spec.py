@@ -104,6 +104,18 @@ class Evolution(_Section, frozen=True):
     generations: Annotated[int, Meta(ge=1, le=1_000_000_000, description="generations until the run is finished")] = (
         2000
     )
+    target: (
+        Annotated[
+            float,
+            Meta(
+                ge=-1e12,
+                le=1e12,
+                description="return that finishes the run before that: of the mean dataset's evaluation "
+                "(evaluation.mean_every), of the population's mean where there is none; unset: none",
+            ),
+        ]
+        | None
+    ) = None
     sigma: Annotated[float, Meta(gt=0.0, le=100.0, description="standard deviation of the search (SNES: initial)")] = (
         0.03
     )

@@ -7,6 +7,7 @@ import jax
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import hadesd
 from hades_protocol.run_spec import RunSpec
@@ -59,6 +60,16 @@ def test_a_callback_sees_every_generation_and_may_end_it(distilled: hadesd.Disti
     assert seen == [(1, 1), (2, 2)]
     assert ended.metrics == distilled.metrics[:2]
     assert ended.dataset.meta["generation"] == 2
+
+
+def test_a_target_is_met_by_the_evaluation_of_the_mean_and_ends_it(distilled: hadesd.Distilled) -> None:
+    evaluated = distilled.metrics[1].evaluated_mean
+    assert evaluated is not None
+    assert distilled.metrics[0].fitness_mean is not None
+    ended = hadesd.distil(replace(SPEC, evolution=replace(SPEC.evolution, target=evaluated)))
+    assert ended.metrics == distilled.metrics[:2]
+    beyond = hadesd.distil(replace(SPEC, evolution=replace(SPEC.evolution, target=1e6)))
+    assert beyond.metrics == distilled.metrics
 
 
 def test_an_evaluation_is_that_of_the_command(distilled: hadesd.Distilled) -> None:

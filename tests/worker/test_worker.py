@@ -23,7 +23,7 @@ from hades_protocol.run_state import WorkerPhase
 from hadesd.storage.checkpoint_index import CheckpointIndex
 from hadesd.storage.layout import damaged_lines
 from hadesd.worker import checkpoints
-from hadesd.worker_protocol import FD_VARIABLE, FromWorker, Halt, Heartbeat, Unpacker, send
+from hadesd.worker_protocol import FD_VARIABLE, ExitReport, FromWorker, Halt, Heartbeat, Unpacker, WorkerOutcome, send
 from tests.helpers import worker_process as wp
 from tests.helpers.specs import tiny
 
@@ -240,6 +240,21 @@ def test_the_phase_says_compiling_whenever_it_compiles(tmp_path):
     first = phases.index("compiling")
     expected = ["compiling", "restoring", "compiling", "evaluating", "compiling", "evaluating", "finishing"]
     assert phases[first:] == expected, "its environment, its generation, the evaluation of its mean"
+
+
+def test_a_target_finishes_the_run_and_a_worker_after_it_finds_nothing_to_do(tmp_path):
+    spec = tiny(evolution={"generations": 1000, "target": 1.0})
+    directory = wp.make_run(tmp_path / "run", spec)
+    ends = []
+    for _ in range(2):  # the first one may be killed before it could say that the run is finished
+        with supervised(directory) as (process, line):
+            ends += [one for one in messages(line) if isinstance(one, ExitReport)]
+            assert process.wait(120) == ExitCode.OK, log_of(directory)
+    first, second = ends
+    assert (first.outcome, first.generation) == (WorkerOutcome.FINISHED, 1)
+    assert first.reason.endswith(" reaches evolution.target, 1")
+    assert second == first
+    assert (directory / "metrics.jsonl").read_bytes().count(b"\n") == 1
 
 
 MEMORY_LIMIT = """

@@ -121,7 +121,7 @@ def _exited(run: Run, event: events.Exited, now: float, policy: CrashPolicy) -> 
     said = run.exit_report.outcome if run.exit_report else None
     why_said = run.exit_report.reason if run.exit_report else ""
     if event.code == ExitCode.OK and (said == WorkerOutcome.FINISHED or run.generation >= run.generations):
-        return end(run, S.FINISHED, now)
+        return end(run, S.FINISHED, now, why_said)
     if (
         event.code in (ExitCode.RUN_FAILED, ExitCode.USAGE)
         and said == WorkerOutcome.FAILED

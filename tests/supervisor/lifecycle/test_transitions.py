@@ -51,6 +51,13 @@ def test_from_the_queue_to_the_end() -> None:
     assert caused == [effects.Persist(HistoryKind.FINISHED), effects.Publish()]
 
 
+def test_a_run_that_reached_its_target_is_finished_before_its_last_generation() -> None:
+    said = events.WorkerExitReport(WorkerOutcome.FINISHED, "500 reaches evolution.target, 475")
+    run, caused = play(running(), said, events.Exited(0))
+    assert (run.state, run.generation, run.reason) == (S.FINISHED, 1, said.reason)
+    assert caused[-2:] == [effects.Persist(HistoryKind.FINISHED, said.reason), effects.Publish()]
+
+
 def test_pause_is_noted_on_disk_before_the_worker_is_halted_and_ends_with_its_exit() -> None:
     run, caused = play(running(), events.PauseAsked())
     assert run.state == S.PAUSING
