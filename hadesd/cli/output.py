@@ -1,9 +1,11 @@
 """Text for people and JSON for scripts."""
 
+import contextlib
 import json
 import math
 import os
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -50,8 +52,23 @@ def refuse_link(path: Path) -> None:
         raise UsageError(f"{path} is a symbolic link: name the file itself, or remove the link")
 
 
+_before_lines: list[Callable[[], None]] = []
+
+
+@contextlib.contextmanager
+def before_each_line(make_room: Callable[[], None]) -> Iterator[None]:
+    """Until the end of the block, call that before each line that is said: a live line goes away for it."""
+    _before_lines.append(make_room)
+    try:
+        yield
+    finally:
+        _before_lines.remove(make_room)
+
+
 def say(text: str) -> None:
     """Print a line for people, on stderr. Where nobody can be told, what was to be done is done all the same."""
+    for make_room in _before_lines:
+        make_room()
     complain(text)
 
 

@@ -17,7 +17,7 @@ import struct
 import tarfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, NoReturn
 
@@ -113,10 +113,15 @@ def contents(directory: Path, without: tuple[int, ...] = ()) -> dict[str, os.sta
     return found
 
 
-def pack(directory: Path, target: Path, without: tuple[int, ...] = ()) -> ArchiveIndex:
+def pack(
+    directory: Path,
+    target: Path,
+    without: tuple[int, ...] = (),
+    advance: Callable[[int], None] = lambda _: None,
+) -> ArchiveIndex:
     """Write a run's files into a new archive, which is there whole or not at all, and read it back.
 
-    The caller holds the run's lock.
+    The caller holds the run's lock. advance: told after each file how many bytes of the run are packed.
 
     Raises:
         UsageError: the target exists, or cannot be written.
@@ -128,7 +133,7 @@ def pack(directory: Path, target: Path, without: tuple[int, ...] = ()) -> Archiv
     except OSError as error:
         raise _unwritable(target, error) from error
     try:
-        index = _write(directory, fd, without)
+        index = _write(directory, fd, without, advance)
         verify(partial, index)
         _refuse_existing(target)
         os.replace(partial, target)
@@ -151,7 +156,8 @@ def _refuse_existing(target: Path) -> None:
         raise UsageError(f"{target} exists: nothing done; move it away, or choose another directory with -o")
 
 
-def _write(directory: Path, fd: int, without: tuple[int, ...]) -> ArchiveIndex:
+def _write(directory: Path, fd: int, without: tuple[int, ...], advance: Callable[[int], None]) -> ArchiveIndex:
+    packed_bytes = 0
     entries: dict[str, ArchiveMember] = {}
     with open(fd, "wb") as raw:
         with (
@@ -164,6 +170,8 @@ def _write(directory: Path, fd: int, without: tuple[int, ...]) -> ArchiveIndex:
                     reader = _Hashing(file)
                     tar.addfile(info, reader)
                 entries[name] = ArchiveMember(info.size, reader.sha256)
+                packed_bytes += info.size
+                advance(packed_bytes)
             index = ArchiveIndex(SCHEMA, directory.name, time.time(), entries, without)
             text = msgspec.json.format(msgspec.json.encode(index), indent=1)
             info = tarfile.TarInfo(INDEX)

@@ -14,6 +14,7 @@ from hadesd.analysis.datasets import shapes
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation.documents import Returns
 from hadesd.compute import components
+from hadesd.compute.progress import UNREPORTED, Report
 from hadesd.distill import policies
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.environments.base import Environment, Spaces
@@ -61,7 +62,9 @@ class Evaluated:
         )
 
 
-def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, seed: int) -> Evaluated:
+def evaluate(
+    dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, seed: int, report: Report = UNREPORTED
+) -> Evaluated:
     """Train `inits` policies on the dataset and roll each out in groups of E environments.
 
     episodes: environments for each policy, rounded up to whole groups of spec.evaluation.environments: running
@@ -74,7 +77,7 @@ def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, episodes: int, see
     env = components.environment_of(spec)
     pairs = StateActionPairs(*map(jnp.asarray, shapes.fit(dataset, spec, env)))
     task = task_of(spec, env, episodes)
-    return evaluate_pairs(spec, pairs, [(task, shapes.constants(dataset, spec, env))], inits, seed)[0]
+    return evaluate_pairs(spec, pairs, [(task, shapes.constants(dataset, spec, env))], inits, seed, report)[0]
 
 
 def task_of(spec: RunSpec, env: Environment, episodes: int, actions: int | None = None) -> EvaluationTask:
@@ -92,25 +95,45 @@ def evaluate_pairs(
     tasks: Sequence[tuple[EvaluationTask, Statistics]],
     inits: int,
     seed: int,
+    report: Report = UNREPORTED,
 ) -> list[Evaluated]:
     """Train `inits` policies as the spec says on the pairs; evaluate each in every task, with its constants.
 
-    The tasks' environments agree in observation, actions and discreteness with the pairs.
+    The tasks' environments agree in observation, actions and discreteness with the pairs. Policies are taken as many
+    at a time as the devices take, with one program, so that it can be told how far it is.
     """
     policy = components.policy_of(spec, tasks[0][0].env)
     learner = Learner(policy, components.training_of(spec))
     every_task = _every(tasks)
-    fixed = _fixed(spec, policy, tasks[0][0].env, inits)
-    over_mesh = _map_for(inits)
+    at_a_time, over_mesh = _map_for(inits)
 
     @jax.jit
-    def run(fixed: Params | None, common: InnerLoopData) -> Any:
-        params = _fresh(policy, seed, tasks[0][0].env, inits) if fixed is None else fixed
-        own = InitData(params, _evaluation_keys(seed, inits))
+    def run(common: InnerLoopData, own: InitData) -> Any:
         return train_and_evaluate(learner, every_task, common, own, over_mesh)
 
+    @jax.jit
+    def draw() -> Params:
+        return _fresh(policy, seed, tasks[0][0].env, inits)
+
+    report.phase("compiling")
+    fixed = _fixed(spec, policy, tasks[0][0].env, inits)
+    every = InitData(draw() if fixed is None else fixed, _evaluation_keys(seed, inits))
     common = InnerLoopData(pairs, [constants for _, constants in tasks])
-    return [_evaluated(result) for result in trim(jax.device_get(run(fixed, common)), inits)]
+    compiled = run.lower(common, _some(every, 0, at_a_time)).compile()
+    report.phase("policies trained and evaluated", inits)
+    found = []
+    for first in range(0, inits, at_a_time):
+        found.append(jax.device_get(compiled(common, _some(every, first, at_a_time))))
+        report.advance(min(inits, first + at_a_time))
+    results = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:inits], *found)
+    return [_evaluated(result) for result in results]
+
+
+def _some(every: InitData, first: int, count: int) -> InitData:
+    """`count` policies from the given one on; beyond the end the last one again."""
+    last = len(jax.tree.leaves(every)[0]) - 1
+    index = jnp.minimum(first + jnp.arange(count), last)
+    return jax.tree.map(lambda leaf: leaf[index], every)
 
 
 @dataclass(frozen=True)
@@ -130,7 +153,7 @@ def train(spec: RunSpec, pairs: StateActionPairs, spaces: Spaces, inits: int, se
     policy = components.policy_of(spec, spaces)
     learner = Learner(policy, components.training_of(spec))
     fixed = _fixed(spec, policy, spaces, inits)
-    over_mesh = _map_for(inits)
+    _, over_mesh = _map_for(inits)
 
     def nothing(policy: Policy, params: Params, data: Any, key: Any) -> tuple[()]:
         return ()
@@ -147,7 +170,7 @@ def train(spec: RunSpec, pairs: StateActionPairs, spaces: Spaces, inits: int, se
 def measure(trained: TrainedPolicies, task: EvaluationTask, constants: Statistics, seed: int) -> Evaluated:
     """Roll trained policies out; with the same seed in the environments in which evaluate_pairs would."""
     inits = len(trained.losses)
-    learner, over_mesh = Learner(trained.policy, None), _map_for(inits)
+    learner, (_, over_mesh) = Learner(trained.policy, None), _map_for(inits)
 
     @jax.jit
     def run(params: Params, common: InnerLoopData) -> Any:
@@ -157,10 +180,12 @@ def measure(trained: TrainedPolicies, task: EvaluationTask, constants: Statistic
     return _evaluated(trim(jax.device_get(run(trained.params, InnerLoopData(None, constants))), inits))
 
 
-def _map_for(inits: int) -> InitMap:
+def _map_for(inits: int) -> tuple[int, InitMap]:
+    """How many policies the devices take at a time, and the map that spreads them."""
     mesh = make_mesh(0)
-    chunk = CHUNK_CPU if mesh.devices.flat[0].platform == "cpu" else CHUNK_GPU
-    return functools.partial(map_over_mesh, mesh, min(-(-inits // mesh.devices.size), chunk))
+    most = CHUNK_CPU if mesh.devices.flat[0].platform == "cpu" else CHUNK_GPU
+    chunk = min(-(-inits // mesh.devices.size), most)
+    return chunk * mesh.devices.size, functools.partial(map_over_mesh, mesh, chunk)
 
 
 def _fixed(spec: RunSpec, policy: Network, spaces: Spaces, inits: int) -> Params | None:

@@ -17,6 +17,7 @@ from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.datasets.shapes import fit
 from hadesd.analysis.evaluation.documents import Accuracies, Accuracy
 from hadesd.compute import components, image_files
+from hadesd.compute.progress import UNREPORTED, Report
 from hadesd.distill import images, policies, training
 from hadesd.distill.dataset import StateActionPairs, one_hot_labels
 from hadesd.distill.images import ImageTask, LabelledImages
@@ -60,7 +61,7 @@ class Comparison:
     real_images: Classified
 
 
-def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, seed: int) -> Comparison:
+def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, seed: int, report: Report = UNREPORTED) -> Comparison:
     """Accuracies of classifiers trained on the dataset, on class means and on random real images.
 
     All three have as many images a class as the dataset. Each classifier gets other random real images.
@@ -82,13 +83,15 @@ def evaluate(dataset: DatasetFile, spec: RunSpec, inits: int, seed: int) -> Comp
     own = StateActionPairs(*(jnp.broadcast_to(jnp.asarray(a), (inits, *a.shape)) for a in (states, targets)))
     key = jax.random.fold_in(root, INIT_STREAM)
 
-    def classify(pairs: StateActionPairs) -> Classified:
+    def classify(name: str, pairs: StateActionPairs) -> Classified:
+        report.phase(f"compiling; then classifiers on {name}")
         return _classify(spec, task, pairs, (train, test), key)
 
+    random_images = drawn.reshape(inits, classes * per_class, *entry.observation)
     return Comparison(
-        dataset=classify(own),
-        class_means=classify(StateActionPairs(jnp.broadcast_to(means, (inits, *means.shape)), stacked)),
-        real_images=classify(StateActionPairs(drawn.reshape(inits, classes * per_class, *entry.observation), stacked)),
+        dataset=classify("this dataset", own),
+        class_means=classify("class means", StateActionPairs(jnp.broadcast_to(means, (inits, *means.shape)), stacked)),
+        real_images=classify("random real images", StateActionPairs(random_images, stacked)),
     )
 
 

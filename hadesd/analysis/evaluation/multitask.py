@@ -7,7 +7,7 @@ error are over them. Where the two levels are equal, or a return is not finite, 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from hadesd.analysis.evaluation.documents import (
 )
 from hadesd.analysis.evaluation.evaluate import Evaluated, evaluate, evaluate_pairs, task_of
 from hadesd.compute import components, execution
+from hadesd.compute.progress import UNREPORTED, Report
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.environments.base import VMAP, Environment
 from hadesd.distill.normalise import Statistics
@@ -92,11 +93,17 @@ class Scored:
 
 
 def evaluate_one(
-    merged: DatasetFile, tasks: Sequence[Task], index: int, training: RunSpec, inits: int, episodes: int, seed: int
+    merged: DatasetFile,
+    task: Task,
+    training: RunSpec,
+    inits: int,
+    episodes: int,
+    seed: int,
+    report: Report = UNREPORTED,
 ) -> Evaluated:
-    """Policies trained on the whole file, in the environment of tasks[index]. training: their policy and cloning."""
-    task = _evaluation_task(merged, tasks[index], episodes)
-    return evaluate_pairs(training, _pairs(merged), [task], inits, seed)[0]
+    """Policies trained on the whole file, in the environment of the task. training: their policy and cloning."""
+    measured = _evaluation_task(merged, task, episodes)
+    return evaluate_pairs(training, _pairs(merged), [measured], inits, seed, report)[0]
 
 
 def evaluate_all(
@@ -106,23 +113,23 @@ def evaluate_all(
     inits: int,
     episodes: int,
     seed: int,
-    report: Callable[[str], None],
+    report: Report = UNREPORTED,
 ) -> list[Scored]:
     """Everything that normalised fitness takes: 1 + 2 x (number of environments) trainings of `inits` policies.
 
-    training: policy and cloning of the policies for all environments. report: gets a line before each training.
+    training: policy and cloning of the policies for all environments. report: a part for each training.
     """
     evaluation_tasks = [_evaluation_task(merged, task, episodes) for task in tasks]
-    report("policies for all environments …")
-    together = evaluate_pairs(training, _pairs(merged), evaluation_tasks, inits, seed)
+    report.part("policies for all environments")
+    together = evaluate_pairs(training, _pairs(merged), evaluation_tasks, inits, seed, report)
     owner = np.repeat(np.arange(len(tasks)), [len(task.part.states) for task in tasks])
     out = []
     for index, (task, evaluation_task) in enumerate(zip(tasks, evaluation_tasks, strict=True)):
         others = owner != index
-        report(f"{task.spec.env}: policies trained on the wrong pairs …")
-        wrong = evaluate_pairs(training, _pairs(merged, others), [evaluation_task], inits, seed)[0]
-        report(f"{task.spec.env}: policies trained on its own pairs alone …")
-        own = evaluate(task.part, task.spec, inits, episodes, seed)
+        report.part(f"{task.spec.env}: policies trained on the wrong pairs")
+        wrong = evaluate_pairs(training, _pairs(merged, others), [evaluation_task], inits, seed, report)[0]
+        report.part(f"{task.spec.env}: policies trained on its own pairs alone")
+        own = evaluate(task.part, task.spec, inits, episodes, seed, report)
         out.append(Scored(task, together[index], wrong, own))
     return out
 

@@ -19,6 +19,7 @@ from hadesd.api.jax_process import missing_packages
 from hadesd.cli.documents.daemon import DoctorDocument, Finding, FindingLevel
 from hadesd.cli.output import print_json, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import Progress
 from hadesd.compute.jax_setup import last_words
 from hadesd.config import load_settings
 from hadesd.spec import jax_variables
@@ -226,14 +227,15 @@ def check_jax(environ: dict[str, str]) -> Iterator[Finding]:
         yield Finding(name="jax", level="note", text="not tried: its packages are not installed")
         return
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", PROBE],
-            capture_output=True,
-            text=True,
-            timeout=PROBE_SECONDS,
-            env=environ | jax_variables.pinned(),
-            cwd="/",
-        )
+        with Progress("starting JAX"):
+            done = subprocess.run(
+                [sys.executable, "-c", PROBE],
+                capture_output=True,
+                text=True,
+                timeout=PROBE_SECONDS,
+                env=environ | jax_variables.pinned(),
+                cwd="/",
+            )
     except subprocess.TimeoutExpired:
         yield problem("jax", f"did not start within {PROBE_SECONDS:.0f} s", "is the GPU's driver stuck?")
         return

@@ -10,6 +10,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import say
 from hadesd.cli.parsing import Parser, Subparsers, add_verb, positive_seconds
+from hadesd.cli.progress import Progress
 from hadesd.storage.locks import is_locked
 
 POLL_SECONDS = 0.1
@@ -38,12 +39,13 @@ def run(args: argparse.Namespace) -> int:
         say(f"daemon {info.pid} was asked to stop; its workers commit first")
         return 0
     deadline = None if args.timeout is None else time.monotonic() + args.timeout
-    while is_locked(paths.lock):
-        if deadline is not None and time.monotonic() > deadline:
-            raise UnreachableError(
-                f"the daemon (pid {info.pid}) still waits for its workers after {args.timeout:g} s: "
-                "'hadesd status' shows which; it ends by itself"
-            )
-        time.sleep(POLL_SECONDS)
+    with Progress("waiting until the workers have committed"):
+        while is_locked(paths.lock):
+            if deadline is not None and time.monotonic() > deadline:
+                raise UnreachableError(
+                    f"the daemon (pid {info.pid}) still waits for its workers after {args.timeout:g} s: "
+                    "'hadesd status' shows which; it ends by itself"
+                )
+            time.sleep(POLL_SECONDS)
     say(f"daemon {info.pid} stopped; 'hadesd serve' or the next 'hadesd start' goes on with its runs")
     return 0

@@ -21,6 +21,7 @@ from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_
 from hadesd.cli.datasets.inputs import add_trust, check_range, settings_for
 from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import LOADING, Progress
 from hadesd.spec import environments
 
 if TYPE_CHECKING:
@@ -85,21 +86,19 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         raise UsageError("-o draws what one policy returns in several environments: it is for merged files")
     spec = settings_for(dataset, args.env, assignments, trusted=args.trust)
-    from hadesd.cli.compute import interruptible, prepare_computing
-
-    images = environments.of_spec(spec).family == "images"
-    prepare_computing(
-        spec, "hadesd.analysis.evaluation.image_accuracy" if images else "hadesd.analysis.evaluation.evaluate"
-    )
-    if images:
+    if environments.of_spec(spec).family == "images":
         return evaluate_images(args, dataset, spec)
-    from hadesd.analysis.evaluation.evaluate import evaluate
-
     say(
         f"training {args.inits} policies on {len(dataset.states)} pairs of {spec.env} "
         f"({spec.policy.depth} x {spec.policy.width} {spec.policy.activation}, {spec.cloning.epochs} epochs) …"
     )
-    summary = interruptible(lambda: evaluate(dataset, spec, args.inits, args.episodes, args.seed).summary())
+    with Progress(LOADING) as progress:
+        prepare_computing(spec, "hadesd.analysis.evaluation.evaluate")
+        from hadesd.analysis.evaluation.evaluate import evaluate
+
+        summary = interruptible(
+            lambda: evaluate(dataset, spec, args.inits, args.episodes, args.seed, progress).summary()
+        )
     if args.json:
         print_json(_document(args, dataset, spec, spec, summary))
     else:
@@ -156,14 +155,16 @@ def _cut_short(unfinished: int) -> str:
 
 def evaluate_images(args: argparse.Namespace, dataset: "DatasetFile", spec: RunSpec) -> int:
     """Train classifiers on the file and on its baselines, print their accuracies."""
-    from hadesd.analysis.evaluation.image_accuracy import evaluate
-
     inits, seed = args.inits, args.seed
     say(
         f"training {inits} classifiers on {len(dataset.states)} images of {spec.env}, as many on class means and on "
         f"random real images ({spec.policy.kind}, {spec.cloning.epochs} epochs) …"
     )
-    found = interruptible(lambda: evaluate(dataset, spec, inits, seed))
+    with Progress(LOADING) as progress:
+        prepare_computing(spec, "hadesd.analysis.evaluation.image_accuracy")
+        from hadesd.analysis.evaluation.image_accuracy import evaluate
+
+        found = interruptible(lambda: evaluate(dataset, spec, inits, seed, progress))
     own, means, real = (one.summary() for one in (found.dataset, found.class_means, found.real_images))
     if args.json:
         document = ImageEvaluationDocument(
@@ -196,18 +197,21 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
     trusted = [*args.trust, *filter(None, (args.env,))]
     specs = [settings_for(part, None, assignments, trusted=trusted) for part in parts]
     training = settings_for(with_training(parts[0], dataset), None, assignments, trusted=trusted)
-    prepare_computing(training, "hadesd.analysis.evaluation.multitask")
-    from hadesd.analysis.evaluation.multitask import Task, document, evaluate_all
-
-    tasks = [Task(part, spec) for part, spec in zip(parts, specs, strict=True)]
     say(
-        f"training {args.inits} policies on {len(dataset.states)} pairs of {', '.join(t.spec.env for t in tasks)} "
+        f"training {args.inits} policies on {len(dataset.states)} pairs of {', '.join(spec.env for spec in specs)} "
         f"({training.policy.depth} x {training.policy.width} {training.policy.activation}, "
         f"{training.cloning.epochs} epochs) …"
     )
-    if args.env is not None:
-        return _one(args, dataset, tasks, training)
-    scored = interruptible(lambda: evaluate_all(dataset, tasks, training, args.inits, args.episodes, args.seed, say))
+    with Progress(LOADING) as progress:
+        prepare_computing(training, "hadesd.analysis.evaluation.multitask")
+        from hadesd.analysis.evaluation.multitask import Task, document, evaluate_all
+
+        tasks = [Task(part, spec) for part, spec in zip(parts, specs, strict=True)]
+        if args.env is not None:
+            return _one(args, dataset, tasks, training, progress)
+        scored = interruptible(
+            lambda: evaluate_all(dataset, tasks, training, args.inits, args.episodes, args.seed, progress)
+        )
     found = document(dataset, scored, training, args.inits, args.episodes, args.seed)
     if args.json:
         print_json(found)
@@ -223,7 +227,9 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
     return 0
 
 
-def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", training: RunSpec) -> int:
+def _one(
+    args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", training: RunSpec, progress: Progress
+) -> int:
     from hadesd.analysis.evaluation.multitask import evaluate_one
     from hadesd.spec import environments
 
@@ -233,8 +239,9 @@ def _one(args: argparse.Namespace, dataset: "DatasetFile", tasks: "list[Task]", 
         raise UsageError(f"{dataset.path} was merged for {' and '.join(names)}, not for {name}")
     index = names.index(name)
     evaluated = interruptible(
-        lambda: evaluate_one(dataset, tasks, index, training, args.inits, args.episodes, args.seed)
+        lambda: evaluate_one(dataset, tasks[index], training, args.inits, args.episodes, args.seed, progress)
     )
+    progress.end()
     summary = evaluated.summary()
     if args.json:
         print_json(_document(args, dataset, training, tasks[index].spec, summary))

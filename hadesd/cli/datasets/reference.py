@@ -21,6 +21,7 @@ from hadesd.cli.datasets.inputs import check_range
 from hadesd.cli.documents.datasets import ReferencesDocument
 from hadesd.cli.output import duration, number, print_json, refuse_link, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import LOADING, Progress
 from hadesd.cli.runs.start import has_gpu
 from hadesd.spec.environments import backend_for, of_spec
 from hadesd.spec.presets import available, resolve
@@ -243,24 +244,32 @@ def _check_output(output: Path) -> None:
 
 def _train(spec: RunSpec, settings: PPO, seeds: list[int], environments: int) -> list[Trained]:
     """One training after the other, with a line on stderr for each measurement."""
-    prepare_computing(spec, "hadesd.analysis.reference.training")
-
     _, total = plan(settings)
     first: dict[int, tuple[int, float]] = {}  # a seed's first measurement after steps: before it, time is compilation
 
-    def progress(seed: int, steps: int, value: float, seconds: float) -> None:
+    def measured(seed: int, steps: int, value: float, seconds: float) -> None:
         left = ""
         if steps and steps > (since := first.setdefault(seed, (steps, seconds)))[0] and steps < total:
             left = f", {duration((seconds - since[1]) * (total - steps) / (steps - since[0]))} left"
         label = f"seed {seed}: " if len(seeds) > 1 else ""
         say(f"{label}{steps:>13,} steps   return {number(value):>8}   {duration(seconds)}{left}")
+        if steps < total:
+            progress.phase(f"{label}{'training' if steps else 'compiling, then training'} to the next measurement")
+        else:
+            progress.phase(f"{label}final measurement")
 
     def work() -> list[Trained]:
         from hadesd.analysis.reference.training import train
 
-        return [train(spec, settings, seed, environments, progress) for seed in seeds]
+        found = []
+        for seed in seeds:
+            progress.phase("compiling, then the first measurement")
+            found.append(train(spec, settings, seed, environments, measured))
+        return found
 
-    return interruptible(work, lambda: say("interrupted: nothing was stored"))
+    with Progress(LOADING) as progress:
+        prepare_computing(spec, "hadesd.analysis.reference.training")
+        return interruptible(work, lambda: say("interrupted: nothing was stored"))
 
 
 def _document(

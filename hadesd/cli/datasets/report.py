@@ -11,6 +11,7 @@ from hadesd.cli.datasets.inputs import add_trust, check_range
 from hadesd.cli.documents.datasets import ReportDocument
 from hadesd.cli.output import print_json, refuse_existing, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import LOADING, Progress
 from hadesd.spec.user_files import as_argument
 from hadesd.storage.datasets import is_dataset_name
 
@@ -59,20 +60,25 @@ def run(args: argparse.Namespace) -> int:
     """Gather, train and roll out one policy, draw, write."""
     check_range("seed", args.seed, 0, 2**32 - 1)
     require_daemon_extra("report")
-    data = _gather(args.run)
-    output = _output(args, data.name)
-    if args.figures is not None:
-        _prepare_directory(args.figures)
-    recording, why_none = (
-        (None, "No policy was trained: --no-rollout.") if args.no_rollout else _record(data, args.seed, args.trust)
-    )
-    from hadesd.analysis.report.html import draw
+    with Progress("reading the run") as progress:
+        data = _gather(args.run)
+        output = _output(args, data.name)
+        if args.figures is not None:
+            _prepare_directory(args.figures)
+        recording, why_none = (
+            (None, "No policy was trained: --no-rollout.")
+            if args.no_rollout
+            else _record(data, args.seed, args.trust, progress)
+        )
+        progress.phase("drawing")
+        from hadesd.analysis.report.html import draw
 
-    drawn = draw(data, recording)
-    written = _figures(drawn, args) if args.figures is not None else []
-    if output is not None:
-        _page(output, data, drawn, recording, why_none)
-        written.append(output)
+        drawn = draw(data, recording)
+        written = _figures(drawn, args) if args.figures is not None else []
+        if output is not None:
+            progress.phase("writing")
+            _page(output, data, drawn, recording, why_none)
+            written.append(output)
     if args.json:
         print_json(_document(data, recording, written))
     else:
@@ -115,7 +121,7 @@ def _prepare_directory(directory: Path) -> None:
         raise UsageError(f"cannot make the directory {directory}: {error.strerror or error}") from None
 
 
-def _record(data: "ReportData", seed: int, trust: list[str]) -> "tuple[Recording | None, str]":
+def _record(data: "ReportData", seed: int, trust: list[str], progress: Progress) -> "tuple[Recording | None, str]":
     """A rollout of a policy freshly trained on the dataset, or why there is none."""
     from hadesd.analysis.report.text import is_images
 
@@ -128,10 +134,12 @@ def _record(data: "ReportData", seed: int, trust: list[str]) -> "tuple[Recording
     spec = _spec(data, trust)
     from hadesd.cli.compute import interruptible, prepare_computing
 
+    say(f"training a policy on {len(data.dataset.states)} pairs of {spec.env} and recording an episode …")
+    progress.phase(LOADING)
     prepare_computing(spec, "hadesd.analysis.evaluation.rollout_recording")
     from hadesd.analysis.evaluation.rollout_recording import record
 
-    say(f"training a policy on {len(data.dataset.states)} pairs of {spec.env} and recording an episode …")
+    progress.phase("compiling, then training a policy and recording an episode")
     dataset = data.dataset
     return interruptible(lambda: record(dataset, spec, seed)), ""
 

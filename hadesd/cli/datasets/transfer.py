@@ -15,11 +15,13 @@ from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.datasets.inputs import add_trust, check_range, find_dataset, settings_for
 from hadesd.cli.output import duration, number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import LOADING, Progress
 from hadesd.spec import environments
 from hadesd.spec.user_files import as_argument
 from hadesd.storage.layout import RunPaths
 
 if TYPE_CHECKING:
+    from hades_protocol.run_spec import RunSpec
     from hadesd.analysis.datasets.reader import DatasetFile
     from hadesd.analysis.evaluation.documents import TransferDocument, WidthSummary
     from hadesd.analysis.evaluation.transfer import Transferred
@@ -105,16 +107,28 @@ def run(args: argparse.Namespace) -> int:
         settings_for(_transferable(dataset), None, assignments, hint, trusted=args.trust if directory is None else None)
         for dataset, (_, directory) in zip(datasets, sources, strict=True)
     ]
+    with Progress(LOADING) as progress:
+        return _compare(args, progress, list(zip(datasets, specs, sources, strict=True)), widths, count)
+
+
+def _compare(
+    args: argparse.Namespace,
+    progress: Progress,
+    files: "list[tuple[DatasetFile, RunSpec, tuple[Path, Path | None]]]",
+    widths: list[int],
+    count: int,
+) -> int:
+    """files: dataset, its settings, and where it is from: the file and, of a run, the directory."""
     from hadesd.cli.compute import interruptible, prepare_computing
 
-    prepare_computing(specs[0], "hadesd.analysis.evaluation.transfer")
+    prepare_computing(files[0][1], "hadesd.analysis.evaluation.transfer")
     from hadesd.analysis.evaluation import transfer
 
     results = [
         transfer.Transferred(dataset, spec, None if directory is None else directory.name)
-        for dataset, spec, (_, directory) in zip(datasets, specs, sources, strict=True)
+        for dataset, spec, (_, directory) in files
     ]
-    directories = [directory for _, directory in sources if directory is not None]
+    directories = [directory for _, _, (_, directory) in files if directory is not None]
 
     def document(complete: bool) -> "TransferDocument":
         frozen = [replace(one, trials=list(one.trials)) for one in results]  # after Ctrl-C they may still grow
@@ -130,15 +144,17 @@ def run(args: argparse.Namespace) -> int:
 
     def work() -> None:
         for one in results:
-            _compute(args, one, widths, count)
+            _compute(args, progress, one, widths, count)
 
     def interrupted() -> None:
+        progress.end()
         if any(one.trials for one in results):
             say("interrupted: this is what was computed so far")
             partial = document(complete=False)
             _report(args, partial, _without_better(directories, partial))
 
     interruptible(work, interrupted)
+    progress.end()
     _report(args, document(complete=True), directories)
     return 0
 
@@ -163,7 +179,7 @@ def _is_complete(file: Path) -> bool:
     return isinstance(kept, dict) and kept.get("complete") is True
 
 
-def _compute(args: argparse.Namespace, one: "Transferred", widths: list[int], count: int) -> None:
+def _compute(args: argparse.Namespace, progress: Progress, one: "Transferred", widths: list[int], count: int) -> None:
     """Fill in one dataset's trials, with a line for each width."""
     from hadesd.analysis.evaluation import transfer
     from hadesd.analysis.evaluation.transfer_eval import TransferEvaluator
@@ -177,8 +193,8 @@ def _compute(args: argparse.Namespace, one: "Transferred", widths: list[int], co
         started = time.monotonic()
         say(f"{name}: width {width}, {len(settings)} settings x {args.inits} inits …")
         before = len(one.trials)
-        for setting in settings:
-            optimizers = sorted({other.optimizer for other in settings})
+        optimizers = sorted({setting.optimizer for setting in settings})
+        for setting in progress.over(f"{name}: settings of width {width}", settings, len(settings)):
             one.trials.append(transfer.Trial(setting, trials.returns(setting, optimizers)))
         row = transfer.summary(width, one.trials[before:], args.threshold)
         say(f"{name}: width {width} done in {duration(time.monotonic() - started)}: {_describe(row, args.threshold)}")

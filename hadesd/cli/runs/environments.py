@@ -11,6 +11,7 @@ from hades_protocol.errors import ExitCode, UsageError
 from hades_protocol.run_spec import OwnEnvironment
 from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import Progress
 
 EXAMPLES = """\
 hadesd environments
@@ -52,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
     from hadesd.cli.compute import require_daemon_extra
 
     require_daemon_extra("environments")
-    described, episode = own_code.try_out(args.name, UNLIMITED_STEPS)
+    with Progress(f"importing {args.name}, an episode of random actions"):
+        described, episode = own_code.try_out(args.name, UNLIMITED_STEPS)
     if args.toml:
         print("\n".join(_toml(args.name, described)))
     elif args.json:

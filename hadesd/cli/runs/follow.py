@@ -1,44 +1,14 @@
 """The live progress line of `hadesd start --follow`."""
 
-import sys
 import time
 
 from hades_protocol.errors import ExitCode
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState, WorkerPhase
-from hades_protocol.terminal import steer
 from hadesd.api.polling import watch
-from hadesd.cli.output import describe_state, duration, is_screen, number, rate, say
-
-LINE_SECONDS = 5.0
-"""Without a terminal, a line no more often than this."""
-
-
-class ProgressLine:
-    """One line that is overwritten on a terminal; elsewhere a line now and then."""
-
-    def __init__(self) -> None:
-        self._live = is_screen(sys.stderr)
-        self._shown = ""
-        self._at = 0.0
-
-    def show(self, text: str, now: float) -> None:
-        """Show a text, if it is new and its time has come."""
-        if text == self._shown or (not self._live and now - self._at < LINE_SECONDS):
-            return
-        if self._live:
-            sys.stderr.write(f"{steer('[G')}{steer('[K')}{text}")
-            sys.stderr.flush()
-        else:
-            say(text)
-        self._shown, self._at = text, now
-
-    def end(self) -> None:
-        """End the line, so that other output begins below it."""
-        if self._live and self._shown:
-            sys.stderr.write("\n")
-            sys.stderr.flush()
+from hadesd.cli.output import describe_state, duration, number, rate, say
+from hadesd.cli.progress import ProgressLine
 
 
 def progress(run: RunSummary) -> str:

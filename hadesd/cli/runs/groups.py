@@ -13,7 +13,8 @@ from hades_protocol.run_state import ENDED, WITH_WORKER, RunState
 from hades_protocol.sync_client import ControlClient
 from hadesd.api.polling import Limit, poll
 from hadesd.cli.output import duration, say
-from hadesd.cli.runs.follow import OUTCOMES, ProgressLine
+from hadesd.cli.progress import ProgressLine
+from hadesd.cli.runs.follow import OUTCOMES
 
 S = RunState
 

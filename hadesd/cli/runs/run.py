@@ -18,9 +18,10 @@ from hades_protocol.run_state import ENDED, RunState
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.documents.runs import ForegroundDocument, Outcome
 from hadesd.cli.gpu_options import gpus
-from hadesd.cli.output import is_screen, number, print_json, say
+from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_patience, add_verb
-from hadesd.cli.runs.follow import OUTCOMES, ProgressLine, progress
+from hadesd.cli.progress import ProgressLine
+from hadesd.cli.runs.follow import OUTCOMES, progress
 from hadesd.cli.runs.start import add_settings, asked_spec
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace, start_worker: "StartWorker | None" = None) -> 
     paths = Paths.for_one_run(args.directory.absolute())
     settings = _settings(args, paths)
     _check_directory(paths)
-    one_shot = OneShot(paths, _spec(args, paths), Progress().show)
+    one_shot = OneShot(paths, _spec(args, paths), RunProgress().show)
     with socket_directory(paths) as place:
         say(f"watch it: {_way_in(paths, place)} hades-tui attach")
         for signum in BATCH_SIGNALS:
@@ -143,14 +144,12 @@ def _before_it_began(signum: int, frame: FrameType | None) -> None:
     sys.exit(ExitCode.CHECKPOINTED)
 
 
-class Progress:
+class RunProgress:
     """Lines on stderr: how far the run is, at once where its state changes."""
 
     def __init__(self) -> None:
-        self._line = ProgressLine()
-        self._live = is_screen(sys.stderr)
+        self._line = ProgressLine(LINE_SECONDS)
         self._state: tuple[RunState, str] | None = None
-        self._at = 0.0
 
     def show(self, run: RunSummary) -> None:
         """Print progress; called once a second."""
@@ -160,15 +159,14 @@ class Progress:
             self._line.end()  # the rest is said when all is put away
         elif state != self._state:
             self._line.end()
-            self._line = ProgressLine()
+            self._line = ProgressLine(LINE_SECONDS, now)
             reason = f": {run.reason}" if run.reason else ""
             say(f"{run.id} {run.state} at generation {run.generation} of {run.generations}{reason}")
             if run.state == RunState.PAUSED:
                 say(f"{run.id} goes on with 'hadesd resume {run.id}', or by itself where a disk was full")
-            self._state, self._at = state, now
-        elif run.state == RunState.RUNNING and (self._live or now - self._at >= LINE_SECONDS):
+            self._state = state
+        elif run.state == RunState.RUNNING:
             self._line.show(progress(run), now)
-            self._at = now
 
 
 NAMES: dict[RunState, Outcome] = {

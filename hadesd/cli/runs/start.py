@@ -16,6 +16,7 @@ from hadesd.cli.compute import require_somewhere_to_compute
 from hadesd.cli.gpu_options import add_devices, assignments, check
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import LOOKING_FOR_DAEMON, Progress
 from hadesd.spec.user_files import parse_json, read_text
 
 if TYPE_CHECKING:
@@ -83,14 +84,15 @@ def run(args: argparse.Namespace) -> int:
     if args.group is not None:
         check_group(args.group)
     check(args, spec, paths)
-    info, started = ensure_daemon(paths)
+    with Progress(LOOKING_FOR_DAEMON):
+        info, started = ensure_daemon(paths)
     if started:
         say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
     with ControlClient(paths) as client:
         summary: RunSummary = client.request(
             commands.Start, spec=spec_to_dict(spec), group=args.group or "", priority=args.priority
         )
-    _announce(args, summary, evaluations=spec.inits * spec.evaluation.environments)
+    _announce(args, summary, spec)
     if args.follow:
         from hadesd.cli.runs.follow import follow
 
@@ -125,7 +127,8 @@ def asked_spec(args: argparse.Namespace, gpu: bool) -> "RunSpec":
     return spec
 
 
-def _announce(args: argparse.Namespace, summary: RunSummary, evaluations: int) -> None:
+def _announce(args: argparse.Namespace, summary: RunSummary, spec: "RunSpec") -> None:
+    evaluations = spec.inits * spec.evaluation.environments
     if args.json:
         print_json(summary)
     else:

@@ -12,6 +12,7 @@ from hades_protocol.sync_client import ControlClient
 from hadesd.cli.compute import require_somewhere_to_compute
 from hadesd.cli.output import number, print_json, refuse_link, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import LOOKING_FOR_DAEMON, Progress
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
@@ -176,13 +177,14 @@ def _submit(paths: Paths, group: str, missing: "list[Combination]") -> list[str]
     from hadesd.api.launch import ensure_daemon
     from hadesd.spec.sweep import identity
 
-    info, started = ensure_daemon(paths)
+    with Progress(LOOKING_FOR_DAEMON):
+        info, started = ensure_daemon(paths)
     if started:
         say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
     ids: list[str] = []
     try:
-        with ControlClient(paths) as client:
-            for combination in missing:
+        with ControlClient(paths) as client, Progress("queueing") as progress:
+            for combination in progress.over("runs queued", missing, len(missing)):
                 spec = spec_to_dict(combination.spec)
                 ids.append(client.request(commands.Start, spec=spec, group=group).id)
     except KeyboardInterrupt:  # perhaps between a request and its answer: the disk knows

@@ -10,7 +10,8 @@ from hadesd.api.polling import Limit, watch
 from hadesd.cli.documents.runs import GroupDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb, positive_seconds
-from hadesd.cli.runs.follow import OUTCOMES
+from hadesd.cli.progress import LONGEST_SECONDS, live_line
+from hadesd.cli.runs.follow import OUTCOMES, progress
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -39,21 +40,23 @@ def run(args: argparse.Namespace) -> int:
         return f"{text}: it is {seen.state} after generation {seen.generation} of {seen.generations}" if seen else text
 
     limit: Limit[RunSummary] | None = None if deadline is None else Limit(deadline, late)
-    for summary in watch(Paths(), args.run, tell=say, limit=limit):
-        if summary.state in OUTCOMES:
-            return _report(summary, args.json)
-        if not announced:
-            announced = True
-            say(f"waiting for {summary.id}, which is {summary.state}; Ctrl-C leaves it alone")
-        if summary.state == RunState.PAUSED and not announced_paused:
-            announced_paused = True
-            say(f"{summary.id} is paused: it goes on with 'hadesd resume {summary.id}'")
+    with live_line(LONGEST_SECONDS) as line:
+        for summary in watch(Paths(), args.run, tell=say, limit=limit):
+            if summary.state in OUTCOMES:
+                return _report(summary, args.json)
+            if not announced:
+                announced = True
+                say(f"waiting for {summary.id}, which is {summary.state}; Ctrl-C leaves it alone")
+            if summary.state == RunState.PAUSED and not announced_paused:
+                announced_paused = True
+                say(f"{summary.id} is paused: it goes on with 'hadesd resume {summary.id}'")
+            line.show(progress(summary), time.monotonic())
     raise AssertionError("watch() has no end")
 
 
 def _wait_for_group(group: str, deadline: float | None, args: argparse.Namespace) -> int:
     """The end of all runs of a group; the exit code is that of the worst."""
-    from hadesd.cli.runs.groups import Runs, counted, have_ended, outcome, watch_group
+    from hadesd.cli.runs.groups import Runs, counted, have_ended, outcome, progress, watch_group
 
     def late(seen: Runs | None) -> str:
         text = f"group {group} has not ended within {args.timeout:g} s"
@@ -61,15 +64,17 @@ def _wait_for_group(group: str, deadline: float | None, args: argparse.Namespace
 
     announced = False
     limit: Limit[Runs] | None = None if deadline is None else Limit(deadline, late)
-    for runs in watch_group(Paths(), group, limit):
-        if have_ended(runs):
-            say(f"{group}: {counted(runs)}")
-            if args.json:
-                print_json(GroupDocument(group=group, runs=runs))
-            return outcome(runs)
-        if not announced:
-            announced = True
-            say(f"waiting for {group}: {counted(runs)}; Ctrl-C leaves it alone")
+    with live_line(LONGEST_SECONDS) as line:
+        for runs in watch_group(Paths(), group, limit):
+            if have_ended(runs):
+                say(f"{group}: {counted(runs)}")
+                if args.json:
+                    print_json(GroupDocument(group=group, runs=runs))
+                return outcome(runs)
+            if not announced:
+                announced = True
+                say(f"waiting for {group}: {counted(runs)}; Ctrl-C leaves it alone")
+            line.show(progress(group, runs), time.monotonic())
     raise AssertionError("watch_group() has no end")
 
 

@@ -11,11 +11,14 @@ from hades_protocol.paths import Paths
 from hadesd.cli.documents.storage import ArchiveDocument, PackedRun
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import Progress
 from hadesd.cli.storage import selection
 from hadesd.cli.storage.backend import RunBackend, hold, run_backend
 from hadesd.cli.storage.rm import delete, removable
 from hadesd.storage import archive
 from hadesd.storage.removal import hold_back
+
+MEGABYTE = 10**6
 
 EXAMPLES = """\
 hadesd archive @ -o /mnt/store
@@ -65,12 +68,13 @@ def run(args: argparse.Namespace) -> int:
                 return ExitCode.OK
         done: list[PackedRun] = []
         failures = 0
-        for item, generations in zip(() if args.dry_run else chosen, without, strict=False):
-            try:
-                done.append(_archive(backend, item, args.output, generations, args.keep))
-            except HadesError as error:
-                say(f"{item.run.id}: {error}")
-                failures = max(failures, error.exit_code)
+        with Progress("packing") as progress:
+            for item, generations in zip(() if args.dry_run else chosen, without, strict=False):
+                try:
+                    done.append(_archive(backend, item, args.output, generations, args.keep, progress))
+                except HadesError as error:
+                    say(f"{item.run.id}: {error}")
+                    failures = max(failures, error.exit_code)
     if args.json:
         runs = tuple(item.document() for item in chosen)
         print_json(ArchiveDocument(dry_run=args.dry_run, runs=runs, archives=tuple(done)))
@@ -82,13 +86,21 @@ def _describe(generations: tuple[int, ...]) -> str:
 
 
 def _archive(
-    backend: RunBackend, item: selection.Chosen, output: Path, without: tuple[int, ...], stays: bool
+    backend: RunBackend,
+    item: selection.Chosen,
+    output: Path,
+    without: tuple[int, ...],
+    stays: bool,
+    progress: Progress,
 ) -> PackedRun:
     directory, target = Path(item.run.directory), output.resolve() / f"{item.run.id}{archive.SUFFIX}"
     try:
         with hold(directory):
             before = archive.contents(directory)
-            archive.pack(directory, target, without)
+            progress.phase(
+                f"packing {item.run.id}, MB", -(-sum(found.st_size for found in before.values()) // MEGABYTE)
+            )
+            archive.pack(directory, target, without, lambda done: progress.advance(done // MEGABYTE))
         count = target.stat().st_size
     except OSError as error:
         raise HadesError(f"cannot pack {directory}: {error.strerror or error}; nothing was removed") from error
@@ -128,7 +140,8 @@ def _restore(args: argparse.Namespace) -> int:
     paths = Paths()
     with run_backend(paths) as backend:
         paths.make_private()
-        restored = archive.restore(args.restore, paths.runs)
+        with Progress(f"reading {args.restore.name}"):
+            restored = archive.restore(args.restore, paths.runs)
         try:
             code = hold_back(paths.runs / restored)
             summary = backend.adopt(restored)

@@ -14,6 +14,7 @@ from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_
 from hadesd.cli.documents.storage import CheckpointDocument, CheckpointLeaf, UnpackDocument
 from hadesd.cli.output import print_json, refuse_existing, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb, split_generation
+from hadesd.cli.progress import LOADING, Progress
 from hadesd.spec.user_files import as_argument
 from hadesd.storage.checkpoints import find_checkpoint, read_manifest
 from hadesd.storage.layout import MANIFEST
@@ -144,8 +145,10 @@ def _unpack(args: argparse.Namespace) -> int:
         )
     refuse_existing(output, args.force)
     step = _find(args.run)
-    prepare_computing(load(step.parents[1])[1], "hadesd.worker.checkpoints")
-    arrays, manifest = _load(step)
+    with Progress(LOADING) as progress:
+        prepare_computing(load(step.parents[1])[1], "hadesd.worker.checkpoints")
+        progress.phase("reading the checkpoint")
+        arrays, manifest = _load(step)
     from hadesd.compute.results import write_dataset
 
     try:

@@ -10,6 +10,7 @@ from hades_protocol.paths import Paths
 from hadesd.cli.documents.storage import GarbageDocument, LeftoverFile
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import Progress
 from hadesd.cli.storage import selection
 from hadesd.storage import garbage, records
 
@@ -51,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
     paths = Paths()
     usable = [paths.runs / record.id for record, _ in records.scan(paths.runs)[0]] if paths.runs.is_dir() else []
     limits = garbage.Limits(args.evidence, args.cache_older, args.logs_older)
-    found = garbage.find(paths, usable, limits, time.time())
+    with Progress("looking for what can go"):
+        found = garbage.find(paths, usable, limits, time.time())
     total = sum(item.size for item in found)
     if not args.json:
         _show(found)
@@ -60,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
     if found and not args.dry_run:
         if not selection.agreed(f"Delete {selection.counted(len(found), 'thing')}?", args.yes):
             return ExitCode.OK
-        removed = [item for item in found if _remove(item)]
+        with Progress("deleting") as progress:
+            removed = [item for item in progress.over("things deleted", found, len(found)) if _remove(item)]
         say(f"deleted {selection.counted(len(removed), 'thing')}, {size(sum(item.size for item in removed))}")
     if args.json:
         document = GarbageDocument(

@@ -13,6 +13,7 @@ from hades_protocol.run_state import RunState
 from hadesd.cli.documents.storage import RetainedRun, RetentionDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import Progress
 from hadesd.cli.storage import selection
 from hadesd.cli.storage.backend import Rule, RunBackend, hold, run_backend
 from hadesd.storage import pruning, removal
@@ -58,15 +59,16 @@ def run(args: argparse.Namespace) -> int:
         failures = 0
         if not args.dry_run and going and not selection.agreed(f"Delete {size(going)} of checkpoints?", args.yes):
             return ExitCode.OK
-        for item, plan in zip(chosen, plans, strict=True):
-            try:
-                done = plan if args.dry_run else _retain(backend, item.run, rule)
-            except HadesError as error:
-                say(f"{item.run.id}: {error}")
-                failures = max(failures, error.exit_code)
-                continue
-            freed = sum(done.go.values())
-            retained.append(RetainedRun(id=item.run.id, kept=tuple(done.stay), removed=tuple(done.go), bytes=freed))
+        with Progress("pruning runs") as progress:
+            for item, plan in progress.over("runs pruned", zip(chosen, plans, strict=True), len(chosen)):
+                try:
+                    done = plan if args.dry_run else _retain(backend, item.run, rule)
+                except HadesError as error:
+                    say(f"{item.run.id}: {error}")
+                    failures = max(failures, error.exit_code)
+                    continue
+                freed = sum(done.go.values())
+                retained.append(RetainedRun(id=item.run.id, kept=tuple(done.stay), removed=tuple(done.go), bytes=freed))
     if args.json:
         print_json(RetentionDocument(dry_run=args.dry_run, runs=tuple(retained), bytes=going))
     elif not args.dry_run:

@@ -12,6 +12,7 @@ from hades_protocol.paths import Paths
 from hadesd.cli.documents.storage import RemovalDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import Progress
 from hadesd.cli.storage import selection
 from hadesd.cli.storage.backend import RunBackend, run_backend
 from hadesd.storage import removal
@@ -47,8 +48,9 @@ def run(args: argparse.Namespace) -> int:
         if not args.dry_run and not selection.agreed(f"Remove {selection.counted(len(chosen))} for good?", args.yes):
             return ExitCode.OK
         failures = 0
-        for item in () if args.dry_run else chosen:
-            failures += not _remove(backend, item, removed)
+        with Progress("removing runs") as progress:
+            for item in () if args.dry_run else progress.over("runs removed", chosen, len(chosen)):
+                failures += not _remove(backend, item, removed)
     if args.json:
         document = RemovalDocument(
             dry_run=args.dry_run,

@@ -14,6 +14,7 @@ from hades_protocol.run_state import RunState
 from hadesd.cli.documents.storage import StoredRun
 from hadesd.cli.output import duration, say
 from hadesd.cli.parsing import RUN_HELP, Parser
+from hadesd.cli.progress import Progress
 from hadesd.cli.runs.groups import members
 from hadesd.storage import records
 from hadesd.storage.usage import DiskUsage, run_usage
@@ -88,17 +89,25 @@ def choose(known: Sequence[RunSummary], args: argparse.Namespace, now: float) ->
         raise UsageError("name the runs, or say --group G or --state finished,failed,cancelled")
     if args.runs:
         ids = dict.fromkeys(records.find(name, ((r.id, r.created_at) for r in known)) for name in args.runs)
-        return [_chosen(run, now) for run in known if run.id in ids]
+        return _measured([run for run in known if run.id in ids], now)
     found = members(known, args.group) if args.group is not None else tuple(known)
-    passing = [_chosen(run, now) for run in found if args.state is None or run.state in args.state]
-    passing = [item for item in passing if args.older is None or item.age >= args.older]
+    passing = [run for run in found if args.state is None or run.state in args.state]
+    passing = [run for run in passing if args.older is None or _age(run, now) >= args.older]
     if not passing:
         raise NotFoundError("no run passes: 'hadesd status' lists them all")
-    return passing
+    return _measured(passing, now)
 
 
-def _chosen(run: RunSummary, now: float) -> Chosen:
-    return Chosen(run, run_usage(Path(run.directory)), max(0.0, now - run.changed_at))
+def _measured(runs: Sequence[RunSummary], now: float) -> list[Chosen]:
+    with Progress("measuring runs") as progress:
+        return [
+            Chosen(run, run_usage(Path(run.directory)), _age(run, now))
+            for run in progress.over("runs measured", runs, len(runs))
+        ]
+
+
+def _age(run: RunSummary, now: float) -> float:
+    return max(0.0, now - run.changed_at)
 
 
 def table(chosen: Sequence[Chosen], more: Sequence[str] = (), heading: str = "") -> str:

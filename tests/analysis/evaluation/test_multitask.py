@@ -193,6 +193,24 @@ def test_without_two_levels_there_is_no_normalised_fitness(level):
     assert [label.get_text() for label in axes.get_xticklabels()] == ["Acrobot-v1"]
 
 
+class Heard:
+    """A report that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.phases: list[str] = []
+        self.done: list[int] = []
+
+    def part(self, name: str) -> None:
+        self.parts.append(name)
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        self.phases.append(name)
+
+    def advance(self, done: int) -> None:
+        self.done.append(done)
+
+
 @pytest.mark.environment
 def test_one_policy_in_two_environments(tmp_path):
     lean = np.array([[0.0, 0.5, -0.1, -2.0], [0.0, -0.5, 0.1, 2.0]], np.float32)
@@ -202,9 +220,11 @@ def test_one_policy_in_two_environments(tmp_path):
     merged = merged_of((cart, spec), (acrobot, other))
     parts = parts_of(merged)
     tasks = [Task(parts[0], spec), Task(parts[1], other)]
-    lines: list[str] = []
-    first, second = multitask.evaluate_all(merged, tasks, spec, inits=2, episodes=2, seed=0, report=lines.append)
-    assert len(lines) == 1 + 2 * 2
+    heard = Heard()
+    first, second = multitask.evaluate_all(merged, tasks, spec, inits=2, episodes=2, seed=0, report=heard)
+    assert len(heard.parts) == 1 + 2 * 2
+    assert heard.phases == ["compiling", "policies trained and evaluated"] * 5
+    assert heard.done == [2] * 5
     np.testing.assert_array_equal(first.own.returns, evaluate(parts[0], spec, 2, 2, 0).returns)
     assert first.together.returns.shape == (2, 1)
     assert first.together.returns.mean() > first.wrong.returns.mean(), "Acrobot's random pairs balance no pole"
