@@ -1,5 +1,7 @@
 """What another size will probably cost: seconds a generation, and memory. Estimates, and their text says so. Pure."""
 
+import operator
+
 from hades_protocol.formatting import size
 from hades_protocol.run_spec import RunSpec
 from hadesd.spec import strategies
@@ -70,3 +72,25 @@ def asked_for(gpus: str) -> tuple[int, tuple[int, ...]]:
         return int(gpus), ()
     indices = tuple(sorted({int(text) for text in gpus.split(",") if text}))
     return len(indices), indices
+
+
+DECIDE_COST = (
+    *("env", "method", "backend", "dataset.pairs", "evolution.strategy"),
+    *("cloning.epochs", "cloning.optimizer", "resources.gpus", "resources.devices", "physics"),
+    *("policy.kind", "policy.width", "policy.depth", "policy.activation", "policy.inits"),
+    *("evaluation.environments", "evaluation.steps", "evaluation.normalisation", "evaluation.action"),
+    *("evaluation.mean_every", "evaluation.mean_inits", "evaluation.mean_environments", "images.batch"),
+)
+"""Settings that decide how long a generation takes. It is proportional to another one, evolution.population."""
+
+
+def shape(spec: RunSpec) -> tuple[object, ...]:
+    """Equal where two runs take equally long for a candidate."""
+    return tuple(operator.attrgetter(name)(spec) for name in DECIDE_COST)
+
+
+def seconds_like(spec: RunSpec, other: RunSpec, seconds: float) -> float | None:
+    """Seconds that the whole of a run takes, if a generation of another one takes so many; None if they differ."""
+    if shape(spec) != shape(other):
+        return None
+    return seconds * spec.evolution.population / other.evolution.population * spec.evolution.generations

@@ -4,7 +4,7 @@ import pytest
 
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
-from hadesd.spec.cost import expected
+from hadesd.spec.cost import expected, seconds_like
 from tests.helpers.daemon import Home
 from tests.helpers.specs import tiny
 
@@ -72,3 +72,10 @@ def test_a_dry_run_says_both_and_changes_nothing(home: Home) -> None:
     said = home.hadesd("resize", run, "--population", "4096", "--dry-run")
     assert said.returncode == 0
     assert "note: time: about " in said.stderr
+
+
+def test_a_run_takes_as_long_as_its_like_and_more_with_more_candidates_and_generations() -> None:
+    spec = tiny(evolution={"population": 8, "generations": 100})
+    like = tiny(evolution={"population": 4, "generations": 7, "sigma": 0.5}, seed=9)
+    assert seconds_like(spec, like, 0.25) == 0.25 * 2 * 100
+    assert seconds_like(spec, tiny(evolution={"population": 4}, policy={"width": 99}), 0.25) is None

@@ -141,6 +141,11 @@ def _announce(args: argparse.Namespace, summary: RunSummary, spec: "RunSpec") ->
     if summary.reason:
         say(f"{summary.id} {summary.reason}")
     if not args.follow:
+        from hadesd.cli.runs import expected_time
+
+        known = [one for one in expected_time.measured(Paths()) if one.id != summary.id]
+        if how_long := expected_time.of_run(spec, known):
+            say(f"{summary.id}: {how_long}")
         say(f"watch it: hades-tui attach    progress: hadesd status    end it: hadesd cancel {summary.id}")
 
 

@@ -225,6 +225,10 @@ def _list(args: argparse.Namespace, group: str, found: "list[Combination]", ther
     for row in rows:
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     say(_price(price))
+    from hadesd.cli.runs import expected_time
+
+    if how_long := expected_time.of_runs(missing, expected_time.measured(Paths())):
+        say(how_long)
     return ExitCode.OK
 
 
