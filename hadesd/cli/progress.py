@@ -84,12 +84,13 @@ def _write(text: str) -> None:
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the work. done of total, in units that the name says; began: monotonic seconds."""
+    """A part of the work. done of total, in units that the name says; began, done_at: monotonic seconds."""
 
     name: str
     began: float
     total: int | None = None
     done: int = 0
+    done_at: float = 0.0
 
     def text(self, now: float) -> str:
         """The phase in one line. Time left is said where some is done; a compilation has no measure."""
@@ -100,7 +101,9 @@ class Phase:
         if spent >= 1:
             parts.append(duration(spent))
         if self.total is not None and 0 < self.done < self.total:
-            parts.append(f"about {duration(spent * (self.total - self.done) / self.done)} left")
+            pace = (self.done_at - self.began) / self.done
+            left = max(0.0, pace * (self.total - self.done) - (now - self.done_at))
+            parts.append(f"about {duration(left)} left")
         return "  ".join(parts)
 
 
@@ -163,7 +166,7 @@ class Progress:
     def advance(self, done: int) -> None:
         """See Report."""
         with self._lock:
-            self._phase = replace(self._phase, done=done)
+            self._phase = replace(self._phase, done=done, done_at=time.monotonic())
         self._show()
 
     def over(self, name: str, items: Iterable[T], total: int) -> Iterator[T]:
