@@ -55,6 +55,25 @@ class Prometheus(_Section, frozen=True):
     ] = False
 
 
+class Slurm(_Section, frozen=True):
+    """Runs that compute as Slurm jobs (`hadesd start --on slurm`); docs/cluster.md."""
+
+    options: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=4096)], ...],
+        Meta(max_length=64, description="options of sbatch for every job; those of a run (--slurm) come after them"),
+    ] = ()
+    jobs: Annotated[int, Meta(ge=1, le=10_000, description="jobs that are submitted at the same time")] = 100
+    signal: Annotated[
+        Literal["USR1", "USR2", "TERM"], Meta(description="signal ahead of a job's end; NCCL may take USR1 for itself")
+    ] = "USR1"
+    signal_seconds: Annotated[
+        int, Meta(ge=0, le=65_535, description="how long ahead of its time limit a job is told to commit (0: not)")
+    ] = 60
+    poll: Annotated[
+        float, Meta(ge=0.5, le=600.0, description="seconds between two questions to squeue, one for all jobs")
+    ] = 10.0
+
+
 class Settings(_Section, frozen=True):
     """What config.toml may hold."""
 
@@ -110,6 +129,7 @@ class Settings(_Section, frozen=True):
     ] = ()
     hooks: Hooks = Hooks()
     prometheus: Prometheus = Prometheus()
+    slurm: Slurm = Slurm()
 
 
 def load_settings(config_file: Path, flags: dict[str, Any]) -> Settings:

@@ -80,7 +80,11 @@ ToWorker = Halt
 
 def pack(message: msgspec.Struct) -> bytes:
     """One frame."""
-    body = codec.encode(message)
+    return frame(codec.encode(message))
+
+
+def frame(body: bytes) -> bytes:
+    """The frame with that body."""
     return struct.pack(">I", len(body)) + body
 
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 LOADING = "loading JAX"
 """The first phase of whatever computes."""
 
-LOOKING_FOR_DAEMON = "looking for a daemon, or starting one"
+STARTING_DAEMON = "looking for a daemon, or starting one"
 
 LINE_SECONDS = 5.0
 """Without a terminal, a line about a run no more often than this."""

@@ -25,11 +25,14 @@ from hadesd.daemon.requests import Control
 from hadesd.daemon.sockets import LINGER_MS, ServerSockets
 from hadesd.logs import rotation
 from hadesd.supervisor.child_process import reap_orphans
+from hadesd.supervisor.executors import Executors
 from hadesd.supervisor.jobs.process import JobProcess
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import StartWorker
 from hadesd.supervisor.scheduling import nvml
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
+from hadesd.supervisor.slurm import commands as slurm_commands
+from hadesd.supervisor.slurm.executor import SlurmExecutor
 from hadesd.supervisor.supervisor import Supervisor
 
 CPU_SLOTS = 2
@@ -103,12 +106,14 @@ class Daemon:
         session = secrets.token_hex(8)
         publisher = Publisher(session, self._send_event, time.time)
         self._publisher = publisher
+        # Where Slurm's commands are, runs may ask for it.
+        self._slurm = None if slurm_commands.missing() else SlurmExecutor(self._settings.slurm, self._loop)
         self._supervisor = Supervisor(
             info=self._describe(session, len(gpu_pool.gpus)),
             paths=self._paths,
             settings=self._settings,
             publisher=publisher,
-            start_worker=self._start_worker,
+            executors=Executors(self._start_worker, self._slurm),
             start_job=JobProcess,
             call_later=self._loop.call_later,
             gpu_pool=gpu_pool,
@@ -158,6 +163,8 @@ class Daemon:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if self._slurm is not None:
+                await self._slurm.close()
             await self._integrations.close()
         log.info("daemon stopped", session=self._supervisor.info.session)
 

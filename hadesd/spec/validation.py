@@ -3,6 +3,7 @@
 One place for the command line, the daemon and the worker; without jax.
 """
 
+import shlex
 from math import prod
 
 from hades_protocol.errors import UsageError
@@ -16,6 +17,10 @@ def check(spec: RunSpec) -> environments.EnvironmentInfo:
     Raises:
         UsageError: unknown environment, backend or strategy, or settings that do not fit each other.
     """
+    try:
+        shlex.split(spec.resources.slurm)
+    except ValueError as error:
+        raise UsageError(f"resources.slurm cannot be read as options of sbatch: {error}") from None
     entry = environments.of_spec(spec)
     environments.backend_for(entry, spec.backend)
     _check_labels(spec, entry)

@@ -29,7 +29,7 @@ from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_renames
 from hadesd.storage.checkpoints import BAD, PARTIAL, read_fitness, retained
 from hadesd.storage.disk import MIB, free_bytes
-from hadesd.storage.layout import CHECKPOINTS, LOCK, RECORD, RunPaths
+from hadesd.storage.layout import CHECKPOINTS, LOCK, RECORD, SLURM, RunPaths
 from hadesd.storage.records import ID_PATTERN
 
 SCHEMA = 1
@@ -97,7 +97,8 @@ def left_out(directory: Path) -> tuple[int, ...]:
 def contents(directory: Path, without: tuple[int, ...] = ()) -> dict[str, os.stat_result]:
     """The files of a run that go into an archive, by their path in the run's directory.
 
-    The lock stays out, and so do links, checkpoints of the generations `without`, and half and bad ones.
+    The lock stays out, and so do the line of a Slurm job, links, checkpoints of the generations `without`, and half
+    and bad ones.
     """
     found: dict[str, os.stat_result] = {}
     for root, folders, files in os.walk(directory):
@@ -105,6 +106,8 @@ def contents(directory: Path, without: tuple[int, ...] = ()) -> dict[str, os.sta
         if inside == Path(CHECKPOINTS):
             skipped = {str(generation) for generation in without}
             folders[:] = [name for name in folders if name not in skipped and not name.startswith((PARTIAL, BAD))]
+        elif inside == Path():
+            folders[:] = [name for name in folders if name != SLURM]
         folders.sort()
         for name in sorted(files):
             path = Path(root, name)

@@ -13,6 +13,7 @@
     transfer.json       returns of other networks trained on the dataset, from `hadesd transfer`
     exports/            datasets and evaluations that were asked for on the screen
     curve.cache         the curve of a long run as columns; may be deleted
+    slurm-jobs/         a directory each: script, log, and what worker and daemon tell each other
     worker.log          what workers wrote, rotated (worker.log.1, ...)
     checkpoints/<generation>/
         state/          the strategy's state, written by Orbax
@@ -34,6 +35,7 @@ TRANSFER = "transfer.json"
 EXPORTS = "exports"
 CURVE_CACHE = "curve.cache"
 WORKER_LOG = "worker.log"
+SLURM = "slurm-jobs"
 CHECKPOINTS = "checkpoints"
 MANIFEST = "hades.json"
 
@@ -55,6 +57,7 @@ class RunPaths:
         self.exports = directory / EXPORTS
         self.curve_cache = directory / CURVE_CACHE
         self.worker_log = directory / WORKER_LOG
+        self.slurm = directory / SLURM
         self.checkpoints = directory / CHECKPOINTS
 
     def checkpoint(self, generation: int) -> Path:

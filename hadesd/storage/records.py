@@ -271,6 +271,7 @@ _MARKED = {
     HistoryKind.RESUME: MarkKind.RESUME,
     HistoryKind.FALLBACK: MarkKind.FALLBACK,
     HistoryKind.CHUNK: MarkKind.CHUNK,
+    HistoryKind.PREEMPTED: MarkKind.PREEMPTED,
 }
 
 

@@ -4,6 +4,7 @@ Everything here is called from one thread and nothing waits: sockets, signals an
 """
 
 import functools
+import shlex
 import time
 from collections.abc import Callable
 
@@ -18,12 +19,14 @@ from hadesd.storage import disk, records
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.child_process import OUT_OF_RESOURCES
 from hadesd.supervisor.dispatcher import Dispatcher
+from hadesd.supervisor.executors import Executors
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.state import CrashPolicy, Run, from_record, with_entry
 from hadesd.supervisor.lifecycle.transitions import restore, step
 from hadesd.supervisor.publisher import Publisher
-from hadesd.supervisor.run import ManagedRun, StartWorker, summarise, without_progress
+from hadesd.supervisor.run import ManagedRun, summarise, without_progress
+from hadesd.supervisor.slurm.executor import Callbacks
 from hadesd.supervisor.worker_process import usable_cores, worker_environment
 from hadesd.supervisor.worker_reports import WorkerMessageHandler
 
@@ -42,7 +45,7 @@ class Engine:
         paths: Paths,
         publisher: Publisher,
         dispatcher: Dispatcher,
-        start_worker: StartWorker,
+        executors: Executors,
         call_later: Callable[[float, Callable[[], None]], object],
         environ: dict[str, str],
         crash_policy: CrashPolicy,
@@ -53,7 +56,7 @@ class Engine:
         self.stopping = False
         self._scheduling = False
         self._dispatcher = dispatcher
-        self._start_worker = start_worker
+        self.executors = executors
         self._call_later = call_later
         self._environ = environ
         self._policy = crash_policy
@@ -157,7 +160,8 @@ class Engine:
                     managed_run.worker.kill()
             case effects.RestartAt(at):
                 # No longer than the back-off, should the clock have been set back in between.
-                seconds = min(max(0.0, at - time.time()), max(self._policy.backoff))
+                longest = max(*self._policy.backoff, self._policy.preempted_backoff)
+                seconds = min(max(0.0, at - time.time()), longest)
                 self._call_later(seconds, functools.partial(self._backoff_over, managed_run, at))
             case effects.CutHistory(generation):
                 self._reports.cut_history(managed_run, generation)
@@ -169,11 +173,14 @@ class Engine:
             why += f"; put that right, then 'hadesd resume {managed_run.run.id}'"
             self.apply(managed_run, events.SpawnFailed(why, events.SpawnFailure.RUN_UNUSABLE))
             return
+        if managed_run.spec.resources.executor == "slurm":
+            self._submit(managed_run)
+            return
         environment = worker_environment(
             managed_run.spec, managed_run.gpus, usable_cores(), self.paths.cache, self._environ
         )
         try:
-            managed_run.worker = self._start_worker(
+            managed_run.worker = self.executors.local(
                 managed_run.directory,
                 environment,
                 functools.partial(self._reports.on_message, managed_run),
@@ -186,6 +193,26 @@ class Engine:
         names = [gpu.name for gpu in managed_run.gpus]
         log.info("worker started", run=managed_run.run.id, pid=managed_run.worker.pid, gpus=names)
         self.apply(managed_run, events.Spawned(managed_run.worker.pid))
+
+    def _submit(self, managed_run: ManagedRun) -> None:
+        """Have the run compute as a Slurm job."""
+        assert self.executors.slurm is not None  # without it the dispatcher starts no such run
+        managed_run.worker = self.executors.slurm.start(
+            managed_run.directory,
+            tuple(shlex.split(managed_run.spec.resources.slurm)),
+            Callbacks(
+                message=functools.partial(self._reports.on_message, managed_run),
+                exited=functools.partial(self._reports.on_exit, managed_run),
+                refused=functools.partial(self._refused, managed_run),
+                changed=functools.partial(self.publish, managed_run),
+            ),
+        )
+        managed_run.last_heartbeat_at = managed_run.last_progress_at = time.monotonic()
+        self.apply(managed_run, events.Spawned(None))
+
+    def _refused(self, managed_run: ManagedRun, reason: str) -> None:
+        managed_run.worker = None
+        self.apply(managed_run, events.SpawnFailed(reason, events.SpawnFailure.RUN_UNUSABLE))
 
     def _not_started(self, managed_run: ManagedRun, error: OSError) -> None:
         if error.errno in OUT_OF_RESOURCES:

@@ -37,7 +37,7 @@ def verdict(phase: WorkerPhase, seconds: float, median: float | None, settings: 
     seconds: since it last committed a generation or entered another phase. median: of its newest generations'
     durations in seconds; None before the first.
     """
-    if not settings.hang_factor or phase == WorkerPhase.WAITING_FOR_LOCK:
+    if not settings.hang_factor or phase in (WorkerPhase.WAITING_FOR_LOCK, WorkerPhase.WAITING_IN_SLURM):
         return ""  # it waits for as long as it takes
     if phase not in COMMITS or median is None:
         return f"still {phase} after {seconds:.0f} s" if seconds > settings.hang_start else ""

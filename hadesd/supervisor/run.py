@@ -25,8 +25,16 @@ class WorkerHandle(Protocol):
     """What the supervisor does with a worker process."""
 
     @property
-    def pid(self) -> int:
-        """Id of the process."""
+    def pid(self) -> int | None:
+        """Id of the process; None where it is on another machine."""
+
+    @property
+    def slurm_job(self) -> str:
+        """The job that it is, and where; empty for a process of this machine."""
+
+    @property
+    def waits_for(self) -> str:
+        """Why it does not compute yet; empty where it does."""
 
     def halt(self, discard: bool) -> None:
         """Ask it to commit its generation and to exit. discard: a first generation is not wanted any more."""
@@ -86,7 +94,9 @@ def summarise(managed_run: ManagedRun) -> RunSummary:
         left = seconds * max(0, run.generations - run.generation)
     orphan = "the worker of the daemon before still finishes its generation" if managed_run.orphaned else ""
     directory_problem = "" if managed_run.directory_problem in run.reason else managed_run.directory_problem
-    texts = (orphan, directory_problem, managed_run.waits_for, run.reason, str(managed_run.symptom or ""))
+    worker = managed_run.worker
+    waits_for = managed_run.waits_for or (worker.waits_for if worker is not None else "")
+    texts = (orphan, directory_problem, waits_for, run.reason, str(managed_run.symptom or ""))
     return RunSummary(
         id=run.id,
         state=run.state,
@@ -109,6 +119,7 @@ def summarise(managed_run: ManagedRun) -> RunSummary:
         created_at=managed_run.record.created_at,
         changed_at=run.changed_at,
         worker_pid=run.worker_pid,
+        slurm_job=worker.slurm_job if worker is not None else "",
         parent=managed_run.record.parent,
         directory=str(managed_run.directory),
         group=managed_run.record.group,

@@ -31,15 +31,16 @@ from hadesd.storage.fork import copy_history
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.references import read_references
 from hadesd.storage.removal import with_retention
-from hadesd.supervisor.dispatcher import Dispatcher
+from hadesd.supervisor.dispatcher import Dispatcher, is_job
 from hadesd.supervisor.engine import Engine
+from hadesd.supervisor.executors import Executors
 from hadesd.supervisor.jobs.jobs import Jobs
 from hadesd.supervisor.jobs.process import StartJob
 from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import CrashPolicy, Run
 from hadesd.supervisor.monitor import RunMonitor
 from hadesd.supervisor.publisher import Publisher
-from hadesd.supervisor.run import ManagedRun, StartWorker, summarise
+from hadesd.supervisor.run import ManagedRun, summarise
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
 from hadesd.supervisor.worker_process import memory_of
 from hadesd.supervisor.yielding import GpuMonitor
@@ -61,7 +62,7 @@ class Supervisor:
         paths: Paths,
         settings: Settings,
         publisher: Publisher,
-        start_worker: StartWorker,
+        executors: Executors,
         start_job: StartJob,
         call_later: Callable[[float, Callable[[], None]], object],
         gpu_pool: GpuPool,
@@ -71,12 +72,14 @@ class Supervisor:
         self.info = info
         self._paths, self._settings = paths, settings
         self._publisher = publisher
-        self._dispatcher = Dispatcher(info.slots, gpu_pool)
+        self._dispatcher = Dispatcher(
+            info.slots, gpu_pool, executors.slurm.settings.jobs if executors.slurm is not None else None
+        )
         self._engine = Engine(
             paths=paths,
             publisher=publisher,
             dispatcher=self._dispatcher,
-            start_worker=start_worker,
+            executors=executors,
             call_later=call_later,
             environ=environ,
             crash_policy=crash_policy or CrashPolicy(),
@@ -300,9 +303,18 @@ class Supervisor:
         for problem in problems:
             log.warning("run directory skipped", why=problem)
         for record, spec in found:
-            self._engine.add(record, spec)
+            self._dismiss(self._engine.add(record, spec))
         log.info("runs on disk", usable=len(found), skipped=len(problems))
         self._engine.schedule()
+
+    def _dismiss(self, managed_run: ManagedRun) -> None:
+        """A run that is not to compute may have left a job under the daemon before."""
+        if (
+            is_job(managed_run)
+            and managed_run.run.state != RunState.QUEUED
+            and self._engine.executors.slurm is not None
+        ):
+            self._engine.executors.slurm.dismiss(managed_run.directory)
 
     def tick(self) -> None:
         """Once a second: heartbeat out, heartbeats in, and what the disk refused before."""
@@ -312,17 +324,18 @@ class Supervisor:
         self.jobs.tick()
 
     def stop(self) -> None:
-        """No new runs or workers; those that there are commit and exit."""
+        """No new runs or workers; those that there are commit and exit. Slurm jobs go on without us."""
         self._engine.stopping = True
         self.jobs.stop()
         self._publisher.publish(Goodbye)
         for managed_run in self._engine.runs.values():
-            self._engine.apply(managed_run, events.DaemonStops())
+            if not is_job(managed_run):
+                self._engine.apply(managed_run, events.DaemonStops())
 
     @property
     def working(self) -> list[str]:
-        """Runs that have a worker process."""
-        return [managed_run.run.id for managed_run in self._engine.runs.values() if managed_run.worker is not None]
+        """Runs that have a worker process on this machine."""
+        return [m.run.id for m in self._engine.runs.values() if m.worker is not None and not is_job(m)]
 
     @property
     def stuck(self) -> list[str]:
@@ -332,5 +345,5 @@ class Supervisor:
     def expire_grace(self) -> None:
         """SIGKILL the workers that are left after `stop`."""
         for managed_run in self._engine.runs.values():
-            if managed_run.worker is not None:
+            if managed_run.worker is not None and not is_job(managed_run):
                 self._engine.apply(managed_run, events.GraceExpired())

@@ -72,6 +72,9 @@ class Worker:
         self._loop.add_reader(self._socket, self._readable)
         self._loop.add_reader(self._pidfd, self._exited)
 
+    slurm_job = ""
+    waits_for = ""
+
     @property
     def pid(self) -> int:
         """Id of the process."""

@@ -52,9 +52,9 @@ class WorkerMessageHandler:
                 events.WorkerFault(f"invalid message from worker ({str(error).partition(chr(10))[0]})"),
             )
 
-    def on_exit(self, managed_run: ManagedRun, code: int) -> None:
-        """The worker was reaped."""
-        log.info("worker exited", run=managed_run.run.id, pid=managed_run.run.worker_pid, code=code)
+    def on_exit(self, managed_run: ManagedRun, code: int, preempted: bool = False, why: str = "") -> None:
+        """The worker has ended; see events.Exited."""
+        log.info("worker exited", run=managed_run.run.id, pid=managed_run.run.worker_pid, code=code, why=why or None)
         managed_run.worker = None
         managed_run.dataset = None  # dataset.npz has it
         path = RunPaths(managed_run.directory).worker_log
@@ -62,7 +62,7 @@ class WorkerMessageHandler:
             tail = tuple(tail_lines(path, TAIL_LINES))
         except OSError as error:
             tail = (f"({path.name} cannot be read: {error.strerror or error})",)
-        self._apply(managed_run, events.Exited(code, tail))
+        self._apply(managed_run, events.Exited(code, tail, preempted, why))
 
     def cut_history(self, managed_run: ManagedRun, generation: int) -> None:
         """A worker stands after `generation`: memory and clients follow what is on disk."""

@@ -98,7 +98,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0  # crashes after which it went on
     created_at: float = 0.0  # Unix time
     changed_at: float = 0.0  # Unix time of the last change of state
-    worker_pid: int | None = None  # process that computes it; null without one
+    worker_pid: int | None = None  # process that computes it; null without one on the daemon's machine
+    slurm_job: str = ""  # Slurm job that computes it, and on which node
     parent: Lineage | None = None  # the run that it was forked from
     directory: str = ""
     priority: int = 0  # higher starts first
@@ -129,6 +130,7 @@ class HistoryKind(StrEnum):
     STOPPED_WITH_DAEMON = "stopped with the daemon"
     REQUEUED = "queued for its new size"
     YIELDED = "yielded"
+    PREEMPTED = "preempted"  # Slurm took its job away
     FINISHED = "finished"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -159,6 +161,7 @@ class MarkKind(StrEnum):
     RESUME = "resume"
     FALLBACK = "fallback"
     CHUNK = "chunk"
+    PREEMPTED = "preempted"
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):

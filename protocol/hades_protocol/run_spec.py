@@ -248,8 +248,14 @@ class Retention(_Section, frozen=True):
 
 
 class Resources(_Section, frozen=True):
-    """What of the machine a run uses."""
+    """Where a run computes, and what it uses there."""
 
+    executor: Annotated[
+        Literal["local", "slurm"], Meta(description="a process on the daemon's machine, or a Slurm job (--on)")
+    ] = "local"
+    slurm: Annotated[
+        str, Meta(max_length=4096, description="options of sbatch for its job, after those of config.toml (--slurm)")
+    ] = ""
     devices: Annotated[int, Meta(ge=0, le=1024, description="devices that share the population (0: all there are)")] = 0
     chunk: Annotated[
         int, Meta(ge=0, le=1_000_000, description="candidates evaluated at once per device (0: chosen for you)")

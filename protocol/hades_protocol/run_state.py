@@ -24,6 +24,7 @@ class WorkerPhase(StrEnum):
 
     NONE = ""  # there is no worker
     STARTING = "starting"  # nothing was heard of it yet
+    WAITING_IN_SLURM = "waits in Slurm"  # its job does not compute; `reason` says why
     IMPORTING = "importing"
     WAITING_FOR_LOCK = "waiting for the run's lock"  # an earlier worker has not ended yet
     RESTORING = "restoring"

@@ -14,6 +14,7 @@ from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hadesd.config import Settings
 from hadesd.daemon.requests import Control
+from hadesd.supervisor.executors import Executors
 from hadesd.supervisor.jobs.process import Finished, JobHandle, StartJob
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import StartWorker, WorkerHandle
@@ -60,7 +61,7 @@ class Desk:
             paths=self.paths,
             settings=Settings(),
             publisher=Publisher(session, lambda topic, body: None, time.time),
-            start_worker=start_worker,
+            executors=Executors(start_worker),
             start_job=start_job,
             call_later=lambda seconds, job: None,
             gpu_pool=GpuPool(list, 0.0),

@@ -17,6 +17,7 @@ from hades_protocol.run_state import RunState
 from hadesd.config import Settings
 from hadesd.storage import records
 from hadesd.supervisor.child_process import OUT_OF_RESOURCES, start_child
+from hadesd.supervisor.executors import Executors
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import WorkerHandle
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
@@ -84,7 +85,7 @@ def test_a_run_waits_with_the_reason_for_as_long_as_the_machine_has_no_room_for_
         paths=paths,
         settings=Settings(),
         publisher=Publisher("s", lambda topic, body: None, time.time),
-        start_worker=lacking.start,
+        executors=Executors(lacking.start),
         start_job=lambda *_: pytest.fail("no job is asked for"),
         call_later=lambda seconds, call: later.append(call),
         gpu_pool=GpuPool(list, 0.0),

@@ -21,9 +21,9 @@ class SlotAssigned(_Event, frozen=True):
 
 
 class Spawned(_Event, frozen=True):
-    """A worker process of that id exists."""
+    """A worker exists. pid: of its process; None: it is a job elsewhere."""
 
-    pid: int
+    pid: int | None
 
 
 class SpawnFailure(StrEnum):
@@ -69,10 +69,16 @@ class WorkerExitReport(_Event, frozen=True):
 
 
 class Exited(_Event, frozen=True):
-    """The worker process was reaped. `code`: exit status, or minus the number of the signal that killed it."""
+    """The worker process has ended. `code`: exit status, or minus the number of the signal that killed it.
+
+    preempted: whoever lent the place took it back: the run has no part in that. why: in words; empty where the status
+    says it all.
+    """
 
     code: int
     log_tail: tuple[str, ...] = ()
+    preempted: bool = False
+    why: str = ""
 
 
 class WorkerFault(_Event, frozen=True):

@@ -13,16 +13,21 @@ from hadesd.supervisor.lifecycle.events import Event, WorkerExitReport
 Leaving = Literal["", "daemon", "resize", "requeue", "yield"]
 
 
+PREEMPTIONS = 2
+
+
 class CrashPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When a crashed worker is started again.
 
     A run fails at the `limit`-th crash within `window` seconds without a new generation in between. After
-    the n-th crash in a row its worker waits `backoff[n - 1]` seconds.
+    the n-th crash in a row its worker waits `backoff[n - 1]` seconds. A run that was preempted PREEMPTIONS times
+    without a new generation in between waits `preempted_backoff` seconds; that is no crash.
     """
 
     limit: int = 3
     window: float = 600.0
     backoff: tuple[float, ...] = (1.0, 5.0)
+    preempted_backoff: float = 60.0
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +39,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     priority: of two queued runs the one with the higher priority starts first.
     leaving: while STOPPING, why: the daemon goes down, a resize (in its slot, or through the queue), yielding.
     out_of_room: PAUSED by the daemon, because a disk is full; it goes on by itself.
+    preemptions: how often in a row a worker was taken away before it committed such a generation.
     progressed: this worker committed such a generation.
     kill_reason: why the worker was killed by us; empty where it was not.
     """
@@ -49,6 +55,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     high_water: int = 0
     crashes: tuple[float, ...] = ()
     restarts: int = 0
+    preemptions: int = 0
     restart_at: float | None = None
     priority: int = 0
     leaving: Leaving = ""

@@ -10,7 +10,7 @@ from hades_protocol.run_state import RunState, WorkerPhase
 from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.events import Event, SpawnFailure
-from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Leaving, Run
+from hadesd.supervisor.lifecycle.state import PREEMPTIONS, CrashPolicy, InvalidTransition, Leaving, Run
 from hadesd.worker_protocol import WorkerOutcome
 
 S = RunState
@@ -105,7 +105,7 @@ def _committed(run: Run, event: Event, generation: int) -> Step:
     if generation == run.generation + 1:
         after = replace(run, generation=generation)
         if generation > run.high_water:
-            after = replace(after, high_water=generation, crashes=(), progressed=True)
+            after = replace(after, high_water=generation, crashes=(), preemptions=0, progressed=True)
     if run.state == S.STARTING:
         return replace(after, state=S.RUNNING), [effects.Publish()]
     return after, []
@@ -130,13 +130,32 @@ def _exited(run: Run, event: events.Exited, now: float, policy: CrashPolicy) -> 
         return end(run, S.FAILED, now, why_said or "the worker gave no reason", event.log_tail)
     if event.code == ExitCode.CHECKPOINTED and said == WorkerOutcome.DISK_FULL and _would_go_on(run):
         return _disk_full(run, why_said)
-    if event.code == ExitCode.CHECKPOINTED and run.state in (S.PAUSING, S.STOPPING, S.CANCELLING):
+    if event.preempted and not run.kill_reason and said != WorkerOutcome.DISK_FULL:
+        if _would_go_on(run):
+            return _preempted(run, event.why, now, policy)
+        why = ""
+    elif event.code == ExitCode.CHECKPOINTED and run.state in (S.PAUSING, S.STOPPING, S.CANCELLING):
         why = why_said if said == WorkerOutcome.DISK_FULL else ""
     elif event.code == ExitCode.CHECKPOINTED:
         why = "" if run.progressed else "the worker stopped without being asked and without a new generation"
     else:
-        why = run.kill_reason or f"the worker {describe_exit(event.code)}"
+        why = run.kill_reason or event.why or f"the worker {describe_exit(event.code)}"
     return _without_worker(run, why, event.log_tail, now, policy)
+
+
+def _preempted(run: Run, why: str, now: float, policy: CrashPolicy) -> Step:
+    """The run is queued again: at once, or after a pause where it does not get on between two preemptions."""
+    preemptions = 0 if run.progressed else run.preemptions + 1
+    gone = replace(_no_worker(run), preemptions=preemptions)
+    if run.leaving == "resize" or preemptions < PREEMPTIONS:
+        return replace(gone, state=S.QUEUED, reason=why), [
+            effects.Persist(HistoryKind.PREEMPTED, why),
+            effects.Publish(),
+        ]
+    at = now + policy.preempted_backoff
+    text = f"{why}; taken away {preemptions} times before it committed a generation, so it waits a while"
+    after = replace(gone, state=S.BACKOFF, reason=text, restart_at=at)
+    return after, [effects.Persist(HistoryKind.PREEMPTED, why), effects.RestartAt(at), effects.Publish()]
 
 
 def _disk_full(run: Run, reason: str) -> Step:

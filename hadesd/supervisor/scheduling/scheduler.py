@@ -94,6 +94,28 @@ def plan(
     return Plan(tuple(starts), reasons)
 
 
+NO_SLURM = "this daemon submits no Slurm jobs: sbatch, squeue and scancel are not on its PATH"
+
+
+def plan_jobs(requests: Iterable[ResourceRequest], present: int, jobs: int | None) -> Plan:
+    """Which runs are submitted to Slurm now, by the same order, and why the others are not.
+
+    present: jobs that there are. jobs: how many there may be; None: none at all.
+    """
+    in_order = sorted(requests, key=lambda request: (-request.priority, request.queued_at, request.id))
+    free = 0 if jobs is None else max(0, jobs - present)
+    why = NO_SLURM if jobs is None else f"waits for a Slurm job to end ({jobs} are submitted at the same time)"
+    return Plan(
+        tuple((request.id, ()) for request in in_order[:free]), {request.id: why for request in in_order[free:]}
+    )
+
+
+def check_jobs(jobs: int | None) -> None:
+    """Raises UsageError where the daemon submits no jobs."""
+    if jobs is None:
+        raise UsageError(f"{NO_SLURM}; start it where they are, or leave --on slurm out")
+
+
 def infeasible_reason(gpus: str, present: Sequence[int] | None) -> str:
     """Why a machine with these GPUs (None: without any) can never give a run what it asks for; empty where it can."""
     count, indices = asked_for(gpus)

@@ -453,3 +453,29 @@ class AnyLife(RuleBasedStateMachine):
 
 TestAnyLife = AnyLife.TestCase
 TestAnyLife.settings = settings(max_examples=150, stateful_step_count=40)
+
+
+def test_a_preempted_run_is_queued_at_once_and_it_is_no_crash() -> None:
+    taken = events.Exited(75, preempted=True, why="its Slurm job on n1 was sent SIGTERM")
+    run, caused = play(running(), taken)
+    assert (run.state, run.crashes, run.preemptions) == (S.QUEUED, (), 0)
+    assert caused == [effects.Persist(HistoryKind.PREEMPTED, taken.why), effects.Publish()]
+
+
+def test_preempted_again_before_it_got_on_it_waits_a_while() -> None:
+    taken = events.Exited(-9, preempted=True, why="Slurm job 7 ended on n1: PREEMPTED")
+    again = (events.SlotAssigned(), events.Spawned(None), taken)
+    run, _ = play(new_run(), *again)
+    assert (run.state, run.preemptions) == (S.QUEUED, 1)
+    run, caused = play(run, *again)
+    assert (run.state, run.crashes, run.restart_at) == (S.BACKOFF, (), NOW + POLICY.preempted_backoff)
+    assert effects.RestartAt(NOW + POLICY.preempted_backoff) in caused
+    run, _ = play(run, events.BackoffExpired(), events.SlotAssigned(), events.Spawned(None), events.Ready(0))
+    run, _ = play(run, events.Committed(1))
+    assert (run.state, run.preemptions) == (S.RUNNING, 0)
+
+
+@pytest.mark.parametrize(("asked", "state"), [(events.PauseAsked(), S.PAUSED), (events.CancelAsked(), S.CANCELLED)])
+def test_what_was_asked_of_a_preempted_run_holds(asked: events.Event, state: S) -> None:
+    run, _ = play(running(), asked, events.Exited(75, preempted=True, why="PREEMPTED"))
+    assert run.state == state

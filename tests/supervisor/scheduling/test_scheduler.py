@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hades_protocol.errors import UsageError
 from hadesd.spec.cost import asked_for
 from hadesd.supervisor.scheduling.reasons import NO_GPU
 from hadesd.supervisor.scheduling.scheduler import (
@@ -14,8 +15,10 @@ from hadesd.supervisor.scheduling.scheduler import (
     Device,
     Plan,
     ResourceRequest,
+    check_jobs,
     infeasible_reason,
     plan,
+    plan_jobs,
 )
 
 ALICE = "alice (pid 4242, 31 GiB)"
@@ -306,3 +309,14 @@ def test_after_a_plan_is_carried_out_nobody_else_can_start(requests: list[Resour
         *(Allocation(id=run, gpus=uuids, memory_fraction=by_id[run].memory_fraction) for run, uuids in first.starts),
     ]
     assert plan([request for request in requests if request.id in first.reasons], now, devices, slots).starts == ()
+
+
+def test_jobs_are_submitted_by_priority_up_to_the_limit() -> None:
+    asked = [ResourceRequest(id=name, priority=priority) for name, priority in (("a", 0), ("b", 5), ("c", 0))]
+    found = plan_jobs(asked, present=1, jobs=3)
+    assert [run for run, _ in found.starts] == ["b", "a"]
+    assert found.reasons == {"c": "waits for a Slurm job to end (3 are submitted at the same time)"}
+    nowhere = plan_jobs(asked, present=0, jobs=None)
+    assert (nowhere.starts, set(nowhere.reasons)) == ((), {"a", "b", "c"})
+    with pytest.raises(UsageError, match="sbatch, squeue and scancel are not on its PATH"):
+        check_jobs(None)

@@ -1,0 +1,352 @@
+"""Workers that are Slurm jobs, seen from the daemon's event loop.
+
+One squeue asks for all of them. What a job's relay writes is read once a second, in threads: a shared directory may be
+slow. A job outlives its daemon; the next one finds it by its comment and goes on listening.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from hades_protocol import codec
+from hades_protocol.errors import ExitCode, HadesError
+from hades_protocol.run_state import WorkerPhase
+from hadesd.config import Slurm
+from hadesd.logs import rotation
+from hadesd.storage.layout import RunPaths
+from hadesd.storage.locks import is_locked
+from hadesd.storage.metric_lines import last_generation
+from hadesd.supervisor.slurm import commands, line
+from hadesd.supervisor.slurm.job import JobName, SlurmJob, SlurmState, Submission, script
+from hadesd.supervisor.slurm.verdict import Facts, Verdict, decide
+from hadesd.worker_protocol import Heartbeat, Resumed
+
+READ_SECONDS = 1.0
+"""How often the line of a job that computes is read."""
+
+ALIVE = (SlurmState.WAITS, SlurmState.COMPUTES, SlurmState.SUSPENDED)
+
+KEPT_PLACES = 3
+"""Directories of jobs that stay in a run's, for their logs."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """What a worker tells, from the loop's thread.
+
+    message: the body of a frame. exited: status, whether Slurm took the job away, and why in words; once, last of all.
+    refused: Slurm does not want the job, and why; in place of exited. changed: `slurm_job` or `waits_for` is another.
+    """
+
+    message: Callable[[bytes], None]
+    exited: Callable[[int, bool, str], None]
+    refused: Callable[[str], None]
+    changed: Callable[[], None]
+
+
+class SlurmExecutor:
+    """All jobs of a daemon."""
+
+    def __init__(self, settings: Slurm, loop: asyncio.AbstractEventLoop) -> None:
+        self.settings = settings
+        self._loop = loop
+        self._workers: set[SlurmWorker] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._asked = asyncio.Event()
+        self._polls = False
+        self._queue: list[SlurmJob] = []
+        self._answered_at = -1.0  # monotonic time at which the newest answer of squeue was asked for
+        self._answers = asyncio.Condition()
+        self._silent = ""  # why squeue gives no answer
+
+    def start(self, directory: Path, options: tuple[str, ...], callbacks: Callbacks) -> "SlurmWorker":
+        """Submit a job for a run, or go on listening to the one that it has."""
+        worker = SlurmWorker(self, directory, (*self.settings.options, *options), callbacks)
+        self._workers.add(worker)
+        self._spawn(worker.live())
+        return worker
+
+    def dismiss(self, directory: Path) -> None:
+        """Have the job of a run that is not to compute end, if an earlier daemon left one."""
+        place = line.newest_place(RunPaths(directory).slurm)
+        if place is not None and line.LineReader(place).exit_note() is None:
+            self._spawn(self._dismiss(directory.name, line.LineReader(place)))
+
+    async def _dismiss(self, run: str, reader: line.LineReader) -> None:
+        await asyncio.to_thread(reader.halt, False)
+        while (found := (await self.fresh())[0]) is None:
+            await asyncio.sleep(self.settings.poll)
+        for job in found:
+            if job.name.run == run and job.meaning is SlurmState.WAITS:
+                await self.cancel(job)
+
+    async def cancel(self, job: SlurmJob, kill: bool = False) -> None:
+        """scancel; where that fails it is the caller's to try again."""
+        try:
+            await commands.cancel(job.id, kill)
+        except HadesError as error:
+            log.warning("cannot cancel a job", run=job.name.run, job=job.id, why=str(error))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something to its end. A bug in it is the loop's to report."""
+        self._watch(self._loop.create_task(work))
+
+    def _watch(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._loop.call_exception_handler({"message": "slurm", "exception": error})
+
+    def forget(self, worker: "SlurmWorker") -> None:
+        """It has ended."""
+        self._workers.discard(worker)
+
+    async def close(self) -> None:
+        """Listen no more. The jobs go on."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def fresh(self) -> tuple[list[SlurmJob] | None, str]:
+        """What squeue says when it is asked from now on; None where it gives no answer, and why."""
+        now = time.monotonic()
+        self._asked.set()
+        if not self._polls:
+            self._polls = True
+            self._spawn(self._poll())
+        async with self._answers:
+            await self._answers.wait_for(lambda: self._answered_at >= now)
+            return (None if self._silent else self._queue), self._silent
+
+    def newest(self) -> tuple[list[SlurmJob] | None, str]:
+        """What squeue said last."""
+        return (None if self._silent else self._queue), self._silent
+
+    async def _poll(self) -> None:
+        while True:
+            if self._workers or self._asked.is_set():
+                self._asked.clear()
+                await self._ask()
+            try:
+                await asyncio.wait_for(self._asked.wait(), self.settings.poll)
+            except TimeoutError:
+                continue
+
+    async def _ask(self) -> None:
+        asked_at, silent = time.monotonic(), ""
+        try:
+            self._queue = await commands.queue()
+        except HadesError as error:
+            silent = str(error)
+        if silent != self._silent:
+            log.warning("slurm", says=silent or "squeue answers again")
+        async with self._answers:
+            self._silent, self._answered_at = silent, asked_at
+            self._answers.notify_all()
+        for worker in self._workers:
+            worker.notify()
+
+
+class SlurmWorker:
+    """The job of one run: a WorkerHandle. slurm_job: as people see it. waits_for: why it does not compute yet."""
+
+    pid: int | None = None
+
+    def __init__(
+        self, executor: SlurmExecutor, directory: Path, options: tuple[str, ...], callbacks: Callbacks
+    ) -> None:
+        self.slurm_job = "slurm"
+        self.waits_for = ""
+        self._executor, self._directory, self._options, self._callbacks = executor, directory, options, callbacks
+        self._paths = RunPaths(directory)
+        self._id: int | None = None
+        self._halting: str | None = None  # as the relay is told
+        self._told: str | None = None  # as it was told
+        self._killed = False
+        self._kill_at = 0.0  # monotonic time of the next scancel
+        self._has_spoken = False  # whether the worker has said something
+        self._standing: tuple[object, float] = (None, 0.0)  # what Slurm says of the job, and since when
+        self._wake = asyncio.Event()
+
+    # What the supervisor does with it ------------------------------------------------------------------------
+
+    def halt(self, discard: bool) -> None:
+        """Have it commit and end; a job that is still in the queue is taken out of it."""
+        self._halting = "discard" if discard else self._halting or ""
+        self._wake.set()
+
+    def kill(self) -> None:
+        """SIGKILL to all that it started."""
+        self._killed = True
+        self._wake.set()
+
+    def notify(self) -> None:
+        """There is a new answer of squeue."""
+        self._wake.set()
+
+    # Its life ------------------------------------------------------------------------------------------------
+
+    async def live(self) -> None:
+        """From the submission to the end."""
+        reader = await self._adopt() or await self._submit()
+        if reader is not None:
+            await self._listen(reader)
+        self._executor.forget(self)
+
+    async def _adopt(self) -> line.LineReader | None:
+        """The line of the job that an earlier daemon submitted, where it is still there; other jobs are cancelled."""
+        place = line.newest_place(self._paths.slurm)
+        while True:
+            queue, silent = await self._executor.fresh()
+            if queue is not None:
+                break
+            self._says(f"Slurm does not answer ({silent})")
+            if self._halting is not None or self._killed:
+                return None
+            await asyncio.sleep(self._executor.settings.poll)
+        token = line.token_of(place) if place is not None else ""
+        alive = [job for job in queue if job.name.run == self._directory.name and job.meaning in ALIVE]
+        for job in alive:
+            if job.name.token != token:
+                log.warning("cancelling a job that nobody listens to", run=self._directory.name, job=job.id)
+                await self._executor.cancel(job)
+        known = next((job for job in alive if job.name.token == token), None)
+        if place is None or known is None:
+            return None
+        self._id = known.id
+        log.info("job adopted", run=self._directory.name, job=self._id)
+        reader = line.LineReader(place)
+        if known.meaning is not SlurmState.WAITS:
+            await asyncio.to_thread(reader.read)  # what it said before stands on the disk
+            self._callbacks.message(codec.encode(Resumed(generation=last_generation(self._paths.metrics))))
+        return reader
+
+    async def _submit(self) -> line.LineReader | None:
+        """Submit a job; its line. None: it ended before that, which is told."""
+        token = secrets.token_hex(8)
+        place = line.new_place(self._paths.slurm, token)
+        for old in sorted(line.places(self._paths.slurm), key=lambda place: place.name)[:-KEPT_PLACES]:
+            shutil.rmtree(old, ignore_errors=True)
+        (place / "job.sh").write_text(script(sys.executable, self._directory, place))
+        rotation.rotate(self._paths.worker_log)
+        settings = self._executor.settings
+        name = JobName(self._directory.name, token)
+        submission = Submission(name, self._directory, place, self._options, settings.signal, settings.signal_seconds)
+        while self._halting is None and not self._killed:
+            try:
+                self._id = await commands.submit(submission.arguments())
+            except commands.SilentError as error:
+                self._says(str(error))
+                await asyncio.sleep(settings.poll)
+            except commands.RefusedError as error:
+                self._callbacks.refused(str(error))
+                return None
+            else:
+                log.info("job submitted", run=self._directory.name, job=self._id)
+                self._says("Slurm has just been asked")
+                await self._executor.fresh()
+                return line.LineReader(place)
+        self._callbacks.exited(int(ExitCode.CHECKPOINTED), False, "")
+        return None
+
+    async def _listen(self, reader: line.LineReader) -> None:
+        """Hand on what the worker says until it has ended."""
+        while True:
+            self._wake.clear()
+            found, verdict = await self._state_of(reader)
+            if verdict.kind == "waits":
+                self._says(verdict.why)
+                if found is not None and (self._halting is not None or self._killed):
+                    await self._executor.cancel(found)
+                await self._wake.wait()
+                continue
+            await self._hand_on(reader)
+            if verdict.kind == "ended":
+                self._end(verdict)
+                return
+            self._says(verdict.why or "its process starts", standing_still=verdict.kind == "suspended")
+            await self._tell(reader, found)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), READ_SECONDS)
+
+    async def _state_of(self, reader: line.LineReader) -> tuple[SlurmJob | None, Verdict]:
+        """The job as squeue has it, and what has become of it."""
+        queue, silent = self._executor.newest()
+        mine = (job for job in queue or () if job.id == self._id and job.name.run == self._directory.name)
+        found = next(mine, None)
+        self._name(found)
+        standing, now = (found.state if found is not None else None, silent), time.monotonic()
+        if standing != self._standing[0]:
+            self._standing = (standing, now)
+        since = now - self._standing[1]
+        if found is not None and found.meaning is SlurmState.WAITS:
+            return found, decide(Facts(None, False, True, found, since))
+        try:
+            note = await asyncio.to_thread(reader.exit_note)
+            locked = await asyncio.to_thread(is_locked, self._paths.lock)
+        except OSError as error:
+            return found, Verdict("unclear", why=f"its directory cannot be read ({error.strerror or error})")
+        status, signals = (note.status, note.signals) if note is not None else (None, ())
+        return found, decide(Facts(status, locked, queue is not None, found, since, signals))
+
+    def _name(self, found: SlurmJob | None) -> None:
+        name = f"slurm {self._id}" + (f" on {found.nodes}" if found is not None and found.nodes else "")
+        if found is not None and name != self.slurm_job:
+            self.slurm_job = name
+            self._callbacks.changed()
+
+    async def _hand_on(self, reader: line.LineReader) -> None:
+        try:
+            bodies = await asyncio.to_thread(reader.read)
+        except OSError as error:
+            log.warning("cannot read the line of a job", run=self._directory.name, why=str(error))
+            return
+        except ValueError as error:
+            log.error("a job's line is damaged", run=self._directory.name, why=str(error))
+            self.kill()
+            return
+        for body in bodies:
+            if not self._has_spoken:
+                self._has_spoken, self.waits_for = True, ""
+            self._callbacks.message(body)
+
+    async def _tell(self, reader: line.LineReader, found: SlurmJob | None) -> None:
+        """Hand on what the supervisor wants."""
+        if self._halting is not None and self._halting != self._told:
+            self._told = self._halting
+            await asyncio.to_thread(reader.halt, self._told == "discard")
+        if self._killed and found is not None and time.monotonic() >= self._kill_at:
+            # SIGKILL at first; where that was not enough, Slurm's own way of clearing a job away.
+            await self._executor.cancel(found, kill=not self._kill_at)
+            self._kill_at = time.monotonic() + self._executor.settings.poll
+
+    def _says(self, why: str, standing_still: bool = False) -> None:
+        """It does not compute, and why: that it waits is a sign of life."""
+        if self._has_spoken and not standing_still:
+            return
+        self._callbacks.message(codec.encode(Heartbeat(phase=WorkerPhase.WAITING_IN_SLURM, generation=0)))
+        if why != self.waits_for:
+            self.waits_for = why
+            self._callbacks.changed()
+
+    def _end(self, verdict: Verdict) -> None:
+        """Tell of the end. A job that was taken out of the queue, as was asked, had nothing to commit."""
+        log.info("job ended", run=self._directory.name, job=self._id, status=verdict.status, why=verdict.why or None)
+        nothing = self._halting is not None and not self._has_spoken and not self._killed and verdict.status < 0
+        self._callbacks.exited(
+            int(ExitCode.CHECKPOINTED) if nothing else verdict.status, verdict.taken, "" if nothing else verdict.why
+        )

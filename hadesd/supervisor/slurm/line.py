@@ -1,0 +1,138 @@
+"""The line between a job and the daemon: files in a directory that both see.
+
+out.000001, out.000002 …   frames of worker_protocol, appended by the relay; a full file is followed by the next one
+halt                       the daemon wants the worker to commit and to exit; holds "discard" where nothing is wanted
+exit.json                  the worker has ended: its exit status
+
+No clock of one machine is compared with that of another: whoever reads counts what is new.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from hadesd.storage.atomic import write_atomically
+from hadesd.worker_protocol import Unpacker
+
+FULL = 1 << 20
+"""Bytes after which the next file is begun."""
+
+READ_SIZE = 1 << 20
+
+
+class ExitNote(msgspec.Struct, frozen=True):
+    """What the relay writes last. status: as subprocess gives it. signals: names of those that it was sent."""
+
+    status: int
+    signals: tuple[str, ...] = ()
+
+
+class LineWriter:
+    """The relay's end. Raises OSError where the disk refuses."""
+
+    def __init__(self, place: Path) -> None:
+        self._place, self._number, self._written = place, 1, 0
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def write(self, frames: bytes) -> None:
+        """Append whole frames."""
+        if self._written >= FULL:
+            self._number, self._written = self._number + 1, 0
+        with open(_file(self._place, self._number), "ab") as file:  # closed at once: NFS shows it to others then
+            file.write(frames)
+        self._written += len(frames)
+
+    def wanted(self) -> str | None:
+        """What the daemon wants: None (nothing), "" (halt) or "discard"."""
+        try:
+            return (self._place / "halt").read_text()
+        except FileNotFoundError:
+            return None
+
+    def end(self, note: ExitNote) -> None:
+        """Note the worker's end."""
+        write_atomically(self._place / "exit.json", msgspec.json.encode(note))
+
+
+class LineReader:
+    """The daemon's end."""
+
+    def __init__(self, place: Path) -> None:
+        self._place, self._offset = place, 0
+        self._number = min(_numbers(place), default=1)
+        self._unpacker = Unpacker()
+
+    def read(self) -> list[bytes]:
+        """The bodies of the frames that are new.
+
+        Raises:
+            ValueError: what is there is no frames.
+            OSError: the directory cannot be read.
+        """
+        bodies = []
+        while (data := self._take()) is not None:
+            bodies += self._unpacker.feed(data)
+        return bodies
+
+    def _take(self) -> bytes | None:
+        """The next bytes; None where there are no more now."""
+        file, following = _file(self._place, self._number), _file(self._place, self._number + 1)
+        full = following.exists()  # asked before the file is read: afterwards nothing is added to it
+        try:
+            with open(file, "rb") as opened:
+                opened.seek(self._offset)
+                data = opened.read(READ_SIZE)
+        except FileNotFoundError:
+            data = b""
+        if data:
+            self._offset += len(data)
+            return data
+        if not full:
+            return None
+        file.unlink(missing_ok=True)
+        self._number, self._offset = self._number + 1, 0
+        return b""
+
+    def halt(self, discard: bool) -> None:
+        """Ask for the worker's end."""
+        write_atomically(self._place / "halt", b"discard" if discard else b"")
+
+    def exit_note(self) -> ExitNote | None:
+        """What the relay noted, if it has ended."""
+        try:
+            return msgspec.json.decode((self._place / "exit.json").read_bytes(), type=ExitNote)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise OSError(f"exit.json cannot be read: {error}") from error
+
+
+def _file(place: Path, number: int) -> Path:
+    return place / f"out.{number:06d}"
+
+
+def _numbers(place: Path) -> list[int]:
+    return [int(path.suffix[1:]) for path in place.glob("out.*") if path.suffix[1:].isdigit()]
+
+
+def new_place(directory: Path, token: str) -> Path:
+    """Make the directory of a job: a number that counts up, and its token. directory: RunPaths.slurm."""
+    newest = newest_place(directory)
+    place = directory / f"{1 + (int(newest.name.partition('-')[0]) if newest else 0):06d}-{token}"
+    place.mkdir(parents=True, mode=0o700)
+    return place
+
+
+def newest_place(directory: Path) -> Path | None:
+    """The directory of the job that was submitted last, if there is one."""
+    return max(places(directory), key=lambda place: place.name, default=None)
+
+
+def places(directory: Path) -> list[Path]:
+    """The directories of all jobs."""
+    return [path for path in directory.glob("*-*") if path.name.partition("-")[0].isdigit() and path.is_dir()]
+
+
+def token_of(place: Path) -> str:
+    """The token of the job whose directory that is."""
+    return place.name.partition("-")[2]

@@ -1,0 +1,62 @@
+"""The line over files: every frame once, in order, however the files are cut and read."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hadesd.supervisor.slurm import line
+from hadesd.supervisor.slurm.line import ExitNote, LineReader, LineWriter
+from hadesd.worker_protocol import frame
+
+BODIES = st.lists(st.lists(st.binary(max_size=40), max_size=4), max_size=12)
+
+
+@given(BODIES, st.sets(st.integers(0, 11)), st.integers(1, 60))
+def test_every_frame_arrives_once_and_in_order(written: list[list[bytes]], read_after: set[int], full: int) -> None:
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line, "FULL", full)
+        patch.setattr(line, "READ_SIZE", 7)
+        writer, reader = LineWriter(Path(place)), LineReader(Path(place))
+        arrived: list[bytes] = []
+        for number, bodies in enumerate(written):
+            writer.write(b"".join(map(frame, bodies)))
+            if number in read_after:
+                arrived += reader.read()
+        arrived += reader.read()
+        assert arrived == [body for bodies in written for body in bodies]
+        assert len(list(Path(place).glob("out.*"))) <= 1, "what was read is deleted, but for the newest file"
+
+
+def test_a_reader_who_comes_later_begins_with_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "FULL", 1)
+    writer, first = LineWriter(tmp_path), LineReader(tmp_path)
+    writer.write(frame(b"one"))
+    writer.write(frame(b"two"))
+    assert first.read() == [b"one", b"two"]
+    writer.write(frame(b"three"))
+    assert LineReader(tmp_path).read() == [b"two", b"three"]
+
+
+def test_what_the_daemon_wants_and_how_it_ended(tmp_path: Path) -> None:
+    writer, reader = LineWriter(tmp_path), LineReader(tmp_path)
+    assert (writer.wanted(), reader.exit_note()) == (None, None)
+    reader.halt(discard=False)
+    assert writer.wanted() == ""
+    reader.halt(discard=True)
+    assert writer.wanted() == "discard"
+    writer.end(ExitNote(75, ("SIGTERM",)))
+    assert reader.exit_note() == ExitNote(75, ("SIGTERM",))
+    (tmp_path / "exit.json").write_bytes(b"{")
+    with pytest.raises(OSError, match=r"exit\.json"):
+        reader.exit_note()
+
+
+def test_places_count_up_and_the_newest_is_found(tmp_path: Path) -> None:
+    directory = tmp_path / "jobs"
+    assert line.newest_place(directory) is None
+    made = [line.new_place(directory, token) for token in ("ff", "00", "7a")]
+    assert line.newest_place(directory) == made[-1]
+    assert [line.token_of(place) for place in sorted(line.places(directory))] == ["ff", "00", "7a"]
