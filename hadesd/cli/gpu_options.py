@@ -58,7 +58,7 @@ def check(args: argparse.Namespace, spec: "RunSpec", paths: Paths) -> None:
     """
     if args.yield_cooldown is not None and not spec.resources.yield_to_others:
         raise UsageError("--yield-cooldown goes with --yield-to-others: it says how long others must have been away")
-    if paths.connect or listens(paths):
+    if paths.connect or listens(paths) or spec.resources.executor == "slurm":
         return
     from hadesd.supervisor.scheduling.nvml import usable_gpus
     from hadesd.supervisor.scheduling.scheduler import check_gpus

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from hadesd.cli.compute import require_somewhere_to_compute
 from hadesd.cli.gpu_options import add_devices, assignments, check
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.cli.progress import LOOKING_FOR_DAEMON, Progress
+from hadesd.cli.progress import STARTING_DAEMON, Progress
+from hadesd.cli.runs.executor_options import add_executor, settings_of, will_have_gpu
 from hadesd.spec.user_files import parse_json, read_text
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ EXAMPLES = """\
 hadesd start --env CartPole-v1
 hadesd start --env hopper --method hades-r --set evolution.population=128 --set dataset.pairs=8
 hadesd start --env CartPole-v1 --seed 1 --follow
-hadesd start --env ant --priority 10 --yield-to-others --yield-cooldown 600"""
+hadesd start --env ant --priority 10 --yield-to-others --yield-cooldown 600
+hadesd start --env humanoid --on slurm --slurm '--partition=gpu --gres=gpu:1 --time=4:00:00'"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -36,6 +39,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     )
     add_settings(parser)
     add_devices(parser)
+    add_executor(parser)
     parser.add_argument("--group", metavar="G", help="put the run into a group ('hadesd sweep' makes many at once)")
     parser.add_argument("--follow", action="store_true", help="show progress until the run ends; Ctrl-C detaches")
     add_json(parser)
@@ -80,11 +84,11 @@ def run(args: argparse.Namespace) -> int:
     from hades_protocol.run_spec import spec_to_dict
 
     args.assignments += assignments(args)
-    spec = asked_spec(args, has_gpu())
+    spec = asked_spec(args, will_have_gpu(args, paths), settings_of(args))
     if args.group is not None:
         check_group(args.group)
     check(args, spec, paths)
-    with Progress(LOOKING_FOR_DAEMON):
+    with Progress(STARTING_DAEMON):
         info, started = ensure_daemon(paths)
     if started:
         say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
@@ -100,10 +104,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def asked_spec(args: argparse.Namespace, gpu: bool) -> "RunSpec":
+def asked_spec(args: argparse.Namespace, gpu: bool, more: Iterable[tuple[str, Any]] = ()) -> "RunSpec":
     """The settings that the options of add_settings ask for; notes on what was chosen for the user are printed.
 
-    gpu: whether the run will have one, which decides on the preset where none is named.
+    gpu: whether the run will have one, which decides on the preset where none is named. more: settings and values.
 
     Raises:
         UsageError: a file, name or value that is not accepted.
@@ -114,6 +118,7 @@ def asked_spec(args: argparse.Namespace, gpu: bool) -> "RunSpec":
     assignments = [parse_assignment(text) for text in args.assignments]
     if args.seed is not None:
         assignments.append(("seed", args.seed))
+    assignments += more
     spec, notes = resolve(
         env=args.env,
         method=args.method,

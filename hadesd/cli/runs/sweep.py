@@ -12,7 +12,8 @@ from hades_protocol.sync_client import ControlClient
 from hadesd.cli.compute import require_somewhere_to_compute
 from hadesd.cli.output import number, print_json, refuse_link, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
-from hadesd.cli.progress import LOOKING_FOR_DAEMON, Progress
+from hadesd.cli.progress import STARTING_DAEMON, Progress
+from hadesd.cli.runs.executor_options import add_executor, settings_of, will_have_gpu
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
@@ -55,6 +56,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser.add_argument(
         "--name", metavar="G", help="the group's name (default: made up); what it has already is not made again"
     )
+    add_executor(parser)
     parser.add_argument("--dry-run", action="store_true", help="list the runs and their cost; queue nothing")
     parser.add_argument("--yes-many", action="store_true", help=f"queue even more than {MANY} runs")
     parser.add_argument("--follow", action="store_true", help="show progress until all have ended; Ctrl-C detaches")
@@ -116,17 +118,18 @@ def _axes(args: argparse.Namespace) -> "list[Axis]":
 
     options = (("env", args.env), ("method", args.method), ("preset", args.preset), ("seed", args.seed))
     axes = [Axis(key, parse_values(f"--{key}", text)) for key, text in options if text is not None]
+    axes += [Axis(name, (value,)) for name, value in settings_of(args)]
     return axes + [parse_axis(text) for text in args.assignments]
 
 
 def _combine(args: argparse.Namespace, axes: "list[Axis]") -> "list[Combination]":
     """Every combination, validated; each note on the settings is printed once."""
-    from hadesd.cli.runs.start import has_gpu, read_spec_file
+    from hadesd.cli.runs.start import read_spec_file
     from hadesd.spec.presets import resolve
     from hadesd.spec.sweep import combine
 
     file_values = None if args.spec is None else read_spec_file(args.spec)
-    gpu, printed = has_gpu(), set()
+    gpu, printed = will_have_gpu(args, Paths()), set()
 
     def spec_of(chosen: dict[str, Any]) -> "RunSpec":
         import copy
@@ -177,7 +180,7 @@ def _submit(paths: Paths, group: str, missing: "list[Combination]") -> list[str]
     from hadesd.api.launch import ensure_daemon
     from hadesd.spec.sweep import identity
 
-    with Progress(LOOKING_FOR_DAEMON):
+    with Progress(STARTING_DAEMON):
         info, started = ensure_daemon(paths)
     if started:
         say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
@@ -246,7 +249,7 @@ def _price(price: "Cost") -> str:
     )
 
 
-MAKING = ("env", "method", "preset", "spec", "seed", "name")
+MAKING = ("env", "method", "preset", "spec", "seed", "name", "on", "slurm")
 
 
 def show(args: argparse.Namespace) -> int:
