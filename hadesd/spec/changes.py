@@ -35,7 +35,14 @@ ONLY_AT_THE_START = ("dataset.initial", "dataset.initial_scale")
 
 def difference(before: RunSpec, after: RunSpec) -> tuple[SettingChange, ...]:
     """The settings that differ, in the order of their definition."""
-    then, now = _flat(spec_to_dict(before)), _flat(spec_to_dict(after))
+    return differing(spec_to_dict(before), spec_to_dict(after))
+
+
+def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[SettingChange, ...]:
+    """The same of nested settings as they are on the wire, which may be those of another version; null where one has
+    a setting not.
+    """
+    then, now = flat(before), flat(after)
     names = dict.fromkeys([*then, *now])
     return tuple(
         SettingChange(name=name, before=then.get(name), after=now.get(name))
@@ -57,7 +64,7 @@ def resized(spec: RunSpec, values: Mapping[str, Any]) -> tuple[RunSpec, tuple[Se
     Raises:
         UsageError: it names a setting that is no size, changes nothing, or the sizes do not fit the run.
     """
-    for name in _flat(values):
+    for name in flat(values):
         if name not in RESIZABLE:
             raise UsageError(f"'{name}' is no size: resize takes {', '.join(RESIZABLE)}; for the rest: hadesd fork")
     after = _laid_over(spec, values)
@@ -149,11 +156,12 @@ def _size_notes(before: RunSpec, after: RunSpec) -> list[str]:
     return notes
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted name; an empty section, of parameters say, is a value."""
     out: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            out |= _flat(value, f"{prefix}{key}.")
+            out |= flat(value, f"{prefix}{key}.")
         else:
             out[f"{prefix}{key}"] = value
     return out

@@ -8,8 +8,8 @@ from hades_protocol.settings import leaves
 from hadesd.analysis import sweep_table
 from hadesd.analysis.evaluation.documents import TransferDocument
 from hadesd.analysis.evaluation.rollout_recording import Recording
-from hadesd.analysis.report.reproduce import base_of, differences, flat
 from hadesd.analysis.report.run_data import ReportData, as_json
+from hadesd.spec.presets.base import base_of, differences, flat
 
 METHODS = {"hades-r": "HaDES-R", "hades-f": "HaDES-F", "es": "direct neuroevolution"}
 

@@ -14,13 +14,14 @@ from hades_protocol.errors import HadesError
 from hades_protocol.messages import Lineage
 from hades_protocol.run_spec import RunSpec, build_spec
 from hadesd.analysis.report import run_data
-from hadesd.analysis.report.reproduce import base_of, commands
+from hadesd.analysis.report.reproduce import commands
 from hadesd.analysis.report.run_data import ReportData
 from hadesd.cli.parsing import Parser
 from hadesd.cli.runs import fork, start
 from hadesd.cli.runs.spec_changes import nested
 from hadesd.spec.changes import forked
 from hadesd.spec.presets import resolve
+from hadesd.spec.presets.base import base_of
 from hadesd.storage import records
 from tests.helpers.specs import tiny
 
