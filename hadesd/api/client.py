@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -128,27 +128,39 @@ class Client:
         found: DaemonInfo = self.request(commands.Hello)
         return found
 
-    def runs(self, group: str | None = None) -> "list[Run]":
-        """Every run, oldest first; those of a group alone where one is named."""
+    def runs(self, group: str | None = None, *, tags: Iterable[str] = ()) -> "list[Run]":
+        """Every run, oldest first; those of a group alone where one is named, and of these the ones with all tags."""
         snapshot: replies.SnapshotResult = self.request(commands.Snapshot)
-        return [Run(self, run.id) for run in snapshot.runs if group is None or run.group == group]
+        wanted = {*tags}
+        found = (run for run in snapshot.runs if group is None or run.group == group)
+        return [Run(self, run.id) for run in found if wanted <= {*run.tags}]
 
     def run(self, name: str = "@") -> "Run":
-        """One run: by its id, a unique prefix of it or of its last part, or "@" for the newest.
+        """One run: by its id or name, a unique prefix of the id or of its last part, or "@" for the newest.
 
         Raises:
-            NotFoundError: there is no such run.
+            NotFoundError: there is no such run, or several have that name.
         """
         shown: replies.ShowResult = self.request(commands.Show, run=name)
         return Run(self, shown.run.id)
 
-    def start(self, spec: RunSpec | Mapping[str, Any], *, group: str = "", priority: int = 0) -> "Run":
+    def start(
+        self,
+        spec: RunSpec | Mapping[str, Any],
+        *,
+        group: str = "",
+        name: str = "",
+        tags: Iterable[str] = (),
+        priority: int = 0,
+    ) -> "Run":
         """Queue a new run.
 
         Args:
             spec: of `settings`, or values that name at least the environment: {"env": "hopper", "dataset.pairs": 4}.
                 Of those, what is left out is a preset's: "published" where the daemon has a GPU, else "cpu".
             group: name of a group to put it into.
+            name: what to call it; other runs may be called so too.
+            tags: words to find it by.
             priority: of two queued runs the one with the higher number starts first, -1000 to 1000.
 
         Raises:
@@ -156,7 +168,9 @@ class Client:
         """
         gpu = None if isinstance(spec, RunSpec) else self.info().gpus > 0
         values = spec_to_dict(as_spec(spec, gpu))
-        summary: RunSummary = self.request(commands.Start, spec=values, group=group, priority=priority)
+        summary: RunSummary = self.request(
+            commands.Start, spec=values, group=group, name=name, tags=tuple(tags), priority=priority
+        )
         return Run(self, summary.id)
 
 
@@ -234,6 +248,22 @@ class Run:
         """Write a note on it, one line, in place of the one before; empty to remove it."""
         return self._change(commands.Note, text=text)
 
+    def rename(self, name: str) -> RunSummary:
+        """Call it otherwise; empty to take its name away.
+
+        Raises:
+            UsageError: it is no name (up to 63 letters, digits, dots, underscores and dashes), or the id of a run.
+        """
+        return self._change(commands.Rename, name=name)
+
+    def tag(self, add: Iterable[str] = (), remove: Iterable[str] = ()) -> RunSummary:
+        """Put tags on it, and take others away. A tag that is there, or is not, is no error.
+
+        Raises:
+            UsageError: one is no tag (it has the form of a name), or they are more than 32.
+        """
+        return self._change(commands.Tag, add=tuple(add), remove=tuple(remove))
+
     def priority(self, value: int) -> RunSummary:
         """Change its place in the queue: the higher of two numbers starts first, -1000 to 1000."""
         return self._change(commands.Priority, priority=value)
@@ -248,7 +278,13 @@ class Run:
         return next(summary for summary in found if summary.state in states)
 
     def fork(
-        self, changes: Mapping[str, Any] | None = None, *, generation: int | None = None, group: str = ""
+        self,
+        changes: Mapping[str, Any] | None = None,
+        *,
+        generation: int | None = None,
+        group: str = "",
+        name: str = "",
+        tags: Iterable[str] = (),
     ) -> "Run":
         """Queue a new run that goes on from one of its checkpoints.
 
@@ -256,13 +292,21 @@ class Run:
             changes: settings by dotted name or nested, over its own: {"seed": 7}.
             generation: of a kept checkpoint; None for the newest.
             group: of the new run.
+            name: of the new run, which has not its parent's.
+            tags: of the new run, likewise.
 
         Raises:
             NotFoundError: that generation is not kept, or there is none yet.
             UsageError: a change with which the checkpoint cannot go on.
         """
         result: replies.ChangeResult = self.client.request(
-            commands.Fork, run=self.id, generation=generation, changes=nested(changes or {}), group=group
+            commands.Fork,
+            run=self.id,
+            generation=generation,
+            changes=nested(changes or {}),
+            group=group,
+            name=name,
+            tags=tuple(tags),
         )
         assert result.run is not None  # null of a dry run alone
         return Run(self.client, result.run.id)

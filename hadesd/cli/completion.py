@@ -15,6 +15,8 @@ from argcomplete.completers import FilesCompleter
 from hadesd.cli.parsing import Parser, Subparsers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hades_protocol.messages import RunSummary
 
 Completer = Callable[..., Iterable[str]]
@@ -56,6 +58,9 @@ def completer_of(action: argparse.Action) -> Completer | None:
         "part": _setting_names,
         "group": _groups,
         "show": _groups,
+        "tags": _tags,
+        "add": _tags,
+        "remove": _tags,
     }
     return known.get(action.dest)
 
@@ -68,13 +73,32 @@ def _summaries() -> "tuple[RunSummary, ...]":
 
 
 def _runs(**_: Any) -> dict[str, str]:
-    """Ids, each with what it does, for shells that show that; from the directories where no daemon answers."""
+    """Ids and names, each with what the run does, for shells that show that; from the disk where no daemon answers."""
     from hades_protocol.paths import Paths
 
     if found := _summaries():
-        return {run.id: f"{run.state}, generation {run.generation}" for run in found}
+        ids = {run.id: f"{run.state}, generation {run.generation}" for run in found}
+        return ids | {run.name: f"{run.id}, {ids[run.id]}" for run in found if run.name}
     place = Paths().runs
-    return dict.fromkeys((entry.name for entry in place.iterdir() if entry.is_dir()), "") if place.is_dir() else {}
+    if not place.is_dir():
+        return {}
+    ids = dict.fromkeys((entry.name for entry in place.iterdir() if entry.is_dir()), "")
+    return ids | {name: run for run in ids if (name := _name_on_disk(place / run))}
+
+
+def _name_on_disk(directory: "Path") -> str:
+    """The name of the run; empty where it has none, or its record cannot be read: it is still found by its id."""
+    import msgspec
+
+    from hadesd.storage.layout import RunPaths
+
+    class Named(msgspec.Struct):
+        name: str = ""
+
+    try:
+        return msgspec.json.decode(RunPaths(directory).record.read_bytes(), type=Named).name
+    except (OSError, ValueError):  # msgspec's errors are ValueErrors
+        return ""
 
 
 def _runs_and_files(prefix: str, **_: Any) -> dict[str, str]:
@@ -84,6 +108,10 @@ def _runs_and_files(prefix: str, **_: Any) -> dict[str, str]:
 
 def _groups(**_: Any) -> set[str]:
     return {run.group for run in _summaries() if run.group}
+
+
+def _tags(**_: Any) -> set[str]:
+    return {tag for run in _summaries() for tag in run.tags}
 
 
 def _environments(**_: Any) -> list[str]:

@@ -25,8 +25,10 @@ SECTIONS = {
         "cancel": "end a run; its last commit stays, and resume would go on from it",
         "fork": "start a new run from a checkpoint of another one, with changed settings",
         "resize": "change population, pairs, inits, environments or GPUs of a run that goes on",
-        "priority": "start a queued run before or after others",
-        "note": "write a note on a run, or print it",
+        "priority": "start queued runs before or after others",
+        "note": "write a note on runs, or print it",
+        "rename": "give a run a name, by which every verb finds it",
+        "tag": "put tags on runs and take others away",
         "environments": "list the environments, those of installed packages too, or look at one",
     },
     "datasets": {
@@ -64,7 +66,11 @@ SECTIONS = {
 
 VERBS = {verb: section for section, verbs in SECTIONS.items() for verb in verbs}
 
-MODULES = {"import": "import_file", "pause": "transitions", "resume": "transitions", "cancel": "transitions"}
+MODULES = {
+    "import": "import_file",
+    **dict.fromkeys(("pause", "resume", "cancel"), "transitions"),
+    **dict.fromkeys(("rename", "tag"), "labels"),
+}
 """Verbs whose module is not called as they are."""
 
 EPILOG = """\

@@ -27,9 +27,14 @@ COLOURS = {
     RunState.PAUSED: "33",
 }
 
-HEADINGS = ("RUN", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT", "GPU", "GROUP", "")
-OPTIONAL = ("GPU", "GROUP")
-LEFT_ALIGNED = ("RUN", "STATE", "GROUP")
+HEADINGS = (
+    *("RUN", "NAME", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT", "GPU", "GROUP", "TAGS", "NOTE"),
+    "",
+)
+OPTIONAL = ("NAME", "GPU", "GROUP", "TAGS", "NOTE")
+LEFT_ALIGNED = ("RUN", "NAME", "STATE", "GROUP", "TAGS", "NOTE")
+SHORT_NOTE = 40
+"""Letters of a note in the table; `status RUN` and `note RUN` print all."""
 
 
 def refuse_existing(path: Path, force: bool, instead: str = "another name") -> None:
@@ -146,8 +151,8 @@ def table(runs: "list[RunSummary] | tuple[RunSummary, ...]", colour: bool) -> st
             for text, width, heading in zip(row, widths, headings, strict=False)
         ]
         if colour and index:
-            code = COLOURS.get(runs[index - 1].state)
-            cells[1] = coloured(cells[1], code) if code else cells[1]
+            code, at = COLOURS.get(runs[index - 1].state), headings.index("STATE")
+            cells[at] = coloured(cells[at], code) if code else cells[at]
         lines.append("  ".join([*cells, row[-1]]).rstrip())
     return "\n".join(lines)
 
@@ -155,6 +160,7 @@ def table(runs: "list[RunSummary] | tuple[RunSummary, ...]", colour: bool) -> st
 def _row(run: RunSummary) -> tuple[str, ...]:
     return (
         run.id,
+        run.name,
         describe_state(run),
         f"{run.generation}/{run.generations}",
         number(run.fitness_mean),
@@ -163,5 +169,7 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         duration(run.seconds_left),
         ",".join(map(str, run.gpus)),
         run.group,
+        ",".join(run.tags),
+        run.note if len(run.note) <= SHORT_NOTE else f"{run.note[: SHORT_NOTE - 1]}…",
         run.reason,
     )

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from hades_protocol.errors import ExitCode, UsageError
+from hades_protocol.run_state import RunState
 
-RUN_HELP = "run: its id, a unique prefix of it or of its last part, or @ for the newest"
+RUN_HELP = "run: its id or name, a unique prefix of the id or of its last part, or @ for the newest"
 
 GENERATION_DIGITS = 18
 """So that a generation fits into 64 bits."""
@@ -87,6 +88,25 @@ def add_runs_or_group(parser: Parser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("runs", metavar="RUN", nargs="*", default=[], help=f"{RUN_HELP}; several are taken in turn")
     which.add_argument("--group", metavar="G", help="all runs of a group (of a sweep, say) instead")
+
+
+def add_tag_filter(parser: Parser) -> None:
+    """Add --tag, which leaves the runs that have all of the tags."""
+    parser.add_argument(
+        "--tag", metavar="T", action="append", default=[], dest="tags", help="the runs with a tag; repeatable: with all"
+    )
+
+
+def states_of(*known: RunState) -> Callable[[str], tuple[RunState, ...]]:
+    """A parser of lists such as finished,failed; known: the states that they may hold."""
+
+    def states(text: str) -> tuple[RunState, ...]:
+        for word in text.split(","):
+            if word not in known:
+                raise argparse.ArgumentTypeError(f"'{word}' is none of {', '.join(known)}")
+        return tuple(RunState(word) for word in text.split(","))
+
+    return states
 
 
 def add_json(parser: Parser) -> None:

@@ -89,7 +89,7 @@ class Control:
                     jobs=daemon.jobs.all(),
                 )
             case c.Start():
-                return daemon.submit(request.spec, request.group, request.priority)
+                return daemon.submit(request)
             case c.Pause():
                 return daemon.ask(request.run, events.PauseAsked(), request.expected_state)
             case c.Resume():
@@ -120,6 +120,10 @@ class Control:
                 return daemon.logs(request)
             case c.Note():
                 return daemon.set_note(request.run, request.text, request.expected_state)
+            case c.Rename():
+                return daemon.rename(request.run, request.name, request.expected_state)
+            case c.Tag():
+                return daemon.tag(request)
             case c.Export():
                 return daemon.jobs.export(daemon.find_for_change(request.run), request.format, request.best)
             case c.Evaluate():

@@ -8,13 +8,14 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from hades_protocol.commands import PriorityValue
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
 from hades_protocol.messages import Count, HistoryEntry, HistoryKind, Lineage, Mark, MarkKind, UnixTime
+from hades_protocol.names import Labels
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import ENDED, RunState
 from hadesd.spec.environments import short_name
@@ -54,6 +55,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     spec: dict[str, Any]
     preset: str = ""
     group: str = ""
+    name: str = ""
+    tags: tuple[str, ...] = ()
     priority: PriorityValue = 0
     parent: Lineage | None = None
     desired: Desired = "run"
@@ -81,7 +84,7 @@ def create(
     runs: Path,
     spec: RunSpec,
     now: float,
-    group: str = "",
+    labels: Labels = Labels(),  # noqa: B008 — it cannot be changed
     priority: int = 0,
     parent: Lineage | None = None,
     submitted: str = "",
@@ -108,7 +111,9 @@ def create(
                 queued_at=now,
                 spec=spec_to_dict(spec),
                 preset=spec.preset,
-                group=group,
+                group=labels.group,
+                name=labels.name,
+                tags=labels.tags,
                 priority=priority,
                 parent=parent,
                 history=(first,),
@@ -198,30 +203,50 @@ def scan(runs: Path) -> tuple[list[tuple[RunRecord, RunSpec]], list[str]]:
     return sorted(found, key=lambda pair: (pair[0].created_at, pair[0].id)), problems
 
 
-def find(name: str, created: Iterable[tuple[str, float]]) -> str:
-    """The id that a person means: an id, a unique prefix of one or of its last part, or @ for the newest.
+class KnownRun(Protocol):
+    """What a run is found by: of a RunRecord and of a RunSummary."""
 
-    created: ids with the time of their creation.
+    @property
+    def id(self) -> str:
+        """Unique."""
+
+    @property
+    def name(self) -> str:
+        """What people call it; empty for nothing."""
+
+    @property
+    def created_at(self) -> float:
+        """Unix time."""
+
+
+def find(name: str, runs: Iterable[KnownRun]) -> str:
+    """The id that a person means: an id, a name, a unique prefix of an id or of its last part, or @ for the newest.
 
     Raises:
         NotFoundError: no run or several runs fit.
     """
-    known = dict(created)
+    known = {run.id: run for run in runs}
     if not known:
         raise NotFoundError("there is no run yet: begin with 'hadesd start --env CartPole-v1'")
     if name == "@":
-        return max(known, key=lambda run: (known[run], run))
+        return max(known, key=lambda run: (known[run].created_at, run))
     if name in known:
         return name
-    fits = sorted(run for run in known if name and run.startswith(name))
+    called = sorted(run.id for run in known.values() if name and run.name == name)
+    if len(called) > 1:
+        raise NotFoundError(f"'{name}' is the name of {len(called)} runs: {_listed(called)}; give the id")
+    fits = called or sorted(run for run in known if name and run.startswith(name))
     if not fits:  # all runs of a day in one environment begin alike: people tell them apart by the end
         fits = sorted(run for run in known if name and run.rpartition("-")[2].startswith(name))
     if len(fits) == 1:
         return fits[0]
     if fits:
-        listed = ", ".join(fits[:5]) + (", …" if len(fits) > 5 else "")
-        raise NotFoundError(f"'{name}' fits {len(fits)} runs: {listed}; give more of the id")
+        raise NotFoundError(f"'{name}' fits {len(fits)} runs: {_listed(fits)}; give more of the id")
     raise NotFoundError(f"there is no run '{name[:80]}': 'hadesd status' lists them")
+
+
+def _listed(runs: list[str]) -> str:
+    return ", ".join(runs[:5]) + (", …" if len(runs) > 5 else "")
 
 
 def find_directory(runs: Path, name: str) -> Path:
@@ -231,7 +256,7 @@ def find_directory(runs: Path, name: str) -> Path:
         NotFoundError: no run or several runs fit.
     """
     records = scan(runs)[0] if runs.is_dir() else []
-    return runs / find(name, ((record.id, record.created_at) for record, _ in records))
+    return runs / find(name, (record for record, _ in records))
 
 
 def read_history(record: RunRecord, directory: Path) -> tuple[HistoryEntry, ...]:

@@ -123,6 +123,8 @@ def summarise(managed_run: ManagedRun) -> RunSummary:
         parent=managed_run.record.parent,
         directory=str(managed_run.directory),
         group=managed_run.record.group,
+        name=managed_run.record.name,
+        tags=managed_run.record.tags,
         priority=run.priority,
         note=managed_run.record.note,
         waits_for_room=run.disk_full,

@@ -5,17 +5,16 @@ Everything here is called from one thread and nothing waits: sockets, signals an
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 from msgspec.structs import replace
 
 from hades_protocol import codec
-from hades_protocol.commands import Fork, Logs, Resize, Retain
-from hades_protocol.errors import ProtocolMismatchError, WrongStateError
+from hades_protocol.commands import Fork, Logs, Resize, Retain, Start, Tag
+from hades_protocol.errors import ProtocolMismatchError, UsageError, WrongStateError
 from hades_protocol.events import Goodbye, RunRemoved
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineage, RunSummary
-from hades_protocol.names import check_group, check_note
+from hades_protocol.names import Labels, check_labels, check_name, check_note, check_tags
 from hades_protocol.paths import Paths
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Removed, ShowResult
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
@@ -158,19 +157,27 @@ class Supervisor:
         path = RunPaths(self.find(request.run).directory).worker_log if request.run else self._paths.daemon_log
         return LogResult(lines=read_log(path, request.lines, request.level, request.search))
 
-    def submit(self, values: dict[str, Any], group: str = "", priority: int = 0) -> RunSummary:
-        """Make a new run, in a group where one is given, and queue it."""
+    def submit(self, request: Start) -> RunSummary:
+        """Make a new run and queue it."""
         self.refuse_when_stopping()
-        if group:
-            check_group(group)
-        spec = build_spec(values)
+        labels = self._check_labels(request)
+        spec = build_spec(request.spec)
         validation.check(spec)
         self._check_code(spec)
         check_files(spec)
         self._dispatcher.check(spec)
-        record = records.create(self._paths.runs, spec, time.time(), group, priority)
-        log.info("run submitted", run=record.id, env=spec.env, method=spec.method, group=group or None)
+        record = records.create(self._paths.runs, spec, time.time(), labels, request.priority)
+        log.info("run submitted", run=record.id, env=spec.env, method=spec.method, group=labels.group or None)
         return self._queue(record, spec)
+
+    def _check_labels(self, request: Start | Fork) -> Labels:
+        self._check_name(request.name)
+        return check_labels(request.group, request.name, request.tags)
+
+    def _check_name(self, name: str) -> None:
+        """Raises UsageError where a run could not be found by that name."""
+        if name in self._engine.runs:
+            raise UsageError(f"'{name}' is the id of a run: a name that is an id would never be looked up")
 
     def _check_code(self, spec: RunSpec) -> None:
         own_code.check_allowed(spec, self._settings.listen is not None, self._settings.own_code)
@@ -196,14 +203,14 @@ class Supervisor:
             self._check_code(spec)
         check_files(spec)
         self._dispatcher.check(spec)
-        group = check_group(request.group) if request.group else ""
+        labels = self._check_labels(request)
         if request.dry_run:
             return ChangeResult(run=None, generation=generation, changes=changed, notes=notes)
         record = records.create(
             self._paths.runs,
             spec,
             time.time(),
-            group,
+            labels,
             parent=Lineage(run=parent.run.id, generation=generation),
             submitted=f"from {parent.run.id}@{generation}" + (f": {changes.describe(changed)}" if changed else ""),
             fill=lambda child: copy_history(parent.directory, child, generation),
@@ -255,6 +262,20 @@ class Supervisor:
         self._engine.rewrite(managed_run, replace(managed_run.record, note=check_note(text)))
         return summarise(managed_run)
 
+    def rename(self, run: str, name: str, expected: RunState | None) -> RunSummary:
+        """Give a run another name, or none."""
+        managed_run = self.find_for_change(run, expected)
+        self._check_name(name)
+        self._engine.rewrite(managed_run, replace(managed_run.record, name=check_name(name) if name else ""))
+        return summarise(managed_run)
+
+    def tag(self, request: Tag) -> RunSummary:
+        """Put tags on a run, and take others away."""
+        managed_run = self.find_for_change(request.run, request.expected_state)
+        tags = {*managed_run.record.tags, *check_tags(request.add)} - {*request.remove}
+        self._engine.rewrite(managed_run, replace(managed_run.record, tags=check_tags(tags)))
+        return summarise(managed_run)
+
     def remove(self, name: str, expected: RunState | None) -> Removed:
         """Forget a run without a worker; its directory is renamed and nothing in it is deleted."""
         managed_run = self.find_for_change(name, expected)
@@ -277,8 +298,7 @@ class Supervisor:
 
     def find(self, name: str) -> ManagedRun:
         """The run that a person means."""
-        known = ((m.run.id, m.record.created_at) for m in self._engine.runs.values())
-        return self._engine.runs[records.find(name, known)]
+        return self._engine.runs[records.find(name, (m.record for m in self._engine.runs.values()))]
 
     def find_for_change(self, name: str, expected: RunState | None = None) -> ManagedRun:
         """The run that a person means, where it still is in the state in which they saw it."""

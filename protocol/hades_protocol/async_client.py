@@ -139,9 +139,19 @@ class Client:
         request = commands.Dataset(request_id=fresh_id(), run=run, generation=generation)
         return await self.request(request, DatasetSnapshot)
 
-    async def start(self, spec: Mapping[str, Any], *, group: str = "", priority: int = 0) -> RunSummary:
+    async def start(
+        self,
+        spec: Mapping[str, Any],
+        *,
+        group: str = "",
+        name: str = "",
+        tags: Iterable[str] = (),
+        priority: int = 0,
+    ) -> RunSummary:
         """Queue a new run with nested settings; what is left out has its default."""
-        request = commands.Start(request_id=fresh_id(), spec=dict(spec), group=group, priority=priority)
+        request = commands.Start(
+            request_id=fresh_id(), spec=dict(spec), group=group, name=name, tags=tuple(tags), priority=priority
+        )
         return await self.request(request, RunSummary)
 
     async def pause(self, run: str, expected: RunState | None = None) -> RunSummary:
@@ -166,6 +176,20 @@ class Client:
         request = commands.Note(request_id=fresh_id(), run=run, text=text, expected_state=expected)
         return await self.request(request, RunSummary)
 
+    async def rename(self, run: str, name: str, expected: RunState | None = None) -> RunSummary:
+        """Give the run another name; empty to take it away."""
+        request = commands.Rename(request_id=fresh_id(), run=run, name=name, expected_state=expected)
+        return await self.request(request, RunSummary)
+
+    async def tag(
+        self, run: str, *, add: Iterable[str] = (), remove: Iterable[str] = (), expected: RunState | None = None
+    ) -> RunSummary:
+        """Put tags on the run and take others away."""
+        request = commands.Tag(
+            request_id=fresh_id(), run=run, add=tuple(add), remove=tuple(remove), expected_state=expected
+        )
+        return await self.request(request, RunSummary)
+
     async def fork(
         self,
         run: str,
@@ -173,6 +197,7 @@ class Client:
         *,
         generation: int | None = None,
         group: str = "",
+        name: str = "",
         dry_run: bool = False,
         expected: RunState | None = None,
     ) -> ChangeResult:
@@ -183,6 +208,7 @@ class Client:
             generation=generation,
             changes=dict(changes),
             group=group,
+            name=name,
             dry_run=dry_run,
             expected_state=expected,
         )

@@ -43,11 +43,14 @@ class Start(Request, frozen=True, tag="start"):
     """Queue a new run. Result: RunSummary.
 
     spec: nested settings, those of hades_protocol.run_spec; what is left out has its default.
-    group: name of the group that the run belongs to (hades_protocol.names), empty for none.
+    group: name of the group that the run belongs to (hades_protocol.names), empty for none. name: of the run, empty for
+    none. tags: of the run.
     """
 
     spec: dict[str, Any]
     group: str = ""
+    name: str = ""
+    tags: tuple[str, ...] = ()
     priority: PriorityValue = 0
 
 
@@ -56,7 +59,10 @@ class Snapshot(Request, frozen=True, tag="snapshot"):
 
 
 class RunRequest(Request, frozen=True, kw_only=True):
-    """Fields of a request about one run. `run`: its id, a unique prefix of it or of its last part, or @ (newest)."""
+    """Fields of a request about one run.
+
+    run: its id or name, a unique prefix of the id or of the id's last part, or @ (newest).
+    """
 
     run: str
 
@@ -96,13 +102,15 @@ class Fork(Mutation, frozen=True, tag="fork"):
     """Queue a new run that goes on from a checkpoint of another one. Result: ChangeResult.
 
     generation: of a kept checkpoint; null for the newest. changes: nested settings laid over those of the parent;
-    refused with `usage` where the checkpoint cannot go on with one. group: of the new run, empty for none.
-    dry_run: say what would change and do nothing.
+    refused with `usage` where the checkpoint cannot go on with one. group, name, tags: of the new run, which has
+    none of its parent's. dry_run: say what would change and do nothing.
     """
 
     generation: int | None = None
     changes: dict[str, Any] = {}
     group: str = ""
+    name: str = ""
+    tags: tuple[str, ...] = ()
     dry_run: bool = False
 
 
@@ -185,6 +193,25 @@ class Note(Mutation, frozen=True, kw_only=True, tag="note"):
     text: Annotated[str, Meta(max_length=2000)]
 
 
+class Rename(Mutation, frozen=True, kw_only=True, tag="rename"):
+    """Give a run another name; empty to take it away. Result: RunSummary.
+
+    name: hades_protocol.names.check_name; other runs may have it too.
+    """
+
+    name: str
+
+
+class Tag(Mutation, frozen=True, kw_only=True, tag="tag"):
+    """Put tags on a run and take others away. Result: RunSummary.
+
+    add, remove: hades_protocol.names.check_tags; a tag that is there, or is not, is no error.
+    """
+
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
 class Export(RunRequest, frozen=True, kw_only=True, tag="export"):
     """Write the newest committed mean dataset to a file on the daemon's machine, in the run's directory `exports`.
 
@@ -224,6 +251,8 @@ AnyRequest = (
     | Dataset
     | Logs
     | Note
+    | Rename
+    | Tag
     | Export
     | Evaluate
     | Stop
@@ -248,6 +277,8 @@ RESULTS: dict[type[Request], Any] = {
     Dataset: DatasetSnapshot,
     Logs: LogResult,
     Note: RunSummary,
+    Rename: RunSummary,
+    Tag: RunSummary,
     Export: Job,
     Evaluate: Job,
     Stop: DaemonInfo,

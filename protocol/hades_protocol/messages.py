@@ -105,6 +105,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0  # higher starts first
     gpus: tuple[int, ...] = ()  # indices of the GPUs it computes on
     group: str = ""  # runs that were made together, by `hadesd sweep` say; decides nothing that is computed
+    name: str = ""  # what people call it; need not be unique
+    tags: tuple[str, ...] = ()  # words that people put on it, ascending
     note: str = ""  # what people wrote about it, one line
     waits_for_room: bool = False  # paused by the daemon until a disk has room, then it goes on
 

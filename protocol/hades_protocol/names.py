@@ -1,7 +1,10 @@
-"""Texts that people give to runs: the name of a group, and the note on a run."""
+"""Texts that people give to runs: the name of a group, the name, the tags and the note of a run."""
 
 import re
 import unicodedata
+from collections.abc import Iterable
+
+import msgspec
 
 from hades_protocol.errors import UsageError
 
@@ -20,6 +23,62 @@ def check_group(name: str) -> str:
             "e.g. cartpole-pairs"
         )
     return name
+
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+"""Of a run's name and of a tag: one word for a shell, which is no @ and no option."""
+
+MAX_TAGS = 32
+"""Most tags of a run."""
+
+
+class Labels(msgspec.Struct, frozen=True):
+    """What people call a run. It is no part of the settings and decides nothing that is computed.
+
+    name: need not be unique; tags: ascending, each once.
+    """
+
+    group: str = ""
+    name: str = ""
+    tags: tuple[str, ...] = ()
+
+
+def check_name(name: str, what: str = "a run") -> str:
+    """Check the name of a run, or a tag, and return it.
+
+    what: it is to name, for the error.
+
+    Raises:
+        UsageError: it is not 1 to 63 letters, digits, dots, underscores and dashes, or begins with another one than a
+            letter or a digit.
+    """
+    if not NAME_PATTERN.fullmatch(name):
+        raise UsageError(
+            f"'{name[:80]}' cannot name {what}: use up to 63 of A-Z, a-z, 0-9, dots, underscores and dashes, "
+            "the first a letter or a digit, e.g. sigma-0.1"
+        )
+    return name
+
+
+def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Check the tags of a run and return them ascending, each once.
+
+    Raises:
+        UsageError: one of them is no tag (check_name), or they are too many.
+    """
+    found = tuple(sorted({check_name(tag, "a tag") for tag in tags}))
+    if len(found) > MAX_TAGS:
+        raise UsageError(f"a run has at most {MAX_TAGS} tags, these are {len(found)}")
+    return found
+
+
+def check_labels(group: str = "", name: str = "", tags: Iterable[str] = ()) -> Labels:
+    """Check what a run is to be called; empty texts mean nothing.
+
+    Raises:
+        UsageError: a name that is not accepted.
+    """
+    return Labels(check_group(group) if group else "", check_name(name) if name else "", check_tags(tags))
 
 
 MAX_NOTE = 2000

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hades_protocol.names import Labels
 from hadesd.analysis.report import run_data
 from hadesd.analysis.sweep_table import read_group
 from hadesd.storage import metric_lines, records
@@ -16,7 +17,7 @@ from tests.worker.test_best_dataset import line
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """A run of four generations in the group `sizes`; the line of the second is damaged."""
-    record = records.create(tmp_path, tiny(), 0.0, group="sizes")
+    record = records.create(tmp_path, tiny(), 0.0, labels=Labels("sizes"))
     path = tmp_path / record.id / "metrics.jsonl"
     for generation in range(1, 5):
         metric_lines.append(path, line(generation, 10.0 * generation))

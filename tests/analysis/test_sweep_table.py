@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from hades_protocol.messages import GenerationMetrics
+from hades_protocol.names import Labels
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
 from hadesd.analysis import sweep_table
@@ -43,7 +44,7 @@ def make(
 ) -> str:
     """A run in group g; its last generation's mean dataset is worth 100 more than its fitness."""
     values = {"env": "CartPole-v1", "evolution": {"generations": 3}} | values
-    record = records.create(directory, build_spec(values), at, group="g")
+    record = records.create(directory, build_spec(values), at, labels=Labels("g"))
     if done:
         record = msgspec.structs.replace(record, outcome=RunOutcome(kind=RunState.FINISHED, at=at))
         records.save(directory / record.id, record)

@@ -36,13 +36,20 @@ def client(serving: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[hadesd.Cl
 
 
 def test_a_run_is_started_watched_and_waited_for(client: hadesd.Client) -> None:
-    run = client.start(QUICK, group="small", priority=3)
+    run = client.start(QUICK, group="small", name="first", tags=["quick"], priority=3)
     assert [metrics.generation for metrics in run.watch()] == [1, 2, 3, 4, 5]
     assert [metrics.generation for metrics in run.watch(after=3)] == [4, 5]
     assert [metrics.generation for metrics in run.metrics(after=4)] == [5]
     summary = run.wait(timeout=60)
     assert (summary.state, summary.preset, summary.group, summary.priority) == ("finished", "cpu", "small", 3)
     assert (client.run("@").id, [one.id for one in client.runs("small")]) == (run.id, [run.id])
+    assert client.run("first").id == run.id
+    assert [one.id for one in client.runs("small", tags=["quick"])] == [run.id]
+    assert client.runs(tags=["quick", "none"]) == []
+    assert run.tag(add=["paper"], remove=["quick"]).tags == ("paper",)
+    assert run.rename("").name == ""
+    with pytest.raises(hadesd.UsageError, match="cannot name a run"):
+        run.rename("a b")
     assert run.spec().policy.width == 5
     assert run.id in {one.id for one in client.runs()}
     assert run.note("try σ 0.1").note == "try σ 0.1"

@@ -58,7 +58,7 @@ def test_a_verb_that_asks_the_daemon_loads_only_what_it_needs(verb: str) -> None
     assert not modules & (COMPUTING | {"textual", "asyncio", "structlog", "hades_protocol.run_spec"})
     verbs = {name for name in modules if name.startswith("hadesd.cli.")}
     rooms = ("main", "errors", "parsing", "output", "progress", "documents", "documents.runs")
-    rooms += ("runs", "runs.transitions", "runs.follow", "daemon", "daemon.stop")
+    rooms += ("runs", "runs.transitions", "runs.bulk", "runs.follow", "daemon", "daemon.stop")
     assert verbs <= {f"hadesd.cli.{name}" for name in (*rooms, f"runs.{verb}")}, "another verb's module was imported"
 
 

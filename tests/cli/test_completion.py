@@ -25,6 +25,7 @@ LINES = {
     "hadesd start --preset p": {"published"},
     "hadesd pause cart": {"cartpole-1128-ab12", "cartpole-1128-cd34"},
     "hadesd resume cartpole-1128-ab12 hop": {"hopper-1128-ef56"},
+    "hadesd status base": {"baseline"},
     "hadesd settings policy.w": {"policy.width"},
     "hades-tui attach --theme deu": {"deutan"},
 }
@@ -40,6 +41,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(variable, raising=False)
     for run in ("cartpole-1128-ab12", "cartpole-1128-cd34", "hopper-1128-ef56"):
         (tmp_path / "h/runs" / run).mkdir(parents=True)
+    (tmp_path / "h/runs/hopper-1128-ef56/run.json").write_text('{"name": "baseline"}')
+    (tmp_path / "h/runs/cartpole-1128-cd34/run.json").write_text('{"name": 3')
     return tmp_path
 
 
@@ -105,7 +108,7 @@ def options_of_ours() -> Iterator[tuple[str, str, bool]]:
         subparsers = parser.add_subparsers(prog="hadesd", parser_class=Parser)
         cli.add_verb_parser(verb, subparsers)
         for action in subparsers.choices[verb]._actions:
-            named = {"--env", "--set", "--preset", "--method", "--group"} & set(action.option_strings)
+            named = {"--env", "--set", "--preset", "--method", "--group", "--tag"} & set(action.option_strings)
             if action.nargs != 0 and (named or "RUN" in str(action.metavar)):
                 yield verb, (action.option_strings or [action.dest])[0], completer_of(action) is not None
 

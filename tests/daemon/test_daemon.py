@@ -35,14 +35,22 @@ def test_a_run_from_start_to_finish(home: Home) -> None:
     assert home.record(run)["outcome"]["kind"] == "finished"
 
 
-def test_a_group_outlives_the_daemon_and_references_come_with_the_history(home: Home) -> None:
+def test_labels_outlive_the_daemon_and_references_come_with_the_history(home: Home) -> None:
     first = home.fake_daemon()
     spec = {"env": "CartPole-v1", "evolution": {"generations": 1}}
-    grouped = home.ask(commands.Start, spec=spec, group="sizes")
+    grouped = home.ask(commands.Start, spec=spec, group="sizes", name="first", tags=("b", "a"))
     alone = home.ask(commands.Start, spec=spec)
-    assert (grouped.group, alone.group) == ("sizes", "")
-    with pytest.raises(UsageError, match="cannot name a group"):
-        home.ask(commands.Start, spec=spec, group="../x")
+    assert (grouped.group, grouped.name, grouped.tags) == ("sizes", "first", ("a", "b"))
+    assert (alone.group, alone.name, alone.tags) == ("", "", ())
+    for wrong in ({"group": "../x"}, {"name": "@"}, {"tags": ("a b",)}):
+        with pytest.raises(UsageError, match="cannot name a"):
+            home.ask(commands.Start, spec=spec, **wrong)
+    with pytest.raises(UsageError, match="is the id of a run"):
+        home.ask(commands.Rename, run="first", name=alone.id)
+    assert home.ask(commands.Tag, run="first", add=("c", "b"), remove=("a", "none")).tags == ("b", "c")
+    with pytest.raises(UsageError, match="at most 32 tags, these are 33"):
+        home.ask(commands.Tag, run="first", add=tuple(f"t{n}" for n in range(31)))
+    assert home.ask(commands.Rename, run=alone.id, name="second").name == "second"
     home.reaches(grouped.id, S.FINISHED)
     (home.paths.runs / grouped.id / "references.json").write_text('[{"name": "PPO", "value": 12.5, "sem": 0.5}]')
     (home.paths.runs / alone.id / "references.json").write_text('[{"name": "PPO"')
@@ -52,7 +60,10 @@ def test_a_group_outlives_the_daemon_and_references_come_with_the_history(home: 
     first.terminate()
     assert first.wait(60) == 0
     home.fake_daemon()
-    assert {r.id: r.group for r in home.ask(commands.Snapshot).runs} == {grouped.id: "sizes", alone.id: ""}
+    assert [(r.group, r.name, r.tags) for r in home.ask(commands.Snapshot).runs] == [
+        ("sizes", "first", ("b", "c")),
+        ("", "second", ()),
+    ]
 
 
 def test_pause_ends_the_process_and_resume_goes_on(home: Home) -> None:

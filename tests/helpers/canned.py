@@ -125,6 +125,10 @@ def _mutate(
     match request:
         case commands.Note(text=text):
             changed = replace(run, note=text)
+        case commands.Rename(name=name):
+            changed = replace(run, name=name)
+        case commands.Tag(add=add, remove=remove):
+            changed = replace(run, tags=tuple(sorted({*run.tags, *add} - {*remove})))
         case commands.Priority(priority=priority):
             changed = replace(run, priority=priority)
         case commands.Fork() | commands.Resize():
@@ -162,6 +166,8 @@ def _change(
             generation=generation,
             parent=Lineage(run=run.id, generation=generation),
             group=request.group,
+            name=request.name,
+            tags=request.tags,
         )
     else:
         changed = replace(run, **_sizes(request, run))

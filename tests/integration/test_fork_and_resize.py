@@ -39,12 +39,14 @@ def resumes(directory: Path, kind: str) -> list[dict[str, Any]]:
 def test_a_fork_with_nothing_changed_ends_like_its_parent_and_one_with_a_change_leaves_it_there(home: Home) -> None:
     home.daemon()
     parent = finished(home, home.ask(commands.Start, spec=spec(8)).id)
-    twin = home.hadesd("fork", f"{parent.name}@4", "--json")
+    home.ask(commands.Rename, run=parent.name, name="parent")
+    twin = home.hadesd("fork", "parent@4", "--tag", "twin", "--json")
     assert twin.returncode == 0, twin.stderr
     forked = json.loads(twin.stdout)
     twin_run = forked["run"]
     assert (forked["id"], forked["dry_run"], forked["generation"]) == (twin_run["id"], False, 4)
     assert twin_run["parent"] == {"run": parent.name, "generation": 4}
+    assert (twin_run["name"], twin_run["tags"]) == ("", ["twin"])
     directory = finished(home, twin_run["id"])
     assert (directory / "metrics.jsonl").read_bytes() == (parent / "metrics.jsonl").read_bytes()
     ours, theirs = (np.load(d / "dataset.npz")["states"] for d in (directory, parent))

@@ -34,7 +34,7 @@ async def test_a_fork_is_tried_and_then_made(client: Client, server: ProtocolSer
     assert tried.run is None
     assert [(c.name, c.before, c.after) for c in tried.changes] == [("evolution.sigma", None, 0.1)]
     assert len((await client.snapshot()).runs) == 2
-    made = await client.fork("one", changes, generation=3, group="cold", expected=RunState.RUNNING)
+    made = await client.fork("one", changes, generation=3, group="cold", name="again", expected=RunState.RUNNING)
     assert made.run is not None
     assert made.run.parent is not None
     assert (made.run.parent.run, made.run.parent.generation, made.run.group) == ("one", 3, "cold")
@@ -49,6 +49,9 @@ async def test_sizes_places_and_notes(client: Client) -> None:
     assert (await client.priority("one", 7)).priority == 7
     assert (await client.note("one", "try σ 0.1")).note == "try σ 0.1"
     assert (await client.note("one", "")).note == ""
+    assert (await client.rename("one", "baseline")).name == "baseline"
+    assert (await client.tag("one", add=["b", "a"])).tags == ("a", "b")
+    assert (await client.tag("one", remove=["b"])).tags == ("a",)
     with pytest.raises(WrongStateError, match="two is paused by now, not running"):
         await client.note("two", "late", RunState.RUNNING)
 

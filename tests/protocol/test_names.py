@@ -1,6 +1,7 @@
-"""Names of groups."""
+"""What may name a group, a run or a tag, and what a note may be."""
 
 import contextlib
+import shlex
 import unicodedata
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.errors import UsageError
-from hades_protocol.names import BIDIRECTIONAL, MAX_NOTE, check_group, check_note
+from hades_protocol.names import BIDIRECTIONAL, MAX_NOTE, MAX_TAGS, check_group, check_name, check_note, check_tags
 
 
 @pytest.mark.parametrize("name", ["a", "cartpole-pairs-k3f9", "0", "a" * 63])
@@ -27,6 +28,28 @@ def test_what_is_no_name_is_refused_in_one_line(name: str) -> None:
 def test_no_name_leads_anywhere(name: str) -> None:
     with contextlib.suppress(UsageError):
         assert set(check_group(name)) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@given(st.text(max_size=70) | st.from_regex(r"[A-Za-z0-9._-]{1,65}", fullmatch=True))
+def test_a_run_has_a_name_that_a_shell_takes_as_one_word(name: str) -> None:
+    try:
+        assert check_name(name) == name
+    except UsageError:
+        return
+    assert shlex.split(name) == [name]
+    assert name[0].isalnum()
+    assert len(name) <= 63
+
+
+@given(st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", fullmatch=True), max_size=MAX_TAGS))
+def test_tags_are_a_set(tags: list[str]) -> None:
+    assert set(check_tags(tags)) == set(tags)
+    assert check_tags(check_tags(tags) + check_tags(tags)) == check_tags(tags)
+
+
+def test_more_tags_than_a_run_takes() -> None:
+    with pytest.raises(UsageError, match="at most 32 tags, these are 33"):
+        check_tags(f"t{n}" for n in range(MAX_TAGS + 1))
 
 
 @pytest.mark.parametrize(

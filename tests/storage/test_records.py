@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.messages import HistoryEntry, HistoryKind
+from hades_protocol.names import Labels
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
 from hadesd.storage import disk, records
 from hadesd.storage.records import RunOutcome
 from hadesd.storage.resume_records import ResumeKind, append_resume_record, read_resume_records
 from hadesd.supervisor.lifecycle.state import from_record, with_entry
+from tests.helpers.protocol_server import a_run
 
 SPEC = build_spec({"env": "CartPole-v1", "preset": "cpu"})
 NOW = 1_700_000_000.0
@@ -64,22 +66,22 @@ def test_fields_of_a_later_version_are_kept(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["desired"] == "pause"
 
 
-def test_a_run_of_a_version_without_groups_loads(tmp_path: Path) -> None:
+def test_a_run_of_a_version_without_labels_loads(tmp_path: Path) -> None:
     record = records.create(tmp_path, SPEC, NOW)
     path = tmp_path / record.id / "run.json"
     values = json.loads(path.read_text())
-    del values["group"]
+    del values["group"], values["name"], values["tags"]
     path.write_text(json.dumps(values))
     again, spec = records.load(tmp_path / record.id)
-    assert (again.group, spec) == ("", SPEC)
+    assert (again.group, again.name, again.tags, spec) == ("", "", (), SPEC)
 
 
-def test_the_group_is_kept_beside_the_settings_not_in_them(tmp_path: Path) -> None:
-    record = records.create(tmp_path, SPEC, NOW, group="sizes")
+def test_labels_are_kept_beside_the_settings_not_in_them(tmp_path: Path) -> None:
+    record = records.create(tmp_path, SPEC, NOW, labels=Labels("sizes", "first", ("a", "b")))
     again, spec = records.load(tmp_path / record.id)
-    assert again.group == "sizes"
-    assert "group" not in again.spec
-    assert spec == SPEC, "a group must not change what is computed"
+    assert (again.group, again.name, again.tags) == ("sizes", "first", ("a", "b"))
+    assert not {"group", "name", "tags"} & set(again.spec)
+    assert spec == SPEC, "what people call a run must not change what is computed"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,13 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyte
     assert records.load(tmp_path / record.id)[0] == record
 
 
-KNOWN = [("hopper-0101-aaaa", 1.0), ("hopper-0102-bbbb", 2.0), ("cartpole-0101-cccc", 3.0)]
+KNOWN = [
+    a_run("hopper-0101-aaaa", created_at=1.0, name="baseline"),
+    a_run("hopper-0102-bbbb", created_at=2.0, name="hopper-0101-aaaa"),  # an id is looked up before any name
+    a_run("cartpole-0101-cccc", created_at=3.0, name="hopper"),  # and a name before the beginning of an id
+    a_run("ant-0101-dddd", created_at=0.5, name="twice"),
+    a_run("ant-0101-eeee", created_at=0.5, name="twice"),
+]
 
 
 @pytest.mark.parametrize(
@@ -152,17 +160,21 @@ KNOWN = [("hopper-0101-aaaa", 1.0), ("hopper-0102-bbbb", 2.0), ("cartpole-0101-c
         ("c", "cartpole-0101-cccc"),
         ("hopper-0102", "hopper-0102-bbbb"),
         ("bb", "hopper-0102-bbbb"),
+        ("hopper-0101-aaaa", "hopper-0101-aaaa"),
+        ("baseline", "hopper-0101-aaaa"),
+        ("hopper", "cartpole-0101-cccc"),
     ],
 )
-def test_a_run_is_found_by_id_prefix_or_newest(name: str, found: str) -> None:
+def test_a_run_is_found_by_id_name_prefix_or_newest(name: str, found: str) -> None:
     assert records.find(name, KNOWN) == found
 
 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("hopper", "fits 2 runs: hopper-0101-aaaa, hopper-0102-bbbb"),
-        ("ant", "there is no run 'ant'"),
+        ("hop", "'hop' fits 2 runs: hopper-0101-aaaa, hopper-0102-bbbb; give more of the id"),
+        ("twice", "'twice' is the name of 2 runs: ant-0101-dddd, ant-0101-eeee; give the id"),
+        ("base", "there is no run 'base'"),
         ("", "no run ''"),
     ],
 )
@@ -182,7 +194,7 @@ def test_no_name_leads_out_of_the_runs_directory(name: str) -> None:
         found = records.find(name, KNOWN)
     except NotFoundError:
         return
-    assert found in dict(KNOWN)
+    assert found in {run.id for run in KNOWN}
 
 
 @pytest.mark.parametrize("torn", ['{"generation":1,"ki', "\0" * 9, '{"generation":1}\n', ""])

@@ -3,17 +3,20 @@
 import argparse
 from typing import Any
 
+import msgspec
+
 from hades_protocol import commands, replies
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb, split_generation
+from hadesd.cli.runs.labels import add_labels, labels, tell_of_namesakes
 from hadesd.cli.runs.spec_changes import document, nested, report_changes
 
 EXAMPLES = """\
 hadesd fork @ --set evolution.generations=200 --set evolution.sigma=0.05 --dry-run
 hadesd fork @ --set evolution.generations=200 --set evolution.sigma=0.05
-hadesd fork @@50 --set seed=7 --set evolution.generations=100 --follow"""
+hadesd fork @@50 --set seed=7 --set evolution.generations=100 --name seed-7 --follow"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -30,7 +33,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser.add_argument(
         "--set", metavar="NAME=VALUE", action="append", default=[], dest="assignments", help="one setting; repeatable"
     )
-    parser.add_argument("--group", metavar="G", default="", help="put the new run into a group")
+    add_labels(parser, "put the new run into a group")
     parser.add_argument("--dry-run", action="store_true", help="say what would change, and do nothing")
     parser.add_argument("--follow", action="store_true", help="show progress until the run ends; Ctrl-C detaches")
     add_json(parser)
@@ -41,9 +44,12 @@ def run(args: argparse.Namespace) -> int:
     """Ask the daemon for it and say what the fork is."""
     name, generation = split_generation(args.run)
     paths = Paths()
-    wanted: dict[str, Any] = {"generation": generation, "changes": nested(args.assignments), "group": args.group}
+    wanted: dict[str, Any] = {"generation": generation, "changes": nested(args.assignments)}
+    wanted |= msgspec.structs.asdict(labels(args))
     with ControlClient(paths) as client:
         result: replies.ChangeResult = client.request(commands.Fork, run=name, dry_run=args.dry_run, **wanted)
+        if result.run is not None:
+            tell_of_namesakes(client, result.run)
     if args.json:
         print_json(document(result))
     if result.run is None:

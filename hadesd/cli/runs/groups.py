@@ -49,6 +49,21 @@ def no_group(group: str, known: Iterable[str]) -> NotFoundError:
     return NotFoundError(f"there is no group '{group[:80]}'; {there}")
 
 
+def tagged(runs: Iterable[RunSummary], tags: Iterable[str]) -> Runs:
+    """Those of the runs that have all of the tags.
+
+    Raises:
+        NotFoundError: none of them has; the tags that there are are named.
+    """
+    runs, wanted = tuple(runs), {*tags}
+    found = tuple(run for run in runs if wanted <= {*run.tags})
+    if wanted and not found:
+        known = sorted({tag for run in runs for tag in run.tags})
+        there = f"there are: {', '.join(known)}" if known else "none has any; 'hadesd tag' puts some on"
+        raise NotFoundError(f"no run has the tag{'s' * (len(wanted) > 1)} {', '.join(sorted(wanted))[:200]}; {there}")
+    return found
+
+
 def ask(client: ControlClient, group: str) -> Runs:
     """The runs of a group now."""
     snapshot: replies.SnapshotResult = client.request(commands.Snapshot)

@@ -1,14 +1,12 @@
-"""hadesd priority: a run's place in the queue."""
+"""hadesd priority: the place of runs in the queue."""
 
 import argparse
 
 from hades_protocol import commands
 from hades_protocol.messages import RunSummary
-from hades_protocol.paths import Paths
-from hades_protocol.sync_client import ControlClient
 from hadesd.cli.gpu_options import priority
-from hadesd.cli.output import print_json, say
-from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run, add_verb
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_runs_or_group, add_verb
+from hadesd.cli.runs.bulk import change
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -16,10 +14,10 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser = add_verb(
         subparsers,
         "priority",
-        "start a queued run before or after others; a run that computes goes on",
-        "hadesd priority @ 10\nhadesd priority @ -5 --json",
+        "start queued runs before or after others; a run that computes goes on",
+        "hadesd priority @ 10\nhadesd priority k3f9 x7p2 -5 --json\nhadesd priority --group sizes 10",
     )
-    add_run(parser)
+    add_runs_or_group(parser)
     parser.add_argument(
         "priority", metavar="N", type=priority, help="-1000 to 1000; the higher starts first (default 0)"
     )
@@ -28,12 +26,10 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask the daemon to change the priority, and print the run."""
-    with ControlClient(Paths()) as client:
-        summary: RunSummary = client.request(commands.Priority, run=args.run, priority=args.priority)
-    if args.json:
-        print_json(summary)
-    else:
-        reason = f": {summary.reason}" if summary.reason else ""
-        say(f"{summary.id} has priority {summary.priority}; it is {summary.state}{reason}")
-    return 0
+    """Ask the daemon to change the priority of each run."""
+    return change(args, commands.Priority, _tell, priority=args.priority)
+
+
+def _tell(summary: RunSummary) -> str:
+    reason = f": {summary.reason}" if summary.reason else ""
+    return f"{summary.id} has priority {summary.priority}; it is {summary.state}{reason}"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from hades_protocol import commands
 from hades_protocol.errors import UsageError
 from hades_protocol.messages import RunSummary
-from hades_protocol.names import check_group
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.api.launch import ensure_daemon
@@ -19,6 +18,7 @@ from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.progress import STARTING_DAEMON, Progress
 from hadesd.cli.runs.executor_options import add_executor, settings_of, will_have_gpu
+from hadesd.cli.runs.labels import add_labels, labels, tell_of_namesakes
 from hadesd.spec.user_files import parse_json, read_text
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ EXAMPLES = """\
 hadesd start --env CartPole-v1
 hadesd start --env hopper --method hades-r --set evolution.population=128 --set dataset.pairs=8
 hadesd start --env CartPole-v1 --seed 1 --follow
+hadesd start --env hopper --name small-sigma --tag paper --set evolution.sigma=0.05
 hadesd start --env ant --priority 10 --yield-to-others --yield-cooldown 600
 hadesd start --env humanoid --on slurm --slurm '--partition=gpu --gres=gpu:1 --time=4:00:00'"""
 
@@ -40,7 +41,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     add_settings(parser)
     add_devices(parser)
     add_executor(parser)
-    parser.add_argument("--group", metavar="G", help="put the run into a group ('hadesd sweep' makes many at once)")
+    add_labels(parser, "put the run into a group ('hadesd sweep' makes many at once)")
     parser.add_argument("--follow", action="store_true", help="show progress until the run ends; Ctrl-C detaches")
     add_json(parser)
     parser.advise = meant_setting
@@ -83,10 +84,9 @@ def run(args: argparse.Namespace) -> int:
     require_somewhere_to_compute("start", paths)
     from hades_protocol.run_spec import spec_to_dict
 
+    called = labels(args)
     args.assignments += assignments(args)
     spec = asked_spec(args, will_have_gpu(args, paths), settings_of(args))
-    if args.group is not None:
-        check_group(args.group)
     check(args, spec, paths)
     with Progress(STARTING_DAEMON):
         info, started = ensure_daemon(paths)
@@ -94,8 +94,14 @@ def run(args: argparse.Namespace) -> int:
         say(f"started a daemon (pid {info.pid}); log: {paths.daemon_log}")
     with ControlClient(paths) as client:
         summary: RunSummary = client.request(
-            commands.Start, spec=spec_to_dict(spec), group=args.group or "", priority=args.priority
+            commands.Start,
+            spec=spec_to_dict(spec),
+            group=called.group,
+            name=called.name,
+            tags=called.tags,
+            priority=args.priority,
         )
+        tell_of_namesakes(client, summary)
     _announce(args, summary, spec)
     if args.follow:
         from hadesd.cli.runs.follow import follow

@@ -5,12 +5,28 @@ import sys
 import time
 
 from hades_protocol import commands, replies
+from hades_protocol.errors import UsageError
 from hades_protocol.messages import CheckpointList, DaemonInfo
 from hades_protocol.paths import Paths
+from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.documents.runs import RunDocument, RunsDocument
 from hadesd.cli.output import print_json, say, table, use_colour
-from hadesd.cli.parsing import Parser, Subparsers, add_json, add_run_or_group, add_verb
+from hadesd.cli.parsing import (
+    Parser,
+    Subparsers,
+    add_json,
+    add_run_or_group,
+    add_tag_filter,
+    add_verb,
+    states_of,
+)
+
+EXAMPLES = """\
+hadesd status
+hadesd status --tag paper --state running,queued
+hadesd status @
+hadesd status --group cartpole-pairs-k3f9 --json"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -19,34 +35,50 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         subparsers,
         "status",
         "list the runs, or show one",
-        "hadesd status\nhadesd status @\nhadesd status --json\nhadesd status --group cartpole-pairs-k3f9",
+        EXAMPLES,
     )
     add_run_or_group(parser, required=False)
+    add_tag_filter(parser)
+    parser.add_argument("--state", metavar="S,...", type=states_of(*RunState), help="the runs in one of the states")
     add_json(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table or the JSON."""
+    _check_options(args)
     with ControlClient(Paths()) as client:
-        if args.run is not None:
-            shown: replies.ShowResult = client.request(commands.Show, run=args.run)
-            info: DaemonInfo = client.request(commands.Hello)
-            if args.json:
-                print_json(_document(info, shown))
-            else:
-                print(_details(shown))
-            return 0
-        snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
-    runs = snapshot.runs
-    if args.group is not None:
-        from hadesd.cli.runs.groups import members
+        if args.run is None:
+            return _list(args, client.request(commands.Snapshot))
+        shown: replies.ShowResult = client.request(commands.Show, run=args.run)
+        info: DaemonInfo = client.request(commands.Hello)
+    if args.json:
+        print_json(_document(info, shown))
+    else:
+        print(_details(shown))
+    return 0
 
-        runs = members(runs, args.group)
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Raises UsageError where an option of the list stands with a run."""
+    if args.run is not None and (args.tags or args.state is not None):
+        raise UsageError("--tag and --state choose runs of the list: leave RUN out, or leave them out")
+
+
+def _list(args: argparse.Namespace, snapshot: replies.SnapshotResult) -> int:
+    runs = snapshot.runs
+    if args.group is not None or args.tags:
+        from hadesd.cli.runs.groups import members, tagged
+
+        runs = members(runs, args.group) if args.group is not None else runs
+        runs = tagged(runs, args.tags)
+    runs = tuple(run for run in runs if args.state is None or run.state in args.state)
     if args.json:
         print_json(RunsDocument(daemon=snapshot.daemon, runs=runs))
     elif runs:
         print(table(runs, use_colour(sys.stdout)))
+    elif snapshot.runs:
+        say("no run passes: 'hadesd status' lists them all")
     else:
         say("no runs yet: begin with 'hadesd start --env CartPole-v1'")
     return 0
@@ -75,9 +107,11 @@ def _checkpoints(kept: CheckpointList) -> str:
 
 def _details(shown: replies.ShowResult) -> str:
     lines = [table([shown.run], use_colour(sys.stdout)), ""]
+    lines += [f"name         {shown.run.name}"] if shown.run.name else []
     lines += [f"environment  {shown.run.env}, {shown.run.method}, seed {shown.run.seed}"]
     lines += [f"preset       {shown.run.preset}"] if shown.run.preset else []
     lines += [f"group        {shown.run.group}"] if shown.run.group else []
+    lines += [f"tags         {', '.join(shown.run.tags)}"] if shown.run.tags else []
     lines += [f"parent       {shown.run.parent.run}@{shown.run.parent.generation}"] if shown.run.parent else []
     lines += [f"note         {shown.run.note}"] if shown.run.note else []
     lines += [f"directory    {shown.run.directory}"]

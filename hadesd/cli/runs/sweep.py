@@ -14,6 +14,7 @@ from hadesd.cli.output import number, print_json, refuse_link, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.progress import STARTING_DAEMON, Progress
 from hadesd.cli.runs.executor_options import add_executor, settings_of, will_have_gpu
+from hadesd.cli.runs.labels import add_tags
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
@@ -57,6 +58,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "--name", metavar="G", help="the group's name (default: made up); what it has already is not made again"
     )
     add_executor(parser)
+    add_tags(parser)
     parser.add_argument("--dry-run", action="store_true", help="list the runs and their cost; queue nothing")
     parser.add_argument("--yes-many", action="store_true", help=f"queue even more than {MANY} runs")
     parser.add_argument("--follow", action="store_true", help="show progress until all have ended; Ctrl-C detaches")
@@ -81,14 +83,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _make(args: argparse.Namespace, paths: Paths) -> int:
-    from hades_protocol.names import check_group
+    from hades_protocol.names import check_group, check_tags
     from hadesd.spec import sweep
 
     axes = sweep.check_axes(_axes(args))
     if (total := sweep.count(axes)) > (sweep.MOST_RUNS if args.yes_many else MANY):
         limit = "that is beyond what one group takes" if args.yes_many else "repeat it with --yes-many if that is meant"
         raise UsageError(f"these settings make {total:,} runs: {limit}")
-    group = check_group(args.name) if args.name is not None else ""
+    group, tags = check_group(args.name) if args.name is not None else "", check_tags(args.tags)
     found = _combine(args, axes)
     group = group or sweep.default_name(found[0].spec.env, axes)
     there = _there(paths, group)
@@ -96,7 +98,7 @@ def _make(args: argparse.Namespace, paths: Paths) -> int:
     if args.dry_run:
         return _list(args, group, found, there)
     say(_announcement(group, found, missing))
-    ids = _submit(paths, group, missing)
+    ids = _submit(paths, group, tags, missing)
     if args.json:
         from hadesd.cli.documents.sweep import QueuedRun, SweepDocument
 
@@ -174,7 +176,7 @@ def _announcement(group: str, found: "list[Combination]", missing: "list[Combina
     return f"{group}: queueing {len(missing)} run{'s' if len(missing) > 1 else ''}{already}"
 
 
-def _submit(paths: Paths, group: str, missing: "list[Combination]") -> list[str]:
+def _submit(paths: Paths, group: str, tags: tuple[str, ...], missing: "list[Combination]") -> list[str]:
     """Queue the runs; their ids. What an interruption leaves out, the same command with --name makes up for."""
     from hades_protocol.run_spec import spec_to_dict
     from hadesd.api.launch import ensure_daemon
@@ -189,7 +191,7 @@ def _submit(paths: Paths, group: str, missing: "list[Combination]") -> list[str]
         with ControlClient(paths) as client, Progress("queueing") as progress:
             for combination in progress.over("runs queued", missing, len(missing)):
                 spec = spec_to_dict(combination.spec)
-                ids.append(client.request(commands.Start, spec=spec, group=group).id)
+                ids.append(client.request(commands.Start, spec=spec, group=group, tags=tags).id)
     except KeyboardInterrupt:  # perhaps between a request and its answer: the disk knows
         there = _there(paths, group)
         say(_half_done(group, sum(identity(one.spec) in there for one in missing), len(missing)))
@@ -255,7 +257,7 @@ MAKING = ("env", "method", "preset", "spec", "seed", "name", "on", "slurm")
 def show(args: argparse.Namespace) -> int:
     """Print the table; draw the picture where one is wanted."""
     given = [f"--{name}" for name in MAKING if getattr(args, name) is not None]
-    given += ["--set"] if args.assignments else []
+    given += [option for option, words in (("--set", args.assignments), ("--tag", args.tags)) if words]
     given += [option for option, on in (("--dry-run", args.dry_run), ("--follow", args.follow)) if on]
     if given:
         raise UsageError(f"--show only shows what there is: leave out {', '.join(given)}")

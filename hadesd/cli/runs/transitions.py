@@ -6,7 +6,6 @@ import time
 import msgspec
 
 from hades_protocol import commands
-from hades_protocol.errors import WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
@@ -14,6 +13,7 @@ from hades_protocol.sync_client import ControlClient
 from hadesd.cli.documents.runs import ChangedRunsDocument, GroupDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_runs_or_group, add_verb
+from hadesd.cli.runs.bulk import ask_each, look_up
 
 POLL_SECONDS = 0.1
 ON_THE_WAY = (RunState.PAUSING, RunState.CANCELLING)
@@ -64,16 +64,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _on_runs(client: ControlClient, names: list[str], kind: type[commands.Mutation], wait: bool, as_json: bool) -> int:
-    """Ask for each, after all names were looked up: a slip in the last one must not be seen when the first is done."""
-    ids = dict.fromkeys(client.request(commands.Show, run=name).run.id for name in names)
-    asked, refused = [], 0
-    for run in ids:
-        try:
-            asked.append(client.request(kind, run=run))
-        except WrongStateError as error:
-            say(f"hadesd: {error}")
-            refused = error.exit_code
-    changed = _settle(client, tuple(asked), wait)
+    """Ask for each, and wait for all."""
+    asked, refused = ask_each(client, look_up(client, names), kind)
+    changed = _settle(client, asked, wait)
     _tell(changed, ChangedRunsDocument(runs=changed) if as_json else None)
     return refused
 

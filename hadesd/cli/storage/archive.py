@@ -135,7 +135,7 @@ def _same(before: dict[str, os.stat_result], after: dict[str, os.stat_result]) -
 
 
 def _restore(args: argparse.Namespace) -> int:
-    if args.runs or args.group is not None or args.state is not None or args.keep or args.dry_run:
+    if args.runs or args.tags or args.group is not None or args.state is not None or args.keep or args.dry_run:
         raise UsageError("--restore takes one file and nothing else")
     paths = Paths()
     with run_backend(paths) as backend:

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 def _choose(known: tuple[RunSummary, ...], args: argparse.Namespace) -> list[selection.Chosen]:
     """The runs that are meant and have no worker; a run by name that has one is an error."""
     if args.all:
-        if args.runs or args.group is not None or args.state is not None:
+        if args.runs or args.tags or args.group is not None or args.state is not None:
             raise UsageError("--all, runs by name or filters: choose one of them")
         args.state = tuple(RunState)
     chosen = selection.choose(known, args, time.time())

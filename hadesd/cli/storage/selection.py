@@ -13,9 +13,9 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hadesd.cli.documents.storage import StoredRun
 from hadesd.cli.output import duration, say
-from hadesd.cli.parsing import RUN_HELP, Parser
+from hadesd.cli.parsing import RUN_HELP, Parser, add_tag_filter, states_of
 from hadesd.cli.progress import Progress
-from hadesd.cli.runs.groups import members
+from hadesd.cli.runs.groups import members, tagged
 from hadesd.storage import records
 from hadesd.storage.usage import DiskUsage, run_usage
 
@@ -51,19 +51,15 @@ def age(text: str) -> float:
     return float(match.group(1)) * UNITS[match.group(2)]
 
 
-def states(text: str) -> tuple[RunState, ...]:
-    """A list such as finished,failed."""
-    known = (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED, RunState.PAUSED)
-    for word in text.split(","):
-        if word not in known:
-            raise argparse.ArgumentTypeError(f"'{word}' is none of {', '.join(known)}")
-    return tuple(RunState(word) for word in text.split(","))
+states = states_of(RunState.FINISHED, RunState.FAILED, RunState.CANCELLED, RunState.PAUSED)
+"""Parser of a list such as finished,failed."""
 
 
 def add_choice(parser: Parser) -> None:
     """Add the arguments that choose runs: RUN... or filters."""
     parser.add_argument("runs", metavar="RUN", nargs="*", help=RUN_HELP)
     parser.add_argument("--group", metavar="G", help="the runs of a group (of a sweep, say)")
+    add_tag_filter(parser)
     parser.add_argument("--state", metavar="S,...", type=states, help="those finished, failed, cancelled or paused")
     parser.add_argument("--older", metavar="AGE", type=age, help="of those, the ones unchanged for 90m, 12h, 30d, 8w")
 
@@ -82,15 +78,16 @@ def choose(known: Sequence[RunSummary], args: argparse.Namespace, now: float) ->
         UsageError: neither a run nor a filter was given, or both.
         NotFoundError: there is no such run or group, or nothing passes.
     """
-    filtered = args.group is not None or args.state is not None
+    filtered = args.group is not None or args.state is not None or bool(args.tags)
     if args.runs and (filtered or args.older is not None):
-        raise UsageError("runs by name and --group, --state or --older: choose one of them")
+        raise UsageError("runs by name and --group, --tag, --state or --older: choose one of them")
     if not args.runs and not filtered:
-        raise UsageError("name the runs, or say --group G or --state finished,failed,cancelled")
+        raise UsageError("name the runs, or say --group G, --tag T or --state finished,failed,cancelled")
     if args.runs:
-        ids = dict.fromkeys(records.find(name, ((r.id, r.created_at) for r in known)) for name in args.runs)
+        ids = dict.fromkeys(records.find(name, known) for name in args.runs)
         return _measured([run for run in known if run.id in ids], now)
     found = members(known, args.group) if args.group is not None else tuple(known)
+    found = tagged(found, args.tags)
     passing = [run for run in found if args.state is None or run.state in args.state]
     passing = [run for run in passing if args.older is None or _age(run, now) >= args.older]
     if not passing:

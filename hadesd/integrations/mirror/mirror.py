@@ -107,8 +107,7 @@ class Mirror:
     async def _take_in(self, snapshot: SnapshotResult) -> None:
         self._runs = {run.id: run for run in snapshot.runs}
         if self._wanted and self._chosen is None:
-            created = [(run.id, run.created_at) for run in snapshot.runs]
-            self._chosen = {find(name, created) for name in self._wanted}
+            self._chosen = {find(name, snapshot.runs) for name in self._wanted}
         for gone in set(self._followed) - set(self._runs):
             self._forget(gone)
         for run in snapshot.runs:

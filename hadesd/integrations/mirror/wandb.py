@@ -81,9 +81,9 @@ class WandbRun:
             self._run = wandb.init(
                 project=self._project,
                 id=self._summary.id,
-                name=self._summary.id,
+                name=self._summary.name or self._summary.id,
                 group=self._summary.group or None,
-                tags=[self._summary.env, self._summary.method],
+                tags=list(dict.fromkeys([self._summary.env, self._summary.method, *self._summary.tags])),
                 config=self._spec | {"images": images},
                 resume="allow",
                 reinit="create_new",

@@ -32,9 +32,9 @@ def test_written_printed_and_taken_away(home: Home) -> None:
         (["@", "\x1b[2J"], 2, "control characters"),
         (["@", " "], 2, "--clear"),
         (["@", "x" * 2001], 2, "2000 letters"),
-        (["@", "text", "--clear"], 2, "not allowed with"),
+        (["@", "text", "--clear"], 3, "there is no run 'text'"),
         (["nowhere", "text"], 3, "there is no run 'nowhere'"),
-        ([], 2, "required"),
+        ([], 2, "name the runs"),
     ],
 )
 def test_refusals_are_one_line(home: Home, arguments: list[str], code: int, text: str) -> None:

@@ -23,8 +23,9 @@ def files(directory: Path) -> dict[str, bytes]:
 def test_a_run_goes_into_a_file_and_comes_back_the_same(home: Home, tmp_path: Path) -> None:
     home.fake_daemon()
     run, other = finished(home, 2)
+    home.ask(commands.Rename, run=run, name="kept")
     before, history = files(home.paths.runs / run), home.ask(commands.History, run=run)
-    done = home.hadesd("archive", run, "-o", str(tmp_path), "--yes", "--json")
+    done = home.hadesd("archive", "kept", "-o", str(tmp_path), "--yes", "--json")
     assert done.returncode == 0, done.stderr
     (archive,) = json.loads(done.stdout)["archives"]
     assert archive == {"id": run, "file": f"{tmp_path}/{run}.tar.gz", "bytes": archive["bytes"], "removed": True}
@@ -33,7 +34,7 @@ def test_a_run_goes_into_a_file_and_comes_back_the_same(home: Home, tmp_path: Pa
     assert [p.name for p in home.paths.runs.iterdir()] == [other]
     back = home.hadesd("archive", "--restore", archive["file"])
     assert (back.returncode, back.stdout) == (0, f"{run}\n"), back.stderr
-    assert home.show(run).state == S.FINISHED
+    assert home.show("kept").state == S.FINISHED
     assert home.ask(commands.History, run=run).metrics == history.metrics
     assert files(home.paths.runs / run) == {name: data for name, data in before.items() if name != "lock"}
     again = home.hadesd("archive", "--restore", archive["file"])
