@@ -49,6 +49,7 @@ from hadesd.cli.documents.datasets import (
 from hadesd.cli.documents.runs import (
     ChangeDocument,
     ChangedRunsDocument,
+    DifferenceDocument,
     ForegroundDocument,
     GroupDocument,
     RunDocument,
@@ -94,6 +95,7 @@ PRINTED = (
     Printed("runs", "status", RunsDocument),
     Printed("runs", "status --group GROUP", RunsDocument),
     Printed("runs", "status RUN", RunDocument),
+    Printed("runs", "status RUN --diff RUN", DifferenceDocument),
     Printed("runs", "wait RUN", RunSummary),
     Printed("runs", "wait --group GROUP", GroupDocument),
     Printed("runs", "pause RUN", RunSummary),

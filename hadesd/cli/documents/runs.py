@@ -22,8 +22,17 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     daemon: DaemonInfo  # who answered
     run: RunSummary  # what the list of runs says of it
     settings: dict[str, Any]  # every setting, by section (`hadesd settings` lists them)
+    base: str  # what they are compared with: the preset NAME, or the defaults; empty where that is not known here
+    changes: tuple[SettingChange, ...]  # settings that differ from it: `before` is its value, `after` the run's
     history: tuple[HistoryEntry, ...]  # what happened to it, in order of time
     checkpoints: CheckpointList  # what it has on disk to go on from
+
+
+class DifferenceDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Two runs side by side."""
+
+    runs: tuple[RunSummary, ...]  # the two
+    changes: tuple[SettingChange, ...]  # settings that differ: `before` is the first run's value, `after` the other's
 
 
 class GroupDocument(msgspec.Struct, frozen=True, kw_only=True):

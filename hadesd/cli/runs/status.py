@@ -1,4 +1,4 @@
-"""hadesd status: the runs, or one of them."""
+"""hadesd status: the runs, one of them, or the settings in which two differ."""
 
 import argparse
 import sys
@@ -6,11 +6,11 @@ import time
 
 from hades_protocol import commands, replies
 from hades_protocol.errors import UsageError
-from hades_protocol.messages import CheckpointList, DaemonInfo
+from hades_protocol.messages import CheckpointList, DaemonInfo, RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
-from hadesd.cli.documents.runs import RunDocument, RunsDocument
+from hadesd.cli.documents.runs import DifferenceDocument, RunDocument, RunsDocument
 from hadesd.cli.output import print_json, say, table, use_colour
 from hadesd.cli.parsing import (
     Parser,
@@ -25,7 +25,8 @@ from hadesd.cli.parsing import (
 EXAMPLES = """\
 hadesd status
 hadesd status --tag paper --state running,queued
-hadesd status @
+hadesd status @ --all-settings
+hadesd status @ --diff k3f9
 hadesd status --group cartpole-pairs-k3f9 --json"""
 
 
@@ -34,12 +35,14 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser = add_verb(
         subparsers,
         "status",
-        "list the runs, or show one",
+        "list the runs, or show one: what happened to it, and the settings that differ from its preset's",
         EXAMPLES,
     )
     add_run_or_group(parser, required=False)
     add_tag_filter(parser)
     parser.add_argument("--state", metavar="S,...", type=states_of(*RunState), help="the runs in one of the states")
+    parser.add_argument("--all-settings", action="store_true", help="with RUN: every setting")
+    parser.add_argument("--diff", metavar="RUN", help="with RUN: the settings in which this other run differs")
     add_json(parser)
     return parser
 
@@ -51,18 +54,24 @@ def run(args: argparse.Namespace) -> int:
         if args.run is None:
             return _list(args, client.request(commands.Snapshot))
         shown: replies.ShowResult = client.request(commands.Show, run=args.run)
+        if args.diff is not None:
+            return _differences(args, shown, client.request(commands.Show, run=args.diff))
         info: DaemonInfo = client.request(commands.Hello)
     if args.json:
         print_json(_document(info, shown))
     else:
-        print(_details(shown))
+        print(_details(shown, args.all_settings))
     return 0
 
 
 def _check_options(args: argparse.Namespace) -> None:
-    """Raises UsageError where an option of the list stands with a run."""
+    """Raises UsageError where an option of the list stands with a run, or one of a run without it."""
     if args.run is not None and (args.tags or args.state is not None):
         raise UsageError("--tag and --state choose runs of the list: leave RUN out, or leave them out")
+    if args.run is None and (args.all_settings or args.diff is not None):
+        raise UsageError("--all-settings and --diff go with a run: hadesd status RUN")
+    if args.all_settings and args.diff is not None:
+        raise UsageError("--all-settings and --diff: choose one of them")
 
 
 def _list(args: argparse.Namespace, snapshot: replies.SnapshotResult) -> int:
@@ -84,12 +93,38 @@ def _list(args: argparse.Namespace, snapshot: replies.SnapshotResult) -> int:
     return 0
 
 
+def _differences(args: argparse.Namespace, one: replies.ShowResult, other: replies.ShowResult) -> int:
+    """Both runs, and the settings in which they differ."""
+    from hadesd.cli.runs.settings_text import columns
+    from hadesd.spec.changes import differing
+
+    changes = differing(one.spec, other.spec)
+    if args.json:
+        print_json(DifferenceDocument(runs=(one.run, other.run), changes=changes))
+        return 0
+    print(table([one.run, other.run], use_colour(sys.stdout)))
+    if changes:
+        print("\n" + columns(changes, ("SETTING", _called(one.run), _called(other.run))))
+    else:
+        print("\nno setting differs")
+    return 0
+
+
+def _called(run: RunSummary) -> str:
+    return run.name or run.id
+
+
 def _document(daemon: DaemonInfo, shown: replies.ShowResult) -> RunDocument:
+    from hadesd.cli.runs.settings_text import preset_changes
+
+    base, changes = preset_changes(shown.spec)
     return RunDocument(
         id=shown.run.id,
         daemon=daemon,
         run=shown.run,
         settings=shown.spec,
+        base=base,
+        changes=changes,
         history=shown.history,
         checkpoints=shown.checkpoints,
     )
@@ -105,7 +140,9 @@ def _checkpoints(kept: CheckpointList) -> str:
     return text + (f"; damaged: {', '.join(kept.damaged)}" if kept.damaged else "")
 
 
-def _details(shown: replies.ShowResult) -> str:
+def _details(shown: replies.ShowResult, all_settings: bool) -> str:
+    from hadesd.cli.runs.settings_text import settings_lines
+
     lines = [table([shown.run], use_colour(sys.stdout)), ""]
     lines += [f"name         {shown.run.name}"] if shown.run.name else []
     lines += [f"environment  {shown.run.env}, {shown.run.method}, seed {shown.run.seed}"]
@@ -122,6 +159,7 @@ def _details(shown: replies.ShowResult) -> str:
     for entry in shown.history[-10:]:
         reason = f": {entry.reason}" if entry.reason else ""
         lines.append(f"history      generation {entry.generation}, {entry.what}{reason}")
+    lines += ["", *settings_lines(shown.spec, all_settings)]
     tail = shown.history[-1].log_tail if shown.history else ()
     lines += ["", "end of the worker's log:", *(f"  {line}" for line in tail)] if tail else []
     return "\n".join(lines)

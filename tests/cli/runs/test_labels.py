@@ -6,8 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from hades_protocol import commands
+from hades_protocol.run_spec import build_spec, spec_to_dict
 from hadesd.cli import completion
 from hadesd.cli.main import main
+from hadesd.spec.presets import resolve
 from tests.helpers.daemon import Home
 
 Called = tuple[int, str, str]
@@ -107,6 +109,8 @@ def test_a_group_is_changed_at_once(home: Home, call: Callable[..., Called]) -> 
         (("tag", "@", "--add", "a", "--remove", "a"), "choose one"),
         (("start", "--env", "CartPole-v1", "--name", ""), "cannot name a run"),
         (("status", "@", "--tag", "a"), "leave RUN out"),
+        (("status", "--diff", "@"), "go with a run"),
+        (("status", "@", "--all-settings", "--diff", "@"), "choose one"),
         (("status", "--state", "asleep"), "'asleep' is none of queued"),
     ],
 )
@@ -120,3 +124,31 @@ def test_what_is_no_name_or_means_nothing_is_one_line(
     said = capsys.readouterr().err
     assert (code, said.count("\n")) == (2, 1), said
     assert text in said
+
+
+def test_the_settings_of_a_run_beside_its_presets_and_another_runs(home: Home, call: Callable[..., Called]) -> None:
+    spec, _ = resolve(
+        env="CartPole-v1", method=None, preset="cpu", file_values=None, assignments=[("policy.width", 8)], has_gpu=False
+    )
+    home.ask(commands.Start, spec=spec_to_dict(spec), name="narrow")
+    other = spec_to_dict(spec) | {"seed": 3}
+    home.ask(commands.Start, spec=other | {"policy": other["policy"] | {"width": 16}}, name="wide")
+    _, shown, _ = call("status", "narrow")
+    lines = shown.splitlines()
+    at = lines.index("settings     those of the preset cpu, but for:")
+    assert lines[at + 1].split()[:2] == ["policy.width", "8"]
+    assert len(lines) == at + 2
+    _, everything, _ = call("status", "narrow", "--all-settings")
+    assert "  evolution.population " in everything
+    differ = call("status", "narrow", "--diff", "wide")[1]
+    table = [line.split() for line in differ.splitlines()]
+    assert table[-3:] == [["SETTING", "narrow", "wide"], ["seed", "0", "3"], ["policy.width", "8", "16"]]
+    found = json.loads(call("status", "narrow", "--diff", "wide", "--json")[1])
+    assert found["changes"][1] == {"name": "policy.width", "before": 8, "after": 16}
+    document = json.loads(call("status", "narrow", "--json")[1])
+    assert (document["base"], [change["name"] for change in document["changes"]]) == (
+        "the preset cpu",
+        ["policy.width"],
+    )
+    assert build_spec(document["settings"]) == spec
+    assert call("status", "wide", "--diff", "wide")[1].endswith("\nno setting differs\n")
