@@ -19,7 +19,7 @@ import msgspec
 from hades_protocol import commands, replies
 from hades_protocol.downsample import MIN_POINTS
 from hades_protocol.messages import GenerationMetrics, Reference
-from hades_protocol.run_spec import spec_to_dict
+from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
 from hadesd.storage import records
@@ -82,13 +82,18 @@ class Average:
 
 @dataclass(frozen=True)
 class Member:
-    """A run of the group. settings: every one, by dotted name. references: levels to compare it with."""
+    """A run of the group.
+
+    settings: every one, by dotted name. references: levels to compare it with. seconds: of computing up to each of the
+    metrics; empty where that was not asked for or is not known.
+    """
 
     id: str
     settings: dict[str, Any]
     state: RunState
     metrics: tuple[GenerationMetrics, ...]
     references: tuple[Reference, ...] = ()
+    seconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -178,17 +183,18 @@ def groups_on_disk(directory: Path) -> list[str]:
 def read_group(directory: Path, group: str) -> list[Member]:
     """The runs of a group in a directory of runs, oldest first; empty where there is none."""
     found = records.scan(directory)[0] if directory.is_dir() else []
-    return [
-        Member(
-            id=record.id,
-            settings=flat(spec_to_dict(spec)),
-            state=_state(directory / record.id, record),
-            metrics=tuple(read_metrics(directory / record.id)),
-            references=read_references(directory / record.id),
-        )
-        for record, spec in found
-        if record.group == group
-    ]
+    return [read_run(directory / record.id, record, spec) for record, spec in found if record.group == group]
+
+
+def read_run(directory: Path, record: records.RunRecord, spec: RunSpec) -> Member:
+    """A run from its directory."""
+    return Member(
+        id=record.id,
+        settings=flat(spec_to_dict(spec)),
+        state=_state(directory, record),
+        metrics=tuple(read_metrics(directory)),
+        references=read_references(directory),
+    )
 
 
 def ask_for_group(client: ControlClient, group: str) -> list[Member]:
@@ -198,14 +204,18 @@ def ask_for_group(client: ControlClient, group: str) -> list[Member]:
         HadesError: the daemon does not answer.
     """
     snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
-    out = []
-    for run in snapshot.runs:
-        if run.group == group:
-            shown: replies.ShowResult = client.request(commands.Show, run=run.id)
-            levels: replies.HistoryResult = client.request(commands.History, run=run.id, points=MIN_POINTS)
-            metrics = tuple(client.generations(run.id))
-            out.append(Member(run.id, flat(shown.spec), shown.run.state, metrics, levels.references))
-    return out
+    return [ask_for_run(client, run.id) for run in snapshot.runs if run.group == group]
+
+
+def ask_for_run(client: ControlClient, run: str) -> Member:
+    """A run as the daemon knows it.
+
+    Raises:
+        HadesError: the daemon does not answer, or has no such run.
+    """
+    shown: replies.ShowResult = client.request(commands.Show, run=run)
+    levels: replies.HistoryResult = client.request(commands.History, run=run, points=MIN_POINTS)
+    return Member(run, flat(shown.spec), shown.run.state, tuple(client.generations(run)), levels.references)
 
 
 def tabulate(group: str, members: Sequence[Member]) -> SweepTable:
@@ -269,12 +279,6 @@ def _state(directory: Path, record: records.RunRecord) -> RunState:
 
 def text(table: SweepTable, number: Number) -> str:
     """The table for a terminal; `number` writes a fitness."""
-
-    def average_text(value: Average | None) -> str:
-        if value is None:
-            return "–"
-        return number(value.mean) + ("" if value.sem is None else f" ± {value.sem:.2g}")
-
     titles = short_names(table.keys)
     rows = [[*(titles[key] for key in table.keys), "SEEDS", "GENERATION", "MEAN", "BEST", "MEAN DATASET", "STATE"]]
     for row in table.rows:
@@ -284,9 +288,9 @@ def text(table: SweepTable, number: Number) -> str:
                 *(value_text(row.chosen[key]) for key in table.keys),
                 f"{row.finished}/{len(row.members)}",
                 (f"{low}" if low == high else f"{low}–{high}") + f"/{row.generations}",
-                average_text(row.fitness),
+                average_text(row.fitness, number),
                 number(row.best),
-                average_text(row.evaluated),
+                average_text(row.evaluated, number),
                 ", ".join(f"{count} {state}" for state, count in row.states.items()),
             ]
         )
@@ -295,6 +299,13 @@ def text(table: SweepTable, number: Number) -> str:
     return "\n".join(
         "  ".join(cell if i == last else cell.rjust(widths[i]) for i, cell in enumerate(line)) for line in rows
     )
+
+
+def average_text(value: Average | None, number: Number) -> str:
+    """A mean with its standard error; a dash for none."""
+    if value is None:
+        return "–"
+    return number(value.mean) + ("" if value.sem is None else f" ± {value.sem:.2g}")
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:

@@ -48,7 +48,7 @@ def completer_of(action: argparse.Action) -> Completer | None:
     """What completes the value of an option or argument; None leaves it to argcomplete: choices, files."""
     metavar = action.metavar if isinstance(action.metavar, str) else ""
     if "RUN" in metavar:
-        return _runs_and_files if "FILE" in metavar else _runs
+        return _runs_and_files if "FILE" in metavar else _runs_and_groups if "GROUP" in metavar else _runs
     known: dict[str, Completer] = {
         "env": _environments,
         "preset": _presets,
@@ -104,6 +104,10 @@ def _name_on_disk(directory: "Path") -> str:
 def _runs_and_files(prefix: str, **_: Any) -> dict[str, str]:
     files = FilesCompleter()(prefix)
     return {name: about for name, about in _runs().items() if name.startswith(prefix)} | dict.fromkeys(files, "")
+
+
+def _runs_and_groups(**_: Any) -> dict[str, str]:
+    return dict.fromkeys(_groups(), "a group") | _runs()
 
 
 def _groups(**_: Any) -> set[str]:

@@ -18,6 +18,7 @@ SECTIONS = {
         "run": "compute one run in the foreground, for batch systems: exit code 75 means start it again",
         "sweep": "queue every combination of settings as one group of runs, or show one",
         "status": "list the runs, show one, or the settings in which two differ",
+        "compare": "put runs and groups side by side: a table, and a picture or a page",
         "wait": "wait for the end of a run; the exit code is its outcome",
         "logs": "show what a run's worker wrote",
         "pause": "commit the generation and end the worker; resume goes on from there",

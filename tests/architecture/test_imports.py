@@ -67,6 +67,11 @@ def test_starting_a_run_loads_no_jax() -> None:
     assert not loaded(code) & (COMPUTING | {"textual", "asyncio"})
 
 
+def test_comparing_runs_loads_no_jax() -> None:
+    names = "hadesd.cli.runs.compare, hadesd.analysis.report.comparison, hadesd.analysis.pictures.comparison"
+    assert not loaded(f"import {names}") & (COMPUTING - {"numpy"})
+
+
 def test_the_screen_loads_no_jax_and_nothing_of_the_daemon() -> None:
     modules = loaded("import hades_tui.app")
     assert not modules & COMPUTING

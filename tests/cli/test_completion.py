@@ -25,7 +25,7 @@ LINES = {
     "hadesd start --preset p": {"published"},
     "hadesd pause cart": {"cartpole-1128-ab12", "cartpole-1128-cd34"},
     "hadesd resume cartpole-1128-ab12 hop": {"hopper-1128-ef56"},
-    "hadesd status base": {"baseline"},
+    "hadesd compare base": {"baseline"},
     "hadesd settings policy.w": {"policy.width"},
     "hades-tui attach --theme deu": {"deutan"},
 }

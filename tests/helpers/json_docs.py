@@ -22,6 +22,7 @@ import msgspec
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_spec import Cloning, Evaluation, OwnEnvironment, Policy
+from hadesd.analysis.comparison import ComparisonDocument
 from hadesd.analysis.evaluation.documents import (
     EvaluationDocument,
     ImageEvaluationDocument,
@@ -96,6 +97,7 @@ PRINTED = (
     Printed("runs", "status --group GROUP", RunsDocument),
     Printed("runs", "status RUN", RunDocument),
     Printed("runs", "status RUN --diff RUN", DifferenceDocument),
+    Printed("runs", "compare", ComparisonDocument),
     Printed("runs", "wait RUN", RunSummary),
     Printed("runs", "wait --group GROUP", GroupDocument),
     Printed("runs", "pause RUN", RunSummary),

@@ -47,7 +47,18 @@ def curves(axes: Axes, table: SweepTable) -> None:
             low = [mean - error for mean, error in zip(means, errors, strict=True)]
             high = [mean + error for mean, error in zip(means, errors, strict=True)]
             axes.fill_between(generations, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
-    for reference in references(table):
+    levels(axes, references(table))
+    axes.set_xlabel("generation")
+    axes.set_ylabel("fitness, mean of the population")
+    seeds = max(len(row.members) for row in table.rows)
+    axes.set_title(table.group + (f" · band: standard error over up to {seeds} seeds" if seeds > 1 else ""))
+    if axes.get_legend_handles_labels()[0] and table.keys:
+        axes.legend(title=", ".join(short_names(table.keys).values()), ncols=1 + len(table.rows) // 9)
+
+
+def levels(axes: Axes, references: Sequence[Reference]) -> None:
+    """A dotted line with its name for each reference."""
+    for reference in references:
         axes.axhline(reference.value, color=style.GREY, linestyle=":", linewidth=1.2)
         axes.annotate(
             reference.name,
@@ -58,12 +69,6 @@ def curves(axes: Axes, table: SweepTable) -> None:
             color=style.GREY,
             fontsize=9,
         )
-    axes.set_xlabel("generation")
-    axes.set_ylabel("fitness, mean of the population")
-    seeds = max(len(row.members) for row in table.rows)
-    axes.set_title(table.group + (f" · band: standard error over up to {seeds} seeds" if seeds > 1 else ""))
-    if axes.get_legend_handles_labels()[0] and table.keys:
-        axes.legend(title=", ".join(short_names(table.keys).values()), ncols=1 + len(table.rows) // 9)
 
 
 def curve(row: Row) -> tuple[list[int], list[Average]]:

@@ -1,22 +1,20 @@
 """One HTML file that says what a run learned: no network, no other files, light and dark."""
 
-import base64
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from hades_protocol.messages import Reference
 from hades_protocol.terminal import printable
 from hadesd.analysis.evaluation.rollout_recording import Recording
-from hadesd.analysis.pictures import bodies, brax_viewer, curve, pairs, rollout, style, transfer
+from hadesd.analysis.pictures import bodies, brax_viewer, curve, pairs, rollout, transfer
 from hadesd.analysis.pictures.rollout import Film
 from hadesd.analysis.pictures.units import Constants, constants_of, in_natural_units
 from hadesd.analysis.report import text as words
+from hadesd.analysis.report.page import image, templates
 from hadesd.analysis.report.reproduce import commands
 from hadesd.analysis.report.run_data import ReportData
 from hadesd.analysis.report.run_data import versions as versions_of
@@ -48,9 +46,7 @@ def draw(report_data: ReportData, recording: Recording | None) -> Report:
 
 def page(report_data: ReportData, drawn: Report, recording: Recording | None, why_none: str) -> str:
     """The HTML. why_none: why there is no rollout, where there is none."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("hadesd.analysis.report"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
+    environment = templates()
     environment.filters["number"] = words.number
     shot = drawn.film
     context: dict[str, Any] = {
@@ -58,11 +54,11 @@ def page(report_data: ReportData, drawn: Report, recording: Recording | None, wh
         "title": words.title(report_data),
         "headline": words.headline(report_data, recording),
         "tiles": words.tiles(report_data, recording),
-        "curve": _image(drawn.curve),
+        "curve": image(drawn.curve),
         "curve_caption": words.curve_caption(report_data),
-        "pairs": _image(drawn.pairs.figure) if drawn.pairs else None,
+        "pairs": image(drawn.pairs.figure) if drawn.pairs else None,
         "pairs_caption": drawn.pairs.caption if drawn.pairs else "",
-        "strip": _image(drawn.strip),
+        "strip": image(drawn.strip),
         "player": _script_json(rollout.player(shot)) if shot is not None else None,
         "rollout": words.rollout(report_data, recording) if recording is not None else "",
         "why_no_rollout": why_none,
@@ -117,17 +113,8 @@ def _transfer(report_data: ReportData) -> dict[str, Any]:
     """The tables and the picture of transfer.json, where there is one."""
     if report_data.transfer is None:
         return {"transfer": (), "transfer_image": None}
-    picture = _image(transfer.draw(report_data.transfer))
+    picture = image(transfer.draw(report_data.transfer))
     return {"transfer": words.transfer_tables(report_data.transfer), "transfer_image": picture}
-
-
-def _image(figure: Figure | None) -> Markup | None:
-    """A figure as an <img> source: SVG with a clear background, so that the page's own shows."""
-    if figure is None:
-        return None
-    drawn = style.render(figure, "svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = re.sub(rb"<\?xml.*?<svg", b"<svg", drawn, count=1, flags=re.DOTALL)
-    return Markup("data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii"))
 
 
 def _script_json(value: Any) -> Markup:
