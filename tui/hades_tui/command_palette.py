@@ -54,7 +54,9 @@ class HadesCommands(Provider):
         app = cast(PaletteApp, self.app)
         for run in app.model.runs:
             yield PaletteEntry(
-                f"Go to {run.id}", f"{identity_line(run)}, {state_text(run)[0]}", partial(app.go_to, run.id)
+                f"Go to {run.id} {run.name}".rstrip(),
+                f"{identity_line(run)}, {state_text(run)[0]}",
+                partial(app.go_to, run.id),
             )
         for theme in THEMES.values():
             yield PaletteEntry(f"Theme {theme.name}", theme.about, partial(app.use_theme, theme))

@@ -24,7 +24,9 @@ def answer(parser: argparse.ArgumentParser) -> None:
 
 
 def _runs(**_: Any) -> dict[str, str]:
-    return {run.id: f"{run.state}, generation {run.generation}" for run in runs_if_reachable(Paths())}
+    found = runs_if_reachable(Paths())
+    ids = {run.id: f"{run.state}, generation {run.generation}" for run in found}
+    return ids | {run.name: f"{run.id}, {ids[run.id]}" for run in found if run.name}
 
 
 def _themes(**_: Any) -> list[str]:

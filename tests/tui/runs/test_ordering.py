@@ -27,6 +27,8 @@ def run_lists(draw: st.DrawFn) -> tuple[RunSummary, ...]:
             env=draw(st.sampled_from(["ant", "hopper", "CartPole-v1"])),
             group=draw(st.sampled_from(["", "sizes", "seeds"])),
             note=draw(st.sampled_from(["", "Warm start"])),
+            name=draw(st.sampled_from(["", "baseline"])),
+            tags=draw(st.sampled_from([(), ("paper",), ("a", "b")])),
             parent=draw(parents),
             created_at=draw(st.floats(0, 5)),
             generation=draw(st.integers(0, 400)),
@@ -192,8 +194,8 @@ def test_a_tree_has_lines() -> None:
 def test_words_of_the_filter() -> None:
     runs = (
         a_run("one"),
-        a_run("two", RunState.PAUSED, group="sizes", note="Warm start"),
-        a_run("three", RunState.FAILED, env="ant", method="es"),
+        a_run("two", RunState.PAUSED, group="sizes", note="Warm start", name="Wide-1", tags=("draft", "paper")),
+        a_run("three", RunState.FAILED, env="ant", method="es", name="narrow"),
     )
     expected: list[tuple[str, set[str]]] = [
         ("", {"one", "two", "three"}),
@@ -203,6 +205,10 @@ def test_words_of_the_filter() -> None:
         ("method:es", {"three"}),
         ("group:sizes warm", {"two"}),
         ("note:warm", {"two"}),
+        ("wide", {"two"}),
+        ("name:narrow", {"three"}),
+        ("tag:paper", {"two"}),
+        ("tag:aper", set()),
         ("note:", {"one", "two", "three"}),
         ("colour:red", set()),
         ("one two", set()),

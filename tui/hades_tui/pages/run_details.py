@@ -18,8 +18,8 @@ def run_detail_lines(model: Model, width: int, height: int) -> list[Line]:
         details.insert(0, ("pairs", f"{run.pairs}"))
     if run.note:
         details.insert(0, ("note", run.note))
-    if run.group:
-        details.append(("group", run.group))
+    labels = (("name", run.name), ("group", run.group), ("tags", ", ".join(run.tags)))
+    details += [(label, text) for label, text in labels if text]
     if run.parent is not None:
         details.append(("forked from", f"{run.parent.run}@{run.parent.generation}"))
     if run.priority:

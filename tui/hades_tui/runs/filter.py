@@ -13,6 +13,8 @@ FIELDS: dict[str, Callable[[RunSummary], str]] = {
     "method": lambda run: run.method,
     "state": lambda run: run.state.value,
     "group": lambda run: run.group,
+    "name": lambda run: run.name,
+    "tag": lambda run: " ".join(run.tags),
     "note": lambda run: run.note,
 }
 """The searched fields. `method:es` searches one of them, at the beginning of a word: it finds es, not hades-r."""

@@ -9,7 +9,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState, WorkerPhase
 from hades_tui.runs.ordering import Grouping, Order, OrderedRuns, Row
 from hades_tui.state.sparklines import Sparkline, levels
-from hades_tui.text.fit import abridged, clean, fitted, padded
+from hades_tui.text.fit import abridged, clean, fitted, padded, shortened
 from hades_tui.text.format import Line, bar, duration, fraction_done, number, pace, state_text
 from hades_tui.theme.glyphs import UNICODE, Glyphs
 
@@ -40,12 +40,17 @@ class Field(msgspec.Struct, frozen=True):
     least: int = 0
 
 
+NOTE_WIDTH = 24
+"""Most columns of a note; the details of a run have all of it."""
+
 FIELDS: tuple[Field, ...] = (
     Field("state", lambda run: state_text(run)[0], right=False),
     Field("run", lambda run: clean(run.id), "bold", right=False),
+    Field("name", lambda run: clean(run.name), "title", rank=3, right=False, optional=True),
     Field("environment", lambda run: clean(run.env), rank=4, right=False),
     Field("method", lambda run: clean(run.method), "dim", rank=6, right=False),
     Field("group", lambda run: clean(run.group), "dim", rank=7, right=False, optional=True),
+    Field("tags", lambda run: clean(",".join(run.tags)), "gold", rank=7, right=False, optional=True),
     Field("prio", lambda run: f"{run.priority:+d}" if run.priority else "", "gold", rank=5, optional=True),
     Field("GPU", lambda run: ",".join(map(str, run.gpus)), "gold", rank=3, optional=True),
     Field("generation", lambda run: f"{run.generation}/{run.generations}", rank=1),
@@ -53,6 +58,7 @@ FIELDS: tuple[Field, ...] = (
     Field("best", lambda run: number(run.fitness_best), "best", rank=1, least=5),
     Field("s/gen", lambda run: pace(run.seconds_per_generation), "dim", rank=4, least=5),
     Field("left", lambda run: duration(run.seconds_left), rank=2, least=5),
+    Field("note", lambda run: shortened(clean(run.note), NOTE_WIDTH), "dim", rank=8, right=False, optional=True),
 )
 
 TREND, WHY = "trend", "why"

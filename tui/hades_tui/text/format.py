@@ -153,8 +153,8 @@ def summary_line(model: Model) -> str:
 
 
 def identity_line(run: RunSummary) -> str:
-    """Id, environment, method and preset of a run, for a panel's title."""
-    parts = [run.id, run.env, run.method]
+    """Id, name, environment, method and preset of a run, for a panel's title."""
+    parts = [run.id, *([run.name] if run.name else []), run.env, run.method]
     if run.preset:
         parts.append(run.preset)
     return " · ".join(parts)
