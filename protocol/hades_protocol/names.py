@@ -3,10 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import get_args
 
 import msgspec
 
 from hades_protocol.errors import UsageError
+from hades_protocol.messages import ExportFormat
 
 GROUP_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -28,6 +30,9 @@ def check_group(name: str) -> str:
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """Of a run's name and of a tag: one word for a shell, which is no @ and no option."""
 
+FILE_ENDINGS = tuple(f".{ending}" for ending in get_args(ExportFormat))
+"""Of dataset files: where a verb takes a run or a file, what ends so is a file."""
+
 MAX_TAGS = 32
 """Most tags of a run."""
 
@@ -43,30 +48,35 @@ class Labels(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
 
 
-def check_name(name: str, what: str = "a run") -> str:
-    """Check the name of a run, or a tag, and return it.
-
-    what: it is to name, for the error.
+def check_name(name: str) -> str:
+    """Check the name of a run and return it.
 
     Raises:
-        UsageError: it is not 1 to 63 letters, digits, dots, underscores and dashes, or begins with another one than a
-            letter or a digit.
+        UsageError: it is not 1 to 63 letters, digits, dots, underscores and dashes, begins with another one than a
+            letter or a digit, or ends like a dataset file.
     """
-    if not NAME_PATTERN.fullmatch(name):
+    _check_word(name, "a run")
+    if name.lower().endswith(FILE_ENDINGS):
+        raise UsageError(f"'{name}' cannot name a run: a verb would take it for a file; choose another ending")
+    return name
+
+
+def _check_word(word: str, what: str) -> str:
+    if not NAME_PATTERN.fullmatch(word):
         raise UsageError(
-            f"'{name[:80]}' cannot name {what}: use up to 63 of A-Z, a-z, 0-9, dots, underscores and dashes, "
+            f"'{word[:80]}' cannot name {what}: use up to 63 of A-Z, a-z, 0-9, dots, underscores and dashes, "
             "the first a letter or a digit, e.g. sigma-0.1"
         )
-    return name
+    return word
 
 
 def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Check the tags of a run and return them ascending, each once.
 
     Raises:
-        UsageError: one of them is no tag (check_name), or they are too many.
+        UsageError: one of them has not the form of a name, or they are too many.
     """
-    found = tuple(sorted({check_name(tag, "a tag") for tag in tags}))
+    found = tuple(sorted({_check_word(tag, "a tag") for tag in tags}))
     if len(found) > MAX_TAGS:
         raise UsageError(f"a run has at most {MAX_TAGS} tags, these are {len(found)}")
     return found

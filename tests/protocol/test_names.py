@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hades_protocol.errors import UsageError
 from hades_protocol.names import BIDIRECTIONAL, MAX_NOTE, MAX_TAGS, check_group, check_name, check_note, check_tags
+from hadesd.storage.datasets import is_dataset_name
 
 
 @pytest.mark.parametrize("name", ["a", "cartpole-pairs-k3f9", "0", "a" * 63])
@@ -37,8 +38,16 @@ def test_a_run_has_a_name_that_a_shell_takes_as_one_word(name: str) -> None:
     except UsageError:
         return
     assert shlex.split(name) == [name]
+    assert not is_dataset_name(name)
     assert name[0].isalnum()
     assert len(name) <= 63
+
+
+@pytest.mark.parametrize("name", ["hopper.npz", "a.CSV", "a.json", "a.b.safetensors"])
+def test_a_name_is_not_taken_for_a_dataset_file(name: str) -> None:
+    assert is_dataset_name(name)
+    with pytest.raises(UsageError, match="take it for a file"):
+        check_name(name)
 
 
 @given(st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", fullmatch=True), max_size=MAX_TAGS))
