@@ -42,23 +42,27 @@ def labels(
     rows: int,
     is_taken: Callable[[int, int], bool],
     glyphs: Glyphs = UNICODE,
+    text: Callable[[float], str] = number,
 ) -> Cells:
-    """Name and level of every reference at the right end of its line; above, below or left where that is taken."""
+    """Name and level of every reference at the right end of its line; above, below or left where that is taken.
+
+    text: how a level is written, as the y-axis writes its labels.
+    """
     out: Cells = {}
     for reference in references:
-        text = pictured(f" {reference.name} {number(reference.value)}", glyphs)
-        if len(text) > width // 2:
-            text = text[: width // 2 - 1] + glyphs.ellipsis
+        name = pictured(f" {reference.name} {text(reference.value)}", glyphs)
+        if len(name) > width // 2:
+            name = name[: width // 2 - 1] + glyphs.ellipsis
         row = scale.row(reference.value, 4 * rows) >> 2
-        right = width - len(text)
+        right = width - len(name)
         places = [(right, row), (right, row - 1), (right, row + 1), (0, row)]
         free = (
             (x, y)
             for x, y in places
-            if 0 <= y < rows and not any((x + i, y) in out or is_taken(x + i, y) for i in range(len(text)))
+            if 0 <= y < rows and not any((x + i, y) in out or is_taken(x + i, y) for i in range(len(name)))
         )
         x, y = next(free, places[0])  # without room it covers the curve: a level needs its name
-        out.update({(x + i, y): (character, "reference") for i, character in enumerate(text)})
+        out.update({(x + i, y): (character, "reference") for i, character in enumerate(name)})
     return out
 
 

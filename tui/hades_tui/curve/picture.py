@@ -5,11 +5,11 @@ their end. Where lines are smoothed, the extremes of the raw points are faint do
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from hades_protocol.messages import Mark
+from hades_protocol.messages import Mark, Reference
 from hades_tui.canvas.braille import (
     DOTS,
     SINGLE,
@@ -23,7 +23,6 @@ from hades_tui.canvas.braille import (
     columns,
     means,
     scale_for,
-    ticks,
     with_edges,
 )
 from hades_tui.canvas.cells import CellGrid, Cells
@@ -32,7 +31,8 @@ from hades_tui.curve.data import CurveData, Series
 from hades_tui.curve.smooth import smoothed
 from hades_tui.curve.viewport import SMOOTHINGS, Axis, Extent, Viewport, nearest, visible_range
 from hades_tui.curve.xaxis import x_axis
-from hades_tui.text.format import Line, number
+from hades_tui.curve.yaxis import YAxis, y_axis
+from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import UNICODE, Glyphs
 
 SIGNS = {"fork": "F", "resize": "R", "resume": "^", "fallback": "!", "chunk": "v"}
@@ -113,13 +113,13 @@ def picture(
     values = [y for series in shown for y in _range(series, low, high)]
     scale = scale_for([*values, *(reference.value for reference in references)], view.logarithmic)
     rows = height - 2  # below them the axis and its numbers
-    labels = {scale.row(v, rows): tick(v) for v in ticks(scale, rows, apart=2 if rows < 9 else 3)}
-    margin = max([3, *(len(label) for label in labels.values())])
+    y_labels = y_axis(scale, rows)
+    margin = max([3, *(len(label) for label in y_labels.labels.values())])
     drawing = _Drawing(scale, low, high, width - margin - 2, rows, SMOOTHINGS[view.smoothing], glyphs)
-    area = drawing.area(curve, compared_runs, set(labels), cursor_x(curve, view), colours)
+    area = drawing.area(curve, compared_runs, y_labels, cursor_x(curve, view), colours)
     lines: list[Line] = []
     for y in range(rows):
-        label = labels.get(y, "")
+        label = y_labels.labels.get(y, "")
         bar = glyphs.axis_tick if label else glyphs.axis
         lines.append([(label.rjust(margin), "dim"), (f" {bar}", "faint"), *area[y]])
     # Of two in one column the later hides the earlier: a resume matters less than any other mark.
@@ -150,11 +150,6 @@ def placed_marks(curve: CurveData) -> list[tuple[float, Mark]]:
     return out
 
 
-def tick(value: float) -> str:
-    """A label of the axis, without needless decimals."""
-    return f"{value:g}" if value == 0.0 or 1e-3 <= abs(value) < 1e5 else number(value)
-
-
 def _range(series: Series, low: float, high: float) -> list[float]:
     """The least and the greatest visible value, and the values at the edges of the picture."""
     i, j = bisect_left(series.xs, low), bisect_right(series.xs, high)
@@ -181,14 +176,14 @@ class _Drawing:
         self,
         curve: CurveData,
         compared_runs: Sequence[ComparedRun],
-        tick_rows: set[int],
+        y_labels: YAxis,
         cursor: float | None,
         colours: bool,
     ) -> list[Line]:
-        """All layers inside of the axes. tick_rows: rows with grid lines. cursor: its x."""
+        """All layers inside of the axes. cursor: its x."""
         glyphs, references = self._glyphs, curve.source.references
         grid = CellGrid(self.width, self._rows, glyphs)
-        for y in tick_rows:
+        for y in y_labels.between:
             grid.rule(y, glyphs.grid, "grid")
         if colours:
             found = self._found(curve.lower, self.width)
@@ -211,8 +206,13 @@ class _Drawing:
         def is_taken(x: int, y: int) -> bool:
             return (x, y) in over or grid.is_taken(x, y)
 
-        grid.put(overlay.labels(references, self._scale, self.width, self._rows, is_taken, glyphs) | over)
+        grid.put(self._labels(references, y_labels, is_taken) | over)
         return grid.lines()
+
+    def _labels(self, references: Sequence[Reference], y_labels: YAxis, is_taken: Callable[[int, int], bool]) -> Cells:
+        return overlay.labels(
+            references, self._scale, self.width, self._rows, is_taken, self._glyphs, text=y_labels.text
+        )
 
     def _compared_runs(self, grid: CellGrid, compared_runs: Sequence[ComparedRun]) -> Cells:
         """Draw the lines of compared runs, the parent's below all; returns their signs."""

@@ -2,6 +2,8 @@
 
 import math
 
+import msgspec
+
 from hades_protocol.messages import JobState, RunSummary
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
@@ -17,6 +19,28 @@ Line = list[Span]
 NONE = "–"
 
 
+class Rounding(msgspec.Struct, frozen=True):
+    """How numbers of one size are written: in multiples of `unit`, with so many decimals and a suffix."""
+
+    unit: float = 1.0
+    suffix: str = ""
+    decimals: int = 0
+
+    def text(self, value: float) -> str:
+        """A number, rounded; one that rounds to zero has no sign."""
+        rounded = round(value / self.unit, self.decimals) or 0.0
+        return f"{rounded:.{self.decimals}f}{self.suffix}"
+
+
+def rounding(size: float) -> Rounding:
+    """The rounding of numbers of a size below 1e9, to about four digits."""
+    if size >= 1e6:
+        return Rounding(1e6, "M", 2)
+    if size >= 1e5:
+        return Rounding(1e3, "k", 0)
+    return Rounding(decimals=0 if size >= 999.95 else 1 if size >= 9.995 else 2)
+
+
 def number(value: float | None) -> str:
     """About four digits: 3.14, 312.4, 10123, 1.23M."""
     if value is None or math.isnan(value):
@@ -26,15 +50,7 @@ def number(value: float | None) -> str:
     size = abs(value)
     if size >= 1e9:
         return f"{value:.1e}".replace("e+0", "e").replace("e+", "e")
-    if size >= 1e6:
-        return f"{value / 1e6:.2f}M"
-    if size >= 1e5:
-        return f"{value / 1e3:.0f}k"
-    if size >= 999.95:
-        return f"{value:.0f}"
-    if size >= 9.995:
-        return f"{value:.1f}"
-    return f"{value:.2f}"
+    return rounding(size).text(value)
 
 
 def cell_number(value: float) -> str:
