@@ -20,8 +20,9 @@ def server(tmp_path: Path) -> Iterator[ProtocolServer]:
 
 
 @pytest.fixture(autouse=True)
-def _dark_unicode() -> Iterator[None]:
-    """Theme and glyphs are chosen for a process: no test leaves its own to the next one."""
+def _dark_unicode(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Theme and glyphs are chosen for a process: no test leaves its own to the next one, nor has the terminal's."""
+    monkeypatch.setenv("TERM", "xterm-256color")
     yield
     palette.choose(DARK)
     palette.use_glyphs(UNICODE)

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from rich.color import Color
+from rich.console import Console
 
 from hades_protocol.errors import UsageError
 from hades_tui.theme import palette
@@ -137,8 +138,7 @@ def test_heat_is_readable() -> None:
 def test_terminals_with_256_colours_show_the_same() -> None:
     outside = []
     for theme, role in itertools.product(OWN_GROUND, ROLES):
-        allowed = role in ("surface", "panel") or (theme.name, role) == ("dark", "band")
-        if not allowed and Color.parse(getattr(theme, role)).get_truecolor() not in XTERM:
+        if Color.parse(getattr(theme, role)).get_truecolor() not in XTERM:
             outside.append((theme.name, role))
     assert outside == []
 
@@ -178,6 +178,15 @@ def test_another_theme_is_another_generation() -> None:
 def test_no_color_is_the_theme_without() -> None:
     environments: list[dict[str, str]] = [{}, {"NO_COLOR": "1"}, {"NO_COLOR": ""}]
     assert [default_theme(environ).name for environ in environments] == ["dark", "mono", "dark"]
+
+
+@pytest.mark.parametrize("terminal", ["screen", "tmux-256color", "xterm-kitty", "xterm", "linux"])
+@pytest.mark.parametrize("truecolor", ["", "truecolor"])
+def test_a_terminal_of_sixteen_colours_gets_a_theme_of_sixteen(terminal: str, truecolor: str) -> None:
+    """Rich, which writes the colours, sees as many of them as we do."""
+    environ = {"TERM": terminal, "COLORTERM": truecolor}
+    few = Console(force_terminal=True, _environ=environ).color_system == "standard"
+    assert default_theme(environ).name == ("ansi" if few else "dark")
 
 
 def test_an_unknown_theme_is_told_with_the_nearest() -> None:

@@ -54,7 +54,7 @@ ROLES = (
     *("ember", "gold", "violet", "green", "blue", "cyan", "red", "orange"),
 )
 
-# All but the band are of xterm's 256, so that tmux and old terminals show them unchanged; there it is a dark grey.
+# All are of xterm's 256, so that tmux and old terminals show them unchanged: the band is grey, as none is a dark brown.
 DARK = Theme(
     name="dark",
     about="embers on black, the default",
@@ -62,7 +62,7 @@ DARK = Theme(
     surface="#1c1c1c",
     panel="#262626",
     selected="#303030",  # 236
-    band="#3d2a20",
+    band="#303030",  # 236
     text="#dadada",  # 253
     grey="#9e9e9e",  # 247
     dim="#808080",  # 244
@@ -200,5 +200,15 @@ def theme_named(name: str) -> Theme:
 
 
 def default_theme(environ: Mapping[str, str]) -> Theme:
-    """The theme where none is chosen: without colours if NO_COLOR is set (no-color.org)."""
-    return MONO if environ.get("NO_COLOR") else DARK
+    """The theme where none is chosen: MONO if NO_COLOR is set (no-color.org), ANSI where there are sixteen colours."""
+    if environ.get("NO_COLOR"):
+        return MONO
+    return DARK if _has_256_colours(environ) else ANSI
+
+
+def _has_256_colours(environ: Mapping[str, str]) -> bool:
+    """What Rich, which writes the colours, makes of these variables; with fewer it takes the nearest of sixteen."""
+    if environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
+        return True
+    terminal = environ.get("TERM", "").strip().lower()
+    return not terminal or terminal.rpartition("-")[2] in ("256color", "kitty")
