@@ -325,3 +325,16 @@ async def test_no_color_leaves_no_colour(server: ProtocolServer, monkeypatch: py
         assert app.native_ansi_color
         await pilot.press("P")
         assert isinstance(app.screen, ConfirmScreen)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_panels_keep_their_size_whichever_run_is_selected(server: ProtocolServer, size: tuple[int, int]) -> None:
+    """A running one with pairs, a paused one without, and a failed one that never has any."""
+    async with live(server, size=size) as (app, pilot):
+        seen = set()
+        for run in (CARTPOLE, HOPPER, ANT):
+            app.go_to(run)
+            await until(pilot, lambda run=run: app.query_one(RunDetailsPanel).model.selected == run)  # type: ignore[misc]
+            await pilot.pause()
+            seen.add(tuple(widget.region for widget in app.screen.query("#fitness, #pairs, #details")))
+        assert len(seen) == 1

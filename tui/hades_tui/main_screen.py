@@ -29,8 +29,11 @@ WIDE = 110
 LEAST = Size(40, 10)
 """Least size of the screen; below it only a message is shown."""
 
-DETAILS_ROWS = 10
-"""Least height of the panel of details."""
+PAIRS_COLUMNS = 48
+"""Least width of the pairs beside a curve: CartPole's table fits in."""
+
+DETAILS_ROWS, MOST_DETAILS_ROWS = 10, 14
+"""Least and greatest height of the panel of details; all other rows beside the curve are the pairs'."""
 
 
 class MainScreen(Screen[None]):
@@ -92,11 +95,14 @@ class MainScreen(Screen[None]):
         self._details.update_model(model)
 
     def _lay_out(self, runs: int) -> None:
-        """Set the sizes of the panels; nothing to do where size and contents are as before."""
-        pairs = self._pairs
+        """Set the sizes of the panels; nothing to do where size and contents are as before.
+
+        They follow from the terminal's size and the lists of all runs and GPUs, never from the selected run: panels
+        that move whenever another one is selected cannot be read.
+        """
         width, height = self.size
         gpus = self._gpus.natural_height(width, height) if self._zoomed in ("", "gpus") else 0
-        key = (self.size, runs, self._runs.natural_height, gpus, pairs.natural_size, pairs.picture_rows, self._zoomed)
+        key = (self.size, runs, self._runs.natural_height, gpus, self._zoomed)
         if key == self._laid_out_for:
             return
         self._laid_out_for = key
@@ -109,19 +115,12 @@ class MainScreen(Screen[None]):
         self._gpus.display = gpus > 0
         self._gpus.styles.height = "1fr" if self._zoomed == "gpus" else gpus
         below = height - 2 - list_height - gpus
-        table = pairs.natural_size
-        aside = self._aside
-        full = self._zoomed == "pairs"
-        if wide:
-            aside.styles.width = "1fr" if full else max(46, min(table.width + 3, width * 45 // 100))
-            aside.styles.height = "1fr"
-        else:
-            aside.styles.width = "1fr"
-            aside.styles.height = "1fr" if full else max(5, min(table.height + 3, below * 4 // 10))
-        details = wide and runs > 0 and not full and below - (table.height + 3) >= DETAILS_ROWS
-        self._details.display = details
-        picture = pairs.picture_rows if below - (table.height + 3) - DETAILS_ROWS >= pairs.picture_rows else 0
-        pairs.styles.height = table.height + 3 + picture if details else "1fr"
+        aside, full = self._aside, self._zoomed == "pairs"
+        aside.styles.width = "1fr" if full or not wide else max(PAIRS_COLUMNS, width * 2 // 5)
+        aside.styles.height = "1fr" if full or wide else max(5, below * 2 // 5)
+        details = min(MOST_DETAILS_ROWS, below // 3)
+        self._details.display = wide and runs > 0 and not full and details >= DETAILS_ROWS
+        self._details.styles.height = details
 
     def action_logarithmic(self) -> None:
         """Switch the curve between linear and logarithmic scale."""

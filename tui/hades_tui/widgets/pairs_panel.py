@@ -154,17 +154,6 @@ class PairsPanel(ScrollView, can_focus=True):
         return Size(self._lines.width, self.table.count + 1 + self._below())
 
     @property
-    def natural_size(self) -> Size:
-        """Size of the whole table with the slider's line."""
-        return Size(self._lines.width, self.table.count + 2) if self.table and self._lines else Size(44, 3)
-
-    @property
-    def picture_rows(self) -> int:
-        """Lines for a blank and a drawing below the table; 0 where a pair cannot be drawn."""
-        table, run = self.table, self._model.run
-        return PICTURE_ROWS + 1 if table and run and view_state.drawing_for(table, run.env) is not None else 0
-
-    @property
     def _has_slider(self) -> bool:
         if not self.browser.has_pairs or not self.browser.newest:
             return False
@@ -173,10 +162,11 @@ class PairsPanel(ScrollView, can_focus=True):
 
     def _picture_height(self) -> int:
         """Height of the drawing below the table; 0 without one."""
-        if self.table is None or self.view.mode != TABLE or not self.picture_rows:
+        table, run = self.table, self._model.run
+        if table is None or run is None or self.view.mode != TABLE or view_state.drawing_for(table, run.env) is None:
             return 0
         height = self.size.height
-        left = height - (self.table.count + 2) - 1
+        left = height - (table.count + 2) - 1
         if left >= LEAST_PICTURE:
             return left
         return PICTURE_ROWS if height >= 30 else 0
