@@ -90,6 +90,8 @@ class Control:
                 )
             case c.Start():
                 return daemon.submit(request)
+            case c.Plan():
+                return daemon.plan(request.spec)
             case c.Pause():
                 return daemon.ask(request.run, events.PauseAsked(), request.expected_state)
             case c.Resume():
@@ -104,6 +106,13 @@ class Control:
                 return daemon.set_priority(request.run, request.priority, request.expected_state)
             case c.Remove():
                 return daemon.remove(request.run, request.expected_state)
+            case c.Delete():
+                return daemon.jobs.delete(daemon.find_for_change(request.run, request.expected_state))
+            case c.Archive():
+                return daemon.jobs.archive(daemon.find_for_change(request.run, request.expected_state))
+            case c.Prune():  # before Retain, which it extends
+                run = daemon.find_for_change(request.run, request.expected_state)
+                return daemon.jobs.prune(run, request)
             case c.Adopt():
                 return daemon.adopt(request.run)
             case c.Retain():

@@ -16,12 +16,12 @@ from hades_protocol.events import Goodbye, RunRemoved
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineage, RunSummary
 from hades_protocol.names import Labels, check_labels, check_name, check_note, check_tags
 from hades_protocol.paths import Paths
-from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Removed, ShowResult
+from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, PlanResult, Removed, ShowResult
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hadesd.config import Settings
 from hadesd.logs.reader import read_log
-from hadesd.spec import changes, cost, own_code, validation
+from hadesd.spec import changes, cost, own_code, presets, validation
 from hadesd.spec.image_sources import check_files
 from hadesd.storage import records, removal
 from hadesd.storage.checkpoints import choose_generation
@@ -178,6 +178,28 @@ class Supervisor:
         """Raises UsageError where a run could not be found by that name."""
         if name in self._engine.runs:
             raise UsageError(f"'{name}' is the id of a run: a name that is an id would never be looked up")
+
+    def plan(self, values: dict[str, Any]) -> PlanResult:
+        """The settings that a new run would have: those that are given, over a preset's."""
+        self._refuse_own_code(values)
+        spec, notes = presets.resolve(
+            env=None, method=None, preset=None, file_values=values, assignments=(), has_gpu=self.info.gpus > 0
+        )
+        check_files(spec)
+        self._dispatcher.check(spec)
+        return PlanResult(spec=spec_to_dict(spec), notes=tuple(notes))
+
+    @staticmethod
+    def _refuse_own_code(values: dict[str, Any]) -> None:
+        """Only a process of its own may ask code for its sizes, and the daemon does not wait for one."""
+        env, policy = values.get("env"), values.get("policy")
+        kind = policy.get("kind") if isinstance(policy, dict) else None
+        is_own = isinstance(env, str) and own_code.is_own(env)
+        if is_own or (isinstance(kind, str) and own_code.is_code(kind)):
+            name = env if is_own else kind
+            raise UsageError(
+                f"{name} is code of your own, which the daemon does not run: use 'hadesd start --env {env}'"
+            )
 
     def _check_code(self, spec: RunSpec) -> None:
         own_code.check_allowed(spec, self._settings.listen is not None, self._settings.own_code)

@@ -11,7 +11,15 @@ import msgspec
 from msgspec import Meta
 
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, ExportFormat, Job, LogLevel, RunSummary
-from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Removed, ShowResult, SnapshotResult
+from hades_protocol.replies import (
+    ChangeResult,
+    HistoryResult,
+    LogResult,
+    PlanResult,
+    Removed,
+    ShowResult,
+    SnapshotResult,
+)
 from hades_protocol.run_state import RunState
 from hades_protocol.version import MAJOR
 
@@ -52,6 +60,16 @@ class Start(Request, frozen=True, tag="start"):
     name: str = ""
     tags: tuple[str, ...] = ()
     priority: PriorityValue = 0
+
+
+class Plan(Request, frozen=True, tag="plan"):
+    """Ask what the settings of a new run would be. Result: PlanResult; nothing is queued.
+
+    spec: nested settings, laid over those of the preset that they name; without one over those of the preset for the
+    daemon's machine. An environment or a policy of one's own is refused: nobody but `hadesd start` runs its code.
+    """
+
+    spec: dict[str, Any]
 
 
 class Snapshot(Request, frozen=True, tag="snapshot"):
@@ -150,6 +168,24 @@ class Retain(Mutation, frozen=True, tag="retain"):
     keep_best: bool | None = None
 
 
+class Delete(Mutation, frozen=True, tag="delete"):
+    """Remove a run that has no worker, and delete its files, as `hadesd rm` does. Result: Job."""
+
+
+class Archive(Mutation, frozen=True, tag="archive"):
+    """Pack a run that has no worker into a file, read that back, then remove the run. Result: Job, with the file.
+
+    The file is in the directory `archives` beside the run directories.
+    """
+
+
+class Prune(Retain, frozen=True, tag="prune"):
+    """Change which checkpoints a run without a worker keeps, and delete the others. Result: Job.
+
+    Where no value is given the rule that the run has is applied.
+    """
+
+
 class History(RunRequest, frozen=True, tag="history"):
     """Metrics of a run after generation `after`, at most `points` of them. Result: HistoryResult.
 
@@ -236,6 +272,7 @@ class Stop(Request, frozen=True, tag="stop"):
 AnyRequest = (
     Hello
     | Start
+    | Plan
     | Snapshot
     | Show
     | Pause
@@ -247,6 +284,9 @@ AnyRequest = (
     | Remove
     | Adopt
     | Retain
+    | Delete
+    | Archive
+    | Prune
     | History
     | Dataset
     | Logs
@@ -262,6 +302,7 @@ AnyRequest = (
 RESULTS: dict[type[Request], Any] = {
     Hello: DaemonInfo,
     Start: RunSummary,
+    Plan: PlanResult,
     Snapshot: SnapshotResult,
     Show: ShowResult,
     Pause: RunSummary,
@@ -273,6 +314,9 @@ RESULTS: dict[type[Request], Any] = {
     Remove: Removed,
     Adopt: RunSummary,
     Retain: RunSummary,
+    Delete: Job,
+    Archive: Job,
+    Prune: Job,
     History: HistoryResult,
     Dataset: DatasetSnapshot,
     Logs: LogResult,

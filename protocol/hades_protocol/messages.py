@@ -244,6 +244,9 @@ class JobVerb(StrEnum):
 
     EXPORT = "export"
     EVALUATE = "evaluate"
+    DELETE = "delete"
+    ARCHIVE = "archive"
+    PRUNE = "prune"
 
 
 class JobState(StrEnum):
@@ -255,7 +258,7 @@ class JobState(StrEnum):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """An export or an evaluation of a run's dataset, by a child process of the daemon.
+    """An export or an evaluation of a run's dataset, or its removal: by a child process of the daemon.
 
     text: what came of it, one line. path: the file it wrote.
     """

@@ -73,6 +73,13 @@ class ChangeResult(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+class PlanResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that a new run would have, and what was chosen for whoever asked, a note a line."""
+
+    spec: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
     """A run that the daemon has forgotten. `directory`: the hidden one that holds its files now."""
 

@@ -1,5 +1,6 @@
 """Whatever arrives on the control socket, the daemon answers or drops it, and goes on."""
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import zmq
 
 from hades_protocol import codec, commands, replies
+from hades_protocol.errors import UsageError
 from hadesd.daemon.loop import BURST
 from hadesd.daemon.requests import MAX_REQUEST
 from tests.helpers.daemon import Home, a_home
@@ -104,3 +106,23 @@ def test_a_runs_directory_that_has_gone_is_one_line(served: Home, line: "zmq.Soc
     assert answer.error is not None
     assert answer.error.code == "usage"
     assert "cannot create a run in" in answer.error.message
+
+
+def test_a_plan_is_what_hadesd_start_would_submit(served: Home) -> None:
+    plan = served.ask(commands.Plan, spec={"env": "hopper", "dataset": {"pairs": 3}})
+    assert (plan.spec["preset"], plan.spec["dataset"]["pairs"]) == ("cpu", 3)
+    assert any("no GPU found" in note for note in plan.notes)
+    published = served.ask(commands.Plan, spec={"env": "hopper", "preset": "published"})
+    assert published.spec["evolution"]["population"] == 2048
+    assert published.notes == ()
+    before = served.ask(commands.Snapshot).runs
+    for spec, why in (
+        ({"env": "hoper"}, "did you mean 'hopper'"),
+        ({}, "no environment given"),
+        ({"env": "hopper", "preset": "best"}, "unknown preset 'best'"),
+        ({"env": "pack.module:Maze"}, "the daemon does not run: use 'hadesd start --env pack.module:Maze'"),
+        ({"env": "hopper", "policy": {"kind": "pack.module:Net"}}, "pack.module:Net is code of your own"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(why)):
+            served.ask(commands.Plan, spec=spec)
+    assert served.ask(commands.Snapshot).runs == before, "nothing is queued"

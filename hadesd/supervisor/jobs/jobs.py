@@ -14,12 +14,12 @@ from pathlib import Path
 import structlog
 from msgspec.structs import replace
 
-from hades_protocol import events
+from hades_protocol import commands, events
 from hades_protocol.errors import HadesError, InternalError, NotFoundError, WrongStateError
 from hades_protocol.messages import ExportFormat, Job, JobState, JobVerb
 from hades_protocol.paths import Paths
 from hadesd.spec import own_code
-from hadesd.storage import disk
+from hadesd.storage import disk, removal
 from hadesd.storage.datasets import read_dataset
 from hadesd.storage.layout import DATASET, RunPaths
 from hadesd.supervisor.jobs import results
@@ -40,20 +40,32 @@ STEM = "pairs"
 """Of the files that an export writes there, before their generation is known."""
 
 LIMIT_SECONDS = 3600.0
-NOUNS = {JobVerb.EXPORT: "export", JobVerb.EVALUATE: "evaluation"}
+NOUNS = {
+    JobVerb.EXPORT: "export",
+    JobVerb.EVALUATE: "evaluation",
+    JobVerb.DELETE: "removal",
+    JobVerb.ARCHIVE: "archive",
+    JobVerb.PRUNE: "pruning",
+}
+TAKING_AWAY = (JobVerb.DELETE, JobVerb.ARCHIVE)
+"""What removes its run: it goes on when the run is gone."""
+
+ARCHIVES = "archives"
+"""Directory beside those of the runs, for archives that clients ask for."""
 
 log = structlog.get_logger()
 
-End = Callable[[Finished], tuple[str, Path]]
-"""Makes text and file of a job out of what its process answered. Raises results.NoAnswer or OSError."""
+End = Callable[[Finished], tuple[str, Path | str]]
+"""Makes text and file of a job, or none, out of what its process answered. Raises results.NoAnswer or OSError."""
 
 
 class _Work:
     """A job that is at work."""
 
-    def __init__(self, job: Job, directory: Path) -> None:
+    def __init__(self, job: Job, directory: Path, *, own: bool = True) -> None:
         self.job = job
-        self.directory = directory  # made for it, and gone after it
+        self.directory = directory
+        self.own = own  # whether the directory was made for it, and goes after it
         self.handle: JobHandle | None = None
         self.made: Path | None = None  # a file in `exports` that goes again where the job does not begin
         self.ends_at = time.monotonic() + LIMIT_SECONDS
@@ -66,6 +78,7 @@ class Jobs:
     def __init__(self, publisher: Publisher, start: StartJob, paths: Paths, environ: Mapping[str, str]) -> None:
         self._publisher = publisher
         self._start = start
+        self._paths = paths
         self._environ = _environment(paths, environ)
         self._jobs: dict[str, Job] = {}
         self._at_work: dict[str, _Work] = {}
@@ -128,6 +141,62 @@ class Jobs:
             trust = [word for name in own_code.named_by(managed_run.spec) for word in ("--trust", name)]
             return self._begin(work, ["evaluate", str(pairs), "--json", *trust], end)
 
+    def delete(self, managed_run: ManagedRun) -> Job:
+        """Remove a run and delete its files.
+
+        Raises:
+            WrongStateError: something works on the run, or too many jobs are at work.
+            InternalError: no process could be started.
+        """
+
+        def end(finished: Finished) -> tuple[str, str]:
+            return results.deleted(results.read_answer(finished, results.Deleted)), ""
+
+        return self._store(managed_run, JobVerb.DELETE, ["rm"], end)
+
+    def archive(self, managed_run: ManagedRun) -> Job:
+        """Pack a run into a file in the directory of archives, and remove it.
+
+        Raises:
+            HadesError: as for `delete`.
+        """
+
+        def end(finished: Finished) -> tuple[str, str]:
+            found = results.read_answer(finished, results.Archived)
+            return results.archived(found), found.archives[0].file
+
+        return self._store(managed_run, JobVerb.ARCHIVE, ["archive", "-o", str(self._paths.state / ARCHIVES)], end)
+
+    def prune(self, managed_run: ManagedRun, request: commands.Prune) -> Job:
+        """Change a run's retention and delete the checkpoints that it does not keep.
+
+        Raises:
+            HadesError: as for `delete`.
+        """
+
+        def end(finished: Finished) -> tuple[str, str]:
+            return results.pruned(results.read_answer(finished, results.Pruned)), ""
+
+        arguments = ["retain"]
+        for option, value in (("--keep-newest", request.keep_newest), ("--keep-every", request.keep_every)):
+            arguments += [option, str(value)] if value is not None else []
+        if request.keep_best is not None:
+            arguments.append("--keep-best" if request.keep_best else "--no-keep-best")
+        return self._store(managed_run, JobVerb.PRUNE, arguments, end)
+
+    def _store(self, managed_run: ManagedRun, verb: JobVerb, arguments: list[str], end: End) -> Job:
+        """Have a verb about what runs have on disk do its work: it asks the daemon for what only that may do."""
+        run = managed_run.run.id
+        removal.check_removable(run, managed_run.run.state, managed_run.is_locked())
+        self._refuse_more(run)
+        job = Job(id=secrets.token_hex(4), run=run, verb=verb, state=JobState.RUNNING, started_at=time.time())
+        try:
+            if verb is JobVerb.ARCHIVE:
+                (self._paths.state / ARCHIVES).mkdir(mode=0o700, exist_ok=True)
+            return self._begin(_Work(job, self._paths.state, own=False), [*arguments, run, "--yes", "--json"], end)
+        except OSError as error:
+            raise InternalError(f"cannot {verb} {run} ({error.strerror or error}), so nothing was done") from None
+
     def tick(self) -> None:
         """Once a second: end what takes too long."""
         for work in tuple(self._at_work.values()):
@@ -137,7 +206,7 @@ class Jobs:
     def drop(self, run: str) -> None:
         """End the job of a run that is removed."""
         for work in tuple(self._at_work.values()):
-            if work.job.run == run:
+            if work.job.run == run and work.job.verb not in TAKING_AWAY:
                 self._kill(work, "ended because the run was removed")
 
     def stop(self) -> None:
@@ -154,9 +223,9 @@ class Jobs:
     def _preparing(self, run: str, verb: JobVerb, directory: Path) -> Iterator[_Work]:
         """A directory for a job; it goes again where the job does not begin."""
         self._refuse_more(run)
-        job_id, exports = secrets.token_hex(4), RunPaths(directory).exports
-        job = Job(id=job_id, run=run, verb=verb, state=JobState.RUNNING, started_at=time.time())
-        work = _Work(job, exports / f"{UNFINISHED}{job_id}")
+        exports = RunPaths(directory).exports
+        job = Job(id=secrets.token_hex(4), run=run, verb=verb, state=JobState.RUNNING, started_at=time.time())
+        work = _Work(job, exports / f"{UNFINISHED}{job.id}")
         try:
             exports.mkdir(mode=0o700, exist_ok=True)
             _sweep(exports)
@@ -200,7 +269,8 @@ class Jobs:
             text = str(error)
         except OSError as error:
             text = f"its result cannot be written: {error.strerror or error}"
-        shutil.rmtree(work.directory, ignore_errors=True)  # what stays is swept before the run's next job
+        if work.own:
+            shutil.rmtree(work.directory, ignore_errors=True)  # what stays is swept before the run's next job
         log.info("job ended", job=work.job.id, run=work.job.run, verb=work.job.verb, state=state, text=text)
         self._note(replace(work.job, state=state, text=text, path=path))
 
@@ -243,8 +313,11 @@ def _sweep(exports: Path) -> None:
 
 
 def _environment(paths: Paths, environ: Mapping[str, str]) -> dict[str, str]:
-    """Of a job. It computes on the CPU: a run must not find its GPU's memory taken."""
-    env = {**environ, "HADES_HOME": str(paths.state), "JAX_PLATFORMS": "cpu", "NO_COLOR": "1"}
+    """Of a job, which finds this daemon. It computes on the CPU: a run must not find its GPU's memory taken."""
+    env = {**environ, "JAX_PLATFORMS": "cpu", "NO_COLOR": "1"}
+    home = {"HADES_HOME": str(paths.state)}
+    if Paths(home).control_socket == paths.control_socket:  # else its sockets are in XDG_RUNTIME_DIR, as in environ
+        env |= home
     env.setdefault("JAX_COMPILATION_CACHE_DIR", str(paths.cache / "jax"))
     env.pop("HADES_CONNECT", None)
     return env

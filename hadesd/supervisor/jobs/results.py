@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from hades_protocol.formatting import size
 from hades_protocol.terminal import printable
 from hadesd.supervisor.jobs.process import MAX_ANSWER, Finished
 from hadesd.supervisor.lifecycle.worker_transitions import describe_exit
@@ -54,6 +55,39 @@ class Evaluated(msgspec.Struct, frozen=True):
     accuracies: Accuracies | None = None
 
 
+class Deleted(msgspec.Struct, frozen=True):
+    """What is read of `hadesd rm --json`."""
+
+    freed_bytes: int
+
+
+class Packed(msgspec.Struct, frozen=True):
+    """A file of `hadesd archive --json`."""
+
+    file: str
+    bytes: int
+
+
+class Archived(msgspec.Struct, frozen=True):
+    """What is read of `hadesd archive --json`: one file, as one run was asked for."""
+
+    archives: tuple[Packed]
+
+
+class Retained(msgspec.Struct, frozen=True):
+    """The checkpoints of a run of `hadesd retain --json`."""
+
+    kept: tuple[int, ...]
+    removed: tuple[int, ...]
+    bytes: int
+
+
+class Pruned(msgspec.Struct, frozen=True):
+    """What is read of `hadesd retain --json`: one run, as one was asked for."""
+
+    runs: tuple[Retained]
+
+
 class NoAnswer(Exception):
     """The job failed. Its text is one line that says why."""
 
@@ -86,6 +120,22 @@ def complaint(finished: Finished) -> str:
 def exported(found: Exported) -> str:
     """The dataset that was written."""
     return f"{found.pairs} pairs after generation {found.generation}"
+
+
+def deleted(found: Deleted) -> str:
+    """The room that a removal made."""
+    return f"{size(found.freed_bytes)} freed"
+
+
+def archived(found: Archived) -> str:
+    """The size of the archive."""
+    return f"{size(found.archives[0].bytes)}, read back; the run is removed"
+
+
+def pruned(found: Pruned) -> str:
+    """The checkpoints that went and those that stay."""
+    (run,) = found.runs
+    return f"{len(run.removed)} checkpoints deleted, {size(run.bytes)} freed; {len(run.kept)} stay"
 
 
 def evaluated(found: Evaluated, generation: int) -> str:

@@ -163,3 +163,30 @@ def test_a_child_is_pleasant_to_others(home: Home) -> None:
     assert subprocess.run(["kill", "-9", str(pid)], check=True).returncode == 0
     failed = ended(home, job)
     assert (failed.state, failed.text) == ("failed", "it was killed by SIGKILL")
+
+
+def test_a_run_is_pruned_then_archived_and_another_one_deleted(home: Home) -> None:
+    home.fake_daemon()
+    first, second = a_run(home), a_run(home)
+    for kind in (commands.Delete, commands.Archive, commands.Prune):
+        with pytest.raises(WrongStateError, match="cancel or pause it first"):
+            home.ask(kind, run=first)
+    for run in (first, second):
+        home.ask(commands.Pause, run=run)
+        home.reaches(run, RunState.PAUSED)
+    pruned = ended(home, home.ask(commands.Prune, run=first, keep_newest=2, keep_best=False))
+    assert (pruned.state, pruned.path) == ("done", ""), pruned.text
+    assert "checkpoints deleted" in pruned.text
+    assert home.record(first)["spec"]["checkpoints"] == {"keep_newest": 2, "keep_every": 50, "keep_best": False}
+    archived = ended(home, home.ask(commands.Archive, run=first, expected_state=RunState.PAUSED))
+    assert archived.state == "done", archived.text
+    assert archived.path == str(home.paths.state / f"archives/{first}.tar.gz")
+    assert Path(archived.path).stat().st_size > 0
+    deleted = ended(home, home.ask(commands.Delete, run=second))
+    assert deleted.state == "done", deleted.text
+    assert deleted.text.endswith("freed")
+    assert home.ask(commands.Snapshot).runs == ()
+    assert list(home.paths.runs.iterdir()) == [], "the files are gone too"
+    restored = home.hadesd("archive", "--restore", archived.path)
+    assert restored.returncode == 0, restored.stderr
+    assert home.show(first).state is RunState.PAUSED
