@@ -5,6 +5,7 @@ Everything here is called from one thread and nothing waits: sockets, signals an
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from msgspec.structs import replace

@@ -17,6 +17,7 @@ from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import InvalidTransition
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import ManagedRun, summarise
+from hadesd.supervisor.worker_process import resident_bytes
 
 TAIL_LINES = 20
 
@@ -122,6 +123,7 @@ class WorkerMessageHandler:
             timing=timing,
             seconds_per_generation=summary.seconds_per_generation,
             seconds_left=summary.seconds_left,
+            memory=resident_bytes(managed_run.worker.pid) if managed_run.worker is not None else None,
         )
 
     def _say(self, managed_run: ManagedRun, level: LogLevel, text: str) -> None:

@@ -61,6 +61,7 @@ class Runner:
         self._sent_dataset_at = 0.0
         self._committed_at = time.monotonic()
         self.target_reached = ""
+        self._cpu_seconds = time.process_time()
 
     def run(self) -> int:
         """Compute until the run is finished or asked to halt; the generation that is committed."""
@@ -69,7 +70,7 @@ class Runner:
         pending: Future[None] | None = None
         self._step = GenerationStep(self.problem, self.mesh, self.execution.chunk)
         self.channel.nothing_committed(generation == 0)
-        self._committed_at = time.monotonic()
+        self._committed_at, self._cpu_seconds = time.monotonic(), time.process_time()
         with ThreadPoolExecutor(1, "commit") as committer:
             while generation < total and not self.target_reached and not self.channel.halting:
                 try:
@@ -247,10 +248,14 @@ class Runner:
         self.store.save(state, generation, description, dataset)
         self._write_dataset(dataset, best=self._best.improved_by(line))
         now = time.monotonic()
+        cpu = time.process_time()
         timing = GenerationTiming(
-            generation=generation, seconds=round(now - self._committed_at, 6), committed_at=round(time.time(), 3)
+            generation=generation,
+            seconds=round(now - self._committed_at, 6),
+            committed_at=round(time.time(), 3),
+            cpu_seconds=round(cpu - self._cpu_seconds, 6),
         )
-        self._committed_at = now
+        self._committed_at, self._cpu_seconds = now, cpu
         metric_lines.append(self.paths.timings, timing)
         rotation.rotate_open(self.paths.worker_log, 1, 2)
         shown = None

@@ -56,7 +56,8 @@ class RunChanged(Event, frozen=True, tag="run"):
 class GenerationCommitted(Event, frozen=True, tag="generation"):
     """A generation is on disk.
 
-    seconds_per_generation, seconds_left: as in RunSummary, as of now.
+    seconds_per_generation, seconds_left: as in RunSummary, as of now. memory: resident bytes of its worker; null
+    without one.
     """
 
     run_id: str
@@ -64,6 +65,7 @@ class GenerationCommitted(Event, frozen=True, tag="generation"):
     timing: GenerationTiming
     seconds_per_generation: float | None = None
     seconds_left: float | None = None
+    memory: int | None = None
 
 
 class HistoryCut(Event, frozen=True, tag="cut"):

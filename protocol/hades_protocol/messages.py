@@ -53,6 +53,7 @@ class GenerationTiming(msgspec.Struct, frozen=True, kw_only=True):
     generation: Generation
     seconds: float  # from the commit of the generation before to the commit of this one
     committed_at: UnixTime  # Unix time
+    cpu_seconds: float | None = None  # processor time of the worker, over all its cores, in these seconds
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):

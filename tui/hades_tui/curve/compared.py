@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from hades_tui.curve.data import CurveData, curve_of
 from hades_tui.curve.picture import ComparedRun
+from hades_tui.curve.quantity import Quantity
 from hades_tui.curve.viewport import Axis
 from hades_tui.state.history import RunHistory
 from hades_tui.state.model import Model
@@ -30,7 +31,9 @@ def missing(model: Model) -> list[str]:
     return [run for run, history in histories if not history.loaded and not history.requested]
 
 
-def compared_runs(model: Model, axis: Axis, known: Mapping[str, CurveData]) -> list[ComparedRun]:
+def compared_runs(
+    model: Model, axis: Axis, known: Mapping[str, CurveData], quantity: Quantity = Quantity.FITNESS
+) -> list[ComparedRun]:
     """The needed runs as curves, as far as they are loaded. known: curves of the last call, by run."""
     out = []
     chosen = marked(model)[:MOST]
@@ -38,7 +41,7 @@ def compared_runs(model: Model, axis: Axis, known: Mapping[str, CurveData]) -> l
         history = model.histories.get(run)
         if history is not None and history.metrics:
             sign = str(chosen.index(run) + 1) if run in chosen else ""
-            out.append(ComparedRun(curve_of(history, axis, known.get(run)), run, sign))
+            out.append(ComparedRun(curve_of(history, axis, known.get(run), quantity), run, sign))
     return out
 
 

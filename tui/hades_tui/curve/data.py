@@ -10,7 +10,8 @@ from math import ceil, floor
 
 import msgspec
 
-from hades_protocol.messages import GenerationMetrics
+from hades_protocol.messages import GenerationMetrics, Reference
+from hades_tui.curve.quantity import RETURNS, WHILE_WATCHED, Quantity, values_of
 from hades_tui.curve.viewport import Axis, Extent
 from hades_tui.state.history import RunHistory
 
@@ -25,6 +26,7 @@ class Series(msgspec.Struct, frozen=True):
 class CurveData(msgspec.Struct, frozen=True):
     """The data of a run's curve.
 
+    mean: the line of the quantity; best and evaluated are those of the fitness alone, and a band is around returns.
     metrics: the points whose x is known, with their `xs`. missing: number of points without x. begin: Unix time of the
     first commit that is known. source: the history from which the data were computed.
     """
@@ -40,6 +42,12 @@ class CurveData(msgspec.Struct, frozen=True):
     missing: int = 0
     begin: float = 0.0
     source: RunHistory = RunHistory()
+    quantity: Quantity = Quantity.FITNESS
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The levels that the line can be compared with."""
+        return self.source.references if self.quantity in RETURNS else ()
 
     @property
     def extent(self) -> Extent | None:
@@ -51,14 +59,19 @@ class CurveData(msgspec.Struct, frozen=True):
         return Extent(low, high, 4.0 * (high - low) / max(1, generations))
 
 
-def curve_of(history: RunHistory, axis: Axis, known: CurveData | None = None) -> CurveData:
+def curve_of(
+    history: RunHistory, axis: Axis, known: CurveData | None = None, quantity: Quantity = Quantity.FITNESS
+) -> CurveData:
     """The curve data of a history. known: those of an earlier state, reused where the history only grew since."""
-    if known is not None and known.axis is axis:
-        if known.source.metrics is history.metrics and known.source.committed_at is history.committed_at:
+    if known is not None and known.axis is axis and known.quantity is quantity:
+        source = known.source
+        same = (source.usage is history.usage and source.moved is history.moved) or quantity not in WHILE_WATCHED
+        if same and source.metrics is history.metrics and source.committed_at is history.committed_at:
             return known
-        if _is_longer(known.source, history):
-            return _joined(known, _piece(history, axis, len(known.source.metrics), known), history)
-    return _joined(CurveData(axis), _piece(history, axis, 0, CurveData(axis)), history)
+        if quantity not in WHILE_WATCHED and _is_longer(source, history):
+            return _joined(known, _piece(history, axis, len(source.metrics), known), history)
+    empty = CurveData(axis, quantity=quantity)
+    return _joined(empty, _piece(history, axis, 0, empty), history)
 
 
 def matched(a: CurveData, b: CurveData) -> tuple[list[float], list[float]]:
@@ -101,21 +114,35 @@ def _piece(history: RunHistory, axis: Axis, start: int, before: CurveData) -> Cu
             least = max(least, x)  # a clock that was set back does not turn the curve around
             xs.append(least)
             points.append(m)
+    lines = _lines(before.quantity, history, start, places, xs, points)
+    return CurveData(axis, tuple(points), xs, *lines, len(metrics) - len(points), begin, quantity=before.quantity)
+
+
+def _lines(
+    quantity: Quantity,
+    history: RunHistory,
+    start: int,
+    places: Sequence[float | None],
+    xs: list[float],
+    points: Sequence[GenerationMetrics],
+) -> tuple[Series, Series, Series, Series, Series]:
+    """Line, best, lower and upper edge of the band, and evaluations of a quantity. xs, points: those with a place."""
+    values = [y for x, y in zip(places, values_of(quantity, history, start), strict=True) if x is not None]
+    if quantity not in RETURNS:
+        return _series(xs, values), Series([], []), Series([], []), Series([], []), Series([], [])
+    is_fitness = quantity is Quantity.FITNESS
     spread = [
-        (x, m.fitness_mean, m.fitness_std or 0.0) for x, m in zip(xs, points, strict=True) if m.fitness_mean is not None
+        (x, y, (m.fitness_std if is_fitness else m.evaluated_sem) or 0.0)
+        for x, y, m in zip(xs, values, points, strict=True)
+        if y is not None
     ]
     shared = xs if len(spread) == len(points) else [x for x, _, _ in spread]
-    return CurveData(
-        axis,
-        tuple(points),
-        xs,
-        Series(shared, [mean for _, mean, _ in spread]),
-        _series(xs, [m.fitness_best for m in points]),
-        Series(shared, [mean - std for _, mean, std in spread]),
-        Series(shared, [mean + std for _, mean, std in spread]),
-        _series(xs, [m.evaluated_mean for m in points]),
-        len(metrics) - len(points),
-        begin,
+    return (
+        Series(shared, [y for _, y, _ in spread]),
+        _series(xs, [m.fitness_best if is_fitness else None for m in points]),
+        Series(shared, [y - width for _, y, width in spread]),
+        Series(shared, [y + width for _, y, width in spread]),
+        _series(xs, [m.evaluated_mean if is_fitness else None for m in points]),
     )
 
 
@@ -158,4 +185,5 @@ def _joined(a: CurveData, b: CurveData, source: RunHistory) -> CurveData:
         a.missing + b.missing,
         b.begin,
         source,
+        a.quantity,
     )

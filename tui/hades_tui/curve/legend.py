@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hades_protocol.messages import Mark
 from hades_tui.curve.picture import SIGNS, Picture
+from hades_tui.curve.quantity import Quantity, named
 from hades_tui.curve.viewport import SMOOTHINGS, Axis, Viewport
 from hades_tui.curve.xaxis import label
 from hades_tui.text.fit import length
@@ -31,7 +32,11 @@ def legend(
     view_notes = _view_notes(view or Viewport(logarithmic=logarithmic), picture, missing)
     kinds = dict.fromkeys(mark.kind for mark in marks if mark.kind in SIGNS)
     signs: list[Line] = [[(f"{SIGNS[kind]} {kind}", "gold")] for kind in kinds]
-    pieces = [*view_notes, *_line_names(colours, evaluated, glyphs), *signs]
+    quantity = view.quantity if view is not None else Quantity.FITNESS
+    names = (
+        _line_names(colours, evaluated, glyphs) if quantity is Quantity.FITNESS else _name(quantity, colours, glyphs)
+    )
+    pieces = [*view_notes, *names, *signs]
     line: Line = []
     for piece in pieces:
         gap: Line = [(" · ", "dim")] if line else []
@@ -56,6 +61,13 @@ def _view_notes(view: Viewport, picture: Picture | None, missing: int) -> list[L
         low, high = (label(view.axis, x, step) for x in (picture.low, picture.high))
         notes.append(f"{low} to {high}" + (", following" if view.following else ""))
     return [[(note, "gold")] for note in notes]
+
+
+def _name(quantity: Quantity, colours: bool, glyphs: Glyphs) -> list[Line]:
+    """The name of a line that is not the fitness, and of the band around evaluations."""
+    line: Line = [(f"{glyphs.stroke if glyphs.braille else glyphs.mean} {named(quantity)}", "mean")]
+    band: Line = [("█", "band"), (" ± standard error", "dim")] if colours else [("± standard error", "dim")]
+    return [line, band] if quantity is Quantity.EVALUATED else [line]
 
 
 def _line_names(colours: bool, evaluated: bool, glyphs: Glyphs) -> list[Line]:

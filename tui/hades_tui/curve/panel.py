@@ -7,13 +7,14 @@ import msgspec
 from hades_protocol.run_state import RunState
 from hades_tui.curve.compared import MOST, compared_runs, marked
 from hades_tui.curve.data import CurveData, curve_of
-from hades_tui.curve.picture import ComparedRun, Picture, picture
+from hades_tui.curve.picture import MIN_HEIGHT, ComparedRun, Picture, picture
+from hades_tui.curve.quantity import WHILE_WATCHED, Quantity, named
 from hades_tui.curve.readout import readout
 from hades_tui.curve.viewport import Viewport
 from hades_tui.state.detail import refined
 from hades_tui.state.model import Model
 from hades_tui.text.digits import big
-from hades_tui.text.fit import ELLIPSIS, abridged, centred, fitted, wrapped
+from hades_tui.text.fit import ELLIPSIS, abridged, centred, fitted, shortened, wrapped
 from hades_tui.text.format import FIRST_STEPS, Line, number, problem_line, status_line
 from hades_tui.theme.glyphs import UNICODE, Glyphs, pictured
 
@@ -57,8 +58,8 @@ def panel(
         return Panel(_in(begin, glyphs))
     known = known or {}
     detail = model.detail if model.detail is not None and model.detail.asked.run == run.id else None
-    curve = curve_of(refined(model.history, detail), view.axis, known.get(run.id))
-    others = compared_runs(model, view.axis, known)
+    curve = curve_of(refined(model.history, detail), view.axis, known.get(run.id), view.quantity)
+    others = compared_runs(model, view.axis, known, view.quantity)
     lines: list[Line] = [fitted(status_line(run), width)]
     for text, hue in problem_line(model):
         pieces = list(wrapped(text, width - 2, width))
@@ -71,6 +72,8 @@ def panel(
     read_at = len(lines) - 1  # the cursor's line takes the place of the newest numbers where there is no other
     if height - len(lines) > NAMES_FROM and (names := _names(model, others, width)):
         lines.append(names)
+    if height - len(lines) > (NAMES_FROM if view.quantity is Quantity.FITNESS else MIN_HEIGHT):
+        lines.append([(shortened(named(view.quantity), width), "dim")])
     room = height - len(lines)
     drawn = picture(curve, view, width, room, compared_runs=others, colours=colours, glyphs=glyphs)
     if read := readout(curve, view, drawn, width):
@@ -151,6 +154,10 @@ def _absence(model: Model, curve: CurveData) -> str:
     """Why there is no curve."""
     run = model.run
     assert run is not None
+    if curve.quantity in WHILE_WATCHED and curve.xs and not curve.mean.xs:
+        return f"Its {curve.quantity.value} is known from now on, while this screen watches it."
+    if curve.xs and not curve.mean.xs:
+        return f"Nothing is known of its {curve.quantity.value}."
     if curve.missing and not curve.xs:
         return f"The {curve.axis.value} of its generations is not known."
     if run.generation and not model.history.loaded:

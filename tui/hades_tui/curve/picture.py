@@ -107,7 +107,7 @@ def picture(
     if width < MIN_WIDTH or height < MIN_HEIGHT or extent is None or not (curve.mean.xs or curve.best.xs):
         return Picture()
     low, high = visible_range(view, extent)
-    references = curve.source.references
+    references = curve.references
     shown = [curve.mean, curve.best, curve.lower, curve.upper, curve.evaluated]
     shown += [other.curve.mean for other in compared_runs]
     values = [y for series in shown for y in _range(series, low, high)]
@@ -181,7 +181,7 @@ class _Drawing:
         colours: bool,
     ) -> list[Line]:
         """All layers inside of the axes. cursor: its x."""
-        glyphs, references = self._glyphs, curve.source.references
+        glyphs, references = self._glyphs, curve.references
         grid = CellGrid(self.width, self._rows, glyphs)
         for y in y_labels.between:
             grid.rule(y, glyphs.grid, "grid")

@@ -6,10 +6,11 @@ from hades_protocol.messages import GenerationMetrics, Mark
 from hades_tui.canvas.braille import column_of
 from hades_tui.curve.data import CurveData
 from hades_tui.curve.picture import SIGNS, Picture, cursor_x, placed_marks
+from hades_tui.curve.quantity import Quantity
 from hades_tui.curve.viewport import Viewport
 from hades_tui.curve.xaxis import elapsed, steps_text
 from hades_tui.text.fit import fitted
-from hades_tui.text.format import Line, number
+from hades_tui.text.format import NONE, Line, number
 
 
 def readout(curve: CurveData, view: Viewport, picture: Picture, width: int) -> Line:
@@ -26,10 +27,20 @@ def readout(curve: CurveData, view: Viewport, picture: Picture, width: int) -> L
     for mark in _marks(curve, picture, x, metrics.generation):
         exact = "" if mark.bit_exact else ", not bit-exact"
         line += [("  ", "text"), (f"{SIGNS[mark.kind]} {mark.text or mark.kind}{exact}", "gold")]
+    if curve.quantity is not Quantity.FITNESS:
+        line += [(f"  {curve.quantity.value} ", "dim"), (_value(curve, x), "mean")]
     for label, text, hue in _values(curve, metrics, picture, x):
         if text:
             line += [(f"  {label}" + (" " if label else ""), "dim"), (text, hue)]
     return fitted(line, width)
+
+
+def _value(curve: CurveData, x: float) -> str:
+    """The number of the quantity at x, as finely as the axis writes it; a dash where it is not known."""
+    at = bisect_left(curve.mean.xs, x)
+    if at >= len(curve.mean.xs) or curve.mean.xs[at] != x:
+        return NONE
+    return f"{curve.mean.ys[at]:.4g}"
 
 
 def _values(curve: CurveData, m: GenerationMetrics, picture: Picture, x: float) -> list[tuple[str, str, str]]:
@@ -55,6 +66,8 @@ def _values(curve: CurveData, m: GenerationMetrics, picture: Picture, x: float) 
 
 def _range(curve: CurveData, picture: Picture, x: float) -> str:
     """Lowest and highest mean in the cursor's column; empty where it holds one point."""
+    if curve.quantity is not Quantity.FITNESS:
+        return ""
     xs, ys = curve.mean.xs, curve.mean.ys
     at = bisect_left(xs, x)
     column = column_of(x, picture.low, picture.high, picture.columns)

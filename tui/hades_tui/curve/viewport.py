@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hades_tui.canvas.braille import column_of
+from hades_tui.curve.quantity import Quantity
 
 
 class Axis(StrEnum):
@@ -52,6 +53,7 @@ class Viewport(msgspec.Struct, frozen=True):
     axis: Axis = Axis.GENERATION
     smoothing: int = 0
     logarithmic: bool = False
+    quantity: Quantity = Quantity.FITNESS
 
 
 def visible_range(view: Viewport, extent: Extent) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from hades_protocol.replies import HistoryResult, SnapshotResult
 from hades_protocol.resync import Item, LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
 from hades_tui.state.detail import Detail, Range, detail_of, shortened
-from hades_tui.state.history import RunHistory, follow, load, request, unload
+from hades_tui.state.history import RunHistory, follow, load, move, request, unload
 from hades_tui.state.sparklines import Sparkline, cut, grown, sparkline_of
 
 LOG_LINES = 20
@@ -96,7 +96,7 @@ def apply(model: Model, item: Item) -> Model:
             lines = (*model.logs.get(run_id, ()), item)[-LOG_LINES:]
             return msgspec.structs.replace(model, logs={**model.logs, run_id: lines})
         case DatasetPublished(run_id=run_id, dataset=dataset):
-            return msgspec.structs.replace(model, datasets={**model.datasets, run_id: dataset})
+            return _with_published(model, run_id, dataset)
         case GpusChanged(gpus=gpus):
             return msgspec.structs.replace(model, gpus=gpus)
         case JobChanged(job=job):
@@ -119,11 +119,11 @@ def with_run(model: Model, run: RunSummary) -> Model:
     return _with_runs(model, {**{known.id: known for known in model.runs}, run.id: run})
 
 
-def mark(model: Model, run_id: str) -> Model:
-    """The model with a run marked, or unmarked where it was; unchanged where there is no such run."""
-    if all(run.id != run_id for run in model.runs):
-        return model
-    return msgspec.structs.replace(model, marked=model.marked ^ {run_id})
+def mark(model: Model, *run_ids: str) -> Model:
+    """The model with these runs marked, or unmarked where all were. Marks of others stay; unknown runs are ignored."""
+    chosen = frozenset(run.id for run in model.runs if run.id in run_ids)
+    marked = model.marked - chosen if chosen <= model.marked else model.marked | chosen
+    return msgspec.structs.replace(model, marked=marked)
 
 
 def requesting_history(model: Model, run_id: str) -> Model:
@@ -227,7 +227,9 @@ def _with_job(jobs: tuple[Job, ...], job: Job) -> tuple[Job, ...]:
 
 def _with_generation(model: Model, event: GenerationCommitted) -> Model:
     metrics = event.metrics
-    history = follow(model.histories.get(event.run_id, RunHistory()), event)
+    busy = [gpu.utilisation for gpu in model.gpus if event.run_id in gpu.runs and gpu.utilisation is not None]
+    gpu = sum(busy) / len(busy) if busy else None
+    history = follow(model.histories.get(event.run_id, RunHistory()), event, gpu)
     sparkline = model.sparklines.get(event.run_id, ())
     return msgspec.structs.replace(
         model,
@@ -244,6 +246,13 @@ def _with_generation(model: Model, event: GenerationCommitted) -> Model:
             seconds_left=event.seconds_left,
         ),
     )
+
+
+def _with_published(model: Model, run_id: str, dataset: DatasetSnapshot) -> Model:
+    histories = model.histories
+    if run_id in histories:
+        histories = {**histories, run_id: move(histories[run_id], model.datasets.get(run_id), dataset)}
+    return msgspec.structs.replace(model, datasets={**model.datasets, run_id: dataset}, histories=histories)
 
 
 def _with_cut(model: Model, event: HistoryCut) -> Model:

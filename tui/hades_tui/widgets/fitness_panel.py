@@ -16,6 +16,7 @@ from hades_tui.curve.data import CurveData, between, curve_of, matched
 from hades_tui.curve.legend import legend
 from hades_tui.curve.panel import Panel, panel
 from hades_tui.curve.picture import whole_extent
+from hades_tui.curve.quantity import following, named
 from hades_tui.curve.viewport import SMOOTHINGS, Axis, Extent, Viewport
 from hades_tui.state.detail import Range, wanted
 from hades_tui.state.model import Model
@@ -49,6 +50,7 @@ class FitnessPanel(LinesPanel, can_focus=True):
         Binding("escape", "no_cursor", "No cursor", show=False, id="curve.no-cursor"),
         Binding("x", "axis", "x-axis", id="curve.axis"),
         Binding("m", "smooth", "Smooth", id="curve.smooth"),
+        Binding("y", "quantity", "y-axis", tooltip="y-axis: sigma, times, episodes …", id="curve.quantity"),
     ]
 
     class DetailWanted(Message):
@@ -149,7 +151,8 @@ class FitnessPanel(LinesPanel, can_focus=True):
                 width=max(0, self.size.width - 2),
                 glyphs=glyphs,
             )
-        titles = (title(pictured(identity_line(run) if run else "Fitness", glyphs)), title_of(below))
+        above = f"{identity_line(run)} · {named(self.view.quantity)}" if run else "Fitness"
+        titles = (title(pictured(above, glyphs)), title_of(below))
         if titles != self._titles:
             self._titles = titles
             self.border_title, self.border_subtitle = titles
@@ -196,6 +199,11 @@ class FitnessPanel(LinesPanel, can_focus=True):
     def action_smooth(self) -> None:
         """Switch to the next width of the running median."""
         self.set_view(replace(self.view, smoothing=(self.view.smoothing + 1) % len(SMOOTHINGS)))
+
+    def action_quantity(self) -> None:
+        """Show the next number of which anything is known, with the same part of the curve visible."""
+        quantity = following(self.view.quantity, self.model.history)
+        self.set_view(replace(self.view, quantity=quantity))
 
     def action_axis(self) -> None:
         """Switch to the next x-axis, with the same part of the curve visible."""
