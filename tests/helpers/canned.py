@@ -9,9 +9,10 @@ from hades_protocol import commands
 from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
 from hades_protocol.events import AnyEvent
 from hades_protocol.messages import CheckpointList, Job, Lineage, LogLevel, LogLine, RunSummary
-from hades_protocol.replies import ChangeResult, LogResult, SettingChange, ShowResult
+from hades_protocol.replies import ChangeResult, LogResult, PlanResult, SettingChange, ShowResult
+from hades_protocol.run_spec import build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
-from hades_protocol.settings import set_dotted
+from hades_protocol.settings import merge, set_dotted
 
 if TYPE_CHECKING:
     from tests.helpers.protocol_server import FakeDaemon
@@ -58,6 +59,20 @@ def answer(daemon: "FakeDaemon", request: Any, run: RunSummary | None, publish: 
             return daemon.snapshot()
         case commands.Logs():
             return _log(daemon, request, run)
+        case commands.Plan(spec=spec):
+            return PlanResult(spec=spec_to_dict(build_spec(merge(daemon.preset, spec))), notes=daemon.notes)
+        case commands.Start(spec=spec, group=group, priority=priority):
+            begun = RunSummary(
+                id=f"new-{len(daemon.runs)}",
+                state=RunState.QUEUED,
+                env=spec["env"],
+                method=spec["method"],
+                group=group,
+                priority=priority,
+                created_at=9e9,
+            )
+            publish(daemon.change(begun))
+            return begun
     if run is None:
         raise NotFoundError(f"not served here: {request}")
     match request:
@@ -72,7 +87,7 @@ def answer(daemon: "FakeDaemon", request: Any, run: RunSummary | None, publish: 
                 history=daemon.histories.get(run.id, ()),
                 checkpoints=daemon.checkpoints.get(run.id, CheckpointList()),
             )
-        case commands.Export() | commands.Evaluate():
+        case commands.Export() | commands.Evaluate() | commands.Delete() | commands.Archive() | commands.Prune():
             return _job(daemon, request, run.id, publish)
         case commands.Mutation():
             return _mutate(daemon, request, run, publish)
@@ -101,13 +116,8 @@ def _dataset(daemon: "FakeDaemon", run: str, generation: int | None) -> Any:
     return daemon.datasets[run]
 
 
-def _job(
-    daemon: "FakeDaemon",
-    request: commands.Export | commands.Evaluate,
-    run: str,
-    publish: Callable[[AnyEvent], None],
-) -> Job:
-    verb = "export" if isinstance(request, commands.Export) else "evaluate"
+def _job(daemon: "FakeDaemon", request: commands.RunRequest, run: str, publish: Callable[[AnyEvent], None]) -> Job:
+    verb = type(request).__name__.lower()
     if any(job.run == run and job.state == "running" for job in daemon.jobs.values()):
         raise WrongStateError(f"a job of run {run} is at work already: wait for its end")
     begun = daemon.begin_job(run, verb)

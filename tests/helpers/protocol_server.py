@@ -135,6 +135,7 @@ class FakeDaemon:
         self.jobs: dict[str, Job] = {}  # by its own id
         self.job_ends: dict[str, dict[str, str]] = {}  # verb -> text, state, path: a job of it ends at once
         self.notes: tuple[str, ...] = ()  # of the answers to fork and resize
+        self.preset: dict[str, Any] = {"preset": "cpu"}  # what a plan lays the asked settings over
         self.refusals: dict[type[commands.Request], HadesError] = {}  # requests of that kind are refused
 
     def _stamp(self) -> dict[str, Any]:

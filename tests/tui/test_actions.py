@@ -166,7 +166,8 @@ async def test_what_makes_no_sense_is_refused_on_one_line(server: ProtocolServer
             await pilot.press(key)
             assert not is_open(app), key
             (notice,) = notices(app)
-            assert notice == refusal(RUN_ACTIONS[KEYS[key]], app.model, readonly=False) != ""
+            chosen = [run_ for run_ in app.model.runs if run_.id == run]
+            assert notice == refusal(RUN_ACTIONS[KEYS[key]], app.model, chosen, readonly=False) != ""
 
 
 async def test_a_finished_run_is_neither_cancelled_nor_resized(server: ProtocolServer) -> None:

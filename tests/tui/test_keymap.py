@@ -23,6 +23,11 @@ MUTATIONS = {
     "run.export",
     "run.evaluate",
     "run.note",
+    "run.start",
+    "run.priority",
+    "run.remove",
+    "run.archive",
+    "run.retain",
 }
 
 

@@ -11,6 +11,7 @@ from hades_protocol.messages import DaemonInfo, Job
 from hades_protocol.replies import ChangeResult, SettingChange, SnapshotResult
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
+from hades_tui.pages.bulk import bulk_lines
 from hades_tui.pages.form_view import NEWEST, answer_lines, generations_text, nearest, setting_lines, stepped
 from hades_tui.pages.settings_form import form_of, shown
 from hades_tui.run_actions import (
@@ -25,20 +26,26 @@ from hades_tui.run_actions import (
     command_for,
     obstacle,
     refusal,
+    targets,
 )
 from hades_tui.state import jobs
-from hades_tui.state.model import Model, apply, with_run
+from hades_tui.state.model import Model, apply, mark, with_run
 from tests.helpers.protocol_server import FakeDaemon, a_run
 from tests.helpers.specs import TINY
 
 actions = st.sampled_from(sorted(RUN_ACTIONS)).map(RUN_ACTIONS.__getitem__)
 states = st.sampled_from(sorted(RunState))
-FIELDS: dict[str, dict[str, object]] = {"resize": {"changes": {}}, "note": {"text": "x"}}
+FIELDS: dict[str, dict[str, object]] = {"resize": {"changes": {}}, "note": {"text": "x"}, "priority": {"priority": 5}}
 
 
 def model(state: RunState = RunState.RUNNING, phase: LinkPhase = LinkPhase.LIVE, **fields: object) -> Model:
     daemon = FakeDaemon(runs=(a_run(state=state, **{"generation": 3, **fields}),))
     return msgspec.structs.replace(apply(Model(), daemon.snapshot()), link=LinkStatus(phase, 0.0))
+
+
+def refused(action: RunAction, seen: Model, *, readonly: bool = False) -> str:
+    """Why an action is not possible for the one run that there is."""
+    return refusal(action, seen, seen.runs, readonly)
 
 
 @given(actions, states)
@@ -57,7 +64,7 @@ def test_every_command_carries_the_run_the_session_and_the_state_that_were_seen(
 
 @given(actions, states)
 def test_a_read_only_screen_asks_for_nothing(action: RunAction, state: RunState) -> None:
-    why = refusal(action, model(state), readonly=True)
+    why = refused(action, model(state), readonly=True)
     assert "read-only" in why
     assert "Nothing was sent" in why
 
@@ -65,7 +72,7 @@ def test_a_read_only_screen_asks_for_nothing(action: RunAction, state: RunState)
 @given(actions, states, st.sampled_from(sorted(set(LinkPhase) - {LinkPhase.LIVE})))
 def test_a_link_that_is_not_live_asks_for_nothing(action: RunAction, state: RunState, phase: LinkPhase) -> None:
     seen = model(state, phase)
-    assert "Nothing was sent" in refusal(action, seen, readonly=False)
+    assert "Nothing was sent" in refused(action, seen, readonly=False)
     assert "Nothing is sent until it is live again" in obstacle(
         action, seen.runs[0], "session-1", seen, same_state=False
     )
@@ -74,7 +81,7 @@ def test_a_link_that_is_not_live_asks_for_nothing(action: RunAction, state: RunS
 @given(actions, states)
 def test_where_it_makes_sense_nothing_is_in_the_way(action: RunAction, state: RunState) -> None:
     seen = model(state)
-    why = refusal(action, seen, readonly=False)
+    why = refused(action, seen, readonly=False)
     assert bool(why) == (state not in action.states)
     assert obstacle(action, seen.runs[0], "session-1", seen, same_state=True) == why
     assert "\n" not in why
@@ -84,11 +91,11 @@ def test_where_it_makes_sense_nothing_is_in_the_way(action: RunAction, state: Ru
 def test_a_run_that_would_come_back_by_itself_can_be_held(action: RunAction) -> None:
     """It gives way, gets another size, or waits for room on a disk."""
     for seen in (model(RunState.STOPPING), model(RunState.PAUSED, waits_for_room=True)):
-        assert refusal(action, seen, readonly=False) == ""
+        assert refused(action, seen, readonly=False) == ""
     waiting, leaving = a_run(state=RunState.PAUSED), a_run(state=RunState.STOPPING)
     assert "does not go on by itself" in PAUSE.will(waiting)
     assert "does not come back by itself" in PAUSE.will(leaving)
-    assert "there is nothing to pause" in refusal(PAUSE, model(RunState.PAUSED, reason="killed"), readonly=False)
+    assert "there is nothing to pause" in refused(PAUSE, model(RunState.PAUSED, reason="killed"), readonly=False)
 
 
 @given(actions, states, states)
@@ -110,14 +117,14 @@ def test_a_restarted_daemon_and_a_removed_run_are_in_the_way(action: RunAction) 
 
 @pytest.mark.parametrize("action", [FORK, EXPORT, EVALUATE])
 def test_before_the_first_commit_there_is_nothing_to_go_on_from(action: RunAction) -> None:
-    assert "has committed no generation yet" in refusal(action, model(generation=0), readonly=False)
+    assert "has committed no generation yet" in refused(action, model(generation=0), readonly=False)
 
 
 def test_direct_neuroevolution_has_no_pairs() -> None:
     seen = model(method="es")
-    assert "no pairs to export" in refusal(EXPORT, seen, readonly=False)
-    assert "no pairs to evaluate" in refusal(EVALUATE, seen, readonly=False)
-    assert refusal(FORK, seen, readonly=False) == ""
+    assert "no pairs to export" in refused(EXPORT, seen, readonly=False)
+    assert "no pairs to evaluate" in refused(EVALUATE, seen, readonly=False)
+    assert refused(FORK, seen, readonly=False) == ""
 
 
 @given(actions, states)
@@ -125,9 +132,39 @@ def test_consequences_are_words(action: RunAction, state: RunState) -> None:
     assert action.will(a_run(state=state)).endswith(".")
 
 
-def test_only_cancelling_is_dangerous() -> None:
-    assert [action.name for action in RUN_ACTIONS.values() if action.dangerous] == ["cancel"]
+def test_what_takes_something_away_is_dangerous() -> None:
+    assert [action.name for action in RUN_ACTIONS.values() if action.dangerous] == ["cancel", "remove", "retain"]
     assert RESUME.states.isdisjoint(PAUSE.states)
+
+
+def test_a_key_acts_on_all_marked_runs_that_are_listed_or_on_the_selected_one() -> None:
+    daemon = FakeDaemon(runs=tuple(a_run(name, created_at=9.0 - i) for i, name in enumerate("abcd")))
+    seen = msgspec.structs.replace(apply(Model(), daemon.snapshot()), link=LinkStatus(LinkPhase.LIVE, 0.0))
+
+    def aimed(action: RunAction, seen: Model, listed: str) -> str:
+        return "".join(run.id for run in targets(action, seen, listed))
+
+    assert aimed(PAUSE, seen, "abcd") == "a"
+    assert aimed(PAUSE, seen, "bcd") == "", "a hidden run is no target"
+    marked = mark(seen, "b", "d")
+    assert aimed(PAUSE, marked, "dcba") == "db", "in the order of the list"
+    assert aimed(PAUSE, marked, "abc") == "b"
+    assert aimed(PAUSE, marked, "ac") == "a"
+    assert aimed(FORK, marked, "abcd") == "a", "a fork has one parent"
+    assert "The filter hides a: escape" in refusal(PAUSE, seen, (), readonly=False)
+
+
+def test_a_dialog_about_many_runs_says_what_happens_to_each_and_why_not() -> None:
+    running, again, failed = a_run("one"), a_run("two"), a_run("three", RunState.FAILED)
+    plan = [(run, PAUSE.refusal(run)) for run in (running, failed, again)]
+    lines = ["".join(text for text, _ in line) for line in bulk_lines(PAUSE, plan)]
+    assert lines == [
+        "✔ one  ● running",
+        "✔ two  ● running",
+        PAUSE.will(running),
+        "",
+        "✘ three is failed: there is nothing to pause",
+    ]
 
 
 # Jobs --------------------------------------------------------------------------------------------------------

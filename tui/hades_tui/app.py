@@ -194,8 +194,8 @@ class HadesApp(ActingApp, ViewingApp):
         self._paint()
 
     def on_run_list_marked(self, message: RunList.Marked) -> None:
-        """Mark a run, or unmark it."""
-        self.model = models.mark(self.model, message.run)
+        """Mark runs, or unmark them."""
+        self.model = models.mark(self.model, *message.runs)
         self._paint()
 
     def on_run_list_chosen(self, message: RunList.Chosen) -> None:
@@ -211,7 +211,8 @@ class HadesApp(ActingApp, ViewingApp):
         self._paint()
 
     def go_to(self, run: str) -> None:
-        """Select a run by its id; warn where it is gone."""
+        """Select a run by its id, and list it where a filter hides it; warn where it is gone."""
+        self._main.query_one(RunList).reveal(run)
         if all(known.id != run for known in self.model.runs):
             self.notify(f"{run} is gone", severity="warning", markup=False)
         elif run != self.model.selected:

@@ -24,14 +24,17 @@ MAIN = "MainScreen"
 INSIDE = {
     **dict.fromkeys(("RunList", "GpusPanel", "FitnessPanel", "PairsPanel"), MAIN),
     "LogView": "LogScreen",
-    **dict.fromkeys(("ForkScreen", "ResizeScreen", "Choices"), "SendingDialog"),
+    **dict.fromkeys(("ForkScreen", "ResizeScreen", "StartScreen", "Choices"), "SendingForm"),
+    "BulkScreen": "ConfirmScreen",
 }
 """Owner of bindings -> the owner that Textual asks next: the screen of a panel, the base class of a dialog."""
 
 FIELDS: dict[str, tuple[type[Widget], ...]] = {
-    "SendingDialog": (Input, TextArea),
+    "SendingForm": (Input, TextArea),
     "ForkScreen": (Input,),
     "ResizeScreen": (Input,),
+    "StartScreen": (Input,),
+    "BulkScreen": (Input,),
     "SaveScreen": (Input,),
 }
 """Owner of bindings -> the input widgets it contains, whose typing its keys must not take away."""

@@ -1,6 +1,6 @@
 """The actions on a run: where they apply, what the screen says about them, and the command to send. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ class RunAction(msgspec.Struct, frozen=True):
 
     kind: its command. states: states of a run in which it applies. will: text about what it will do. done: text after
     the run's id when it is done. nothing: text where it does not apply, with {run}, {state}
-    and {action}.
+    and {action}. many: whether it acts on all marked runs, where there are any, with the same fields for each.
     """
 
     name: str
@@ -30,6 +30,7 @@ class RunAction(msgspec.Struct, frozen=True):
     done: str
     dangerous: bool = False
     nothing: str = "{run} is {state}: there is nothing to {action}"
+    many: bool = False
 
     def refusal(self, run: RunSummary) -> str:
         """Why the action does not apply to this run; empty where it does."""
@@ -102,6 +103,27 @@ def _will_note(run: RunSummary) -> str:
     return "The note is kept with the run and seen by everyone who looks at it. An empty one takes it away."
 
 
+def _will_prioritise(run: RunSummary) -> str:
+    if run.state is S.QUEUED:
+        return "Of queued runs the one with the highest number starts first; the default is 0."
+    return "It counts when the run is queued next: the highest number starts first, the default is 0."
+
+
+def _will_remove(run: RunSummary) -> str:
+    return "Its directory is deleted with all checkpoints, metrics, datasets and exports. Nothing brings it back."
+
+
+def _will_archive(run: RunSummary) -> str:
+    return (
+        "It is packed into one file in the daemon's directory 'archives', which is read back; then the run is removed. "
+        "'hadesd archive --restore FILE' brings it back."
+    )
+
+
+def _will_retain(run: RunSummary) -> str:
+    return "Checkpoints that the rule does not keep are deleted; later workers of the run keep to it."
+
+
 EVERY = frozenset(S)
 
 PAUSE = RunAction(
@@ -110,9 +132,10 @@ PAUSE = RunAction(
     frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.STOPPING, S.BACKOFF}),
     _will_pause,
     "will pause after this generation",
+    many=True,
 )
 RESUME = RunAction(
-    "resume", commands.Resume, frozenset({S.PAUSED, S.FAILED, S.CANCELLED}), _will_resume, "is queued again"
+    "resume", commands.Resume, frozenset({S.PAUSED, S.FAILED, S.CANCELLED}), _will_resume, "is queued again", many=True
 )
 CANCEL = RunAction(
     "cancel",
@@ -121,6 +144,7 @@ CANCEL = RunAction(
     _will_cancel,
     "is being cancelled",
     dangerous=True,
+    many=True,
 )
 FORK = RunAction("fork", commands.Fork, EVERY, _will_fork, "is queued")
 RESIZE = RunAction(
@@ -135,7 +159,44 @@ EXPORT = RunAction("export", commands.Export, EVERY, _will_export, "is being exp
 EVALUATE = RunAction("evaluate", commands.Evaluate, EVERY, _will_evaluate, "is being evaluated")
 NOTE = RunAction("note", commands.Note, EVERY, _will_note, "has its note")
 
-RUN_ACTIONS = {action.name: action for action in (PAUSE, RESUME, CANCEL, FORK, RESIZE, EXPORT, EVALUATE, NOTE)}
+PRIORITY = RunAction("priority", commands.Priority, EVERY - {S.FINISHED}, _will_prioritise, "has its priority", many=True)
+AT_REST = frozenset({S.PAUSED, S.FINISHED, S.FAILED, S.CANCELLED})
+"""States in which no process works on a run and none will by itself."""
+
+_AT_WORK = "{run} is {state}: cancel or pause it before you {action} it"
+REMOVE = RunAction(
+    "remove", commands.Delete, AT_REST, _will_remove, "is removed", dangerous=True, nothing=_AT_WORK, many=True
+)
+ARCHIVE = RunAction("archive", commands.Archive, AT_REST, _will_archive, "is archived", nothing=_AT_WORK, many=True)
+RETAIN = RunAction(
+    "retain",
+    commands.Prune,
+    AT_REST,
+    _will_retain,
+    "keeps the checkpoints of its rule",
+    dangerous=True,
+    nothing="{run} is {state}: pause it before its checkpoints are pruned",
+    many=True,
+)
+
+RUN_ACTIONS = {
+    action.name: action
+    for action in (
+        *(PAUSE, RESUME, CANCEL, FORK, RESIZE, EXPORT, EVALUATE, NOTE),
+        *(PRIORITY, REMOVE, ARCHIVE, RETAIN),
+    )
+}
+
+
+def targets(action: RunAction, model: Model, listed: Sequence[str]) -> tuple[RunSummary, ...]:
+    """The runs that a key acts on: all marked ones where the action takes many, else the selected one.
+
+    listed: ids of the runs in the list, in its order. A run that is not listed is seen by nobody, and no target.
+    """
+    known = {run.id: run for run in model.runs}
+    if action.many and (marked := [run for run in listed if run in model.marked]):
+        return tuple(known[run] for run in marked if run in known)
+    return tuple(known[run] for run in listed if run == model.selected and run in known)
 
 
 def command_for(action: RunAction, run: RunSummary, session: str, **fields: Any) -> commands.RunRequest:
@@ -145,15 +206,24 @@ def command_for(action: RunAction, run: RunSummary, session: str, **fields: Any)
     return action.kind(request_id=fresh_id(), run=run.id, session=session, **fields)
 
 
-def refusal(action: RunAction, model: Model, readonly: bool) -> str:
-    """Why the action is not possible for the selected run now; empty where it is."""
-    if readonly:
-        return f"This screen is read-only: {action.name} is not possible here. Nothing was sent."
-    if model.link.phase is not LinkPhase.LIVE or model.daemon is None:
-        return f"{_link(model)}. Nothing was sent."
+def refusal(action: RunAction, model: Model, chosen: Sequence[RunSummary], readonly: bool) -> str:
+    """Why the action is not possible now for any of the chosen runs; empty where it is. chosen: as targets says."""
+    if why := screen_refusal(action.name, model, readonly):
+        return why
     if model.run is None:
         return "There is no run."
-    return action.refusal(model.run)
+    if not chosen:
+        return f"The filter hides {model.run.id}: escape in the list shows all runs. Nothing was sent."
+    return action.refusal(chosen[0]) if len(chosen) == 1 else ""
+
+
+def screen_refusal(verb: str, model: Model, readonly: bool) -> str:
+    """Why nothing can be sent from this screen now, whatever run it is about; empty where it can."""
+    if readonly:
+        return f"This screen is read-only: {verb} is not possible here. Nothing was sent."
+    if model.link.phase is not LinkPhase.LIVE or model.daemon is None:
+        return f"{_link(model)}. Nothing was sent."
+    return ""
 
 
 def obstacle(action: RunAction, asked: RunSummary, session: str, model: Model, *, same_state: bool) -> str:
@@ -162,10 +232,20 @@ def obstacle(action: RunAction, asked: RunSummary, session: str, model: Model, *
     asked, session: the run and the daemon's session when the dialog opened. same_state: whether the text of the
     dialog holds for that state alone.
     """
+    return link_obstacle(session, model) or run_obstacle(action, asked, model, same_state=same_state)
+
+
+def link_obstacle(session: str, model: Model) -> str:
+    """Why a dialog must send nothing now, whatever it is about; empty where it may."""
     if model.link.phase is not LinkPhase.LIVE or model.daemon is None:
         return f"{_link(model)}. Nothing is sent until it is live again."
     if model.daemon.session != session:
         return "The daemon was restarted since this was asked: close this, look again, and ask again."
+    return ""
+
+
+def run_obstacle(action: RunAction, asked: RunSummary, model: Model, *, same_state: bool) -> str:
+    """Why nothing must be sent about this run now; empty where it may."""
     run = next((run for run in model.runs if run.id == asked.id), None)
     if run is None:
         return f"{asked.id} was removed. Nothing was sent."

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -17,6 +18,8 @@ from hades_protocol.settings import Leaf, leaves, merge, set_dotted
 UNSET = "unset"
 EMPTY = "(empty)"
 """How an empty text is shown and typed."""
+
+MOST_PRIORITY = 1000
 
 MISSING = object()
 
@@ -113,6 +116,17 @@ def read(name: str, text: str) -> Any:
         except msgspec.ValidationError:
             continue
     raise UsageError(f"{name} takes {known()[name].accepts}, not '{' '.join(text.split())[:60]}'")
+
+
+def priority_of(text: str) -> int:
+    """Parse the text of a priority.
+
+    Raises:
+        UsageError: it is not a whole number from -1000 to 1000.
+    """
+    if not re.fullmatch(r"[+-]?[0-9]{1,4}", text) or abs(int(text)) > MOST_PRIORITY:
+        raise UsageError(f"priority takes a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}, not '{text[:40]}'")
+    return int(text)
 
 
 def shown(form: Form, search: str = "") -> tuple[str, ...]:

@@ -236,11 +236,13 @@ def list_title(ordered: OrderedRuns, order: Order, selected: str | None) -> str:
     return text
 
 
-def describe_order(order: Order) -> str:
-    """How the list is sorted and grouped; empty for the default, the newest first."""
+def describe_order(order: Order, marked: int = 0) -> str:
+    """How the list is sorted and grouped, but for the default, the newest first; and how many runs are marked."""
     parts = []
     if (order.sort, order.reverse) != ("created", False):
         parts.append(f"by {order.sort}" + (", reversed" if order.reverse else ""))
     if order.grouping is not Grouping.NONE:
         parts.append({Grouping.GROUP: "in groups", Grouping.LINEAGE: "as a tree of forks"}[order.grouping])
+    if marked:
+        parts.append(f"{marked} marked: keys that change a run act on {'it' if marked == 1 else 'them'}")
     return " · ".join(parts)

@@ -1,12 +1,12 @@
 """Base of the forms of fork and resize: settings, and a dry run by the daemon before they are sent."""
 
 import asyncio
+from functools import cached_property
 from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from hades_protocol import commands
@@ -16,15 +16,11 @@ from hades_protocol.replies import ChangeResult, ShowResult
 from hades_protocol.run_state import RunState
 from hades_tui.pages.form_view import answer_lines
 from hades_tui.pages.settings_form import Form, form_of
-from hades_tui.run_actions import command_for
+from hades_tui.screens.dry_run import RETRY_SECONDS, DryRun, may_pass
 from hades_tui.screens.sending import NotYet, SendingDialog
 from hades_tui.tasks import begin
 from hades_tui.text.format import Line
 from hades_tui.theme.palette import style
-
-RETRY_SECONDS = 2.0
-PAUSE_SECONDS = 0.3
-"""Seconds without typing before a dry run is requested."""
 
 
 class ChangeScreen(SendingDialog):
@@ -41,10 +37,12 @@ class ChangeScreen(SendingDialog):
     SIZES: tuple[str, ...] | None = None  # the settings that can be changed; None: all
 
     form: Form | None = None
-    _asked_about: tuple[dict[str, Any], RunState] | None = None  # the fields and the state of the last dry run
-    _answer: ChangeResult | str | None = None  # a text: why it was refused
-    _timer: Timer | None = None
     _unreadable = ""
+
+    @cached_property
+    def _dry_run(self) -> "DryRun[tuple[dict[str, Any], RunState], ChangeResult]":
+        """About the fields and the state of the run."""
+        return DryRun(self, self._ask, self.settle)
 
     def answer_box(self) -> ComposeResult:
         """The box for the result of the dry run."""
@@ -66,7 +64,7 @@ class ChangeScreen(SendingDialog):
             except HadesError as error:
                 self._unreadable = f"Its settings could not be read: {error}"
                 self.settle()
-                if not _may_pass(error):
+                if not may_pass(error):
                     return
                 await asyncio.sleep(RETRY_SECONDS)
         for field in self.query(Input):
@@ -96,53 +94,27 @@ class ChangeScreen(SendingDialog):
         """Why nothing can be sent now; also while the dry run has no answer yet."""
         if problem := super().problem():
             return problem
-        if isinstance(self._answer, str):
-            return UsageError(self._answer)
-        return None if isinstance(self._answer, ChangeResult) else NotYet("Asking the daemon what it would do …")
+        answer = self._dry_run.answer
+        if isinstance(answer, str):
+            return UsageError(answer)
+        return None if answer is not None else NotYet("Asking the daemon what it would do …")
 
     def settle(self) -> None:
         """Request a new dry run where the typed fields or the run's state differ from the last one's."""
-        wanted = None if SendingDialog.problem(self) else (self.fields(), self.subject.state)
-        if wanted != self._asked_about:
-            self._asked_about, self._answer = wanted, None
-            if self._timer is not None:
-                self._timer.stop()
-            self._timer = self.set_timer(PAUSE_SECONDS, self._ask) if wanted is not None else None
+        self._dry_run.want(None if SendingDialog.problem(self) else (self.fields(), self.subject.state))
         self._show_answer()
         super().settle()
 
-    def _ask(self) -> None:
-        begin(self, self._dry_run, "dry run", exclusive=True)
-
-    async def _dry_run(self) -> None:
-        about = self._asked_about
-        while about is not None and about == self._asked_about:
-            request = command_for(self.action, self.subject, self.session, **about[0], dry_run=True)
-            answer: ChangeResult | str
-            again = False
-            try:
-                answer = await self._sender.request(request, ChangeResult)
-            except HadesError as error:
-                answer, again = str(error), _may_pass(error)
-            if self._asked_about != about:
-                return
-            self._answer = answer
-            self.settle()
-            if not again:
-                return
-            await asyncio.sleep(RETRY_SECONDS)
+    async def _ask(self, about: tuple[dict[str, Any], RunState]) -> ChangeResult:
+        return await self._sender.request(self.command(**about[0], dry_run=True), ChangeResult)
 
     def _show_answer(self) -> None:
         edited = tuple(self.form.texts) if self.form is not None else ()
-        lines = answer_lines(self._answer, edited) if isinstance(self._answer, ChangeResult) else []
+        answer = self._dry_run.answer
+        lines = answer_lines(answer, edited) if isinstance(answer, ChangeResult) else []
         self.put("answer", text_of_lines(lines))
         box = self.query_one("#answer-box", VerticalScroll)
         box.can_focus = box.max_scroll_y > 0  # the tab key stops here only where there is something to scroll
-
-
-def _may_pass(error: HadesError) -> bool:
-    """Whether a retry may succeed: the daemon was too busy, or away."""
-    return error.code == "unreachable"
 
 
 def text_of_lines(lines: list[Line]) -> Text:

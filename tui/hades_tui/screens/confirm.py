@@ -7,6 +7,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Button, Label
 
+from hades_protocol import commands
+from hades_tui.run_actions import command_for
 from hades_tui.screens.dialog import RunDialog
 
 
@@ -19,6 +21,11 @@ class ConfirmScreen(RunDialog[bool]):
         Binding("n,escape,q", "answer(False)", "No", id="confirm.no"),
         Binding("left,right,h,l", "other", "Choose", show=False, id="confirm.other"),
     ]
+
+    @property
+    def requests(self) -> tuple[commands.RunRequest, ...]:
+        """The commands to send once the action is confirmed."""
+        return (command_for(self.action, self.asked, self.session),)
 
     def compose(self) -> ComposeResult:
         """Question, consequence, two buttons."""
@@ -34,8 +41,12 @@ class ConfirmScreen(RunDialog[bool]):
         yield Button("Leave it (n)", id="no")
 
     def on_mount(self) -> None:
-        """Focus the button that is safe to press by mistake."""
-        self.query_one("#no" if self.action.dangerous else "#yes", Button).focus()
+        """Focus what is safe to press by mistake."""
+        self.query_one(self.first_focus()).focus()
+
+    def first_focus(self) -> str:
+        """Selector of the widget that has the focus at first: a button."""
+        return "#no" if self.action.dangerous else "#yes"
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Answer by a button."""

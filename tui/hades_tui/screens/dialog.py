@@ -1,4 +1,4 @@
-"""Base of the dialogs about a run, which check the run and the link while they are open."""
+"""Bases of the dialogs, which check the link, and the run that they are about, while they are open."""
 
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
 
 from hades_protocol.messages import RunSummary
-from hades_tui.run_actions import RunAction, obstacle
+from hades_tui.run_actions import RunAction, link_obstacle, obstacle
 from hades_tui.state.model import Model
 
 T = TypeVar("T")
@@ -18,36 +18,26 @@ T = TypeVar("T")
 CHECK_SECONDS = 0.2
 
 
-class RunDialog(ModalScreen[T]):
-    """A dialog that can send its command only while the run is as the dialog says.
+class Dialog(ModalScreen[T]):
+    """A dialog with a button that is enabled only while nothing is in the way."""
 
-    SAME_STATE: whether its text holds only for the state that the run had when it opened.
-    """
-
-    SAME_STATE: ClassVar[bool] = False
     DEFAULT_CSS = """
-    RunDialog #reason { display: none; width: 100%; color: $gold; margin-bottom: 1; }
-    RunDialog #buttons { height: 1; }
+    Dialog #reason { display: none; width: 100%; color: $gold; margin-bottom: 1; }
+    Dialog #buttons { height: 1; }
     """
 
-    def __init__(self, action: RunAction, run: RunSummary, get_model: Callable[[], Model]) -> None:
-        """get_model: returns the screen's present model."""
+    def __init__(self, verb: str, get_model: Callable[[], Model]) -> None:
+        """verb: what the button does. get_model: returns the screen's present model."""
         super().__init__()
-        self.action = action
-        self.asked = run
+        self.verb = verb
         self.get_model = get_model
         daemon = get_model().daemon
         self.session = daemon.session if daemon is not None else ""
         self._shown: dict[str, str | Text] = {}
 
-    @property
-    def subject(self) -> RunSummary:
-        """The run as it is now; as it was at the opening where it is gone."""
-        return next((run for run in self.get_model().runs if run.id == self.asked.id), self.asked)
-
     def obstacle(self) -> str:
         """Why nothing may be sent now; empty where it may be."""
-        return obstacle(self.action, self.asked, self.session, self.get_model(), same_state=self.SAME_STATE)
+        return link_obstacle(self.session, self.get_model())
 
     def put(self, name: str, content: str | Text) -> None:
         """Show a text in the widget of that id; an unchanged text sends nothing to the terminal."""
@@ -63,11 +53,11 @@ class RunDialog(ModalScreen[T]):
 
     def buttons(self) -> ComposeResult:
         """The buttons that do the action and that close the dialog."""
-        yield Button(self.action.name.capitalize(), id="yes", variant="primary")
+        yield Button(self.verb.capitalize(), id="yes", variant="primary")
         yield Button("Leave it (esc)", id="no")
 
     def on_mount(self) -> None:
-        """Check the run and the link several times a second."""
+        """Check the link, and what the dialog is about, several times a second."""
         self.set_interval(CHECK_SECONDS, self.settle)
 
     def settle(self) -> None:
@@ -83,3 +73,26 @@ class RunDialog(ModalScreen[T]):
         if off and button.has_focus:
             self.query_one("#no", Button).focus()
         button.disabled = off
+
+
+class RunDialog(Dialog[T]):
+    """A dialog that can send its command only while the run is as the dialog says.
+
+    SAME_STATE: whether its text holds only for the state that the run had when it opened.
+    """
+
+    SAME_STATE: ClassVar[bool] = False
+
+    def __init__(self, action: RunAction, run: RunSummary, get_model: Callable[[], Model]) -> None:
+        super().__init__(action.name, get_model)
+        self.action = action
+        self.asked = run
+
+    @property
+    def subject(self) -> RunSummary:
+        """The run as it is now; as it was at the opening where it is gone."""
+        return next((run for run in self.get_model().runs if run.id == self.asked.id), self.asked)
+
+    def obstacle(self) -> str:
+        """Why nothing may be sent now; empty where it may be."""
+        return obstacle(self.action, self.asked, self.session, self.get_model(), same_state=self.SAME_STATE)

@@ -14,7 +14,7 @@ from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.messages import Job, RunSummary
 from hades_protocol.replies import ChangeResult
 from hades_tui.run_actions import RunAction, command_for
-from hades_tui.screens.dialog import RunDialog
+from hades_tui.screens.dialog import Dialog, RunDialog
 from hades_tui.state.model import Model
 from hades_tui.tasks import begin
 from hades_tui.widgets.titles import title
@@ -35,7 +35,7 @@ class NotYet(UsageError):
     """Something is still missing, but nothing is wrong. Its text is a hint."""
 
 
-class SendingDialog(RunDialog[CommandResult]):
+class SendingForm(Dialog[CommandResult]):
     """Sends a command with `fields`. A refusal is shown, and what was typed stays."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -43,20 +43,30 @@ class SendingDialog(RunDialog[CommandResult]):
         Binding("ctrl+s", "send", "Do it", id="dialog.send"),
     ]
     DEFAULT_CSS = """
-    SendingDialog #form {
+    SendingForm #form {
         width: 100; max-width: 100%; height: auto; max-height: 100%; padding: 0 2;
         border: round $ember; border-title-color: $gold; border-title-style: bold; background: $surface;
     }
-    SendingDialog #will { width: 100%; margin-bottom: 1; }
-    SendingDialog #reason.hint { color: $dim; }
+    SendingForm #will { width: 100%; margin-bottom: 1; }
+    SendingForm #reason.hint { color: $dim; }
     """
 
-    def __init__(self, action: RunAction, run: RunSummary, get_model: Callable[[], Model], sender: Sender) -> None:
-        super().__init__(action, run, get_model)
-        self._sender = sender
-        self._sending = False
-        self._warned = False
-        self.refused = ""  # why the last attempt failed
+    _sender: Sender
+    _sending = False
+    _warned = False
+    refused = ""  # why the last attempt failed
+
+    def heading(self) -> str:
+        """The title of the dialog."""
+        raise NotImplementedError
+
+    def will(self) -> str:
+        """The text that says what will happen."""
+        raise NotImplementedError
+
+    def command(self, **fields: Any) -> Request:
+        """The command to send, with its own fields."""
+        raise NotImplementedError
 
     def fields(self) -> dict[str, Any]:
         """The command's own fields.
@@ -69,12 +79,12 @@ class SendingDialog(RunDialog[CommandResult]):
     def frame(self) -> Vertical:
         """The container of the dialog, with its title."""
         frame = Vertical(id="form")
-        frame.border_title = title(f"{self.action.name.capitalize()} {self.asked.id}")
+        frame.border_title = title(self.heading())
         return frame
 
     def head(self) -> ComposeResult:
         """The text that says what will happen."""
-        yield Label(self.action.will(self.asked), id="will", markup=False)
+        yield Label(self.will(), id="will", markup=False)
 
     def is_edited(self) -> bool:
         """Whether leaving loses something that was typed."""
@@ -102,7 +112,7 @@ class SendingDialog(RunDialog[CommandResult]):
             text = str(problem) if problem else self.refused
         self.turn(text if hint or not text else f"✘ {text}", off=self._sending or problem is not None)
         self.query_one("#reason").set_class(hint, "hint")
-        self.put("will", self.action.will(self.subject))
+        self.put("will", self.will())
 
     def edited(self) -> None:
         """Discard an earlier refusal after something was typed."""
@@ -128,7 +138,7 @@ class SendingDialog(RunDialog[CommandResult]):
 
     def buttons(self) -> ComposeResult:
         """The buttons with the keys that do the same from any field."""
-        yield Button(f"{self.action.name.capitalize()} (ctrl+s)", id="yes", variant="primary")
+        yield Button(f"{self.verb.capitalize()} (ctrl+s)", id="yes", variant="primary")
         yield Button("Leave it (esc)", id="no")
 
     def action_send(self) -> None:
@@ -140,8 +150,7 @@ class SendingDialog(RunDialog[CommandResult]):
         self.settle()
         if not self._sending and not self.query_one("#yes", Button).disabled:
             self._sending = True
-            request = command_for(self.action, self.subject, self.session, **self.fields())
-            begin(self, partial(self._send, request), "send")
+            begin(self, partial(self._send, self.command(**self.fields())), "send")
             self.settle()
 
     async def _send(self, request: Request) -> None:
@@ -155,3 +164,23 @@ class SendingDialog(RunDialog[CommandResult]):
             self._sending = False
         if self.refused and self.is_mounted:
             self.settle()
+
+
+class SendingDialog(SendingForm, RunDialog[CommandResult]):
+    """Sends the command of an action on a run."""
+
+    def __init__(self, action: RunAction, run: RunSummary, get_model: Callable[[], Model], sender: Sender) -> None:
+        super().__init__(action, run, get_model)
+        self._sender = sender
+
+    def heading(self) -> str:
+        """The action and the run."""
+        return f"{self.verb.capitalize()} {self.asked.id}"
+
+    def will(self) -> str:
+        """What the action does to the run as it is now."""
+        return self.action.will(self.subject)
+
+    def command(self, **fields: Any) -> Request:
+        """The action's command for the run as it is now."""
+        return command_for(self.action, self.subject, self.session, **fields)

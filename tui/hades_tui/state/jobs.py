@@ -5,8 +5,20 @@ from msgspec.structs import replace
 from hades_protocol.messages import Job, JobState, JobVerb
 from hades_tui.state.model import Model
 
-WORKING = {JobVerb.EXPORT: "exporting", JobVerb.EVALUATE: "evaluating"}
-NOUNS = {JobVerb.EXPORT: "export", JobVerb.EVALUATE: "evaluation"}
+WORKING = {
+    JobVerb.EXPORT: "exporting",
+    JobVerb.EVALUATE: "evaluating",
+    JobVerb.DELETE: "deleting",
+    JobVerb.ARCHIVE: "archiving",
+    JobVerb.PRUNE: "pruning",
+}
+NOUNS = {
+    JobVerb.EXPORT: "export",
+    JobVerb.EVALUATE: "evaluation",
+    JobVerb.DELETE: "removal",
+    JobVerb.ARCHIVE: "archive",
+    JobVerb.PRUNE: "pruning",
+}
 
 
 def working_text(job: Job) -> str:

@@ -179,7 +179,7 @@ def identity_line(run: RunSummary) -> str:
 FIRST_STEPS = (
     ("No runs yet.", "title"),
     ("", "text"),
-    ("Start one in another terminal:", "text"),
+    ("Press B to start one, or in another terminal:", "text"),
     ("", "text"),
     ("hadesd start --env CartPole-v1", "ember"),
     ("", "text"),

@@ -1,5 +1,6 @@
 """The panel with the list of runs, in the chosen order."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
@@ -39,7 +40,10 @@ class RunList(ScrollView, can_focus=True):
         Binding("s", "sort", "Sort", id="runs.sort"),
         Binding("r", "reverse", "Reverse", show=False, id="runs.reverse"),
         Binding("b", "group", "Group", id="runs.group"),
-        Binding("space", "mark", "Mark", id="runs.mark"),
+        Binding("space", "mark", "Mark", tooltip="Mark for the curve, and for keys that change runs", id="runs.mark"),
+        Binding(
+            "a", "mark_all", "Mark all", show=False, tooltip="Mark all that are listed, or none", id="runs.mark-all"
+        ),
         Binding("enter", "fold", "Fold", show=False, id="runs.fold"),
         Binding("left", "fold(True)", "Fold", show=False, id="runs.close"),
         Binding("right", "fold(False)", "Unfold", show=False, id="runs.open"),
@@ -53,11 +57,11 @@ class RunList(ScrollView, can_focus=True):
             self.run = run
 
     class Marked(Message):
-        """A run is to be marked, or unmarked."""
+        """Runs are to be marked, or unmarked."""
 
-        def __init__(self, run: str) -> None:
+        def __init__(self, runs: Sequence[str]) -> None:
             super().__init__()
-            self.run = run
+            self.runs = runs
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -79,6 +83,16 @@ class RunList(ScrollView, can_focus=True):
     def natural_height(self) -> int:
         """Height of the whole list with its border, with reasons below their runs."""
         return max(1, self._wanted) + 3
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """Ids of the runs that pass the filter, in the order of the list; those of collapsed rows too."""
+        return tuple(run for row in self.ordered.rows for run in row.members)
+
+    def reveal(self, run: str) -> None:
+        """Remove the filter where it hides a run."""
+        if run not in self.listed:
+            self.action_clear_filter()
 
     def update_model(self, model: Model) -> None:
         """Draw the runs of another model, where they changed."""
@@ -138,7 +152,7 @@ class RunList(ScrollView, can_focus=True):
         """Set the titles where they differ: Textual redraws a panel whenever one is set."""
         titles = (
             table.list_title(self.ordered, self.order, self.model.selected),
-            table.describe_order(self.order),
+            table.describe_order(self.order, len(self.model.marked.intersection(self.listed))),
         )
         if titles != self._titles:
             self._titles = titles
@@ -177,9 +191,13 @@ class RunList(ScrollView, can_focus=True):
         self._reorder(grouping=kinds[(kinds.index(self.order.grouping) + 1) % len(kinds)])
 
     def action_mark(self) -> None:
-        """Mark the selected run, so that its curve is drawn over the others'."""
-        if self.model.selected is not None:
-            self.post_message(self.Marked(self.model.selected))
+        """Mark the selected run, so that its curve is drawn over the others' and keys that change runs act on it."""
+        if self.model.selected in self.listed:
+            self.post_message(self.Marked([self.model.selected]))
+
+    def action_mark_all(self) -> None:
+        """Mark all runs that are listed, or unmark them where all are marked."""
+        self.post_message(self.Marked(self.listed))
 
     def action_fold(self, close: bool | None = None) -> None:
         """Collapse or expand the selected run's forks, or its group. close: None to toggle."""
@@ -205,9 +223,13 @@ class RunList(ScrollView, can_focus=True):
         self.set_filter("")
 
     def set_filter(self, text: str) -> None:
-        """Show only the runs that pass a filter."""
-        if text != self.order.filter:
-            self._reorder(filter=text)
+        """Show only the runs that pass a filter. Where it hides the selected one, the first that passes is chosen."""
+        if text == self.order.filter:
+            return
+        self._reorder(filter=text)
+        listed = self.listed
+        if listed and self.model.selected not in listed:
+            self.post_message(self.Chosen(listed[0]))
 
     def on_click(self, event: events.Click) -> None:
         """Select the run under the pointer; collapse or expand a group."""
