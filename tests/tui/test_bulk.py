@@ -13,6 +13,7 @@ from hades_protocol.run_state import RunState
 from hades_tui.app import HadesApp
 from hades_tui.screens.bulk import BulkScreen
 from hades_tui.screens.confirm import ConfirmScreen
+from hades_tui.screens.dialog import RunDialog
 from hades_tui.screens.start import StartScreen
 from hades_tui.widgets.run_list import RunList
 from tests.helpers.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, notices, shown, until
@@ -163,3 +164,17 @@ async def test_a_readonly_screen_starts_nothing(server: ProtocolServer) -> None:
         await pilot.press("B")
         assert notices(app) == ["This screen is read-only: start is not possible here. Nothing was sent."]
         assert len(app.screen_stack) == 1
+
+
+async def test_keys_that_arrive_together_act_in_their_order(server: ProtocolServer) -> None:
+    """As over a slow line: a mark and a selection are made before the next key is looked at."""
+    async with live(server) as (app, pilot):
+        for key in ("j", "N"):
+            app.simulate_key(key)
+        await until(pilot, lambda: isinstance(app.screen, RunDialog))
+        assert app.screen.asked.id == HOPPER
+        await pilot.press("escape")
+        for key in ("a", "C"):
+            app.simulate_key(key)
+        await until(pilot, lambda: isinstance(app.screen, BulkScreen))
+        assert len(app.screen.runs) == 3

@@ -20,7 +20,7 @@ from hades_tui.app import HadesApp
 from hades_tui.pairs import export
 from hades_tui.screens.health import HealthPage
 from hades_tui.screens.save import SaveScreen
-from hades_tui.screens.sending import SendingDialog
+from hades_tui.screens.sending import SendingForm
 from hades_tui.theme import palette
 from hades_tui.theme.glyphs import ASCII
 from hades_tui.theme.themes import THEMES
@@ -123,7 +123,11 @@ def test_confirmation(snap_compare: SnapCompare, screen: Callable[..., HadesApp]
     assert snap_compare(screen(), terminal_size=(80, 24), run_before=settled("P"))
 
 
-@pytest.mark.parametrize("key", ["F", "S", "E", "N"], ids=["fork", "resize", "export", "note"])
+def test_a_question_about_all_marked_runs(snap_compare: SnapCompare, screen: Callable[..., HadesApp]) -> None:
+    assert snap_compare(screen(), terminal_size=(80, 24), run_before=settled("a", "P"))
+
+
+@pytest.mark.parametrize("key", ["F", "S", "E", "N", "B"], ids=["fork", "resize", "export", "note", "start"])
 def test_forms(snap_compare: SnapCompare, server: ProtocolServer, screen: Callable[..., HadesApp], key: str) -> None:
     server.daemon.specs[CARTPOLE] = spec_to_dict(tiny())
     server.daemon.checkpoints[CARTPOLE] = some_checkpoints()
@@ -131,7 +135,7 @@ def test_forms(snap_compare: SnapCompare, server: ProtocolServer, screen: Callab
     async def before(pilot: Pilot[None]) -> None:
         await settled(key)(pilot)
         dialog = pilot.app.screen
-        assert isinstance(dialog, SendingDialog)
+        assert isinstance(dialog, SendingForm)
         for field in (*dialog.query(Input), *dialog.query(TextArea)):
             field.cursor_blink = False
             # A TextArea keeps the line that it drew while the cursor was out for one whose cursor does not blink.

@@ -193,15 +193,15 @@ class HadesApp(ActingApp, ViewingApp):
         self.model = models.with_detail(self.model, asked, result)
         self._paint()
 
-    def on_run_list_marked(self, message: RunList.Marked) -> None:
-        """Mark runs, or unmark them."""
-        self.model = models.mark(self.model, *message.runs)
+    def mark(self, runs: Sequence[str]) -> None:
+        """Mark runs, or unmark them where all are marked."""
+        self.model = models.mark(self.model, *runs)
         self._paint()
 
-    def on_run_list_chosen(self, message: RunList.Chosen) -> None:
+    def choose(self, run: str) -> None:
         """Select a run and paint at once, without waiting for the timer."""
         before = self.model.selected
-        self.model = models.select(self.model, message.run)
+        self.model = models.select(self.model, run)
         if self.model.selected != before:
             self.selection_changed()
 
@@ -215,9 +215,8 @@ class HadesApp(ActingApp, ViewingApp):
         self._main.query_one(RunList).reveal(run)
         if all(known.id != run for known in self.model.runs):
             self.notify(f"{run} is gone", severity="warning", markup=False)
-        elif run != self.model.selected:
-            self.model = models.select(self.model, run)
-            self.selection_changed()
+        else:
+            self.choose(run)
 
     def action_help(self) -> None:
         """Show the keys of the focused panel and those of the whole screen."""

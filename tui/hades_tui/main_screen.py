@@ -29,8 +29,9 @@ WIDE = 110
 LEAST = Size(40, 10)
 """Least size of the screen; below it only a message is shown."""
 
-PAIRS_COLUMNS = 48
-"""Least width of the pairs beside a curve: CartPole's table fits in."""
+PAIRS_COLUMNS, PAIRS_ROWS = 46, 17
+"""Least width of the pairs beside a curve, and least height of those above details: a few pairs
+and a drawing."""
 
 DETAILS_ROWS, MOST_DETAILS_ROWS = 10, 14
 """Least and greatest height of the panel of details; all other rows beside the curve are the pairs'."""
@@ -116,10 +117,10 @@ class MainScreen(Screen[None]):
         self._gpus.styles.height = "1fr" if self._zoomed == "gpus" else gpus
         below = height - 2 - list_height - gpus
         aside, full = self._aside, self._zoomed == "pairs"
-        aside.styles.width = "1fr" if full or not wide else max(PAIRS_COLUMNS, width * 2 // 5)
+        aside.styles.width = "1fr" if full or not wide else max(PAIRS_COLUMNS, width * 45 // 100)
         aside.styles.height = "1fr" if full or wide else max(5, below * 2 // 5)
-        details = min(MOST_DETAILS_ROWS, below // 3)
-        self._details.display = wide and runs > 0 and not full and details >= DETAILS_ROWS
+        details = max(DETAILS_ROWS, min(MOST_DETAILS_ROWS, below // 3))
+        self._details.display = wide and runs > 0 and not full and below - details >= PAIRS_ROWS
         self._details.styles.height = details
 
     def action_logarithmic(self) -> None:

@@ -159,7 +159,9 @@ EXPORT = RunAction("export", commands.Export, EVERY, _will_export, "is being exp
 EVALUATE = RunAction("evaluate", commands.Evaluate, EVERY, _will_evaluate, "is being evaluated")
 NOTE = RunAction("note", commands.Note, EVERY, _will_note, "has its note")
 
-PRIORITY = RunAction("priority", commands.Priority, EVERY - {S.FINISHED}, _will_prioritise, "has its priority", many=True)
+PRIORITY = RunAction(
+    "priority", commands.Priority, EVERY - {S.FINISHED}, _will_prioritise, "has its priority", many=True
+)
 AT_REST = frozenset({S.PAUSED, S.FINISHED, S.FAILED, S.CANCELLED})
 """States in which no process works on a run and none will by itself."""
 

@@ -72,7 +72,7 @@ def panel(
     read_at = len(lines) - 1  # the cursor's line takes the place of the newest numbers where there is no other
     if height - len(lines) > NAMES_FROM and (names := _names(model, others, width)):
         lines.append(names)
-    if height - len(lines) > (NAMES_FROM if view.quantity is Quantity.FITNESS else MIN_HEIGHT):
+    if curve.mean.xs and height - len(lines) > (NAMES_FROM if view.quantity is Quantity.FITNESS else MIN_HEIGHT):
         lines.append([(shortened(named(view.quantity), width), "dim")])
     room = height - len(lines)
     drawn = picture(curve, view, width, room, compared_runs=others, colours=colours, glyphs=glyphs)

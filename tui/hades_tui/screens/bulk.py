@@ -96,13 +96,20 @@ class BulkScreen(ConfirmScreen):
         """The first field, else a button."""
         return next((f"#{name}" for name in self.FIELDS), super().first_focus())
 
+    def buttons(self) -> ComposeResult:
+        """The buttons; the first says for how many runs it is."""
+        yield Button(self._label(len(self.runs)), id="yes", variant="error" if self.action.dangerous else "primary")
+        yield Button("Leave it (n)", id="no")
+
+    def _label(self, runs: int) -> str:
+        return f"{self.verb.capitalize()} {counted(runs)} (y)"
+
     def settle(self) -> None:
         """Update the list and the button too: runs come and go."""
         plan = self.plan()
         super().settle()
         self.put("plan", text_of_lines(bulk_lines(self.action, plan)))
-        label = f"{self.action.name.capitalize()} {counted(sum(not why for _, why in plan))} (y)"
-        button = self.query_one("#yes", Button)
+        button, label = self.query_one("#yes", Button), self._label(sum(not why for _, why in plan))
         if str(button.label) != label:
             button.label = label
 

@@ -168,12 +168,10 @@ def summary_line(model: Model) -> str:
     return " · ".join(parts)
 
 
-def identity_line(run: RunSummary) -> str:
-    """Id, name, environment, method and preset of a run, for a panel's title."""
-    parts = [run.id, *([run.name] if run.name else []), run.env, run.method]
-    if run.preset:
-        parts.append(run.preset)
-    return " · ".join(parts)
+def identity_line(run: RunSummary, shown: str = "") -> str:
+    """Id, name, environment, method and preset of a run, for a panel's title. shown: what the panel shows of it."""
+    parts = (run.id, run.name, shown, run.env, run.method, run.preset)
+    return " · ".join(part for part in parts if part)
 
 
 FIRST_STEPS = (

@@ -151,7 +151,7 @@ class FitnessPanel(LinesPanel, can_focus=True):
                 width=max(0, self.size.width - 2),
                 glyphs=glyphs,
             )
-        above = f"{identity_line(run)} · {named(self.view.quantity)}" if run else "Fitness"
+        above = identity_line(run, named(self.view.quantity)) if run else "Fitness"
         titles = (title(pictured(above, glyphs)), title_of(below))
         if titles != self._titles:
             self._titles = titles

@@ -1,13 +1,12 @@
 """The panel with the list of runs, in the chosen order."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Protocol, cast
 
 import msgspec
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
-from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -23,6 +22,16 @@ from hades_tui.widgets.titles import title
 
 Drawn = tuple[object, ...]
 """The data of a line; equal data give equal lines."""
+
+
+class ListApp(Protocol):
+    """What the list asks of the application, at once: a key that follows must find it done."""
+
+    def choose(self, run: str) -> None:
+        """Select a run."""
+
+    def mark(self, runs: Sequence[str]) -> None:
+        """Mark runs, or unmark them where all are marked."""
 
 
 class RunList(ScrollView, can_focus=True):
@@ -49,20 +58,6 @@ class RunList(ScrollView, can_focus=True):
         Binding("right", "fold(False)", "Unfold", show=False, id="runs.open"),
     ]
 
-    class Chosen(Message):
-        """A run is chosen to be selected."""
-
-        def __init__(self, run: str) -> None:
-            super().__init__()
-            self.run = run
-
-    class Marked(Message):
-        """Runs are to be marked, or unmarked."""
-
-        def __init__(self, runs: Sequence[str]) -> None:
-            super().__init__()
-            self.runs = runs
-
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.border_title = "Runs"
@@ -78,6 +73,10 @@ class RunList(ScrollView, can_focus=True):
         self._strips: dict[Drawn, Strip] = {}
         self._generation = palette.generation()
         self._titles = ("Runs", "")
+
+    @property
+    def _owner(self) -> ListApp:
+        return cast(ListApp, self.app)
 
     @property
     def natural_height(self) -> int:
@@ -170,7 +169,7 @@ class RunList(ScrollView, can_focus=True):
         """Select the run `by` rows further down."""
         run = self.ordered.moved(self.model.selected, by)
         if run is not None and run != self.model.selected:
-            self.post_message(self.Chosen(run))
+            self._owner.choose(run)
 
     def _reorder(self, **changes: object) -> None:
         self.order = msgspec.structs.replace(self.order, **changes)
@@ -192,12 +191,12 @@ class RunList(ScrollView, can_focus=True):
 
     def action_mark(self) -> None:
         """Mark the selected run, so that its curve is drawn over the others' and keys that change runs act on it."""
-        if self.model.selected in self.listed:
-            self.post_message(self.Marked([self.model.selected]))
+        if self.model.selected is not None and self.model.selected in self.listed:
+            self._owner.mark([self.model.selected])
 
     def action_mark_all(self) -> None:
         """Mark all runs that are listed, or unmark them where all are marked."""
-        self.post_message(self.Marked(self.listed))
+        self._owner.mark(self.listed)
 
     def action_fold(self, close: bool | None = None) -> None:
         """Collapse or expand the selected run's forks, or its group. close: None to toggle."""
@@ -229,7 +228,7 @@ class RunList(ScrollView, can_focus=True):
         self._reorder(filter=text)
         listed = self.listed
         if listed and self.model.selected not in listed:
-            self.post_message(self.Chosen(listed[0]))
+            self._owner.choose(listed[0])
 
     def on_click(self, event: events.Click) -> None:
         """Select the run under the pointer; collapse or expand a group."""
@@ -241,7 +240,7 @@ class RunList(ScrollView, can_focus=True):
         if row.run is None:
             self._reorder(collapsed=self.order.collapsed ^ {row.key})
         else:
-            self.post_message(self.Chosen(row.run.id))
+            self._owner.choose(row.run.id)
 
     def on_resize(self) -> None:
         """Lay out the columns anew, with the selected run visible."""
