@@ -78,7 +78,7 @@ def test_ticks_lie_on_the_scale_and_apart(a: float, b: float, rows: int, logarit
     scale = scale_for([a, b], logarithmic)
     found = ticks(scale, rows)
     assert all(scale.low <= value <= scale.high for value in found)
-    at = sorted(scale.row(value, rows) for value in found)
+    at = sorted(scale.cell(value, rows) for value in found)
     assert all(right - left >= 3 for left, right in itertools.pairwise(at))
 
 

@@ -5,8 +5,14 @@ from hypothesis import strategies as st
 
 from hades_protocol.messages import Reference
 from hades_tui.canvas.braille import Scale, scale_for
+from hades_tui.curve import overlay
+from hades_tui.curve.data import curve_of
+from hades_tui.curve.picture import picture
+from hades_tui.curve.viewport import Axis, Viewport
 from hades_tui.curve.yaxis import y_axis
+from hades_tui.state.history import RunHistory
 from hades_tui.text.format import number
+from hades_tui.theme.glyphs import ASCII, UNICODE, Glyphs
 from tests.helpers.curves import draw_metrics
 from tests.helpers.lines import text_of
 from tests.helpers.protocol_server import a_generation
@@ -58,3 +64,17 @@ def test_the_name_of_a_level_and_its_tick_say_the_same_number() -> None:
     (named,) = [text_of(line) for line in lines if "PPO" in text_of(line)]
     assert "PPO 400.0" in named
     assert named.lstrip().startswith("400.0 ┤")
+
+
+@given(st.integers(2, 60), st.floats(0.0, 1.0), st.sampled_from([UNICODE, ASCII]))
+def test_lines_levels_and_labels_are_rounded_to_rows_in_one_way(rows: int, part: float, glyphs: Glyphs) -> None:
+    value, scale = 100.0 * part, Scale(0.0, 100.0)
+    ends = (a_generation(1, 0.0, fitness_std=0.0), a_generation(9, 100.0, fitness_best=100.0, fitness_std=0.0))
+    level = tuple(a_generation(g, value, fitness_best=value, fitness_std=0.0) for g in range(2, 9))
+    history = RunHistory(metrics=(ends[0], *level, ends[1]), env_steps=(0,) * 9, committed_at=(0.0,) * 9)
+    drawn = picture(curve_of(history, Axis.GENERATION), Viewport(), 60, rows + 2, glyphs=glyphs)
+    middle = [[hue for text, hue in line for _ in text][drawn.left + drawn.width // 2] for line in drawn.lines[:rows]]
+    assert [row for row, hue in enumerate(middle) if hue.startswith("mean")] == [scale.cell(value, rows)]
+    assert list(overlay.lines([Reference(name="level", value=value)], scale, rows)) == [scale.cell(value, rows)]
+    labels = y_axis(scale, rows).labels
+    assert all(scale.cell(float(text), rows) == row for row, text in labels.items())

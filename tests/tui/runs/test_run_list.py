@@ -116,7 +116,7 @@ async def test_a_click_on_a_heading_folds_the_group(forks: ProtocolServer) -> No
     async with live(forks) as (app, pilot):
         runs = app.query_one(RunList)
         await pilot.press("b")
-        await until(pilot, lambda: "group:sizes" in listed(runs))
+        await until(pilot, lambda: "▾ sizes" in shown(app, RunList) and runs.scroll_offset.y == 0)
         await pilot.click(RunList, offset=(10, 2))
         await until(pilot, lambda: "fork" not in listed(runs))
 

@@ -201,6 +201,10 @@ class Scale(msgspec.Struct, frozen=True):
         """Row of a value among `rows`, 0 at the top, clamped."""
         return self.to_row(rows)(value)
 
+    def cell(self, value: float, rows: int) -> int:
+        """Row of the character that holds a value, among `rows`: the one in which a line of dots passes through it."""
+        return self.row(value, 4 * rows) >> 2
+
     def to_row(self, rows: int) -> Callable[[float], int]:
         """The function value -> row among `rows`; faster than `row` for many values."""
         last, warp = rows - 1, self.warp
@@ -240,7 +244,7 @@ def ticks(scale: Scale, rows: int, apart: int = 3) -> list[float]:
     chosen: dict[int, float] = {}
     for value in candidates:
         if scale.low <= value <= scale.high:
-            row = scale.row(value, rows)
+            row = scale.cell(value, rows)
             if all(abs(row - other) >= apart for other in chosen):
                 chosen[row] = value
     return sorted(chosen.values())

@@ -27,11 +27,10 @@ def markers(
     glyphs: Glyphs = UNICODE,
 ) -> Cells:
     """Markers of the points, at most one in a column: the newest. reach: lowest and highest visible x."""
-    to_row = scale.to_row(4 * rows)
     newest: dict[int, int] = {}
     for x, y in points:
         column = column_of(x, *reach, width)
-        newest[min(width - 1, max(0, column))] = to_row(y) >> 2
+        newest[min(width - 1, max(0, column))] = scale.cell(y, rows)
     return dict.fromkeys(newest.items(), (glyphs.marker, "evaluated"))
 
 
@@ -53,7 +52,7 @@ def labels(
         name = pictured(f" {reference.name} {text(reference.value)}", glyphs)
         if len(name) > width // 2:
             name = name[: width // 2 - 1] + glyphs.ellipsis
-        row = scale.row(reference.value, 4 * rows) >> 2
+        row = scale.cell(reference.value, rows)
         right = width - len(name)
         places = [(right, row), (right, row - 1), (right, row + 1), (0, row)]
         free = (
@@ -72,4 +71,4 @@ def sign(data: Columns, across: int, scale: Scale, rows: int, character: str, hu
     if not ends:
         return {}
     x, y = ends[-1]
-    return {(x // across, scale.row(y, rows)): (character, hue)}
+    return {(x // across, scale.cell(y, rows)): (character, hue)}

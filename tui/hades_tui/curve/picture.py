@@ -169,7 +169,8 @@ class _Drawing:
         self._dots = DOTS if glyphs.braille else SINGLE
         self.across, down = len(self._dots[0]), len(self._dots)
         self._count = self.across * width  # columns of dots
-        self._to_row = scale.to_row(down * rows)
+        quarter = scale.to_row(4 * rows)  # ticks, levels and evaluations are in the rows of these
+        self._to_row = quarter if down == 4 else lambda value: quarter(value) >> 2
         self._buckets: dict[tuple[int, int], list[Bucket]] = {}
 
     def area(

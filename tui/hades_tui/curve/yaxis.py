@@ -34,7 +34,7 @@ def _round_values(scale: Scale, rows: int) -> dict[int, float]:
     beside = 1 if rows < 6 else 2
 
     def inside(values: Sequence[float]) -> dict[int, float]:
-        found = {scale.row(value, rows): value for value in values}
+        found = {scale.cell(value, rows): value for value in values}
         return {row: value for row, value in found.items() if beside <= row < rows - beside}
 
     if found := inside(ticks(scale, rows, apart=2 if rows < 9 else 3)):
