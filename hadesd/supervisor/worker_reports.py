@@ -116,6 +116,7 @@ class WorkerMessageHandler:
         self, managed_run: ManagedRun, metrics: GenerationMetrics, timing: GenerationTiming
     ) -> None:
         summary = summarise(managed_run)
+        pid = managed_run.worker.pid if managed_run.worker is not None else None
         self._publisher.publish(
             GenerationCommitted,
             run_id=managed_run.run.id,
@@ -123,7 +124,7 @@ class WorkerMessageHandler:
             timing=timing,
             seconds_per_generation=summary.seconds_per_generation,
             seconds_left=summary.seconds_left,
-            memory=resident_bytes(managed_run.worker.pid) if managed_run.worker is not None else None,
+            memory=None if pid is None else resident_bytes(pid),
         )
 
     def _say(self, managed_run: ManagedRun, level: LogLevel, text: str) -> None:
