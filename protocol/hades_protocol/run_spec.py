@@ -1,7 +1,7 @@
 """RunSpec: what a run is. Frozen, typed, and validated once.
 
-Every field carries its range and its meaning as `msgspec.Meta`, which is what `--set` checks, what
-`hadesd settings` prints and what an error message quotes. Sources of values: Lupu et al., "Behaviour
+Every field carries its range, its meaning and the paper's word for it as `msgspec.Meta`, which is what `--set` checks,
+what `hadesd settings` prints and what an error message quotes. Sources of values: Lupu et al., "Behaviour
 Distillation", ICLR 2024, and the hyper-parameters its authors published.
 """
 
@@ -34,7 +34,15 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Dataset(_Section, frozen=True):
     """The synthetic dataset that evolves."""
 
-    pairs: Annotated[int, Meta(ge=1, le=100_000, description="state-action pairs in the dataset (D)")] = 64
+    pairs: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100_000,
+            description="state-action pairs in the dataset (D)",
+            extra={"paper": "D, size of the dataset"},
+        ),
+    ] = 64
     labels: Annotated[
         Literal["fixed", "learned"],
         Meta(description="discrete actions: one-hot labels in action order, or softmax of evolved logits"),
@@ -98,12 +106,22 @@ class Evolution(_Section, frozen=True):
             min_length=1,
             max_length=64,
             description="evolution strategy of evosax: openes, snes, crfmnes, cmaes, sepcmaes, pgpe, xnes …",
+            extra={"paper": "evolution strategy of the outer loop: OpenES, SNES"},
         ),
     ] = "openes"
-    population: Annotated[int, Meta(ge=2, le=1_000_000, description="candidates a generation (P)")] = 2048
-    generations: Annotated[int, Meta(ge=1, le=1_000_000_000, description="generations until the run is finished")] = (
-        2000
-    )
+    population: Annotated[
+        int,
+        Meta(ge=2, le=1_000_000, description="candidates a generation (P)", extra={"paper": "P, population size"}),
+    ] = 2048
+    generations: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000_000,
+            description="generations until the run is finished",
+            extra={"paper": "generations, outer-loop steps"},
+        ),
+    ] = 2000
     target: (
         Annotated[
             float,
@@ -116,9 +134,15 @@ class Evolution(_Section, frozen=True):
         ]
         | None
     ) = None
-    sigma: Annotated[float, Meta(gt=0.0, le=100.0, description="standard deviation of the search (SNES: initial)")] = (
-        0.03
-    )
+    sigma: Annotated[
+        float,
+        Meta(
+            gt=0.0,
+            le=100.0,
+            description="standard deviation of the search (SNES: initial)",
+            extra={"paper": "σ, standard deviation of the search distribution"},
+        ),
+    ] = 0.03
     sigma_decay: Annotated[
         float,
         Meta(gt=0.0, le=1.0, description="sigma's factor a generation (strategies that do not adapt it)"),
@@ -126,7 +150,12 @@ class Evolution(_Section, frozen=True):
     sigma_floor: Annotated[float, Meta(ge=0.0, le=100.0, description="sigma decays no further than this")] = 0.0
     learning_rate: Annotated[
         float,
-        Meta(gt=0.0, le=100.0, description="OpenES, PGPE …: Adam's step on the mean; SNES, xNES …: its step"),
+        Meta(
+            gt=0.0,
+            le=100.0,
+            description="OpenES, PGPE …: Adam's step on the mean; SNES, xNES …: its step",
+            extra={"paper": "outer-loop learning rate"},
+        ),
     ] = 0.05
     learning_rate_decay: Annotated[
         float, Meta(gt=0.0, le=1.0, description="the learning rate's factor a generation (strategies that have one)")
@@ -134,9 +163,15 @@ class Evolution(_Section, frozen=True):
     learning_rate_floor: Annotated[
         float, Meta(ge=0.0, le=100.0, description="the learning rate decays no further than this")
     ] = 0.0
-    momentum: Annotated[float, Meta(ge=0.0, lt=1.0, description="OpenES, PGPE …: Adam's beta1")] = 0.99
+    momentum: Annotated[
+        float,
+        Meta(
+            ge=0.0, lt=1.0, description="OpenES, PGPE …: Adam's beta1", extra={"paper": "β1 of the outer loop's Adam"}
+        ),
+    ] = 0.99
     shaping: Annotated[
-        Literal["raw", "ranks", "zscore"], Meta(description="OpenES, PGPE …: what the gradient sees of the fitness")
+        Literal["raw", "ranks", "zscore"],
+        Meta(description="OpenES, PGPE …: what the gradient sees of the fitness", extra={"paper": "fitness shaping"}),
     ] = "raw"
     temperature: Annotated[
         float, Meta(gt=0.0, le=1000.0, description="SNES: sharpness of the recombination weights")
@@ -150,8 +185,24 @@ class Evolution(_Section, frozen=True):
 class Cloning(_Section, frozen=True):
     """The inner loop: behaviour cloning, full batch."""
 
-    epochs: Annotated[int, Meta(ge=1, le=1_000_000, description="gradient steps of behaviour cloning")] = 400
-    learning_rate: Annotated[float, Meta(gt=0.0, le=100.0, description="step size of behaviour cloning")] = 5e-3
+    epochs: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="gradient steps of behaviour cloning",
+            extra={"paper": "epochs of behaviour cloning, inner-loop steps"},
+        ),
+    ] = 400
+    learning_rate: Annotated[
+        float,
+        Meta(
+            gt=0.0,
+            le=100.0,
+            description="step size of behaviour cloning",
+            extra={"paper": "inner-loop learning rate"},
+        ),
+    ] = 5e-3
     learning_rate_spread: Annotated[
         float,
         Meta(
@@ -162,11 +213,20 @@ class Cloning(_Section, frozen=True):
     ] = 1.0
     clip_norm: (
         Annotated[
-            float, Meta(ge=0.0, le=1e6, description="clip the gradient to this global norm (0 or null: no clipping)")
+            float,
+            Meta(
+                ge=0.0,
+                le=1e6,
+                description="clip the gradient to this global norm (0 or null: no clipping)",
+                extra={"paper": "gradient clipping of the inner loop"},
+            ),
         ]
         | None
     ) = 0.5
-    optimizer: Annotated[Literal["adam", "sgd"], Meta(description="Adam (eps 1e-5) or plain SGD")] = "adam"
+    optimizer: Annotated[
+        Literal["adam", "sgd"],
+        Meta(description="Adam (eps 1e-5) or plain SGD", extra={"paper": "inner-loop optimiser"}),
+    ] = "adam"
 
 
 class Policy(_Section, frozen=True):
@@ -182,8 +242,10 @@ class Policy(_Section, frozen=True):
         ),
     ] = "mlp"
     features: Annotated[int, Meta(ge=1, le=4096, description="cnn: features of the convolution")] = 16
-    width: Annotated[int, Meta(ge=1, le=65_536, description="units of a hidden layer")] = 512
-    depth: Annotated[int, Meta(ge=1, le=16, description="hidden layers")] = 2
+    width: Annotated[
+        int, Meta(ge=1, le=65_536, description="units of a hidden layer", extra={"paper": "policy width"})
+    ] = 512
+    depth: Annotated[int, Meta(ge=1, le=16, description="hidden layers", extra={"paper": "hidden layers"})] = 2
     activation: Annotated[Literal["tanh", "relu"], Meta(description="activation of the hidden layers")] = "tanh"
     vary_activation: Annotated[
         bool, Meta(description="hades-r: every other initialisation is trained with the other activation")
@@ -194,7 +256,13 @@ class Policy(_Section, frozen=True):
     ) = None
     inits: (
         Annotated[
-            int, Meta(ge=1, le=4096, description="initialisations per candidate, k (null: 2 for hades-r, else 1)")
+            int,
+            Meta(
+                ge=1,
+                le=4096,
+                description="initialisations per candidate, k (null: 2 for hades-r, else 1)",
+                extra={"paper": "k, policy initialisations"},
+            ),
         ]
         | None
     ) = None
@@ -203,8 +271,19 @@ class Policy(_Section, frozen=True):
 class Evaluation(_Section, frozen=True):
     """How a policy's fitness is measured."""
 
-    environments: Annotated[int, Meta(ge=1, le=65_536, description="environments per policy (E)")] = 4
-    steps: Annotated[int, Meta(ge=1, le=1_000_000, description="steps per environment (T), with auto-reset")] = 1024
+    environments: Annotated[
+        int,
+        Meta(ge=1, le=65_536, description="environments per policy (E)", extra={"paper": "evaluation environments"}),
+    ] = 4
+    steps: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="steps per environment (T), with auto-reset",
+            extra={"paper": "rollout length"},
+        ),
+    ] = 1024
     normalisation: Annotated[Literal["running", "fixed", "none"], Meta(description="observation normalisation")] = (
         "running"
     )
@@ -302,7 +381,13 @@ class RunSpec(_Section, frozen=True):
             "vmap; auto: native on CPUs where it is possible, else vmap"
         ),
     ] = "auto"
-    method: Annotated[Method, Meta(description="hades-f, hades-r, or es (direct neuroevolution)")] = "hades-r"
+    method: Annotated[
+        Method,
+        Meta(
+            description="hades-f, hades-r, or es (direct neuroevolution)",
+            extra={"paper": "HaDES-F, HaDES-R, direct neuroevolution through ES"},
+        ),
+    ] = "hades-r"
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1, description="root of all random numbers of the run")] = 0
     preset: Annotated[str, Meta(max_length=64, description="the preset these settings started from")] = ""
     own_environment: OwnEnvironment = OwnEnvironment()

@@ -21,6 +21,7 @@ class Leaf(msgspec.Struct, frozen=True):
     accepts: str  # what it takes, in words
     default: Any  # its value where nothing is said; null for none
     description: str  # its meaning
+    paper: str = ""  # what the paper calls it, term or symbol; empty where it has no name there
 
 
 def leaves(struct: type[msgspec.Struct], prefix: str = "") -> dict[str, Leaf]:
@@ -35,7 +36,7 @@ def leaves(struct: type[msgspec.Struct], prefix: str = "") -> dict[str, Leaf]:
         accepts, description = _describe(hint)
         default = None if field.default is msgspec.NODEFAULT else field.default
         name = f"{prefix}{field.name}"
-        out[name] = Leaf(name, accepts, default, description)
+        out[name] = Leaf(name, accepts, default, description, _paper(hint))
     return out
 
 
@@ -72,6 +73,13 @@ def _describe(hint: Any) -> tuple[str, str]:
         return _describe_list(typing.get_args(hint)[0]), ""
     names = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
     return names.get(hint, str(hint)), ""
+
+
+def _paper(hint: Any) -> str:
+    """What the paper calls a setting (`extra` of its Meta); empty where nothing is said."""
+    annotated = [part for part in (hint, *typing.get_args(hint)) if typing.get_origin(part) is typing.Annotated]
+    metas = [meta for part in annotated for meta in typing.get_args(part)[1:] if isinstance(meta, Meta)]
+    return next((str(meta.extra["paper"]) for meta in metas if meta.extra and "paper" in meta.extra), "")
 
 
 def _describe_list(item: Any) -> str:

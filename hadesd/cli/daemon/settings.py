@@ -47,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"{name}\n    {leaf.accepts}{default}")
         if leaf.description:
             print(textwrap.fill(leaf.description, 100, initial_indent="    ", subsequent_indent="    "))
+        if leaf.paper:
+            print(f"    paper: {leaf.paper}")
     return 0
 
 
