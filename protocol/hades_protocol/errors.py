@@ -11,7 +11,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ExitCode(IntEnum):
-    """Exit codes of `hadesd` and `hades-tui` (documented in docs/guide.md; they never change meaning)."""
+    """Exit codes of `hadesd` and `hades-tui` (documented in docs/exit_codes.md; they never change meaning)."""
 
     OK = 0
     RUN_FAILED = 1

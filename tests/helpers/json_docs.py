@@ -165,7 +165,7 @@ This file is made by `{COMMAND}` from the types in the source; a test compares t
 - A command about several runs prints `runs`, a list of objects with an `id` each.
 - What is called as a setting means that setting (`hadesd settings` lists them).
 - Times are Unix times in seconds, sizes are bytes, and a number that is not finite is null.
-- A command that ends with an error prints no document; exit codes are in the README.
+- A command that ends with an error prints no document; its [exit code](exit_codes.md) says why.
 """
 
 NAMES = {int: "integer", float: "number", bool: "true or false", str: "text", Any: "anything"}
