@@ -24,7 +24,8 @@ class Dataset:
     """State-action pairs, and what is known of them. `len()` is the number of pairs D; iterating yields the pairs.
 
     states: float32 [D, *observation], in `units`.
-    actions: float32 [D, A]: actions in [-1, 1], or of discrete actions label probabilities.
+    actions: float32 [D, A]: -1 to 1 is what the environment takes, evolved ones may lie beyond (acting clips); or of
+        discrete actions label probabilities.
     obs_mean, obs_var: float32 [*observation], the constants of `fixed` normalisation; else None.
     meta: what the file says of itself: environment, method, normalisation, settings, versions; {} for a plain one.
     source: where it comes from, for the texts of errors.

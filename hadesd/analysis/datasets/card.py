@@ -162,7 +162,11 @@ def _facts(dataset: DatasetFile, file: Path, origin: Origin) -> list[tuple[str, 
     policy, cloning = meta["policy"], meta["cloning"]
     count, actions = dataset.actions.shape
     shape = " x ".join(map(str, dataset.states.shape[1:]))
-    kind = "probability of each action (one-hot labels or softer)" if meta["discrete"] else "continuous, in [-1, 1]"
+    kind = (
+        "probability of each action (one-hot labels or softer)"
+        if meta["discrete"]
+        else "continuous: -1 to 1 is what the environment takes; acting clips"
+    )
     clip = f", gradient clipped to norm {cloning['clip_norm']:g}" if cloning["clip_norm"] else ""
     network = f"{policy['depth']} x {policy['width']} {policy['activation']}"
     if policy.get("kind", "mlp") == "cnn":

@@ -119,7 +119,7 @@ class Program:
     @property
     def about_actions(self) -> str:
         """Shape and range of the actions."""
-        kind = "label probabilities" if self.discrete else "in [-1, 1]"
+        kind = "label probabilities" if self.discrete else "-1 to 1 and a little beyond"
         return f"[{len(self.dataset.actions)}, {self.actions}], {kind}"
 
     @property
@@ -183,7 +183,7 @@ def training_code(dataset: DatasetFile, file: Path) -> str:
         load.format(name=name, actions=_actions_in(meta)),
         f'states = jnp.asarray(data["states"], jnp.float32).reshape(-1, {shape})  # {_units(meta)}',
         f'actions = jnp.asarray(data["actions"], jnp.float32)  # [{len(dataset.actions)}, {actions}], '
-        + ("label probabilities" if discrete else "in [-1, 1]"),
+        + ("label probabilities" if discrete else "-1 to 1 and a little beyond"),
         "",
         _init(policy, observation, actions, discrete, convolves),
         _head(policy, convolves),
