@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for folder in ("hadesd", "protocol", "tui") for path in sorted((ROOT / folder).rglob("*.py"))]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 IN_NAMES = {
     *("telling", "door", "doors", "sparing", "sparingly", "fleet", "wish", "wishes", "companion", "companions"),
