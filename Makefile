@@ -2,6 +2,7 @@
 # make demo      distil CartPole-v1 into two pairs, export them, train fresh policies on them
 # make check     lint, and the tests that take no process and no environment: the lane before every commit
 # make test      all tests            make lint   ruff, mypy --strict, import contracts
+# make docs      docs/ as a site in build/site; a link that leads nowhere is an error
 # make coverage  all tests, with the branches that they take in every process
 # make format    ruff format          make bench  measured figures (docs/results.md)
 # make drill     two hours of faults on runs that must end like undisturbed ones (MINUTES=20: shorter)
@@ -14,7 +15,7 @@ PYTHONS := python3.11 python3 python3.12 python3.13 python3.14 python
 PYTHON = $(shell for p in $(PYTHONS); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: install demo check test coverage drill lint format bench clean
+.PHONY: install demo check test coverage drill lint docs format bench clean
 
 install: $(STAMP)
 
@@ -54,6 +55,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Not with --quiet: it counts no warnings then, and passes everything.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: install
 	$(BIN)/ruff check --fix .
