@@ -54,6 +54,7 @@ async def test_one_dialog_lists_all_marked_runs_and_sends_what_is_possible(serve
         await pilot.press("C")
         assert isinstance(app.screen, BulkScreen)
         await until(pilot, lambda: str(app.screen.query_one("#yes", Button).label) == "Cancel 3 runs (y)")
+        await until(pilot, lambda: plan(app) != "")
         for words in (CARTPOLE, HOPPER, ANT, "The worker commits what it has", "The run ends as cancelled."):
             assert words in plan(app)
         server.do(lambda: server.daemon.change(a_run(HOPPER, RunState.CANCELLED, created_at=2e9)))

@@ -13,11 +13,11 @@ from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.api.launch import ensure_daemon
 from hadesd.cli.compute import require_somewhere_to_compute
+from hadesd.cli.executor_options import add_executor, settings_of, will_have_gpu
 from hadesd.cli.gpu_options import add_devices, assignments, check
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.progress import STARTING_DAEMON, Progress
-from hadesd.cli.runs.executor_options import add_executor, settings_of, will_have_gpu
 from hadesd.cli.runs.labels import add_labels, labels, tell_of_namesakes
 from hadesd.spec.user_files import parse_json, read_text
 

@@ -10,10 +10,10 @@ from hades_protocol.errors import ExitCode, HadesError, UnreachableError, UsageE
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.compute import require_somewhere_to_compute
+from hadesd.cli.executor_options import add_executor, settings_of, will_have_gpu
 from hadesd.cli.output import number, print_json, refuse_link, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.progress import STARTING_DAEMON, Progress
-from hadesd.cli.runs.executor_options import add_executor, settings_of, will_have_gpu
 from hadesd.cli.runs.labels import add_tags
 
 if TYPE_CHECKING:
