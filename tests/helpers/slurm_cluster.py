@@ -1,0 +1,176 @@
+"""A real Slurm on this machine alone: munged, slurmctld and a slurmd for each virtual node, as children of the test.
+
+Everything lies in one directory and listens on the loopback; a Slurm that is there already is not touched.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.helpers.daemon import until
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
+
+
+def lacking() -> str:
+    """Why no cluster can be had here; empty where one can."""
+    if os.geteuid() != 0:
+        return "slurmd starts jobs as their users, so it needs root"
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    return f"not installed: {', '.join(missing)} (Debian: slurmctld slurmd slurm-client munge)" if missing else ""
+
+
+CONFIG = """\
+ClusterName=hades
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+CredType=cred/munge
+AuthInfo=socket={root}/munge.socket,cred_expire=10
+StateSaveLocation={root}/state
+SlurmdSpoolDir={root}/spool-%n
+SlurmctldPidFile={root}/slurmctld.pid
+SlurmdPidFile={root}/slurmd-%n.pid
+SlurmctldLogFile={root}/slurmctld.log
+SlurmdLogFile={root}/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+MpiDefault=none
+SwitchType=switch/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SchedulerType=sched/backfill
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1,sched_min_interval=100000
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+KillWait=5
+MinJobAge=300
+ReturnToService=2
+SlurmctldTimeout=30
+SlurmdTimeout=15
+InactiveLimit=0
+"""
+
+PARTITIONS = """\
+PartitionName=low Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=20
+PartitionName=high Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
+"""
+
+
+class Cluster:
+    """A cluster of `nodes` virtual nodes, each of which promises every core of this machine."""
+
+    def __init__(self, root: Path, nodes: int) -> None:
+        self.root = root
+        self.names = [f"n{number}" for number in range(1, nodes + 1)]
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        root.chmod(0o755)  # munged wants nobody else to be able to write above its socket
+        for name in ("state", "munge"):
+            (root / name).mkdir(mode=0o700)
+        key = root / "munge" / "key"
+        key.touch(mode=0o600)
+        key.write_bytes(os.urandom(128))
+        host = socket.gethostname().partition(".")[0]
+        ports = _free_ports(1 + nodes)
+        lines = [CONFIG.format(host=host, port=ports[0], root=root)]
+        lines += [
+            f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={os.cpu_count()} "
+            "RealMemory=4000 State=UNKNOWN\n"
+            for name, port in zip(self.names, ports[1:], strict=True)
+        ]
+        (root / "slurm.conf").write_text("".join([*lines, PARTITIONS]))
+        self.environ = {"SLURM_CONF": str(root / "slurm.conf")}
+
+    def up(self) -> None:
+        """Start everything and wait until all nodes are idle."""
+        socket_file = self.root / "munge.socket"
+        self._spawn(
+            "munged",
+            *("munged", "--foreground", "--num-threads=2", f"--key-file={self.root}/munge/key"),
+            *(f"--socket={socket_file}", f"--pid-file={self.root}/munged.pid", f"--seed-file={self.root}/munge/seed"),
+            *(f"--log-file={self.root}/munged.log",),
+        )
+        until(socket_file.exists, "munged listens")
+        self.start_controller()
+        idle = {f"{name} idle" for name in self.names}
+        for name in self.names:
+            self._spawn(name, "slurmd", "-D", "-N", name)
+        until(lambda: set(self.run("sinfo", "-h", "-N", "-o", "%N %t", check=False).splitlines()) == idle, self.state)
+
+    def state(self) -> str:
+        """What sinfo says, for a test that waits in vain."""
+        return f"all nodes are idle, but: {self.run('sinfo', check=False)}"
+
+    def start_controller(self) -> None:
+        """Start slurmctld, for the first time or again."""
+        self._spawn("slurmctld", "slurmctld", "-D")
+
+    def kill_controller(self) -> None:
+        """SIGKILL to slurmctld."""
+        process = self._processes.pop("slurmctld")
+        process.kill()
+        process.wait()
+
+    def run(self, *command: str, check: bool = True) -> str:
+        """One of Slurm's commands; what it prints."""
+        done = subprocess.run(command, env={**os.environ, **self.environ}, capture_output=True, text=True, timeout=60)
+        assert not check or done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout.strip()
+
+    def jobs(self) -> list[str]:
+        """Ids of the jobs that have not ended."""
+        return self.run("squeue", "-h", "-o", "%A").split()
+
+    def down(self) -> None:
+        """End the jobs, then the daemons."""
+        if "slurmctld" in self._processes and (jobs := self.jobs()):
+            self.run("scancel", *jobs)
+            until(lambda: not self.jobs(), "the jobs have ended")
+        for process in reversed(self._processes.values()):
+            process.terminate()
+        for process in self._processes.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            process.kill()
+            process.wait()
+
+    def _spawn(self, name: str, *command: str) -> None:
+        self._processes[name] = subprocess.Popen(
+            [shutil.which(command[0]) or command[0], *command[1:]],
+            env={**os.environ, **self.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in held]
+
+
+@contextlib.contextmanager
+def a_cluster(nodes: int = 2) -> Iterator[Cluster]:
+    """A cluster until the end of the block."""
+    root = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
+    cluster = Cluster(root, nodes)
+    try:
+        cluster.up()
+        yield cluster
+    finally:
+        cluster.down()
+        shutil.rmtree(root, ignore_errors=True)

@@ -1,0 +1,158 @@
+"""Runs that compute as jobs of a real Slurm: preempted, killed, paused, orphaned, and in the end the same bits."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hades_protocol import commands
+from hades_protocol.messages import HistoryKind, RunSummary
+from hades_protocol.run_spec import build_spec
+from hades_protocol.run_state import RunState
+from hades_protocol.settings import merge
+from tests.helpers import worker_process
+from tests.helpers.daemon import Home, a_home, until
+from tests.helpers.slurm_cluster import Cluster, a_cluster, lacking
+from tests.helpers.specs import TINY
+
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.slow,
+    pytest.mark.optimised,
+    pytest.mark.xdist_group("slurm"),
+    pytest.mark.skipif(bool(lacking()), reason=f"no Slurm: {lacking()}"),
+]
+
+S = RunState
+GENERATIONS = 400
+SETTINGS = {
+    **TINY,
+    "evolution": {**TINY["evolution"], "generations": GENERATIONS},
+    "evaluation": {**TINY["evaluation"], "steps": 200},
+    "resources": {"devices": 1},
+}
+
+CONFIG = """\
+[slurm]
+options = ["--partition=low", "--nodelist=n1", "--cpus-per-task=1", "--time=30"]
+poll = 0.5
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with a_cluster() as found:
+        yield found
+
+
+@pytest.fixture
+def home(cluster: Cluster) -> Iterator[Home]:
+    with a_home() as found:
+        found.environ.update(cluster.environ)
+        found.paths.make_private()
+        found.paths.config_file.write_text(CONFIG)
+        yield found
+        for run in found.ask(commands.Snapshot).runs:
+            if run.state not in (S.FINISHED, S.FAILED, S.CANCELLED):
+                found.ask(commands.Cancel, run=run.id)
+        until(lambda: not cluster.jobs(), "no job is left")
+
+
+def submit(home: Home, **resources: str) -> str:
+    values = merge(SETTINGS, {"resources": {"executor": "slurm", **resources}})
+    run: RunSummary = home.ask(commands.Start, spec=values)
+    return run.id
+
+
+def job_of(home: Home, run: str) -> str:
+    """The id of the job that computes the run."""
+    return home.show(run).slurm_job.split()[1]
+
+
+def goes_on(home: Home, run: str, job: str) -> str:
+    """Wait until another job commits generations of the run; its id."""
+
+    def another() -> str | None:
+        shown = home.show(run)
+        words = shown.slurm_job.split()
+        return words[1] if shown.state == S.RUNNING and len(words) > 1 and words[1] != job else None
+
+    return until(another, lambda: f"another job than {job} computes, but: {home.show(run)}")
+
+
+def test_whatever_happens_to_its_jobs_a_run_ends_with_the_same_bits(
+    home: Home, cluster: Cluster, tmp_path: Path
+) -> None:
+    daemon = home.daemon()
+    run = submit(home)
+    home.reaches(run, S.RUNNING, 3)
+    assert home.show(run).slurm_job.endswith(" on n1")
+    assert home.show(run).worker_pid is None
+    first = job_of(home, run)
+
+    cluster.run("sbatch", "-p", "high", "-w", "n1", "--exclusive", "-t", "1", "-o", "/dev/null", "--wrap", "sleep 1")
+    until(lambda: HistoryKind.PREEMPTED in kinds(home, run), lambda: f"preempted, but: {kinds(home, run)}")
+    second = goes_on(home, run, first)
+
+    cluster.run("scancel", "--signal=USR1", second)  # what --signal sends ahead of the time limit
+    third = goes_on(home, run, second)
+
+    home.ask(commands.Pause, run=run)
+    home.reaches(run, S.PAUSED)
+    until(lambda: third not in cluster.jobs(), "a paused run has no job")
+    home.ask(commands.Resume, run=run)
+    fourth = goes_on(home, run, third)
+
+    os.kill(daemon.pid, signal.SIGKILL)
+    daemon.wait()
+    home.daemon()
+    home.reaches(run, S.RUNNING)
+    assert job_of(home, run) == fourth, "its job is listened to again"
+
+    cluster.kill_controller()
+    at = home.show(run).generation
+    home.reaches(run, S.RUNNING, at + 3)
+    cluster.start_controller()
+    until(lambda: fourth in cluster.run("squeue", "-h", "-o", "%A", check=False), "slurmctld knows the job again")
+
+    worker = next(pid for pid in home.worker_pids() if b"hadesd.worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(worker, signal.SIGKILL)
+    goes_on(home, run, fourth)
+
+    home.reaches(run, S.FINISHED)
+    twin = worker_process.make_run(tmp_path / "twin", build_spec(SETTINGS))
+    assert worker_process.finish(twin) == 0
+    assert worker_process.results(home.paths.runs / run) == worker_process.results(twin)
+    assert home.generations(run) == list(range(1, GENERATIONS + 1))
+
+
+def kinds(home: Home, run: str) -> list[HistoryKind]:
+    return [entry.what for entry in home.ask(commands.Show, run=run).history]
+
+
+def test_what_slurm_refuses_or_keeps_waiting_is_said_in_words(home: Home, cluster: Cluster) -> None:
+    home.daemon()
+    refused = submit(home, slurm="--partition=nonsense")
+    assert "invalid partition specified: nonsense" in home.reaches(refused, S.FAILED).reason
+    waiting = submit(home, slurm="--begin=now+1hour")
+    until(lambda: "its time to begin has not come (BeginTime)" in home.show(waiting).reason, "the reason is said")
+    (job,) = cluster.jobs()
+    home.ask(commands.Pause, run=waiting)
+    assert home.reaches(waiting, S.PAUSED).generation == 0
+    until(lambda: job not in cluster.jobs(), "a paused run is in no queue")
+
+
+def test_a_run_that_was_paused_while_no_daemon_listened_leaves_no_job(home: Home, cluster: Cluster) -> None:
+    daemon = home.daemon()
+    run = submit(home, slurm="--begin=now+1hour")
+    until(lambda: len(cluster.jobs()) == 1, "it is in the queue")
+    os.kill(daemon.pid, signal.SIGKILL)
+    daemon.wait()
+    record = home.paths.runs / run / "run.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "desired": "pause"}))
+    home.daemon()
+    until(lambda: not cluster.jobs(), "the job is gone")
+    assert home.show(run).state == S.PAUSED
