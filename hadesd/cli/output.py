@@ -28,11 +28,12 @@ COLOURS = {
 }
 
 HEADINGS = (
-    *("RUN", "NAME", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT", "GPU", "GROUP", "TAGS", "NOTE"),
+    *("RUN", "NAME", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT", "GPU", "JOB", "GROUP"),
+    *("TAGS", "NOTE"),
     "",
 )
-OPTIONAL = ("NAME", "GPU", "GROUP", "TAGS", "NOTE")
-LEFT_ALIGNED = ("RUN", "NAME", "STATE", "GROUP", "TAGS", "NOTE")
+OPTIONAL = ("NAME", "GPU", "JOB", "GROUP", "TAGS", "NOTE")
+LEFT_ALIGNED = ("RUN", "JOB", "NAME", "STATE", "GROUP", "TAGS", "NOTE")
 SHORT_NOTE = 40
 """Letters of a note in the table; `status RUN` and `note RUN` print all."""
 
@@ -168,6 +169,7 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         rate(run.seconds_per_generation),
         duration(run.seconds_left),
         ",".join(map(str, run.gpus)),
+        run.slurm_job.removeprefix("slurm").strip(),
         run.group,
         ",".join(run.tags),
         run.note if len(run.note) <= SHORT_NOTE else f"{run.note[: SHORT_NOTE - 1]}…",

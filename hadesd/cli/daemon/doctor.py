@@ -1,6 +1,7 @@
 """hadesd doctor: what is installed, what works, and what to do about the rest."""
 
 import argparse
+import asyncio
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ from hadesd.spec import jax_variables
 from hadesd.storage.atomic import tail_lines
 from hadesd.storage.locks import is_locked
 from hadesd.supervisor.scheduling import nvml
+from hadesd.supervisor.slurm import commands as slurm_commands
 from hadesd.supervisor.worker_process import usable_cores
 
 MARKS: dict[FindingLevel, tuple[str, str]] = {"ok": ("ok", "32"), "note": ("note", "33"), "problem": ("PROBLEM", "31")}
@@ -103,6 +105,7 @@ def all_checks(paths: Paths, environ: dict[str, str], probe_jax: bool) -> Iterat
     yield check_daemon(paths)
     yield ok("cpu", f"{usable_cores()} usable cores of {os.cpu_count()}")
     yield check_gpus(environ)
+    yield from check_slurm()
     yield from check_variables(environ)
     if probe_jax:
         yield from check_jax(environ)
@@ -208,6 +211,23 @@ def check_gpus(environ: dict[str, str]) -> Finding:
         text = f"{names}; {len(usable)} usable under CUDA_VISIBLE_DEVICES and JAX_PLATFORMS"
         return Finding(name="gpu", level="note", text=text)
     return ok("gpu", names)
+
+
+def check_slurm() -> Iterator[Finding]:
+    """Whether runs may compute as Slurm jobs; nothing is said where there is no Slurm at all."""
+    if len(missing := slurm_commands.missing()) == len(slurm_commands.PROGRAMS):
+        return
+    if missing:
+        yield problem("slurm", f"not on the PATH: {', '.join(missing)}", "install Slurm's client commands")
+        return
+    try:
+        with Progress("asking Slurm"):
+            jobs = asyncio.run(slurm_commands.queue())
+    except HadesError as error:
+        advice = "runs with --on slurm would wait: is SLURM_CONF right, and slurmctld up?"
+        yield Finding(name="slurm", level="note", text=str(error), advice=advice)
+        return
+    yield ok("slurm", f"squeue answers; jobs of runs: {len(jobs)} (also those that ended a while ago)")
 
 
 def check_variables(environ: dict[str, str]) -> Iterator[Finding]:

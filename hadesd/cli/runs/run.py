@@ -129,6 +129,11 @@ def _spec(args: argparse.Namespace, paths: Paths) -> "RunSpec | None":
         # A requeued job may come to a node without a GPU: what was chosen for the user the first time stays.
         asked = asked_spec(args, gpu=spec.preset == "published")
         check_same(record, spec, asked, paths.state)
+    if asked.resources.executor != "local":
+        raise UsageError(
+            f"resources.executor is {asked.resources.executor}, and 'hadesd run' computes where it is started: "
+            "leave it out, or have a daemon submit the job with 'hadesd start --on slurm'"
+        )
     check_gpus(asked.resources.gpus, present or None)
     return asked
 

@@ -154,7 +154,8 @@ def _details(shown: replies.ShowResult, all_settings: bool) -> str:
     lines += [f"directory    {shown.run.directory}"]
     lines += [f"checkpoints  {_checkpoints(shown.checkpoints)}"] if shown.checkpoints.generations else []
     lines += [f"computed by  {shown.checkpoints.execution}"] if shown.checkpoints.execution else []
-    lines += [f"worker       {shown.run.worker_pid}, {shown.run.phase}"] if shown.run.worker_pid else []
+    if worker := shown.run.slurm_job or (shown.run.worker_pid and f"pid {shown.run.worker_pid}"):
+        lines.append(f"worker       {worker}, {shown.run.phase}")
     lines += [f"restarts     {shown.run.restarts}"] if shown.run.restarts else []
     for entry in shown.history[-10:]:
         reason = f": {entry.reason}" if entry.reason else ""

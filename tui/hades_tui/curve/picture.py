@@ -35,7 +35,7 @@ from hades_tui.curve.yaxis import YAxis, y_axis
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import UNICODE, Glyphs
 
-SIGNS = {"fork": "F", "resize": "R", "resume": "^", "fallback": "!", "chunk": "v"}
+SIGNS = {"fork": "F", "resize": "R", "resume": "^", "fallback": "!", "chunk": "v", "preempted": "x"}
 """Kind of a mark -> its sign on the axis."""
 
 MIN_WIDTH = 24
