@@ -21,7 +21,10 @@ from hadesd.storage import records
 from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.supervisor import Supervisor
 
-NOT_FOR_ONE_RUN = (commands.Start, commands.Fork, commands.Adopt, commands.Remove)
+NOT_FOR_ONE_RUN = (
+    *(commands.Start, commands.Fork, commands.Adopt),
+    *(commands.Remove, commands.Delete, commands.Archive),
+)
 """Requests that would make it another number of runs."""
 
 

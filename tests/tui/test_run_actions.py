@@ -151,6 +151,9 @@ def test_a_key_acts_on_all_marked_runs_that_are_listed_or_on_the_selected_one() 
     assert aimed(PAUSE, marked, "abc") == "b"
     assert aimed(PAUSE, marked, "ac") == "a"
     assert aimed(FORK, marked, "abcd") == "a", "a fork has one parent"
+    assert "".join(run.id for run in targets(PAUSE, seen, "abcd", "abc")) == "abc", "a heading stands for its group"
+    assert "".join(run.id for run in targets(FORK, seen, "abcd", "abc")) == "a"
+    assert "".join(run.id for run in targets(PAUSE, marked, "abcd", "abc")) == "bd"
     assert "The filter hides a: escape" in refusal(PAUSE, seen, (), readonly=False)
 
 

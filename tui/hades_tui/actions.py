@@ -130,12 +130,13 @@ class ActingApp(App[None]):
             self.push_screen(dialog, lambda result: self._answered(dialog, result))
 
     def _targets(self, action: RunAction) -> tuple[RunSummary, ...]:
-        return targets(action, self.model, self.screen_stack[0].query_one(RunList).listed)
+        runs = self.screen_stack[0].query_one(RunList)
+        return targets(action, self.model, runs.listed, runs.heading)
 
     def aim(self, action: str) -> str:
         """The runs that a run action would act on now, as a text; empty for none."""
         chosen = self._targets(RUN_ACTIONS[action]) if action in RUN_ACTIONS else ()
-        return chosen[0].id if len(chosen) == 1 else f"{len(chosen)} marked runs" if chosen else ""
+        return chosen[0].id if len(chosen) == 1 else f"{len(chosen)} runs" if chosen else ""
 
     def action_start(self) -> None:
         """Open the form of a new run; it offers the selected run's environment."""

@@ -190,15 +190,17 @@ RUN_ACTIONS = {
 }
 
 
-def targets(action: RunAction, model: Model, listed: Sequence[str]) -> tuple[RunSummary, ...]:
+def targets(
+    action: RunAction, model: Model, listed: Sequence[str], heading: Sequence[str] = ()
+) -> tuple[RunSummary, ...]:
     """The runs that a key acts on: all marked ones where the action takes many, else the selected one.
 
     listed: ids of the runs in the list, in its order. A run that is not listed is seen by nobody, and no target.
+    heading: those that a selected heading stands for, which are then meant in place of the selected run.
     """
+    wanted = [run for run in listed if run in model.marked] or heading if action.many else ()
     known = {run.id: run for run in model.runs}
-    if action.many and (marked := [run for run in listed if run in model.marked]):
-        return tuple(known[run] for run in marked if run in known)
-    return tuple(known[run] for run in listed if run == model.selected and run in known)
+    return tuple(known[run] for run in listed if run in (wanted or (model.selected,)) and run in known)
 
 
 def command_for(action: RunAction, run: RunSummary, session: str, **fields: Any) -> commands.RunRequest:

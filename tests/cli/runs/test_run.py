@@ -170,6 +170,8 @@ def test_clients_may_watch_pause_and_cancel_it_but_make_no_other_runs(job: Job) 
         (commands.Start, {"spec": {"env": "CartPole-v1"}}),
         (commands.Fork, {"run": run}),
         (commands.Remove, {"run": run}),
+        (commands.Delete, {"run": run}),
+        (commands.Archive, {"run": run}),
     ):
         with pytest.raises(WrongStateError, match="computes one run alone"):
             home.ask(kind, **fields)

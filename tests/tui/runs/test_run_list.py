@@ -100,6 +100,7 @@ async def test_groups_and_lineage_fold(forks: ProtocolServer) -> None:
         await until(pilot, lambda: listed(runs) == ["group:sizes", "group:", "root", "lone"])
         assert app.model.selected == "leaf"
         assert rows(runs)[1].startswith("▌ ▸ sizes")
+        assert runs.heading == ("fork", "leaf"), "keys act on what the heading stands for"
         await pilot.press("enter", "b")
         await until(pilot, lambda: listed(runs) == ["root", "fork", "leaf", "lone"])
         for text in ("└ ▾ fork", "  └ leaf", "from gone@9 (removed)"):  # the last when the list has grown
@@ -107,6 +108,7 @@ async def test_groups_and_lineage_fold(forks: ProtocolServer) -> None:
         await pilot.press("g", "left")
         await until(pilot, lambda: listed(runs) == ["root", "lone"])
         await until(pilot, lambda: "▸ root +2" in shown(app, RunList))
+        assert app.model.selected == "root"
         await pilot.press("right", "b")
         await until(pilot, lambda: runs.order.grouping is Grouping.NONE)
         assert len(listed(runs)) == 4

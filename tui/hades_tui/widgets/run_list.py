@@ -88,6 +88,12 @@ class RunList(ScrollView, can_focus=True):
         """Ids of the runs that pass the filter, in the order of the list; those of collapsed rows too."""
         return tuple(run for row in self.ordered.rows for run in row.members)
 
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """Ids of the runs that a selected heading stands for: those of its collapsed group; else empty."""
+        at = self.ordered.row_of(self.model.selected)
+        return self.ordered.rows[at].members if at is not None and self.ordered.rows[at].run is None else ()
+
     def reveal(self, run: str) -> None:
         """Remove the filter where it hides a run."""
         if run not in self.listed:
@@ -151,11 +157,15 @@ class RunList(ScrollView, can_focus=True):
         """Set the titles where they differ: Textual redraws a panel whenever one is set."""
         titles = (
             table.list_title(self.ordered, self.order, self.model.selected),
-            table.describe_order(self.order, len(self.model.marked.intersection(self.listed))),
+            table.describe_order(self.order, self._marked()),
         )
         if titles != self._titles:
             self._titles = titles
             self.border_title, self.border_subtitle = (title(text) for text in titles)
+
+    def _marked(self) -> int:
+        marked = self.model.marked
+        return len(marked.intersection(self.listed)) if marked else 0
 
     def _follow_selection(self) -> None:
         at = next((i for i, (row, _) in enumerate(self._lines) if self.model.selected in row.members), None)
@@ -190,9 +200,9 @@ class RunList(ScrollView, can_focus=True):
         self._reorder(grouping=kinds[(kinds.index(self.order.grouping) + 1) % len(kinds)])
 
     def action_mark(self) -> None:
-        """Mark the selected run, so that its curve is drawn over the others' and keys that change runs act on it."""
+        """Mark the selected run or group: its curves are drawn over others', and keys that change runs act on it."""
         if self.model.selected is not None and self.model.selected in self.listed:
-            self._owner.mark([self.model.selected])
+            self._owner.mark(self.heading or [self.model.selected])
 
     def action_mark_all(self) -> None:
         """Mark all runs that are listed, or unmark them where all are marked."""
@@ -208,9 +218,17 @@ class RunList(ScrollView, can_focus=True):
         if not close:
             self._reorder(collapsed=self.order.collapsed - {row.key})
         elif row.can_collapse and not row.collapsed:
-            self._reorder(collapsed=self.order.collapsed | {row.key})
+            self._collapse(row.key)
         elif row.inside:
-            self._reorder(collapsed=self.order.collapsed | {row.inside[-1]})
+            self._collapse(row.inside[-1])
+
+    def _collapse(self, key: str) -> None:
+        """Collapse a row. A selected run below another one that stays listed hands the selection on to it."""
+        self._reorder(collapsed=self.order.collapsed | {key})
+        at = self.ordered.row_of(self.model.selected)
+        run = self.ordered.rows[at].run if at is not None else None
+        if run is not None and run.id != self.model.selected:
+            self._owner.choose(run.id)
 
     def action_filter(self) -> None:
         """Open the input line for the filter."""
