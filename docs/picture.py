@@ -17,6 +17,7 @@ from pathlib import Path
 from hades_protocol.async_client import Client
 from hades_protocol.paths import Paths
 from hades_tui.app import HadesApp
+from hades_tui.theme.themes import DARK
 
 SIZE = "132x40"
 WIDTH = 1400
@@ -28,7 +29,7 @@ async def screen(run: str | None, size: tuple[int, int], keys: list[str]) -> str
     paths = Paths()
     client = Client(paths.control_endpoint, paths.events_endpoint)
     selected = (await client.show(run)).run.id if run else None
-    app = HadesApp(client, run=selected)
+    app = HadesApp(client, run=selected, theme=DARK)
     async with app.run_test(size=size) as pilot:
         await pilot.pause(SETTLE_SECONDS)
         for key in keys:
