@@ -203,7 +203,15 @@ def test_no_name_of_a_run_leads_out_of_the_runs_directory(
         data = desk.control.answer(
             [
                 msgpack.packb(
-                    {"verb": verb, "request_id": "1", "run": prefix + name, "changes": {}, "priority": 1, "text": ""}
+                    {
+                        "verb": verb,
+                        "request_id": "1",
+                        "run": prefix + name,
+                        "changes": {},
+                        "priority": 1,
+                        "text": "",
+                        "name": "",
+                    }
                 )
             ]
         )

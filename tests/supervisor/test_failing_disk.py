@@ -131,7 +131,10 @@ REQUESTS: list[tuple[type[commands.Request], str, Request]] = [
         (commands.Resize, ["working", "waiting", "paused"], {"changes": SIZES}),
         (commands.Remove, ["finished"], {}),
         (commands.Retain, ["finished"], {"keep_newest": 5}),
+        (commands.Archive, ["finished"], {}),
         (commands.Note, ["working", "finished"], {"text": "looks good"}),
+        (commands.Rename, ["working", "finished"], {"name": "good"}),
+        (commands.Tag, ["working", "finished"], {"add": ("good",)}),
         (commands.Export, ["finished"], {}),
         (commands.Evaluate, ["finished"], {}),
         (commands.Adopt, ["foreign"], {}),
@@ -139,11 +142,17 @@ REQUESTS: list[tuple[type[commands.Request], str, Request]] = [
     for which in kinds
 ]
 
-READING = {commands.Hello, commands.Snapshot, commands.Show, commands.History, commands.Dataset, commands.Logs}
+READING = {
+    *(commands.Hello, commands.Plan, commands.Snapshot, commands.Show),
+    *(commands.History, commands.Dataset, commands.Logs),
+}
+
+BY_A_JOB = {commands.Delete, commands.Prune}
+"""What a child process does: the daemon itself writes nothing."""
 
 
 def test_every_request_that_changes_something_is_here() -> None:
-    changing = set(get_args(commands.AnyRequest)) - READING - {commands.Stop}
+    changing = set(get_args(commands.AnyRequest)) - READING - BY_A_JOB - {commands.Stop}
     assert {kind for kind, _, _ in REQUESTS} == changing
 
 
