@@ -146,6 +146,10 @@ async def test_a_run_is_started_with_the_presets_values_where_nothing_is_typed(s
         await pilot.press(*"x")
         await until(pilot, lambda: "dataset.pairs takes an integer" in reason(app))
         await pilot.press("backspace", *"6")
+        app.screen.query_one("#name", Input).focus()
+        await pilot.press(*"six pairs")
+        await until(pilot, lambda: "'six pairs' cannot name a run" in reason(app))
+        await pilot.press(*["backspace"] * 6)
         app.screen.query_one("#others", Input).focus()
         await pilot.press(*"sigma=.2")
         await until(pilot, lambda: "6 pairs" in str(answer.content))
@@ -156,7 +160,7 @@ async def test_a_run_is_started_with_the_presets_values_where_nothing_is_typed(s
         await until(pilot, lambda: app.model.selected == "new-3")
         (request,) = [r for r in server.requests if isinstance(r, commands.Start)]
         assert (request.spec["dataset"]["pairs"], request.spec["evolution"]["sigma"]) == (6, 0.2)
-        assert (request.session, request.group, request.priority) == ("session-1", "", 0)
+        assert (request.session, request.name, request.group, request.priority) == ("session-1", "six", "", 0)
         assert "new-3 is queued" in notices(app)
 
 

@@ -12,7 +12,7 @@ from textual.widgets import Input, Label, Static
 from hades_protocol import commands
 from hades_protocol.async_client import fresh_id
 from hades_protocol.errors import UsageError
-from hades_protocol.names import check_group
+from hades_protocol.names import check_group, check_name
 from hades_protocol.replies import PlanResult
 from hades_tui.pages.settings_form import priority_of
 from hades_tui.pages.start_form import FIELDS, OTHERS, plan_lines, planned_text, settings_of
@@ -23,7 +23,7 @@ from hades_tui.state.model import Model
 from hades_tui.widgets.fields import Field
 
 HINTS = {"environment": "CartPole-v1, hopper, SpaceInvaders-MinAtar, digits …", "preset": "published or cpu"}
-QUEUE = {"group": "none", "priority": "0; of queued runs the highest starts first"}
+QUEUE = {"name": "none", "group": "none", "priority": "0; of queued runs the highest starts first"}
 """Fields that are no settings of the run -> their placeholders."""
 
 
@@ -93,10 +93,12 @@ class StartScreen(SendingForm):
         return settings_of({name: self._text(name) for name in (*FIELDS, OTHERS)})
 
     def fields(self) -> dict[str, Any]:
-        """The command's own fields: the planned settings, group, priority."""
+        """The command's own fields: the planned settings, name, group, priority."""
         self._settings()
-        group, priority = self._text("group"), self._text("priority")
-        queue = {"group": check_group(group) if group else "", "priority": priority_of(priority) if priority else 0}
+        queue: dict[str, Any] = {}
+        for field, read in (("name", check_name), ("group", check_group), ("priority", priority_of)):
+            if text := self._text(field):
+                queue[field] = read(text)
         answer = self._plan.answer
         if isinstance(answer, str):
             raise UsageError(answer)
