@@ -95,7 +95,7 @@ def _list(args: argparse.Namespace, snapshot: replies.SnapshotResult) -> int:
 
 def _differences(args: argparse.Namespace, one: replies.ShowResult, other: replies.ShowResult) -> int:
     """Both runs, and the settings in which they differ."""
-    from hadesd.cli.runs.settings_text import columns
+    from hadesd.cli.settings_text import columns
     from hadesd.spec.changes import differing
 
     changes = differing(one.spec, other.spec)
@@ -115,7 +115,7 @@ def _called(run: RunSummary) -> str:
 
 
 def _document(daemon: DaemonInfo, shown: replies.ShowResult) -> RunDocument:
-    from hadesd.cli.runs.settings_text import preset_changes
+    from hadesd.cli.settings_text import preset_changes
 
     base, changes = preset_changes(shown.spec)
     return RunDocument(
@@ -141,7 +141,7 @@ def _checkpoints(kept: CheckpointList) -> str:
 
 
 def _details(shown: replies.ShowResult, all_settings: bool) -> str:
-    from hadesd.cli.runs.settings_text import settings_lines
+    from hadesd.cli.settings_text import settings_lines
 
     lines = [table([shown.run], use_colour(sys.stdout)), ""]
     lines += [f"name         {shown.run.name}"] if shown.run.name else []
