@@ -18,6 +18,7 @@ from hades_protocol.messages import GenerationTiming, Reference
 from hades_protocol.sync_client import ControlClient
 from hadesd.analysis import sweep_table
 from hadesd.analysis.sweep_table import SEED, Average, Member, Row, SweptRun, average, short_names, value_text
+from hadesd.compute.progress import UNREPORTED, Report
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.metric_lines import read_lines
@@ -191,7 +192,7 @@ def _run(word: str, known: Sequence[Known]) -> str:
         raise NotFoundError(f"{error}; no group is called so") from None
 
 
-def read(directory: Path, words: Iterable[str]) -> Comparison:
+def read(directory: Path, words: Iterable[str], report: Report = UNREPORTED) -> Comparison:
     """Runs and groups from a directory of runs, with their hours.
 
     Raises:
@@ -205,10 +206,10 @@ def read(directory: Path, words: Iterable[str]) -> Comparison:
         timings = read_lines(RunPaths(directory / run).timings, GenerationTiming)
         return replace(read, seconds=_spent([m.generation for m in read.metrics], timings))
 
-    return compare(chosen, {run: record.name for run, (record, _) in found.items()}, member)
+    return compare(chosen, {run: record.name for run, (record, _) in found.items()}, member, report)
 
 
-def ask(client: ControlClient, words: Iterable[str]) -> Comparison:
+def ask(client: ControlClient, words: Iterable[str], report: Report = UNREPORTED) -> Comparison:
     """The same as a daemon knows it, which does not tell the hours.
 
     Raises:
@@ -216,9 +217,8 @@ def ask(client: ControlClient, words: Iterable[str]) -> Comparison:
     """
     snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
     chosen = choose(words, snapshot.runs)
-    return compare(
-        chosen, {run.id: run.name for run in snapshot.runs}, lambda run: sweep_table.ask_for_run(client, run)
-    )
+    names = {run.id: run.name for run in snapshot.runs}
+    return compare(chosen, names, lambda run: sweep_table.ask_for_run(client, run), report)
 
 
 def _spent(generations: Sequence[int], timings: Iterable[GenerationTiming]) -> tuple[float, ...]:
@@ -236,20 +236,23 @@ def _spent(generations: Sequence[int], timings: Iterable[GenerationTiming]) -> t
     return tuple(out)
 
 
-def compare(chosen: Iterable[Chosen], names: dict[str, str], member: Callable[[str], Member]) -> Comparison:
+def compare(
+    chosen: Sequence[Chosen], names: dict[str, str], member: Callable[[str], Member], report: Report = UNREPORTED
+) -> Comparison:
     """The lines. names: of the runs by id, empty for none. member: reads a run."""
+    wanted = list(dict.fromkeys(run for one in chosen for run in one.runs))
+    report.phase("runs read", len(wanted))
     read: dict[str, Member] = {}
-
-    def members(runs: Iterable[str]) -> list[Member]:
-        return [read.setdefault(run, member(run)) if run not in read else read[run] for run in runs]
-
+    for run in wanted:
+        read[run] = member(run)
+        report.advance(len(read))
     lines: list[Line] = []
     for group, runs in chosen:
         if not group:
-            (run,) = members(runs)
-            lines.append(Line(names[run.id] or run.id, "", Row({}, (run,))))
+            (run,) = runs
+            lines.append(Line(names[run] or run, "", Row({}, (read[run],))))
             continue
-        table = sweep_table.tabulate(group, members(runs))
+        table = sweep_table.tabulate(group, [read[run] for run in runs])
         titles = short_names(table.keys)
         for row in table.rows:
             values = ", ".join(f"{titles[key]} {value_text(row.chosen[key])}" for key in table.keys)

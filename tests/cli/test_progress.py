@@ -32,6 +32,7 @@ LOADS_JAX = {
 """Verbs that take long because of JAX, or what they compute with it."""
 
 ON_FILES = {
+    "compare": ("compare", "@", "-o", "curve.svg"),
     "archive": ("archive", "@", "-o", ".", "--keep", "--yes"),
     "retain": ("retain", "@", "--keep-every", "0", "--yes"),
     "gc": ("gc", "--yes"),
@@ -45,7 +46,21 @@ ON_RUNS = {"start", "sweep", "wait", "stop"}
 IN_LINES = {"run", "logs", "hooks", "serve", "mirror"}
 """Verbs that go on, and say with lines of their own what happens."""
 
-QUICK = {"status", "pause", "resume", "cancel", "fork", "resize", "priority", "note", "export", "import", "pairs"}
+QUICK = {
+    "status",
+    "pause",
+    "resume",
+    "cancel",
+    "fork",
+    "resize",
+    "priority",
+    "note",
+    "rename",
+    "tag",
+    "export",
+    "import",
+    "pairs",
+}
 QUICK |= {"merge", "service", "settings", "paths", "gpus", "keys", "completion"}
 """Verbs that are done within two seconds."""
 
@@ -151,7 +166,7 @@ def test_what_needs_jax_says_so_before_jax_is_there(with_a_run: Home, tmp_path: 
 @pytest.mark.process
 def test_what_is_done_to_files_is_counted(with_a_run: Home, tmp_path: Path) -> None:
     shown = {"archive": f"packing {GOLDEN.name}, MB  0 of 1", "retain": "runs pruned  0 of 1"}
-    shown |= {"gc": "looking for what can go", "rm": "runs removed  0 of 1"}
+    shown |= {"gc": "looking for what can go", "rm": "runs removed  0 of 1", "compare": "runs read  0 of 1"}
     for verb, arguments in ON_FILES.items():
         watched = Watched(with_a_run, *arguments, cwd=tmp_path)
         assert watched.end() == 0, watched.seen

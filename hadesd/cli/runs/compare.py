@@ -11,6 +11,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.output import number, print_json, refuse_existing, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
+from hadesd.cli.progress import Progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,14 +54,16 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 def run(args: argparse.Namespace) -> int:
     """Read the runs, print the table, draw."""
     _check_output(args)
-    compared = _read(args.names)
+    with Progress("looking for the runs") as progress:
+        compared = _read(args.names, progress)
     if len(compared.environments) > 1 and not args.normalise:
         say(
             f"these are {len(compared.environments)} environments ({', '.join(compared.environments)}), whose returns "
             "cannot be compared: --normalise draws the curves of each from 0 to 1"
         )
     if args.output is not None:
-        _write(args, compared)
+        with Progress("drawing"):
+            _write(args, compared)
     from hadesd.analysis import comparison
 
     if args.json:
@@ -97,14 +100,14 @@ def _check_output(args: argparse.Namespace) -> None:
     refuse_existing(output, args.force, "another name with -o")
 
 
-def _read(names: list[str]) -> "Comparison":
+def _read(names: list[str], report: Progress) -> "Comparison":
     from hadesd.analysis import comparison
 
     paths = Paths()
     if not paths.connect:
-        return comparison.read(paths.runs, names)
+        return comparison.read(paths.runs, names, report)
     with ControlClient(paths) as client:
-        return comparison.ask(client, names)
+        return comparison.ask(client, names, report)
 
 
 def _write(args: argparse.Namespace, compared: "Comparison") -> None:
