@@ -23,7 +23,7 @@ from hades_tui.theme.glyphs import ASCII, UNICODE, Glyphs
 from hades_tui.theme.palette import style
 from tests.helpers.lines import text_of
 from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
-from tests.tui.curve.test_data import a_history, a_model
+from tests.tui.curve.test_data import a_history, a_model, a_sweep
 
 MARKS = (
     Mark(generation=20, kind="resize", text="pairs 4 → 8"),
@@ -232,6 +232,19 @@ def test_other_runs_have_a_sign_and_a_name_without_any_colour() -> None:
         assert "parent old" in names
         ends = {piece.strip()[-1] for line in lines for piece, hue in line if hue.startswith("run")}
         assert {"1", "2"} <= ends
+
+
+def test_seeds_of_a_group_are_a_mean_with_its_spread_and_their_number() -> None:
+    model = a_sweep(marks=3)
+    for glyphs in (UNICODE, ASCII):
+        drawn = panel(model, 100, 40, Viewport(), glyphs=glyphs)
+        (names,) = [text_of(line) for line in drawn.lines if "sizes" in text_of(line)]
+        assert ("1 sizes n=3→2" if glyphs.braille else "1 sizes n=3>2") in names
+        assert "std. error" in names
+        alone = panel(mark(model, "2-1"), 100, 40, Viewport(seeds=True), glyphs=glyphs)
+        assert "std. error" not in texts(alone.lines)
+        spread, bare = (sum(map(len, drawn_rows(one.picture, {"run1"}).values())) for one in (drawn, alone))
+        assert spread > bare, "the edges of the band are dotted"
 
 
 def test_too_many_marked_runs_are_counted() -> None:

@@ -1,5 +1,7 @@
 """A run's metrics along an axis, finer points in place of thinned ones, other runs beside it."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hades_protocol.messages import Lineage
 from hades_protocol.replies import HistoryResult
 from hades_tui.curve import compared
 from hades_tui.curve.data import CurveData, between, curve_of, matched
-from hades_tui.curve.viewport import Axis
+from hades_tui.curve.viewport import Axis, Viewport
 from hades_tui.state import detail
 from hades_tui.state.detail import Range, detail_of, refined, shortened, wanted
 from hades_tui.state.history import RunHistory
@@ -210,7 +212,7 @@ def a_model(*, parent: bool = False, others: int = 3) -> Model:
 
 def test_marked_runs_and_the_parent_lie_over_a_curve() -> None:
     model = mark(mark(mark(a_model(parent=True), "other-2"), "other-0"), "own")
-    found = compared.compared_runs(model, Axis.GENERATION, {})
+    found = compared.compared_runs(model, Viewport(), {})
     assert [(c.name, c.sign, c.hue) for c in found] == [
         ("other-0", "1", "run1"),
         ("other-2", "2", "run2"),
@@ -221,12 +223,52 @@ def test_marked_runs_and_the_parent_lie_over_a_curve() -> None:
 
 def test_a_marked_parent_is_drawn_once_and_only_so_many_are() -> None:
     model = mark(a_model(parent=True), "old")
-    assert [c.sign for c in compared.compared_runs(model, Axis.GENERATION, {})] == ["1"]
+    assert [c.sign for c in compared.compared_runs(model, Viewport(), {})] == ["1"]
     many = a_model(others=9)
     for i in range(9):
         many = mark(many, f"other-{i}")
     assert len(compared.needed(many)) == compared.MOST
     assert len(compared.marked(many)) == 9
+
+
+def a_sweep(*, marks: int = 6, **fields: object) -> Model:
+    """Two sizes of a group with three seeds each, all marked; the newest run is selected."""
+    runs = [
+        a_run(f"{pairs}-{seed}", created_at=9e9 - 10 * pairs - seed, group="sizes", pairs=pairs, seed=seed, **fields)
+        for pairs in (2, 4)
+        for seed in range(3)
+    ]
+    model = apply(Model(), FakeDaemon(runs=tuple(runs)).snapshot())
+    lengths = {run.id: 9 if run.seed else 5 for run in runs}
+    histories = {run.id: a_history(range(1, lengths[run.id]), mean=float(run.pairs + run.seed)) for run in runs}
+    return mark(replace(model, histories=histories), *[run.id for run in runs[:marks]])
+
+
+def test_marked_seeds_of_a_group_are_one_line_with_their_spread() -> None:
+    small, large = compared.compared_runs(a_sweep(), Viewport(), {})
+    assert [(c.label, c.sign, c.runs, c.left) for c in (small, large)] == [
+        ("sizes pairs 2", "1", 3, 2),
+        ("sizes pairs 4", "2", 3, 2),
+    ]
+    assert small.curve.mean.ys == [3.0] * 4 + [3.5] * 4
+    assert small.curve.upper.ys == pytest.approx([3.0 + 1.0 / math.sqrt(3)] * 4 + [3.5 + 0.5] * 4)
+    again = compared.compared_runs(a_sweep(), Viewport(), {small.name: small.curve})
+    assert again[0].curve is not small.curve, "other histories"
+    model = a_sweep()
+    known = {c.name: c.curve for c in compared.compared_runs(model, Viewport(), {})}
+    kept = compared.compared_runs(model, Viewport(), known)
+    assert [c.curve is known[c.name] for c in kept] == [True, True]
+
+
+def test_each_seed_has_a_line_where_that_is_wanted_or_they_differ_in_more() -> None:
+    apart = compared.compared_runs(a_sweep(), Viewport(seeds=True), {})
+    assert [c.label for c in apart] == ["2-1", "2-2", "4-0", "4-1", "4-2"], "the selected one has its own curve"
+    assert [c.runs for c in apart] == [1] * 5
+    assert [c.label for c in compared.compared_runs(a_sweep(marks=4), Viewport(), {})] == ["sizes pairs 2", "4-0"]
+    twice = a_sweep()
+    twice = replace(twice, runs=tuple(replace(run, seed=0) for run in twice.runs))
+    assert len(compared.compared_runs(twice, Viewport(), {})) == 5, "they share a seed: something else differs"
+    assert set(compared.needed(twice)) == {run.id for run in twice.runs} - {twice.selected}
 
 
 def test_only_what_is_neither_there_nor_asked_for_is_missing() -> None:

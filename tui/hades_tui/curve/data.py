@@ -28,7 +28,8 @@ class CurveData(msgspec.Struct, frozen=True):
 
     mean: the line of the quantity; best and evaluated are those of the fitness alone, and a band is around returns.
     metrics: the points whose x is known, with their `xs`. missing: number of points without x. begin: Unix time of the
-    first commit that is known. source: the history from which the data were computed.
+    first commit that is known. source: the history from which the data were computed. Of a mean over runs, sources are
+    the metrics of each, and counts the number of runs at each of the mean's points.
     """
 
     axis: Axis
@@ -43,6 +44,8 @@ class CurveData(msgspec.Struct, frozen=True):
     begin: float = 0.0
     source: RunHistory = RunHistory()
     quantity: Quantity = Quantity.FITNESS
+    sources: tuple[tuple[GenerationMetrics, ...], ...] = ()
+    counts: tuple[int, ...] = ()
 
     @property
     def references(self) -> tuple[Reference, ...]:

@@ -28,6 +28,10 @@ NAMES_FROM = 8
 """Least height of a picture above which a line with the names of compared runs is shown."""
 
 
+SPREAD = "   dots: std. error"
+"""What the dots beside a mean over seeds are."""
+
+
 class Panel(msgspec.Struct, frozen=True):
     """The panel's lines, its picture and the row where that begins.
 
@@ -59,7 +63,7 @@ def panel(
     known = known or {}
     detail = model.detail if model.detail is not None and model.detail.asked.run == run.id else None
     curve = curve_of(refined(model.history, detail), view.axis, known.get(run.id), view.quantity)
-    others = compared_runs(model, view.axis, known, view.quantity)
+    others = compared_runs(model, view, known)
     lines: list[Line] = [fitted(status_line(run), width)]
     for text, hue in problem_line(model):
         pieces = list(wrapped(text, width - 2, width))
@@ -70,7 +74,7 @@ def panel(
     large = width >= BIG_FROM[0] and height >= BIG_FROM[1]
     lines += [[], *_large(numbers, width), []] if large else [_small(numbers, width)]
     read_at = len(lines) - 1  # the cursor's line takes the place of the newest numbers where there is no other
-    if height - len(lines) > NAMES_FROM and (names := _names(model, others, width)):
+    if height - len(lines) > NAMES_FROM and (names := _names(model, view, others, width)):
         lines.append(names)
     if curve.mean.xs and height - len(lines) > (NAMES_FROM if view.quantity is Quantity.FITNESS else MIN_HEIGHT):
         lines.append([(shortened(named(view.quantity), width), "dim")])
@@ -129,18 +133,30 @@ def _small(numbers: list[tuple[str, str, str, str]], width: int) -> Line:
     return line
 
 
-def _names(model: Model, others: list[ComparedRun], width: int) -> Line:
-    """The signs and names of the compared runs; empty without any."""
-    signs = [(f"{other.sign} " if other.sign else "parent ", other) for other in others]
-    if not signs:
+def _names(model: Model, view: Viewport, others: list[ComparedRun], width: int) -> Line:
+    """The signs and names of the compared runs, with the number of those behind a mean; empty without any."""
+    if not others:
         return []
-    more = len(marked(model)) - MOST
+    heads = [f"{other.sign or 'parent'} " for other in others]
+    counts = [_count(other) for other in others]
+    more = len(marked(model, view.seeds)) - MOST
     tail = f"  {more} more marked, {MOST} are drawn" if more > 0 else ""
-    room = (width - len(tail)) // len(signs) - 3
+    whole = sum(len(head) + len(other.label) + len(n) for head, other, n in zip(heads, others, counts, strict=True))
+    free = width - len(tail) - whole - 3 * (len(others) - 1)
+    room = (width - len(tail)) // len(others) - 3
     line: Line = []
-    for sign, other in signs:
-        line += [(sign, other.hue), (abridged(other.name, max(6, room - len(sign))), "dim"), ("   ", "text")]
-    return fitted([*line[:-1], (tail, "warn")], width)
+    for other, head, count in zip(others, heads, counts, strict=True):
+        name = other.label if free >= 0 else abridged(other.label, max(6, room - len(head) - len(count)))
+        line += [(head, other.hue), (name, "dim"), (count, "text"), ("   ", "text")]
+    spread = SPREAD if any(counts) and free >= len(SPREAD) else ""
+    return fitted([*line[:-1], (spread, "dim"), (tail, "warn")], width)
+
+
+def _count(other: ComparedRun) -> str:
+    """Of a mean the number of runs, and how many of them have come to its end where that are fewer."""
+    if other.runs < 2:
+        return ""
+    return f" n={other.runs}" + (f"→{other.left}" if other.left < other.runs else "")
 
 
 def _in(lines: list[Line], glyphs: Glyphs) -> list[Line]:

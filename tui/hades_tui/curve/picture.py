@@ -38,16 +38,33 @@ from hades_tui.theme.glyphs import UNICODE, Glyphs
 SIGNS = {"fork": "F", "resize": "R", "resume": "^", "fallback": "!", "chunk": "v", "preempted": "x"}
 """Kind of a mark -> its sign on the axis."""
 
+EDGE_STEP = 3
+"""Columns of dots from one dot of a band's edge to the next."""
+
 MIN_WIDTH = 24
 MIN_HEIGHT = 4
 
 
 class ComparedRun(msgspec.Struct, frozen=True):
-    """A run drawn over the curve. sign: the digit at the end of its line; empty for the parent."""
+    """A run drawn over the curve, or a mean over runs (`runs` of them).
+
+    name: unique among the lines. sign: the digit at the end of its line; empty for the parent. label: for people.
+    """
 
     curve: CurveData
     name: str
     sign: str = ""
+    label: str = ""
+
+    @property
+    def runs(self) -> int:
+        """Runs whose mean it is; 1 for a run."""
+        return max(self.curve.counts, default=1)
+
+    @property
+    def left(self) -> int:
+        """Of these the runs that have come to the end of the line."""
+        return self.curve.counts[-1] if self.curve.counts else 1
 
     @property
     def hue(self) -> str:
@@ -110,6 +127,7 @@ def picture(
     references = curve.references
     shown = [curve.mean, curve.best, curve.lower, curve.upper, curve.evaluated]
     shown += [other.curve.mean for other in compared_runs]
+    shown += [edge for other in compared_runs if other.runs > 1 for edge in (other.curve.lower, other.curve.upper)]
     values = [y for series in shown for y in _range(series, low, high)]
     scale = scale_for([*values, *(reference.value for reference in references)], view.logarithmic)
     rows = height - 2  # below them the axis and its numbers
@@ -216,8 +234,11 @@ class _Drawing:
         )
 
     def _compared_runs(self, grid: CellGrid, compared_runs: Sequence[ComparedRun]) -> Cells:
-        """Draw the lines of compared runs, the parent's below all; returns their signs."""
+        """Draw the lines of compared runs, the parent's below all but the edges of bands; returns their signs."""
         over: Cells = {}
+        for other in compared_runs:
+            if other.runs > 1:
+                self._edges(grid, other.curve, other.hue)
         for other in sorted(compared_runs, key=lambda c: bool(c.sign)):
             series, hue = other.curve.mean, other.hue
             if not other.sign:
@@ -226,6 +247,14 @@ class _Drawing:
             data = self._series(grid, series, hue, self._glyphs.others[int(other.sign) - 1])
             over |= overlay.sign(data, self.across, self._scale, self._rows, other.sign, hue)
         return over
+
+    def _edges(self, grid: CellGrid, curve: CurveData, hue: str) -> None:
+        """Dot the edges of the band of a mean over runs: shades of two bands over each other cannot be told apart."""
+        canvas = Canvas(self.width, self._rows, self._dots)
+        for edge in (curve.lower, curve.upper):
+            data = self._all(edge)
+            canvas.dot([column if x % EDGE_STEP == 0 else None for x, column in enumerate(data)], self._to_row)
+        grid.trace(canvas, hue, self._glyphs.edge, joining=False)
 
     def _series(self, grid: CellGrid, series: Series, hue: str, character: str) -> Columns:
         """Draw a line, smoothed where the view says so; returns its columns."""

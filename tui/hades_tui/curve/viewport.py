@@ -44,7 +44,8 @@ class Viewport(msgspec.Struct, frozen=True):
     """The view of a curve.
 
     reach: lowest and highest visible x; None for all data, also future ones. following: the newest point stays at the
-    right edge. cursor: x of the point under the cursor. smoothing: index into SMOOTHINGS.
+    right edge. cursor: x of the point under the cursor. smoothing: index into SMOOTHINGS. seeds: each marked seed of a
+    group has a line, instead of one for their mean.
     """
 
     reach: tuple[float, float] | None = None
@@ -54,6 +55,7 @@ class Viewport(msgspec.Struct, frozen=True):
     smoothing: int = 0
     logarithmic: bool = False
     quantity: Quantity = Quantity.FITNESS
+    seeds: bool = False
 
 
 def visible_range(view: Viewport, extent: Extent) -> tuple[float, float]:

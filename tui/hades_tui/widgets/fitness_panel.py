@@ -50,6 +50,9 @@ class FitnessPanel(LinesPanel, can_focus=True):
         Binding("escape", "no_cursor", "No cursor", show=False, id="curve.no-cursor"),
         Binding("x", "axis", "x-axis", id="curve.axis"),
         Binding("m", "smooth", "Smooth", id="curve.smooth"),
+        Binding(
+            "s", "seeds", "Seeds", show=False, tooltip="Marked seeds of a group: their mean, or each", id="curve.seeds"
+        ),
         Binding("y", "quantity", "y-axis", tooltip="y-axis: sigma, times, episodes …", id="curve.quantity"),
     ]
 
@@ -200,6 +203,10 @@ class FitnessPanel(LinesPanel, can_focus=True):
         """Switch to the next width of the running median."""
         self.set_view(replace(self.view, smoothing=(self.view.smoothing + 1) % len(SMOOTHINGS)))
 
+    def action_seeds(self) -> None:
+        """Draw each marked seed of a group, or their mean."""
+        self.set_view(replace(self.view, seeds=not self.view.seeds))
+
     def action_quantity(self) -> None:
         """Show the next number of which anything is known, with the same part of the curve visible."""
         quantity = following(self.view.quantity, self.model.history)
@@ -289,4 +296,5 @@ def _sources(model: Model) -> tuple[object, ...]:
     """The parts of a model that the panel shows; with the same objects the panel is the same."""
     histories = (model.histories.get(run) for run in needed(model))
     logs = model.logs.get(model.selected or "")
-    return model.run, model.histories.get(model.selected or ""), logs, model.daemon, model.detail, *histories
+    own = model.histories.get(model.selected or "")
+    return model.run, own, logs, model.daemon, model.detail, model.marked, *histories
