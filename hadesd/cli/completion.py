@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import argcomplete
+import msgspec
 from argcomplete.completers import FilesCompleter
 
 from hadesd.cli.parsing import Parser, Subparsers
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from hades_protocol.messages import RunSummary
 
 Completer = Callable[..., Iterable[str]]
 
@@ -65,40 +64,45 @@ def completer_of(action: argparse.Action) -> Completer | None:
     return known.get(action.dest)
 
 
-def _summaries() -> "tuple[RunSummary, ...]":
+class OfferedRun(msgspec.Struct, frozen=True):
+    """A run as far as it is completed. about: what it does, for shells that show that."""
+
+    id: str
+    about: str = ""
+    group: str = ""
+    name: str = ""
+    tags: tuple[str, ...] = ()
+
+
+def _known() -> list[OfferedRun]:
+    """The runs of the daemon; where none answers, those in the directories."""
     from hades_protocol.paths import Paths
     from hades_protocol.sync_client import runs_if_reachable
 
-    return runs_if_reachable(Paths())
+    paths = Paths()
+    if found := runs_if_reachable(paths):
+        about = ((run, f"{run.state}, generation {run.generation}") for run in found)
+        return [OfferedRun(run.id, text, run.group, run.name, run.tags) for run, text in about]
+    place = paths.runs
+    directories = sorted(place.iterdir()) if place.is_dir() else []
+    return [_on_disk(entry) for entry in directories if entry.is_dir() and not entry.name.startswith(".")]
+
+
+def _on_disk(directory: "Path") -> OfferedRun:
+    """A run from its record; of one that cannot be read the id alone."""
+    from hadesd.storage.layout import RunPaths
+
+    try:
+        return msgspec.json.decode(RunPaths(directory).record.read_bytes(), type=OfferedRun)
+    except (OSError, ValueError):  # msgspec's errors are ValueErrors
+        return OfferedRun(directory.name)
 
 
 def _runs(**_: Any) -> dict[str, str]:
-    """Ids and names, each with what the run does, for shells that show that; from the disk where no daemon answers."""
-    from hades_protocol.paths import Paths
-
-    if found := _summaries():
-        ids = {run.id: f"{run.state}, generation {run.generation}" for run in found}
-        return ids | {run.name: f"{run.id}, {ids[run.id]}" for run in found if run.name}
-    place = Paths().runs
-    if not place.is_dir():
-        return {}
-    ids = dict.fromkeys((entry.name for entry in place.iterdir() if entry.is_dir()), "")
-    return ids | {name: run for run in ids if (name := _name_on_disk(place / run))}
-
-
-def _name_on_disk(directory: "Path") -> str:
-    """The name of the run; empty where it has none, or its record cannot be read: it is still found by its id."""
-    import msgspec
-
-    from hadesd.storage.layout import RunPaths
-
-    class Named(msgspec.Struct):
-        name: str = ""
-
-    try:
-        return msgspec.json.decode(RunPaths(directory).record.read_bytes(), type=Named).name
-    except (OSError, ValueError):  # msgspec's errors are ValueErrors
-        return ""
+    """Ids and names, each with what the run does."""
+    found = _known()
+    named = {run.name: ", ".join(filter(None, (run.id, run.about))) for run in found if run.name}
+    return {run.id: run.about for run in found} | named
 
 
 def _runs_and_files(prefix: str, **_: Any) -> dict[str, str]:
@@ -111,11 +115,11 @@ def _runs_and_groups(**_: Any) -> dict[str, str]:
 
 
 def _groups(**_: Any) -> set[str]:
-    return {run.group for run in _summaries() if run.group}
+    return {run.group for run in _known() if run.group}
 
 
 def _tags(**_: Any) -> set[str]:
-    return {tag for run in _summaries() for tag in run.tags}
+    return {tag for run in _known() for tag in run.tags}
 
 
 def _environments(**_: Any) -> list[str]:

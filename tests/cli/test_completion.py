@@ -1,5 +1,6 @@
 """Tab behind `hadesd` and `hades-tui`: what a real bash gets, which options have words of ours, the installation."""
 
+import json
 import os
 import shlex
 import shutil
@@ -26,6 +27,9 @@ LINES = {
     "hadesd pause cart": {"cartpole-1128-ab12", "cartpole-1128-cd34"},
     "hadesd resume cartpole-1128-ab12 hop": {"hopper-1128-ef56"},
     "hadesd compare base": {"baseline"},
+    "hadesd compare baseline si": {"sizes"},
+    "hadesd status --tag ": {"paper"},
+    "hadesd pause .": set(),
     "hadesd settings policy.w": {"policy.width"},
     "hades-tui attach --theme deu": {"deutan"},
 }
@@ -41,8 +45,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(variable, raising=False)
     for run in ("cartpole-1128-ab12", "cartpole-1128-cd34", "hopper-1128-ef56"):
         (tmp_path / "h/runs" / run).mkdir(parents=True)
-    (tmp_path / "h/runs/hopper-1128-ef56/run.json").write_text('{"name": "baseline"}')
+    record = {"id": "hopper-1128-ef56", "name": "baseline", "group": "sizes", "tags": ["paper"], "spec": {}}
+    (tmp_path / "h/runs/hopper-1128-ef56/run.json").write_text(json.dumps(record))
     (tmp_path / "h/runs/cartpole-1128-cd34/run.json").write_text('{"name": 3')
+    (tmp_path / "h/runs/.removed-cartpole-1128-gh78-1").mkdir()
     return tmp_path
 
 
