@@ -247,8 +247,8 @@ def a_sweep(*, marks: int = 6, **fields: object) -> Model:
 def test_marked_seeds_of_a_group_are_one_line_with_their_spread() -> None:
     small, large = compared.compared_runs(a_sweep(), Viewport(), {})
     assert [(c.label, c.sign, c.runs, c.left) for c in (small, large)] == [
-        ("sizes pairs 2", "1", 3, 2),
-        ("sizes pairs 4", "2", 3, 2),
+        ("sizes: pairs 2", "1", 3, 2),
+        ("sizes: pairs 4", "2", 3, 2),
     ]
     assert small.curve.mean.ys == [3.0] * 4 + [3.5] * 4
     assert small.curve.upper.ys == pytest.approx([3.0 + 1.0 / math.sqrt(3)] * 4 + [3.5 + 0.5] * 4)
@@ -264,7 +264,7 @@ def test_each_seed_has_a_line_where_that_is_wanted_or_they_differ_in_more() -> N
     apart = compared.compared_runs(a_sweep(), Viewport(seeds=True), {})
     assert [c.label for c in apart] == ["2-1", "2-2", "4-0", "4-1", "4-2"], "the selected one has its own curve"
     assert [c.runs for c in apart] == [1] * 5
-    assert [c.label for c in compared.compared_runs(a_sweep(marks=4), Viewport(), {})] == ["sizes pairs 2", "4-0"]
+    assert [c.label for c in compared.compared_runs(a_sweep(marks=4), Viewport(), {})] == ["sizes: pairs 2", "4-0"]
     twice = a_sweep()
     twice = replace(twice, runs=tuple(replace(run, seed=0) for run in twice.runs))
     assert len(compared.compared_runs(twice, Viewport(), {})) == 5, "they share a seed: something else differs"

@@ -71,7 +71,7 @@ def _label(run: RunSummary, runs: Iterable[RunSummary]) -> str:
     """The name of the run's group, with what it has that other marked runs of the group have not."""
     others = [other for other in runs if other.group == run.group]
     differing = [name for name, read in TOLD_APART.items() if len({read(other) for other in others}) > 1]
-    return run.group + "".join(f" {name} {TOLD_APART[name](run)}" for name in differing)
+    return ": ".join(part for part in (run.group, ", ".join(f"{n} {TOLD_APART[n](run)}" for n in differing)) if part)
 
 
 def needed(model: Model) -> list[str]:
