@@ -9,6 +9,7 @@ from hadesd.cli.parsing import Parser
 
 def add_executor(parser: Parser) -> None:
     """Add --on and --slurm."""
+    parser.takes_options = ("--slurm",)
     parser.add_argument(
         "--on", choices=("local", "slurm"), help="where it computes: a process of the daemon's, or a Slurm job (local)"
     )

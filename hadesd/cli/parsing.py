@@ -22,9 +22,17 @@ class Parser(argparse.ArgumentParser):
     """A parser that reports an error in one line and does not repeat the usage.
 
     advise: of a verb that knows what arguments may mean that are near to no option; the end of the sentence, or nothing
+    takes_options: options of ours whose value is options of another program, which argparse takes for ours
     """
 
     advise: Callable[[list[str]], str] | None = None
+    takes_options: tuple[str, ...] = ()
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """As argparse does, with `--slurm --time=1` read as `--slurm=--time=1`."""
+        return super().parse_known_args(
+            _joined(list(sys.argv[1:] if args is None else args), self.takes_options), namespace
+        )
 
     def error(self, message: str) -> NoReturn:
         """Print one line on stderr and exit with code 2."""
@@ -39,6 +47,17 @@ class Parser(argparse.ArgumentParser):
 
         found = nearest_option(left_over[0], self._option_string_actions)
         return found or (self.advise(left_over) if self.advise else "")
+
+
+def _joined(args: list[str], options: tuple[str, ...]) -> list[str]:
+    """Each of those options in one piece with the argument after it."""
+    out: list[str] = []
+    for arg in args:
+        if out and out[-1] in options:
+            out[-1] += f"={arg}"
+        else:
+            out.append(arg)
+    return out
 
 
 Subparsers = argparse._SubParsersAction
