@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from hades_protocol.messages import HistoryKind, RunSummary
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
+from hades_protocol.sync_client import listens
+from hadesd.storage import records
 from tests.helpers import worker_process
-from tests.helpers.daemon import Home, a_home, until
+from tests.helpers.daemon import BIN, Home, a_home, until
 from tests.helpers.slurm_cluster import Cluster, a_cluster, lacking
 from tests.helpers.specs import TINY
+from tests.integration.test_preemption import documented_script
 
 pytestmark = [
     pytest.mark.process,
@@ -55,7 +59,7 @@ def home(cluster: Cluster) -> Iterator[Home]:
         found.paths.make_private()
         found.paths.config_file.write_text(CONFIG)
         yield found
-        for run in found.ask(commands.Snapshot).runs:
+        for run in found.ask(commands.Snapshot).runs if listens(found.paths) else ():
             if run.state not in (S.FINISHED, S.FAILED, S.CANCELLED):
                 found.ask(commands.Cancel, run=run.id)
         until(lambda: not cluster.jobs(), "no job is left")
@@ -156,3 +160,40 @@ def test_a_run_that_was_paused_while_no_daemon_listened_leaves_no_job(home: Home
     home.daemon()
     until(lambda: not cluster.jobs(), "the job is gone")
     assert home.show(run).state == S.PAUSED
+
+
+def test_the_documented_script_is_requeued_until_the_run_is_finished(
+    home: Home, cluster: Cluster, tmp_path: Path
+) -> None:
+    """`hadesd run` in a job of its own, without a daemon: preempted once, warned once."""
+    script, spec, directory = tmp_path / "hades.sbatch", tmp_path / "run.json", tmp_path / "run"
+    unneeded = ("#SBATCH --gres", "#SBATCH --mem", "#SBATCH --cpus")
+    lines = [line for line in documented_script().splitlines() if not line.startswith(unneeded)]
+    script.write_text("\n".join(lines) + "\n")
+    spec.write_text(json.dumps({**merge(SETTINGS, {"evolution": {"generations": 200}}), "preset": "cpu"}))
+    environ = {**os.environ, **home.environ, "SPEC": str(spec), "DIRECTORY": str(directory)}
+    environ["PATH"] = f"{BIN}:{environ['PATH']}"
+    submit = ["sbatch", "--parsable", "-p", "low", "-w", "n1", "-t", "30", "-o", str(tmp_path / "job.log"), str(script)]
+    job = subprocess.run(submit, env=environ, capture_output=True, text=True, check=True).stdout.strip()
+
+    def generations() -> int:
+        return sum(path.read_bytes().count(b"\n") for path in directory.glob("runs/*/metrics.jsonl"))
+
+    def field(name: str) -> str:
+        words = cluster.run("scontrol", "show", "job", job).split()
+        return next(word.partition("=")[2] for word in words if word.startswith(f"{name}="))
+
+    def more_than(count: int) -> None:
+        until(lambda: generations() > count, lambda: f"more than {count}: {(tmp_path / 'job.log').read_text()[-2000:]}")
+
+    more_than(3)
+    cluster.run("sbatch", "-p", "high", "-w", "n1", "--exclusive", "-t", "1", "-o", "/dev/null", "--wrap", "sleep 1")
+    until(lambda: field("Restarts") == "1", "it is preempted and requeued")
+    more_than(generations() + 3)
+    cluster.run("scancel", "--batch", "--signal=USR1", job)  # as --signal=B:USR1@120 does
+    until(lambda: field("Restarts") == "2", "it asks to be requeued")
+    until(lambda: field("JobState") == "COMPLETED", lambda: f"completed, but: {field('JobState')}")
+    (run,) = (directory / "runs").glob("[a-z]*")
+    twin = worker_process.make_run(tmp_path / "twin", records.load(run)[1])
+    assert worker_process.finish(twin) == 0
+    assert worker_process.results(run) == worker_process.results(twin)
