@@ -260,6 +260,15 @@ def test_marked_seeds_of_a_group_are_one_line_with_their_spread() -> None:
     assert [c.curve is known[c.name] for c in kept] == [True, True]
 
 
+def test_a_run_of_another_environment_says_so() -> None:
+    model = a_sweep(env="ant")
+    other = a_run("other", created_at=1.0, env="hopper", name="baseline")
+    model = mark(replace(model, runs=(*model.runs, other)), "other")
+    assert [line.label for line in compared.marked(model)] == ["sizes: pairs 2", "sizes: pairs 4", "baseline (hopper)"]
+    apart = compared.marked(replace(model, selected="other"))
+    assert [line.label for line in apart] == ["sizes: pairs 2 (ant)", "sizes: pairs 4 (ant)"]
+
+
 def test_each_seed_has_a_line_where_that_is_wanted_or_they_differ_in_more() -> None:
     apart = compared.compared_runs(a_sweep(), Viewport(seeds=True), {})
     assert [c.label for c in apart] == ["2-1", "2-2", "4-0", "4-1", "4-2"], "the selected one has its own curve"

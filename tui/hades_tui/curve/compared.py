@@ -53,18 +53,24 @@ def marked(model: Model, seeds: bool = False) -> list[ComparedLine]:
     runs = [run for run in model.runs if run.id in model.marked]
     groups: dict[object, list[RunSummary]] = {}
     for run in runs:
-        alone = seeds or not run.group
-        groups.setdefault(run.id if alone else (run.group, *(read(run) for read in TOLD_APART.values())), []).append(
+        single = seeds or not run.group
+        groups.setdefault(run.id if single else (run.group, *(read(run) for read in TOLD_APART.values())), []).append(
             run
         )
     out: list[ComparedLine] = []
     for members in groups.values():
         if len(members) > 1 and len({run.seed for run in members}) == len(members):
             ids = tuple(run.id for run in members[:MOST_SEEDS])
-            out.append(ComparedLine(_label(members[0], runs), ids))
+            out.append(ComparedLine(_label(members[0], runs) + _elsewhere(members[0], model), ids))
         else:
-            out += [ComparedLine(run.name or run.id, (run.id,)) for run in members if run.id != model.selected]
+            alone = (run for run in members if run.id != model.selected)
+            out += [ComparedLine((run.name or run.id) + _elsewhere(run, model), (run.id,)) for run in alone]
     return out
+
+
+def _elsewhere(run: RunSummary, model: Model) -> str:
+    """The environment where it is another than the selected run's: their returns have different units."""
+    return f" ({run.env})" if model.run is not None and run.env != model.run.env else ""
 
 
 def _label(run: RunSummary, runs: Iterable[RunSummary]) -> str:
