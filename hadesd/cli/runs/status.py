@@ -87,7 +87,7 @@ def _list(args: argparse.Namespace, snapshot: replies.SnapshotResult) -> int:
     elif runs:
         print(table(runs, use_colour(sys.stdout)))
     elif snapshot.runs:
-        say("no run passes: 'hadesd status' lists them all")
+        say("no run matches: 'hadesd status' lists them all")
     else:
         say("no runs yet: begin with 'hadesd start --env CartPole-v1'")
     return 0

@@ -91,7 +91,7 @@ def choose(known: Sequence[RunSummary], args: argparse.Namespace, now: float) ->
     passing = [run for run in found if args.state is None or run.state in args.state]
     passing = [run for run in passing if args.older is None or _age(run, now) >= args.older]
     if not passing:
-        raise NotFoundError("no run passes: 'hadesd status' lists them all")
+        raise NotFoundError("no run matches: 'hadesd status' lists them all")
     return _measured(passing, now)
 
 

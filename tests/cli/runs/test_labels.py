@@ -59,7 +59,7 @@ def test_a_run_is_found_by_its_name_and_runs_by_their_tags(home: Home, call: Cal
     assert [run["id"] for run in listed["runs"]] == [other]
     code, _, said = call("status", "--tag", "papre")
     assert (code, said) == (3, "hadesd: no run has the tag papre; there are: b, paper\n")
-    assert call("status", "--state", "failed") == (0, "", "no run passes: 'hadesd status' lists them all\n")
+    assert call("status", "--state", "failed") == (0, "", "no run matches: 'hadesd status' lists them all\n")
     assert list(json.loads(call("status", "baseline", "--json")[1])["run"]["tags"]) == ["paper"]
     assert {"baseline", one, other} <= set(completion._runs())
     assert completion._tags() == {"b", "paper"}
