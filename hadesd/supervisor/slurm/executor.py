@@ -35,6 +35,11 @@ READ_SECONDS = 1.0
 
 ALIVE = (SlurmState.WAITS, SlurmState.COMPUTES, SlurmState.SUSPENDED)
 
+SUBMISSIONS = 4
+"""sbatch commands at the same time."""
+
+JUST_ASKED = "Slurm has just been asked"
+
 KEPT_PLACES = 3
 """Directories of jobs that stay in a run's, for their logs."""
 
@@ -65,7 +70,8 @@ class SlurmExecutor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked = asyncio.Event()
         self._polls = False
-        self._queue: list[SlurmJob] = []
+        self._queue: dict[int, SlurmJob] = {}
+        self.submitting = asyncio.Semaphore(SUBMISSIONS)
         self._answered_at = -1.0  # monotonic time at which the newest answer of squeue was asked for
         self._answers = asyncio.Condition()
         self._silent = ""  # why squeue gives no answer
@@ -75,6 +81,7 @@ class SlurmExecutor:
         worker = SlurmWorker(self, directory, (*self.settings.options, *options), callbacks)
         self._workers.add(worker)
         self._spawn(worker.live())
+        self._begin_to_ask()
         return worker
 
     def dismiss(self, directory: Path) -> None:
@@ -87,7 +94,7 @@ class SlurmExecutor:
         await asyncio.to_thread(reader.halt, False)
         while (found := (await self.fresh())[0]) is None:
             await asyncio.sleep(self.settings.poll)
-        for job in found:
+        for job in found.values():
             if job.name.run == run and job.meaning is SlurmState.WAITS:
                 await self.cancel(job)
 
@@ -121,20 +128,23 @@ class SlurmExecutor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def fresh(self) -> tuple[list[SlurmJob] | None, str]:
-        """What squeue says when it is asked from now on; None where it gives no answer, and why."""
+    async def fresh(self) -> tuple[dict[int, SlurmJob] | None, str]:
+        """What squeue says when it is asked from now on, by id; None where it gives no answer, and why."""
         now = time.monotonic()
         self._asked.set()
-        if not self._polls:
-            self._polls = True
-            self._spawn(self._poll())
+        self._begin_to_ask()
         async with self._answers:
             await self._answers.wait_for(lambda: self._answered_at >= now)
             return (None if self._silent else self._queue), self._silent
 
-    def newest(self) -> tuple[list[SlurmJob] | None, str]:
+    def newest(self) -> tuple[dict[int, SlurmJob] | None, str]:
         """What squeue said last."""
         return (None if self._silent else self._queue), self._silent
+
+    def _begin_to_ask(self) -> None:
+        if not self._polls:
+            self._polls = True
+            self._spawn(self._poll())
 
     async def _poll(self) -> None:
         while True:
@@ -149,7 +159,7 @@ class SlurmExecutor:
     async def _ask(self) -> None:
         asked_at, silent = time.monotonic(), ""
         try:
-            self._queue = await commands.queue()
+            self._queue = {job.id: job for job in await commands.queue()}
         except HadesError as error:
             silent = str(error)
         if silent != self._silent:
@@ -157,8 +167,18 @@ class SlurmExecutor:
         async with self._answers:
             self._silent, self._answered_at = silent, asked_at
             self._answers.notify_all()
+        if not silent:
+            await self._cancel_strays()
         for worker in self._workers:
             worker.notify()
+
+    async def _cancel_strays(self) -> None:
+        """Cancel jobs of a run that has another one: sbatch can outlive the daemon that called it."""
+        known = {worker.run: worker.id for worker in self._workers if worker.id is not None}
+        for job in self._queue.values():
+            if job.id != known.get(job.name.run, job.id) and job.meaning in ALIVE:
+                log.warning("cancelling a job that nobody listens to", run=job.name.run, job=job.id)
+                await self.cancel(job)
 
 
 class SlurmWorker:
@@ -169,15 +189,17 @@ class SlurmWorker:
     def __init__(
         self, executor: SlurmExecutor, directory: Path, options: tuple[str, ...], callbacks: Callbacks
     ) -> None:
+        self.run = directory.name
         self.slurm_job = "slurm"
         self.waits_for = ""
         self._executor, self._directory, self._options, self._callbacks = executor, directory, options, callbacks
         self._paths = RunPaths(directory)
-        self._id: int | None = None
+        self.id: int | None = None  # of the job, once it is known
         self._halting: str | None = None  # as the relay is told
         self._told: str | None = None  # as it was told
         self._killed = False
         self._kill_at = 0.0  # monotonic time of the next scancel
+        self._seen = False  # whether squeue has known the job
         self._has_spoken = False  # whether the worker has said something
         self._standing: tuple[object, float] = (None, 0.0)  # what Slurm says of the job, and since when
         self._wake = asyncio.Event()
@@ -210,6 +232,8 @@ class SlurmWorker:
     async def _adopt(self) -> line.LineReader | None:
         """The line of the job that an earlier daemon submitted, where it is still there; other jobs are cancelled."""
         place = line.newest_place(self._paths.slurm)
+        if place is None:
+            return None  # it never had one
         while True:
             queue, silent = await self._executor.fresh()
             if queue is not None:
@@ -218,17 +242,17 @@ class SlurmWorker:
             if self._halting is not None or self._killed:
                 return None
             await asyncio.sleep(self._executor.settings.poll)
-        token = line.token_of(place) if place is not None else ""
-        alive = [job for job in queue if job.name.run == self._directory.name and job.meaning in ALIVE]
+        token = line.token_of(place)
+        alive = [job for job in queue.values() if job.name.run == self.run and job.meaning in ALIVE]
         for job in alive:
             if job.name.token != token:
-                log.warning("cancelling a job that nobody listens to", run=self._directory.name, job=job.id)
+                log.warning("cancelling a job that nobody listens to", run=self.run, job=job.id)
                 await self._executor.cancel(job)
         known = next((job for job in alive if job.name.token == token), None)
-        if place is None or known is None:
+        if known is None:
             return None
-        self._id = known.id
-        log.info("job adopted", run=self._directory.name, job=self._id)
+        self.id = known.id
+        log.info("job adopted", run=self.run, job=self.id)
         reader = line.LineReader(place)
         if known.meaning is not SlurmState.WAITS:
             await asyncio.to_thread(reader.read)  # what it said before stands on the disk
@@ -244,11 +268,12 @@ class SlurmWorker:
         (place / "job.sh").write_text(script(sys.executable, self._directory, place))
         rotation.rotate(self._paths.worker_log)
         settings = self._executor.settings
-        name = JobName(self._directory.name, token)
+        name = JobName(self.run, token)
         submission = Submission(name, self._directory, place, self._options, settings.signal, settings.signal_seconds)
         while self._halting is None and not self._killed:
             try:
-                self._id = await commands.submit(submission.arguments())
+                async with self._executor.submitting:
+                    self.id = await commands.submit(submission.arguments())
             except commands.SilentError as error:
                 self._says(str(error))
                 await asyncio.sleep(settings.poll)
@@ -256,9 +281,8 @@ class SlurmWorker:
                 self._callbacks.refused(str(error))
                 return None
             else:
-                log.info("job submitted", run=self._directory.name, job=self._id)
-                self._says("Slurm has just been asked")
-                await self._executor.fresh()
+                log.info("job submitted", run=self.run, job=self.id)
+                self._says(JUST_ASKED)
                 return line.LineReader(place)
         self._callbacks.exited(int(ExitCode.CHECKPOINTED), False, "")
         return None
@@ -278,7 +302,8 @@ class SlurmWorker:
             if verdict.kind == "ended":
                 self._end(verdict)
                 return
-            self._says(verdict.why or "its process starts", standing_still=verdict.kind == "suspended")
+            why = verdict.why if self._seen else JUST_ASKED
+            self._says(why or "its process starts", standing_still=verdict.kind == "suspended")
             await self._tell(reader, found)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), READ_SECONDS)
@@ -286,8 +311,10 @@ class SlurmWorker:
     async def _state_of(self, reader: line.LineReader) -> tuple[SlurmJob | None, Verdict]:
         """The job as squeue has it, and what has become of it."""
         queue, silent = self._executor.newest()
-        mine = (job for job in queue or () if job.id == self._id and job.name.run == self._directory.name)
-        found = next(mine, None)
+        found = (queue or {}).get(self.id or 0)
+        if found is not None and found.name.run != self.run:
+            found = None  # the id was given out again
+        self._seen = self._seen or found is not None
         self._name(found)
         standing, now = (found.state if found is not None else None, silent), time.monotonic()
         if standing != self._standing[0]:
@@ -304,7 +331,7 @@ class SlurmWorker:
         return found, decide(Facts(status, locked, queue is not None, found, since, signals))
 
     def _name(self, found: SlurmJob | None) -> None:
-        name = f"slurm {self._id}" + (f" on {found.nodes}" if found is not None and found.nodes else "")
+        name = f"slurm {self.id}" + (f" on {found.nodes}" if found is not None and found.nodes else "")
         if found is not None and name != self.slurm_job:
             self.slurm_job = name
             self._callbacks.changed()
@@ -313,10 +340,10 @@ class SlurmWorker:
         try:
             bodies = await asyncio.to_thread(reader.read)
         except OSError as error:
-            log.warning("cannot read the line of a job", run=self._directory.name, why=str(error))
+            log.warning("cannot read the line of a job", run=self.run, why=str(error))
             return
         except ValueError as error:
-            log.error("a job's line is damaged", run=self._directory.name, why=str(error))
+            log.error("a job's line is damaged", run=self.run, why=str(error))
             self.kill()
             return
         for body in bodies:
@@ -345,7 +372,7 @@ class SlurmWorker:
 
     def _end(self, verdict: Verdict) -> None:
         """Tell of the end. A job that was taken out of the queue, as was asked, had nothing to commit."""
-        log.info("job ended", run=self._directory.name, job=self._id, status=verdict.status, why=verdict.why or None)
+        log.info("job ended", run=self.run, job=self.id, status=verdict.status, why=verdict.why or None)
         nothing = self._halting is not None and not self._has_spoken and not self._killed and verdict.status < 0
         self._callbacks.exited(
             int(ExitCode.CHECKPOINTED) if nothing else verdict.status, verdict.taken, "" if nothing else verdict.why
