@@ -24,8 +24,8 @@ class BulkScreen(ConfirmScreen):
     """Lists runs with what happens to each. One that is refused, or changes its state meanwhile, is left out."""
 
     DEFAULT_CSS = """
-    BulkScreen #dialog { width: 84; max-height: 95%; }
-    BulkScreen #plan-box { height: auto; max-height: 16; margin: 1 0; }
+    BulkScreen #dialog { width: 84; max-height: 100%; overflow-y: auto; scrollbar-size: 0 1; }
+    BulkScreen #plan-box { height: auto; max-height: 40vh; margin: 1 0; }
     BulkScreen #plan { height: auto; width: 100%; }
     BulkScreen .row { height: 1; }
     BulkScreen .row Label { width: 18; color: $grey; }

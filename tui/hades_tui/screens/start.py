@@ -31,6 +31,7 @@ class StartScreen(SendingForm):
     """A field a setting; what stays empty is the preset's, and shows its value once the daemon has said it."""
 
     DEFAULT_CSS = """
+    StartScreen #form { overflow-y: auto; scrollbar-size: 0 1; }
     StartScreen .row { height: 1; }
     StartScreen .row Label { width: 18; color: $grey; }
     StartScreen Input { background: $selected; width: 1fr; }
