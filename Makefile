@@ -49,6 +49,7 @@ drill: install
 	HADES_DRILL_KILLS=24 $(BIN)/python -m pytest -s tests/integration/test_kill_drill.py
 	$(BIN)/python -m tests.drills.enumeration --report enumeration.json
 	$(BIN)/python -m tests.drills.soak --minutes $(MINUTES) --report soak.json
+	$(BIN)/python -m tests.drills.slurm --minutes $$(( $(MINUTES) / 4 )) --report slurm.json
 
 lint: install
 	$(BIN)/ruff check .

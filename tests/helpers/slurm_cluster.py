@@ -104,7 +104,7 @@ class Cluster:
         self.start_controller()
         idle = {f"{name} idle" for name in self.names}
         for name in self.names:
-            self._spawn(name, "slurmd", "-D", "-N", name)
+            self.start_node(name)
         until(lambda: set(self.run("sinfo", "-h", "-N", "-o", "%N %t", check=False).splitlines()) == idle, self.state)
 
     def state(self) -> str:
@@ -117,7 +117,18 @@ class Cluster:
 
     def kill_controller(self) -> None:
         """SIGKILL to slurmctld."""
-        process = self._processes.pop("slurmctld")
+        self._kill("slurmctld")
+
+    def start_node(self, name: str) -> None:
+        """Start a node's slurmd, for the first time or again."""
+        self._spawn(name, "slurmd", "-D", "-N", name)
+
+    def kill_node(self, name: str) -> None:
+        """SIGKILL to a node's slurmd; its jobs go on until it is missed for long."""
+        self._kill(name)
+
+    def _kill(self, name: str) -> None:
+        process = self._processes.pop(name)
         process.kill()
         process.wait()
 
