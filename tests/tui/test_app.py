@@ -261,6 +261,7 @@ async def test_a_new_run_appears_by_itself_on_an_empty_screen(tmp_path: Path) ->
     with serving(tmp_path, FakeDaemon()) as server:
         async with live(server) as (app, pilot):
             await until(pilot, lambda: "hadesd start --env CartPole-v1" in shown(app, FitnessPanel))
+            assert "B starts one here, and in another terminal:" in shown(app, FitnessPanel)
             await pilot.press("P", "down")
             assert notices(app) == ["There is no run."]
             server.do(lambda: server.daemon.change(a_run("first")))

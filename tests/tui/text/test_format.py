@@ -268,9 +268,11 @@ def test_large_numbers_where_there_is_room() -> None:
 
 
 def test_the_empty_screen_says_how_to_begin() -> None:
-    model = apply(Model(), FakeDaemon().snapshot())
-    assert "hadesd start --env CartPole-v1" in "\n".join(text_of(line) for line in panel_lines(model, 80, 20))
-    assert panel_lines(Model(), 80, 20) == []
+    for key, how in (("", "Start one in another terminal:"), ("f2", "f2 starts one here, and in another terminal:")):
+        lines = [text_of(line) for line in format.first_steps(key)]
+        assert how in lines
+        assert "hadesd start --env CartPole-v1" in lines
+    assert panel_lines(apply(Model(), FakeDaemon().snapshot()), 80, 20) == []
 
 
 def test_run_details() -> None:

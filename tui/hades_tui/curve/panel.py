@@ -15,7 +15,7 @@ from hades_tui.state.detail import refined
 from hades_tui.state.model import Model
 from hades_tui.text.digits import big
 from hades_tui.text.fit import ELLIPSIS, abridged, centred, fitted, shortened, wrapped
-from hades_tui.text.format import FIRST_STEPS, Line, number, problem_line, status_line
+from hades_tui.text.format import Line, number, problem_line, status_line
 from hades_tui.theme.glyphs import UNICODE, Glyphs, pictured
 
 PROBLEM_ROWS = 3
@@ -58,8 +58,7 @@ def panel(
     """The whole panel, at most `height` lines. known: the curves of the panel before, by run."""
     run = model.run
     if run is None:
-        begin = centred([[span] for span in FIRST_STEPS], width, height) if model.daemon is not None else []
-        return Panel(_in(begin, glyphs))
+        return Panel()
     known = known or {}
     detail = model.detail if model.detail is not None and model.detail.asked.run == run.id else None
     curve = curve_of(refined(model.history, detail), view.axis, known.get(run.id), view.quantity)

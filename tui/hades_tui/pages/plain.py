@@ -18,7 +18,7 @@ from hades_tui.runs.table import has_second_line, heading, layout_for, line_of, 
 from hades_tui.state import model as models
 from hades_tui.state.model import Model
 from hades_tui.text.fit import clean
-from hades_tui.text.format import FIRST_STEPS, Line, identity_line
+from hades_tui.text.format import Line, first_steps, identity_line
 from hades_tui.theme.glyphs import pictured
 from hades_tui.theme.palette import style, terminal
 
@@ -50,7 +50,7 @@ def page(model: Model, width: int, height: int | None = None) -> list[Line]:
     """The screen as lines. height: most lines, of which the curve takes those that the rest leaves."""
     run = model.run
     if run is None:
-        return [[span] for span in FIRST_STEPS][:height]
+        return first_steps()[:height]
     above = [*_runs(model, run.id, width, None if height is None else max(3, height // 4)), []]
     above.append([(identity_line(run), "title")])
     below: list[Line] = []

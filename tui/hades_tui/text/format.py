@@ -174,13 +174,11 @@ def identity_line(run: RunSummary, shown: str = "") -> str:
     return " · ".join(part for part in parts if part)
 
 
-FIRST_STEPS = (
-    ("No runs yet.", "title"),
-    ("", "text"),
-    ("Press B to start one, or in another terminal:", "text"),
-    ("", "text"),
-    ("hadesd start --env CartPole-v1", "ember"),
-    ("", "text"),
-    ("It appears here by itself.", "dim"),
-)
-"""Lines shown where there is no run."""
+def first_steps(key: str = "") -> list[Line]:
+    """Lines shown where there is no run. key: the one that starts one here, where there is any."""
+    how = f"{key} starts one here, and in another terminal:" if key else "Start one in another terminal:"
+    spans = (
+        *(("No runs yet.", "title"), ("", "text"), (how, "text"), ("", "text")),
+        *(("hadesd start --env CartPole-v1", "ember"), ("", "text"), ("It appears here by itself.", "dim")),
+    )
+    return [[span] for span in spans]

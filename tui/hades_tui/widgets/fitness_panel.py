@@ -20,7 +20,8 @@ from hades_tui.curve.quantity import following, named
 from hades_tui.curve.viewport import SMOOTHINGS, Axis, Extent, Viewport
 from hades_tui.state.detail import Range, wanted
 from hades_tui.state.model import Model
-from hades_tui.text.format import Line, identity_line
+from hades_tui.text.fit import centred
+from hades_tui.text.format import Line, first_steps, identity_line
 from hades_tui.theme import palette
 from hades_tui.theme.glyphs import pictured
 from hades_tui.widgets.lines import LinesPanel
@@ -123,10 +124,20 @@ class FitnessPanel(LinesPanel, can_focus=True):
     def build(self, size: Size) -> list[Line]:
         """The lines of the panel."""
         known, glyphs = self.drawn.curves, palette.terminal().glyphs
+        if self.model.run is None:
+            self.drawn = Panel()
+            known_runs = self.model.daemon is not None  # else nobody has said yet that there are none
+            return centred(first_steps(self._key_of("run.start")), size.width, size.height) if known_runs else []
         self.drawn = panel(
             self.model, size.width, size.height, self.view, known=known, colours=palette.shades(), glyphs=glyphs
         )
         return self.drawn.lines
+
+    def _key_of(self, action: str) -> str:
+        """The key of an action as the screen shows it; empty where it is not possible here."""
+        bound = self.screen.active_bindings.values()
+        keys = (self.app.get_key_display(b.binding) for b in bound if b.binding.id == action and b.enabled)
+        return next(keys, "")
 
     def show(self) -> None:
         """Redraw what changed, title and legend too."""
