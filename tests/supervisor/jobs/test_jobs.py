@@ -13,8 +13,10 @@ import pytest
 from hades_protocol import commands, events
 from hades_protocol.errors import NotFoundError, WrongStateError
 from hades_protocol.messages import Job
+from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hadesd.compute.results import dataset_meta, write_dataset
+from hadesd.supervisor.jobs import jobs
 from tests.daemon.test_daemon import gone
 from tests.helpers.daemon import Home, until
 from tests.helpers.specs import tiny
@@ -190,3 +192,11 @@ def test_a_run_is_pruned_then_archived_and_another_one_deleted(home: Home) -> No
     restored = home.hadesd("archive", "--restore", archived.path)
     assert restored.returncode == 0, restored.stderr
     assert home.show(first).state is RunState.PAUSED
+
+
+@pytest.mark.parametrize("runtime", [{}, {"XDG_RUNTIME_DIR": "/run/user/1000"}, {"HADES_HOME": "/data/hades"}])
+def test_a_child_asks_the_daemon_that_began_it(runtime: dict[str, str]) -> None:
+    environ = {"HOME": "/home/ada", "HADES_CONNECT": "elsewhere.json", **runtime}
+    paths = Paths(environ)
+    found = Paths(jobs._environment(paths, environ))
+    assert (found.control_socket, found.state, found.connect) == (paths.control_socket, paths.state, "")
