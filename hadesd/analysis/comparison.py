@@ -30,8 +30,12 @@ Spread = Literal["seeds", "policies"]
 """What a standard error is over: the seeds of a line, or of one run the fresh policies of an evaluation."""
 
 
+SEED_AND_END = (SEED, "evolution.generations", "evolution.target")
+"""The seed, and the settings that decide when a run ends."""
+
+
 class ComparedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A run, or the runs of a group that differ by the seed alone.
+    """A run, or the runs of a group that differ by the seed alone (or by their length, and where they are computed).
 
     Means and standard errors are over the runs; null where there is none (a standard error takes two).
     """
@@ -163,6 +167,13 @@ class Known(records.KnownRun, Protocol):
         """Name of its group; empty for none."""
 
 
+def is_within(key: str) -> bool:
+    """Whether runs that differ in this setting are one line: it is the seed, or decides only how many generations there
+    are, or where they are computed and kept.
+    """
+    return key in SEED_AND_END or key.startswith(("checkpoints.", "resources."))
+
+
 def choose(words: Iterable[str], known: Sequence[Known]) -> tuple[Chosen, ...]:
     """The runs that are meant by names of groups and runs, each once.
 
@@ -252,7 +263,7 @@ def compare(
             (run,) = runs
             lines.append(Line(names[run] or run, "", Row({}, (read[run],))))
             continue
-        table = sweep_table.tabulate(group, [read[run] for run in runs])
+        table = sweep_table.tabulate(group, [read[run] for run in runs], is_within)
         titles = short_names(table.keys)
         for row in table.rows:
             values = ", ".join(f"{titles[key]} {value_text(row.chosen[key])}" for key in table.keys)

@@ -218,9 +218,17 @@ def ask_for_run(client: ControlClient, run: str) -> Member:
     return Member(run, flat(shown.spec), shown.run.state, tuple(client.generations(run)), levels.references)
 
 
-def tabulate(group: str, members: Sequence[Member]) -> SweepTable:
-    """The members by combination; numbers ascend, words stand in the order in which they first came."""
-    keys = varied(members)
+def is_seed(key: str) -> bool:
+    """Whether runs that differ in this setting alone are one combination."""
+    return key == SEED
+
+
+def tabulate(group: str, members: Sequence[Member], within: Callable[[str], bool] = is_seed) -> SweepTable:
+    """The members by combination; numbers ascend, words stand in the order in which they first came.
+
+    within: whether a setting may differ within a combination.
+    """
+    keys = varied(members, within)
     grouped: dict[str, list[Member]] = {}
     for member in members:
         grouped.setdefault(json.dumps([member.settings.get(key) for key in keys]), []).append(member)
@@ -237,14 +245,14 @@ def tabulate(group: str, members: Sequence[Member]) -> SweepTable:
     return SweepTable(group, keys, tuple(sorted(rows, key=place)))
 
 
-def varied(members: Sequence[Member]) -> tuple[str, ...]:
-    """The settings that differ between the members, less the seed and less what follows from others.
+def varied(members: Sequence[Member], within: Callable[[str], bool] = is_seed) -> tuple[str, ...]:
+    """The settings that differ between the members, less those of `within` and less what follows from others.
 
     A preset gives other methods and environments other settings. Those that are the same wherever environment,
     method, preset and strategy are the same were not varied on their own account.
     """
     every = list(dict.fromkeys(key for member in members for key in member.settings))
-    differing = [key for key in every if key != SEED and len({_json_of(member, key) for member in members}) > 1]
+    differing = [key for key in every if not within(key) and len({_json_of(member, key) for member in members}) > 1]
     kept: list[str] = []
     for key in [*(key for key in CHOOSING if key in differing), *(key for key in differing if key not in CHOOSING)]:
         deciding = [known for known in kept if known in CHOOSING]

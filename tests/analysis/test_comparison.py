@@ -85,6 +85,14 @@ def test_a_group_whose_settings_vary_has_a_line_for_each_combination(tmp_path: P
     assert [(line.label, line.seeds) for line in compared.lines] == [("g: pairs 4", 2), ("g: pairs 16", 2)]
 
 
+def test_seeds_of_different_lengths_are_one_line(tmp_path: Path) -> None:
+    for seed in range(3):
+        evolution = {"generations": 5 + seed}
+        make(tmp_path, float(seed), [1.0], seed=seed, evolution=evolution, checkpoints={"keep_newest": 2 + seed})
+    (line,) = comparison.read(tmp_path, ["g"]).lines
+    assert (line.label, line.seeds, line.row.generations) == ("g", 3, 7)
+
+
 def test_the_picture_names_n_and_shows_where_seeds_end(directory: Path, tmp_path: Path) -> None:
     compared = comparison.read(directory, ["g", "baseline"])
     figure = picture.draw(compared)
