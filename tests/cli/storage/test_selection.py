@@ -48,7 +48,7 @@ def test_runs_by_name_or_those_that_pass_every_filter(given: dict[str, Any], exp
         ({"older": 1.0}, UsageError, "name the runs"),
         ({"runs": ("x",), "tags": ["draft"]}, UsageError, "choose one of them"),
         ({"tags": ["dratf"]}, NotFoundError, "no run has the tag dratf; there are: draft, paper"),
-        ({"tags": ["paper"], "state": (S.FAILED,)}, NotFoundError, "no run passes"),
+        ({"tags": ["paper"], "state": (S.FAILED,)}, NotFoundError, "no run matches"),
     ],
 )
 def test_what_chooses_none_or_means_two_things_is_one_line(
