@@ -95,7 +95,7 @@ def test_seeds_of_different_lengths_are_one_line(tmp_path: Path) -> None:
 
 def test_the_picture_names_n_and_shows_where_seeds_end(directory: Path, tmp_path: Path) -> None:
     compared = comparison.read(directory, ["g", "baseline"])
-    figure = picture.draw(compared)
+    figure = picture.draw(compared, [comparison.curve(line) for line in compared.lines])
     (axes,) = figure.axes
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["g (n = 3)", "baseline (n = 1)"]
     assert "standard error" in figure.legends[0].get_title().get_text()
@@ -110,7 +110,8 @@ def test_the_picture_names_n_and_shows_where_seeds_end(directory: Path, tmp_path
 def test_environments_are_normalised_each_by_itself(directory: Path) -> None:
     compared = comparison.read(directory, ["baseline", "swing"])
     assert compared.environments == ("CartPole-v1", "Pendulum-v1")
-    (axes,) = picture.draw(compared, normalise=True).axes
+    curves = [comparison.curve(line) for line in compared.lines]
+    (axes,) = picture.draw(compared, curves, normalise=True).axes
     assert [list(line.get_ydata()) for line in axes.lines] == [[0.0, 1.0], [1.0, 0.0]]
 
 
@@ -197,5 +198,6 @@ def test_a_damaged_line_of_one_run_is_no_end() -> None:
 
 
 def test_nothing_that_has_no_generation_is_drawn() -> None:
-    figure = picture.draw(Comparison((a_line([[]], "ant"), a_line([[1.0]], "ant")), ()))
+    compared = Comparison((a_line([[]], "ant"), a_line([[1.0]], "ant")), ())
+    figure = picture.draw(compared, [comparison.curve(line) for line in compared.lines])
     assert [line.get_marker() for line in figure.axes[0].lines] == ["."], "a single generation is a point"

@@ -24,13 +24,14 @@ X_LABELS: dict[By, str] = {
 }
 
 
-def draw(compared: Comparison, by: By = "generation", normalise: bool = False) -> Figure:
-    """Mean fitness of the population against `by`.
+def draw(
+    compared: Comparison, curves: Sequence[Sequence[Point]], by: By = "generation", normalise: bool = False
+) -> Figure:
+    """Mean fitness of the population against `by`. curves: of the lines (hadesd.analysis.comparison.curve).
 
     A band is the standard error over the runs of a line. Where some of them have ended the line is dotted, and says how
     many are left. normalise: each environment's curves from 0 (the lowest mean of all lines there) to 1 (the highest).
     """
-    curves: Sequence[Sequence[Point]] = [comparison.curve(line, by) for line in compared.lines]
     if normalise:
         curves = comparison.normalised(compared.lines, curves)
     figure = style.figure(8.0, 4.6)

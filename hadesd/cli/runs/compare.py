@@ -128,7 +128,7 @@ def _write(args: argparse.Namespace, compared: "Comparison") -> None:
             say(f"{line.label} is not in the picture: {why}")
     if not any(curves):
         raise UsageError("there is nothing to draw yet: no file was written")
-    figure = picture.draw(compared, by, args.normalise)
+    figure = picture.draw(compared, curves, by, args.normalise)
     if args.output.suffix.lower() in PICTURES:
         style.save(figure, args.output)
         return
