@@ -165,6 +165,7 @@ class Supervisor:
         spec = build_spec(request.spec)
         validation.check(spec)
         self._check_code(spec)
+        self._check_slurm_options(spec)
         check_files(spec)
         self._dispatcher.check(spec)
         record = records.create(self._paths.runs, spec, time.time(), labels, request.priority)
@@ -205,6 +206,15 @@ class Supervisor:
     def _check_code(self, spec: RunSpec) -> None:
         own_code.check_allowed(spec, self._settings.listen is not None, self._settings.own_code)
 
+    def _check_slurm_options(self, spec: RunSpec, parent: RunSpec | None = None) -> None:
+        """Raises UsageError where others may ask for a run: sbatch's options name files and environments of ours."""
+        inherited = parent.resources.slurm if parent is not None else ""
+        if self._settings.listen is not None and spec.resources.slurm not in ("", inherited):
+            raise UsageError(
+                "this daemon listens over TCP, so options of sbatch come from [slurm] in its config.toml alone: "
+                "leave --slurm out"
+            )
+
     def _queue(self, record: records.RunRecord, spec: RunSpec) -> RunSummary:
         managed_run = self._engine.add(record, spec)
         self._engine.schedule()
@@ -224,6 +234,7 @@ class Supervisor:
         spec, changed, notes = changes.forked(parent.spec, request.changes, generation)
         if own_code.named_by(spec) != own_code.named_by(parent.spec):
             self._check_code(spec)
+        self._check_slurm_options(spec, parent.spec)
         check_files(spec)
         self._dispatcher.check(spec)
         labels = self._check_labels(request)

@@ -40,7 +40,12 @@ class Desk:
     """A daemon's supervisor and Control on a state directory. It has taken in the runs that are there."""
 
     def __init__(
-        self, home: Path, slots: int = 0, start_worker: StartWorker = no_worker, start_job: StartJob = no_job
+        self,
+        home: Path,
+        slots: int = 0,
+        start_worker: StartWorker = no_worker,
+        start_job: StartJob = no_job,
+        settings: Settings | None = None,
     ) -> None:
         self.home = home
         self.paths = Paths({"HADES_HOME": str(home)})
@@ -59,7 +64,7 @@ class Desk:
         self.supervisor = Supervisor(
             info=info,
             paths=self.paths,
-            settings=Settings(),
+            settings=settings or Settings(),
             publisher=Publisher(session, lambda topic, body: None, time.time),
             executors=Executors(start_worker),
             start_job=start_job,
