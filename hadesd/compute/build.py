@@ -56,7 +56,7 @@ def variation_of(spec: RunSpec) -> Variation | None:
 def layout_of(spec: RunSpec, env: Environment | ImageTask) -> DatasetLayout:
     """How a spec's dataset lies in a vector."""
     d = spec.dataset
-    return DatasetLayout(d.pairs, env.observation, env.actions, env.discrete, d.labels, d.bound)
+    return DatasetLayout(d.pairs, env.observation, env.actions, env.discrete, d.labels, d.bound, d.frequencies)
 
 
 def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = None) -> tuple[Problem, jax.Array]:

@@ -7,6 +7,13 @@ With a bound B the vector's states are coordinates x, in standard deviations of 
 
 near the mean x standard deviations away from it, and never B of them. The slope falls with the third power of u, where
 that of tanh would fall exponentially: an entry that went far out still feels the search.
+
+A state that is an image can be written with few numbers (the paper's third open question): with F frequencies it is
+
+    sum over i, j < F of c[i, j, channel] * cosine_i(row) * cosine_j(column),
+
+the slowest F x F terms of the cosine transform (DCT-II), and the c evolve in place of the pixels. Each cosine has a
+mean square of 1 over the image, so a coefficient moves a pixel by as much as it would as a pixel of its own.
 """
 
 from dataclasses import dataclass
@@ -39,6 +46,7 @@ class DatasetLayout:
     labels: "fixed" (one-hot labels in action order, nothing evolves) or "learned" (softmax of evolved logits);
         continuous actions always evolve.
     bound: how many standard deviations of the region a state may lie away from its mean; 0: any number.
+    frequencies: cosines a side of which a state [H, W, C] is the sum; 0: every entry of a state evolves.
     """
 
     pairs: int
@@ -47,6 +55,14 @@ class DatasetLayout:
     discrete: bool
     labels: str
     bound: float = 0.0
+    frequencies: int = 0
+
+    @property
+    def evolved_state(self) -> tuple[int, ...]:
+        """Shape of what evolves for a state: the state's own, or that of its coefficients."""
+        if not self.frequencies:
+            return self.observation
+        return (self.frequencies, self.frequencies, self.observation[2])
 
     @property
     def fixed_labels(self) -> bool:
@@ -56,21 +72,21 @@ class DatasetLayout:
     @property
     def size(self) -> int:
         """Dimensions of the vector."""
-        return self.pairs * (prod(self.observation) + (0 if self.fixed_labels else self.actions))
+        return self.pairs * (prod(self.evolved_state) + (0 if self.fixed_labels else self.actions))
 
     @property
     def owners(self) -> np.ndarray:
         """int [size]: which pair each entry of the vector belongs to."""
         evolved = 0 if self.fixed_labels else self.actions
         pairs = np.arange(self.pairs)
-        return np.concatenate([np.repeat(pairs, prod(self.observation)), np.repeat(pairs, evolved)])
+        return np.concatenate([np.repeat(pairs, prod(self.evolved_state)), np.repeat(pairs, evolved)])
 
     def source_dimensions(self, sources: np.ndarray) -> np.ndarray:
         """Where the entries of another dataset's vector lie in this one's, int [size of the other].
 
         sources: int [D], for each pair of the other dataset the pair of this one that it is.
         """
-        entries, cut = np.arange(self.size), self.pairs * prod(self.observation)
+        entries, cut = np.arange(self.size), self.pairs * prod(self.evolved_state)
         blocks = (entries[:cut].reshape(self.pairs, -1), entries[cut:].reshape(self.pairs, -1))
         return np.concatenate([block[sources].reshape(-1) for block in blocks])
 
@@ -80,8 +96,11 @@ class DatasetLayout:
         region: what the states are bound to; needed where there is a bound, and of no effect elsewhere.
         """
         xp: Any = np if isinstance(vector, np.ndarray) else jnp
-        cut = self.pairs * prod(self.observation)
-        states = vector[:cut].reshape(self.pairs, *self.observation)
+        cut = self.pairs * prod(self.evolved_state)
+        states = vector[:cut].reshape(self.pairs, *self.evolved_state)
+        if self.frequencies:
+            rows, columns = (cosines(size, self.frequencies) for size in self.observation[:2])
+            states = xp.einsum("yi,xj,dijc->dyxc", rows, columns, states)
         if self.bound:
             assert region is not None
             u = states / self.bound
@@ -93,6 +112,12 @@ class DatasetLayout:
             return StateActionPairs(states, rest)
         weights = xp.exp(rest - xp.max(rest, axis=1, keepdims=True))
         return StateActionPairs(states, weights / xp.sum(weights, axis=1, keepdims=True))
+
+
+def cosines(size: int, count: int) -> np.ndarray:
+    """float32 [size, count]: the slowest cosines over so many pixels (DCT-II), each with a mean square of 1."""
+    places = (np.arange(size)[:, None] + 0.5) * np.arange(count) * np.pi / size
+    return (np.cos(places) * np.where(np.arange(count), np.sqrt(2.0), 1.0)).astype(np.float32)
 
 
 def one_hot_labels(pairs: int, actions: int) -> np.ndarray:

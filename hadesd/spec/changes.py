@@ -19,6 +19,7 @@ NOT_CARRIED = {
     "own_environment.actions": "a checkpoint holds pairs of one environment",
     "method": "another method searches for something else",
     "dataset.bound": "the pairs evolved in coordinates of their own bound",
+    "dataset.frequencies": "the pairs evolved as so many coefficients",
     "dataset.labels": "the checkpoint evolves labels, or it does not",
     "evolution.strategy": "the checkpoint holds the state of its own strategy",
     "evaluation.normalisation": "the pairs are in the units of the normalisation that they evolved with",

@@ -26,6 +26,7 @@ def check(spec: RunSpec) -> environments.EnvironmentInfo:
     _check_labels(spec, entry)
     _check_policy(spec, entry)
     _check_images(spec, entry)
+    _check_frequencies(spec, entry)
     strategy = strategies.find(spec.evolution.strategy)
     strategies.check(strategy, spec.evolution.population, spec.evolution.parameters, dimensions(spec, entry))
     return entry
@@ -36,7 +37,26 @@ def dimensions(spec: RunSpec, entry: environments.EnvironmentInfo) -> int | None
     if spec.method == "es":
         return None
     evolved_labels = 0 if entry.discrete and spec.dataset.labels == "fixed" else entry.actions
-    return spec.dataset.pairs * (prod(entry.observation) + evolved_labels)
+    frequencies = spec.dataset.frequencies
+    state = frequencies**2 * entry.observation[2] if frequencies else prod(entry.observation)
+    return spec.dataset.pairs * (state + evolved_labels)
+
+
+def _check_frequencies(spec: RunSpec, entry: environments.EnvironmentInfo) -> None:
+    frequencies = spec.dataset.frequencies
+    if not frequencies:
+        return
+    refusal = f"dataset.frequencies is {frequencies}, but "
+    if not entry.is_grid:
+        raise UsageError(f"{refusal}a state of {entry.name} is no image: use --set dataset.frequencies=0")
+    if frequencies > (side := min(entry.observation[:2])):
+        raise UsageError(f"{refusal}an image of {entry.name} has {side} pixels a side: use at most so many")
+    if spec.dataset.bound:
+        raise UsageError(
+            f"{refusal}dataset.bound is {spec.dataset.bound:g}, which is about pixels: set one of them to 0"
+        )
+    if spec.dataset.initial != "zeros":
+        raise UsageError(f"{refusal}dataset.initial is {spec.dataset.initial}: use --set dataset.initial=zeros")
 
 
 def _check_labels(spec: RunSpec, entry: environments.EnvironmentInfo) -> None:

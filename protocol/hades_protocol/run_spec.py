@@ -55,6 +55,15 @@ class Dataset(_Section, frozen=True):
             description="keep states within so many standard deviations of those that trained policies visit; 0: free",
         ),
     ] = 0.0
+    frequencies: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1024,
+            description="images: a state is the sum of so many cosines a side for each channel, and their coefficients "
+            "evolve; 0: every pixel evolves",
+        ),
+    ] = 0
     initial: Annotated[
         Literal["zeros", "class-means", "real-images"],
         Meta(description="initial mean; class-means and real-images (drawn by the seed) for image classes only"),

@@ -74,3 +74,29 @@ def test_every_entry_belongs_to_the_pair_in_which_a_change_of_it_shows(layout):
         ]
         single_label = layout.discrete and layout.actions == 1  # its probability is 1 whatever the logit
         assert differs == [owners[entry]] or (single_label and differs == [])
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3), st.integers(0, 2**32 - 1))
+def test_images_of_few_cosines_are_smooth_and_those_of_all_can_be_any(height, width, channels, seed):
+    side = min(height, width)
+    random = np.random.default_rng(seed)
+    layout = DatasetLayout(2, (height, width, channels), 2, discrete=True, labels="fixed", frequencies=side)
+    assert layout.size == len(layout.owners) == 2 * side * side * channels
+    vector = random.normal(size=layout.size).astype(np.float32)
+    states = layout.unflatten(vector).states
+    assert states.shape == (2, height, width, channels)
+    np.testing.assert_allclose(states, layout.unflatten(jnp.asarray(vector)).states, atol=1e-4)
+    # Cosines with a mean square of 1 over the image are orthonormal in it: the sum's mean square is the coefficients'.
+    np.testing.assert_allclose(np.square(states).mean(), np.square(vector).mean() * side**2, rtol=1e-3)
+    few = replace(layout, frequencies=1)
+    flat = few.unflatten(random.normal(size=few.size).astype(np.float32)).states
+    np.testing.assert_allclose(flat, np.broadcast_to(flat[:, :1, :1], flat.shape), atol=1e-6)
+
+
+def test_pairs_of_cosines_are_reordered_like_others():
+    layout = DatasetLayout(3, (6, 5, 2), 2, discrete=False, labels="fixed", frequencies=2)
+    vector = np.random.default_rng(0).normal(size=layout.size).astype(np.float32)
+    sources = np.array([2, 0, 0, 1])
+    other = replace(layout, pairs=4).unflatten(vector[layout.source_dimensions(sources)])
+    np.testing.assert_array_equal(other.states, layout.unflatten(vector).states[sources])
+    np.testing.assert_array_equal(other.targets, layout.unflatten(vector).targets[sources])

@@ -1,0 +1,1 @@
+"""CartPole seen by a camera."""
