@@ -17,6 +17,9 @@ from hades_protocol.run_state import WorkerPhase
 FD_VARIABLE = "HADES_WORKER_FD"
 """Environment variable that names the worker's end of the socket pair."""
 
+RANK, FILE, NONCE = "HADES_RANK", "HADES_GROUP_FILE", "HADES_GROUP_NONCE"
+"""Environment variables of a process of a group: its number, the meeting file, and which group it belongs to."""
+
 HEARTBEAT_SECONDS = 2.0
 
 

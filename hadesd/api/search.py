@@ -9,6 +9,7 @@ import jax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from hades_protocol.messages import GenerationMetrics
+from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.api.datasets import Dataset
 from hadesd.compute import build, results
@@ -25,6 +26,10 @@ class Search:
         Raises:
             UsageError: settings that do not fit each other or this machine.
         """
+        if spec.resources.hosts != 1:
+            raise UsageError(
+                f"resources.hosts is {spec.resources.hosts}, and this computes in one process: leave it out"
+            )
         self._spec = spec
         self._problem, self._mean = build.build(spec)
         self._mesh, self.execution = build.placed(spec, self._problem)

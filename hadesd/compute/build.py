@@ -1,5 +1,6 @@
 """RunSpec -> problem and starting mean. What other computations need too is in `components`."""
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -153,7 +154,7 @@ def _strategy_of(spec: RunSpec, dim: int) -> Strategy:
 
 
 def placed(spec: RunSpec, problem: Problem) -> tuple[Mesh, Execution]:
-    """The devices that share a problem's population here, and how they compute it.
+    """The devices that share a problem's population on this host, and how those of all hosts compute it.
 
     Raises:
         UsageError: there are fewer devices than resources.devices asks for.
@@ -164,8 +165,9 @@ def placed(spec: RunSpec, problem: Problem) -> tuple[Mesh, Execution]:
         raise UsageError(f"resources.devices: {error}; 0 takes all that are there") from None
     devices = list(mesh.devices.flat)
     physics, cloning = forms_of(problem)
-    chunk = initial_chunk(spec, len(devices), devices[0].platform, physics)
-    return mesh, Execution.current(devices, chunk, physics, cloning)
+    count = len(devices) * spec.resources.hosts
+    chunk = initial_chunk(spec, count, devices[0].platform, physics)
+    return mesh, replace(Execution.current(devices, chunk, physics, cloning), devices=count)
 
 
 def forms_to_go_on_with(spec: RunSpec, manifest: dict[str, Any]) -> tuple[str | None, str | None]:

@@ -97,12 +97,12 @@ def _evaluate_varied(
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[back], *parts)
 
 
-def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, task_data: TaskData) -> jax.Array:
+def evaluate_mean(problem: Problem, mesh: Mesh, devices: int, state: EvolutionState, task_data: TaskData) -> jax.Array:
     """Score the mean dataset, the one that is exported, after a generation.
 
     float32 [inits, groups], padded on axis 0: returns of fresh policies (HaDES-F: of its one initialisation; direct
     neuroevolution: of the mean policy) on environments of its own, or the accuracy of fresh classifiers on the test
-    images.
+    images. devices: among which policies are divided, which decides how many are side by side.
     """
     root = jax.random.fold_in(generation_key(problem.seed, state.generation), MEAN_STREAM)
     key_init, key_evaluate = jax.random.split(root)
@@ -116,7 +116,7 @@ def evaluate_mean(problem: Problem, mesh: Mesh, state: EvolutionState, task_data
         if inits is None:
             inits = policies.init_many(problem.policy, key_init, problem.env.observation, problem.mean_inits)
     count = jax.tree.leaves(inits)[0].shape[0]
-    chunk = min(MEAN_CHUNK, -(-count // mesh.devices.size))
+    chunk = min(MEAN_CHUNK, -(-count // devices))
     learner, own = Learner(problem.policy, problem.training), InitData(inits, jax.random.split(key_evaluate, count))
     over_mesh = functools.partial(map_over_mesh, mesh, chunk)
     if isinstance(problem.env, ImageTask):

@@ -7,7 +7,7 @@ fold_in(root key, generation) and nothing else, so that a run that was interrupt
 import functools
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,8 @@ from hadesd.distill.problem import (
     generation_key,
 )
 from hadesd.distill.rollout import RolloutResult
-from hadesd.distill.sharding import AXIS, map_over_mesh, trim
+from hadesd.distill.sharding import AXIS, map_over_mesh, own_part, trim
+from hadesd.distill.share import Share
 
 
 class Metrics(NamedTuple):
@@ -72,12 +73,28 @@ class EvaluatedPopulation(NamedTuple):
     asked: Any
 
 
+class Exchange(Protocol):
+    """How the processes that share a population hand each other their results."""
+
+    share: Share
+
+    def gathered(self, results: RolloutResult) -> RolloutResult:
+        """Results [n] of this process's part; [size x n] of all, on the host."""
+        ...
+
+
 def ask_and_evaluate(
-    problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState, task_data: TaskData
+    problem: Problem,
+    mesh: Mesh,
+    chunk: int,
+    state: EvolutionState,
+    task_data: TaskData,
+    share: Share = Share(),  # noqa: B008 — it cannot be changed
 ) -> EvaluatedPopulation:
     """The first half of a generation: no communication between devices (see map_over_mesh).
 
-    `task_data` are problem.task_data, handed in as an argument.
+    `task_data` are problem.task_data, handed in as an argument. share: of the population, which is whole in the result;
+    the results are those of the share.
     """
     key_ask, key_init, key_evaluate, _ = _keys(problem, state)
     population, asked = problem.strategy.ask(key_ask, state.strategy)
@@ -86,7 +103,8 @@ def ask_and_evaluate(
     def evaluate(shared: SharedInputs, candidate: jax.Array) -> RolloutResult:
         return evaluate_candidate(problem, shared, candidate)
 
-    return EvaluatedPopulation(population, map_over_mesh(mesh, chunk, evaluate, shared, population), asked)
+    mine = own_part(population, share, mesh.devices.size * chunk)
+    return EvaluatedPopulation(population, map_over_mesh(mesh, chunk, evaluate, shared, mine), asked)
 
 
 def tell(problem: Problem, state: EvolutionState, evaluated: EvaluatedPopulation) -> tuple[EvolutionState, Metrics]:
@@ -177,13 +195,16 @@ class GenerationStep:
     """`generation_step` for a mesh and a chunk, with the measures of visited states. States and metrics are replicated.
 
     Two programs, with the host in between: only when every device has evaluated its share do they communicate.
+    exchange: with the other processes that share the population; None: there are none. All of them take the same steps.
     """
 
-    def __init__(self, problem: Problem, mesh: Mesh, chunk: int) -> None:
+    def __init__(self, problem: Problem, mesh: Mesh, chunk: int, exchange: Exchange | None = None) -> None:
+        self._exchange = exchange
+        share = Share() if exchange is None else exchange.share
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         shared = NamedSharding(mesh, PartitionSpec(AXIS))
         self._evaluate: Any = jax.jit(
-            lambda state, task_data: ask_and_evaluate(problem, mesh, chunk, state, task_data),
+            lambda state, task_data: ask_and_evaluate(problem, mesh, chunk, state, task_data, share),
             in_shardings=self._everywhere,
             out_shardings=EvaluatedPopulation._make((self._everywhere, shared, self._everywhere)),
         )
@@ -195,10 +216,11 @@ class GenerationStep:
         self._task_data = jax.device_put(problem.task_data, self._everywhere)
         self._visited: LaterProgram | None = None
         if visited.is_measured(problem):
-            measure = functools.partial(visited.measure, problem, mesh)
+            measure = functools.partial(visited.measure, problem, mesh, share.size * mesh.devices.size)
             self._visited = LaterProgram("visited states", measure, mesh, problem.task_data)
         self._sets_constants = visited.sets_constants(problem)
         single = problem.layout is None or problem.task_data.fixed_init is not None
+        self._hosts = share.size
         self._visiting = 1 if single else visited.POLICIES
         self.compiled = False
 
@@ -209,6 +231,11 @@ class GenerationStep:
             JaxRuntimeError: RESOURCE_EXHAUSTED where a device's memory cannot hold a chunk.
         """
         evaluated = jax.eval_shape(self._evaluate, state, self._task_data)
+        results = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((self._hosts * leaf.shape[0], *leaf.shape[1:]), leaf.dtype),
+            evaluated.results,
+        )
+        evaluated = evaluated._replace(results=results)
         replicated = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self._everywhere), evaluated
         )
@@ -224,7 +251,10 @@ class GenerationStep:
         """
         state = self._measured(state)
         evaluated = jax.block_until_ready(self._evaluate(state, self._task_data))
-        results = jax.device_put(evaluated.results, self._everywhere)
+        found = evaluated.results
+        if self._exchange is not None:
+            found = self._exchange.gathered(jax.device_get(found))
+        results = jax.device_put(found, self._everywhere)
         after: tuple[EvolutionState, Metrics] = self._tell(state, evaluated._replace(results=results))
         return after
 
@@ -247,10 +277,13 @@ class GenerationStep:
 
 
 class MeanEvaluation:
-    """`evaluate_mean`, compiled for a mesh: state -> float32 [inits, groups], padding cut off."""
+    """`evaluate_mean`, compiled for a mesh: state -> float32 [inits, groups], padding cut off.
 
-    def __init__(self, problem: Problem, mesh: Mesh) -> None:
-        program = functools.partial(evaluate_mean, problem, mesh)
+    devices: of all processes that share the run, which decides how many policies are side by side; 0: the mesh's.
+    """
+
+    def __init__(self, problem: Problem, mesh: Mesh, devices: int = 0) -> None:
+        program = functools.partial(evaluate_mean, problem, mesh, devices or mesh.devices.size)
         self._program = LaterProgram("mean evaluation", program, mesh, problem.task_data)
         single = problem.layout is None or problem.task_data.fixed_init is not None
         self._count = 1 if single else problem.mean_inits

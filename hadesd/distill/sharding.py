@@ -7,7 +7,23 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
+from hadesd.distill.share import Share
+
 AXIS = "population"
+
+
+def own_part(items: Any, share: Share, at_once: int) -> Any:
+    """The items of this process; beyond the end the last one again. leaves: [N, ...], then [n, ...].
+
+    at_once: items that a process works on at a time, devices x chunk. Each process gets as many whole rounds as one
+    with all the devices would give them, in the same order, so that the results are the same to the bit.
+    """
+    if share.size == 1:
+        return items
+    count = jax.tree.leaves(items)[0].shape[0]
+    mine = -(-count // (share.size * at_once)) * at_once
+    index = jnp.minimum(share.rank * mine + jnp.arange(mine), count - 1)
+    return jax.tree.map(lambda leaf: leaf[index], items)
 
 
 def make_mesh(devices: int) -> Mesh:

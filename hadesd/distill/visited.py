@@ -73,10 +73,11 @@ def region_of(problem: Problem, constants: Statistics, visited: Statistics | Non
     return Region(normalise.apply(constants, visited.mean), std / jnp.sqrt(constants.variance + EPSILON))
 
 
-def measure(problem: Problem, mesh: Mesh, state: EvolutionState, task_data: TaskData) -> Statistics:
+def measure(problem: Problem, mesh: Mesh, devices: int, state: EvolutionState, task_data: TaskData) -> Statistics:
     """Statistics of the states that policies trained on the mean dataset visit, in E environments x T steps each.
 
-    Of direct neuroevolution: of the mean policy. Stacked [N, *obs], padded on axis 0.
+    Of direct neuroevolution: of the mean policy. Stacked [N, *obs], padded on axis 0. devices: among which policies are
+    divided; all processes that share a run compute all of them, as many side by side as one with all devices would.
     """
     assert not isinstance(problem.env, ImageTask)
     root = jax.random.fold_in(generation_key(problem.seed, state.generation), VISITED_STREAM)
@@ -95,7 +96,7 @@ def measure(problem: Problem, mesh: Mesh, state: EvolutionState, task_data: Task
         functools.partial(_visited, problem.env, problem.evaluation),
         InnerLoopData(pairs, state.constants),
         InitData(inits, jax.random.split(key_evaluate, count)),
-        functools.partial(map_over_mesh, mesh, -(-count // mesh.devices.size)),
+        functools.partial(map_over_mesh, mesh, -(-count // devices)),
     )
     return found
 

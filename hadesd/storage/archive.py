@@ -29,7 +29,7 @@ from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_renames
 from hadesd.storage.checkpoints import BAD, PARTIAL, read_fitness, retained
 from hadesd.storage.disk import MIB, free_bytes
-from hadesd.storage.layout import CHECKPOINTS, LOCK, RECORD, SLURM, RunPaths
+from hadesd.storage.layout import CHECKPOINTS, GROUP, LOCK, RECORD, SLURM, RunPaths
 from hadesd.storage.records import ID_PATTERN
 
 SCHEMA = 1
@@ -111,7 +111,7 @@ def contents(directory: Path, without: tuple[int, ...] = ()) -> dict[str, os.sta
         folders.sort()
         for name in sorted(files):
             path = Path(root, name)
-            if not path.is_symlink() and path.is_file() and (inside / name) != Path(LOCK):
+            if not path.is_symlink() and path.is_file() and (inside / name) not in (Path(LOCK), Path(GROUP)):
                 found[(inside / name).as_posix()] = path.stat()
     return found
 

@@ -14,6 +14,7 @@
     exports/            datasets and evaluations that were asked for on the screen
     curve.cache         the curve of a long run as columns; may be deleted
     slurm-jobs/         a directory each: script, log, and what worker and daemon tell each other
+    group.json          how the processes of a run with several hosts meet; while they do
     worker.log          what workers wrote, rotated (worker.log.1, ...)
     checkpoints/<generation>/
         state/          the strategy's state, written by Orbax
@@ -36,6 +37,7 @@ EXPORTS = "exports"
 CURVE_CACHE = "curve.cache"
 WORKER_LOG = "worker.log"
 SLURM = "slurm-jobs"
+GROUP = "group.json"
 CHECKPOINTS = "checkpoints"
 MANIFEST = "hades.json"
 
@@ -58,6 +60,7 @@ class RunPaths:
         self.curve_cache = directory / CURVE_CACHE
         self.worker_log = directory / WORKER_LOG
         self.slurm = directory / SLURM
+        self.group = directory / GROUP
         self.checkpoints = directory / CHECKPOINTS
 
     def checkpoint(self, generation: int) -> Path:

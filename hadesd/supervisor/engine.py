@@ -4,7 +4,6 @@ Everything here is called from one thread and nothing waits: sockets, signals an
 """
 
 import functools
-import shlex
 import time
 from collections.abc import Callable
 
@@ -199,7 +198,7 @@ class Engine:
         assert self.executors.slurm is not None  # without it the dispatcher starts no such run
         managed_run.worker = self.executors.slurm.start(
             managed_run.directory,
-            tuple(shlex.split(managed_run.spec.resources.slurm)),
+            managed_run.spec.resources,
             Callbacks(
                 message=functools.partial(self._reports.on_message, managed_run),
                 exited=functools.partial(self._reports.on_exit, managed_run),

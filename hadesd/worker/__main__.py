@@ -18,9 +18,9 @@ from hadesd.logs.streams import PatientStream
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import PAUSE, open_lock_file, try_lock
-from hadesd.worker import faults
+from hadesd.worker import faults, hosts
 from hadesd.worker.channel import Channel
-from hadesd.worker_protocol import ExitReport, WorkerOutcome
+from hadesd.worker_protocol import RANK, ExitReport, WorkerOutcome
 
 NICENESS = 10
 """Below everybody else's: a shared box stays pleasant for the people at its terminals."""
@@ -32,6 +32,8 @@ def main(arguments: list[str]) -> int:
     """Run the worker; the exit status."""
     _configure_log()
     directory = Path(arguments[0])
+    if RANK in os.environ:
+        return _take_part(directory)
     channel = Channel.from_environment()
     channel.open()
     os.nice(NICENESS)
@@ -40,13 +42,14 @@ def main(arguments: list[str]) -> int:
         if lock is None:
             return _end(channel, WorkerOutcome.CHECKPOINTED, 0, ExitCode.CHECKPOINTED)
         spec = records.load(directory)[1]
+        group = hosts.begin(directory, spec)
         with channel.idle():
             from hadesd.compute.jax_setup import prepare
 
             prepare()
             from hadesd.worker.runner import Runner
 
-        runner = Runner(directory, spec, channel)
+        runner = Runner(directory, spec, channel, group)
         generation = runner.run()
     except HadesError as error:
         log.error("failed", reason=str(error))
@@ -62,6 +65,19 @@ def main(arguments: list[str]) -> int:
         return _end(channel, WorkerOutcome.FINISHED, generation, ExitCode.OK, runner.target_reached)
     log.info("halted", reason=channel.halt_reason, generation=generation)
     return _end(channel, WorkerOutcome.CHECKPOINTED, generation, ExitCode.CHECKPOINTED, channel.halt_reason)
+
+
+def _take_part(directory: Path) -> int:
+    """Share the population of another worker's run; the exit status."""
+    hosts.go_with_parent()
+    os.nice(NICENESS)
+    spec = records.load(directory)[1]
+    from hadesd.compute.jax_setup import prepare
+
+    prepare()
+    from hadesd.worker import member
+
+    return member.run(directory, spec)
 
 
 def _end(channel: Channel, outcome: WorkerOutcome, generation: int, status: ExitCode, reason: str = "") -> int:

@@ -113,6 +113,10 @@ class Channel:
         except OSError:
             self._ask("the supervisor is gone")
 
+    def ask_to_halt(self, reason: str) -> None:
+        """Halt, as if a signal had come."""
+        self._ask(reason)
+
     def wait(self, seconds: float) -> bool:
         """Sleep, but not longer than until a halt; whether there is one."""
         return self._halt.wait(seconds)

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import msgspec
 import numpy as np
 import structlog
 from jax.sharding import NamedSharding, PartitionSpec
 
+from hades_protocol.errors import HadesError
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hades_protocol.run_state import WorkerPhase
@@ -29,6 +31,8 @@ from hadesd.storage.resume_records import ResumeKind, append_resume_record
 from hadesd.worker.best_dataset import Best
 from hadesd.worker.channel import Channel
 from hadesd.worker.checkpoints import CheckpointStore
+from hadesd.worker.group import Leader
+from hadesd.worker.start import Header, Start, packed
 from hadesd.worker_protocol import Committed, LogMessage, Resumed
 
 log = structlog.get_logger()
@@ -43,11 +47,14 @@ class Runner:
     target_reached: what is said of it where evolution.target has ended the run; empty where it has not.
     """
 
-    def __init__(self, directory: Path, spec: RunSpec, channel: Channel) -> None:
-        self.directory, self.spec, self.channel = directory, spec, channel
+    def __init__(self, directory: Path, spec: RunSpec, channel: Channel, group: Leader | None = None) -> None:
+        self.directory, self.spec, self.channel, self.group = directory, spec, channel, group
         self.paths = RunPaths(directory)
         self.store = CheckpointStore(self.paths.checkpoints, spec.checkpoints)
         physics, cloning = build.forms_to_go_on_with(spec, self.store.newest_manifest())
+        if group is not None:
+            with channel.idle():
+                group.meet(msgspec.to_builtins(Header(physics, cloning)))
         channel.phase(WorkerPhase.COMPILING, 0)  # an environment's machine code
         with channel.idle():
             self.problem, self.mean = build.build(spec, physics, cloning)
@@ -56,7 +63,9 @@ class Runner:
             log.warning("physics", detail=note)
         self._settings = spec_to_dict(spec)
         self._versions = results.versions_of(spec)
-        self._evaluate = MeanEvaluation(self.problem, self.mesh) if spec.evaluation.mean_every else None
+        self._evaluate = (
+            MeanEvaluation(self.problem, self.mesh, self.execution.devices) if spec.evaluation.mean_every else None
+        )
         self._best = Best(directory)
         self._sent_dataset_at = 0.0
         self._committed_at = time.monotonic()
@@ -68,7 +77,10 @@ class Runner:
         state, generation = self._restore()
         total = self.spec.evolution.generations
         pending: Future[None] | None = None
-        self._step = GenerationStep(self.problem, self.mesh, self.execution.chunk)
+        self._step = GenerationStep(self.problem, self.mesh, self.execution.chunk, self.group)
+        if self.group is not None:
+            begun = Start(generation, self.execution.chunk, self.mesh.devices.size, packed(state))
+            self.group.tell(msgspec.msgpack.encode(begun))
         self.channel.nothing_committed(generation == 0)
         self._committed_at, self._cpu_seconds = time.monotonic(), time.process_time()
         with ThreadPoolExecutor(1, "commit") as committer:
@@ -82,6 +94,8 @@ class Runner:
                     self._halve_chunk(error, generation)
                     continue
                 generation += 1
+                if self.group is not None and self.group.halt:
+                    self.channel.ask_to_halt(self.group.halt)
                 self._prepare_evaluation(state)
                 if pending is not None:
                     pending.result()
@@ -96,6 +110,9 @@ class Runner:
             if pending is not None:
                 pending.result()
         self.store.settle()
+        if self.group is not None:
+            self.group.end()
+            self.group.close()
         return generation
 
     def _look_at_target(self, line: GenerationMetrics) -> None:
@@ -226,6 +243,11 @@ class Runner:
         chunk = self.execution.chunk
         if "RESOURCE_EXHAUSTED" not in str(error) or chunk == 1:
             raise error
+        if self.group is not None:
+            raise HadesError(
+                f"out of memory with {chunk} candidates at a time per device, and hosts cannot change that by "
+                f"themselves: resume it with --set resources.chunk={chunk // 2}"
+            )
         self.execution = replace(self.execution, chunk=chunk // 2)
         text = f"out of memory with {chunk} candidates at a time per device: going on with {chunk // 2}"
         log.warning("chunk", detail=text)

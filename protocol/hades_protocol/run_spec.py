@@ -344,7 +344,15 @@ class Resources(_Section, frozen=True):
     slurm: Annotated[
         str, Meta(max_length=4096, description="options of sbatch for its job, after those of config.toml (--slurm)")
     ] = ""
-    devices: Annotated[int, Meta(ge=0, le=1024, description="devices that share the population (0: all there are)")] = 0
+    hosts: Annotated[
+        int,
+        Meta(
+            ge=1, le=1024, description="processes that share the population, with --on slurm each on a node of its own"
+        ),
+    ] = 1
+    devices: Annotated[
+        int, Meta(ge=0, le=1024, description="devices of a host that share the population (0: all there are)")
+    ] = 0
     chunk: Annotated[
         int, Meta(ge=0, le=1_000_000, description="candidates evaluated at once per device (0: chosen for you)")
     ] = 0

@@ -72,6 +72,11 @@ def test_a_target_is_met_by_the_evaluation_of_the_mean_and_ends_it(distilled: ha
     assert beyond.metrics == distilled.metrics
 
 
+def test_what_takes_several_processes_is_not_done_in_one() -> None:
+    with pytest.raises(hadesd.UsageError, match=r"resources\.hosts is 2"):
+        hadesd.distil(replace(SPEC, resources=replace(SPEC.resources, hosts=2)))
+
+
 def test_an_evaluation_is_that_of_the_command(distilled: hadesd.Distilled) -> None:
     dataset = distilled.dataset
     theirs = analysis.evaluate(as_file(dataset), spec_of(dataset, None, None), 3, 4, 5).summary()

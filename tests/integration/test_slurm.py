@@ -65,7 +65,7 @@ def home(cluster: Cluster) -> Iterator[Home]:
         until(lambda: not cluster.jobs(), "no job is left")
 
 
-def submit(home: Home, **resources: str) -> str:
+def submit(home: Home, **resources: str | int) -> str:
     values = merge(SETTINGS, {"resources": {"executor": "slurm", **resources}})
     run: RunSummary = home.ask(commands.Start, spec=values)
     return run.id
@@ -135,6 +135,34 @@ def test_whatever_happens_to_its_jobs_a_run_ends_with_the_same_bits(
 
 def kinds(home: Home, run: str) -> list[HistoryKind]:
     return [entry.what for entry in home.ask(commands.Show, run=run).history]
+
+
+def test_a_run_over_two_nodes_survives_the_death_of_either(home: Home, cluster: Cluster, tmp_path: Path) -> None:
+    home.environ["HADES_GROUP_ADDRESS"] = "127.0.0.1"
+    home.daemon()
+    run = submit(home, hosts=2, slurm="--nodelist=n1,n2")
+    home.reaches(run, S.RUNNING, 3)
+    assert home.show(run).slurm_job.endswith(" on n[1-2]")
+    first = job_of(home, run)
+    os.kill(computing(home, b"HADES_RANK=1"), signal.SIGKILL)
+    second = goes_on(home, run, first)
+    os.kill(computing(home, b"HADES_WORKER_FD="), signal.SIGKILL)
+    goes_on(home, run, second)
+    home.reaches(run, S.FINISHED)
+    twin = worker_process.make_run(tmp_path / "twin", build_spec(merge(SETTINGS, {"resources": {"devices": 2}})))
+    flags = "--xla_force_host_platform_device_count=2"
+    assert worker_process.finish(twin, XLA_FLAGS=flags) == 0
+    assert worker_process.results(home.paths.runs / run) == worker_process.results(twin)
+
+
+def computing(home: Home, variable: bytes) -> int:
+    """The worker that was started with that environment variable."""
+    found = []
+    for pid in home.worker_pids():
+        if b"hadesd.worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            found += [pid] if b"\0" + variable in b"\0" + Path(f"/proc/{pid}/environ").read_bytes() else []
+    (worker,) = found
+    return worker
 
 
 def test_what_slurm_refuses_or_keeps_waiting_is_said_in_words(home: Home, cluster: Cluster) -> None:

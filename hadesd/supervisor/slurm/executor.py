@@ -7,6 +7,7 @@ slow. A job outlives its daemon; the next one finds it by its comment and goes o
 import asyncio
 import contextlib
 import secrets
+import shlex
 import shutil
 import sys
 import time
@@ -19,6 +20,7 @@ import structlog
 
 from hades_protocol import codec
 from hades_protocol.errors import ExitCode, HadesError
+from hades_protocol.run_spec import Resources
 from hades_protocol.run_state import WorkerPhase
 from hadesd.config import Slurm
 from hadesd.logs import rotation
@@ -76,9 +78,9 @@ class SlurmExecutor:
         self._answers = asyncio.Condition()
         self._silent = ""  # why squeue gives no answer
 
-    def start(self, directory: Path, options: tuple[str, ...], callbacks: Callbacks) -> "SlurmWorker":
+    def start(self, directory: Path, resources: Resources, callbacks: Callbacks) -> "SlurmWorker":
         """Submit a job for a run, or go on listening to the one that it has."""
-        worker = SlurmWorker(self, directory, (*self.settings.options, *options), callbacks)
+        worker = SlurmWorker(self, directory, resources, callbacks)
         self._workers.add(worker)
         self._spawn(worker.live())
         self._begin_to_ask()
@@ -186,13 +188,13 @@ class SlurmWorker:
 
     pid: int | None = None
 
-    def __init__(
-        self, executor: SlurmExecutor, directory: Path, options: tuple[str, ...], callbacks: Callbacks
-    ) -> None:
+    def __init__(self, executor: SlurmExecutor, directory: Path, resources: Resources, callbacks: Callbacks) -> None:
         self.run = directory.name
         self.slurm_job = "slurm"
         self.waits_for = ""
-        self._executor, self._directory, self._options, self._callbacks = executor, directory, options, callbacks
+        self._executor, self._directory, self._callbacks = executor, directory, callbacks
+        self._options = (*executor.settings.options, *shlex.split(resources.slurm))
+        self._hosts = resources.hosts
         self._paths = RunPaths(directory)
         self.id: int | None = None  # of the job, once it is known
         self._halting: str | None = None  # as the relay is told
@@ -265,11 +267,13 @@ class SlurmWorker:
         place = line.new_place(self._paths.slurm, token)
         for old in sorted(line.places(self._paths.slurm), key=lambda place: place.name)[:-KEPT_PLACES]:
             shutil.rmtree(old, ignore_errors=True)
-        (place / "job.sh").write_text(script(sys.executable, self._directory, place))
+        (place / "job.sh").write_text(script(sys.executable, self._directory, place, self._hosts))
         rotation.rotate(self._paths.worker_log)
         settings = self._executor.settings
         name = JobName(self.run, token)
-        submission = Submission(name, self._directory, place, self._options, settings.signal, settings.signal_seconds)
+        submission = Submission(
+            name, self._directory, place, self._options, settings.signal, settings.signal_seconds, self._hosts
+        )
         while self._halting is None and not self._killed:
             try:
                 async with self._executor.submitting:

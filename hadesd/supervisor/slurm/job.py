@@ -125,7 +125,10 @@ def says_nothing(text: str) -> bool:
 
 
 class Submission(NamedTuple):
-    """What is handed to sbatch. warn_seconds: how long before its end the job is told (0: not at all)."""
+    """What is handed to sbatch.
+
+    warn_seconds: how long before its end the job is told (0: not at all). hosts: nodes that share the run.
+    """
 
     name: JobName
     directory: Path
@@ -133,6 +136,7 @@ class Submission(NamedTuple):
     options: Sequence[str]
     warn_signal: str
     warn_seconds: int
+    hosts: int = 1
 
     def arguments(self) -> list[str]:
         """Of sbatch; the last one is the script. The user's options come last, so that they win."""
@@ -144,6 +148,7 @@ class Submission(NamedTuple):
             f"--job-name=hades-{self.name.run}",
             f"--output={self.place / 'job.log'}",
             f"--chdir={self.directory}",
+            *([f"--nodes={self.hosts}", f"--ntasks={self.hosts}"] if self.hosts > 1 else []),
             *warn,
             *self.options,
             f"--comment={self.name.comment}",
@@ -151,7 +156,7 @@ class Submission(NamedTuple):
         ]
 
 
-def script(python: str, directory: Path, place: Path) -> str:
-    """The batch script: one step, in which the relay runs."""
+def script(python: str, directory: Path, place: Path, hosts: int = 1) -> str:
+    """The batch script: one step, in which a relay runs on each host; where one of them fails, all end."""
     command = shlex.join([python, "-m", "hadesd.supervisor.slurm.relay", str(directory), str(place)])
-    return f"#!/bin/bash\nexec srun --ntasks=1 {command}\n"
+    return f"#!/bin/bash\nexec srun --ntasks={hosts} --kill-on-bad-exit=1 {command}\n"

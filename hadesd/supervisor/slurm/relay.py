@@ -6,6 +6,7 @@ daemon wants, and notes the exit status last of all. The worker knows nothing of
 and exit.
 """
 
+import functools
 import os
 import select
 import signal
@@ -26,8 +27,9 @@ from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.child_process import start_child
 from hadesd.supervisor.scheduling import nvml
-from hadesd.supervisor.slurm.line import ExitNote, LineWriter
+from hadesd.supervisor.slurm.line import ExitNote, LineWriter, token_of
 from hadesd.supervisor.worker_process import READ_SIZE, WORKER_COMMAND, usable_cores, worker_environment
+from hadesd.worker_protocol import FILE, NONCE, RANK
 
 CHECK_SECONDS = 0.5
 """How often it looks whether the daemon wants something."""
@@ -39,13 +41,13 @@ SIGNALS = {signal.SIGTERM: signal.SIGTERM, signal.SIGUSR1: signal.SIGUSR1, signa
 class Relay:
     """One worker's."""
 
-    def __init__(self, directory: Path, place: Path) -> None:
+    def __init__(self, directory: Path, place: Path, spec: RunSpec) -> None:
         self._line = LineWriter(place)
         self._halted: str | None = None  # as the worker was told
         self._signals: list[str] = []
         self._unpacker = worker_protocol.Unpacker()
         self._socket, theirs = socket.socketpair()
-        environment = node_environment(records.load(directory)[1], os.environ)
+        environment = node_environment(spec, os.environ)
         with theirs, open(RunPaths(directory).worker_log, "ab") as log:
             self._process, self._pidfd = start_child(
                 [*WORKER_COMMAND, str(directory)],
@@ -116,11 +118,37 @@ def node_environment(spec: RunSpec, environ: Mapping[str, str]) -> dict[str, str
     return worker_environment(spec, gpus, usable_cores(), Paths().cache, environ)
 
 
+def _hand_on(process: "subprocess.Popen[bytes]", sent: signal.Signals, number: int, frame: FrameType | None) -> None:
+    process.send_signal(sent)
+
+
 def main(arguments: list[str]) -> int:
-    """Run the worker; the exit status for Slurm."""
+    """Run the worker, or on the other hosts of the run a process that shares its population; the status for Slurm."""
     directory, place = map(Path, arguments)
-    status = Relay(directory, place).run()
+    spec = records.load(directory)[1]
+    rank = int(os.environ.get("SLURM_PROCID", "0"))
+    if spec.resources.hosts > 1:
+        os.environ[FILE], os.environ[NONCE] = str(RunPaths(place).group), token_of(place)
+    status = Relay(directory, place, spec).run() if rank == 0 else take_part(directory, place, spec, rank)
     return status if status >= 0 else 128 - status
+
+
+def take_part(directory: Path, place: Path, spec: RunSpec, rank: int) -> int:
+    """Run a process that shares the population of the run's worker; its exit status."""
+    environment = {**node_environment(spec, os.environ), RANK: str(rank)}
+    with open(place / f"host-{rank}.log", "ab") as log:
+        process, pidfd = start_child(
+            [*WORKER_COMMAND, str(directory)],
+            env=environment,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    os.close(pidfd)
+    for number, sent in SIGNALS.items():
+        signal.signal(number, functools.partial(_hand_on, process, sent))
+    return process.wait()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,269 @@
+"""The processes that share one run's population: one a host, or several on one. Rank 0 is the run's worker.
+
+They meet through a private file that rank 0 writes, and talk to it over TCP with CURVE keys that are made for this
+group. In every generation each hands over what it has evaluated and gets what all have (`gather`). A connection that is
+lost ends the group: the run goes on from its last commit with a new one. ZeroMQ's own heartbeats find a host that has
+stopped answering.
+"""
+
+import contextlib
+import os
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import numpy as np
+import zmq
+import zmq.utils.monitor
+from msgspec import Meta
+
+from hades_protocol.errors import HadesError
+from hades_protocol.keys import Key, new_pair, read_private, write_private
+from hadesd.distill.share import Share
+
+MEETING_SECONDS = 300.0
+"""How long the others are waited for at the start: nodes may import at different speeds."""
+
+HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 1000, 10_000
+POLL_MS = 200
+LINGER_MS = 2000
+MAX_PART = 1 << 30
+
+HELLO, PART, WHOLE, BYE = b"hello", b"part", b"whole", b"bye"
+
+
+Results = TypeVar("Results", bound=tuple[Any, ...])
+"""A NamedTuple of arrays."""
+
+
+class GroupError(Exception):
+    """The group is broken: a process of it has gone, or does not answer."""
+
+
+class GroupEnded(Exception):
+    """Rank 0 has ended the group in good order."""
+
+
+class Meeting(msgspec.Struct, frozen=True, kw_only=True):
+    """What the meeting file holds. It is private: whoever reads it may join."""
+
+    nonce: str
+    address: str
+    server_key: Key
+    public_key: Key
+    secret_key: Key
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(nonce={self.nonce!r}, address={self.address!r})"
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """What all have, by rank; whether one of them was asked to halt, and which."""
+
+    parts: list[bytes]
+    halt: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What one has. turn: counts the exchanges. halt: why this process was asked to halt; empty where it was not."""
+
+    turn: int
+    body: bytes
+    halt: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Group:
+    """Base of both ends.
+
+    asked: why this process was asked to halt, as whoever asked it says; empty where it was not. halt: why one of the
+    group was, once that is known.
+    """
+
+    def __init__(self, share: Share) -> None:
+        self.share = share
+        self.asked = ""
+        self.halt = ""
+        self._turn = 0
+        self._context = zmq.Context()
+        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER if share.rank == 0 else zmq.DEALER)
+        self._socket.setsockopt(zmq.LINGER, LINGER_MS)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_PART)
+        self._socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+        self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+
+    def gather(self, body: bytes) -> list[bytes]:
+        """Hand over what this process has; what all have, by rank.
+
+        Raises:
+            GroupError: see there. GroupEnded: rank 0 needs nobody any more.
+        """
+        raise NotImplementedError
+
+    def gathered(self, results: Results) -> Results:
+        """Results of candidates, each leaf [n] of this process and [size x n] of all."""
+        leaves = [np.ascontiguousarray(leaf) for leaf in results]
+        whole = self.gather(b"".join(leaf.tobytes() for leaf in leaves))
+        columns: list[list[np.ndarray]] = [[] for _ in leaves]
+        for part in whole:
+            at = 0
+            for leaf, column in zip(leaves, columns, strict=True):
+                column.append(np.frombuffer(part, leaf.dtype, leaf.size, at))
+                at += leaf.nbytes
+        return type(results)(*(np.concatenate(column) for column in columns))
+
+    def close(self) -> None:
+        """Close the connection; what is still to be sent gets LINGER_MS."""
+        self._socket.disable_monitor()
+        self._monitor.close(0)
+        self._socket.close()
+        self._context.term()
+
+    def _receive(self, deadline: float | None = None) -> list[bytes]:
+        """The next message.
+
+        Raises:
+            GroupError: a connection is lost, or the time is over.
+        """
+        while True:
+            if self._socket.poll(POLL_MS):
+                return self._socket.recv_multipart()
+            if self._monitor.poll(0):
+                zmq.utils.monitor.recv_monitor_message(self._monitor)
+                raise GroupError("a host of the group has gone, or does not answer")
+            if deadline is not None and time.monotonic() > deadline:
+                raise GroupError(f"the hosts of the group have not met within {MEETING_SECONDS:.0f} s")
+
+
+class Leader(Group):
+    """Rank 0's end."""
+
+    def __init__(self, size: int, file: Path, nonce: str) -> None:
+        """Bind, and write the meeting file."""
+        super().__init__(Share(0, size))
+        server, client = new_pair(), new_pair()
+        self._file, self._known = file, bytes.fromhex(client.public_key)
+        self._socket.setsockopt(zmq.CURVE_SERVER, 1)
+        self._socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(server.secret_key))
+        self._nonce = nonce
+        host = own_address()
+        port = self._socket.bind_to_random_port("tcp://*")
+        meeting = Meeting(
+            nonce=nonce,
+            address=f"tcp://{host}:{port}",
+            server_key=server.public_key,
+            public_key=client.public_key,
+            secret_key=client.secret_key,
+        )
+        write_private(file, meeting, force=True)
+
+    def meet(self, header: Mapping[str, Any]) -> None:
+        """Wait for all others, and tell them what they need to begin; the meeting file goes.
+
+        Raises:
+            GroupError: one does not come.
+        """
+        deadline = time.monotonic() + MEETING_SECONDS
+        self._peers: dict[int, bytes] = {}
+        while len(self._peers) < self.share.size - 1:
+            peer, kind, body = self._receive(deadline)
+            rank, _, nonce = body.partition(b":")
+            # Whoever knows the server's key may connect; only who has read the private file knows the nonce.
+            if kind == HELLO and secrets.compare_digest(nonce, self._nonce.encode()) and rank.isdigit():
+                self._peers[int(rank)] = peer
+        with contextlib.suppress(FileNotFoundError):
+            self._file.unlink()
+        self.tell(msgspec.json.encode(header))
+
+    def tell(self, body: bytes) -> None:
+        """Send something to all others, outside the turns."""
+        for peer in self._peers.values():
+            self._socket.send_multipart([peer, WHOLE, body])
+
+    def gather(self, body: bytes) -> list[bytes]:
+        """See Group."""
+        self._turn += 1
+        parts: dict[int, Part] = {0: Part(self._turn, body, self.asked)}
+        ranks = {peer: rank for rank, peer in self._peers.items()}
+        while len(parts) < self.share.size:
+            peer, kind, data = self._receive()
+            if kind != PART or peer not in ranks:
+                continue
+            part = msgspec.msgpack.decode(data, type=Part)
+            if part.turn != self._turn or len(part.body) != len(body):
+                raise GroupError(f"host {ranks[peer]} is at turn {part.turn} with {len(part.body)} bytes")
+            parts[ranks[peer]] = part
+        asked = [f"host {rank}: {part.halt}" for rank, part in sorted(parts.items()) if part.halt]
+        self.halt = self.halt or (asked[0] if asked else "")
+        whole = Whole([parts[rank].body for rank in range(self.share.size)], self.halt)
+        self.tell(msgspec.msgpack.encode(whole))
+        return whole.parts
+
+    def end(self) -> None:
+        """Let the others end in good order."""
+        for peer in getattr(self, "_peers", {}).values():
+            self._socket.send_multipart([peer, BYE, b""])
+
+
+class Member(Group):
+    """The end of the other ranks."""
+
+    def __init__(self, share: Share, file: Path, nonce: str) -> None:
+        """Wait for the meeting file, and connect.
+
+        Raises:
+            GroupError: it does not come.
+        """
+        super().__init__(share)
+        meeting = _await_meeting(file, nonce)
+        self._socket.setsockopt(zmq.CURVE_SERVERKEY, bytes.fromhex(meeting.server_key))
+        self._socket.setsockopt(zmq.CURVE_PUBLICKEY, bytes.fromhex(meeting.public_key))
+        self._socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(meeting.secret_key))
+        self._socket.connect(meeting.address)
+        self._socket.send_multipart([HELLO, f"{share.rank}:{nonce}".encode()])
+
+    def hear(self) -> bytes:
+        """What rank 0 tells outside the turns.
+
+        Raises:
+            GroupError: see there. GroupEnded: it needs nobody any more.
+        """
+        kind, body = self._receive()
+        if kind == BYE:
+            raise GroupEnded
+        return body
+
+    def gather(self, body: bytes) -> list[bytes]:
+        """See Group."""
+        self._turn += 1
+        self._socket.send_multipart([PART, msgspec.msgpack.encode(Part(self._turn, body, self.asked))])
+        whole = msgspec.msgpack.decode(self.hear(), type=Whole)
+        self.halt = self.halt or whole.halt
+        return whole.parts
+
+
+def _await_meeting(file: Path, nonce: str) -> Meeting:
+    deadline = time.monotonic() + MEETING_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(HadesError):  # not there yet, or an older group's
+            meeting: Meeting = read_private(file, Meeting, "")
+            if meeting.nonce == nonce:
+                return meeting
+        time.sleep(0.1)
+    raise GroupError(f"rank 0 has not written {file} within {MEETING_SECONDS:.0f} s")
+
+
+def own_address() -> str:
+    """The address at which other hosts reach this one: that of the way out. (Nothing is sent.)"""
+    if given := os.environ.get("HADES_GROUP_ADDRESS"):
+        return given
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("198.51.100.1", 9))  # an address for documentation: no host has it
+        except OSError:  # there is no way out: one machine alone
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
