@@ -8,8 +8,8 @@ from typing import Any
 import jax
 from jax.sharding import NamedSharding, PartitionSpec
 
-from hades_protocol.messages import GenerationMetrics
 from hades_protocol.errors import UsageError
+from hades_protocol.messages import GenerationMetrics
 from hades_protocol.run_spec import RunSpec
 from hadesd.api.datasets import Dataset
 from hadesd.compute import build, results
