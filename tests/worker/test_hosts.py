@@ -15,7 +15,7 @@ from tests.helpers.specs import tiny
 pytestmark = [pytest.mark.process, pytest.mark.optimised]
 
 SHARED = {
-    "evolution": {"generations": 60, "population": 9},
+    "evolution": {"generations": 60, "population": 10},
     "dataset": {"bound": 3.0},
     "evaluation": {"normalisation": "fixed", "mean_every": 20, "mean_environments": 2, "mean_inits": 3, "steps": 200},
 }
