@@ -9,16 +9,16 @@ import jax.numpy as jnp
 SIDE = 32
 """Pixels of an image, each way."""
 
-WIDTH = 2.4
-"""Metres from the middle of the image to its edge; the pole is drawn one metre long."""
+WIDTH, BOTTOM, TOP = 1.2, -0.3, 1.3
+"""Metres that the camera sees: from the middle to the sides, and from the height of the cart."""
 
-CART_Y, CART_HALF, LINE = -0.9, (0.3, 0.15), 0.12
-"""Where the cart is, its half sizes, and half the thickness of the pole, in metres."""
+CART_HALF, LINE = (0.25, 0.12), 0.08
+"""Half the width and height of the cart, half the thickness of the pole, in metres; the pole is one metre long."""
 
 _ENV, _PARAMS = gymnax.make("CartPole-v1")
-_ACROSS = (jnp.arange(SIDE) + 0.5) / SIDE * 2 * WIDTH - WIDTH
-_X, _Y = _ACROSS[None, :], -_ACROSS[:, None] / 2
-"""Places of the pixels; the image is half as high as it is wide."""
+_PLACES = (jnp.arange(SIDE) + 0.5) / SIDE
+_X, _Y = 2 * WIDTH * _PLACES[None, :] - WIDTH, TOP - (TOP - BOTTOM) * _PLACES[:, None]
+"""Where the pixels are."""
 
 
 class State(NamedTuple):
@@ -61,13 +61,13 @@ def seen(picture: jax.Array, before: jax.Array) -> jax.Array:
 def draw(inner: Any) -> jax.Array:
     """Pole and cart, [SIDE, SIDE, 2] in 0 to 1, with soft edges: what moves less than a pixel shows too."""
     x, theta = inner.x, inner.theta
-    along = (_X - x) * jnp.sin(theta) + (_Y - CART_Y) * jnp.cos(theta)
-    across = (_X - x) * jnp.cos(theta) - (_Y - CART_Y) * jnp.sin(theta)
+    along = (_X - x) * jnp.sin(theta) + _Y * jnp.cos(theta)
+    across = (_X - x) * jnp.cos(theta) - _Y * jnp.sin(theta)
     pole = _soft(LINE - jnp.abs(across)) * _soft(along) * _soft(1.0 - along)
-    cart = _soft(CART_HALF[0] - jnp.abs(_X - x)) * _soft(CART_HALF[1] - jnp.abs(_Y - CART_Y))
+    cart = _soft(CART_HALF[0] - jnp.abs(_X - x)) * _soft(CART_HALF[1] - jnp.abs(_Y))
     return jnp.stack([pole, cart], axis=-1)
 
 
 def _soft(inside: jax.Array) -> jax.Array:
     """1 where that many metres inside, 0 outside, over the width of a pixel."""
-    return jax.nn.sigmoid(inside / (WIDTH / SIDE))
+    return jax.nn.sigmoid(inside * SIDE / WIDTH)
