@@ -30,7 +30,7 @@ SPEC = {
     "env": "CartPole-v1",
     "preset": "cpu",
     "dataset": {"pairs": 2},
-    "evolution": {"population": 256, "generations": 1_000_000, "shaping": "ranks"},
+    "evolution": {"population": 640, "generations": 1_000_000, "shaping": "ranks"},
     "cloning": {"epochs": 100},
     "policy": {"width": 64, "depth": 2, "inits": 4},
     "evaluation": {"environments": 4, "steps": 200, "normalisation": "none"},
