@@ -1,9 +1,11 @@
 """docs/desk.md: the table and the plot of what was measured, beside what was published."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.children import ROOT
 from benchmarks.desk.published import FOUR_PAIRS, Curve, curves
@@ -108,4 +110,7 @@ def _panel(axes: Axes, env: str, ours: list[Summary], published: dict[str, Curve
             [one.env_steps], [one.value], yerr=[one.sem or 0.0], color=colour, marker=marker, linestyle="", label=name
         )
     axes.set_xscale("log")
-    axes.set_title(env)
+    axes.xaxis.set_major_locator(LogLocator(base=10, numticks=5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda steps, _: f"1e{round(math.log10(steps))}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_title(env, fontsize="small")
