@@ -33,11 +33,14 @@ POLL_MS = 200
 LINGER_MS = 2000
 MAX_PART = 1 << 30
 
-HELLO, PART, WHOLE, BYE = b"hello", b"part", b"whole", b"bye"
+HELLO, READY, PART, WHOLE, PING, BYE = b"hello", b"ready", b"part", b"whole", b"ping", b"bye"
 
 
 Results = TypeVar("Results", bound=tuple[Any, ...])
 """A NamedTuple of arrays."""
+
+
+GONE = "a host of the group has gone, or does not answer"
 
 
 class GroupError(Exception):
@@ -132,11 +135,22 @@ class Group:
         while True:
             if self._socket.poll(POLL_MS):
                 return self._socket.recv_multipart()
-            if self._monitor.poll(0):
-                zmq.utils.monitor.recv_monitor_message(self._monitor)
-                raise GroupError("a host of the group has gone, or does not answer")
+            if self._lost() and self._is_broken():
+                raise GroupError(GONE)
             if deadline is not None and time.monotonic() > deadline:
                 raise GroupError(f"the hosts of the group have not met within {MEETING_SECONDS:.0f} s")
+
+    def _is_broken(self) -> bool:
+        """Whether the connection that was lost is one of the group's."""
+        return True
+
+    def _lost(self) -> bool:
+        """Whether a connection has been lost since this was asked last."""
+        found = False
+        while self._monitor.poll(0):
+            zmq.utils.monitor.recv_monitor_message(self._monitor)
+            found = True
+        return found
 
 
 class Leader(Group):
@@ -146,7 +160,9 @@ class Leader(Group):
         """Bind, and write the meeting file."""
         super().__init__(Share(0, size))
         server, client = new_pair(), new_pair()
-        self._file, self._known = file, bytes.fromhex(client.public_key)
+        self._file = file
+        self._peers: dict[int, bytes] = {}
+        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # who has gone is told from who is there
         self._socket.setsockopt(zmq.CURVE_SERVER, 1)
         self._socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(server.secret_key))
         self._nonce = nonce
@@ -168,7 +184,6 @@ class Leader(Group):
             GroupError: one does not come.
         """
         deadline = time.monotonic() + MEETING_SECONDS
-        self._peers: dict[int, bytes] = {}
         while len(self._peers) < self.share.size - 1:
             peer, kind, body = self._receive(deadline)
             rank, _, nonce = body.partition(b":")
@@ -178,11 +193,36 @@ class Leader(Group):
         with contextlib.suppress(FileNotFoundError):
             self._file.unlink()
         self.tell(msgspec.json.encode(header))
+        ready: set[bytes] = set()  # one that was lost before this never says so
+        while len(ready) < self.share.size - 1:
+            peer, kind, _ = self._receive(deadline)
+            if kind == READY:
+                ready.add(peer)
 
     def tell(self, body: bytes) -> None:
-        """Send something to all others, outside the turns."""
+        """Send something to all others, outside the turns.
+
+        Raises:
+            GroupError: one of them has gone.
+        """
+        self._send(WHOLE, body)
+
+    def _send(self, kind: bytes, body: bytes = b"") -> None:
         for peer in self._peers.values():
-            self._socket.send_multipart([peer, WHOLE, body])
+            try:
+                self._socket.send_multipart([peer, kind, body])
+            except zmq.ZMQError as error:
+                if error.errno != zmq.EHOSTUNREACH:
+                    raise
+                raise GroupError(GONE) from None
+
+    def _is_broken(self) -> bool:
+        """Strangers come and go too: whoever scans ports, say."""
+        try:
+            self._send(PING)
+        except GroupError:
+            return True
+        return False
 
     def gather(self, body: bytes) -> list[bytes]:
         """See Group."""
@@ -205,8 +245,8 @@ class Leader(Group):
 
     def end(self) -> None:
         """Let the others end in good order."""
-        for peer in getattr(self, "_peers", {}).values():
-            self._socket.send_multipart([peer, BYE, b""])
+        with contextlib.suppress(GroupError):  # one that has gone needs no farewell
+            self._send(BYE)
 
 
 class Member(Group):
@@ -226,6 +266,16 @@ class Member(Group):
         self._socket.connect(meeting.address)
         self._socket.send_multipart([HELLO, f"{share.rank}:{nonce}".encode()])
 
+    def header(self) -> bytes:
+        """What rank 0 tells all to begin with; the first that is heard.
+
+        Raises:
+            GroupError, GroupEnded: as hear.
+        """
+        found = self.hear()
+        self._socket.send_multipart([READY, b""])
+        return found
+
     def hear(self) -> bytes:
         """What rank 0 tells outside the turns.
 
@@ -233,6 +283,8 @@ class Member(Group):
             GroupError: see there. GroupEnded: it needs nobody any more.
         """
         kind, body = self._receive()
+        while kind == PING:
+            kind, body = self._receive()
         if kind == BYE:
             raise GroupEnded
         return body

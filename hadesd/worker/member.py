@@ -43,7 +43,7 @@ def _ask(asked: list[str], number: int, frame: FrameType | None) -> None:
 
 
 def _take_part(group: Member, spec: RunSpec, asked: list[str]) -> None:
-    header = msgspec.json.decode(group.hear(), type=Header)
+    header = msgspec.json.decode(group.header(), type=Header)
     from hadesd.compute import build
     from hadesd.distill.generation import GenerationStep, init_state
 

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,13 +31,14 @@ def met(file: Path, size: int) -> tuple[Leader, list[Member]]:
     """A group whose processes are threads of this one."""
     leader = Leader(size, file, NONCE)
     assert file.stat().st_mode & 0o077 == 0
-    with ThreadPoolExecutor(size) as pool:
+    with ThreadPoolExecutor(size + 1) as pool:
         joining = [pool.submit(Member, Share(rank, size), file, NONCE) for rank in range(1, size)]
-        leader.meet({"physics": None})
+        meeting = pool.submit(leader.meet, {"physics": None})
         members = [one.result() for one in joining]
+        for member in members:
+            assert member.header() == b'{"physics":null}'
+        meeting.result()
     assert not file.exists(), "nobody else can join"
-    for member in members:
-        assert member.hear() == b'{"physics":null}'
     return leader, members
 
 
@@ -126,13 +129,34 @@ def test_who_does_not_know_the_groups_word_is_not_let_in(tmp_path: Path, monkeyp
     leader.close()
 
 
+def test_strangers_who_come_and_go_break_no_group(tmp_path: Path) -> None:
+    """A scan of the cluster's ports, say."""
+    file = tmp_path / "group.json"
+    leader = Leader(2, file, NONCE)
+    meeting: Any = group.read_private(file, Meeting, "")
+    host, _, port = meeting.address.removeprefix("tcp://").rpartition(":")
+    early = socket.create_connection((host, int(port)))
+    with ThreadPoolExecutor(2) as pool:
+        waiting = pool.submit(leader.meet, {})
+        member = Member(Share(1, 2), file, NONCE)
+        early.close()
+        member.header()
+        waiting.result()
+        socket.create_connection((host, int(port))).close()
+        time.sleep(0.5)  # until ZeroMQ has noticed
+        both = [pool.submit(one.gather, b"x") for one in (leader, member)]
+        assert [one.result() for one in both] == [[b"x", b"x"]] * 2
+    leader.close()
+    member.close()
+
+
 HOLD = """
 import sys
 from pathlib import Path
 from hadesd.distill.share import Share
 from hadesd.worker.group import Member
 member = Member(Share(1, 2), Path(sys.argv[1]), sys.argv[2])
-print(member.hear().decode(), flush=True)
+print(member.header().decode(), flush=True)
 member.hear()
 """
 
