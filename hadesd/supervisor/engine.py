@@ -203,6 +203,7 @@ class Engine:
                 message=functools.partial(self._reports.on_message, managed_run),
                 exited=functools.partial(self._reports.on_exit, managed_run),
                 refused=functools.partial(self._refused, managed_run),
+                failed=functools.partial(self._not_submitted, managed_run),
                 changed=functools.partial(self.publish, managed_run),
             ),
         )
@@ -212,6 +213,10 @@ class Engine:
     def _refused(self, managed_run: ManagedRun, reason: str) -> None:
         managed_run.worker = None
         self.apply(managed_run, events.SpawnFailed(reason, events.SpawnFailure.RUN_UNUSABLE))
+
+    def _not_submitted(self, managed_run: ManagedRun, error: OSError) -> None:
+        managed_run.worker = None
+        self._not_started(managed_run, error)
 
     def _not_started(self, managed_run: ManagedRun, error: OSError) -> None:
         if error.errno in OUT_OF_RESOURCES:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -31,7 +32,8 @@ pytestmark = [
 ]
 
 S = RunState
-GENERATIONS = 400
+GENERATIONS = 3000
+"""So many that the run has not ended by itself before all has happened to it, on a fast machine that is idle."""
 SETTINGS = {
     **TINY,
     "evolution": {**TINY["evolution"], "generations": GENERATIONS},
@@ -177,6 +179,25 @@ def test_what_slurm_refuses_or_keeps_waiting_is_said_in_words(home: Home, cluste
     until(lambda: job not in cluster.jobs(), "a paused run is in no queue")
 
 
+def test_a_directory_that_cannot_be_used_ends_no_daemon(home: Home, cluster: Cluster) -> None:
+    daemon = home.daemon()
+    run = submit(home, slurm="--begin=now+1hour")
+    until(lambda: len(cluster.jobs()) == 1, "it is in the queue")
+    home.ask(commands.Pause, run=run)
+    home.reaches(run, S.PAUSED)
+    places = home.paths.runs / run / "slurm-jobs"
+    shutil.rmtree(places)
+    places.write_text("in the way")
+    home.ask(commands.Resume, run=run)
+    until(lambda: home.show(run).state in (S.BACKOFF, S.FAILED), lambda: f"it is told: {home.show(run)}")
+    assert "cannot start a worker" in home.show(run).reason
+    assert daemon.poll() is None
+    places.unlink()
+    if home.show(run).state == S.FAILED:
+        home.ask(commands.Resume, run=run)
+    until(lambda: len(cluster.jobs()) == 1, "it is in the queue again")
+
+
 def test_a_run_that_was_paused_while_no_daemon_listened_leaves_no_job(home: Home, cluster: Cluster) -> None:
     daemon = home.daemon()
     run = submit(home, slurm="--begin=now+1hour")
@@ -198,7 +219,7 @@ def test_the_documented_script_is_requeued_until_the_run_is_finished(
     unneeded = ("#SBATCH --gres", "#SBATCH --mem", "#SBATCH --cpus")
     lines = [line for line in documented_script().splitlines() if not line.startswith(unneeded)]
     script.write_text("\n".join(lines) + "\n")
-    spec.write_text(json.dumps({**merge(SETTINGS, {"evolution": {"generations": 200}}), "preset": "cpu"}))
+    spec.write_text(json.dumps({**merge(SETTINGS, {"evolution": {"generations": 1500}}), "preset": "cpu"}))
     environ = {**os.environ, **home.environ, "SPEC": str(spec), "DIRECTORY": str(directory)}
     environ["PATH"] = f"{BIN}:{environ['PATH']}"
     submit = ["sbatch", "--parsable", "-p", "low", "-w", "n1", "-t", "30", "-o", str(tmp_path / "job.log"), str(script)]

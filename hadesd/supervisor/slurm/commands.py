@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 
 from hades_protocol.errors import HadesError
+from hadesd.supervisor.child_process import OUT_OF_RESOURCES
 from hadesd.supervisor.slurm import job
 
 COMMAND_SECONDS = 30.0
@@ -83,7 +84,7 @@ async def _call(*command: str, environment: dict[str, str] | None = None) -> tup
     """Status, stdout and stderr.
 
     Raises:
-        RefusedError: the program is not there. SilentError: it has not ended in time.
+        RefusedError: the program is not there. SilentError: it has not ended in time, or cannot be started now.
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -95,7 +96,8 @@ async def _call(*command: str, environment: dict[str, str] | None = None) -> tup
             start_new_session=True,  # a Ctrl-C in the daemon's terminal is not for it
         )
     except OSError as error:
-        raise RefusedError(f"{command[0]}: {error.strerror or error}") from error
+        kind = SilentError if error.errno in OUT_OF_RESOURCES else RefusedError
+        raise kind(f"{command[0]}: {error.strerror or error}") from error
     try:
         output, errors = await asyncio.wait_for(process.communicate(), COMMAND_SECONDS)
     except TimeoutError:

@@ -53,12 +53,14 @@ class Callbacks:
     """What a worker tells, from the loop's thread.
 
     message: the body of a frame. exited: status, whether Slurm took the job away, and why in words; once, last of all.
-    refused: Slurm does not want the job, and why; in place of exited. changed: `slurm_job` or `waits_for` is another.
+    refused: Slurm does not want the job, and why; in place of exited. failed: so is what the system refused before it
+    was submitted. changed: `slurm_job` or `waits_for` is another.
     """
 
     message: Callable[[bytes], None]
     exited: Callable[[int, bool, str], None]
     refused: Callable[[str], None]
+    failed: Callable[[OSError], None]
     changed: Callable[[], None]
 
 
@@ -93,7 +95,10 @@ class SlurmExecutor:
             self._spawn(self._dismiss(directory.name, line.LineReader(place)))
 
     async def _dismiss(self, run: str, reader: line.LineReader) -> None:
-        await asyncio.to_thread(reader.halt, False)
+        try:
+            await asyncio.to_thread(reader.halt, False)
+        except OSError as error:  # what is in the queue is cancelled all the same
+            log.warning("cannot have a job end", run=run, why=error.strerror or str(error))
         while (found := (await self.fresh())[0]) is None:
             await asyncio.sleep(self.settings.poll)
         for job in found.values():
@@ -199,6 +204,7 @@ class SlurmWorker:
         self.id: int | None = None  # of the job, once it is known
         self._halting: str | None = None  # as the relay is told
         self._told: str | None = None  # as it was told
+        self._sent_away = False  # whether an earlier daemon had it end, for a resize say: that is no crash
         self._killed = False
         self._kill_at = 0.0  # monotonic time of the next scancel
         self._seen = False  # whether squeue has known the job
@@ -226,7 +232,12 @@ class SlurmWorker:
 
     async def live(self) -> None:
         """From the submission to the end."""
-        reader = await self._adopt() or await self._submit()
+        try:
+            reader = await self._adopt() or await self._submit()
+        except OSError as error:
+            self._executor.forget(self)
+            self._callbacks.failed(error)
+            return
         if reader is not None:
             await self._listen(reader)
         self._executor.forget(self)
@@ -251,11 +262,12 @@ class SlurmWorker:
                 log.warning("cancelling a job that nobody listens to", run=self.run, job=job.id)
                 await self._executor.cancel(job)
         known = next((job for job in alive if job.name.token == token), None)
-        if known is None:
-            return None
+        if known is None or line.LineReader(place).exit_note() is not None:
+            return None  # it has ended, though Slurm may still be at it
         self.id = known.id
         log.info("job adopted", run=self.run, job=self.id)
         reader = line.LineReader(place)
+        self._sent_away = reader.is_halted()
         if known.meaning is not SlurmState.WAITS:
             await asyncio.to_thread(reader.read)  # what it said before stands on the disk
             self._callbacks.message(codec.encode(Resumed(generation=last_generation(self._paths.metrics))))
@@ -358,8 +370,11 @@ class SlurmWorker:
     async def _tell(self, reader: line.LineReader, found: SlurmJob | None) -> None:
         """Hand on what the supervisor wants."""
         if self._halting is not None and self._halting != self._told:
-            self._told = self._halting
-            await asyncio.to_thread(reader.halt, self._told == "discard")
+            try:
+                await asyncio.to_thread(reader.halt, self._halting == "discard")
+                self._told = self._halting
+            except OSError as error:  # it is tried again
+                log.warning("cannot have a job end", run=self.run, why=error.strerror or str(error))
         if self._killed and found is not None and time.monotonic() >= self._kill_at:
             # SIGKILL at first; where that was not enough, Slurm's own way of clearing a job away.
             await self._executor.cancel(found, kill=not self._kill_at)
@@ -379,5 +394,7 @@ class SlurmWorker:
         log.info("job ended", run=self.run, job=self.id, status=verdict.status, why=verdict.why or None)
         nothing = self._halting is not None and not self._has_spoken and not self._killed and verdict.status < 0
         self._callbacks.exited(
-            int(ExitCode.CHECKPOINTED) if nothing else verdict.status, verdict.taken, "" if nothing else verdict.why
+            int(ExitCode.CHECKPOINTED) if nothing else verdict.status,
+            verdict.taken or self._sent_away,
+            "" if nothing else verdict.why,
         )

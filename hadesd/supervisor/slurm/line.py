@@ -97,6 +97,10 @@ class LineReader:
         """Ask for the worker's end."""
         write_atomically(self._place / "halt", b"discard" if discard else b"")
 
+    def is_halted(self) -> bool:
+        """Whether the worker's end was asked for."""
+        return (self._place / "halt").exists()
+
     def exit_note(self) -> ExitNote | None:
         """What the relay noted, if it has ended."""
         try:
