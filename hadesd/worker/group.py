@@ -162,6 +162,7 @@ class Leader(Group):
         server, client = new_pair(), new_pair()
         self._file = file
         self._peers: dict[int, bytes] = {}
+        self._early: dict[bytes, bytes] = {}  # parts that came while others were still waited for
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # who has gone is told from who is there
         self._socket.setsockopt(zmq.CURVE_SERVER, 1)
         self._socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(server.secret_key))
@@ -195,9 +196,11 @@ class Leader(Group):
         self.tell(msgspec.json.encode(header))
         ready: set[bytes] = set()  # one that was lost before this never says so
         while len(ready) < self.share.size - 1:
-            peer, kind, _ = self._receive(deadline)
+            peer, kind, data = self._receive(deadline)
             if kind == READY:
                 ready.add(peer)
+            elif kind == PART and peer in self._peers.values():  # one that was ready long before the others
+                self._early[peer] = data
 
     def tell(self, body: bytes) -> None:
         """Send something to all others, outside the turns.
@@ -230,9 +233,12 @@ class Leader(Group):
         parts: dict[int, Part] = {0: Part(self._turn, body, self.asked)}
         ranks = {peer: rank for rank, peer in self._peers.items()}
         while len(parts) < self.share.size:
-            peer, kind, data = self._receive()
-            if kind != PART or peer not in ranks:
-                continue
+            if self._early:
+                peer, data = self._early.popitem()
+            else:
+                peer, kind, data = self._receive()
+                if kind != PART or peer not in ranks:
+                    continue
             part = msgspec.msgpack.decode(data, type=Part)
             if part.turn != self._turn or len(part.body) != len(body):
                 raise GroupError(f"host {ranks[peer]} is at turn {part.turn} with {len(part.body)} bytes")
