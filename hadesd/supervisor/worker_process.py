@@ -25,6 +25,33 @@ WORKER_COMMAND = (sys.executable, "-m", "hadesd.worker")
 READ_SIZE = 256 * 1024
 
 
+def start_worker(
+    directory: Path,
+    environment: Mapping[str, str],
+    log_path: Path,
+    theirs: socket.socket | None = None,
+    command: Sequence[str] = WORKER_COMMAND,
+) -> tuple["subprocess.Popen[bytes]", int]:
+    """Start a worker of the run in `directory`: the process, and a descriptor that is readable when it has ended.
+
+    What it prints is appended to log_path; theirs is its end of the line, for one that is talked to.
+
+    Raises:
+        OSError: the log cannot be written, or the system refused.
+    """
+    line = {} if theirs is None else {worker_protocol.FD_VARIABLE: str(theirs.fileno())}
+    with open(log_path, "ab") as log:
+        return start_child(
+            [*command, str(directory)],
+            env={**environment, **line},
+            pass_fds=() if theirs is None else (theirs.fileno(),),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
 class Worker:
     """One worker process, seen from the daemon's event loop.
 
@@ -53,16 +80,7 @@ class Worker:
         log_path = RunPaths(directory).worker_log
         rotation.rotate(log_path)
         try:
-            with open(log_path, "ab") as log:
-                self._process, self._pidfd = start_child(
-                    [*command, str(directory)],
-                    env={**environment, worker_protocol.FD_VARIABLE: str(theirs.fileno())},
-                    pass_fds=(theirs.fileno(),),
-                    cwd=directory,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                )
+            self._process, self._pidfd = start_worker(directory, environment, log_path, theirs, command)
         except OSError:
             self._socket.close()
             raise

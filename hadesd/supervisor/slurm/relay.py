@@ -25,10 +25,9 @@ from hadesd import worker_protocol
 from hadesd.spec.cost import asked_for
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
-from hadesd.supervisor.child_process import start_child
 from hadesd.supervisor.scheduling import nvml
 from hadesd.supervisor.slurm.line import ExitNote, LineWriter, token_of
-from hadesd.supervisor.worker_process import READ_SIZE, WORKER_COMMAND, usable_cores, worker_environment
+from hadesd.supervisor.worker_process import READ_SIZE, start_worker, usable_cores, worker_environment
 from hadesd.worker_protocol import FILE, NONCE, RANK
 
 CHECK_SECONDS = 0.5
@@ -48,16 +47,9 @@ class Relay:
         self._unpacker = worker_protocol.Unpacker()
         self._socket, theirs = socket.socketpair()
         environment = node_environment(spec, os.environ)
-        with theirs, open(RunPaths(directory).worker_log, "ab") as log:
-            self._process, self._pidfd = start_child(
-                [*WORKER_COMMAND, str(directory)],
-                env={**environment, worker_protocol.FD_VARIABLE: str(theirs.fileno())},
-                pass_fds=(theirs.fileno(),),
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        with theirs:
+            log_path = RunPaths(directory).worker_log
+            self._process, self._pidfd = start_worker(directory, environment, log_path, theirs)
         for number in SIGNALS:
             signal.signal(number, self._on_signal)
 
@@ -136,15 +128,7 @@ def main(arguments: list[str]) -> int:
 def take_part(directory: Path, place: Path, spec: RunSpec, rank: int) -> int:
     """Run a process that shares the population of the run's worker; its exit status."""
     environment = {**node_environment(spec, os.environ), RANK: str(rank)}
-    with open(place / f"host-{rank}.log", "ab") as log:
-        process, pidfd = start_child(
-            [*WORKER_COMMAND, str(directory)],
-            env=environment,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+    process, pidfd = start_worker(directory, environment, place / f"host-{rank}.log")
     os.close(pidfd)
     for number, sent in SIGNALS.items():
         signal.signal(number, functools.partial(_hand_on, process, sent))
