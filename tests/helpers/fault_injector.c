@@ -2,8 +2,8 @@
  *
  * It counts these calls, one at a time over all threads, and as the control page (a file that HADES_FAULT_CONTROL names,
  * mapped by both sides) wants it: fails the n-th, or all from the n-th on, with an errno; writes half of what the n-th
- * was to write; kills the process before the n-th; or notes what each of them did, so that the state of the directory
- * before any of them can be made anew. tests/helpers/fault_injector.py has the other side, and describes the notes. */
+ * was to write; kills the process before the n-th; lets every fsync take n ms more, as a slow disk does; or notes what
+ * each of them did, so that the state of the directory before any of them can be made anew. tests/helpers/fault_injector.py has the other side, and describes the notes. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum mode { OFF, COUNT, FAIL_ONCE, FAIL_FROM, SHORT, KILL };
+enum mode { OFF, COUNT, FAIL_ONCE, FAIL_FROM, SHORT, KILL, SLOW };
 enum operation { OPEN, WRITE, TRUNCATE, RENAME, UNLINK, RMDIR, MKDIR, SYNC, LINK, OTHER };
 
 struct control {
@@ -212,9 +212,20 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int number, off64_t offset)
     char buffer[PATH_MAX];                  \
     CHANGING(control && control->mode ? path_of(fd, buffer) : NULL, NULL, call, on_success)
 
-int fsync(int fd) { OF_DESCRIPTOR(fd, REAL(fsync)(fd), note(SYNC, path, NULL, 0, 0, NULL, 0)); }
+static void wait_for_a_slow_disk(int fd) {
+    char buffer[PATH_MAX];
+    if (control && control->mode == SLOW && is_below(path_of(fd, buffer))) usleep((useconds_t)control->nth * 1000);
+}
 
-int fdatasync(int fd) { OF_DESCRIPTOR(fd, REAL(fdatasync)(fd), note(SYNC, path, NULL, 0, 0, NULL, 0)); }
+int fsync(int fd) {
+    wait_for_a_slow_disk(fd);
+    OF_DESCRIPTOR(fd, REAL(fsync)(fd), note(SYNC, path, NULL, 0, 0, NULL, 0));
+}
+
+int fdatasync(int fd) {
+    wait_for_a_slow_disk(fd);
+    OF_DESCRIPTOR(fd, REAL(fdatasync)(fd), note(SYNC, path, NULL, 0, 0, NULL, 0));
+}
 
 int ftruncate(int fd, off_t size) {
     OF_DESCRIPTOR(fd, REAL(ftruncate)(fd, size), note(TRUNCATE, path, NULL, 0, (uint64_t)size, NULL, 0));

@@ -31,6 +31,7 @@ class Mode(enum.IntEnum):
     FAIL_FROM = 3  # and of all after it
     SHORT = 4  # where it writes: half of it is written
     KILL = 5  # the process is killed before it
+    SLOW = 6  # nothing; every fsync takes n milliseconds more
 
 
 class Operation(enum.IntEnum):

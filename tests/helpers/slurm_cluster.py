@@ -5,6 +5,7 @@ Everything lies in one directory and listens on the loopback; a Slurm that is th
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -115,9 +116,35 @@ class Cluster:
         """Start slurmctld, for the first time or again."""
         self._spawn("slurmctld", "slurmctld", "-D")
 
+    @contextlib.contextmanager
+    def without_controller(self) -> Iterator[None]:
+        """slurmctld is killed once it has on its disk what it knows now, and comes back after the block."""
+        name = f"is-on-the-disk-{secrets.token_hex(4)}"
+        self.run("sbatch", "--hold", "-o", "/dev/null", f"--job-name={name}", "--wrap", "true")
+        written = self.root / "state" / "job_state"  # at most every 5 s
+        until(lambda: written.exists() and name.encode() in written.read_bytes(), "slurmctld writes its state")
+        self.kill_controller()
+        yield
+        self.start_controller()
+        until(
+            lambda: name in self.run("squeue", "-h", "-o", "%j", check=False), "slurmctld is back, and knows its jobs"
+        )
+        self.run("scancel", f"--name={name}")
+
     def kill_controller(self) -> None:
-        """SIGKILL to slurmctld."""
+        """SIGKILL to slurmctld.
+
+        A job whose start it had not written, it starts again when it comes back. The node has that job already, so that
+        Slurm drains the node ("Duplicate jobid"); a job whose submission it had not written is killed as an orphan.
+        """
         self._kill("slurmctld")
+
+    def resume_nodes(self) -> list[str]:
+        """What an admin does about drained nodes; their names."""
+        drained = self.run("sinfo", "-h", "-N", "-p", "low", "-t", "drain", "-o", "%N", check=False).split()
+        for name in drained:
+            self.run("scontrol", "update", f"NodeName={name}", "State=RESUME", check=False)
+        return drained
 
     def start_node(self, name: str) -> None:
         """Start a node's slurmd, for the first time or again."""

@@ -31,8 +31,13 @@ def start(directory: Path, **environment: str) -> subprocess.Popen:
 
 
 def finish(directory: Path, timeout: float = 120, **environment: str) -> int:
-    """Run a worker to its end; its exit status."""
-    return start(directory, **environment).wait(timeout)
+    """Run a worker to its end; its exit status. One that takes too long is killed."""
+    with start(directory, **environment) as process:
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
 
 
 def wait_for_generation(directory: Path, process: subprocess.Popen, generation: int, timeout: float = 120) -> None:

@@ -1,5 +1,6 @@
 """Runs that compute as jobs of a real Slurm: preempted, killed, paused, orphaned, and in the end the same bits."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,8 +18,9 @@ from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
 from hades_protocol.sync_client import listens
 from hadesd.storage import records
-from tests.helpers import worker_process
+from tests.helpers import fault_injector, worker_process
 from tests.helpers.daemon import BIN, Home, a_home, until
+from tests.helpers.fault_injector import VARIABLE, Injector, Mode
 from tests.helpers.slurm_cluster import Cluster, a_cluster, lacking
 from tests.helpers.specs import TINY
 from tests.integration.test_preemption import documented_script
@@ -32,8 +34,10 @@ pytestmark = [
 ]
 
 S = RunState
-GENERATIONS = 3000
-"""So many that the run has not ended by itself before all has happened to it, on a fast machine that is idle."""
+GENERATIONS = 600
+SLOW_MS = 8
+"""So much longer does an fsync of a checkpoint take until all has happened to a run: it has not ended by then, however
+fast the machine is, and has few enough generations that its twin ends soon, however slow it is."""
 SETTINGS = {
     **TINY,
     "evolution": {**TINY["evolution"], "generations": GENERATIONS},
@@ -55,9 +59,10 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def home(cluster: Cluster) -> Iterator[Home]:
+def home(cluster: Cluster, tmp_path: Path) -> Iterator[Home]:
     with a_home() as found:
         found.environ.update(cluster.environ)
+        found.environ.update(fault_injector.build(tmp_path))
         found.paths.make_private()
         found.paths.config_file.write_text(CONFIG)
         yield found
@@ -65,6 +70,13 @@ def home(cluster: Cluster) -> Iterator[Home]:
             if run.state not in (S.FINISHED, S.FAILED, S.CANCELLED):
                 found.ask(commands.Cancel, run=run.id)
         until(lambda: not cluster.jobs(), "no job is left")
+
+
+@contextlib.contextmanager
+def slow_disk(home: Home, root: Path) -> Iterator[None]:
+    """Everything that is started in a home and writes below a directory is on a slow disk."""
+    with Injector(Path(home.environ[VARIABLE])).armed(root, Mode.SLOW, SLOW_MS):
+        yield
 
 
 def submit(home: Home, **resources: str | int) -> str:
@@ -92,6 +104,17 @@ def goes_on(home: Home, run: str, job: str) -> str:
 def test_whatever_happens_to_its_jobs_a_run_ends_with_the_same_bits(
     home: Home, cluster: Cluster, tmp_path: Path
 ) -> None:
+    with slow_disk(home, home.paths.runs):
+        run = submitted_and_disturbed(home, cluster)
+    home.reaches(run, S.FINISHED)
+    twin = worker_process.make_run(tmp_path / "twin", build_spec(SETTINGS))
+    assert worker_process.finish(twin) == 0
+    assert worker_process.results(home.paths.runs / run) == worker_process.results(twin)
+    assert home.generations(run) == list(range(1, GENERATIONS + 1))
+
+
+def submitted_and_disturbed(home: Home, cluster: Cluster) -> str:
+    """A run to which all has happened; its id."""
     daemon = home.daemon()
     run = submit(home)
     home.reaches(run, S.RUNNING, 3)
@@ -118,21 +141,14 @@ def test_whatever_happens_to_its_jobs_a_run_ends_with_the_same_bits(
     home.reaches(run, S.RUNNING)
     assert job_of(home, run) == fourth, "its job is listened to again"
 
-    cluster.kill_controller()
-    at = home.show(run).generation
-    home.reaches(run, S.RUNNING, at + 3)
-    cluster.start_controller()
-    until(lambda: fourth in cluster.run("squeue", "-h", "-o", "%A", check=False), "slurmctld knows the job again")
+    with cluster.without_controller():
+        home.reaches(run, S.RUNNING, home.show(run).generation + 3)
+    assert job_of(home, run) == fourth, "nothing has happened to it"
 
     worker = next(pid for pid in home.worker_pids() if b"hadesd.worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(worker, signal.SIGKILL)
     goes_on(home, run, fourth)
-
-    home.reaches(run, S.FINISHED)
-    twin = worker_process.make_run(tmp_path / "twin", build_spec(SETTINGS))
-    assert worker_process.finish(twin) == 0
-    assert worker_process.results(home.paths.runs / run) == worker_process.results(twin)
-    assert home.generations(run) == list(range(1, GENERATIONS + 1))
+    return run
 
 
 def kinds(home: Home, run: str) -> list[HistoryKind]:
@@ -142,14 +158,15 @@ def kinds(home: Home, run: str) -> list[HistoryKind]:
 def test_a_run_over_two_nodes_survives_the_death_of_either(home: Home, cluster: Cluster, tmp_path: Path) -> None:
     home.environ["HADES_GROUP_ADDRESS"] = "127.0.0.1"
     home.daemon()
-    run = submit(home, hosts=2, slurm="--nodelist=n1,n2")
-    home.reaches(run, S.RUNNING, 3)
-    assert home.show(run).slurm_job.endswith(" on n[1-2]")
-    first = job_of(home, run)
-    os.kill(computing(home, b"HADES_RANK=1"), signal.SIGKILL)
-    second = goes_on(home, run, first)
-    os.kill(computing(home, b"HADES_WORKER_FD="), signal.SIGKILL)
-    goes_on(home, run, second)
+    with slow_disk(home, home.paths.runs):
+        run = submit(home, hosts=2, slurm="--nodelist=n1,n2")
+        home.reaches(run, S.RUNNING, 3)
+        assert home.show(run).slurm_job.endswith(" on n[1-2]")
+        first = job_of(home, run)
+        os.kill(computing(home, b"HADES_RANK=1"), signal.SIGKILL)
+        second = goes_on(home, run, first)
+        os.kill(computing(home, b"HADES_WORKER_FD="), signal.SIGKILL)
+        goes_on(home, run, second)
     home.reaches(run, S.FINISHED)
     twin = worker_process.make_run(tmp_path / "twin", build_spec(merge(SETTINGS, {"resources": {"devices": 2}})))
     flags = "--xla_force_host_platform_device_count=2"
@@ -219,7 +236,7 @@ def test_the_documented_script_is_requeued_until_the_run_is_finished(
     unneeded = ("#SBATCH --gres", "#SBATCH --mem", "#SBATCH --cpus")
     lines = [line for line in documented_script().splitlines() if not line.startswith(unneeded)]
     script.write_text("\n".join(lines) + "\n")
-    spec.write_text(json.dumps({**merge(SETTINGS, {"evolution": {"generations": 1500}}), "preset": "cpu"}))
+    spec.write_text(json.dumps({**merge(SETTINGS, {"evolution": {"generations": GENERATIONS}}), "preset": "cpu"}))
     environ = {**os.environ, **home.environ, "SPEC": str(spec), "DIRECTORY": str(directory)}
     environ["PATH"] = f"{BIN}:{environ['PATH']}"
     submit = ["sbatch", "--parsable", "-p", "low", "-w", "n1", "-t", "30", "-o", str(tmp_path / "job.log"), str(script)]
@@ -235,12 +252,15 @@ def test_the_documented_script_is_requeued_until_the_run_is_finished(
     def more_than(count: int) -> None:
         until(lambda: generations() > count, lambda: f"more than {count}: {(tmp_path / 'job.log').read_text()[-2000:]}")
 
-    more_than(3)
-    cluster.run("sbatch", "-p", "high", "-w", "n1", "--exclusive", "-t", "1", "-o", "/dev/null", "--wrap", "sleep 1")
-    until(lambda: field("Restarts") == "1", "it is preempted and requeued")
-    more_than(generations() + 3)
-    cluster.run("scancel", "--batch", "--signal=USR1", job)  # as --signal=B:USR1@120 does
-    until(lambda: field("Restarts") == "2", "it asks to be requeued")
+    with slow_disk(home, directory):
+        more_than(3)
+        cluster.run(
+            "sbatch", "-p", "high", "-w", "n1", "--exclusive", "-t", "1", "-o", "/dev/null", "--wrap", "sleep 1"
+        )
+        until(lambda: field("Restarts") == "1", "it is preempted and requeued")
+        more_than(generations() + 3)
+        cluster.run("scancel", "--batch", "--signal=USR1", job)  # as --signal=B:USR1@120 does
+        until(lambda: field("Restarts") == "2", "it asks to be requeued")
     until(lambda: field("JobState") == "COMPLETED", lambda: f"completed, but: {field('JobState')}")
     (run,) = (directory / "runs").glob("[a-z]*")
     twin = worker_process.make_run(tmp_path / "twin", records.load(run)[1])

@@ -111,6 +111,7 @@ class Drill:
             if fault():
                 self.done[name] += 1
                 say(f"{name}; {self._standing()}")
+            self._resume_nodes()
             for summary in self._summaries():
                 if summary.state == S.FAILED:  # three crashes of ours within ten minutes: that is the policy
                     self._ask(commands.Resume, summary.id)
@@ -150,6 +151,12 @@ class Drill:
         time.sleep(self.random.uniform(0, 20))
         self.cluster.start_controller()
         return True
+
+    def _resume_nodes(self) -> None:
+        """Slurm drains a node when slurmctld died before it had written that a job started there."""
+        for name in self.cluster.resume_nodes():
+            self.done["node that Slurm drained"] += 1
+            say(f"{name} was drained, and is resumed")
 
     def _kill_node(self) -> bool:
         node = self.random.choice(self.cluster.names)
@@ -194,6 +201,7 @@ class Drill:
 
     def _let_finish(self) -> None:
         def all_finished() -> bool:
+            self._resume_nodes()
             for summary in self._summaries():
                 if summary.state in (S.PAUSED, S.FAILED):
                     self._ask(commands.Resume, summary.id)
