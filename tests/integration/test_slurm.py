@@ -190,10 +190,25 @@ def test_what_slurm_refuses_or_keeps_waiting_is_said_in_words(home: Home, cluste
     assert "invalid partition specified: nonsense" in home.reaches(refused, S.FAILED).reason
     waiting = submit(home, slurm="--begin=now+1hour")
     until(lambda: "its time to begin has not come (BeginTime)" in home.show(waiting).reason, "the reason is said")
+    assert f"run {waiting}: slurm" in home.hadesd("gpus").stdout
     (job,) = cluster.jobs()
     home.ask(commands.Pause, run=waiting)
     assert home.reaches(waiting, S.PAUSED).generation == 0
     until(lambda: job not in cluster.jobs(), "a paused run is in no queue")
+
+
+def test_doctor_tries_a_node(home: Home, cluster: Cluster) -> None:
+    found = findings(home, "--nodelist=n2")
+    assert (found["slurm"], found["node"]) == ("ok", "ok")
+    assert findings(home, "--partition=nonsense")["node"] == "problem"
+    assert not cluster.jobs()
+    assert not list(home.paths.state.glob("slurm-probe-*"))
+
+
+def findings(home: Home, options: str) -> dict[str, str]:
+    """Level of each finding, by name."""
+    done = home.hadesd("doctor", "--no-jax", "--json", "--on", "slurm", "--slurm", options)
+    return {finding["name"]: finding["level"] for finding in json.loads(done.stdout)["findings"]}
 
 
 def test_a_directory_that_cannot_be_used_ends_no_daemon(home: Home, cluster: Cluster) -> None:

@@ -2,16 +2,19 @@
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
+import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
 
 from hades_protocol import commands, version
-from hades_protocol.errors import ExitCode, HadesError
+from hades_protocol.errors import ExitCode, HadesError, UsageError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
@@ -28,6 +31,7 @@ from hadesd.storage.atomic import tail_lines
 from hadesd.storage.locks import is_locked
 from hadesd.supervisor.scheduling import nvml
 from hadesd.supervisor.slurm import commands as slurm_commands
+from hadesd.supervisor.slurm import probe
 from hadesd.supervisor.worker_process import usable_cores
 
 MARKS: dict[FindingLevel, tuple[str, str]] = {"ok": ("ok", "32"), "note": ("note", "33"), "problem": ("PROBLEM", "31")}
@@ -39,19 +43,28 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         subparsers,
         "doctor",
         "check the installation, the directories, the daemon and the devices; exit code 1 where there is a problem",
-        "hadesd doctor\nhadesd doctor --no-jax --json",
+        "hadesd doctor\nhadesd doctor --no-jax --json\nhadesd doctor --on slurm --slurm '--nodelist=node7'",
     )
+    parser.takes_options = ("--slurm",)
     parser.add_argument("--no-jax", action="store_true", help="do not start JAX to list its devices (1 to 10 s)")
+    parser.add_argument(
+        "--on", choices=("slurm",), help="submit a short job too, which tries on a node what runs need there"
+    )
+    parser.add_argument("--slurm", metavar="OPTIONS", help="--on slurm: options of sbatch, after those of config.toml")
     add_json(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings as they come."""
-
+    if args.slurm is not None and args.on is None:
+        raise UsageError("--slurm is for a job: say --on slurm too")
     colour = use_colour(sys.stdout)
     findings = []
-    for finding in all_checks(Paths(), dict(os.environ), probe_jax=not args.no_jax):
+    checks = all_checks(Paths(), dict(os.environ), probe_jax=not args.no_jax)
+    if args.on is not None:
+        checks = itertools.chain(checks, check_node(Paths(), args.slurm or ""))
+    for finding in checks:
         findings.append(finding)
         if args.json:
             continue
@@ -67,6 +80,9 @@ def run(args: argparse.Namespace) -> int:
 CLIENT_PACKAGES = ("msgpack", "msgspec", "numpy", "pyzmq", "safetensors", "structlog", "textual")
 DAEMON_PACKAGES = ("jax", "jaxlib", "flax", "optax", "evosax", "brax", "gymnax", "orbax-checkpoint", "numpy")
 MIN_FREE = 2**30
+NODE_SECONDS = 300.0
+"""How long a job may take to its answer."""
+
 PROBE_SECONDS = 60.0
 
 PROBE = """\
@@ -228,6 +244,38 @@ def check_slurm() -> Iterator[Finding]:
         yield Finding(name="slurm", level="note", text=str(error), advice=advice)
         return
     yield ok("slurm", f"squeue answers; jobs of runs: {len(jobs)} (also those that ended a while ago)")
+
+
+def check_node(paths: Paths, options: str) -> Iterator[Finding]:
+    """Have a short job try a node: hades, the state directory and its locks. options: of sbatch."""
+    try:
+        settings = load_settings(paths.config_file, {}).slurm
+        with Progress("submitting a job to Slurm") as progress:
+            work = probe.try_a_node(
+                paths.state, (*settings.options, *shlex.split(options)), NODE_SECONDS, progress.phase
+            )
+            answer = asyncio.run(work)
+    except probe.ProbeError as error:
+        advice = "nodes need hades and the state directory ('hadesd paths') at the same paths as here"
+        yield problem("node", str(error), advice)
+    except (HadesError, ValueError, OSError) as error:
+        yield problem("node", f"no job could be tried: {error}", "correct [slurm] options in config.toml, or --slurm")
+    else:
+        yield node_finding(answer, socket.gethostname())
+
+
+def node_finding(answer: probe.Answer, here: str) -> Finding:
+    """What a node's answer means. here: name of this host."""
+    ours = metadata.version("hades-distil")
+    if not answer.sees_lock:
+        text = f"{answer.node} does not see a lock that is held here: two workers could compute one run"
+        return problem("node", text, "mount the state directory without local_lock (NFS), or set HADES_HOME to another")
+    if answer.version != ours:
+        return problem("node", f"{answer.node} has hades {answer.version}, this is {ours}", "install one version only")
+    text = f"{answer.node} has hades {answer.version}, {answer.cores} usable cores, and sees locks that are held here"
+    if answer.host == here:
+        text += " (it is this machine, which says nothing about others)"
+    return ok("node", text)
 
 
 def check_variables(environ: dict[str, str]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from hades_protocol.formatting import size
 from hades_protocol.messages import GpuInfo, GpuProcess
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
-from hadesd.cli.documents.daemon import GpusDocument
+from hadesd.cli.documents.daemon import GpusDocument, RunningJob
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.supervisor.scheduling.reasons import describe_process
@@ -21,7 +21,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser = add_verb(
         subparsers,
         "gpus",
-        "list the GPUs that runs may use and who uses them; needs no daemon",
+        "list the GPUs that runs may use here and who uses them, and runs on nodes of Slurm; needs no daemon",
         "hadesd gpus\nhadesd gpus --json",
     )
     add_json(parser)
@@ -30,26 +30,32 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table or the JSON."""
-    found, from_daemon = read_gpus(Paths())
+    found = read_gpus(Paths())
     if args.json:
-        print_json(GpusDocument(from_daemon=from_daemon, gpus=found))
-    elif found:
-        print(table(found))
+        print_json(found)
+        return 0
+    if found.gpus:
+        print(table(found.gpus))
     else:
         say("no GPU that JAX can use: runs compute on the CPU ('hadesd doctor' says more)")
+    for job in found.jobs:
+        print(f"run {job.run}: {job.job}{f', {job.reason}' if job.reason else ''}")
     return 0
 
 
-def read_gpus(paths: Paths) -> tuple[tuple[GpuInfo, ...], bool]:
-    """The GPUs, and whether the daemon said so: it knows which runs are on them. Without one NVML is asked here."""
+def read_gpus(paths: Paths) -> GpusDocument:
+    """The GPUs here, from the daemon, which knows what runs are on them and elsewhere; without one from NVML."""
     if paths.connect or listens(paths):
         with ControlClient(paths) as client:
             snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
-        return snapshot.gpus, True
+        jobs = tuple(
+            RunningJob(run=run.id, job=run.slurm_job, reason=run.reason) for run in snapshot.runs if run.slurm_job
+        )
+        return GpusDocument(from_daemon=True, gpus=snapshot.gpus, jobs=jobs)
     from hadesd.supervisor.scheduling.gpu_pool import gpu_infos
     from hadesd.supervisor.scheduling.nvml import usable_gpus
 
-    return gpu_infos(usable_gpus(os.environ), ()), False
+    return GpusDocument(from_daemon=False, gpus=gpu_infos(usable_gpus(os.environ), ()))
 
 
 def table(gpus: tuple[GpuInfo, ...]) -> str:

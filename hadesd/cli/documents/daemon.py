@@ -13,6 +13,15 @@ class GpusDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     from_daemon: bool  # whether the daemon said it: only it knows which runs are on them
     gpus: tuple[GpuInfo, ...]  # by index
+    jobs: tuple["RunningJob", ...] = ()  # of runs that compute elsewhere
+
+
+class RunningJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that computes as a Slurm job, or is to: its devices are those of a node."""
+
+    run: str  # its id
+    job: str  # executor, id and nodes, as in "slurm 4711 on node7"
+    reason: str  # why it does not compute yet; empty where it does
 
 
 FindingLevel = Literal["ok", "note", "problem"]

@@ -1,14 +1,18 @@
 """hadesd doctor: each check finds what is wrong and says what to do."""
 
+import argparse
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
 from hadesd.cli.daemon import doctor
-from hadesd.storage.locks import DaemonLock
+from hadesd.storage.locks import DaemonLock, lock_file
 from hadesd.supervisor.scheduling.nvml import Gpu
+from hadesd.supervisor.slurm import probe
 from tests.helpers.daemon import Home
 
 WITHOUT_LLVMLITE = "import sys\nsys.modules['llvmlite'] = None\n"
@@ -102,3 +106,23 @@ def test_the_physics_is_said_and_what_is_missing_for_machine_code(monkeypatch: p
     monkeypatch.setattr(doctor, "PROBE", WITHOUT_LLVMLITE + doctor.PROBE)
     _, found = doctor.check_jax(dict(os.environ))
     assert (found.level, "pip install llvmlite" in found.text) == ("note", True)
+
+
+def test_a_node_that_sees_no_lock_of_ours_is_a_problem(tmp_path: Path) -> None:
+    def answer() -> probe.Answer:
+        assert probe.main([str(tmp_path)]) == 0
+        return msgspec.json.decode((tmp_path / "answer.json").read_bytes(), type=probe.Answer)
+
+    unseen = doctor.node_finding(answer(), "here")
+    assert (unseen.level, "two workers could compute one run" in unseen.text) == ("problem", True)
+    with lock_file(tmp_path / "held", "busy"):
+        seen = answer()
+    assert doctor.node_finding(seen, "here").level == "ok"
+    assert "this machine" in doctor.node_finding(seen, seen.host).text
+    other = doctor.node_finding(msgspec.structs.replace(seen, version="0.0.1"), "here")
+    assert (other.level, "0.0.1" in other.text) == ("problem", True)
+
+
+def test_options_of_a_job_that_is_not_asked_for() -> None:
+    with pytest.raises(UsageError, match="--on slurm"):
+        doctor.run(argparse.Namespace(slurm="--gres=gpu:1", on=None))
