@@ -1,8 +1,9 @@
 """Runs as jobs of a real Slurm under random faults: none is lost, all end with the bits of undisturbed ones.
 
-Four virtual nodes on this machine. A fault is a signal to a job, a preemption, a death of slurmctld, of a slurmd, of
-the daemon or of a worker, a pause, a restart of anything. In the end every run is let finish and compared with a twin
-that a worker computed alone; then no job and no process may be left.
+Four virtual nodes on this machine, and a slow disk; a run that has finished is followed by another one. A fault is a
+signal to a job, a preemption, a death of slurmctld, of a slurmd, of the daemon or of a worker, a pause, a restart of
+anything. In the end every run is let finish and compared with a twin that a worker computed alone; then no job and no
+process may be left.
 """
 
 import os
@@ -21,8 +22,9 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
-from tests.helpers import worker_process
+from tests.helpers import fault_injector, worker_process
 from tests.helpers.daemon import a_home, until
+from tests.helpers.fault_injector import VARIABLE, Injector, Mode
 from tests.helpers.slurm_cluster import a_cluster
 from tests.helpers.specs import TINY
 
@@ -37,6 +39,9 @@ poll = 1
 """A time limit of two minutes, and a warning a minute before it: runs cross many of them."""
 
 END_SECONDS = 1800.0
+
+SLOW_MS = 50
+"""So much longer does an fsync take while faults are made, so that a run sees many of them, and its twin ends soon."""
 
 
 def say(text: str) -> None:
@@ -53,28 +58,19 @@ class Drill:
         self.random = random.Random(seed)
         self.done: Counter[str] = Counter()
         self.problems: list[str] = []
-        self.specs = [
-            merge(
-                TINY,
-                {
-                    "seed": seed,
-                    "evolution": {"generations": generations},
-                    "evaluation": {"steps": 200},
-                    "resources": {"devices": 1, "executor": "slurm"},
-                },
-            )
-            for seed in range(runs)
-        ]
+        self.ids: list[str] = []
+        self.generations = generations
 
     def run(self) -> dict[str, Any]:
         """Drill, and tell what came of it."""
         with a_cluster(4) as self.cluster, a_home() as self.home:
             self.home.environ.update(self.cluster.environ)
+            self.home.environ.update(fault_injector.build(self.home.paths.state))
             self.home.paths.make_private()
             self.home.paths.config_file.write_text(CONFIG)
             self.daemon = self.home.daemon()
-            self.ids = [self.home.ask(commands.Start, spec=spec).id for spec in self.specs]
-            self._disturb()
+            with Injector(Path(self.home.environ[VARIABLE])).armed(self.home.paths.runs, Mode.SLOW, SLOW_MS):
+                self._disturb()
             self._let_finish()
             self._compare()
             self._leave_nothing()
@@ -84,7 +80,7 @@ class Drill:
             places = sum(len(list((self.home.paths.runs / run / "slurm-jobs").iterdir())) for run in self.ids)
         return {
             "minutes": self.minutes,
-            "runs": self.runs,
+            "runs": len(self.ids),
             "faults": dict(self.done),
             "history": dict(history),
             "jobs kept on the disk": places,
@@ -106,6 +102,8 @@ class Drill:
         ]
         end = time.monotonic() + 60 * self.minutes
         while time.monotonic() < end:
+            for _ in range(self.runs - sum(summary.state != S.FINISHED for summary in self._summaries())):
+                self.ids.append(self.home.ask(commands.Start, spec=self._spec(len(self.ids))).id)
             time.sleep(self.random.uniform(*self.pace))
             name, fault = self.random.choice(faults)
             if fault():
@@ -118,7 +116,18 @@ class Drill:
                     self.done["resumed after three crashes"] += 1
 
     def _standing(self) -> str:
-        return " ".join(f"{one.state}:{one.generation}" for one in self._summaries())
+        return " ".join(f"{one.state}:{one.generation}" for one in self._summaries() if one.state != S.FINISHED)
+
+    def _spec(self, seed: int) -> dict[str, Any]:
+        return merge(
+            TINY,
+            {
+                "seed": seed,
+                "evolution": {"generations": self.generations},
+                "evaluation": {"steps": 200},
+                "resources": {"devices": 1, "executor": "slurm"},
+            },
+        )
 
     def _summaries(self) -> tuple[RunSummary, ...]:
         found: tuple[RunSummary, ...] = self.home.ask(commands.Snapshot).runs
@@ -213,9 +222,9 @@ class Drill:
             self.problems.append(str(error))
 
     def _compare(self) -> None:
-        for run, spec in zip(self.ids, self.specs, strict=True):
+        for seed, run in enumerate(self.ids):
             directory = self.home.paths.runs / run
-            twin = worker_process.make_run(self.home.paths.state / "twins" / run, build_spec(spec))
+            twin = worker_process.make_run(self.home.paths.state / "twins" / run, build_spec(self._spec(seed)))
             worker_process.finish(twin, timeout=600)
             if worker_process.results(directory) != worker_process.results(twin):
                 self.problems.append(f"{run} is not what its twin is")
