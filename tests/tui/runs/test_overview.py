@@ -175,8 +175,8 @@ def test_columns_that_only_some_runs_need() -> None:
         rows = order_runs((a_run("one", **fields), a_run("two")), Order()).rows
         return {field.title for field in table.layout_for(rows, 200).fields}
 
-    assert not {"GPU", "prio", "group"} & titles()
-    assert {"GPU", "prio", "group"} <= titles(gpus=(0,), priority=-3, group="sizes")
+    assert not {"GPU", "prio", "group", "job"} & titles()
+    assert {"GPU", "prio", "group", "job"} <= titles(gpus=(0,), priority=-3, group="sizes", slurm_job="slurm 7 on n1")
     (row, _) = order_runs((a_run("one", gpus=(0, 2), priority=-3), a_run("two")), Order()).rows
     text = text_of(table.line_of(row, table.layout_for((row,), 200)))
     assert " -3 " in text

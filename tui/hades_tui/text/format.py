@@ -105,10 +105,12 @@ def state_text(run: RunSummary) -> Span:
 
 
 def status_line(run: RunSummary) -> Line:
-    """State, phase, progress, pace and origin of a run."""
+    """State, phase, job, progress, pace and origin of a run."""
     line: Line = [state_text(run)]
     if run.phase and run.state in (RunState.STARTING, RunState.RUNNING, RunState.PAUSING, RunState.STOPPING):
         line.append((f"  {run.phase}", "text"))
+        if run.slurm_job:
+            line.append((f" as {run.slurm_job}", "text"))
     parts = [f"{run.generation}/{run.generations}"]
     if run.state is RunState.RUNNING and run.seconds_per_generation is not None:
         parts.append(f"{pace(run.seconds_per_generation)}/gen")
