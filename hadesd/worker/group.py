@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -258,14 +258,14 @@ class Leader(Group):
 class Member(Group):
     """The end of the other ranks."""
 
-    def __init__(self, share: Share, file: Path, nonce: str) -> None:
-        """Wait for the meeting file, and connect.
+    def __init__(self, share: Share, file: Path, nonce: str, asked: Sequence[str] = ()) -> None:
+        """Wait for the meeting file, and connect. asked: holds something once this process is asked to halt.
 
         Raises:
-            GroupError: it does not come.
+            GroupError: it does not come. GroupEnded: this process was asked to halt before it came.
         """
         super().__init__(share)
-        meeting = _await_meeting(file, nonce)
+        meeting = _await_meeting(file, nonce, asked)
         self._socket.setsockopt(zmq.CURVE_SERVERKEY, bytes.fromhex(meeting.server_key))
         self._socket.setsockopt(zmq.CURVE_PUBLICKEY, bytes.fromhex(meeting.public_key))
         self._socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(meeting.secret_key))
@@ -304,9 +304,11 @@ class Member(Group):
         return whole.parts
 
 
-def _await_meeting(file: Path, nonce: str) -> Meeting:
+def _await_meeting(file: Path, nonce: str, asked: Sequence[str]) -> Meeting:
     deadline = time.monotonic() + MEETING_SECONDS
     while time.monotonic() < deadline:
+        if asked:
+            raise GroupEnded
         with contextlib.suppress(HadesError):  # not there yet, or an older group's
             meeting: Meeting = read_private(file, Meeting, "")
             if meeting.nonce == nonce:

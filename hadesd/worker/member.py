@@ -27,9 +27,9 @@ def run(directory: Path, spec: RunSpec) -> int:
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, lambda number, frame: _ask(asked, number, frame))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    group = Member(Share(rank, spec.resources.hosts), Path(os.environ.pop(FILE)), os.environ.pop(NONCE))
+    file, nonce = Path(os.environ.pop(FILE)), os.environ.pop(NONCE)
     try:
-        _take_part(group, spec, asked)
+        _take_part(Member(Share(rank, spec.resources.hosts), file, nonce, asked), spec, asked)
     except GroupEnded:
         log.info("member ended", rank=rank)
     except GroupError as error:

@@ -141,9 +141,9 @@ class Home:
         """daemon.log."""
         return [json.loads(line) for line in self.paths.daemon_log.read_text().splitlines()]
 
-    def worker_pids(self) -> list[int]:
-        """Processes that work on a run of this home."""
-        mark = os.fsencode(self.paths.runs) + b"/"
+    def worker_pids(self, runs: Path | None = None) -> list[int]:
+        """Processes that work on a run below a directory, by default one of this home."""
+        mark = os.fsencode(runs or self.paths.runs) + b"/"
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):

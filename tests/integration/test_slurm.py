@@ -8,12 +8,13 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hades_protocol import commands
 from hades_protocol.messages import HistoryKind, RunSummary
-from hades_protocol.run_spec import build_spec
+from hades_protocol.run_spec import build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
 from hades_protocol.sync_client import listens
@@ -174,10 +175,10 @@ def test_a_run_over_two_nodes_survives_the_death_of_either(home: Home, cluster: 
     assert worker_process.results(home.paths.runs / run) == worker_process.results(twin)
 
 
-def computing(home: Home, variable: bytes) -> int:
-    """The worker that was started with that environment variable."""
+def computing(home: Home, variable: bytes, runs: Path | None = None) -> int:
+    """The worker that was started with that environment variable, of a run below a directory."""
     found = []
-    for pid in home.worker_pids():
+    for pid in home.worker_pids(runs):
         if b"hadesd.worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
             found += [pid] if b"\0" + variable in b"\0" + Path(f"/proc/{pid}/environ").read_bytes() else []
     (worker,) = found
@@ -243,41 +244,85 @@ def test_a_run_that_was_paused_while_no_daemon_listened_leaves_no_job(home: Home
     assert home.show(run).state == S.PAUSED
 
 
+class Batch:
+    """The documented script as a job: `hadesd run` without a daemon."""
+
+    def __init__(self, home: Home, cluster: Cluster, place: Path, settings: dict[str, Any]) -> None:
+        self.directory = place / "run"
+        self._cluster, self._place = cluster, place
+        self._environ = {
+            **os.environ,
+            **home.environ,
+            "SPEC": str(place / "run.json"),
+            "DIRECTORY": str(self.directory),
+        }
+        self._environ["PATH"] = f"{BIN}:{self._environ['PATH']}"
+        unneeded = ("#SBATCH --gres", "#SBATCH --mem", "#SBATCH --cpus")
+        lines = [line for line in documented_script().splitlines() if not line.startswith(unneeded)]
+        (place / "hades.sbatch").write_text("\n".join(lines) + "\n")
+        (place / "run.json").write_text(json.dumps({**merge(SETTINGS, settings), "preset": "cpu"}))
+
+    def submit(self, *options: str) -> None:
+        command = ["sbatch", "--parsable", "-p", "low", *options, "-t", "30", "-o", str(self._place / "job.log")]
+        command.append(str(self._place / "hades.sbatch"))
+        done = subprocess.run(command, env=self._environ, capture_output=True, text=True, check=True)
+        self.job = done.stdout.strip()
+
+    def field(self, name: str) -> str:
+        words = self._cluster.run("scontrol", "show", "job", self.job).split()
+        return next(word.partition("=")[2] for word in words if word.startswith(f"{name}="))
+
+    def generations(self) -> int:
+        return sum(path.read_bytes().count(b"\n") for path in self.directory.glob("runs/*/metrics.jsonl"))
+
+    def goes_on(self) -> None:
+        wanted = self.generations() + 3
+        log = self._place / "job.log"
+        until(
+            lambda: self.generations() > wanted,
+            lambda: f"more than {wanted}: {log.read_text()[-2000:] if log.exists() else 'no log'}",
+        )
+
+    def ends_like_its_twin(self, devices: int) -> None:
+        until(lambda: self.field("JobState") == "COMPLETED", lambda: f"completed, but: {self.field('JobState')}")
+        (run,) = (self.directory / "runs").glob("[a-z]*")
+        spec = build_spec(merge(spec_to_dict(records.load(run)[1]), {"resources": {"hosts": 1, "devices": devices}}))
+        twin = worker_process.make_run(self._place / "twin", spec)
+        flags = f"--xla_force_host_platform_device_count={devices}"
+        assert worker_process.finish(twin, XLA_FLAGS=flags) == 0
+        assert worker_process.results(run) == worker_process.results(twin)
+
+
 def test_the_documented_script_is_requeued_until_the_run_is_finished(
     home: Home, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """`hadesd run` in a job of its own, without a daemon: preempted once, warned once."""
-    script, spec, directory = tmp_path / "hades.sbatch", tmp_path / "run.json", tmp_path / "run"
-    unneeded = ("#SBATCH --gres", "#SBATCH --mem", "#SBATCH --cpus")
-    lines = [line for line in documented_script().splitlines() if not line.startswith(unneeded)]
-    script.write_text("\n".join(lines) + "\n")
-    spec.write_text(json.dumps({**merge(SETTINGS, {"evolution": {"generations": GENERATIONS}}), "preset": "cpu"}))
-    environ = {**os.environ, **home.environ, "SPEC": str(spec), "DIRECTORY": str(directory)}
-    environ["PATH"] = f"{BIN}:{environ['PATH']}"
-    submit = ["sbatch", "--parsable", "-p", "low", "-w", "n1", "-t", "30", "-o", str(tmp_path / "job.log"), str(script)]
-    job = subprocess.run(submit, env=environ, capture_output=True, text=True, check=True).stdout.strip()
-
-    def generations() -> int:
-        return sum(path.read_bytes().count(b"\n") for path in directory.glob("runs/*/metrics.jsonl"))
-
-    def field(name: str) -> str:
-        words = cluster.run("scontrol", "show", "job", job).split()
-        return next(word.partition("=")[2] for word in words if word.startswith(f"{name}="))
-
-    def more_than(count: int) -> None:
-        until(lambda: generations() > count, lambda: f"more than {count}: {(tmp_path / 'job.log').read_text()[-2000:]}")
-
-    with slow_disk(home, directory):
-        more_than(3)
+    """Preempted once, warned once."""
+    batch = Batch(home, cluster, tmp_path, {})
+    with slow_disk(home, batch.directory):
+        batch.submit("-w", "n1")
+        batch.goes_on()
         cluster.run(
             "sbatch", "-p", "high", "-w", "n1", "--exclusive", "-t", "1", "-o", "/dev/null", "--wrap", "sleep 1"
         )
-        until(lambda: field("Restarts") == "1", "it is preempted and requeued")
-        more_than(generations() + 3)
-        cluster.run("scancel", "--batch", "--signal=USR1", job)  # as --signal=B:USR1@120 does
-        until(lambda: field("Restarts") == "2", "it asks to be requeued")
-    until(lambda: field("JobState") == "COMPLETED", lambda: f"completed, but: {field('JobState')}")
-    (run,) = (directory / "runs").glob("[a-z]*")
-    twin = worker_process.make_run(tmp_path / "twin", records.load(run)[1])
-    assert worker_process.finish(twin) == 0
-    assert worker_process.results(run) == worker_process.results(twin)
+        until(lambda: batch.field("Restarts") == "1", "it is preempted and requeued")
+        batch.goes_on()
+        cluster.run("scancel", "--batch", "--signal=USR1", batch.job)  # as --signal=B:USR1@120 does
+        until(lambda: batch.field("Restarts") == "2", "it asks to be requeued")
+    batch.ends_like_its_twin(devices=1)
+
+
+def test_the_documented_script_computes_on_all_nodes_of_its_job(home: Home, cluster: Cluster, tmp_path: Path) -> None:
+    home.environ["HADES_GROUP_ADDRESS"] = "127.0.0.1"
+    batch = Batch(home, cluster, tmp_path, {"resources": {"hosts": 2}})
+    with slow_disk(home, batch.directory):
+        batch.submit("-N", "2")
+        batch.goes_on()
+        steps = dict(line.split() for line in cluster.run("squeue", "-h", "-s", "-o", "%j %N").splitlines())
+        assert steps["hades-hosts"] == "n2", "its script is on the first node"
+        for mark in (b"HADES_RANK=1", b"HADES_WORKER_FD="):
+            os.kill(computing(home, mark, batch.directory), signal.SIGKILL)
+            batch.goes_on()
+        cluster.run("scancel", "--batch", "--signal=USR1", batch.job)
+        until(lambda: batch.field("Restarts") == "1", "it asks to be requeued")
+        batch.goes_on()
+    batch.ends_like_its_twin(devices=2)

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, start_worker: "StartWorker | None" = None) -> 
     require_daemon_extra("run")
     from hadesd.daemon.serve import serve
     from hadesd.daemon.single_run import OneShot, socket_directory
-    from hadesd.supervisor.worker_process import Worker
+    from hadesd.supervisor.slurm import allocation
 
     paths = Paths.for_one_run(args.directory.absolute())
     settings = _settings(args, paths)
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace, start_worker: "StartWorker | None" = None) -> 
         say(f"watch it: {_way_in(paths, place)} hades-tui attach")
         for signum in BATCH_SIGNALS:
             signal.signal(signum, _before_it_began)
-        code = serve(paths, settings, say, start_worker or Worker, (one_shot,))
+        code = serve(paths, settings, say, start_worker or allocation.start_worker, (one_shot,))
         for signum in (*BATCH_SIGNALS, signal.SIGINT):
             signal.signal(signum, signal.SIG_IGN)  # all is committed: nothing may change the exit code any more
     return _report(one_shot.summary, one_shot.why, code, args)
@@ -113,6 +113,7 @@ def _spec(args: argparse.Namespace, paths: Paths) -> "RunSpec | None":
     from hadesd.daemon.single_run import check_same, find_run
     from hadesd.supervisor.scheduling.nvml import usable_gpus
     from hadesd.supervisor.scheduling.scheduler import check_gpus
+    from hadesd.supervisor.slurm import allocation
 
     stored = find_run(paths.runs)
     present = [gpu.index for gpu in usable_gpus(os.environ)]
@@ -123,6 +124,7 @@ def _spec(args: argparse.Namespace, paths: Paths) -> "RunSpec | None":
         asked = asked_spec(args, bool(present))
     elif not args.assignments and all(value is None for value in named):
         check_gpus(stored[1].resources.gpus, present or None)
+        allocation.check(stored[1].resources.hosts, os.environ)
         return None
     else:
         record, spec = stored
@@ -135,6 +137,7 @@ def _spec(args: argparse.Namespace, paths: Paths) -> "RunSpec | None":
             "leave it out, or have a daemon submit the job with 'hadesd start --on slurm'"
         )
     check_gpus(asked.resources.gpus, present or None)
+    allocation.check(asked.resources.hosts, os.environ)
     return asked
 
 

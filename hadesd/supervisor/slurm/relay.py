@@ -121,14 +121,17 @@ def main(arguments: list[str]) -> int:
     rank = int(os.environ.get("SLURM_PROCID", "0"))
     if spec.resources.hosts > 1:
         os.environ[FILE], os.environ[NONCE] = str(RunPaths(place).group), token_of(place)
-    status = Relay(directory, place, spec).run() if rank == 0 else take_part(directory, place, spec, rank)
+    if rank == 0:
+        status = Relay(directory, place, spec).run()
+    else:
+        status = take_part(directory, place / f"host-{rank}.log", spec, rank)
     return status if status >= 0 else 128 - status
 
 
-def take_part(directory: Path, place: Path, spec: RunSpec, rank: int) -> int:
+def take_part(directory: Path, log_path: Path, spec: RunSpec, rank: int) -> int:
     """Run a process that shares the population of the run's worker; its exit status."""
     environment = {**node_environment(spec, os.environ), RANK: str(rank)}
-    process, pidfd = start_worker(directory, environment, place / f"host-{rank}.log")
+    process, pidfd = start_worker(directory, environment, log_path)
     os.close(pidfd)
     for number, sent in SIGNALS.items():
         signal.signal(number, functools.partial(_hand_on, process, sent))
