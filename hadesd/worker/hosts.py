@@ -1,6 +1,5 @@
 """How the processes that share a run's population come to be: children of its worker, or tasks of a Slurm job."""
 
-import ctypes
 import os
 import secrets
 import signal
@@ -10,15 +9,13 @@ from pathlib import Path
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
+from hadesd import parent
 from hadesd.storage.layout import RunPaths
 from hadesd.worker.group import Leader
 from hadesd.worker_protocol import FILE, NONCE, RANK
 
 PARENT = "HADES_GROUP_PARENT"
 """Environment variable of a child: the process that it goes with."""
-
-PR_SET_PDEATHSIG = 1
-"""Of prctl(2): the signal that a process gets when its parent ends, however that ends."""
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -56,12 +53,7 @@ def begin(directory: Path, spec: RunSpec) -> Leader | None:
 
 
 def go_with_parent() -> None:
-    """Have the kernel end this process when the one that started it ends; where it is a child of a worker."""
-    parent = os.environ.pop(PARENT, None)
-    if parent is None:
-        return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    if os.getppid() != int(parent):  # it ended before we asked to be told
+    """Have this process end with the one that started it, where it is a child of a worker."""
+    started_by = os.environ.pop(PARENT, None)
+    if started_by is not None and not parent.end_with(int(started_by)):
         os.kill(os.getpid(), signal.SIGKILL)
