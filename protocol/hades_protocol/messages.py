@@ -249,6 +249,11 @@ class JobVerb(StrEnum):
     ARCHIVE = "archive"
     PRUNE = "prune"
 
+    @property
+    def noun(self) -> str:
+        """The same as a noun: the evaluation of a run."""
+        return {"evaluate": "evaluation", "delete": "removal", "prune": "pruning"}.get(self, self)
+
 
 class JobState(StrEnum):
     """How far a job is."""

@@ -40,13 +40,6 @@ STEM = "pairs"
 """Of the files that an export writes there, before their generation is known."""
 
 LIMIT_SECONDS = 3600.0
-NOUNS = {
-    JobVerb.EXPORT: "export",
-    JobVerb.EVALUATE: "evaluation",
-    JobVerb.DELETE: "removal",
-    JobVerb.ARCHIVE: "archive",
-    JobVerb.PRUNE: "pruning",
-}
 TAKING_AWAY = (JobVerb.DELETE, JobVerb.ARCHIVE)
 """What removes its run: it goes on when the run is gone."""
 
@@ -240,7 +233,7 @@ class Jobs:
             raise
 
     def _refuse_more(self, run: str) -> None:
-        busy = {work.job.run: f"the {NOUNS[work.job.verb]} of {work.job.run}" for work in self._at_work.values()}
+        busy = {work.job.run: f"the {work.job.verb.noun} of {work.job.run}" for work in self._at_work.values()}
         if run in busy:
             raise WrongStateError(f"{busy[run]} is at work: one job of a run at a time, so wait for its end")
         if len(busy) >= AT_ONCE:

@@ -12,13 +12,6 @@ WORKING = {
     JobVerb.ARCHIVE: "archiving",
     JobVerb.PRUNE: "pruning",
 }
-NOUNS = {
-    JobVerb.EXPORT: "export",
-    JobVerb.EVALUATE: "evaluation",
-    JobVerb.DELETE: "removal",
-    JobVerb.ARCHIVE: "archive",
-    JobVerb.PRUNE: "pruning",
-}
 
 
 def working_text(job: Job) -> str:
@@ -56,4 +49,4 @@ def ended(before: Model, after: Model) -> tuple[Job, ...]:
 
 
 def _noun(job: Job) -> str:
-    return NOUNS.get(job.verb, job.verb)
+    return job.verb.noun
