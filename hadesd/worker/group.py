@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -79,7 +80,7 @@ class Part(msgspec.Struct, frozen=True):
     halt: Annotated[str, Meta(max_length=200)] = ""
 
 
-class Group:
+class Group(ABC):
     """Base of both ends.
 
     asked: why this process was asked to halt, as whoever asked it says; empty where it was not. halt: why one of the
@@ -99,13 +100,13 @@ class Group:
         self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
         self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
 
+    @abstractmethod
     def gather(self, body: bytes) -> list[bytes]:
         """Hand over what this process has; what all have, by rank.
 
         Raises:
             GroupError: see there. GroupEnded: rank 0 needs nobody any more.
         """
-        raise NotImplementedError
 
     def gathered(self, results: Results) -> Results:
         """Results of candidates, each leaf [n] of this process and [size x n] of all."""
