@@ -120,7 +120,7 @@ def _read(file: Path) -> Answer | None:
 def _without_answer(place: Path, number: int, job: SlurmJob | None) -> str:
     where = f" on {job.nodes}" if job is not None and job.nodes else ""
     state = job.state if job is not None else "unknown to squeue"
-    said = " ".join(tail_lines(place / "job.log", 1)) or f"nothing that it wrote is seen in {place.parent}"
+    said = "; ".join(tail_lines(place / "job.log", 3)) or f"nothing that it wrote is seen in {place.parent}"
     return f"job {number} ended{where} without an answer ({state}): {said}"
 
 
