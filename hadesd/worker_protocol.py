@@ -59,6 +59,7 @@ class WorkerOutcome(StrEnum):
     CHECKPOINTED = "checkpointed"  # it was asked to stop, and has committed
     DISK_FULL = "disk-full"  # it could not commit; what was committed before stands
     FAILED = "failed"  # starting it again would not help
+    CRASHED = "crashed"  # starting it again may help; what was committed before stands
 
 
 class ExitReport(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="exit"):

@@ -139,7 +139,7 @@ def _exited(run: Run, event: events.Exited, now: float, policy: CrashPolicy) -> 
     elif event.code == ExitCode.CHECKPOINTED:
         why = "" if run.progressed else "the worker stopped without being asked and without a new generation"
     else:
-        why = run.kill_reason or event.why or f"the worker {describe_exit(event.code)}"
+        why = run.kill_reason or event.why or why_said or f"the worker {describe_exit(event.code)}"
     return _without_worker(run, why, event.log_tail, now, policy)
 
 

@@ -135,6 +135,11 @@ def test_a_worker_that_says_why_it_failed_is_not_started_again() -> None:
     assert (run.state, run.reason, run.restarts) == (S.FAILED, "no such environment", 0)
 
 
+def test_a_worker_that_says_why_it_cannot_go_on_is_started_again() -> None:
+    run, _ = play(running(), events.WorkerExitReport(WorkerOutcome.CRASHED, "a host has gone"), events.Exited(1))
+    assert (run.state, run.reason, run.restarts) == (S.BACKOFF, "a host has gone; restarts after a pause", 1)
+
+
 @pytest.mark.parametrize("code", [0, 1, 2, 3, -9, -11])
 def test_an_exit_without_a_last_word_is_a_crash(code: int) -> None:
     run, _ = play(running(), events.Exited(code))
