@@ -64,7 +64,7 @@ def test_a_machine_without_gpus_says_so_and_prints_an_empty_list(
         "no GPU that JAX can use: runs compute on the CPU ('hadesd doctor' says more)\n",
     )
     assert main(["gpus", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"from_daemon": False, "gpus": []}
+    assert json.loads(capsys.readouterr().out) == {"from_daemon": False, "gpus": [], "jobs": []}
 
 
 @pytest.mark.parametrize("text", ["auto", "1", "16", "0,", "0,2", "3,1,0", "0", "", "a", "0,,1", ",", "01", "-1", "1 "])
