@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hades_protocol import commands
 from hades_protocol.events import JobChanged
-from hades_protocol.messages import DaemonInfo, Job
+from hades_protocol.messages import DaemonInfo, Job, JobVerb
 from hades_protocol.replies import ChangeResult, SettingChange, SnapshotResult
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
@@ -174,7 +174,7 @@ def test_a_dialog_about_many_runs_says_what_happens_to_each_and_why_not() -> Non
 
 
 def a_job(job_id: str, state: str = "running", **fields: str) -> Job:
-    return Job(id=job_id, run="cartpole-1", verb="evaluate", state=state, **fields)
+    return Job(id=job_id, run="cartpole-1", verb=JobVerb.EVALUATE, state=state, **fields)
 
 
 def heard(before: Model, job: Job) -> Model:

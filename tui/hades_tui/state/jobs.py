@@ -21,13 +21,13 @@ def working_text(job: Job) -> str:
 
 def begun_text(job: Job) -> str:
     """The notice when a job has begun."""
-    return f"{_noun(job)} of {job.run} has begun; its result is shown here"
+    return f"{job.verb.noun} of {job.run} has begun; its result is shown here"
 
 
 def ended_text(job: Job) -> str:
     """The notice when a job has ended: its result, and its path on a second line."""
     parts = [
-        f"{_noun(job)} of {job.run}{'' if job.state == 'done' else f' {job.state}'}: {job.text}".removesuffix(": ")
+        f"{job.verb.noun} of {job.run}{'' if job.state == 'done' else f' {job.state}'}: {job.text}".removesuffix(": ")
     ]
     if job.path and job.path not in job.text:
         parts.append(job.path)
@@ -46,7 +46,3 @@ def ended(before: Model, after: Model) -> tuple[Job, ...]:
         )
     over = {job.id for job in before.jobs if job.state != JobState.RUNNING}
     return tuple(job for job in after.jobs if job.state != JobState.RUNNING and job.id not in over)
-
-
-def _noun(job: Job) -> str:
-    return job.verb.noun
