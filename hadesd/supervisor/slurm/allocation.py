@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hades_protocol.errors import UsageError
+from hadesd.logs import rotation
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.child_process import start_child
@@ -82,21 +83,25 @@ class SpreadWorker(Worker):
             OSError: the system refused.
         """
         meeting = {FILE: str(RunPaths(directory).group), NONCE: secrets.token_hex(16)}
-        super().__init__(directory, {**environment, **meeting}, on_message, self._worker_ended)
         self._on_both_ended = on_exit
         self._status: int | None = None  # of the worker, once it has ended
         self._deadline: asyncio.TimerHandle | None = None
+        log_path = RunPaths(directory).worker_log
+        rotation.rotate(log_path)
+        with open(log_path, "ab") as output:
+            self._step, self._step_fd = start_child(
+                step_command(directory, hosts, environment),
+                env={**os.environ, **meeting},  # for the node's own devices it is completed there
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
         try:
-            with open(RunPaths(directory).worker_log, "ab") as output:
-                self._step, self._step_fd = start_child(
-                    step_command(directory, hosts, environment),
-                    env={**os.environ, **meeting},  # of the node's devices the environment is made there
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                )
+            super().__init__(directory, {**environment, **meeting}, on_message, self._worker_ended)
         except OSError:
-            self.kill()
+            self._step.kill()
+            self._step.wait()
+            os.close(self._step_fd)
             raise
         self._loop.add_reader(self._step_fd, self._step_ended)
 
