@@ -166,8 +166,6 @@ def test_a_run_over_two_nodes_survives_the_death_of_either(home: Home, cluster: 
         first = job_of(home, run)
         os.kill(computing(home, b"HADES_RANK=1"), signal.SIGKILL)
         second = goes_on(home, run, first)
-        history = home.ask(commands.Show, run=run).history
-        assert "a host of the group has gone" in next(entry.reason for entry in history if entry.what == "crashed")
         os.kill(computing(home, b"HADES_WORKER_FD="), signal.SIGKILL)
         goes_on(home, run, second)
     home.reaches(run, S.FINISHED)
