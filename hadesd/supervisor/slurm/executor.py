@@ -279,7 +279,8 @@ class SlurmWorker:
         place = line.new_place(self._paths.slurm, token)
         for old in sorted(line.places(self._paths.slurm), key=lambda place: place.name)[:-KEPT_PLACES]:
             shutil.rmtree(old, ignore_errors=True)
-        (place / "job.sh").write_text(script(sys.executable, self._directory, place, self._hosts))
+        relay = (sys.executable, "-m", "hadesd.supervisor.slurm.relay", str(self._directory), str(place))
+        (place / "job.sh").write_text(script(relay, self._hosts))
         rotation.rotate(self._paths.worker_log)
         settings = self._executor.settings
         name = JobName(self.run, token)

@@ -134,8 +134,8 @@ class Submission(NamedTuple):
     directory: Path
     place: Path
     options: Sequence[str]
-    warn_signal: str
-    warn_seconds: int
+    warn_signal: str = ""
+    warn_seconds: int = 0
     hosts: int = 1
 
     def arguments(self) -> list[str]:
@@ -156,7 +156,6 @@ class Submission(NamedTuple):
         ]
 
 
-def script(python: str, directory: Path, place: Path, hosts: int = 1) -> str:
-    """The batch script: one step, in which a relay runs on each host; where one of them fails, all end."""
-    command = shlex.join([python, "-m", "hadesd.supervisor.slurm.relay", str(directory), str(place)])
-    return f"#!/bin/bash\nexec srun --ntasks={hosts} --kill-on-bad-exit=1 {command}\n"
+def script(command: Sequence[str], hosts: int = 1) -> str:
+    """The batch script: one step, in which the command runs on each host; where one of them fails, all end."""
+    return f"#!/bin/bash\nexec srun --ntasks={hosts} --kill-on-bad-exit=1 {shlex.join(command)}\n"

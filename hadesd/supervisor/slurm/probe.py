@@ -6,7 +6,6 @@ Both ends are here: `try_a_node` on the daemon's machine, and what the job runs 
 import asyncio
 import os
 import secrets
-import shlex
 import shutil
 import socket
 import sys
@@ -21,7 +20,7 @@ from hades_protocol.errors import HadesError
 from hadesd.storage.atomic import tail_lines, write_atomically
 from hadesd.storage.locks import is_locked, lock_file
 from hadesd.supervisor.slurm import commands
-from hadesd.supervisor.slurm.job import JobName, SlurmJob, SlurmState
+from hadesd.supervisor.slurm.job import JobName, SlurmJob, SlurmState, Submission, script
 from hadesd.supervisor.worker_process import usable_cores
 
 RUN = "doctor"
@@ -66,7 +65,9 @@ async def try_a_node(state: Path, options: Sequence[str], seconds: float, tell: 
     place.mkdir(mode=0o700)
     try:
         with lock_file(place / "held", "it has just been made"):
-            number = await commands.submit(_arguments(name, place, options))
+            (place / "job.sh").write_text(script((sys.executable, "-m", __name__, str(place))))
+            # A short job begins sooner than the runs whose options these are.
+            number = await commands.submit(Submission(name, place, place, (*options, "--time=5")).arguments())
             try:
                 return await _answer(place, number, time.monotonic() + seconds, tell)
             except BaseException:
@@ -74,15 +75,6 @@ async def try_a_node(state: Path, options: Sequence[str], seconds: float, tell: 
                 raise
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _arguments(name: JobName, place: Path, options: Sequence[str]) -> list[str]:
-    script = place / "job.sh"
-    command = shlex.join([sys.executable, "-m", __name__, str(place)])
-    script.write_text(f"#!/bin/bash\nexec srun --ntasks=1 {command}\n")
-    ours = ("--parsable", "--no-requeue", "--job-name=hades-doctor", f"--output={place / 'job.log'}")
-    # A short job begins sooner than the runs whose options these are.
-    return [*ours, f"--chdir={place}", *options, "--time=5", f"--comment={name.comment}", str(script)]
 
 
 async def _answer(place: Path, number: int, end: float, tell: Callable[[str], None]) -> Answer:
