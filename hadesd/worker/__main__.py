@@ -20,7 +20,6 @@ from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import PAUSE, open_lock_file, try_lock
 from hadesd.worker import faults, hosts
 from hadesd.worker.channel import Channel
-from hadesd.worker.group import GroupError
 from hadesd.worker_protocol import RANK, ExitReport, WorkerOutcome
 
 NICENESS = 10
@@ -55,9 +54,6 @@ def main(arguments: list[str]) -> int:
     except HadesError as error:
         log.error("failed", reason=str(error))
         return _end(channel, WorkerOutcome.FAILED, 0, ExitCode.RUN_FAILED, str(error))
-    except GroupError as error:
-        log.error("cannot go on", reason=str(error))
-        return _end(channel, WorkerOutcome.CRASHED, 0, ExitCode.RUN_FAILED, str(error))
     except Exception as error:
         if found := faults.ending(error, directory):
             log.error("cannot go on", reason=found.reason, error=repr(error))

@@ -1,4 +1,4 @@
-"""What a worker makes of an error that is the disk's: it ends in good order, with a reason, instead of crashing."""
+"""What a worker makes of an error that is the disk's, or of other hosts: it ends in good order, with a reason."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from hades_protocol.errors import ExitCode
 from hadesd.storage import disk
 from hadesd.storage.checkpoints import generations
 from hadesd.storage.layout import RunPaths
+from hadesd.worker.group import GroupError
 from hadesd.worker_protocol import WorkerOutcome
 
 
@@ -21,7 +22,7 @@ class Ending(msgspec.Struct, frozen=True):
 
 
 def ending(error: BaseException, directory: Path) -> Ending | None:
-    """How to end a run whose disk is full or whose directory cannot be used; None: the error is a crash."""
+    """How to end where the disk is full, the directory cannot be used or a host has gone; None: the error is a bug."""
     if why := disk.directory_problem(directory):
         reason = f"{why}; put that right, then 'hadesd resume {directory.name}'"
         return Ending(WorkerOutcome.FAILED, 0, reason, ExitCode.RUN_FAILED)
@@ -30,6 +31,8 @@ def ending(error: BaseException, directory: Path) -> Ending | None:
         reason = f"{disk.describe_full_disk(directory)}: generation {done + 1} is not committed"
         reason += "; the run goes on by itself when there is room"
         return Ending(WorkerOutcome.DISK_FULL, done, reason, ExitCode.CHECKPOINTED)
+    if isinstance(error, GroupError):
+        return Ending(WorkerOutcome.CRASHED, 0, str(error), ExitCode.RUN_FAILED)
     return None
 
 
