@@ -26,10 +26,19 @@ def settings_of(args: argparse.Namespace) -> list[tuple[str, str]]:
     Raises:
         UsageError: --slurm without --on slurm.
     """
-    if args.slurm is not None and args.on != "slurm":
-        raise UsageError("--slurm is for Slurm jobs: say --on slurm too")
+    check(args)
     given = (("resources.executor", args.on), ("resources.slurm", args.slurm))
     return [(name, value) for name, value in given if value is not None]
+
+
+def check(args: argparse.Namespace) -> None:
+    """See that the two go together.
+
+    Raises:
+        UsageError: --slurm without --on slurm.
+    """
+    if args.slurm is not None and args.on != "slurm":
+        raise UsageError("--slurm is for Slurm jobs: say --on slurm too")
 
 
 def will_have_gpu(args: argparse.Namespace, paths: Paths) -> bool:

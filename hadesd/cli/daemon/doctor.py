@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from importlib import metadata
 
 from hades_protocol import commands, version
-from hades_protocol.errors import ExitCode, HadesError, UsageError
+from hades_protocol.errors import ExitCode, HadesError
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
 from hades_protocol.terminal import coloured
 from hadesd.api.jax_process import missing_packages
+from hadesd.cli import executor_options
 from hadesd.cli.documents.daemon import DoctorDocument, Finding, FindingLevel
 from hadesd.cli.output import print_json, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
@@ -57,8 +58,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings as they come."""
-    if args.slurm is not None and args.on is None:
-        raise UsageError("--slurm is for a job: say --on slurm too")
+    executor_options.check(args)
     colour = use_colour(sys.stdout)
     findings = []
     checks = all_checks(Paths(), dict(os.environ), probe_jax=not args.no_jax)
