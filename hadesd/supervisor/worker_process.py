@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hades_protocol.messages import GpuInfo
 from hades_protocol.run_spec import RunSpec
@@ -23,6 +24,18 @@ WORKER_COMMAND = (sys.executable, "-m", "hadesd.worker")
 """The run's directory is appended."""
 
 READ_SIZE = 256 * 1024
+
+
+def start_logged(
+    command: Sequence[str], environment: Mapping[str, str], log_path: Path, **options: Any
+) -> tuple["subprocess.Popen[bytes]", int]:
+    """start_child without input; what it prints is appended to a log.
+
+    Raises:
+        OSError: the log cannot be written, or the system refused.
+    """
+    with open(log_path, "ab") as log:
+        return start_child(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
 
 
 def start_worker(
@@ -40,16 +53,8 @@ def start_worker(
         OSError: the log cannot be written, or the system refused.
     """
     line = {} if theirs is None else {worker_protocol.FD_VARIABLE: str(theirs.fileno())}
-    with open(log_path, "ab") as log:
-        return start_child(
-            [*command, str(directory)],
-            env={**environment, **line},
-            pass_fds=() if theirs is None else (theirs.fileno(),),
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+    passed = () if theirs is None else (theirs.fileno(),)
+    return start_logged([*command, str(directory)], {**environment, **line}, log_path, pass_fds=passed, cwd=directory)
 
 
 class Worker:

@@ -7,7 +7,6 @@ share its population (`python -m hadesd.supervisor.slurm.allocation RUN`, hadesd
 import asyncio
 import os
 import secrets
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,10 +15,9 @@ from hades_protocol.errors import UsageError
 from hadesd.logs import rotation
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
-from hadesd.supervisor.child_process import start_child
 from hadesd.supervisor.run import WorkerHandle
-from hadesd.supervisor.slurm.relay import take_part
-from hadesd.supervisor.worker_process import Worker
+from hadesd.supervisor.slurm.relay import for_slurm, take_part
+from hadesd.supervisor.worker_process import Worker, start_logged
 from hadesd.worker_protocol import FILE, NONCE
 
 END_SECONDS = 10.0
@@ -88,14 +86,10 @@ class SpreadWorker(Worker):
         self._deadline: asyncio.TimerHandle | None = None
         log_path = RunPaths(directory).worker_log
         rotation.rotate(log_path)
-        with open(log_path, "ab") as output:
-            self._step, self._step_fd = start_child(
-                step_command(directory, hosts, environment),
-                env={**os.environ, **meeting},  # for the node's own devices it is completed there
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
+        # For the node's own devices its environment is completed there.
+        self._step, self._step_fd = start_logged(
+            step_command(directory, hosts, environment), {**os.environ, **meeting}, log_path
+        )
         try:
             super().__init__(directory, {**environment, **meeting}, on_message, self._worker_ended)
         except OSError:
@@ -142,8 +136,7 @@ def main(arguments: list[str]) -> int:
     """On one of the other nodes."""
     directory = Path(arguments[0])
     rank = 1 + int(os.environ["SLURM_PROCID"])
-    status = take_part(directory, Path("/dev/stdout"), records.load(directory)[1], rank)
-    return status if status >= 0 else 128 - status
+    return for_slurm(take_part(directory, Path("/dev/stdout"), records.load(directory)[1], rank))
 
 
 if __name__ == "__main__":

@@ -125,6 +125,11 @@ def main(arguments: list[str]) -> int:
         status = Relay(directory, place, spec).run()
     else:
         status = take_part(directory, place / f"host-{rank}.log", spec, rank)
+    return for_slurm(status)
+
+
+def for_slurm(status: int) -> int:
+    """An exit status as a shell gives it, of one as subprocess gives it."""
     return status if status >= 0 else 128 - status
 
 
