@@ -54,6 +54,11 @@ def variation_of(spec: RunSpec) -> Variation | None:
     return Variation(np.geomspace(1.0 / spread, spread, k).astype(np.float32), activation)
 
 
+def averaging_of(spec: RunSpec) -> float:
+    """The share of the generations that the mean dataset averages; 0 where the strategy has no mean."""
+    return 0.0 if find_strategy(spec.evolution.strategy).population_based else spec.evolution.averaging
+
+
 def layout_of(spec: RunSpec, env: Environment | ImageTask) -> DatasetLayout:
     """How a spec's dataset lies in a vector."""
     d = spec.dataset
@@ -107,6 +112,7 @@ def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = 
         variation=variation_of(spec),
         alternatives=tuple(policy.clone(activation=name) for name in ACTIVATIONS),
         remeasure=spec.evaluation.remeasure,
+        averaging=averaging_of(spec),
         mean_groups=-(-spec.evaluation.mean_environments // spec.evaluation.environments),
     )
     return problem, jnp.asarray(mean, jnp.float32)

@@ -1,11 +1,12 @@
 """Adapt a checkpoint's state to settings that changed since it was written (resize and fork)."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from msgspec.structs import replace
+from msgspec import structs
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec, build_spec
@@ -32,6 +33,8 @@ def shape_of(spec: RunSpec, saved_spec: RunSpec, problem: Problem, mean: jax.Arr
     """The abstract state in a checkpoint that was written with `saved_spec`."""
     if _form(saved_spec) != _form(spec):
         problem, mean = build.build(_with_saved_sizes(spec, saved_spec))
+    if bool(problem.averaging) != bool(build.averaging_of(saved_spec)):
+        problem = replace(problem, averaging=build.averaging_of(saved_spec))
     return jax.eval_shape(lambda: init_state(problem, mean))
 
 
@@ -45,6 +48,7 @@ def migrate_state(
     """
     if _form(saved_spec) != _form(spec):
         state = _resize(spec, saved_spec, problem, mesh, chunk, state)
+    state = _with_average(problem, state)
     if saved_spec.evolution.sigma != spec.evolution.sigma:
         state = _rescale(state, spec.evolution.sigma / saved_spec.evolution.sigma)
     if saved_spec.evolution.parameters != spec.evolution.parameters:
@@ -93,11 +97,19 @@ def _describe_form(form: tuple[int, int]) -> str:
 def _with_saved_sizes(spec: RunSpec, saved_spec: RunSpec) -> RunSpec:
     """The current settings with the pairs and the population of the saved ones."""
     pairs, population = _form(saved_spec)
-    return replace(
+    return structs.replace(
         spec,
-        dataset=replace(spec.dataset, pairs=pairs),
-        evolution=replace(spec.evolution, population=population),
+        dataset=structs.replace(spec.dataset, pairs=pairs),
+        evolution=structs.replace(spec.evolution, population=population),
     )
+
+
+def _with_average(problem: Problem, state: EvolutionState) -> EvolutionState:
+    """An average of means that begins here, or none any more, where the current settings ask for it."""
+    if bool(problem.averaging) == (state.averaged is not None):
+        return state
+    mean: Any = np.asarray(problem.strategy.mean(state.strategy), np.float32)
+    return state._replace(averaged=mean if problem.averaging else None)
 
 
 def _with_rate_of_std(problem: Problem, state: EvolutionState) -> EvolutionState:

@@ -18,6 +18,7 @@ from hades_protocol.messages import DatasetSnapshot, GenerationMetrics
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd.compute import own_code
 from hadesd.distill import visited
+from hadesd.distill.averaging import mean_of
 from hadesd.distill.dataset import Region
 from hadesd.distill.generation import Metrics
 from hadesd.distill.problem import EvolutionState, Problem
@@ -97,7 +98,7 @@ def mean_pairs(problem: Problem, state: EvolutionState) -> dict[str, np.ndarray]
     """
     if problem.layout is None:
         return {}
-    mean: Any = np.asarray(problem.strategy.mean(state.strategy))
+    mean: Any = np.asarray(mean_of(problem, state))
     pairs = problem.layout.unflatten(mean, _region(problem, state))
     out = {"states": np.asarray(pairs.states, np.float32), "actions": np.asarray(pairs.targets, np.float32)}
     if problem.evaluation.normalisation == "fixed":

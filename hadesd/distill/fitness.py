@@ -9,6 +9,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from hadesd.distill import images, policies, training, visited
+from hadesd.distill.averaging import mean_of
 from hadesd.distill.dataset import Region
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.normalise import Statistics
@@ -106,7 +107,7 @@ def evaluate_mean(problem: Problem, mesh: Mesh, devices: int, state: EvolutionSt
     """
     root = jax.random.fold_in(generation_key(problem.seed, state.generation), MEAN_STREAM)
     key_init, key_evaluate = jax.random.split(root)
-    mean = problem.strategy.mean(state.strategy)
+    mean = mean_of(problem, state)
     inits, pairs = task_data.fixed_init, None
     if problem.layout is None:
         assert problem.unflatten is not None

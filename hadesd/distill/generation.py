@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from hadesd.distill import normalise, visited
+from hadesd.distill import averaging, normalise, visited
 from hadesd.distill.fitness import SharedInputs, draw_shared_inputs, evaluate_candidate, evaluate_mean
 from hadesd.distill.images import ImageTask
 from hadesd.distill.problem import (
@@ -62,6 +62,7 @@ def init_state(problem: Problem, mean: jax.Array) -> EvolutionState:
         generation=jnp.int32(0),
         constants=constants,
         visited=visited_states,
+        averaged=jnp.asarray(mean, jnp.float32) if problem.averaging else None,
     )
 
 
@@ -114,6 +115,10 @@ def tell(problem: Problem, state: EvolutionState, evaluated: EvaluatedPopulation
     fitness = jnp.where(jnp.isfinite(results.fitness), results.fitness, jnp.nan)
     told = problem.strategy.tell(key_tell, evaluated.population, fitness, evaluated.asked)
     after = state._replace(strategy=told, generation=state.generation + 1)
+    if state.averaged is not None:
+        newest = problem.strategy.mean(told)
+        average = averaging.averaged(problem.averaging, state.averaged, newest, after.generation)
+        after = after._replace(averaged=average)
     return after, _metrics(problem, results, fitness, after, state, evaluated.population)
 
 

@@ -68,6 +68,7 @@ class Problem:
     training: of the policies; None for direct neuroevolution.
     alternatives: the policy with each of ACTIVATIONS, where `variation` is set.
     remeasure: constants of fixed normalisation follow the states that trained policies visit.
+    averaging: share of the generations so far that the mean dataset averages; 0: the strategy's mean is it.
     mean_inits, mean_groups: fresh initialisations, and groups of E environments for each, of evaluate_mean.
     """
 
@@ -87,6 +88,7 @@ class Problem:
     variation: Variation | None = None
     alternatives: tuple[Network, ...] = ()
     remeasure: bool = False
+    averaging: float = 0.0
 
 
 class EvolutionState(NamedTuple):
@@ -95,9 +97,11 @@ class EvolutionState(NamedTuple):
     strategy: evosax's state, which also holds the best candidate so far and its fitness. generation: int32 [],
     generations done. constants: normalisation of mode "fixed". visited: statistics of the states that trained policies
     visit, in the environment's units (distill/visited); None where neither a bound nor constants depend on them.
+    averaged: float32 [dim], the average of the strategy's means (distill/averaging); None where there is none.
     """
 
     strategy: Any
     generation: jax.Array
     constants: Statistics
     visited: Statistics | None = None
+    averaged: jax.Array | None = None

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from hadesd.distill.averaging import mean_of
 from hadesd.distill.dataset import DatasetLayout, label_counts, one_hot_labels
 from hadesd.distill.fitness import SharedInputs, draw_shared_inputs, evaluate_candidate
 from hadesd.distill.problem import LEAVE_ONE_OUT_STREAM, EvolutionState, Problem, TaskData, generation_key
@@ -114,7 +115,11 @@ def resize_population(old: Problem, new: Problem, state: EvolutionState) -> Evol
 def _resize_state(old: Problem, new: Problem, dimensions: Dimensions, state: EvolutionState) -> EvolutionState:
     check_population(old.strategy, old.population, new.population)
     state = jax.device_get(state)
-    return state._replace(strategy=resize_state(old.strategy, new.strategy, state.strategy, dimensions))
+    average = state.averaged
+    return state._replace(
+        strategy=resize_state(old.strategy, new.strategy, state.strategy, dimensions),
+        averaged=None if average is None else average[dimensions.source_dimensions],
+    )
 
 
 def _check_sources(old: DatasetLayout, new: DatasetLayout, sources: np.ndarray) -> None:
@@ -155,9 +160,7 @@ def leave_one_out(problem: Problem, mesh: Mesh, chunk: int, state: EvolutionStat
         def one(common: tuple[SharedInputs, jax.Array], weights: jax.Array) -> jax.Array:
             return evaluate_candidate(problem, *common, weights).fitness
 
-        return map_over_mesh(
-            mesh, chunk, one, (shared_inputs, problem.strategy.mean(state.strategy)), jnp.asarray(weights)
-        )
+        return map_over_mesh(mesh, chunk, one, (shared_inputs, mean_of(problem, state)), jnp.asarray(weights))
 
     program = jax.jit(evaluate, in_shardings=everywhere, out_shardings=NamedSharding(mesh, PartitionSpec(AXIS)))
     fitness = jax.device_get(program(*jax.device_put((state, problem.task_data), everywhere)))[: len(weights)]

@@ -17,6 +17,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from hadesd.distill import normalise, policies, rollout
+from hadesd.distill.averaging import mean_of
 from hadesd.distill.dataset import Region
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.images import ImageTask
@@ -82,7 +83,7 @@ def measure(problem: Problem, mesh: Mesh, devices: int, state: EvolutionState, t
     assert not isinstance(problem.env, ImageTask)
     root = jax.random.fold_in(generation_key(problem.seed, state.generation), VISITED_STREAM)
     key_init, key_evaluate = jax.random.split(root)
-    mean, inits, pairs = problem.strategy.mean(state.strategy), task_data.fixed_init, None
+    mean, inits, pairs = mean_of(problem, state), task_data.fixed_init, None
     if problem.layout is None:
         assert problem.unflatten is not None
         inits = jax.tree.map(lambda leaf: leaf[None], problem.unflatten(mean))

@@ -185,6 +185,15 @@ class Evolution(_Section, frozen=True):
     temperature: Annotated[
         float, Meta(gt=0.0, le=1000.0, description="SNES: sharpness of the recombination weights")
     ] = 20.0
+    averaging: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            le=1.0,
+            description="the mean dataset is the average of the search's means over the newest so large a share of all "
+            "generations; 0: the newest mean",
+        ),
+    ] = 0.0
     parameters: Annotated[
         dict[str, Annotated[float, Meta(ge=-1e9, le=1e9)]],
         Meta(description="the strategy's own parameters by name, e.g. evolution.parameters.c_std=0.3"),

@@ -7,7 +7,7 @@ import pytest
 from hades_protocol.run_spec import build_spec, spec_to_dict
 from hades_protocol.settings import merge
 from hadesd.compute import build
-from hadesd.compute.migration import migrate_state
+from hadesd.compute.migration import migrate_state, shape_of
 from hadesd.distill.generation import init_state
 from hadesd.distill.sharding import make_mesh
 from tests.helpers.specs import tiny
@@ -27,3 +27,21 @@ def test_the_learning_rate_of_the_standard_deviations_is_that_of_the_settings(st
     assert np.array_equal(carried.strategy.mean, state.strategy.mean)
     same, _ = migrate_state(saved_spec, saved_spec, build.build(saved_spec)[0], make_mesh(1), 1, state)
     assert same is state
+
+
+def test_an_average_of_means_begins_where_a_fork_asks_for_it_and_ends_where_one_does_not():
+    without, other = tiny(), tiny(evolution={"averaging": 0.2})
+    plain, mean = build.build(without)
+    task, _ = build.build(other)
+    state = jax.device_get(init_state(plain, mean + 1.0))
+    assert state.averaged is None
+    averaging, _ = migrate_state(other, without, task, make_mesh(1), 1, state)
+    assert np.array_equal(averaging.averaged, state.strategy.mean)
+    assert jax.tree.structure(shape_of(other, other, task, mean)) == jax.tree.structure(averaging)
+    assert jax.tree.structure(shape_of(other, without, task, mean)) == jax.tree.structure(state)
+    ended, _ = migrate_state(without, other, plain, make_mesh(1), 1, averaging)
+    assert ended.averaged is None
+
+
+def test_a_strategy_without_a_mean_has_no_average():
+    assert build.build(tiny(evolution={"strategy": "simplega", "averaging": 0.5}))[0].averaging == 0.0
