@@ -13,7 +13,7 @@ from benchmarks.desk.results import Measured, Summary, read, summarise
 from hadesd.analysis.pictures import style
 
 PAGE, PICTURE = ROOT / "docs" / "desk.md", ROOT / "docs" / "desk.png"
-BEGIN, END = "<!-- table: python -m benchmarks.desk --table -->", "<!-- end of the table -->"
+MARKS = "<!-- table: {} -->", "<!-- end of the table: {} -->"
 NAMES = {"hades-r": "R", "hades-f": "F", "es": "ES"}
 WIDE = 4
 """Panels beside each other in the plot."""
@@ -23,12 +23,17 @@ def write(results: Path) -> str:
     """Put the table between its marks in the page, and draw the picture; what was done."""
     measured = read(results)
     found = [one for one in summarise(measured) if one.seconds == _budget(measured)]
-    text = PAGE.read_text()
-    head, rest = text.split(BEGIN)
-    _, tail = rest.split(END)
-    PAGE.write_text(f"{head}{BEGIN}\n{markdown(found)}{END}{tail}")
+    replace_table(PAGE, "environments", markdown(found))
     draw(found)
     return f"{len(found)} rows: {PAGE.relative_to(ROOT)}, {PICTURE.relative_to(ROOT)}"
+
+
+def replace_table(page: Path, name: str, table: str) -> None:
+    """Put a table between its marks in a page."""
+    begin, end = (mark.format(name) for mark in MARKS)
+    head, rest = page.read_text().split(begin)
+    _, tail = rest.split(end)
+    page.write_text(f"{head}{begin}\n{table}{end}{tail}")
 
 
 def _budget(measured: Iterable[Measured]) -> float:

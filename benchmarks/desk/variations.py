@@ -1,0 +1,158 @@
+"""What one setting is worth at equal cost: sizes of the dataset, and the inner loop.
+
+    taskset -c 0 python -m benchmarks.desk.variations sizes --seeds 101 &   # a core for each seed
+    taskset -c 1 python -m benchmarks.desk.variations sizes --seeds 102
+    python -m benchmarks.desk.variations inner-loop --seeds 101,102
+    python -m benchmarks.desk.variations --write                            # the tables and pictures of docs/desk.md
+
+A row is measured as in the table (`python -m benchmarks.desk`), with the preset `cpu` and one setting changed. Rows are
+kept in benchmarks/desk/variations.jsonl; those that are there are not measured again.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.children import ROOT
+from benchmarks.desk import distil
+from benchmarks.desk.results import FILE, Measured, Row, add, read
+from benchmarks.desk.table import PAGE, number, replace_table
+from hadesd.analysis.pictures import style
+from hadesd.analysis.sweep_table import Average, average
+from hadesd.spec.sweep import parse_values
+
+RESULTS = FILE.with_name("variations.jsonl")
+
+
+@dataclass(frozen=True)
+class Study:
+    """One question: environments, and by a short name each the settings that are tried over the preset's.
+
+    seconds: budget of a row, on all cores that it has. picture: in docs/.
+    """
+
+    envs: tuple[str, ...]
+    settings: dict[str, tuple[str, ...]]
+    seconds: float
+    picture: str
+
+
+SIZES = (2, 4, 8, 16, 64)
+STUDIES = {
+    "sizes": Study(
+        ("hopper", "walker2d", "halfcheetah"),
+        {f"{pairs} pairs": (f"dataset.pairs={pairs}",) for pairs in SIZES},
+        seconds=60.0,
+        picture="sizes.png",
+    ),
+    "inner-loop": Study(
+        ("hopper", "Pendulum-v1"),
+        {
+            "the preset": (),
+            "25 epochs": ("cloning.epochs=25",),
+            "50 epochs": ("cloning.epochs=50",),
+            "200 epochs": ("cloning.epochs=200",),
+            "400 epochs": ("cloning.epochs=400",),
+            "rate 0.001": ("cloning.learning_rate=0.001",),
+            "rate 0.02": ("cloning.learning_rate=0.02",),
+            "SGD, rate 0.5": ("cloning.optimizer=sgd", "cloning.learning_rate=0.5"),
+            "no clipping": ("cloning.clip_norm=0",),
+            "width 16": ("policy.width=16",),
+            "width 256": ("policy.width=256",),
+        },
+        seconds=30.0,
+        picture="inner_loop.png",
+    ),
+}
+
+
+def main() -> int:
+    """Measure what is missing of a study, or write what is there."""
+    options = _parser().parse_args()
+    if options.write:
+        for name in STUDIES:
+            write(name, read(options.results))
+        return 0
+    study, cores = STUDIES[options.study], len(os.sched_getaffinity(0))
+    place = options.directory or Path(tempfile.gettempdir()) / "hades-desk-variations"
+    done = {(one.row, one.seconds) for one in read(options.results)}
+    for seed in parse_values("seed", options.seeds):
+        for name, sets in study.settings.items():
+            for row in (Row(env, "hades-r", seed, sets=sets) for env in study.envs):
+                if (row, study.seconds) in done:
+                    continue
+                directory = place / "-".join((row.env, str(row.seed), name.replace(" ", "_"), f"{study.seconds:g}"))
+                directory.mkdir(parents=True, exist_ok=True)
+                measured = distil.measure(row, distil.Budget(study.seconds, cores), directory)
+                add(measured, options.results)
+                print(f"{name:14s} {row.env:12s} seed {seed}: {measured.value:.4g} ± {measured.sem:.2g}", flush=True)
+    return 0
+
+
+def returns(study: Study, measured: Iterable[Measured]) -> dict[str, dict[str, Average]]:
+    """Setting -> environment -> mean over seeds of the returns, where something is measured."""
+    ones = [one for one in measured if one.seconds == study.seconds]
+    found: dict[str, dict[str, Average]] = {}
+    for name, sets in study.settings.items():
+        for env in study.envs:
+            by_seed = {one.row.seed: one.value for one in ones if one.row.env == env and one.row.sets == sets}
+            if (mean := average(by_seed.values())) is not None:
+                found.setdefault(name, {})[env] = mean
+    return found
+
+
+def markdown(study: Study, found: dict[str, dict[str, Average]]) -> str:
+    """The table: a row for each setting, a column for each environment."""
+    lines = [f"| | {' | '.join(study.envs)} |", f"| --- {'| --- ' * len(study.envs)}|"]
+    for name, by_env in found.items():
+        lines.append(f"| {name} | {' | '.join(_text(by_env.get(env)) for env in study.envs)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: Average | None) -> str:
+    if value is None:
+        return "-"
+    return number(value.mean) + ("" if value.sem is None else f" ± {number(value.sem)}")
+
+
+def write(name: str, measured: Iterable[Measured]) -> None:
+    """The table of a study between its marks in the page, and its picture."""
+    study = STUDIES[name]
+    found = returns(study, measured)
+    replace_table(PAGE, name, markdown(study, found))
+    draw(study, found, list(found))
+
+
+def draw(study: Study, found: dict[str, dict[str, Average]], names: Sequence[str]) -> Path:
+    """A panel for each environment, a point with its standard error for each setting."""
+    figure = style.figure(3.4 * len(study.envs), 0.9 + 0.24 * len(names))
+    for axes, env in zip(figure.subplots(1, len(study.envs), squeeze=False, sharey=True).flat, study.envs, strict=True):
+        for place, name in enumerate(names):
+            if (value := found[name].get(env)) is not None:
+                axes.errorbar([value.mean], [place], xerr=[value.sem or 0.0], color=style.BLUE, marker="o")
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.grid(axis="x")
+        axes.set_title(env, fontsize="small")
+    figure.supxlabel("return of fresh policies")
+    path = ROOT / "docs" / study.picture
+    style.save(figure, path)
+    return path
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", nargs="?", choices=STUDIES, default="sizes", help="what is measured (sizes)")
+    parser.add_argument("--seeds", default="101,102", help="A..B, or with commas (101,102)")
+    parser.add_argument("--directory", type=Path, help="where the runs lie (in the temporary directory)")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where rows are kept")
+    parser.add_argument("--write", action="store_true", help="write tables and pictures from what is measured")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
