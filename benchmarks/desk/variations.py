@@ -120,9 +120,11 @@ def _text(value: Average | None) -> str:
 
 
 def write(name: str, measured: Iterable[Measured]) -> None:
-    """The table of a study between its marks in the page, and its picture."""
+    """The table of a study between its marks in the page, and its picture; nothing where nothing is measured yet."""
     study = STUDIES[name]
     found = returns(study, measured)
+    if not found:
+        return
     replace_table(PAGE, name, markdown(study, found))
     draw(study, found, list(found))
 

@@ -30,7 +30,7 @@ def test_the_learning_rate_of_the_standard_deviations_is_that_of_the_settings(st
 
 
 def test_an_average_of_means_begins_where_a_fork_asks_for_it_and_ends_where_one_does_not():
-    without, other = tiny(), tiny(evolution={"averaging": 0.2})
+    without, other = (tiny(evolution={"averaging": share}) for share in (0.0, 0.2))
     plain, mean = build.build(without)
     task, _ = build.build(other)
     state = jax.device_get(init_state(plain, mean + 1.0))

@@ -165,6 +165,11 @@ class Cluster:
         assert not check or done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout.strip()
 
+    def preempt(self, node: str, seconds: int, check: bool = True) -> None:
+        """Submit a job of the better partition that wants all of a node, for so long."""
+        options = ("-p", "high", "-w", node, "--exclusive", "-t", "1", "-o", "/dev/null")
+        self.run("sbatch", *options, "--wrap", f"sleep {seconds}", check=check)
+
     def jobs(self) -> list[str]:
         """Ids of the jobs that have not ended."""
         return self.run("squeue", "-h", "-o", "%A").split()

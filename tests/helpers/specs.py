@@ -10,7 +10,7 @@ TINY: dict[str, Any] = {
     "method": "hades-r",
     "seed": 3,
     "dataset": {"pairs": 2},
-    "evolution": {"population": 8, "generations": 4, "sigma": 0.3, "shaping": "ranks"},
+    "evolution": {"population": 8, "generations": 4, "sigma": 0.3, "shaping": "ranks", "averaging": 0.2},
     "cloning": {"epochs": 4},
     "policy": {"width": 8, "depth": 1, "inits": 2},
     "evaluation": {"environments": 2, "steps": 24, "normalisation": "none"},

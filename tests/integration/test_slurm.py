@@ -14,7 +14,7 @@ import pytest
 
 from hades_protocol import commands
 from hades_protocol.messages import HistoryKind, RunSummary
-from hades_protocol.run_spec import build_spec, spec_to_dict
+from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
 from hades_protocol.sync_client import listens
@@ -108,10 +108,16 @@ def test_whatever_happens_to_its_jobs_a_run_ends_with_the_same_bits(
     with slow_disk(home, home.paths.runs):
         run = submitted_and_disturbed(home, cluster)
     home.reaches(run, S.FINISHED)
-    twin = worker_process.make_run(tmp_path / "twin", build_spec(SETTINGS))
-    assert worker_process.finish(twin) == 0
-    assert worker_process.results(home.paths.runs / run) == worker_process.results(twin)
+    equals_its_twin(home.paths.runs / run, tmp_path, build_spec(SETTINGS))
     assert home.generations(run) == list(range(1, GENERATIONS + 1))
+
+
+def equals_its_twin(run: Path, place: Path, spec: RunSpec) -> None:
+    """A run has the bits of one that nobody disturbs, computed on as many devices of one process."""
+    twin = worker_process.make_run(place / "twin", spec)
+    flags = f"--xla_force_host_platform_device_count={spec.resources.devices or 1}"
+    assert worker_process.finish(twin, XLA_FLAGS=flags) == 0
+    assert worker_process.results(run) == worker_process.results(twin)
 
 
 def submitted_and_disturbed(home: Home, cluster: Cluster) -> str:
@@ -123,7 +129,7 @@ def submitted_and_disturbed(home: Home, cluster: Cluster) -> str:
     assert home.show(run).worker_pid is None
     first = job_of(home, run)
 
-    cluster.run("sbatch", "-p", "high", "-w", "n1", "--exclusive", "-t", "1", "-o", "/dev/null", "--wrap", "sleep 1")
+    cluster.preempt("n1", seconds=1)
     until(lambda: HistoryKind.PREEMPTED in kinds(home, run), lambda: f"preempted, but: {kinds(home, run)}")
     second = goes_on(home, run, first)
 
@@ -169,10 +175,8 @@ def test_a_run_over_two_nodes_survives_the_death_of_either(home: Home, cluster: 
         os.kill(computing(home, b"HADES_WORKER_FD="), signal.SIGKILL)
         goes_on(home, run, second)
     home.reaches(run, S.FINISHED)
-    twin = worker_process.make_run(tmp_path / "twin", build_spec(merge(SETTINGS, {"resources": {"devices": 2}})))
-    flags = "--xla_force_host_platform_device_count=2"
-    assert worker_process.finish(twin, XLA_FLAGS=flags) == 0
-    assert worker_process.results(home.paths.runs / run) == worker_process.results(twin)
+    spec = build_spec(merge(SETTINGS, {"resources": {"devices": 2}}))
+    equals_its_twin(home.paths.runs / run, tmp_path, spec)
 
 
 def computing(home: Home, variable: bytes, runs: Path | None = None) -> int:
@@ -287,10 +291,7 @@ class Batch:
         until(lambda: self.field("JobState") == "COMPLETED", lambda: f"completed, but: {self.field('JobState')}")
         (run,) = (self.directory / "runs").glob("[a-z]*")
         spec = build_spec(merge(spec_to_dict(records.load(run)[1]), {"resources": {"hosts": 1, "devices": devices}}))
-        twin = worker_process.make_run(self._place / "twin", spec)
-        flags = f"--xla_force_host_platform_device_count={devices}"
-        assert worker_process.finish(twin, XLA_FLAGS=flags) == 0
-        assert worker_process.results(run) == worker_process.results(twin)
+        equals_its_twin(run, self._place, spec)
 
 
 def test_the_documented_script_is_requeued_until_the_run_is_finished(
@@ -301,9 +302,7 @@ def test_the_documented_script_is_requeued_until_the_run_is_finished(
     with slow_disk(home, batch.directory):
         batch.submit("-w", "n1")
         batch.goes_on()
-        cluster.run(
-            "sbatch", "-p", "high", "-w", "n1", "--exclusive", "-t", "1", "-o", "/dev/null", "--wrap", "sleep 1"
-        )
+        cluster.preempt("n1", seconds=1)
         until(lambda: batch.field("Restarts") == "1", "it is preempted and requeued")
         batch.goes_on()
         cluster.run("scancel", "--batch", "--signal=USR1", batch.job)  # as --signal=B:USR1@120 does

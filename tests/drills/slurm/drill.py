@@ -150,9 +150,7 @@ class Drill:
         return True
 
     def _preempt(self) -> bool:
-        node = self.random.choice(self.cluster.names)
-        wrap = ("--exclusive", "-t", "1", "-o", "/dev/null", "--wrap", f"sleep {self.random.randint(1, 8)}")
-        self.cluster.run("sbatch", "-p", "high", "-w", node, *wrap, check=False)
+        self.cluster.preempt(self.random.choice(self.cluster.names), self.random.randint(1, 8), check=False)
         return True
 
     def _kill_controller(self) -> bool:
