@@ -77,7 +77,7 @@ def test_an_unpacked_state_is_the_state_bit_for_bit(
             array = unpacked[leaf["path"]]
             assert (list(array.shape), str(array.dtype)) == (leaf["shape"], leaf["dtype"])
             assert array.nbytes == leaf["bytes"]
-        mean = unpacked[".strategy.mean"]
+        mean = unpacked[".averaged"]  # of the means, evolution.averaging
         assert mean.tobytes() == dataset["states"].tobytes(), "labels are fixed: what evolves are the states"
         assert int(unpacked[".generation"]) == 4
         assert json.loads(str(unpacked["meta"]))["env"] == "CartPole-v1"
