@@ -1,4 +1,5 @@
 import inspect
+from types import SimpleNamespace
 
 import evosax.algorithms
 import jax
@@ -6,11 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
+from evosax.core.fitness_shaping import weights_fitness_shaping_fn
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hades_protocol.run_spec import build_spec
 from hadesd.compute import build
 from hadesd.distill import strategies
 from hadesd.distill.strategies.defaults import DEFAULTS, IRRELEVANT
+from hadesd.distill.strategies.shaping import weights_of_ranks
 from hadesd.spec.strategies import STRATEGIES
 
 pytestmark = [pytest.mark.slow]
@@ -159,6 +164,69 @@ def test_a_generation_of_nothing_but_nan_teaches_a_named_strategy_nothing():
     assert np.array_equal(strategy.mean(after), strategy.mean(state))
 
 
+costs = st.lists(st.sampled_from([1.0, 2.0, 3.0, 4.0, np.nan]), min_size=8, max_size=8)
+
+
+@given(costs)
+def test_every_rank_has_its_weight_once_whatever_is_equal(values):
+    params = SimpleNamespace(weights=jnp.arange(8.0))
+    cost = np.array(values, np.float32)
+    found = np.asarray(weights_of_ranks(None, jnp.asarray(cost), None, params))
+    if np.all(np.isnan(cost)):
+        assert not np.any(found)
+        return
+    assert sorted(found) == list(range(8))
+    ordered = np.where(np.isnan(cost), np.inf, cost)[np.argsort(found)]
+    assert np.all(ordered[:-1] <= ordered[1:]), "a better candidate has a better rank"
+
+
+@given(st.permutations(range(8)))
+def test_where_nothing_is_equal_weights_are_those_of_evosax(values):
+    params = SimpleNamespace(weights=jnp.arange(8.0) ** 2)
+    cost = jnp.asarray(values, jnp.float32)
+    assert np.array_equal(
+        weights_of_ranks(None, cost, None, params), weights_fitness_shaping_fn(None, cost, None, params)
+    )
+
+
+@pytest.mark.parametrize("name", ["cmaes", "sepcmaes", "maes", "crfmnes", "snes", "xnes", "pgpe", "openes"])
+def test_a_search_whose_candidates_all_solve_the_problem_stays_where_it_is(name):
+    strategy = by_name(STRATEGIES[name])
+
+    def generation(state, key):
+        key_ask, key_tell = jax.random.split(key)
+        population, asked = strategy.ask(key_ask, state)
+        fitness = jnp.minimum(sphere(population), -1.0)  # as good as it gets anywhere within a distance of one
+        return strategy.tell(key_tell, population, fitness, asked), jnp.std(fitness)
+
+    state = strategy.init(jax.random.key(0), jnp.zeros(DIM))
+    keys = jax.random.split(jax.random.key(1), 600)
+    state, _ = jax.jit(lambda s: jax.lax.scan(generation, s, keys))(state)
+    assert float(sphere(strategy.mean(state)[None])[0]) > -1.0, "what is exported solves it"
+    assert float(jnp.mean(state.std)) > 1e-3, "the search does not collapse"
+    assert float(strategy.best_fitness(state)) == -1.0
+
+
+def test_of_a_generation_of_equals_nothing_but_the_best_and_the_count_is_remembered():
+    strategy = by_name(STRATEGIES["cmaes"])
+    state = strategy.init(jax.random.key(0), jnp.zeros(DIM))
+    population, asked = strategy.ask(jax.random.key(1), state)
+    after = strategy.tell(jax.random.key(2), population, jnp.full(POPULATION, 3.0), asked)
+    assert (float(strategy.best_fitness(after)), int(after.generation_counter)) == (3.0, 1)
+    records = {"best_fitness": 0.0, "best_solution": 0.0, "generation_counter": 0}
+    pairs = (jax.tree.leaves(one.replace(**records)) for one in (after, asked))
+    assert all(np.array_equal(left, right) for left, right in zip(*pairs, strict=True))
+
+
+def test_a_step_that_is_not_finite_is_not_taken():
+    strategy = by_name(STRATEGIES["cmaes"])
+    state = strategy.init(jax.random.key(0), jnp.ones(DIM))
+    population, asked = strategy.ask(jax.random.key(1), state)
+    broken = asked.replace(std=jnp.float32(0.0))
+    after = strategy.tell(jax.random.key(2), population, jnp.arange(float(POPULATION)), broken)
+    assert np.array_equal(strategy.mean(after), jnp.ones(DIM))
+
+
 def test_parameters_reach_evosax():
     strategy = by_name(STRATEGIES["sepcmaes"], parameters={"c_mean": 0.25})
     assert float(strategy.params.c_mean) == 0.25
@@ -194,7 +262,9 @@ def test_no_default_of_evosax_decides_results_unseen(entry):
     assert {key: getattr(algorithm, key) for key in defaults.attributes} == defaults.attributes
     assert {key: params[key] for key in defaults.params} == defaults.params
     assert (defaults.shaping is None) == entry.shaped
-    assert entry.shaped or arguments["fitness_shaping_fn"].default is defaults.shaping
+    own = {weights_fitness_shaping_fn: weights_of_ranks}
+    default = arguments["fitness_shaping_fn"].default
+    assert entry.shaped or own.get(default, default) is defaults.shaping
 
 
 CMA_ANCHORED_FORMULAS = {"c_sigma", "d_sigma", "c_c", "c_1", "c_mu", "chi_d", "stall_patience", "_pair_base"}

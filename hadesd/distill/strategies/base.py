@@ -41,10 +41,13 @@ class Strategy:
             cost = worst_for_nan(cost)
         after, _ = self.algorithm.tell(key, population, cost, state, self.params)
         after = jax.tree.map(lambda new, old: new.astype(old.dtype), strong(after), state)
+        return self._learned(fitness, state, after)
+
+    def _learned(self, fitness: jax.Array, before: State, after: State) -> State:
+        """`after`, where a generation has taught something; else the state before."""
         if not self.worst_for_nan:
             return after
-        learned = jnp.any(jnp.isfinite(fitness))
-        return jax.tree.map(lambda new, old: jnp.where(learned, new, old), after, state)
+        return where(jnp.any(jnp.isfinite(fitness)), after, before)
 
     def mean(self, state: State) -> jax.Array:
         """float32 [dim]: what is exported."""
@@ -70,6 +73,11 @@ def worst_for_nan(cost: jax.Array) -> jax.Array:
     finite = jnp.isfinite(cost)
     worst = jnp.max(jnp.where(finite, cost, -jnp.inf))
     return jnp.where(finite, cost, jnp.where(jnp.any(finite), worst, 0.0))
+
+
+def where(condition: jax.Array, yes: State, no: State) -> State:
+    """One state or the other, whole."""
+    return jax.tree.map(lambda this, that: jnp.where(condition, this, that), yes, no)
 
 
 def strong(tree: State) -> State:

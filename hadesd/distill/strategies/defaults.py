@@ -9,7 +9,9 @@ from typing import Any
 
 from evosax.algorithms.population_based.diffusion_evolution import cosine_schedule, fitness_mapping_energy
 from evosax.algorithms.population_based.learned_ga import MutationFeatureEncoding
-from evosax.core.fitness_shaping import identity_fitness_shaping_fn, weights_fitness_shaping_fn
+from evosax.core.fitness_shaping import identity_fitness_shaping_fn
+
+from hadesd.distill.strategies.shaping import weights_of_ranks
 
 IRRELEVANT = frozenset({"metrics_fn"})
 """Constructor arguments that decide no result: metrics_fn only reports."""
@@ -33,7 +35,7 @@ class Defaults:
     shipped: frozenset[str] = frozenset()
 
 
-WEIGHTS = weights_fitness_shaping_fn
+WEIGHTS = weights_of_ranks
 """A weight for each rank."""
 
 # Hansen 2016 (arXiv:1604.00772), table 1: c_mean is 1 (eq. 54); sigma is not bounded; the best half has positive

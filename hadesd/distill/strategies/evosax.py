@@ -10,29 +10,13 @@ import jax
 import jax.numpy as jnp
 import optax
 from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
-from evosax.core.fitness_shaping import centered_rank_fitness_shaping_fn
 
-from hadesd.distill.strategies.base import State, Strategy, strong, worst_for_nan
+from hadesd.distill.strategies.base import State, Strategy, strong, where
 from hadesd.distill.strategies.defaults import DEFAULTS
+from hadesd.distill.strategies.shaping import SHAPINGS
 
 UNKNOWN_COST = 1e6
 """Of a member that was never evaluated: worse than any real one."""
-
-
-def _raw(population: jax.Array, cost: jax.Array, state: Any, params: Any) -> jax.Array:
-    return worst_for_nan(cost)
-
-
-def _zscore(population: jax.Array, cost: jax.Array, state: Any, params: Any) -> jax.Array:
-    cost = worst_for_nan(cost)
-    return (cost - jnp.mean(cost)) / (jnp.std(cost) + 1e-8)
-
-
-SHAPINGS: dict[str, Any] = {"raw": _raw, "zscore": _zscore, "ranks": centered_rank_fitness_shaping_fn}
-"""Fitness shaping, what a strategy's gradient sees of the fitness.
-
-raw: as measured (published). zscore: mean 0, variance 1. ranks: evenly spaced in [-0.5, 0.5].
-"""
 
 
 def open_es(
@@ -148,6 +132,22 @@ class DistributionBased(Strategy):
         if hasattr(self.algorithm, "std_schedule"):
             state = state.replace(std=jnp.broadcast_to(jnp.asarray(self.start, jnp.float32), jnp.shape(state.std)))
         return state
+
+    def _learned(self, fitness: jax.Array, before: State, after: State) -> State:
+        """Nothing but records and counters is new where all candidates are worth the same, or the step is not finite.
+
+        Where every candidate solves its task there is no direction to take, but a covariance matrix would shrink in
+        every generation until it has no inverse, and take the solution along.
+        """
+        finite = jnp.isfinite(fitness)
+        best = jnp.max(jnp.where(finite, fitness, -jnp.inf))
+        differ = jnp.any(finite & (fitness < best))
+        kept = where(differ & jnp.all(jnp.isfinite(after.mean)), after, before)
+        return kept.replace(
+            best_solution=after.best_solution,
+            best_fitness=after.best_fitness,
+            generation_counter=after.generation_counter,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
