@@ -9,7 +9,6 @@ from hades_protocol.downsample import MIN_POINTS, downsample_metrics
 from hades_protocol.events import RunRemoved
 from hades_protocol.replies import HistoryResult
 from hades_protocol.resync import LinkPhase, LinkStatus
-from hades_protocol.run_state import RunState
 from hades_tui.state import model as models
 from hades_tui.state.history import MAX_POINTS, RunHistory, follow
 from hades_tui.state.model import LOG_LINES, Model, apply, select
@@ -148,11 +147,6 @@ def test_link_and_goodbye() -> None:
     status = LinkStatus(LinkPhase.STALE, 3.0)
     assert apply(model, status).link == status
     assert apply(model, daemon.goodbye()) == model
-
-
-def test_runs_that_compute_are_counted() -> None:
-    _, model = attached(a_run("a"), a_run("b", RunState.STARTING), a_run("c", RunState.PAUSED))
-    assert model.working == 2
 
 
 @settings(max_examples=100)

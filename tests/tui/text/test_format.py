@@ -120,6 +120,9 @@ def test_a_reason_comes_before_a_warning() -> None:
 def test_the_fleet() -> None:
     model = apply(Model(), FakeDaemon(runs=(a_run("one"), a_run("two", RunState.QUEUED))).snapshot())
     assert format.summary_line(model) == "2 runs · 1 running · 2 slots · 1 GPU"
+    waiting = (a_run("one"), a_run("two", RunState.STARTING), a_run("three", RunState.STARTING))
+    model = apply(Model(), FakeDaemon(runs=waiting).snapshot())
+    assert format.summary_line(model) == "3 runs · 1 running · 2 starting · 2 slots · 1 GPU"
 
 
 def listed(*runs: RunSummary) -> tuple[Row, ...]:

@@ -71,11 +71,6 @@ class Model(msgspec.Struct, frozen=True):
         """Newest known pairs of the selected run."""
         return self.datasets.get(self.selected or "")
 
-    @property
-    def working(self) -> int:
-        """Number of runs that compute right now."""
-        return sum(run.state in (RunState.RUNNING, RunState.STARTING) for run in self.runs)
-
 
 def apply(model: Model, item: Item) -> Model:
     """The model after an item that attach() yielded."""

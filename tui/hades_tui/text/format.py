@@ -160,8 +160,11 @@ def summary_line(model: Model) -> str:
     """The top line's summary: numbers of runs, jobs, slots and GPUs."""
     count = len(model.runs)
     parts = [f"{count} run{'' if count == 1 else 's'}"]
-    if model.working:
-        parts.append(f"{model.working} running")
+    # Apart: a job may wait in Slurm for hours.
+    numbers = [
+        (state, sum(run.state == state for run in model.runs)) for state in (RunState.RUNNING, RunState.STARTING)
+    ]
+    parts += [f"{number} {state}" for state, number in numbers if number]
     parts += [working_text(job) for job in model.jobs if job.state == JobState.RUNNING]
     if model.daemon is not None:
         parts.append(f"{model.daemon.slots} slot{'' if model.daemon.slots == 1 else 's'}")
