@@ -162,6 +162,7 @@ def test_a_generation_of_nothing_but_nan_teaches_a_named_strategy_nothing():
     population, asked = strategy.ask(jax.random.key(1), state)
     after = strategy.tell(jax.random.key(2), population, jnp.full(POPULATION, jnp.nan), asked)
     assert np.array_equal(strategy.mean(after), strategy.mean(state))
+    assert float(strategy.best_fitness(after)) == -np.inf, "and is no record"
 
 
 costs = st.lists(st.sampled_from([1.0, 2.0, 3.0, 4.0, np.nan]), min_size=8, max_size=8)

@@ -142,12 +142,11 @@ class DistributionBased(Strategy):
         finite = jnp.isfinite(fitness)
         best = jnp.max(jnp.where(finite, fitness, -jnp.inf))
         differ = jnp.any(finite & (fitness < best))
-        kept = where(differ & jnp.all(jnp.isfinite(after.mean)), after, before)
-        return kept.replace(
-            best_solution=after.best_solution,
-            best_fitness=after.best_fitness,
-            generation_counter=after.generation_counter,
-        )
+        sound = jnp.all(jnp.isfinite(after.mean)) & jnp.all(jnp.isfinite(getattr(after, "std", 0.0)))
+        kept = where(differ & sound, after, before)
+        records = {name: getattr(before, name) for name in ("best_solution", "best_fitness")}
+        records = where(jnp.any(finite), {name: getattr(after, name) for name in records}, records)
+        return kept.replace(**records, generation_counter=after.generation_counter)
 
 
 @dataclass(frozen=True, kw_only=True)

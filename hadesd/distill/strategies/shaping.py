@@ -11,10 +11,12 @@ from hadesd.distill.strategies.base import worst_for_nan
 
 
 def raw(population: jax.Array, cost: jax.Array, state: Any, params: Any) -> jax.Array:
+    """float32 [P]: as measured."""
     return worst_for_nan(cost)
 
 
 def zscore(population: jax.Array, cost: jax.Array, state: Any, params: Any) -> jax.Array:
+    """float32 [P]: with mean 0 and variance 1."""
     cost = worst_for_nan(cost)
     return (cost - jnp.mean(cost)) / (jnp.std(cost) + 1e-8)
 
