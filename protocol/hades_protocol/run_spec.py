@@ -190,8 +190,8 @@ class Evolution(_Section, frozen=True):
         Meta(
             ge=0.0,
             le=1.0,
-            description="share of all generations, the newest, over which the mean dataset averages the search's means; "
-            "0: the newest mean alone",
+            description="share of all generations, the newest, over which the mean dataset averages the search's "
+            "means; 0: the newest mean alone",
         ),
     ] = 0.0
     parameters: Annotated[

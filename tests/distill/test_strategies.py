@@ -15,6 +15,7 @@ from hades_protocol.run_spec import build_spec
 from hadesd.compute import build
 from hadesd.distill import strategies
 from hadesd.distill.strategies.defaults import DEFAULTS, IRRELEVANT
+from hadesd.distill.strategies.evosax import LEAST_STD, MOST_STD
 from hadesd.distill.strategies.shaping import weights_of_ranks
 from hadesd.spec.strategies import STRATEGIES
 
@@ -277,7 +278,9 @@ def test_what_is_written_out_reaches_the_algorithm():
     openes = by_name(STRATEGIES["openes"]).algorithm
     assert openes.use_antithetic_sampling is True
     cma = by_name(STRATEGIES["cmaes"])
-    assert (cma.params.std_min, cma.params.std_max, cma.params.c_mean) == (0.0, 1e8, 1.0)
+    assert cma.params.c_mean == 1.0
+    bounds = (float(cma.params.std_min), float(cma.params.std_max))
+    assert bounds == pytest.approx((LEAST_STD * 0.3, MOST_STD * 0.3))
     assert cma.algorithm.use_negative_weights is True
 
 

@@ -23,7 +23,8 @@ class Defaults:
 
     shaping: its own fitness shaping, where evolution.shaping does not apply; None: it applies.
     options: arguments of the constructor. attributes: what its constructor sets without an argument for it.
-    params: numbers in its Params. derived: entries of its Params that are formulas of population size and dimensions.
+    params: numbers in its Params. derived: entries of its Params that are formulas of population size and dimensions,
+        or of settings.
     shipped: arguments and entries that come with the trained weights in the evosax package.
     """
 
@@ -38,10 +39,10 @@ class Defaults:
 WEIGHTS = weights_of_ranks
 """A weight for each rank."""
 
-# Hansen 2016 (arXiv:1604.00772), table 1: c_mean is 1 (eq. 54); sigma is not bounded; the best half has positive
-# weights. The other constants of the table are formulas of population size and dimensions (eqs. 48 to 58).
-_CMA_PARAMS = {"std_min": 0.0, "std_max": 1e8, "c_mean": 1.0}
-_CMA_DERIVED = frozenset({"weights", "mu_eff", "c_std", "d_std", "c_c", "c_1", "c_mu", "chi_n"})
+# Hansen 2016 (arXiv:1604.00772), table 1: c_mean is 1 (eq. 54); the best half has positive weights. The other
+# constants of the table are formulas of population size and dimensions (eqs. 48 to 58). Bounds of sigma: see `named`.
+_CMA_PARAMS = {"c_mean": 1.0}
+_CMA_DERIVED = frozenset({"weights", "mu_eff", "c_std", "d_std", "c_c", "c_1", "c_mu", "chi_n", "std_min", "std_max"})
 # Only the full matrix has the negative weights of active CMA-ES (eqs. 50 to 53).
 _WITHOUT_NEGATIVE = {"elite_ratio": 0.5, "use_negative_weights": False}
 

@@ -18,6 +18,10 @@ from hadesd.distill.strategies.shaping import SHAPINGS
 UNKNOWN_COST = 1e6
 """Of a member that was never evaluated: worse than any real one."""
 
+LEAST_STD, MOST_STD = 1e-7, 1e2
+"""Bounds of the standard deviation where a strategy takes them, in initial ones. Where many candidates are equally good
+it would drift out of all numbers in a run of days."""
+
 
 def open_es(
     population: int,
@@ -109,6 +113,9 @@ def named(
     }
     if hasattr(params, "std_init"):
         given["std_init"] = jnp.float32(sigma)
+    if hasattr(params, "std_max"):
+        bounds = {"std_min": jnp.float32(LEAST_STD * sigma), "std_max": jnp.float32(MOST_STD * sigma)}
+        given = bounds | given
     if weights is not None:
         given["weights"] = weights
     params = params.replace(**given) if given else params
