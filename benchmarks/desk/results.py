@@ -99,6 +99,11 @@ def summarise(measured: Iterable[Measured]) -> list[Summary]:
     return [_summary(*key, tuple(by_seed.values())) for key, by_seed in groups.items()]
 
 
+def kept(value: float, best: float) -> float:
+    """What a return is of the best one, 1 at most where it is not better; of costs, which are negative, the inverse."""
+    return best / value if value < 0 and best < 0 else value / best
+
+
 def _summary(env: str, method: str, seconds: float, ones: tuple[Measured, ...]) -> Summary:
     over_seeds = average(one.value for one in ones)
     return Summary(
@@ -108,7 +113,7 @@ def _summary(env: str, method: str, seconds: float, ones: tuple[Measured, ...]) 
         seeds=tuple(sorted(one.row.seed for one in ones)),
         value=math.nan if over_seeds is None else over_seeds.mean,
         sem=None if over_seeds is None else over_seeds.sem,
-        kept=statistics.mean(one.value / one.best if one.best > 0 else 1.0 for one in ones),
+        kept=statistics.mean(kept(one.value, one.best) for one in ones),
         env_steps=statistics.mean(one.env_steps for one in ones),
         cloning_steps=statistics.mean(one.cloning_steps for one in ones),
         core_seconds=statistics.mean(one.core_seconds for one in ones),

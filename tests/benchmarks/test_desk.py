@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.desk import table
 from benchmarks.desk.distil import MOST_POINTS, cpu_seconds, thin
 from benchmarks.desk.published import Curve, curves
-from benchmarks.desk.results import Measured, Row, add, read, summarise
+from benchmarks.desk.results import Measured, Row, add, kept, read, summarise
 
 ONE = Measured(
     row=Row("hopper", "hades-r", 0),
@@ -61,6 +61,12 @@ def test_one_seed_has_no_standard_error() -> None:
     assert found.sem is None
     assert found.kept == pytest.approx(1500 / 1600)
     assert "1500 |" in table.markdown([found])
+
+
+def test_half_of_the_best_is_half_of_a_return_and_twice_a_cost() -> None:
+    assert kept(50.0, 100.0) == 0.5
+    assert kept(-100.0, -50.0) == 0.5
+    assert kept(100.0, 100.0) == kept(-7.0, -7.0) == 1.0
 
 
 CURVE = Curve(pairs=64, env_steps=(100, 200, 400), mean=(10.0, 30.0, 20.0), sem=(0.0, 0.0, 0.0))
