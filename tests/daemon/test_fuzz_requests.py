@@ -58,6 +58,18 @@ def touched() -> Touched:
     return Touched()
 
 
+class Endless:
+    """A job that is at work as long as the test."""
+
+    def kill(self) -> None:
+        """It has no process."""
+
+
+def begun(*arguments: object) -> Endless:
+    """What a daemon is told of any job: runs that some request cancelled may be deleted, archived and pruned."""
+    return Endless()
+
+
 class WatchedDesk(Desk):
     """One with three runs in its queue, whose daemon has no slot to start them."""
 
@@ -66,7 +78,7 @@ class WatchedDesk(Desk):
         runs.make_private()
         for seed in range(3):
             records.create(runs.runs, tiny(seed=seed), time.time())
-        super().__init__(home)
+        super().__init__(home, start_job=begun)
 
     def state(self) -> tuple[object, ...]:
         """Everything that a request could change."""
@@ -150,6 +162,14 @@ def specs(draw: st.DrawFn) -> Any:
 @given(data=mutated_requests())
 def test_mutated_requests_are_answered(desk: WatchedDesk, data: bytes) -> None:
     desk.answer([data])
+
+
+def test_a_run_that_was_cancelled_may_be_deleted(desk: WatchedDesk) -> None:
+    run = desk.result(commands.Start, spec=spec_to_dict(tiny())).id
+    desk.result(commands.Cancel, run=run)
+    reply = desk.answer([codec.encode(commands.Delete(request_id="1", run=run))])
+    assert reply is not None
+    assert reply.error is None
 
 
 def test_nesting_in_any_field(desk: WatchedDesk) -> None:
