@@ -25,6 +25,7 @@ def paths(tmp_path: Path) -> Paths:
     return Paths({"HADES_HOME": str(tmp_path / "h")})
 
 
+@pytest.mark.process
 def test_a_fresh_machine_has_no_problem(paths: Paths) -> None:
     found = list(doctor.all_checks(paths, {}, probe_jax=False))
     assert [finding.name for finding in found if finding.level == "problem"] == []

@@ -64,6 +64,7 @@ def test_no_verb_imports_what_a_file_alone_names(
     assert not trap.exists()
 
 
+@pytest.mark.process
 def test_what_a_person_names_is_imported_and_its_error_is_one_line(
     tmp_path: Path, trap: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
