@@ -33,8 +33,7 @@ def shape_of(spec: RunSpec, saved_spec: RunSpec, problem: Problem, mean: jax.Arr
     """The abstract state in a checkpoint that was written with `saved_spec`."""
     if _form(saved_spec) != _form(spec):
         problem, mean = build.build(_with_saved_sizes(spec, saved_spec))
-    if bool(problem.averaging) != bool(build.averaging_of(saved_spec)):
-        problem = replace(problem, averaging=build.averaging_of(saved_spec))
+    problem = replace(problem, averaging=build.averaging_of(saved_spec))
     return jax.eval_shape(lambda: init_state(problem, mean))
 
 
