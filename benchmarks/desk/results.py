@@ -100,8 +100,10 @@ def summarise(measured: Iterable[Measured]) -> list[Summary]:
 
 
 def kept(value: float, best: float) -> float:
-    """What a return is of the best one, 1 at most where it is not better; of costs, which are negative, the inverse."""
-    return best / value if value < 0 and best < 0 else value / best
+    """The share of the best return that a return is; of costs, which are negative, the inverse."""
+    if value == best:
+        return 1.0
+    return value / best if best > 0 else best / value
 
 
 def _summary(env: str, method: str, seconds: float, ones: tuple[Measured, ...]) -> Summary:

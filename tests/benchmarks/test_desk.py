@@ -66,7 +66,8 @@ def test_one_seed_has_no_standard_error() -> None:
 def test_half_of_the_best_is_half_of_a_return_and_twice_a_cost() -> None:
     assert kept(50.0, 100.0) == 0.5
     assert kept(-100.0, -50.0) == 0.5
-    assert kept(100.0, 100.0) == kept(-7.0, -7.0) == 1.0
+    assert kept(100.0, 100.0) == kept(-7.0, -7.0) == kept(0.0, 0.0) == 1.0
+    assert kept(-1.0, 0.0) == 0.0
 
 
 CURVE = Curve(pairs=64, env_steps=(100, 200, 400), mean=(10.0, 30.0, 20.0), sem=(0.0, 0.0, 0.0))
