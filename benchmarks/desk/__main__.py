@@ -11,15 +11,13 @@ not measured again.
 """
 
 import argparse
-import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.desk import distil, table
-from benchmarks.desk.results import FILE, Measured, Row, add, read
+from benchmarks.desk.results import FILE, Measured, Row
 from hadesd.spec.sweep import parse_values
 
 PLANAR = ("hopper", "walker2d", "halfcheetah", "reacher", "inverted_double_pendulum")
@@ -37,17 +35,7 @@ def main() -> int:
         print(table.write(options.results))
         return 0
     place = options.directory or Path(tempfile.gettempdir()) / "hades-desk"
-    cores = len(os.sched_getaffinity(0))
-    done = {(one.row, one.seconds) for one in read(options.results)}
-    for row in _rows(options):
-        if (row, options.seconds) in done:
-            continue
-        began = time.monotonic()
-        directory = place / f"{options.seconds:g}-{row.env}-{row.method}-{row.seed}"
-        directory.mkdir(parents=True, exist_ok=True)
-        measured = distil.measure(row, distil.Budget(options.seconds, cores), directory)
-        add(measured, options.results)
-        print(f"{_said(measured)}   ({time.monotonic() - began:.0f} s on the clock)", flush=True)
+    distil.measure_missing(_rows(options), options.seconds, place, options.results, _tell)
     return 0
 
 
@@ -59,9 +47,10 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
                 yield Row(env, method, seed, options.preset, tuple(options.set))
 
 
-def _said(one: Measured) -> str:
-    row = one.row
-    return f"{row.env:26s} {row.method:8s} seed {row.seed}: {one.value:.4g} ± {one.sem:.2g}, {one.env_steps:.3g} steps"
+def _tell(one: Measured) -> None:
+    row, value = one.row, f"{one.value:.4g} ± {one.sem:.2g}"
+    steps, clock = f"{one.env_steps:.3g} steps", f"{one.wall_seconds:.0f} s on the clock"
+    print(f"{row.env:26s} {row.method:8s} seed {row.seed}: {value}, {steps}   ({clock})", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,16 +2,17 @@
 
 import datetime
 import json
+import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.children import ROOT, SideError
-from benchmarks.desk.results import Measured, Row
+from benchmarks.desk.results import Measured, Row, add, read
 from benchmarks.home import TICKS, Home, process_stat
 from benchmarks.record import commit, machine
 from hades_protocol.messages import GenerationMetrics
@@ -48,6 +49,28 @@ class Budget:
         if self.cores is None:
             return self.seconds - wall_seconds
         return self.seconds * self.cores - core_seconds
+
+
+def measure_missing(
+    rows: Iterable[Row], seconds: float, place: Path, results: Path, tell: Callable[[Measured], None]
+) -> None:
+    """Measure the rows that `results` does not have with that budget on the cores that this process has.
+
+    place: where the runs lie. tell: called with each as it is done.
+
+    Raises:
+        SideError: a command failed.
+    """
+    cores = len(os.sched_getaffinity(0))
+    done = {(one.row, one.seconds) for one in read(results)}
+    for row in rows:
+        if (row, seconds) in done:
+            continue
+        directory = place / "-".join((f"{seconds:g}", row.env, row.method, str(row.seed), *row.sets))
+        directory.mkdir(parents=True, exist_ok=True)
+        measured = measure(row, Budget(seconds, cores), directory)
+        add(measured, results)
+        tell(measured)
 
 
 def measure(row: Row, budget: Budget, directory: Path) -> Measured:

@@ -52,7 +52,7 @@ def markdown(found: Iterable[Summary]) -> str:
     known = curves()
     for one in found:
         curve = known.get(one.env, {}).get(one.method)
-        value = f"{number(one.value)} ± {number(one.sem)}" if one.sem is not None else number(one.value)
+        value = with_error(one.value, one.sem)
         lines.append(
             f"| {one.env} | {NAMES[one.method]} | {value} | {len(one.seeds)} | {one.kept:.0%} | {one.env_steps:.1e} | "
             f"{one.cloning_steps:.1e} | {number(curve.final) if curve else '-'} | {efficiency(one, curve)} |"
@@ -71,6 +71,11 @@ def ratio(value: float, env_steps: float, curve: Curve) -> str:
     if needed is not None:
         return f"{needed / env_steps:,.0f}"
     return f"> {curve.env_steps[-1] / env_steps:,.0f}"
+
+
+def with_error(value: float, sem: float | None) -> str:
+    """A value with its standard error, where it has one."""
+    return number(value) if sem is None else f"{number(value)} ± {number(sem)}"
 
 
 def number(value: float) -> str:

@@ -10,17 +10,16 @@ kept in benchmarks/desk/variations.jsonl; those that are there are not measured 
 """
 
 import argparse
-import os
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.children import ROOT
 from benchmarks.desk import distil
-from benchmarks.desk.results import FILE, Measured, Row, add, read
-from benchmarks.desk.table import PAGE, number, replace_table
+from benchmarks.desk.results import FILE, Measured, Row, read
+from benchmarks.desk.table import PAGE, replace_table, with_error
 from hadesd.analysis.pictures import style
 from hadesd.analysis.sweep_table import Average, average
 from hadesd.spec.sweep import parse_values
@@ -77,20 +76,19 @@ def main() -> int:
         for name in STUDIES:
             write(name, read(options.results))
         return 0
-    study, cores = STUDIES[options.study], len(os.sched_getaffinity(0))
+    study = STUDIES[options.study]
     place = options.directory or Path(tempfile.gettempdir()) / "hades-desk-variations"
-    done = {(one.row, one.seconds) for one in read(options.results)}
-    for seed in parse_values("seed", options.seeds):
-        for name, sets in study.settings.items():
-            for row in (Row(env, "hades-r", seed, sets=sets) for env in study.envs):
-                if (row, study.seconds) in done:
-                    continue
-                directory = place / "-".join((row.env, str(row.seed), name.replace(" ", "_"), f"{study.seconds:g}"))
-                directory.mkdir(parents=True, exist_ok=True)
-                measured = distil.measure(row, distil.Budget(study.seconds, cores), directory)
-                add(measured, options.results)
-                print(f"{name:14s} {row.env:12s} seed {seed}: {measured.value:.4g} ± {measured.sem:.2g}", flush=True)
+    seeds = parse_values("seed", options.seeds)
+    rows = (
+        Row(env, "hades-r", seed, sets=sets) for seed in seeds for sets in study.settings.values() for env in study.envs
+    )
+    distil.measure_missing(rows, study.seconds, place, options.results, _tell)
     return 0
+
+
+def _tell(one: Measured) -> None:
+    sets = " ".join(one.row.sets)
+    print(f"{one.row.env:12s} seed {one.row.seed} {sets}: {one.value:.4g} ± {one.sem:.2g}", flush=True)
 
 
 def returns(study: Study, measured: Iterable[Measured]) -> dict[str, dict[str, Average]]:
@@ -109,14 +107,9 @@ def markdown(study: Study, found: dict[str, dict[str, Average]]) -> str:
     """The table: a row for each setting, a column for each environment."""
     lines = [f"| | {' | '.join(study.envs)} |", f"| --- {'| --- ' * len(study.envs)}|"]
     for name, by_env in found.items():
-        lines.append(f"| {name} | {' | '.join(_text(by_env.get(env)) for env in study.envs)} |")
+        cells = [with_error(by_env[env].mean, by_env[env].sem) if env in by_env else "-" for env in study.envs]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def _text(value: Average | None) -> str:
-    if value is None:
-        return "-"
-    return number(value.mean) + ("" if value.sem is None else f" ± {number(value.sem)}")
 
 
 def write(name: str, measured: Iterable[Measured]) -> None:
@@ -126,18 +119,18 @@ def write(name: str, measured: Iterable[Measured]) -> None:
     if not found:
         return
     replace_table(PAGE, name, markdown(study, found))
-    draw(study, found, list(found))
+    draw(study, found)
 
 
-def draw(study: Study, found: dict[str, dict[str, Average]], names: Sequence[str]) -> Path:
+def draw(study: Study, found: dict[str, dict[str, Average]]) -> Path:
     """A panel for each environment, a point with its standard error for each setting."""
-    figure = style.figure(3.4 * len(study.envs), 0.9 + 0.24 * len(names))
+    figure = style.figure(3.4 * len(study.envs), 0.9 + 0.24 * len(found))
     for axes, env in zip(figure.subplots(1, len(study.envs), squeeze=False, sharey=True).flat, study.envs, strict=True):
-        for place, name in enumerate(names):
-            if (value := found[name].get(env)) is not None:
+        for place, by_env in enumerate(found.values()):
+            if (value := by_env.get(env)) is not None:
                 axes.errorbar([value.mean], [place], xerr=[value.sem or 0.0], color=style.BLUE, marker="o")
-        axes.set_yticks(range(len(names)), names)
-        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_yticks(range(len(found)), list(found))
+        axes.set_ylim(len(found) - 0.5, -0.5)
         axes.grid(axis="x")
         axes.set_title(env, fontsize="small")
     figure.supxlabel("return of fresh policies")

@@ -43,7 +43,7 @@ def test_the_picture_has_a_panel_for_each_environment_and_a_line_for_each_settin
     (tmp_path / "docs").mkdir()
     monkeypatch.setattr(variations, "ROOT", tmp_path)
     found = variations.returns(STUDY, MEASURED)
-    drawn = variations.draw(STUDY, found, list(found)).read_text()
+    drawn = variations.draw(STUDY, found).read_text()
     assert all(name in drawn for name in ("hopper", "ant", "few", "many"))
 
 
