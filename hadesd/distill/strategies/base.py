@@ -17,8 +17,8 @@ State = Any
 class Strategy:
     """An evosax algorithm with its parameters.
 
-    worst_for_nan: replace NaN by the worst finite fitness before the algorithm sees it, and learn nothing from a
-        generation of nothing but NaN; for algorithms whose own shaping does not deal with NaN.
+    worst_for_nan: replace NaN by the worst finite fitness before the algorithm sees it; for algorithms whose own
+        shaping does not deal with NaN.
     """
 
     algorithm: Any
@@ -44,9 +44,7 @@ class Strategy:
         return self._learned(fitness, state, after)
 
     def _learned(self, fitness: jax.Array, before: State, after: State) -> State:
-        """`after`, where a generation has taught something; else the state before."""
-        if not self.worst_for_nan:
-            return after
+        """`after`, where a generation has taught something; after one of nothing but NaN the state before."""
         return where(jnp.any(jnp.isfinite(fitness)), after, before)
 
     def mean(self, state: State) -> jax.Array:
