@@ -169,7 +169,7 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         rate(run.seconds_per_generation),
         duration(run.seconds_left),
         ",".join(map(str, run.gpus)),
-        run.slurm_job.removeprefix("slurm").strip(),
+        str(run.slurm_job or ""),
         run.group,
         ",".join(run.tags),
         run.note if len(run.note) <= SHORT_NOTE else f"{run.note[: SHORT_NOTE - 1]}…",

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from hades_protocol.messages import DatasetSnapshot, RunSummary
+from hades_protocol.messages import DatasetSnapshot, RunSummary, SlurmJobInfo
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import WITH_WORKER, WorkerPhase
 from hadesd.storage import disk
@@ -29,8 +29,8 @@ class WorkerHandle(Protocol):
         """Id of the process; None where it is on another machine."""
 
     @property
-    def slurm_job(self) -> str:
-        """The job that it is, and where; empty for a process of this machine."""
+    def slurm_job(self) -> SlurmJobInfo | None:
+        """The job that it is; None for a process of this machine."""
 
     @property
     def waits_for(self) -> str:
@@ -119,7 +119,7 @@ def summarise(managed_run: ManagedRun) -> RunSummary:
         created_at=managed_run.record.created_at,
         changed_at=run.changed_at,
         worker_pid=run.worker_pid,
-        slurm_job=worker.slurm_job if worker is not None else "",
+        slurm_job=worker.slurm_job if worker is not None else None,
         parent=managed_run.record.parent,
         directory=str(managed_run.directory),
         group=managed_run.record.group,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hades_protocol.messages import GpuInfo
+from hades_protocol.messages import GpuInfo, SlurmJobInfo
 from hades_protocol.run_spec import RunSpec
 from hadesd import worker_protocol
 from hadesd.logs import rotation
@@ -95,7 +95,7 @@ class Worker:
         self._loop.add_reader(self._socket, self._readable)
         self._loop.add_reader(self._pidfd, self._exited)
 
-    slurm_job = ""
+    slurm_job: SlurmJobInfo | None = None
     waits_for = ""
 
     @property

@@ -76,6 +76,17 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     generation: Count  # checkpoint of the parent that the fork began with
 
 
+class SlurmJobInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The Slurm job that computes a run."""
+
+    id: Count | None = None  # as squeue has it; null until sbatch has answered
+    nodes: str = ""  # in Slurm's notation, e.g. n[1-2]; empty until it has some
+
+    def __str__(self) -> str:
+        """For people: "4711 on n3"."""
+        return f"{self.id or '-'}" + (f" on {self.nodes}" if self.nodes else "")
+
+
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     """State, sizes and progress of a run: what `status` lists and the screen's overview shows."""
 
@@ -100,7 +111,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float = 0.0  # Unix time
     changed_at: float = 0.0  # Unix time of the last change of state
     worker_pid: int | None = None  # process that computes it; null without one on the daemon's machine
-    slurm_job: str = ""  # Slurm job that computes it, and on which node
+    slurm_job: SlurmJobInfo | None = None  # that computes it; null for a process of the daemon's machine
     parent: Lineage | None = None  # the run that it was forked from
     directory: str = ""
     priority: int = 0  # higher starts first

@@ -88,7 +88,9 @@ def submit(home: Home, **resources: str | int) -> str:
 
 def job_of(home: Home, run: str) -> str:
     """The id of the job that computes the run."""
-    return home.show(run).slurm_job.split()[1]
+    job = home.show(run).slurm_job
+    assert job is not None
+    return str(job.id)
 
 
 def goes_on(home: Home, run: str, job: str) -> str:
@@ -96,8 +98,8 @@ def goes_on(home: Home, run: str, job: str) -> str:
 
     def another() -> str | None:
         shown = home.show(run)
-        words = shown.slurm_job.split()
-        return words[1] if shown.state == S.RUNNING and len(words) > 1 and words[1] != job else None
+        found = str(shown.slurm_job.id) if shown.slurm_job and shown.slurm_job.id else job
+        return found if shown.state == S.RUNNING and found != job else None
 
     return until(another, lambda: f"another job than {job} computes, but: {home.show(run)}")
 
@@ -125,7 +127,7 @@ def submitted_and_disturbed(home: Home, cluster: Cluster) -> str:
     daemon = home.daemon()
     run = submit(home)
     home.reaches(run, S.RUNNING, 3)
-    assert home.show(run).slurm_job.endswith(" on n1")
+    assert home.show(run).slurm_job.nodes == "n1"
     assert home.show(run).worker_pid is None
     first = job_of(home, run)
 
@@ -168,7 +170,7 @@ def test_a_run_over_two_nodes_survives_the_death_of_either(home: Home, cluster: 
     with slow_disk(home, home.paths.runs):
         run = submit(home, hosts=2, slurm="--nodelist=n1,n2")
         home.reaches(run, S.RUNNING, 3)
-        assert home.show(run).slurm_job.endswith(" on n[1-2]")
+        assert home.show(run).slurm_job.nodes == "n[1-2]"
         first = job_of(home, run)
         os.kill(computing(home, b"HADES_RANK=1"), signal.SIGKILL)
         second = goes_on(home, run, first)

@@ -36,7 +36,8 @@ class Worker:
         self.on_message, self.on_exit = on_message, on_exit
         self.halted = False
 
-    slurm_job = waits_for = ""
+    slurm_job = None
+    waits_for = ""
 
     def halt(self, discard: bool) -> None:
         self.halted = True

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         say("no GPU that JAX can use: runs compute on the CPU ('hadesd doctor' says more)")
     for job in found.jobs:
-        print(f"run {job.run}: {job.job}{f', {job.reason}' if job.reason else ''}")
+        print(f"run {job.run}: Slurm job {job.job}{f', {job.reason}' if job.reason else ''}")
     return 0
 
 

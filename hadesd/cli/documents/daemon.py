@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from hades_protocol.messages import GpuInfo
+from hades_protocol.messages import GpuInfo, SlurmJobInfo
 from hades_protocol.settings import Leaf
 
 
@@ -20,7 +20,7 @@ class RunningJob(msgspec.Struct, frozen=True, kw_only=True):
     """A run that computes as a Slurm job, or is to: its devices are those of a node."""
 
     run: str  # its id
-    job: str  # executor, id and nodes, as in "slurm 4711 on node7"
+    job: SlurmJobInfo  # its number and nodes
     reason: str  # why it does not compute yet; empty where it does
 
 

@@ -154,8 +154,10 @@ def _details(shown: replies.ShowResult, all_settings: bool) -> str:
     lines += [f"directory    {shown.run.directory}"]
     lines += [f"checkpoints  {_checkpoints(shown.checkpoints)}"] if shown.checkpoints.generations else []
     lines += [f"computed by  {shown.checkpoints.execution}"] if shown.checkpoints.execution else []
-    if worker := shown.run.slurm_job or (shown.run.worker_pid and f"pid {shown.run.worker_pid}"):
-        lines.append(f"worker       {worker}, {shown.run.phase}")
+    if shown.run.slurm_job:
+        lines.append(f"worker       Slurm job {shown.run.slurm_job}, {shown.run.phase}")
+    elif shown.run.worker_pid:
+        lines.append(f"worker       pid {shown.run.worker_pid}, {shown.run.phase}")
     lines += [f"restarts     {shown.run.restarts}"] if shown.run.restarts else []
     for entry in shown.history[-10:]:
         reason = f": {entry.reason}" if entry.reason else ""

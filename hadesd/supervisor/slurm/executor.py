@@ -20,6 +20,7 @@ import structlog
 
 from hades_protocol import codec
 from hades_protocol.errors import ExitCode, HadesError
+from hades_protocol.messages import SlurmJobInfo
 from hades_protocol.run_spec import Resources
 from hades_protocol.run_state import WorkerPhase
 from hadesd.config import Slurm
@@ -189,13 +190,13 @@ class SlurmExecutor:
 
 
 class SlurmWorker:
-    """The job of one run: a WorkerHandle. slurm_job: as people see it. waits_for: why it does not compute yet."""
+    """The job of one run: a WorkerHandle. slurm_job: as squeue had it. waits_for: why it does not compute yet."""
 
     pid: int | None = None
 
     def __init__(self, executor: SlurmExecutor, directory: Path, resources: Resources, callbacks: Callbacks) -> None:
         self.run = directory.name
-        self.slurm_job = "slurm"
+        self.slurm_job = SlurmJobInfo()
         self.waits_for = ""
         self._executor, self._directory, self._callbacks = executor, directory, callbacks
         self._options = (*executor.settings.options, *shlex.split(resources.slurm))
@@ -348,9 +349,8 @@ class SlurmWorker:
         return found, decide(Facts(status, locked, queue is not None, found, since, signals))
 
     def _name(self, found: SlurmJob | None) -> None:
-        name = f"slurm {self.id}" + (f" on {found.nodes}" if found is not None and found.nodes else "")
-        if found is not None and name != self.slurm_job:
-            self.slurm_job = name
+        if found is not None and (info := SlurmJobInfo(id=found.id, nodes=found.nodes)) != self.slurm_job:
+            self.slurm_job = info
             self._callbacks.changed()
 
     async def _hand_on(self, reader: line.LineReader) -> None:

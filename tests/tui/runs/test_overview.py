@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from hades_protocol.messages import GpuInfo, GpuProcess, RunSummary
+from hades_protocol.messages import GpuInfo, GpuProcess, RunSummary, SlurmJobInfo
 from hades_protocol.run_state import RunState
 from hades_tui.pages.gpus import gpu_lines, in_use, natural_height
 from hades_tui.runs import table
@@ -176,7 +176,8 @@ def test_columns_that_only_some_runs_need() -> None:
         return {field.title for field in table.layout_for(rows, 200).fields}
 
     assert not {"GPU", "prio", "group", "job"} & titles()
-    assert {"GPU", "prio", "group", "job"} <= titles(gpus=(0,), priority=-3, group="sizes", slurm_job="slurm 7 on n1")
+    job = SlurmJobInfo(id=7, nodes="n1")
+    assert {"GPU", "prio", "group", "job"} <= titles(gpus=(0,), priority=-3, group="sizes", slurm_job=job)
     (row, _) = order_runs((a_run("one", gpus=(0, 2), priority=-3), a_run("two")), Order()).rows
     text = text_of(table.line_of(row, table.layout_for((row,), 200)))
     assert " -3 " in text

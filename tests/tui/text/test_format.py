@@ -7,7 +7,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hades_protocol.messages import DatasetSnapshot, Lineage, RunSummary
+from hades_protocol.messages import DatasetSnapshot, Lineage, RunSummary, SlurmJobInfo
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState, may
 from hades_tui.pages.run_details import run_detail_lines
@@ -102,8 +102,8 @@ def test_the_status_line_says_what_happens() -> None:
     assert text_of(format.status_line(run)) == (
         "● running  compiling  137/400 · 1.50s/gen · 5m12s left · 2 crashes survived"
     )
-    job = a_run(phase="evaluating", slurm_job="slurm 7 on n1")
-    assert text_of(format.status_line(job)).startswith("● running  evaluating as slurm 7 on n1  0/400")
+    job = a_run(phase="evaluating", slurm_job=SlurmJobInfo(id=7, nodes="n1"))
+    assert text_of(format.status_line(job)).startswith("● running  evaluating as Slurm job 7 on n1  0/400")
     forked = a_run(state=RunState.PAUSED, phase="compiling", parent=Lineage(run="old", generation=7))
     assert text_of(format.status_line(forked)) == "‖ paused  0/400 · forked from old@7"
 

@@ -38,7 +38,7 @@ def run_detail_lines(model: Model, width: int, height: int) -> list[Line]:
     if run.created_at:
         details.append(("started", time.strftime("%d %b %H:%M", time.localtime(run.created_at))))
     if run.slurm_job:
-        details.append(("worker", run.slurm_job))
+        details.append(("worker", f"Slurm job {run.slurm_job}"))
     elif run.worker_pid is not None:
         details.append(("worker", f"pid {run.worker_pid}"))
     if run.directory:

@@ -53,7 +53,7 @@ FIELDS: tuple[Field, ...] = (
     Field("tags", lambda run: clean(",".join(run.tags)), "gold", rank=7, right=False, optional=True),
     Field("prio", lambda run: f"{run.priority:+d}" if run.priority else "", "gold", rank=5, optional=True),
     Field("GPU", lambda run: ",".join(map(str, run.gpus)), "gold", rank=3, optional=True),
-    Field("job", lambda run: clean(run.slurm_job.removeprefix("slurm").strip()), "gold", rank=5, optional=True),
+    Field("job", lambda run: clean(str(run.slurm_job or "")), "gold", rank=5, optional=True),
     Field("generation", lambda run: f"{run.generation}/{run.generations}", rank=1),
     Field("mean", lambda run: number(run.fitness_mean), "mean", least=5),
     Field("best", lambda run: number(run.fitness_best), "best", rank=1, least=5),

@@ -110,7 +110,7 @@ def status_line(run: RunSummary) -> Line:
     if run.phase and run.state in (RunState.STARTING, RunState.RUNNING, RunState.PAUSING, RunState.STOPPING):
         line.append((f"  {run.phase}", "text"))
         if run.slurm_job:
-            line.append((f" as {run.slurm_job}", "text"))
+            line.append((f" as Slurm job {run.slurm_job}", "text"))
     parts = [f"{run.generation}/{run.generations}"]
     if run.state is RunState.RUNNING and run.seconds_per_generation is not None:
         parts.append(f"{pace(run.seconds_per_generation)}/gen")
