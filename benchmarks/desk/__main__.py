@@ -17,15 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.desk import distil, table
-from benchmarks.desk.results import FILE, Measured, Row
+from benchmarks.desk.results import ENVIRONMENTS, FILE, METHODS, Measured, Row
 from hadesd.spec.sweep import parse_values
-
-PLANAR = ("hopper", "walker2d", "halfcheetah", "reacher", "inverted_double_pendulum")
-SPATIAL = ("humanoidstandup", "ant", "humanoid")
-MINATAR = ("Asterix-MinAtar", "Breakout-MinAtar", "SpaceInvaders-MinAtar", "Freeway-MinAtar")
-CLASSIC = ("CartPole-v1", "Acrobot-v1", "Pendulum-v1", "MountainCarContinuous-v0")
-ENVIRONMENTS = (*PLANAR, *SPATIAL, *MINATAR, *CLASSIC)
-METHODS = ("hades-r", "hades-f", "es")
 
 
 def main() -> int:

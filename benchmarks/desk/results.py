@@ -9,6 +9,13 @@ from pathlib import Path
 
 from hadesd.analysis.sweep_table import average
 
+PLANAR = ("hopper", "walker2d", "halfcheetah", "reacher", "inverted_double_pendulum")
+SPATIAL = ("humanoidstandup", "ant", "humanoid")
+MINATAR = ("Asterix-MinAtar", "Breakout-MinAtar", "SpaceInvaders-MinAtar", "Freeway-MinAtar")
+CLASSIC = ("CartPole-v1", "Acrobot-v1", "Pendulum-v1", "MountainCarContinuous-v0")
+ENVIRONMENTS = (*PLANAR, *SPATIAL, *MINATAR, *CLASSIC)
+METHODS = ("hades-r", "hades-f", "es")
+
 FILE = Path(__file__).with_name("results.jsonl")
 
 
@@ -90,13 +97,19 @@ def add(measured: Measured, file: Path = FILE) -> None:
 
 
 def summarise(measured: Iterable[Measured]) -> list[Summary]:
-    """One summary for each environment, method and budget, in the order in which they come first."""
+    """One summary for each environment, method and budget; environments and methods in the order of the tables."""
     groups: dict[tuple[str, str, float], dict[int, Measured]] = {}
     for one in measured:
         if not one.row.sets and one.row.preset == "cpu":
             # A row that was measured again counts as it is now.
             groups.setdefault((one.row.env, one.row.method, one.seconds), {})[one.row.seed] = one
-    return [_summary(*key, tuple(by_seed.values())) for key, by_seed in groups.items()]
+    keys = sorted(groups, key=lambda key: (_place(key[0], ENVIRONMENTS), _place(key[1], METHODS), key[2]))
+    return [_summary(*key, tuple(groups[key].values())) for key in keys]
+
+
+def _place(name: str, names: tuple[str, ...]) -> int:
+    """Where a name stands; behind all of them where it does not."""
+    return names.index(name) if name in names else len(names)
 
 
 def kept(value: float, best: float) -> float:
