@@ -3,20 +3,18 @@
 At nice 10, as workers are, and gone with its parent: it has nothing to commit.
 """
 
-import os
 import signal
 import sys
 
 from hadesd import parent
-
-NICENESS = 10
+from hadesd.niceness import give_way
 
 
 def main(arguments: list[str]) -> int:
     """Run the verb; the exit status."""
     if not parent.end_with(int(arguments[0])):
         return -signal.SIGKILL % 256
-    os.nice(NICENESS)
+    give_way()
     from hadesd.cli.main import main as hadesd
 
     return hadesd(arguments[1:])

@@ -15,15 +15,13 @@ import structlog
 from hades_protocol.errors import ExitCode, HadesError
 from hades_protocol.run_state import WorkerPhase
 from hadesd.logs.streams import PatientStream
+from hadesd.niceness import give_way
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import PAUSE, open_lock_file, try_lock
 from hadesd.worker import faults, hosts
 from hadesd.worker.channel import Channel
 from hadesd.worker_protocol import RANK, ExitReport, WorkerOutcome
-
-NICENESS = 10
-"""Below everybody else's: a shared box stays pleasant for the people at its terminals."""
 
 log = structlog.get_logger()
 
@@ -36,7 +34,7 @@ def main(arguments: list[str]) -> int:
         return _take_part(directory)
     channel = Channel.from_environment()
     channel.open()
-    os.nice(NICENESS)
+    give_way()
     try:
         lock = _take_lock(directory, channel)
         if lock is None:
@@ -70,7 +68,7 @@ def main(arguments: list[str]) -> int:
 def _take_part(directory: Path) -> int:
     """Share the population of another worker's run; the exit status."""
     hosts.go_with_parent()
-    os.nice(NICENESS)
+    give_way()
     spec = records.load(directory)[1]
     from hadesd.compute.jax_setup import prepare
 

@@ -19,6 +19,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient, listens
+from tests.helpers.niceness import UNPOLITE
 
 FAKE_DAEMON = Path(__file__).with_name("fake_daemon.py")
 BIN = Path(sys.executable).parent
@@ -57,7 +58,11 @@ class Home:
     def spawn(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
         """Start a process in this home; it is killed when the test ends."""
         process = subprocess.Popen(
-            command, env=self.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+            [*UNPOLITE, *command],
+            env=self.environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         self.daemons.append(process)
         return process
@@ -116,7 +121,7 @@ class Home:
     def hadesd(self, *arguments: str, timeout: float = DEADLINE) -> "subprocess.CompletedProcess[str]":
         """Run `hadesd` as a user does."""
         return subprocess.run(
-            [str(BIN / "hadesd"), *arguments],
+            [*UNPOLITE, str(BIN / "hadesd"), *arguments],
             env=self.environ,
             capture_output=True,
             text=True,

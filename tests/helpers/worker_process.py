@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd.storage import records
+from tests.helpers.niceness import UNPOLITE
 
 
 def make_run(directory: Path, spec: RunSpec) -> Path:
@@ -16,10 +17,6 @@ def make_run(directory: Path, spec: RunSpec) -> Path:
     directory.mkdir(parents=True)
     records.save(directory, records.RunRecord(schema=1, id=directory.name, created_at=0.0, spec=spec_to_dict(spec)))
     return directory
-
-
-UNPOLITE = ["nice", "-n", "-10"] if os.geteuid() == 0 else []
-"""A worker goes to nice 10 by itself, and beside other tests it would take many times as long."""
 
 
 def start(directory: Path, **environment: str) -> subprocess.Popen:

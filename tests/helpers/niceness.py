@@ -1,0 +1,6 @@
+"""Of the processes that tests start."""
+
+import os
+
+UNPOLITE = ["nice", "-n", "-10"] if os.geteuid() == 0 else []
+"""Before a command: workers go to nice 10, and beside other tests they would take many times as long."""
