@@ -17,10 +17,7 @@ def check(spec: RunSpec) -> environments.EnvironmentInfo:
     Raises:
         UsageError: unknown environment, backend or strategy, or settings that do not fit each other.
     """
-    try:
-        shlex.split(spec.resources.slurm)
-    except ValueError as error:
-        raise UsageError(f"resources.slurm cannot be read as options of sbatch: {error}") from None
+    sbatch_options(spec.resources.slurm)
     entry = environments.of_spec(spec)
     environments.backend_for(entry, spec.backend)
     _check_labels(spec, entry)
@@ -30,6 +27,18 @@ def check(spec: RunSpec) -> environments.EnvironmentInfo:
     strategy = strategies.find(spec.evolution.strategy)
     strategies.check(strategy, spec.evolution.population, spec.evolution.parameters, dimensions(spec, entry))
     return entry
+
+
+def sbatch_options(text: str) -> tuple[str, ...]:
+    """The options of sbatch in resources.slurm.
+
+    Raises:
+        UsageError: a quote is not closed, say.
+    """
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(f"resources.slurm cannot be read as options of sbatch: {error}") from None
 
 
 def dimensions(spec: RunSpec, entry: environments.EnvironmentInfo) -> int | None:

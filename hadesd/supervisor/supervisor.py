@@ -18,7 +18,7 @@ from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineag
 from hades_protocol.names import Labels, check_labels, check_name, check_note, check_tags
 from hades_protocol.paths import Paths
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, PlanResult, Removed, ShowResult
-from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
+from hades_protocol.run_spec import Resources, RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hadesd.config import Settings
 from hadesd.logs.reader import read_log
@@ -42,6 +42,7 @@ from hadesd.supervisor.monitor import RunMonitor
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import ManagedRun, summarise
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
+from hadesd.supervisor.slurm import options
 from hadesd.supervisor.worker_process import memory_of
 from hadesd.supervisor.yielding import GpuMonitor
 
@@ -185,11 +186,26 @@ class Supervisor:
         """The settings that a new run would have: those that are given, over a preset's."""
         self._refuse_own_code(values)
         spec, notes = presets.resolve(
-            env=None, method=None, preset=None, file_values=values, assignments=(), has_gpu=self.info.gpus > 0
+            env=None, method=None, preset=None, file_values=values, assignments=(), has_gpu=self._will_have_gpu(values)
         )
         check_files(spec)
         self._dispatcher.check(spec)
         return PlanResult(spec=spec_to_dict(spec), notes=tuple(notes))
+
+    def _will_have_gpu(self, values: dict[str, Any]) -> bool:
+        """Whether a run of these settings will compute on GPUs, as far as can be said before: it decides on the preset.
+
+        Raises:
+            UsageError: a setting is not a valid value.
+        """
+        given = values.get("resources")
+        resources = build_spec({"env": "CartPole-v1", "resources": given}).resources if given else Resources()
+        if resources.executor != "slurm":
+            return self.info.gpus > 0
+        return options.names_gpu(self._sbatch_options(resources))
+
+    def _sbatch_options(self, resources: Resources) -> tuple[str, ...]:
+        return (*self._settings.slurm.options, *validation.sbatch_options(resources.slurm))
 
     @staticmethod
     def _refuse_own_code(values: dict[str, Any]) -> None:
@@ -207,7 +223,13 @@ class Supervisor:
         own_code.check_allowed(spec, self._settings.listen is not None, self._settings.own_code)
 
     def _check_slurm_options(self, spec: RunSpec, parent: RunSpec | None = None) -> None:
-        """Raises UsageError where others may ask for a run: sbatch's options name files and environments of ours."""
+        """See that sbatch's options fit a run, and are ours.
+
+        Raises:
+            UsageError: they do not fit; or others may ask for a run: they name files and environments of ours.
+        """
+        if spec.resources.executor == "slurm":
+            options.check(self._sbatch_options(spec.resources), spec.resources.hosts)
         inherited = parent.resources.slurm if parent is not None else ""
         if self._settings.listen is not None and spec.resources.slurm not in ("", inherited):
             raise UsageError(
