@@ -158,8 +158,10 @@ class Worker:
 
 
 def usable_cores() -> int:
-    """CPU cores that this process, and so its workers, may use."""
-    return len(os.sched_getaffinity(0))
+    """CPU cores that this process, and so its workers, may use: in a Slurm job also where it does not bind to them."""
+    found = len(os.sched_getaffinity(0))
+    granted = os.environ.get("SLURM_CPUS_ON_NODE", "") if "SLURMD_NODENAME" in os.environ else ""
+    return min(found, int(granted)) if granted.isdigit() and granted != "0" else found
 
 
 MIN_PJRT_THREADS = 4

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.helpers.daemon import until
+from tests.helpers.niceness import UNPOLITE
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
 
@@ -189,7 +190,7 @@ class Cluster:
 
     def _spawn(self, name: str, *command: str) -> None:
         self._processes[name] = subprocess.Popen(
-            [shutil.which(command[0]) or command[0], *command[1:]],
+            [*UNPOLITE, shutil.which(command[0]) or command[0], *command[1:]],
             env={**os.environ, **self.environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

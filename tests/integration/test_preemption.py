@@ -140,7 +140,7 @@ def test_the_documented_job_is_requeued_and_ends_with_the_same_bits(
     code, out, told = end(first)
     assert code == 75, told
     assert f"checkpointed  generation {at}/{GENERATIONS}" in out
-    step = f"srun --ntasks=1 hadesd run --spec {cluster.spec} --directory {directory} --grace 90"
+    step = f"srun --nodes=1 --ntasks=1 hadesd run --spec {cluster.spec} --directory {directory} --grace 90"
     assert cluster.calls.read_text().splitlines() == [step, "scontrol requeue 4242"]
     second = cluster.job(directory)
     code, out, told = end(second)

@@ -124,9 +124,11 @@ class SpreadWorker(Worker):
 def step_command(directory: Path, hosts: int, environ: Mapping[str, str]) -> list[str]:
     """srun, for one process on each of the other nodes."""
     others = hosts - 1
+    cores = environ.get("SLURM_CPUS_PER_TASK")  # which srun does not take from sbatch
     return [
         "srun",
         *(f"--nodes={others}", f"--ntasks={others}", "--ntasks-per-node=1", f"--exclude={environ[HERE]}"),
+        *([f"--cpus-per-task={cores}"] if cores else []),
         *("--overlap", "--kill-on-bad-exit=1", "--job-name=hades-hosts"),
         *(sys.executable, "-m", __name__, str(directory)),
     ]

@@ -13,8 +13,8 @@ COMMAND_SECONDS = 30.0
 
 PROGRAMS = ("sbatch", "squeue", "scancel")
 
-NOT_FOR_THE_NODE = ("CUDA_VISIBLE_DEVICES", "HADES_WORKER_FD")
-"""Variables of the daemon's that a job must not inherit: Slurm says which GPUs it has."""
+NOT_FOR_THE_NODE = ("CUDA_VISIBLE_DEVICES", "HADES_WORKER_FD", "SLURM_CPUS_PER_TASK")
+"""Variables of the daemon's that a job must not inherit: Slurm says which GPUs and cores it has."""
 
 
 class RefusedError(HadesError):

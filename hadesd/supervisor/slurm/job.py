@@ -9,6 +9,9 @@ from typing import NamedTuple
 COMMENT = "hades"
 """Jobs are known by id *and* comment: a slurmctld that lost its state gives ids out again."""
 
+JOB_LOG = "job.log"
+"""In the job's directory: what it printed before its worker began, and what srun said at its end."""
+
 QUEUE_FORMAT = "%A|%T|%k|%N|%r"
 """Of squeue: id, state, comment, nodes, reason. The reason comes last: it is the one that may hold anything."""
 
@@ -60,6 +63,7 @@ REASONS: Mapping[str, str] = {
     "JobHeldAdmin": "it is held by an administrator",
     "PartitionDown": "its partition is down",
     "PartitionTimeLimit": "it asks for more time than its partition gives",
+    "PartitionConfig": "it asks for more than the nodes of its partition have",
     "PartitionNodeLimit": "it asks for more nodes than its partition gives",
     "ReqNodeNotAvail": "a node that it asks for is not available",
     "NodeDown": "a node that it asks for is down",
@@ -146,7 +150,7 @@ class Submission(NamedTuple):
             "--no-requeue",  # the daemon alone starts a job again
             "--open-mode=append",
             f"--job-name=hades-{self.name.run}",
-            f"--output={self.place / 'job.log'}",
+            f"--output={self.place / JOB_LOG}",
             f"--chdir={self.directory}",
             *([f"--nodes={self.hosts}", f"--ntasks={self.hosts}"] if self.hosts > 1 else []),
             *warn,
@@ -157,5 +161,9 @@ class Submission(NamedTuple):
 
 
 def script(command: Sequence[str], hosts: int = 1) -> str:
-    """The batch script: one step, in which the command runs on each host; where one of them fails, all end."""
-    return f"#!/bin/bash\nexec srun --ntasks={hosts} --kill-on-bad-exit=1 {shlex.join(command)}\n"
+    """The batch script: one step, in which the command runs on each host; where one of them fails, all end.
+
+    Since Slurm 22.05 srun does not take --cpus-per-task from sbatch: bound to cores, a worker would have one.
+    """
+    cores = "${SLURM_CPUS_PER_TASK:+--cpus-per-task=$SLURM_CPUS_PER_TASK}"
+    return f"#!/bin/bash\nexec srun --ntasks={hosts} {cores} --kill-on-bad-exit=1 {shlex.join(command)}\n"
