@@ -258,6 +258,8 @@ def check_node(paths: Paths, options: str) -> Iterator[Finding]:
     except probe.ProbeError as error:
         advice = "nodes need hades and the state directory ('hadesd paths') at the same paths as here"
         yield problem("node", str(error), advice)
+    except slurm_commands.SilentError as error:
+        yield problem("node", f"no job could be tried: {error}", "is SLURM_CONF right, and slurmctld up?")
     except (HadesError, ValueError, OSError) as error:
         yield problem("node", f"no job could be tried: {error}", "correct [slurm] options in config.toml, or --slurm")
     else:

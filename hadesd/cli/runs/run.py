@@ -69,9 +69,11 @@ def run(args: argparse.Namespace, start_worker: "StartWorker | None" = None) -> 
     paths = Paths.for_one_run(args.directory.absolute())
     settings = _settings(args, paths)
     _check_directory(paths)
-    one_shot = OneShot(paths, _spec(args, paths), RunProgress().show)
+    spec = _spec(args, paths)
     with socket_directory(paths) as place:
-        say(f"watch it: {_way_in(paths, place)} hades-tui attach")
+        way_in = _way_in(paths, place)
+        one_shot = OneShot(paths, spec, RunProgress(way_in).show)
+        say(f"watch it: {way_in} hades-tui attach")
         for signum in BATCH_SIGNALS:
             signal.signal(signum, _before_it_began)
         code = serve(paths, settings, say, start_worker or allocation.start_worker, (one_shot,))
@@ -153,9 +155,10 @@ def _before_it_began(signum: int, frame: FrameType | None) -> None:
 
 
 class RunProgress:
-    """Lines on stderr: how far the run is, at once where its state changes."""
+    """Lines on stderr: how far the run is, at once where its state changes. way_in: what verbs about it begin with."""
 
-    def __init__(self) -> None:
+    def __init__(self, way_in: str) -> None:
+        self._way_in = way_in
         self._line = ProgressLine(LINE_SECONDS)
         self._state: tuple[RunState, str] | None = None
 
@@ -171,7 +174,9 @@ class RunProgress:
             reason = f": {run.reason}" if run.reason else ""
             say(f"{run.id} {run.state} at generation {run.generation} of {run.generations}{reason}")
             if run.state == RunState.PAUSED:
-                say(f"{run.id} goes on with 'hadesd resume {run.id}', or by itself where a disk was full")
+                say(
+                    f"{run.id} goes on with '{self._way_in} hadesd resume {run.id}', or by itself where a disk was full"
+                )
             self._state = state
         elif run.state == RunState.RUNNING:
             self._line.show(progress(run), now)
