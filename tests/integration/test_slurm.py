@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from hades_protocol import commands
+from hades_protocol.errors import UsageError
 from hades_protocol.messages import HistoryKind, RunSummary
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
@@ -195,10 +196,15 @@ def test_what_slurm_refuses_or_keeps_waiting_is_said_in_words(home: Home, cluste
     home.daemon()
     refused = submit(home, slurm="--partition=nonsense")
     assert "invalid partition specified: nonsense" in home.reaches(refused, S.FAILED).reason
+    with pytest.raises(UsageError, match="--array"):
+        submit(home, slurm="--array=0-3")
     waiting = submit(home, slurm="--begin=now+1hour")
     until(lambda: "its time to begin has not come (BeginTime)" in home.show(waiting).reason, "the reason is said")
-    assert f"run {waiting}: slurm" in home.hadesd("gpus").stdout
-    (job,) = cluster.jobs()
+    (taken,) = cluster.jobs()
+    assert f"run {waiting}: Slurm job {taken}, " in home.hadesd("gpus").stdout
+    cluster.run("scancel", taken)
+    (job,) = until(lambda: [job for job in cluster.jobs() if job != taken], "it is in the queue again")
+    assert home.show(waiting).restarts == 0, "that was no crash"
     home.ask(commands.Pause, run=waiting)
     assert home.reaches(waiting, S.PAUSED).generation == 0
     until(lambda: job not in cluster.jobs(), "a paused run is in no queue")
@@ -216,6 +222,31 @@ def findings(home: Home, options: str) -> dict[str, str]:
     """Level of each finding, by name."""
     done = home.hadesd("doctor", "--no-jax", "--json", "--on", "slurm", "--slurm", options)
     return {finding["name"]: finding["level"] for finding in json.loads(done.stdout)["findings"]}
+
+
+def test_a_daemon_that_finds_slurm_silent_listens_to_its_jobs_and_ends_them(home: Home, cluster: Cluster) -> None:
+    daemon = home.daemon()
+    with slow_disk(home, home.paths.runs):
+        run = submit(home)
+        home.reaches(run, S.RUNNING, 3)
+        os.kill(daemon.pid, signal.SIGKILL)
+        daemon.wait()
+        with cluster.without_controller():
+            home.daemon()
+            home.reaches(run, S.RUNNING, len(home.generations(run)) + 3)
+            home.ask(commands.Pause, run=run)
+            home.reaches(run, S.PAUSED)
+            until(lambda: not home.worker_pids(), "nothing computes any more")
+    until(lambda: not cluster.jobs(), "no job is left")
+    assert home.show(run).state == S.PAUSED
+    assert kinds(home, run)[-1] == HistoryKind.PAUSED
+
+
+def test_why_a_worker_never_came_is_told(home: Home, cluster: Cluster) -> None:
+    home.daemon()
+    run = submit(home, slurm="--export=ALL,PYTHONHOME=/nowhere")
+    until(lambda: "FAILED; " in home.show(run).reason, lambda: f"srun's words, but: {home.show(run).reason}")
+    assert "No module named 'encodings'" in home.hadesd("logs", run).stdout
 
 
 def test_a_directory_that_cannot_be_used_ends_no_daemon(home: Home, cluster: Cluster) -> None:

@@ -10,7 +10,7 @@ from typing import IO
 from hades_protocol.errors import NotFoundError
 from hades_protocol.paths import Paths
 from hades_protocol.terminal import coloured
-from hadesd.cli.output import use_colour
+from hadesd.cli.output import say, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_run, add_verb
 from hadesd.logs.parsing import parse
 from hadesd.logs.rotation import rotated
@@ -41,9 +41,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the end of the log, then what is added."""
     from hadesd.storage.records import find_directory
 
-    path = RunPaths(find_directory(Paths().runs, args.run)).worker_log
+    paths = RunPaths(find_directory(Paths().runs, args.run))
+    path = paths.worker_log
     if not path.exists() and not args.follow:
-        raise NotFoundError(f"run {path.parent.name} has no log yet: its worker has not started")
+        path = _job_log(paths)
     colour = use_colour(sys.stdout)
     position = path.stat().st_size if path.exists() else 0
     for line in _tail(path, args.lines):
@@ -52,6 +53,22 @@ def run(args: argparse.Namespace) -> int:
     if args.follow:
         _follow(path, position, args.raw, colour)
     return 0
+
+
+def _job_log(paths: RunPaths) -> Path:
+    """What Slurm's job has printed, where no worker came to write anything.
+
+    Raises:
+        NotFoundError: it is no job, or has printed nothing.
+    """
+    from hadesd.supervisor.slurm import line
+    from hadesd.supervisor.slurm.job import JOB_LOG
+
+    place = line.newest_place(paths.slurm)
+    if place is None or not (place / JOB_LOG).exists():
+        raise NotFoundError(f"run {paths.worker_log.parent.name} has no log yet: its worker has not started")
+    say(f"its worker has not started; its Slurm job printed ({place / JOB_LOG}):")
+    return place / JOB_LOG
 
 
 def _tail(path: Path, count: int) -> list[str]:

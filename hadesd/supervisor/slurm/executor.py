@@ -7,7 +7,6 @@ slow. A job outlives its daemon; the next one finds it by its comment and goes o
 import asyncio
 import contextlib
 import secrets
-import shlex
 import shutil
 import sys
 import time
@@ -25,16 +24,20 @@ from hades_protocol.run_spec import Resources
 from hades_protocol.run_state import WorkerPhase
 from hadesd.config import Slurm
 from hadesd.logs import rotation
+from hadesd.spec.validation import sbatch_options
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import is_locked
 from hadesd.storage.metric_lines import last_generation
 from hadesd.supervisor.slurm import commands, line
 from hadesd.supervisor.slurm.job import JobName, SlurmJob, SlurmState, Submission, script
-from hadesd.supervisor.slurm.verdict import Facts, Verdict, decide
+from hadesd.supervisor.slurm.verdict import KILLED, Facts, Verdict, decide
 from hadesd.worker_protocol import Heartbeat, Resumed
 
 READ_SECONDS = 1.0
 """How often the line of a job that computes is read."""
+
+ANSWER_SECONDS = 20.0
+"""How long a job of an earlier daemon is looked for before it is listened to unseen. Below heartbeat_timeout."""
 
 ALIVE = (SlurmState.WAITS, SlurmState.COMPUTES, SlurmState.SUSPENDED)
 
@@ -199,10 +202,11 @@ class SlurmWorker:
         self.slurm_job = SlurmJobInfo()
         self.waits_for = ""
         self._executor, self._directory, self._callbacks = executor, directory, callbacks
-        self._options = (*executor.settings.options, *shlex.split(resources.slurm))
+        self._options = (*executor.settings.options, *sbatch_options(resources.slurm))
         self._hosts = resources.hosts
         self._paths = RunPaths(directory)
         self.id: int | None = None  # of the job, once it is known
+        self._token = ""  # of its submission
         self._halting: str | None = None  # as the relay is told
         self._told: str | None = None  # as it was told
         self._sent_away = False  # whether an earlier daemon had it end, for a resize say: that is no crash
@@ -244,47 +248,49 @@ class SlurmWorker:
         self._executor.forget(self)
 
     async def _adopt(self) -> line.LineReader | None:
-        """The line of the job that an earlier daemon submitted, where it is still there; other jobs are cancelled."""
+        """The line of the job that an earlier daemon submitted, where it is still there; other jobs are cancelled.
+
+        Where Slurm does not answer it is taken to be there: the line tells what becomes of it.
+        """
         place = line.newest_place(self._paths.slurm)
         if place is None:
             return None  # it never had one
-        while True:
-            queue, silent = await self._executor.fresh()
-            if queue is not None:
-                break
-            self._says(f"Slurm does not answer ({silent})")
-            if self._halting is not None or self._killed:
-                return None
-            await asyncio.sleep(self._executor.settings.poll)
+        reader = line.LineReader(place)
+        if reader.exit_note() is not None:
+            return None  # it has ended, though Slurm may still be at it
+        self._says("the daemon looks for its job")
+        try:
+            queue, silent = await asyncio.wait_for(self._executor.fresh(), ANSWER_SECONDS)
+        except TimeoutError:
+            queue, silent = None, f"squeue has not answered within {ANSWER_SECONDS:g} s"
         token = line.token_of(place)
-        alive = [job for job in queue.values() if job.name.run == self.run and job.meaning in ALIVE]
+        alive = [job for job in (queue or {}).values() if job.name.run == self.run and job.meaning in ALIVE]
         for job in alive:
             if job.name.token != token:
                 log.warning("cancelling a job that nobody listens to", run=self.run, job=job.id)
                 await self._executor.cancel(job)
         known = next((job for job in alive if job.name.token == token), None)
-        if known is None or line.LineReader(place).exit_note() is not None:
-            return None  # it has ended, though Slurm may still be at it
-        self.id = known.id
-        log.info("job adopted", run=self.run, job=self.id)
-        reader = line.LineReader(place)
+        if known is None and not silent:
+            return None
+        self._token, self.id, self._seen = token, known.id if known is not None else None, True
+        log.info("job adopted", run=self.run, job=self.id, silent=silent or None)
         self._sent_away = reader.is_halted()
-        if known.meaning is not SlurmState.WAITS:
-            await asyncio.to_thread(reader.read)  # what it said before stands on the disk
+        if await asyncio.to_thread(reader.read):  # what it said before stands on the disk
+            self._has_spoken, self.waits_for = True, ""
             self._callbacks.message(codec.encode(Resumed(generation=last_generation(self._paths.metrics))))
         return reader
 
     async def _submit(self) -> line.LineReader | None:
         """Submit a job; its line. None: it ended before that, which is told."""
-        token = secrets.token_hex(8)
-        place = line.new_place(self._paths.slurm, token)
+        self._token = secrets.token_hex(8)
+        place = line.new_place(self._paths.slurm, self._token)
         for old in sorted(line.places(self._paths.slurm), key=lambda place: place.name)[:-KEPT_PLACES]:
             shutil.rmtree(old, ignore_errors=True)
         relay = (sys.executable, "-m", "hadesd.supervisor.slurm.relay", str(self._directory), str(place))
         (place / "job.sh").write_text(script(relay, self._hosts))
         rotation.rotate(self._paths.worker_log)
         settings = self._executor.settings
-        name = JobName(self.run, token)
+        name = JobName(self.run, self._token)
         submission = Submission(
             name, self._directory, place, self._options, settings.signal, settings.signal_seconds, self._hosts
         )
@@ -318,10 +324,13 @@ class SlurmWorker:
                 continue
             await self._hand_on(reader)
             if verdict.kind == "ended":
-                self._end(verdict)
+                self._end(verdict, await self._last_words(verdict))
                 return
             why = verdict.why if self._seen else JUST_ASKED
-            self._says(why or "its process starts", standing_still=verdict.kind == "suspended")
+            if why or verdict.kind == "suspended":
+                self._says(why, standing_still=verdict.kind == "suspended")
+            else:
+                self._starts()
             await self._tell(reader, found)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), READ_SECONDS)
@@ -329,9 +338,7 @@ class SlurmWorker:
     async def _state_of(self, reader: line.LineReader) -> tuple[SlurmJob | None, Verdict]:
         """The job as squeue has it, and what has become of it."""
         queue, silent = self._executor.newest()
-        found = (queue or {}).get(self.id or 0)
-        if found is not None and found.name.run != self.run:
-            found = None  # the id was given out again
+        found = self._find(queue or {})
         self._seen = self._seen or found is not None
         self._name(found)
         standing, now = (found.state if found is not None else None, silent), time.monotonic()
@@ -347,6 +354,16 @@ class SlurmWorker:
             return found, Verdict("unclear", why=f"its directory cannot be read ({error.strerror or error})")
         status, signals = (note.status, note.signals) if note is not None else (None, ())
         return found, decide(Facts(status, locked, queue is not None, found, since, signals))
+
+    def _find(self, queue: dict[int, SlurmJob]) -> SlurmJob | None:
+        """Its line of squeue. By the comment while the id is not known; an id may be given out again."""
+        name = JobName(self.run, self._token)
+        if self.id is not None:
+            found = queue.get(self.id)
+            return found if found is not None and found.name == name else None
+        found = next((job for job in queue.values() if job.name == name), None)
+        self.id = found.id if found is not None else None
+        return found
 
     def _name(self, found: SlurmJob | None) -> None:
         if found is not None and (info := SlurmJobInfo(id=found.id, nodes=found.nodes)) != self.slurm_job:
@@ -390,12 +407,30 @@ class SlurmWorker:
             self.waits_for = why
             self._callbacks.changed()
 
-    def _end(self, verdict: Verdict) -> None:
+    def _starts(self) -> None:
+        """It has its nodes, and says nothing yet."""
+        if not self._has_spoken:
+            self._callbacks.message(codec.encode(Heartbeat(phase=WorkerPhase.STARTING, generation=0)))
+            if self.waits_for:
+                self.waits_for = ""
+                self._callbacks.changed()
+
+    async def _last_words(self, verdict: Verdict) -> str:
+        """What the job's own log ends with, where Slurm alone says that it ended."""
+        place = line.newest_place(self._paths.slurm)
+        if verdict.status != KILLED or verdict.taken or not verdict.why or place is None:
+            return ""
+        try:
+            return await asyncio.to_thread(line.last_words, place)
+        except OSError as error:
+            return f"its log cannot be read ({error.strerror or error})"
+
+    def _end(self, verdict: Verdict, last_words: str) -> None:
         """Tell of the end. A job that was taken out of the queue, as was asked, had nothing to commit."""
         log.info("job ended", run=self.run, job=self.id, status=verdict.status, why=verdict.why or None)
         nothing = self._halting is not None and not self._has_spoken and not self._killed and verdict.status < 0
         self._callbacks.exited(
             int(ExitCode.CHECKPOINTED) if nothing else verdict.status,
             verdict.taken or self._sent_away,
-            "" if nothing else verdict.why,
+            "" if nothing else "; ".join(text for text in (verdict.why, last_words) if text),
         )

@@ -11,13 +11,17 @@ from pathlib import Path
 
 import msgspec
 
-from hadesd.storage.atomic import write_atomically
+from hadesd.storage.atomic import tail_lines, write_atomically
+from hadesd.supervisor.slurm.job import JOB_LOG
 from hadesd.worker_protocol import Unpacker
 
 FULL = 1 << 20
 """Bytes after which the next file is begun."""
 
 READ_SIZE = 1 << 20
+
+LAST_WORDS = 200
+"""Characters of a job's last line that are told."""
 
 
 class ExitNote(msgspec.Struct, frozen=True):
@@ -135,6 +139,15 @@ def newest_place(directory: Path) -> Path | None:
 def places(directory: Path) -> list[Path]:
     """The directories of all jobs."""
     return [path for path in directory.glob("*-*") if path.name.partition("-")[0].isdigit() and path.is_dir()]
+
+
+def last_words(place: Path) -> str:
+    """The last line of a job's own log: why its worker did not start, or what srun said at its end; may be empty.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return " ".join("".join(tail_lines(place / JOB_LOG, 1)).split())[:LAST_WORDS]
 
 
 def token_of(place: Path) -> str:

@@ -72,6 +72,8 @@ def decide(facts: Facts) -> Verdict:
             return Verdict("computes")
         case SlurmState.SUSPENDED:
             return Verdict("suspended", why=f"its job is {job.state.lower()}")
+    if not job.nodes and not facts.locked:  # it never began: nobody will note how it ended, and it is no crash
+        return Verdict("ended", KILLED, taken=True, why=f"Slurm job {job.id} ended before it began: {job.state}")
     if facts.locked or facts.since < EXIT_SECONDS:
         return Verdict("computes", why=f"its job is {job.state}")
     return Verdict("ended", KILLED, taken=job.meaning is SlurmState.TAKEN, why=_in_words(job))

@@ -52,8 +52,15 @@ def test_every_job_that_is_gone_ends_at_last(facts: Facts) -> None:
         assert decide(later).kind == "ended"
 
 
-def job(state: str) -> SlurmJob:
-    return SlurmJob(7, state, JobName("hopper-1", "ab"), "n1", "None")
+def job(state: str, nodes: str = "n1") -> SlurmJob:
+    return SlurmJob(7, state, JobName("hopper-1", "ab"), nodes, "None")
+
+
+def test_a_job_that_is_taken_out_of_the_queue_is_no_crash_and_nothing_is_waited_for() -> None:
+    verdict = decide(Facts(None, False, True, job("CANCELLED", nodes=""), 0.0))
+    assert (verdict.kind, verdict.status, verdict.taken) == ("ended", KILLED, True)
+    assert verdict.why == "Slurm job 7 ended before it began: CANCELLED"
+    assert decide(Facts(None, False, True, job("CANCELLED"), 0.0)).kind == "computes"
 
 
 def test_who_was_sent_away_is_told_from_who_crashed() -> None:
