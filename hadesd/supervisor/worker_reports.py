@@ -6,11 +6,12 @@ from collections.abc import Callable
 import structlog
 
 from hades_protocol import codec
-from hades_protocol.errors import ProtocolMismatchError
+from hades_protocol.errors import HadesError, ProtocolMismatchError
 from hades_protocol.events import GenerationCommitted, HistoryCut, RunLog
 from hades_protocol.messages import GenerationMetrics, GenerationTiming, LogLevel
 from hadesd import worker_protocol
 from hadesd.storage.atomic import tail_lines
+from hadesd.storage.datasets import read_dataset
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.diagnosis import symptom_of
 from hadesd.supervisor.lifecycle import events
@@ -57,13 +58,26 @@ class WorkerMessageHandler:
         """The worker has ended; see events.Exited."""
         log.info("worker exited", run=managed_run.run.id, pid=managed_run.run.worker_pid, code=code, why=why or None)
         managed_run.worker = None
-        managed_run.dataset = None  # dataset.npz has it
+        self._show_newest_dataset(managed_run)
         path = RunPaths(managed_run.directory).worker_log
         try:
             tail = tuple(tail_lines(path, TAIL_LINES))
         except OSError as error:
             tail = (f"({path.name} cannot be read: {error.strerror or error})",)
         self._apply(managed_run, events.Exited(code, tail, preempted, why))
+
+    def _show_newest_dataset(self, managed_run: ManagedRun) -> None:
+        """What was committed last: a worker tells of one a second at most. From now on dataset.npz has it."""
+        shown, managed_run.dataset = managed_run.dataset, None
+        if shown is None:
+            return
+        try:
+            newest = read_dataset(managed_run.directory, managed_run.run.id)
+        except (HadesError, OSError) as error:
+            log.warning("cannot read the newest dataset", run=managed_run.run.id, why=str(error))
+            return
+        if newest.generation > shown.generation:
+            self._publisher.offer_dataset(managed_run.run.id, newest)
 
     def cut_history(self, managed_run: ManagedRun, generation: int) -> None:
         """A worker stands after `generation`: memory and clients follow what is on disk."""
