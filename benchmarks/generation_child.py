@@ -22,6 +22,8 @@ from typing import Any, TextIO
 
 STAGE = "HADES_BENCH_STAGE"
 ANSWERS = "HADES_BENCH_ANSWERS"
+NICENESS = 10
+"""As workers have it."""
 
 
 def main(job_file: str) -> int:
@@ -88,8 +90,6 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def _serve(job: dict[str, Any], answers: TextIO) -> None:
-    from hadesd.worker.__main__ import NICENESS
-
     os.nice(NICENESS)
     spec, unknown = _spec_of(job)
     side = Side(spec)
