@@ -157,10 +157,14 @@ class Worker:
             self._deliver(data)
 
 
+SLURM_NODE = "SLURMD_NODENAME"
+"""The variable that Slurm sets on a job's nodes, and nowhere else."""
+
+
 def usable_cores() -> int:
     """CPU cores that this process, and so its workers, may use: in a Slurm job also where it does not bind to them."""
     found = len(os.sched_getaffinity(0))
-    granted = os.environ.get("SLURM_CPUS_ON_NODE", "") if "SLURMD_NODENAME" in os.environ else ""
+    granted = os.environ.get("SLURM_CPUS_ON_NODE", "") if SLURM_NODE in os.environ else ""
     return min(found, int(granted)) if granted.isdigit() and granted != "0" else found
 
 

@@ -17,7 +17,7 @@ from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.run import WorkerHandle
 from hadesd.supervisor.slurm.relay import for_slurm, take_part
-from hadesd.supervisor.worker_process import Worker, start_logged
+from hadesd.supervisor.worker_process import SLURM_NODE, Worker, start_logged
 from hadesd.worker_protocol import FILE, NONCE
 
 END_SECONDS = 10.0
@@ -26,13 +26,11 @@ END_SECONDS = 10.0
 ALONE_SECONDS = 10.0
 """How long the worker may take to end after their step; it notices by itself when they had met."""
 
-HERE = "SLURMD_NODENAME"
-
 
 def nodes(environ: Mapping[str, str]) -> int:
     """Nodes of the job that this process is in; 1 where it is in none."""
     given = environ.get("SLURM_JOB_NUM_NODES", "1")
-    return int(given) if given.isdigit() and HERE in environ else 1
+    return int(given) if given.isdigit() and SLURM_NODE in environ else 1
 
 
 def check(hosts: int, environ: Mapping[str, str]) -> None:
@@ -127,7 +125,7 @@ def step_command(directory: Path, hosts: int, environ: Mapping[str, str]) -> lis
     cores = environ.get("SLURM_CPUS_PER_TASK")  # which srun does not take from sbatch
     return [
         "srun",
-        *(f"--nodes={others}", f"--ntasks={others}", "--ntasks-per-node=1", f"--exclude={environ[HERE]}"),
+        *(f"--nodes={others}", f"--ntasks={others}", "--ntasks-per-node=1", f"--exclude={environ[SLURM_NODE]}"),
         *([f"--cpus-per-task={cores}"] if cores else []),
         *("--overlap", "--kill-on-bad-exit=1", "--job-name=hades-hosts"),
         *(sys.executable, "-m", __name__, str(directory)),

@@ -21,7 +21,7 @@ from hadesd.storage.atomic import tail_lines, write_atomically
 from hadesd.storage.locks import is_locked, lock_file
 from hadesd.supervisor.slurm import commands
 from hadesd.supervisor.slurm.job import JobName, SlurmJob, SlurmState, Submission, script
-from hadesd.supervisor.worker_process import usable_cores
+from hadesd.supervisor.worker_process import SLURM_NODE, usable_cores
 
 RUN = "doctor"
 """In the comment of the job, where those of runs have the run's id."""
@@ -121,7 +121,7 @@ def main(arguments: list[str]) -> int:
     place = Path(arguments[0])
     version = metadata.version("hades-distil")
     host = socket.gethostname()
-    node = os.environ.get("SLURMD_NODENAME", host)
+    node = os.environ.get(SLURM_NODE, host)
     answer = Answer(node, host, version, usable_cores(), is_locked(place / "held"))
     write_atomically(place / "answer.json", msgspec.json.encode(answer))
     return os.EX_OK
