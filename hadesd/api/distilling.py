@@ -20,7 +20,8 @@ class Distilled:
     """What came of a distillation.
 
     dataset: the mean dataset after the last generation.
-    best: the one with the highest evaluated return, where evaluation.mean_every has it evaluated; else None.
+    best: the one with the highest evaluated return, of equal ones the newest, where evaluation.mean_every has it
+        evaluated; else None.
     metrics: of every generation, the lines that a run keeps.
     spec: every setting.
     execution: how it was computed, which with the settings decides the bits.
@@ -61,7 +62,7 @@ def distil(spec: RunSpec | Mapping[str, Any], *, callback: Callback | None = Non
     best: tuple[float, Dataset] | None = None
     for line, dataset in search.generations():
         metrics.append(line)
-        if line.evaluated_mean is not None and (best is None or line.evaluated_mean > best[0]):
+        if line.evaluated_mean is not None and (best is None or line.evaluated_mean >= best[0]):
             best = (line.evaluated_mean, dataset)
         try:
             if callback is not None:

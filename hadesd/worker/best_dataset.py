@@ -11,8 +11,9 @@ from hadesd.storage.layout import RunPaths
 
 
 class Best:
-    """best.npz: the mean dataset with the highest evaluated return (or accuracy) so far.
+    """best.npz: the mean dataset with the highest evaluated return (or accuracy) so far, of equal ones the newest.
 
+    Where many evaluations reach the highest return that there is, the search has gone on between them.
     It is written after its generation's checkpoint, so a crash in between is mended from that checkpoint.
     """
 
@@ -21,7 +22,7 @@ class Best:
         self._value = -math.inf
 
     def recall(self, generation: int) -> None:
-        """Find the generation of the file, and whether the newest one, of which the checkpoint is, is better still.
+        """Find the generation of the file, and whether the newest one, of which the checkpoint is, is as good.
 
         A file of a later generation, as after a fallback, comes again. Without a file (a fork of a run whose best came
         later) the next evaluation is the best: a level that no file reaches would be of no use to anybody.
@@ -33,9 +34,9 @@ class Best:
                 self.improved_by(line)
 
     def improved_by(self, line: GenerationMetrics) -> bool:
-        """Whether a generation is the best so far; if so it is remembered."""
+        """Whether no generation so far is better; if so it is remembered."""
         value = line.evaluated_mean
-        if value is None or value <= self._value:
+        if value is None or value < self._value:
             return False
         self.generation, self._value = line.generation, value
         return True

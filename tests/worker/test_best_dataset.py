@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from hades_protocol.messages import GenerationMetrics
 from hadesd.compute import results
@@ -35,11 +36,23 @@ def recalled(directory, generation, values, written) -> Best:
     return best
 
 
-def test_only_an_evaluation_that_is_better_than_all_before_counts(tmp_path):
+def test_an_evaluation_counts_that_none_before_surpasses(tmp_path):
     best = Best(tmp_path)
     values = [None, 3.0, 2.0, 3.0, None, 3.5]
-    assert [best.improved_by(line(g, v)) for g, v in enumerate(values, 1)] == [False, True, False, False, False, True]
+    assert [best.improved_by(line(g, v)) for g, v in enumerate(values, 1)] == [False, True, False, True, False, True]
     assert best.generation == 6
+
+
+@pytest.mark.parametrize("written", [0, 2, 4, 5, 7])
+@pytest.mark.parametrize("generation", [4, 5, 6])
+def test_of_equal_evaluations_the_newest_is_the_best_also_after_a_restart(tmp_path, generation, written):
+    """Whatever the worker before had written last, the file at the end is that of an undisturbed run."""
+    values = {1: 1.0, 2: 5.0, 3: 4.0, 4: 5.0, 5: 5.0, 6: 4.0, 7: 5.0, 8: 3.0}
+    best = recalled(tmp_path, generation, values, written=written or None)
+    file = generation if best.generation == generation else written
+    for at in range(generation + 1, 9):
+        file = at if best.improved_by(line(at, values[at])) else file
+    assert (file, best.generation) == (7, 7)
 
 
 def test_after_a_restart_the_best_up_to_that_generation_is_known_again(tmp_path):

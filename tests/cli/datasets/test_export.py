@@ -155,7 +155,7 @@ def test_the_best_dataset_with_its_card(tmp_path, monkeypatch, capsys):
     assert code == ExitCode.OK, err
     described = json.loads(out)
     lines = [json.loads(line) for line in (paths.runs / record.id / "metrics.jsonl").read_text().splitlines()]
-    best = max(lines, key=lambda line: (line["evaluated_mean"], -line["generation"]))
+    best = max(lines, key=lambda line: (line["evaluated_mean"], line["generation"]))
     assert (described["generation"], described["evaluated_mean"]) == (best["generation"], best["evaluated_mean"])
     assert f"**{best['evaluated_mean']:.5g}**" in (tmp_path / "b.md").read_text()
 
