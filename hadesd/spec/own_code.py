@@ -7,6 +7,7 @@ line's own process ever does, only that one and the processes that compute.
 """
 
 import functools
+import importlib.util
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -87,6 +89,28 @@ def package_of(module: str) -> tuple[str, str]:
     top = module.partition(".")[0]
     for name in metadata.packages_distributions().get(top, ()):
         return name, metadata.version(name)
+    # One that was installed in place (pip install -e) often lists none of its modules.
+    for points in entry_points().values():
+        for point in points:
+            if point.dist is not None and point.module.partition(".")[0] == top:
+                return point.dist.name, point.dist.version
+    return _installed_in_place(top)
+
+
+def _installed_in_place(package: str) -> tuple[str, str]:
+    """Distribution and version of the project folder, installed with pip install -e, in which a package lies."""
+    found = importlib.util.find_spec(package)  # of a name without dots it imports nothing
+    if found is None or not (found.submodule_search_locations or found.has_location):
+        return "", ""
+    folder = Path([*(found.submodule_search_locations or ()), found.origin or ""][0]).resolve().parent
+    for distribution in metadata.distributions():
+        try:
+            said = json.loads(distribution.read_text("direct_url.json") or "{}")
+            root, editable = Path(unquote(urlsplit(said["url"]).path)).resolve(), said["dir_info"]["editable"]
+        except (ValueError, KeyError, TypeError):
+            continue  # as most are: of a registry, or a wheel
+        if editable and folder in (root, root / "src"):
+            return distribution.name, distribution.version
     return "", ""
 
 

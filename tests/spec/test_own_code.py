@@ -1,6 +1,8 @@
 """What is known of an environment of one's own without its package: from the settings that describe it."""
 
 import itertools
+import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -78,6 +80,31 @@ def test_names_of_code_are_told_from_others() -> None:
         with pytest.raises(UsageError, match=r"package\.module:name"):
             own_code.target_of(name)
     assert msgspec.to_builtins(build_spec({"env": "x"}).own_environment)["observation"] == ()
+
+
+@pytest.mark.parametrize("points", ["[hades.environments]\nslide = a_slide.there:Slide\n", ""])
+@pytest.mark.parametrize("layout", ["", "src"])
+def test_a_package_that_was_installed_in_place_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, points: str, layout: str
+) -> None:
+    """pip install -e leaves a distribution that lists none of the package's modules, as hatchling's does."""
+    project, site = tmp_path / "a project", tmp_path / "site"
+    about = site / "a_slide_project-1.2.dist-info"
+    about.mkdir(parents=True)
+    (project / layout / "a_slide").mkdir(parents=True)
+    (project / layout / "a_slide/__init__.py").write_text("raise RuntimeError('imported')")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: a-slide-project\nVersion: 1.2\n")
+    (about / "RECORD").write_text("_a_slide.pth,,\n")
+    (about / "entry_points.txt").write_text(points)
+    (about / "direct_url.json").write_text(json.dumps({"url": project.as_uri(), "dir_info": {"editable": True}}))
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.syspath_prepend(project / layout)
+    own_code.entry_points.cache_clear()
+    try:
+        assert own_code.package_of("a_slide.there") == ("a-slide-project", "1.2")
+        assert own_code.package_of("nowhere.there") == ("", "")
+    finally:
+        own_code.entry_points.cache_clear()
 
 
 def test_runs_and_groups_are_named_by_the_environment_not_by_its_package() -> None:
