@@ -21,6 +21,7 @@ from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_
 from hadesd.cli.datasets.inputs import add_trust, check_range, settings_for
 from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.picture_options import add_picture, check_picture
 from hadesd.cli.progress import LOADING, Progress
 from hadesd.spec import environments
 
@@ -55,13 +56,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "--seed", metavar="N", type=int, default=0, help="root of its random numbers (default: %(default)s)"
     )
     parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a setting, over the file's")
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        type=Path,
-        help="merged files: draw normalised fitness into FILE.png or FILE.svg",
-    )
+    add_picture(parser, "merged files: draw normalised fitness into FILE.png or FILE.svg")
     add_trust(parser)
     add_json(parser)
     return parser
@@ -77,14 +72,11 @@ def run(args: argparse.Namespace) -> int:
 
     dataset = load(args.file)
     if "parts" in dataset.meta:
-        if args.output is not None:
-            from hadesd.analysis.pictures.style import check_path
-
-            check_path(args.output)
-
+        check_picture(args)
         return evaluate_merged(args, dataset, assignments)
     if args.output is not None:
         raise UsageError("-o draws what one policy returns in several environments: it is for merged files")
+    check_picture(args)
     spec = settings_for(dataset, args.env, assignments, trusted=args.trust)
     if environments.of_spec(spec).family == "images":
         return evaluate_images(args, dataset, spec)

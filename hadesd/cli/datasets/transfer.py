@@ -15,6 +15,7 @@ from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.datasets.inputs import add_trust, check_range, find_dataset, settings_for
 from hadesd.cli.output import duration, number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.picture_options import add_picture, check_picture
 from hadesd.cli.progress import LOADING, Progress
 from hadesd.spec import environments
 from hadesd.spec.user_files import as_argument
@@ -68,7 +69,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "--threshold", metavar="R", type=float, help="report the share of settings that return R or more"
     )
     parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a setting, over the files'")
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="draw the figure into FILE.png or FILE.svg")
+    add_picture(parser, "draw the figure into FILE.png or FILE.svg")
     add_trust(parser)
     add_json(parser)
     return parser
@@ -96,10 +97,8 @@ def run(args: argparse.Namespace) -> int:
     assignments = [parse_assignment(text) for text in args.set]
     require_daemon_extra("transfer")
     from hadesd.analysis.datasets.reader import load
-    from hadesd.analysis.pictures.style import check_path
 
-    if args.output is not None:
-        check_path(args.output)
+    check_picture(args)
     sources = [find_dataset(text) for text in args.what]
     datasets = [load(path) for path, _ in sources]
     hint = "use --set env=..., e.g. --set env=CartPole-v1"

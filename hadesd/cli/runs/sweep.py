@@ -11,8 +11,9 @@ from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.compute import require_somewhere_to_compute
 from hadesd.cli.executor_options import add_executor, settings_of, will_have_gpu
-from hadesd.cli.output import number, print_json, refuse_link, say
+from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.picture_options import add_picture, check_picture
 from hadesd.cli.progress import STARTING_DAEMON, Progress
 from hadesd.cli.runs.labels import add_tags
 
@@ -63,7 +64,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     parser.add_argument("--yes-many", action="store_true", help=f"queue even more than {MANY} runs")
     parser.add_argument("--follow", action="store_true", help="show progress until all have ended; Ctrl-C detaches")
     parser.add_argument("--show", metavar="G", help="show a group (@: the newest) as a table; needs no daemon here")
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="with --show: also a picture, .png or .svg")
+    add_picture(parser, "with --show: also a picture, .png or .svg")
     parser.add_argument("--csv", action="store_true", help="with --show: print CSV")
     add_json(parser)
     return parser
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     """Show a group, or make one."""
     if args.show is not None:
         return show(args)
-    for option, given in (("-o", args.output is not None), ("--csv", args.csv)):
+    for option, given in (("-o", args.output is not None), ("--force", args.force), ("--csv", args.csv)):
         if given:
             raise UsageError(f"{option} goes with --show GROUP")
     paths = Paths()
@@ -267,10 +268,7 @@ def show(args: argparse.Namespace) -> int:
         from hadesd.cli.compute import require_daemon_extra
 
         require_daemon_extra("sweep -o")
-        from hadesd.analysis.pictures import style
-
-        style.check_path(args.output)
-        refuse_link(args.output)
+    check_picture(args)
     table = _read(args.show)
     _print(table, args)
     if args.output is not None:

@@ -93,10 +93,12 @@ def test_what_cannot_be_merged_is_said_in_one_line(here, arguments, code, says, 
         (["evaluate", "both.npz", "--env", "hopper"], "merged for CartPole-v1 and Acrobot-v1, not for hopper"),
         (["evaluate", "both.npz", "--env", "Acrobot-v1", "-o", "x.svg"], "leave --env out"),
         (["evaluate", "both.npz", "-o", "x.pdf"], ".png or .svg"),
+        (["evaluate", "both.npz", "-o", "there.svg"], "there.svg exists already"),
         (["transfer", "both.npz"], "merged of several environments' datasets"),
     ],
 )
 def test_a_merged_file_where_it_does_not_belong(here, arguments, says, capsys):
+    (here / "there.svg").touch()
     assert main(["merge", "cart.npz", "acrobot.npz", "-o", "both.npz"]) == ExitCode.OK
     assert main(arguments) == ExitCode.USAGE
     assert says in capsys.readouterr().err.strip().splitlines()[-1]

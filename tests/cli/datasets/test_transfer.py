@@ -40,7 +40,8 @@ def home(tmp_path, monkeypatch) -> Path:
 
 
 def test_a_run_and_a_file_side_by_side(home, capsys):
-    code = main(["transfer", "@", "f.npz", *SMALL, "--threshold", "1", "-o", "t.svg", "--json"])
+    Path("t.svg").touch()
+    code = main(["transfer", "@", "f.npz", *SMALL, "--threshold", "1", "-o", "t.svg", "--force", "--json"])
     captured = capsys.readouterr()
     assert code == ExitCode.OK, captured.err
     document = json.loads(captured.out)
@@ -81,11 +82,14 @@ def test_the_grid_as_a_table(home, capsys):
         (["f.npz", "--draws", "0"], 2, "--draws is 0"),
         (["f.npz", "--grid", "--draws", "3"], 2, "use one of the two"),
         (["f.npz", "-o", "t.pdf"], 2, ".png or .svg"),
+        (["f.npz", "-o", "there.svg"], 2, "there.svg exists already: choose another name with -o, or replace it with"),
+        (["f.npz", "--force"], 2, "-o FILE"),
         (["f.npz", "--set", "cloning.epoch=3"], 2, "'cloning.epochs'"),
         (["f.npz", "--set", "env=Acrobot-v1"], 2, "its observations have 4 entries"),
     ],
 )
 def test_bad_arguments_get_one_line(home, arguments, code, says, capsys):
+    Path("there.svg").touch()
     assert main(["transfer", *arguments]) == code
     lines = capsys.readouterr().err.strip().splitlines()
     assert says in lines[-1]

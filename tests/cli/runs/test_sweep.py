@@ -42,6 +42,13 @@ def test_a_sweep_from_its_first_to_its_last_run(home: Home) -> None:
     shown = home.hadesd("sweep", "--show", "sizes")
     assert shown.returncode == 0, shown.stderr
     assert [line.split()[:3] for line in shown.stdout.splitlines()[1:]] == [["4", "3/3", "3/3"], ["8", "3/3", "3/3"]]
+    picture = home.paths.state / "sizes.svg"
+    picture.write_text("mine")
+    refused = home.hadesd("sweep", "--show", "sizes", "-o", str(picture))
+    assert (refused.returncode, refused.stdout, picture.read_text()) == (2, "", "mine")
+    assert "exists already: choose another name with -o, or replace it with --force" in refused.stderr
+    assert home.hadesd("sweep", "--show", "sizes", "-o", str(picture), "--force").returncode == 0
+    assert "<svg" in picture.read_text()
 
 
 def test_nothing_starts_where_one_combination_is_bad(home: Home) -> None:
@@ -75,6 +82,8 @@ def test_a_dry_run_lists_and_counts_without_a_daemon(home: Home) -> None:
         (["--show", "nobody"], 3, "there is no group 'nobody'"),
         (["--show", "a", "--env", "CartPole-v1"], 2, "leave out --env"),
         (["--show", "a", "-o", "x.pdf"], 2, ".png or .svg"),
+        (["--show", "a", "--force"], 2, "-o FILE"),
+        (["--env", "CartPole-v1", "--force"], 2, "--force goes with --show"),
     ],
 )
 def test_bad_arguments_get_one_line(home: Home, arguments: list[str], code: int, says: str) -> None:
