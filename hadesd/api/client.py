@@ -8,13 +8,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from hades_protocol import commands, replies
-from hades_protocol.errors import NotFoundError, UnreachableError
+from hades_protocol.errors import NotFoundError, UnreachableError, UsageError
 from hades_protocol.messages import DaemonInfo, GenerationMetrics, RunSummary
+from hades_protocol.names import listed_tags
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import ENDED, RunState
 from hades_protocol.sync_client import ControlClient, listens
 from hadesd.api import polling
+from hadesd.api.arguments import as_settings, check_number
 from hadesd.api.errors import NotEndedError, RunFailedError
 from hadesd.api.settings import as_spec, nested
 
@@ -75,6 +77,8 @@ def connect_async(address: str = "") -> "AsyncClient":
 
 
 def _paths(address: str) -> Paths:
+    if not isinstance(address, str):
+        raise UsageError(f"{address!r} is no address: a key file's name, or ipc://DIRECTORY, as a text")
     return Paths({**os.environ, "HADES_CONNECT": address} if address else None)
 
 
@@ -129,9 +133,13 @@ class Client:
         return found
 
     def runs(self, group: str | None = None, *, tags: Iterable[str] = ()) -> "list[Run]":
-        """Every run, oldest first; those of a group alone where one is named, and of these the ones with all tags."""
+        """Every run, oldest first; those of a group alone where one is named, and of these the ones with all tags.
+
+        Raises:
+            UsageError: the tags are no list of texts.
+        """
+        wanted = {*listed_tags("tags", tags)}
         snapshot: replies.SnapshotResult = self.request(commands.Snapshot)
-        wanted = {*tags}
         found = (run for run in snapshot.runs if group is None or run.group == group)
         return [Run(self, run.id) for run in found if wanted <= {*run.tags}]
 
@@ -169,7 +177,7 @@ class Client:
         gpu = None if isinstance(spec, RunSpec) else self.info().gpus > 0
         values = spec_to_dict(as_spec(spec, gpu))
         summary: RunSummary = self.request(
-            commands.Start, spec=values, group=group, name=name, tags=tuple(tags), priority=priority
+            commands.Start, spec=values, group=group, name=name, tags=listed_tags("tags", tags), priority=priority
         )
         return Run(self, summary.id)
 
@@ -260,9 +268,9 @@ class Run:
         """Put tags on it, and take others away. A tag that is there, or is not, is no error.
 
         Raises:
-            UsageError: one is no tag (it has the form of a name), or they are more than 32.
+            UsageError: one is no tag (it has the form of a name), they are no list, or more than 32.
         """
-        return self._change(commands.Tag, add=tuple(add), remove=tuple(remove))
+        return self._change(commands.Tag, add=listed_tags("add", add), remove=listed_tags("remove", remove))
 
     def priority(self, value: int) -> RunSummary:
         """Change its place in the queue: the higher of two numbers starts first, -1000 to 1000."""
@@ -303,10 +311,10 @@ class Run:
             commands.Fork,
             run=self.id,
             generation=generation,
-            changes=nested(changes or {}),
+            changes=nested(as_settings(changes)),
             group=group,
             name=name,
-            tags=tuple(tags),
+            tags=listed_tags("tags", tags),
         )
         assert result.run is not None  # null of a dry run alone
         return Run(self.client, result.run.id)
@@ -321,14 +329,21 @@ class Run:
             UsageError: another setting, or a value that is not accepted.
             WrongStateError: the run has ended.
         """
-        result: replies.ChangeResult = self.client.request(commands.Resize, run=self.id, changes=nested(changes))
+        result: replies.ChangeResult = self.client.request(
+            commands.Resize, run=self.id, changes=nested(as_settings(changes))
+        )
         assert result.run is not None  # null of a dry run alone
         return result.run
 
     # Progress ------------------------------------------------------------------------------------------------
 
     def metrics(self, after: int = 0) -> list[GenerationMetrics]:
-        """Metrics of every committed generation after one, in ascending order."""
+        """Metrics of every committed generation after one, in ascending order.
+
+        Raises:
+            UsageError: that one is no number.
+        """
+        check_number("after", after)
         return list(self.client._connected().generations(self.id, after))
 
     def watch(self, after: int = 0, *, patience: float = polling.PATIENCE) -> Iterator[GenerationMetrics]:
@@ -351,6 +366,8 @@ class Run:
             news = list(client.generations(self.id, seen)) if shown.run.generation > seen else []
             return shown.run, news
 
+        check_number("after", after)
+        check_number("patience", patience)
         seen = after
         for summary, news in polling.poll(self.client.paths, ask, lambda _: self.id, tell=_quiet, patience=patience):
             for line in news:
@@ -377,6 +394,8 @@ class Run:
             return f"{text}: it is {seen.state} after generation {seen.generation}" if seen else text
 
         limit: polling.Limit[RunSummary] | None = None
+        if timeout is not None:
+            check_number("timeout", timeout)
         if timeout is not None:
             limit = polling.Limit(time.monotonic() + timeout, late, NotEndedError)
         for summary in polling.watch(self.client.paths, self.id, tell=_quiet, limit=limit):

@@ -13,6 +13,7 @@ from hadesd.analysis.datasets import formats, reader
 from hadesd.analysis.datasets.column_names import action_names, state_names
 from hadesd.analysis.datasets.column_order import ACTION_PREFIX, STATE_PREFIX
 from hadesd.analysis.datasets.reader import DatasetFile
+from hadesd.api.arguments import as_path
 from hadesd.spec import environments
 
 EPSILON = 1e-8
@@ -42,6 +43,8 @@ class Dataset:
     source: str = "this dataset"
 
     def __post_init__(self) -> None:
+        if self.states is None or self.actions is None or not isinstance(self.meta, dict):
+            raise UsageError(f"{self.source}: states and actions are arrays, meta is a dictionary")
         path = Path(self.source)
         for name in formats.ARRAYS:
             if (array := getattr(self, name)) is not None:
@@ -124,7 +127,7 @@ class Dataset:
         Raises:
             UsageError: another suffix, or the file cannot be written.
         """
-        path = Path(path)
+        path = as_path(path)
         if path.suffix.lower() not in formats.WRITERS:
             raise UsageError(f"{path}: datasets are {', '.join(formats.WRITERS)} files: name it with one of these")
         arrays = {name: array for name in formats.ARRAYS if (array := getattr(self, name)) is not None}
@@ -145,9 +148,9 @@ def load(path: str | Path) -> Dataset:
 
     Raises:
         NotFoundError: there is no such file.
-        UsageError: it is damaged, or its arrays do not fit together.
+        UsageError: it is damaged, or its arrays do not fit together; it is no path.
     """
-    return from_file(reader.load(Path(path)))
+    return from_file(reader.load(as_path(path)))
 
 
 def from_file(file: DatasetFile) -> Dataset:

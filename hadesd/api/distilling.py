@@ -54,6 +54,8 @@ def distil(spec: RunSpec | Mapping[str, Any], *, callback: Callback | None = Non
     spec = as_spec(spec)
     if spec.method == "es":
         raise UsageError("method es evolves a policy and no dataset: use method='hades-r' or 'hades-f'")
+    if callback is not None and not callable(callback):
+        raise UsageError(f"callback is {callback!r}: it takes a function of metrics and a dataset")
     start_jax("hadesd.distil", spec)
     from hadesd.api.search import Search
 

@@ -46,6 +46,8 @@ def train(
     _check("inits", inits, 1, MOST_INITS)
     _check("seed", seed, 0, 2**32 - 1)
     _ready("hadesd.train", dataset)
+    if not isinstance(dataset, Dataset):
+        raise UsageError(f"hadesd.train takes a dataset, not {type(dataset).__name__}: hadesd.load(FILE) reads one")
     from hadesd.api import training
 
     return training.train(dataset, inits, seed, env, settings)
@@ -86,6 +88,11 @@ def evaluate(
     if isinstance(what, Dataset):
         _check("inits", count := DEFAULT_INITS if inits is None else inits, 1, MOST_INITS)
         return training.evaluate_dataset(what, count, episodes, seed, env, settings)
+    if not isinstance(what, training.Policies):
+        raise UsageError(
+            f"hadesd.evaluate takes a dataset, or all policies of hadesd.train, not {type(what).__name__}: "
+            "per_init of its result has the return of each policy"
+        )
     for name, value in (("inits", inits), ("env", env), ("settings", settings)):
         if value is not None:
             raise UsageError(f"{name} goes with a dataset: these policies are trained, for {what.spec.env}")

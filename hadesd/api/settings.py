@@ -7,6 +7,7 @@ from typing import Any
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.settings import merge, set_dotted
+from hadesd.api.arguments import as_settings
 from hadesd.spec.presets import resolve
 
 
@@ -48,7 +49,7 @@ def resolve_settings(
     gpu: bool | None,
 ) -> RunSpec:
     """As `settings`. gpu: whether the run will have a GPU; None: whether this machine has one."""
-    asked = nested(values or {})
+    asked = nested(as_settings(values))
     if gpu is None:
         from hadesd.supervisor.scheduling.nvml import usable_gpus
 
@@ -66,7 +67,7 @@ def as_spec(spec: RunSpec | Mapping[str, Any], gpu: bool | None = None) -> RunSp
     """
     if isinstance(spec, RunSpec):
         return spec
-    if "env" not in spec:
+    if "env" not in as_settings(spec):
         raise UsageError("these settings name no environment: add it, e.g. {'env': 'CartPole-v1', …}")
     return resolve_settings(None, spec, gpu=gpu)
 

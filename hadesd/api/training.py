@@ -16,6 +16,7 @@ from hadesd.analysis.datasets.settings import settings_for
 from hadesd.analysis.evaluation import evaluate as training
 from hadesd.analysis.evaluation.documents import Returns
 from hadesd.analysis.evaluation.evaluate import TrainedPolicies
+from hadesd.api.arguments import as_settings
 from hadesd.api.datasets import Dataset, as_file
 from hadesd.api.settings import dotted
 from hadesd.compute import components
@@ -109,9 +110,12 @@ class Policy:
             for the environment's bounds.
 
         Raises:
-            UsageError: the observation has another shape.
+            UsageError: the observation has another shape, or holds no numbers.
         """
-        seen = np.asarray(observation, np.float32)
+        try:
+            seen = np.asarray(observation, np.float32)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"a policy takes numbers as its observation: {error}") from None
         single = seen.shape == self._shape
         if not single and (seen.shape[1:] != self._shape or not len(seen)):
             raise UsageError(
@@ -203,7 +207,7 @@ def spec_of(dataset: Dataset, env: str | None, values: Mapping[str, Any] | None)
     return settings_for(
         as_file(dataset),
         env,
-        dotted(values or {}),
+        dotted(as_settings(values)),
         hint="give it, e.g. env='CartPole-v1'",
         tell=lambda text: warnings.warn(text, UserWarning, stacklevel=7),
     )

@@ -22,6 +22,7 @@ from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, Un
 from hades_protocol.events import TOPIC_EVENTS, WELCOME, dataset_topic, decode_event
 from hades_protocol.keys import HANDSHAKE_SECONDS, ClientKeys, Destination
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, ExportFormat, Job, LogLevel, RunSummary
+from hades_protocol.names import listed_tags
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Reply, ShowResult, SnapshotResult
 from hades_protocol.resync import Action, AskSnapshot, Item, Resync
 from hades_protocol.run_state import RunState
@@ -150,7 +151,12 @@ class Client:
     ) -> RunSummary:
         """Queue a new run with nested settings; what is left out has its default."""
         request = commands.Start(
-            request_id=fresh_id(), spec=dict(spec), group=group, name=name, tags=tuple(tags), priority=priority
+            request_id=fresh_id(),
+            spec=dict(spec),
+            group=group,
+            name=name,
+            tags=listed_tags("tags", tags),
+            priority=priority,
         )
         return await self.request(request, RunSummary)
 
@@ -186,7 +192,11 @@ class Client:
     ) -> RunSummary:
         """Put tags on the run and take others away."""
         request = commands.Tag(
-            request_id=fresh_id(), run=run, add=tuple(add), remove=tuple(remove), expected_state=expected
+            request_id=fresh_id(),
+            run=run,
+            add=listed_tags("add", add),
+            remove=listed_tags("remove", remove),
+            expected_state=expected,
         )
         return await self.request(request, RunSummary)
 

@@ -70,6 +70,20 @@ def _check_word(word: str, what: str) -> str:
     return word
 
 
+def listed_tags(name: str, tags: Iterable[str]) -> tuple[str, ...]:
+    """The tags that a program gives. A text is a sequence of its letters: it would silently be as many tags.
+
+    name: of the argument, for the error.
+
+    Raises:
+        UsageError: they are no list of texts.
+    """
+    found = tuple(tags) if isinstance(tags, Iterable) and not isinstance(tags, str | bytes) else None
+    if found is None or not all(isinstance(tag, str) for tag in found):
+        raise UsageError(f"{name} is {tags!r}: it takes a list of tags, e.g. ['paper']")
+    return found
+
+
 def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Check the tags of a run and return them ascending, each once.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,31 @@ def test_a_run_is_started_watched_and_waited_for(client: hadesd.Client) -> None:
     for changed in (run.pause, run.cancel):
         with pytest.raises(hadesd.WrongStateError):
             changed()
+
+
+def test_arguments_of_another_kind_are_refused_in_one_line(client: hadesd.Client) -> None:
+    run = client.start(QUICK, tags=["quick"])
+    wrong: list[Any] = [
+        lambda: client.runs(tags="quick"),
+        lambda: client.runs(tags=3),  # type: ignore[arg-type]
+        lambda: client.runs(tags=[3]),  # type: ignore[list-item]
+        lambda: client.start(QUICK, tags="abc"),
+        lambda: client.start(3),  # type: ignore[arg-type]
+        lambda: run.tag(add="abc"),
+        lambda: run.tag(remove="abc"),
+        lambda: run.fork(tags="abc"),
+        lambda: run.fork(3),  # type: ignore[arg-type]
+        lambda: run.resize(3),  # type: ignore[arg-type]
+        lambda: run.metrics("x"),  # type: ignore[arg-type]
+        lambda: list(run.watch(patience="x")),  # type: ignore[arg-type]
+        lambda: run.wait("x"),  # type: ignore[arg-type]
+        lambda: hadesd.connect(3),  # type: ignore[arg-type]
+    ]
+    for call in wrong:
+        with pytest.raises(hadesd.UsageError, match=r"(3|abc|quick|x)'?\]?( is no |: it takes |: e\.g\.)"):
+            call()
+    assert run.summary().tags == ("quick",)
+    assert [one.id for one in client.runs(tags=(tag for tag in ["quick"])) if one.id == run.id] == [run.id]
 
 
 def test_a_watch_goes_on_through_a_pause_and_ends_with_the_run(client: hadesd.Client) -> None:
@@ -123,6 +149,10 @@ def test_datasets_come_from_the_file_or_over_the_wire(
 
 async def test_the_asynchronous_client_starts_and_follows(client: hadesd.Client) -> None:
     async with hadesd.connect_async() as other:
+        with pytest.raises(hadesd.UsageError, match="tags is 'abc': it takes a list of tags"):
+            await other.start(QUICK, tags="abc")
+        with pytest.raises(hadesd.UsageError, match="add is 'abc'"):
+            await other.tag("@", add="abc")
         run = await other.start(
             {"env": "CartPole-v1", "seed": 10, "evolution": {"generations": 3}, "policy": {"width": 50}}
         )

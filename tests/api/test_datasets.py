@@ -104,6 +104,16 @@ def test_bad_datasets_are_refused_in_one_line(tmp_path: Path) -> None:
         (lambda: hadesd.train(two(), inits=0), hadesd.UsageError),
         (lambda: hadesd.train(two(META | {"parts": []})), hadesd.UsageError),
         (lambda: hadesd.train(two(), env="hoper"), hadesd.UsageError),
+        (lambda: hadesd.train(two(META), settings=3), hadesd.UsageError),  # type: ignore[arg-type]
+        (lambda: hadesd.train(3), hadesd.UsageError),  # type: ignore[arg-type]
+        (lambda: hadesd.evaluate(None), hadesd.UsageError),  # type: ignore[arg-type]
+        (lambda: hadesd.load(3), hadesd.UsageError),  # type: ignore[arg-type]
+        (lambda: two().save(3), hadesd.UsageError),  # type: ignore[arg-type]
+        (lambda: hadesd.Dataset(None, None), hadesd.UsageError),  # type: ignore[arg-type]
+        (lambda: two(3), hadesd.UsageError),
+        (lambda: hadesd.settings("hopper", 3), hadesd.UsageError),  # type: ignore[arg-type]
+        (lambda: hadesd.distil(3), hadesd.UsageError),  # type: ignore[arg-type]
+        (lambda: hadesd.distil({"env": "hopper"}, callback=3), hadesd.UsageError),  # type: ignore[arg-type]
     ):
         with pytest.raises(error) as found:
             make()

@@ -109,6 +109,10 @@ def test_policies_are_functions_of_natural_observations(distilled: hadesd.Distil
     assert jax.tree.leaves(policy.parameters)[0].shape == jax.tree.leaves(other.parameters)[0].shape
     with pytest.raises(hadesd.UsageError, match=r"shape \[4\]"):
         policy(np.zeros(5))
+    with pytest.raises(hadesd.UsageError, match="takes numbers"):
+        policy("left")
+    with pytest.raises(hadesd.UsageError, match=r"all policies of hadesd\.train, not Policy: per_init"):
+        hadesd.evaluate(policy)  # type: ignore[arg-type]
 
 
 def test_running_statistics_are_kept_as_an_evaluation_keeps_them() -> None:
