@@ -117,7 +117,7 @@ def _signature(name: str, function: Any) -> list[str]:
     result = _Plain(signature.return_annotation)
     shown = f"{name}{signature.replace(parameters=given, return_annotation=result)}"
     if len(shown) > WIDTH:
-        lines = str(signature.replace(parameters=given, return_annotation=inspect.Signature.empty)).strip("()")
+        lines = str(signature.replace(parameters=given, return_annotation=inspect.Signature.empty))[1:-1]
         each = [f"    {one}," for one in re.split(r", (?=\w+(?::|$)|\*)", lines) if one]
         closing = textwrap.wrap(f") -> {result!r}", WIDTH, subsequent_indent="    ")
         shown = "\n".join([f"{name}(", *each, *closing])
