@@ -225,7 +225,7 @@ class Run:
             wait: until it is paused (or has ended), which `resume` needs; else it is usually pausing still.
 
         Raises:
-            WrongStateError: it has ended, or is paused.
+            WrongStateError: it has ended, or is paused, or is about to be.
             UnreachableError: no daemon answers.
         """
         asked = self._change(commands.Pause)
@@ -240,13 +240,13 @@ class Run:
         return self._change(commands.Resume)
 
     def cancel(self, *, wait: bool = True) -> RunSummary:
-        """End it after what its worker has committed.
+        """End it after what its worker has committed. A run that failed is cancelled then.
 
         Args:
             wait: until it has ended; else it is usually cancelling still.
 
         Raises:
-            WrongStateError: it has ended.
+            WrongStateError: it is finished or cancelled, or is being cancelled.
             UnreachableError: no daemon answers.
         """
         asked = self._change(commands.Cancel)
@@ -322,12 +322,14 @@ class Run:
     def resize(self, changes: Mapping[str, Any]) -> RunSummary:
         """Change its size from the next generation on: pairs, population, inits, environments, GPUs.
 
+        A run that is paused, failed or cancelled has the new size once it is resumed.
+
         Args:
             changes: settings by dotted name or nested: {"dataset.pairs": 8}.
 
         Raises:
             UsageError: another setting, or a value that is not accepted.
-            WrongStateError: the run has ended.
+            WrongStateError: it is finished (`fork` goes on from it), or is being cancelled.
         """
         result: replies.ChangeResult = self.client.request(
             commands.Resize, run=self.id, changes=nested(as_settings(changes))

@@ -113,6 +113,9 @@ def test_waiting_has_an_end_and_failures_are_errors(client: hadesd.Client) -> No
     failing = client.start(QUICK | {"seed": 2})
     with pytest.raises(hadesd.RunFailedError, match="the environment does not like you"):
         failing.wait()
+    assert failing.resize({"dataset.pairs": 8}).pairs == 8
+    assert failing.cancel().state == RunState.CANCELLED
+    assert failing.resize({"dataset.pairs": 4}).pairs == 4
     for wrong, error in (
         (lambda: client.run("nobody"), hadesd.NotFoundError),
         (lambda: client.start({"env": "nowhere"}), hadesd.UsageError),
