@@ -93,7 +93,7 @@ class Phase:
     done_at: float = 0.0
 
     def text(self, now: float) -> str:
-        """The phase in one line. Time left is said where some is done; a compilation has no measure."""
+        """The phase in one line. Where some is done, the time left, until it is over; a compilation has no measure."""
         spent = now - self.began
         parts = [self.name]
         if self.total is not None:
@@ -102,8 +102,8 @@ class Phase:
             parts.append(duration(spent))
         if self.total is not None and 0 < self.done < self.total:
             pace = (self.done_at - self.began) / self.done
-            left = max(0.0, pace * (self.total - self.done) - (now - self.done_at))
-            parts.append(f"about {duration(left)} left")
+            left = pace * (self.total - self.done) - (now - self.done_at)
+            parts += [f"about {duration(left)} left"] if left > 0 else []
         return "  ".join(parts)
 
 

@@ -121,21 +121,20 @@ class TransferEvaluator:
         self._compiled: dict[tuple[int, int, tuple[str, ...]], Callable[..., Any]] = {}
 
     def returns(self, setting: Setting, optimizers: Sequence[str]) -> np.ndarray:
-        """Mean return of each init, float32 [N]; NaN where a return was not finite.
+        """Mean return of each init, float32 [N]; NaN where a return was not finite. optimizers: as in compile."""
+        self.compile(setting, optimizers)
+        run = self._compiled[setting.width, setting.depth, tuple(optimizers)]
+        return np.asarray(jax.device_get(run(_arguments(setting, optimizers))))
+
+    def compile(self, setting: Setting, optimizers: Sequence[str]) -> None:
+        """Compile the program of a setting's width and depth, which may take minutes; where it is there, do nothing.
 
         optimizers: those that the caller will ask for at this width and depth, so that they share a program.
         """
         shape = (setting.width, setting.depth, tuple(optimizers))
         if shape not in self._compiled:
             self._compiled.clear()  # initialisations of wide policies are large, and callers go shape by shape
-            self._compiled[shape] = self._prepare(*shape)
-        arguments = TransferArguments(
-            jnp.int32(ACTIVATIONS.index(setting.activation)),
-            jnp.int32(list(optimizers).index(setting.optimizer)),
-            jnp.float32(setting.learning_rate),
-            jnp.int32(setting.epochs),
-        )
-        return np.asarray(jax.device_get(self._compiled[shape](arguments)))
+            self._compiled[shape] = self._prepare(setting, tuple(optimizers))
 
     def _policies(self, width: int, depth: int) -> tuple[Network, ...]:
         out = []
@@ -144,21 +143,31 @@ class TransferEvaluator:
             out.append(components.policy_of(build_spec(merge(spec_to_dict(self._spec), over)), self._env))
         return tuple(out)
 
-    def _prepare(self, width: int, depth: int, optimizers: tuple[str, ...]) -> Callable[..., Any]:
-        """The program of a width and a depth, with its initialisations drawn."""
-        alternatives = self._policies(width, depth)
+    def _prepare(self, setting: Setting, optimizers: tuple[str, ...]) -> Callable[..., Any]:
+        """The program of a setting's width and depth, with its initialisations drawn."""
+        alternatives = self._policies(setting.width, setting.depth)
         key_init, key_evaluate = (jax.random.fold_in(self._root, s) for s in (INIT_STREAM, EVALUATION_STREAM))
         draw = jax.jit(lambda key: policies.init_many(alternatives[0], key, self._env.observation, self._inits))
         inits = InitData(draw(key_init), jax.random.split(key_evaluate, self._inits))
         learner = TransferLearner(alternatives, optimizers, self._spec.cloning.clip_norm)
-        over_mesh = functools.partial(map_over_mesh, self._mesh, _chunk(self._mesh, width, self._inits))
+        over_mesh = functools.partial(map_over_mesh, self._mesh, _chunk(self._mesh, setting.width, self._inits))
 
         @jax.jit
         def run(inits: InitData, pairs: StateActionPairs, constants: Statistics, arguments: TransferArguments) -> Any:
             common = InnerLoopData(pairs, constants, arguments=arguments)
             return jnp.mean(train_and_evaluate(learner, self._task, common, inits, over_mesh).fitness, axis=1)
 
-        return lambda arguments: trim(run(inits, self._pairs, self._constants, arguments), self._inits)
+        compiled = run.lower(inits, self._pairs, self._constants, _arguments(setting, optimizers)).compile()
+        return lambda arguments: trim(compiled(inits, self._pairs, self._constants, arguments), self._inits)
+
+
+def _arguments(setting: Setting, optimizers: Sequence[str]) -> TransferArguments:
+    return TransferArguments(
+        jnp.int32(ACTIVATIONS.index(setting.activation)),
+        jnp.int32(list(optimizers).index(setting.optimizer)),
+        jnp.float32(setting.learning_rate),
+        jnp.int32(setting.epochs),
+    )
 
 
 def _chunk(mesh: Mesh, width: int, inits: int) -> int:

@@ -1,6 +1,7 @@
 """hadesd transfer: train policies of many shapes and settings on datasets, and compare their returns."""
 
 import argparse
+import itertools
 import json
 import time
 from dataclasses import replace
@@ -193,8 +194,12 @@ def _compute(args: argparse.Namespace, progress: Progress, one: "Transferred", w
         say(f"{name}: width {width}, {len(settings)} settings x {args.inits} inits …")
         before = len(one.trials)
         optimizers = sorted({setting.optimizer for setting in settings})
-        for setting in progress.over(f"{name}: settings of width {width}", settings, len(settings)):
-            one.trials.append(transfer.Trial(setting, trials.returns(setting, optimizers)))
+        for depth, group in itertools.groupby(settings, lambda setting: setting.depth):
+            alike = list(group)
+            progress.phase(f"{name}: compiling width {width}, depth {depth}")
+            trials.compile(alike[0], optimizers)
+            for setting in progress.over(f"{name}: settings of width {width}, depth {depth}", alike, len(alike)):
+                one.trials.append(transfer.Trial(setting, trials.returns(setting, optimizers)))
         row = transfer.summary(width, one.trials[before:], args.threshold)
         say(f"{name}: width {width} done in {duration(time.monotonic() - started)}: {_describe(row, args.threshold)}")
 

@@ -14,6 +14,7 @@ import pytest
 from hades_protocol.errors import ExitCode
 from hades_protocol.paths import Paths
 from hadesd.cli.main import main
+from hadesd.cli.progress import Progress
 from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.storage import records
 from tests.helpers.specs import tiny
@@ -59,6 +60,17 @@ def test_a_run_and_a_file_side_by_side(home, capsys):
     assert "<svg" in Path("t.svg").read_text()
     assert "made for one initialisation" in captured.err
     assert "width 6 done in" in captured.err
+
+
+def test_it_says_when_it_compiles(home, monkeypatch, capsys):
+    phases = []
+    monkeypatch.setattr(Progress, "phase", lambda _, name, total=None: phases.append((name, total)))
+    assert main(["transfer", "f.npz", "--widths", "4", "--draws", "2", "--inits", "1", "--episodes", "1"]) == 0
+    assert len(phases) in (2, 4), "of one depth, or of two"
+    for (compiling, _), (settings, total) in zip(phases[::2], phases[1::2], strict=True):
+        depth = compiling[-1]
+        assert compiling == f"f.npz: compiling width 4, depth {depth}"
+        assert (settings, total) == (f"f.npz: settings of width 4, depth {depth}", 4 // len(phases))
 
 
 def test_the_grid_as_a_table(home, capsys):
