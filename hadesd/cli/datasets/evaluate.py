@@ -1,7 +1,6 @@
 """hadesd evaluate: train fresh policies on a dataset and report their return. No daemon is needed."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hades_protocol.errors import UsageError
@@ -18,7 +17,7 @@ from hadesd.analysis.evaluation.documents import (
     Returns,
 )
 from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_extra
-from hadesd.cli.datasets.inputs import add_trust, check_range, settings_for
+from hadesd.cli.datasets.inputs import add_trust, check_range, find_kept_dataset, settings_for
 from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.picture_options import add_picture, check_picture
@@ -37,11 +36,15 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "evaluate",
         "train fresh policies on a dataset and report their return",
         "hadesd evaluate cartpole.npz --inits 10\n"
+        "hadesd evaluate @ --inits 10\n"
         "hadesd evaluate plain.npz --env CartPole-v1 --set evaluation.normalisation=none --set policy.width=64\n"
         "hadesd evaluate both.npz -o both.svg",
     )
     parser.add_argument(
-        "file", metavar="FILE.npz", type=Path, help="an exported or merged dataset, or any npz with states and actions"
+        "what",
+        metavar="FILE|RUN",
+        help="an exported or merged dataset, any npz with states and actions, or a run (its newest commit, or "
+        "RUN@GENERATION)",
     )
     parser.add_argument("--env", metavar="E", help="environment (default: what the file says)")
     parser.add_argument("--inits", metavar="N", type=int, default=10, help="policies to train (default: %(default)s)")
@@ -70,14 +73,15 @@ def run(args: argparse.Namespace) -> int:
     require_daemon_extra("evaluate")
     from hadesd.analysis.datasets.reader import load
 
-    dataset = load(args.file)
+    file, directory = find_kept_dataset(args.what)
+    dataset = load(file)
     if "parts" in dataset.meta:
         check_picture(args)
         return evaluate_merged(args, dataset, assignments)
     if args.output is not None:
         raise UsageError("-o draws what one policy returns in several environments: it is for merged files")
     check_picture(args)
-    spec = settings_for(dataset, args.env, assignments, trusted=args.trust)
+    spec = settings_for(dataset, args.env, assignments, trusted=args.trust if directory is None else None)
     if environments.of_spec(spec).family == "images":
         return evaluate_images(args, dataset, spec)
     say(
@@ -104,7 +108,7 @@ def _document(
 ) -> EvaluationDocument:
     """training: settings of the policies; measuring: settings of the environment that they were rolled out in."""
     return EvaluationDocument(
-        file=str(args.file),
+        file=str(dataset.path),
         env=measuring.env,
         pairs=len(dataset.states),
         inits=args.inits,
@@ -160,7 +164,7 @@ def evaluate_images(args: argparse.Namespace, dataset: "DatasetFile", spec: RunS
     own, means, real = (one.summary() for one in (found.dataset, found.class_means, found.real_images))
     if args.json:
         document = ImageEvaluationDocument(
-            file=str(args.file),
+            file=str(dataset.path),
             env=spec.env,
             pairs=len(dataset.states),
             inits=inits,

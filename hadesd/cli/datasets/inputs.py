@@ -1,15 +1,18 @@
 """Which dataset a person means, and with which settings it is used."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hades_protocol.errors import UsageError
+from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hadesd.cli.output import say
-from hadesd.cli.parsing import Parser
-from hadesd.storage.datasets import is_dataset_name
+from hadesd.cli.parsing import Parser, split_generation
+from hadesd.storage.checkpoints import find_checkpoint
+from hadesd.storage.datasets import SUFFIXES, is_dataset_name
+from hadesd.storage.layout import DATASET
 
 if TYPE_CHECKING:
     from hadesd.analysis.datasets.reader import DatasetFile
@@ -31,14 +34,53 @@ def find_dataset(text: str) -> tuple[Path, Path | None]:
 
     Raises:
         NotFoundError: no such run, or it has no dataset.
+        UsageError: it is a file of another kind.
     """
     from hadesd.cli.datasets.export import newest_dataset
-    from hadesd.storage.records import find_directory
 
     if is_dataset_name(text):
         return Path(text), None
-    directory = find_directory(Paths().runs, text)
+    directory = find_run(text)
     return newest_dataset(directory), directory
+
+
+def find_kept_dataset(text: str) -> tuple[Path, Path | None]:
+    """As find_dataset, and RUN@GENERATION -> the dataset of a kept generation.
+
+    Raises:
+        NotFoundError: as find_dataset; the generation is not kept, or was kept without its dataset.
+        UsageError: as find_dataset; what follows the @ is no generation.
+    """
+    if is_dataset_name(text):
+        return find_dataset(text)
+    name, generation = split_generation(text)
+    if generation is None:
+        return find_dataset(name)
+    directory = find_run(name)
+    file = find_checkpoint(directory, generation) / DATASET
+    if not file.is_file():
+        raise NotFoundError(f"run {directory.name} keeps no pairs of generation {generation}: its method evolves none")
+    return file, directory
+
+
+def find_run(text: str) -> Path:
+    """The directory of a RUN, where a dataset file could have been named instead.
+
+    Raises:
+        NotFoundError: no such run.
+        UsageError: it is a file, and no dataset.
+    """
+    from hadesd.storage.records import find_directory
+
+    try:
+        return find_directory(Paths().runs, text)
+    except NotFoundError:
+        if not os.path.lexists(text):
+            raise
+        raise UsageError(
+            f"{text} is no run and no dataset: datasets are {', '.join(SUFFIXES)} files, or directories of "
+            "'hadesd export --format'"
+        ) from None
 
 
 def settings_for(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
+from hadesd.cli.datasets.inputs import find_dataset
 from hadesd.cli.documents.datasets import PairsDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
@@ -58,10 +59,7 @@ def _read(what: str, paths: Paths) -> "DatasetFile":
 
         with ControlClient(paths) as client:
             return ask_for_dataset(client, what)
-    from hadesd.cli.datasets.export import newest_dataset
-    from hadesd.storage.records import find_directory
-
-    return load(newest_dataset(find_directory(paths.runs, what)))
+    return load(find_dataset(what)[0])
 
 
 def _document(dataset: "DatasetFile") -> PairsDocument:

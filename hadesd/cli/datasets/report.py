@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hades_protocol.errors import UsageError
-from hades_protocol.paths import Paths
 from hadesd.cli.compute import require_daemon_extra
-from hadesd.cli.datasets.inputs import add_trust, check_range
+from hadesd.cli.datasets.inputs import add_trust, check_range, find_run
 from hadesd.cli.documents.datasets import ReportDocument
 from hadesd.cli.output import print_json, refuse_existing, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
@@ -90,11 +89,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _gather(name: str) -> "ReportData":
     from hadesd.analysis.report import run_data
-    from hadesd.storage.records import find_directory
 
     if is_dataset_name(name):
         return run_data.of_file(Path(name))
-    found = run_data.of_run(find_directory(Paths().runs, name))
+    found = run_data.of_run(find_run(name))
     run_data.require_something(found)
     return found
 
