@@ -154,7 +154,7 @@ def load_settings(config_file: Path, flags: dict[str, Any]) -> Settings:
 
 
 def _explain(error: msgspec.ValidationError, known: dict[str, Leaf], values: dict[str, Any]) -> str:
-    text = explain(error, known, values)
+    text = explain(error, known, values).removesuffix(" or null")  # which neither TOML nor an option can say
     if "a list of one or more texts" in text:
         text += ', e.g. ["notify-send", "hades"]; a shell only where it is named: ["sh", "-c", "…"]'
     return text

@@ -26,7 +26,7 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
     [
         ("slotz = 3", "unknown setting 'slotz'; did you mean 'slots'"),
         ("colour = 3", "unknown setting 'colour'; it takes slots, grace, heartbeat_timeout, hang_factor"),
-        ("slots = 0", "slots = 0 is not accepted: it takes an integer, at least 1 and at most 1024 or null"),
+        ("slots = 0", "slots = 0 is not accepted: it takes an integer, at least 1 and at most 1024"),
         ("grace = 'long'", 'grace = "long" is not accepted'),
         ("slots =", "is not valid TOML"),
         ("[hooks]\nfinished = 'notify-send'", 'e.g. ["notify-send", "hades"]; a shell only where it is named'),
@@ -50,7 +50,7 @@ def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, why: str) -> None:
 
 
 def test_a_wrong_flag_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="slots = 5000 is not accepted"):
+    with pytest.raises(UsageError, match=r"slots = 5000 is not accepted: it takes an integer, .* at most 1024$"):
         load_settings(tmp_path / "config.toml", {"slots": 5000})
 
 

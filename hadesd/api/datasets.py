@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hades_protocol.errors import UsageError
+from hades_protocol.formatting import count_of
 from hadesd.analysis.datasets import formats, reader
 from hadesd.analysis.datasets.column_names import action_names, state_names
 from hadesd.analysis.datasets.column_order import ACTION_PREFIX, STATE_PREFIX
@@ -64,7 +65,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         generation = f", generation {self.meta['generation']}" if "generation" in self.meta else ""
-        return f"<Dataset: {len(self)} pairs of {self.env or 'an unknown environment'}{generation}>"
+        return f"<Dataset: {count_of(len(self), 'pair')} of {self.env or 'an unknown environment'}{generation}>"
 
     @property
     def env(self) -> str | None:

@@ -176,7 +176,8 @@ class Daemon:
         grace = self._settings.grace
         log.info("waiting for workers", runs=self._supervisor.working, grace=grace)
         if working := self._supervisor.working:
-            self._say(f"stopping: {', '.join(working)} finish their generation and commit, within {grace:g} s")
+            do = "finishes its generation and commits" if len(working) == 1 else "finish their generation and commit"
+            self._say(f"stopping: {', '.join(working)} {do}, within {grace:g} s")
         if await self._wait_for_workers(grace):
             return
         log.warning("grace is over", runs=self._supervisor.working)

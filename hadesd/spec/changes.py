@@ -150,7 +150,11 @@ def _size_notes(before: RunSpec, after: RunSpec) -> list[str]:
     if now > then:
         notes.append(f"dataset.pairs {then} → {now}: pairs are duplicated, with their moments and sigma")
     elif now < then:
-        notes.append(f"dataset.pairs {then} → {now}: the {then - now} pairs whose absence costs least are dropped")
+        dropped = then - now
+        which = (
+            "pair whose absence costs least is" if dropped == 1 else f"{dropped} pairs whose absence costs least are"
+        )
+        notes.append(f"dataset.pairs {then} → {now}: the {which} dropped")
     cost = env_steps_per_generation(after) / env_steps_per_generation(before)
     if cost != 1.0:
         notes.append(f"a generation takes about {cost:.3g} times as many environment steps")

@@ -121,19 +121,19 @@ def check(entry: StrategyInfo, population: int, parameters: dict[str, float], di
     """
     if entry.even and population % 2:
         raise UsageError(
-            f"evolution.population is {population}, but {entry.name} samples antithetic pairs: "
+            f"evolution.population is {population}, but {entry.key} samples antithetic pairs: "
             f"use an even number, e.g. {population + 1}"
         )
     if population < entry.least:
-        raise UsageError(f"evolution.population is {population}, but {entry.name} needs at least {entry.least}")
+        raise UsageError(f"evolution.population is {population}, but {entry.key} needs at least {entry.least}")
     for name in parameters:
         if name not in entry.parameters:
-            known = ", ".join(entry.parameters) or "none"
+            takes = f"takes: {', '.join(entry.parameters)}" if entry.parameters else "takes none"
             close = difflib.get_close_matches(name, entry.parameters, n=1, cutoff=0.5)
-            hint = f"did you mean '{close[0]}'? It" if close else "It"
-            raise UsageError(f"evolution.parameters: {entry.name} has no parameter '{name}'; {hint} takes: {known}")
+            hint = f"did you mean '{close[0]}'? It" if close else "it"
+            raise UsageError(f"evolution.parameters: {entry.key} has no parameter '{name}'; {hint} {takes}")
     if entry.matrix and dimensions is not None and dimensions > MAX_FULL_COVARIANCE:
         raise UsageError(
-            f"{entry.name} keeps a matrix of dimensions squared, and this search has {dimensions} dimensions "
+            f"{entry.key} keeps a matrix of dimensions squared, and this search has {dimensions} dimensions "
             f"(at most {MAX_FULL_COVARIANCE}): use crfmnes, sepcmaes, snes or openes"
         )

@@ -1,4 +1,9 @@
-"""Bytes and durations as text, the same on the command line, in reasons and on the screen."""
+"""Bytes, durations and counts as text, the same on the command line, in reasons and on the screen."""
+
+
+def count_of(number: int, noun: str, plural: str = "") -> str:
+    """How many there are of something: 1 pair, 2 pairs. plural: where it is not the noun with an s."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def duration(seconds: float) -> str:

@@ -39,6 +39,7 @@ def test_a_dataset_says_what_it_is() -> None:
     assert (dataset.observation_names, dataset.action_names) == (("x", "vx", "angle", "w"), ("left", "right"))
     assert (dataset.states.dtype, dataset.actions.dtype) == (np.float32, np.float32)
     assert repr(dataset) == "<Dataset: 2 pairs of CartPole-v1, generation 7>"
+    assert repr(hadesd.Dataset(np.ones((1, 4)), np.ones((1, 1)))) == "<Dataset: 1 pair of an unknown environment>"
     assert [action.tolist() for _, action in dataset] == [[1, 0], [0, 1]]
     plain = two({})
     assert (plain.env, plain.units, plain.observation_names[1]) == (None, "unknown", "s1")

@@ -41,6 +41,15 @@ def test_a_resize_takes_sizes_and_says_what_they_cost() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("pairs", "says"),
+    [(3, "the pair whose absence costs least is dropped"), (2, "the 2 pairs whose absence costs least are dropped")],
+)
+def test_dropped_pairs_are_counted(pairs: int, says: str) -> None:
+    _, _, notes = resized(tiny(dataset={"pairs": 4}), {"dataset": {"pairs": pairs}})
+    assert notes[0] == f"dataset.pairs 4 → {pairs}: {says}"
+
+
 def test_a_resize_refuses_what_is_no_size() -> None:
     with pytest.raises(UsageError, match=r"'evolution.sigma' is no size: resize takes .*; for the rest: hadesd fork"):
         resized(tiny(), {"evolution": {"sigma": 0.1}})

@@ -15,7 +15,8 @@ def test_spelling_does_not_matter(name):
         ("openes", 7, {}, 10, "8"),
         ("differentialevolution", 3, {}, 10, "at least 4"),
         ("cmaes", 8, {"c_men": 0.1}, 10, "did you mean 'c_mean'"),
-        ("openes", 8, {"c_mean": 0.1}, 10, "takes: none"),
+        ("openes", 8, {"c_mean": 0.1}, 10, "openes has no parameter 'c_mean'; it takes none"),
+        ("snes", 8, {"x": 0.1}, 10, "'x'; it takes: lr_std_init"),
         ("cmaes", 8, {}, 100_000, "use crfmnes"),
     ],
 )

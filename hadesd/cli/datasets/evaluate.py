@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from hades_protocol.errors import UsageError
+from hades_protocol.formatting import count_of
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.settings import parse_assignment
 from hadesd.analysis.evaluation.documents import (
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     if environments.of_spec(spec).family == "images":
         return evaluate_images(args, dataset, spec)
     say(
-        f"training {args.inits} policies on {len(dataset.states)} pairs of {spec.env} "
+        f"training {_policies(args.inits)} on {count_of(len(dataset.states), 'pair')} of {spec.env} "
         f"({spec.policy.depth} x {spec.policy.width} {spec.policy.activation}, {spec.cloning.epochs} epochs) …"
     )
     with Progress(LOADING) as progress:
@@ -135,10 +136,15 @@ def _computation() -> Computation:
 
 def describe(returns: Returns) -> str:
     """A return as a person reads it, with how far it can be trusted."""
+    episodes = count_of(returns.episodes_completed, "completed episode")
     return (
-        f"{number(returns.mean)} ± {number(returns.std)} (mean ± standard deviation over {len(returns.per_init)} "
-        f"policies; {returns.episodes_completed} completed episodes{_cut_short(returns.unfinished)})"
+        f"{number(returns.mean)} ± {number(returns.std)} (mean ± standard deviation over "
+        f"{_policies(len(returns.per_init))}; {episodes}{_cut_short(returns.unfinished)})"
     )
+
+
+def _policies(count: int) -> str:
+    return count_of(count, "policy", "policies")
 
 
 def _cut_short(unfinished: int) -> str:
@@ -194,7 +200,7 @@ def evaluate_merged(args: argparse.Namespace, dataset: "DatasetFile", assignment
     specs = [settings_for(part, None, assignments, trusted=trusted) for part in parts]
     training = settings_for(with_training(parts[0], dataset), None, assignments, trusted=trusted)
     say(
-        f"training {args.inits} policies on {len(dataset.states)} pairs of {', '.join(spec.env for spec in specs)} "
+        f"training {_policies(args.inits)} on {len(dataset.states)} pairs of {', '.join(spec.env for spec in specs)} "
         f"({training.policy.depth} x {training.policy.width} {training.policy.activation}, "
         f"{training.cloning.epochs} epochs) …"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hades_protocol.errors import NotFoundError, UsageError
+from hades_protocol.formatting import count_of
 from hades_protocol.paths import Paths
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.documents.datasets import ExportDocument
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             say(f"{where}: {', '.join(str(path) for path in others)}")
         worth = "" if origin.evaluated is None else f", evaluated {number(origin.evaluated[0])}"
         say(
-            f"{document.pairs} pairs of {document.env} after generation {document.generation} "
+            f"{count_of(document.pairs, 'pair')} of {document.env} after generation {document.generation} "
             f"of run {document.id}{worth}; try it: {evaluate_command(args.output, document.env)}"
         )
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hades_protocol.errors import NotFoundError, UsageError
+from hades_protocol.formatting import count_of
 from hades_protocol.settings import parse_assignment
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.documents.datasets import ImportDocument
@@ -172,7 +173,7 @@ def _write(args: argparse.Namespace, imported: "Imported", meta: dict[str, Any])
     else:
         print(files[0])
         say(
-            f"{pairs} pairs of {meta['environment']}, states in {meta['units']} units; "
+            f"{count_of(pairs, 'pair')} of {meta['environment']}, states in {meta['units']} units; "
             f"try it: {evaluate_command(args.output, meta['environment'])}"
         )
     return 0

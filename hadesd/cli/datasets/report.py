@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hades_protocol.errors import UsageError
+from hades_protocol.formatting import count_of
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.datasets.inputs import add_trust, check_range, find_run
 from hadesd.cli.documents.datasets import ReportDocument
@@ -132,7 +133,7 @@ def _record(data: "ReportData", seed: int, trust: list[str], progress: Progress)
     spec = _spec(data, trust)
     from hadesd.cli.compute import interruptible, prepare_computing
 
-    say(f"training a policy on {len(data.dataset.states)} pairs of {spec.env} and recording an episode …")
+    say(f"training a policy on {count_of(len(data.dataset.states), 'pair')} of {spec.env} and recording an episode …")
     progress.phase(LOADING)
     prepare_computing(spec, "hadesd.analysis.evaluation.rollout_recording")
     from hadesd.analysis.evaluation.rollout_recording import record

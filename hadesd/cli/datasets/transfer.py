@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hades_protocol.errors import UsageError
+from hades_protocol.formatting import count_of
 from hades_protocol.settings import parse_assignment
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.datasets.inputs import add_trust, check_range, find_dataset, settings_for
@@ -191,7 +192,7 @@ def _compute(args: argparse.Namespace, progress: Progress, one: "Transferred", w
     for width in widths:
         settings = transfer.grid(one.spec, width) if args.grid else transfer.draws(one.spec, width, count, args.seed)
         started = time.monotonic()
-        say(f"{name}: width {width}, {len(settings)} settings x {args.inits} inits …")
+        say(f"{name}: width {width}, {count_of(len(settings), 'setting')} x {count_of(args.inits, 'init')} …")
         before = len(one.trials)
         optimizers = sorted({setting.optimizer for setting in settings})
         for depth, group in itertools.groupby(settings, lambda setting: setting.depth):

@@ -89,6 +89,7 @@ def test_a_return_says_where_no_episode_ended() -> None:
     assert cut.endswith(
         "9 completed episodes; no episode ended in 8 environments: the return so far was counted there)"
     )
+    assert "over 1 policy; 1 completed episode)" in describe(replace(WHOLE, per_init=(19.0,), episodes_completed=1))
     assert "in one environment" in describe(replace(WHOLE, unfinished=1))
 
 

@@ -6,9 +6,11 @@ import threading
 from pathlib import Path
 from queue import Empty, Queue
 
+import msgspec
 import pytest
 
 from hades_protocol.run_spec import build_spec
+from hades_protocol.run_state import RunState
 from hadesd.logs import rotation
 from hadesd.storage import records
 from tests.helpers.daemon import BIN, Home
@@ -50,6 +52,18 @@ def test_raw_lines_are_those_of_the_file(home: Home, log: Path) -> None:
     log.write_text(f"{line}\n")
     assert home.hadesd("logs", "@", "--raw").stdout == f"{line}\n"
     assert home.hadesd("logs", "@").stdout == "2026-11-21 10:00:00  info     began  pid=7\n"
+
+
+def test_without_a_log_it_says_whether_one_may_come(home: Home, log: Path) -> None:
+    assert home.hadesd("logs", "@").stderr.endswith("has no log yet: its worker has not started\n")
+    record, _ = records.load(log.parent)
+    failed = records.RunOutcome(kind=RunState.FAILED, at=2.0, reason="no package")
+    records.save(log.parent, msgspec.structs.replace(record, outcome=failed))
+    done = home.hadesd("logs", "@")
+    assert (done.returncode, done.stderr) == (
+        3,
+        f"hadesd: run {record.id} has no log: it ended before a worker wrote one\n",
+    )
 
 
 def test_following_goes_over_to_the_new_file(home: Home, log: Path) -> None:
