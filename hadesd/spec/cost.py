@@ -11,7 +11,7 @@ def expected(before: RunSpec, after: RunSpec, seconds: float | None, memory: tup
     """A line about time and one about memory.
 
     seconds: measured for a generation with the size before; None where none was. memory: bytes that the run's worker
-    takes, and of what; None without a worker.
+    takes, and of what; None without one on this machine: it may be a Slurm job elsewhere.
     """
     return _time(before, after, seconds), _memory(before, after, memory)
 
@@ -39,7 +39,7 @@ def _time(before: RunSpec, after: RunSpec, seconds: float | None) -> str:
 
 def _memory(before: RunSpec, after: RunSpec, memory: tuple[int, str] | None) -> str:
     now = (
-        "no worker of it runs, so what it takes is not known"
+        "no worker of it runs on this machine, so what it takes is not known"
         if memory is None
         else f"now {size(memory[0])} {memory[1]}"
     )

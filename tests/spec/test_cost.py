@@ -36,7 +36,7 @@ def test_without_a_measurement_nothing_is_made_up() -> None:
     time, memory = expected(tiny(), tiny(evolution={"population": 16}), None, None)
     assert time == "time: no generation was measured yet, so how long one will take is not known"
     assert memory == (
-        "memory: no worker of it runs, so what it takes is not known; "
+        "memory: no worker of it runs on this machine, so what it takes is not known; "
         "candidates are evaluated in chunks: another number of them hardly changes it"
     )
 
