@@ -1,5 +1,6 @@
 """For verbs that compute in their own process: a worker's environment, and Ctrl-C that works while jax computes."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -21,6 +22,8 @@ T = TypeVar("T")
 def prepare_computing(spec: "RunSpec", module: str) -> None:
     """Set the environment, then jax; then import the module that computes. Call it before jax is imported."""
     set_environment(spec)
+    # XLA calls a slow compilation an error, across the line that says how it goes on. What fails raises.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     def work() -> None:
         from hadesd.compute.jax_setup import prepare

@@ -60,7 +60,8 @@ def check_variables() -> None:
     if not jax_variables.untried_flags(os.environ):
         return
     # Flags are read whatever the platform, and a CPU is there at once.
-    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+    # Errors of XLA are shown, whatever this process shows of them: they say what is wrong with a flag.
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "1"}
     command = [sys.executable, "-c", PROBE]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, env=environment, cwd="/")

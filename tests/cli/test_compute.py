@@ -102,3 +102,16 @@ def test_ctrl_c_while_policies_are_trained(tmp_path):
         finally:
             process.kill()
     assert (process.returncode, err) == (ExitCode.INTERRUPTED, "")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("given", "then"), [({}, "3"), ({"TF_CPP_MIN_LOG_LEVEL": "0"}, "0")])
+def test_xla_does_not_write_across_the_progress_line_unless_asked_to(given: dict[str, str], then: str) -> None:
+    """A compilation of two minutes is an error to it, which level 2 would show."""
+    script = (
+        "import os; from hadesd.cli.compute import prepare_computing; from hades_protocol.run_spec import RunSpec\n"
+        "prepare_computing(RunSpec(env='CartPole-v1'), 'json'); print(os.environ['TF_CPP_MIN_LOG_LEVEL'])"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"} | given
+    done = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{then}\n"
