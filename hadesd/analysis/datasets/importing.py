@@ -48,15 +48,22 @@ def fit(path: Path, read: Content, entry: EnvironmentInfo) -> Imported:
         UsageError: something is missing, is no number, or does not fit the environment.
     """
     content = read.arrays
-    names = with_meta(path, read.columns, read_meta(path, content))
+    meta = read_meta(path, content)
+    names = with_meta(path, read.columns, meta)
     states = _states(path, order_states(path, names, _array(path, "states", content), entry), entry)
     given = order_actions(path, names, _array(path, "actions", content), entry)
     if given.ndim == 0 or len(given) != len(states):
         count = 0 if given.ndim == 0 else len(given)
         raise UsageError(f"{path}: there are {len(states)} states, but {count} actions")
     notes: list[str] = []
-    actions = _labels(path, given, entry) if entry.discrete else _continuous(path, given, entry, notes)
+    actions = _labels(path, given, entry) if entry.discrete else _continuous(path, given, entry)
     arrays = {"states": states, "actions": actions} | _constants(path, content, names, entry)
+    ours = "schema" in meta  # of a file that hades wrote: evolved actions may lie beyond the bounds
+    if not entry.discrete and not ours and (highest := float(np.abs(actions).max())) > 1.0:
+        notes.append(
+            f"actions reach {highest:g}: here -1 and 1 are the environment's bounds, and what a policy does beyond "
+            "them is clipped; are these in other units?"
+        )
     if entry.family == "images" and (states.min() < -0.5 or states.max() > 1.5):
         notes.append(f"states reach from {states.min():g} to {states.max():g}; real images here are from 0 to 1")
     return Imported(arrays, tuple(notes))
@@ -104,15 +111,10 @@ def _labels(path: Path, actions: np.ndarray, entry: EnvironmentInfo) -> np.ndarr
     return flat
 
 
-def _continuous(path: Path, actions: np.ndarray, entry: EnvironmentInfo, notes: list[str]) -> np.ndarray:
+def _continuous(path: Path, actions: np.ndarray, entry: EnvironmentInfo) -> np.ndarray:
     flat = actions.reshape(len(actions), -1)
     if flat.shape[1] != entry.actions:
         raise UsageError(f"{path}: an action has {flat.shape[1]} entries, one of {entry.name} has {entry.actions}")
-    if (highest := float(np.abs(flat).max())) > 1.0:
-        notes.append(
-            f"actions reach {highest:g}: here -1 and 1 are the environment's bounds, and what a policy does beyond "
-            "them is clipped; are these in other units?"
-        )
     return flat
 
 

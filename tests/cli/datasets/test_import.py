@@ -156,6 +156,12 @@ def test_continuous_actions_beyond_the_bounds_are_pointed_out():
     assert fit(pendulum, states=np.zeros((1, 3)), actions=[[0.5]]).notes == ()
 
 
+def test_continuous_actions_of_our_own_files_are_not_doubted():
+    meta = np.array(json.dumps({"schema": 1, "environment": "Pendulum-v1"}))
+    found = fit(environments.find("Pendulum-v1"), states=np.zeros((2, 3)), actions=[1.5, -0.5], meta=meta)
+    assert found.notes == ()
+
+
 def test_images_on_another_scale_are_pointed_out():
     digits = environments.find("digits")
     assert "255" in fit(digits, images=np.full((1, 64), 255), labels=[3]).notes[0]
