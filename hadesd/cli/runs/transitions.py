@@ -8,7 +8,7 @@ import msgspec
 from hades_protocol import commands
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import RunState, WorkerPhase
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.documents.runs import ChangedRunsDocument, GroupDocument
 from hadesd.cli.output import print_json, say
@@ -84,7 +84,9 @@ def _settle(client: ControlClient, runs: tuple[RunSummary, ...], wait: bool) -> 
     out = []
     for summary in runs:
         if wait and summary.state in ON_THE_WAY:
-            say(f"{summary.id} {summary.state}: its worker finishes the generation and commits")
+            in_queue = summary.phase == WorkerPhase.WAITING_IN_SLURM  # so there is no worker yet
+            what = "its job leaves Slurm's queue" if in_queue else "its worker finishes the generation and commits"
+            say(f"{summary.id} {summary.state}: {what}")
         while wait and summary.state in ON_THE_WAY:
             time.sleep(POLL_SECONDS)
             summary = client.request(commands.Show, run=summary.id).run
