@@ -9,7 +9,7 @@ from textual.widgets import Button, Label
 
 from hades_protocol import commands
 from hades_tui.run_actions import command_for
-from hades_tui.screens.dialog import RunDialog
+from hades_tui.screens.dialog import RunDialog, focus_bindings
 
 
 class ConfirmScreen(RunDialog[bool]):
@@ -19,7 +19,8 @@ class ConfirmScreen(RunDialog[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes"),
         Binding("n,escape,q", "answer(False)", "No", id="confirm.no"),
-        Binding("left,right,h,l", "other", "Choose", show=False, id="confirm.other"),
+        Binding("left,right,h,l", "other", "Choose", show=False, priority=True, id="confirm.other"),
+        *focus_bindings("confirm"),
     ]
 
     @property

@@ -5,17 +5,39 @@ from typing import ClassVar, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.screen import ModalScreen
-from textual.widgets import Button, Label, Static
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label, Static
 
 from hades_protocol.messages import RunSummary
 from hades_tui.run_actions import RunAction, link_obstacle, obstacle
 from hades_tui.state.model import Model
+from hades_tui.widgets.fields import caught_up
 
 T = TypeVar("T")
 
 CHECK_SECONDS = 0.2
+
+ACTING_IN: dict[str, tuple[type[Widget], ...]] = {
+    "arrow": (Input, Button),
+    "step": (Input, Button),
+    "field_done": (Input,),
+    "other": (Button,),
+}
+"""Action of keys with priority -> widgets in which they have it. Others, as a box that scrolls, keep the keys."""
+
+
+def focus_bindings(owner: str) -> list[Binding]:
+    """Tab and shift+tab of a dialog. owner: how their ids begin.
+
+    They have priority, so that the next key, which may have come with them, finds the focus where they put it.
+    """
+    return [
+        Binding("tab", "move_focus(1)", "Next field", show=False, priority=True, id=f"{owner}.next-field"),
+        Binding("shift+tab", "move_focus(-1)", "Field before", show=False, priority=True, id=f"{owner}.field-before"),
+    ]
 
 
 class Dialog(ModalScreen[T]):
@@ -38,6 +60,27 @@ class Dialog(ModalScreen[T]):
     def obstacle(self) -> str:
         """Why nothing may be sent now; empty where it may be."""
         return link_obstacle(self.session, self.get_model())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave a key to the focused widget where its action is none for it."""
+        return action not in ACTING_IN or isinstance(self.focused, ACTING_IN[action])
+
+    async def action_move_focus(self, by: int) -> None:
+        """Focus what comes next (1) or before (-1)."""
+        if self.focused is not None:
+            await caught_up(self.focused)
+        if by > 0:
+            self.focus_next()
+        else:
+            self.focus_previous()
+
+    async def action_arrow(self, by: int) -> None:
+        """Focus what comes next (1) or before (-1)."""
+        await self.action_move_focus(by)
+
+    async def action_field_done(self) -> None:
+        """Go on from a field."""
+        await self.action_move_focus(1)
 
     def put(self, name: str, content: str | Text) -> None:
         """Show a text in the widget of that id; an unchanged text sends nothing to the terminal."""

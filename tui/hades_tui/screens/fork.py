@@ -18,7 +18,7 @@ from hades_tui.run_actions import FORK
 from hades_tui.screens.change import ChangeScreen, text_of_lines
 from hades_tui.screens.sending import Sender
 from hades_tui.state.model import Model
-from hades_tui.widgets.fields import Field
+from hades_tui.widgets.fields import Field, caught_up
 from hades_tui.widgets.settings_list import SettingsList
 
 
@@ -33,10 +33,11 @@ class ForkScreen(ChangeScreen):
     ForkScreen #answer-box { max-height: 6; margin: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "step(1)", "Next", show=False, id="fork.next"),
-        Binding("up", "step(-1)", "Previous", show=False, id="fork.previous"),
-        Binding("pagedown", "step(8)", "Page down", show=False, id="fork.page-down"),
-        Binding("pageup", "step(-8)", "Page up", show=False, id="fork.page-up"),
+        Binding("down", "step(1)", "Next", show=False, priority=True, id="fork.next"),
+        Binding("up", "step(-1)", "Previous", show=False, priority=True, id="fork.previous"),
+        Binding("pagedown", "step(8)", "Page down", show=False, priority=True, id="fork.page-down"),
+        Binding("pageup", "step(-8)", "Page up", show=False, priority=True, id="fork.page-up"),
+        Binding("enter", "field_done", "Find, value", show=False, priority=True, id="fork.enter"),
     ]
 
     def __init__(self, run: RunSummary, get_model: Callable[[], Model], sender: Sender, cursor: int | None) -> None:
@@ -113,24 +114,27 @@ class ForkScreen(ChangeScreen):
         self._take_value()
         self.edited()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    async def action_field_done(self) -> None:
         """Enter moves from the search to the value, and from there to the next search."""
-        if event.input.id == "value":
-            find = self.query_one("#find", Input)
-            find.value = ""
-            find.focus()
-        else:
-            self.focus_next()
+        if self.focused is None or self.focused.id != "value":
+            await super().action_field_done()
+            return
+        await caught_up(self.focused)
+        find = self.query_one("#find", Input)
+        find.value = ""
+        self.set_focus(find)  # at once: focus() of a widget waits for its turn behind the next key
 
     def on_settings_list_chosen(self, message: SettingsList.Chosen) -> None:
         """Select the setting that was clicked, and focus its value."""
         self._select(message.name)
         self.query_one("#value", Input).focus()
 
-    def action_step(self, by: int) -> None:
+    async def action_step(self, by: int) -> None:
         """Step to the next kept generation in its field, elsewhere to the next setting."""
         if self.form is None:
             return
+        if self.focused is not None:
+            await caught_up(self.focused)
         if self.focused is not None and self.focused.id == "generation":
             field = self.query_one("#generation", Input)
             field.value = stepped(self._kept, field.value.strip(), by)

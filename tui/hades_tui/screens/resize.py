@@ -28,8 +28,9 @@ class ResizeScreen(ChangeScreen):
     ResizeScreen #meaning { height: 2; margin: 1 0 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,enter", "app.focus_next", "Next", show=False, id="resize.next"),
-        Binding("up", "app.focus_previous", "Previous", show=False, id="resize.previous"),
+        Binding("down", "arrow(1)", "Next", show=False, priority=True, id="resize.next"),
+        Binding("enter", "field_done", "Next", show=False, priority=True, id="resize.next"),
+        Binding("up", "arrow(-1)", "Previous", show=False, priority=True, id="resize.previous"),
     ]
 
     def compose(self) -> ComposeResult:

@@ -14,7 +14,7 @@ from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.messages import Job, RunSummary
 from hades_protocol.replies import ChangeResult
 from hades_tui.run_actions import RunAction, command_for
-from hades_tui.screens.dialog import Dialog, RunDialog
+from hades_tui.screens.dialog import Dialog, RunDialog, focus_bindings
 from hades_tui.state.model import Model
 from hades_tui.tasks import begin
 from hades_tui.widgets.titles import title
@@ -41,6 +41,7 @@ class SendingForm(Dialog[CommandResult]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave it", id="dialog.leave"),
         Binding("ctrl+s", "send", "Do it", id="dialog.send"),
+        *focus_bindings("dialog"),
     ]
     DEFAULT_CSS = """
     SendingForm #form {

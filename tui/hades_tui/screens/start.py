@@ -40,8 +40,9 @@ class StartScreen(SendingForm):
     StartScreen #answer { height: auto; width: 100%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,enter", "app.focus_next", "Next", show=False, id="start.next"),
-        Binding("up", "app.focus_previous", "Previous", show=False, id="start.previous"),
+        Binding("down", "arrow(1)", "Next", show=False, priority=True, id="start.next"),
+        Binding("enter", "field_done", "Next", show=False, priority=True, id="start.next"),
+        Binding("up", "arrow(-1)", "Previous", show=False, priority=True, id="start.previous"),
     ]
 
     def __init__(self, get_model: Callable[[], Model], sender: Sender, env: str = "") -> None:
