@@ -199,6 +199,14 @@ async def test_q_quits_and_touches_no_run(server: ProtocolServer) -> None:
     assert server.daemon.runs[CARTPOLE].state is RunState.RUNNING
 
 
+@pytest.mark.parametrize(("key", "code"), [("q", 0), ("ctrl+c", 130)])
+async def test_leaving_has_the_documented_exit_code(server: ProtocolServer, key: str, code: int) -> None:
+    async with live(server) as (app, pilot):
+        await pilot.press(key)
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_code == code
+
+
 async def test_tab_goes_round_the_panels(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
         visited = []

@@ -13,7 +13,7 @@ from textual.filter import LineFilter, Monochrome, NoColor
 from textual.timer import Timer
 from textual.widget import Widget
 
-from hades_protocol.errors import HadesError, NotFoundError
+from hades_protocol.errors import ExitCode, HadesError, NotFoundError
 from hades_protocol.replies import SnapshotResult
 from hades_tui.actions import ActingApp, ViewingApp
 from hades_tui.command_palette import HadesCommands
@@ -217,6 +217,10 @@ class HadesApp(ActingApp, ViewingApp):
             self.notify(f"{run} is gone", severity="warning", markup=False)
         else:
             self.choose(run)
+
+    def action_interrupt(self) -> None:
+        """Leave with the exit code of Ctrl-C."""
+        self.exit(return_code=ExitCode.INTERRUPTED)
 
     def action_help(self) -> None:
         """Show the keys of the focused panel and those of the whole screen."""

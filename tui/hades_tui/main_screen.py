@@ -50,7 +50,7 @@ class MainScreen(Screen[None]):
         Binding("ctrl+p", "app.command_palette", "Commands", show=False, id="screen.commands"),
         Binding("question_mark", "app.help", "Help", id="screen.help"),
         Binding("q", "app.quit", "Quit", tooltip="Leave; runs go on", id="screen.quit"),
-        Binding("ctrl+c", "app.quit", "Quit", show=False, id="screen.interrupt"),
+        Binding("ctrl+c", "app.interrupt", "Quit", show=False, tooltip="Leave; exit code 130", id="screen.interrupt"),
     ]
 
     def __init__(self, *, readonly: bool, obstacle: Callable[[], str] = str) -> None:
