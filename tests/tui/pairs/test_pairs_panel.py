@@ -286,16 +286,22 @@ async def test_tab_gives_a_name_where_there_is_none(server_with_pairs: ProtocolS
         ("~nobodyhere/pairs.csv", "~nobodyhere is no known user's home"),
     ],
 )
-async def test_a_file_that_cannot_be_written_is_said(
+async def test_where_no_file_can_be_written_the_dialog_says_why_and_keeps_the_path(
     server_with_pairs: ProtocolServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     async with live(server_with_pairs) as (app, pilot):
         await focused((app, pilot))
         await pilot.press("e")
-        (await saving(app)).value = name
+        field = await saving(app)
+        field.value = name
         await pilot.press("enter")
-        await until(pilot, lambda: any(why in notice for notice in notices(app)))
+        await until(pilot, lambda: why in str(app.screen.query_one("#why", Label).content))
+        assert field.value == name
+        field.value = "pairs.csv"
+        await pilot.press("enter")
+        await until(pilot, lambda: any(str(tmp_path / "pairs.csv") in notice for notice in notices(app)))
+        assert not isinstance(app.screen, SaveScreen)
 
 
 @pytest.fixture

@@ -37,12 +37,17 @@ def begin_save(
         widget.notify(f"There is no directory to save to: {error}", severity="error", markup=False)
         return
 
-    def chosen(path: Path | None) -> None:
+    async def write(path: Path) -> Path:
+        text = await asyncio.to_thread(export.text_for, path, dataset, run)
+        return await asyncio.to_thread(export.write_new, path, text)
+
+    def written(path: Path | None) -> None:
         if path is not None:
-            begin(widget, partial(save_pairs, widget, dataset, run, path), "pairs-file")
+            text = f"The pairs of generation {dataset.generation} are in\n{path}"
+            widget.notify(text, timeout=NOTICE_SECONDS, markup=False)
 
     what = f"Save the pairs of generation {dataset.generation}{', not the difference' if compared else ''}"
-    widget.app.push_screen(SaveScreen(what, offered), chosen)
+    widget.app.push_screen(SaveScreen(what, offered, write), written)
 
 
 async def copy_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary) -> None:
@@ -63,16 +68,3 @@ async def copy_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary) 
         widget.notify(notice, severity="error", timeout=NOTICE_SECONDS, markup=False)
         return
     widget.notify(f"{copied}, and are in\n{written}", timeout=NOTICE_SECONDS, markup=False)
-
-
-async def save_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary, path: Path) -> None:
-    """Save pairs to a file in the format of its suffix."""
-    try:
-        text = await asyncio.to_thread(export.text_for, path, dataset, run)
-        written = await asyncio.to_thread(export.write_new, path, text)
-    except HadesError as error:
-        widget.notify(str(error), title="Not saved", severity="error", timeout=NOTICE_SECONDS, markup=False)
-        return
-    widget.notify(
-        f"The pairs of generation {dataset.generation} are in\n{written}", timeout=NOTICE_SECONDS, markup=False
-    )

@@ -1,5 +1,7 @@
 """The dialog that asks for a file to save pairs to; its suffix is the format."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,7 +12,9 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
+from hades_protocol.errors import HadesError
 from hades_tui.pairs.export import SUFFIXES
+from hades_tui.tasks import begin
 from hades_tui.widgets.fields import Field
 
 HINT = (
@@ -20,7 +24,7 @@ HINT = (
 
 
 class SaveScreen(ModalScreen[Path | None]):
-    """Returns the chosen path, or None."""
+    """Returns the path of the file once it is written, or None. Where it cannot be, what was typed stays."""
 
     DEFAULT_CSS = """
     SaveScreen { align: center middle; background: $background 60%; }
@@ -32,10 +36,13 @@ class SaveScreen(ModalScreen[Path | None]):
         Binding("tab", "format", "Format", id="save.format", priority=True),
     ]
 
-    def __init__(self, what: str, path: Path) -> None:
+    def __init__(self, what: str, path: Path, write: Callable[[Path], Awaitable[Path]]) -> None:
+        """what: the question. path: is offered. write: writes the file and returns its path, or raises HadesError."""
         super().__init__()
         self._what = what
         self._path = path
+        self._write = write
+        self._writing = False
 
     def compose(self) -> ComposeResult:
         """The question, the path, the hint."""
@@ -46,12 +53,26 @@ class SaveScreen(ModalScreen[Path | None]):
 
     @on(Input.Submitted)
     def choose(self, event: Input.Submitted) -> None:
-        """Return the path if it has a known suffix, else say which there are."""
+        """Write the file if its path has a known suffix, else say which there are."""
         path = Path(event.value.strip())
-        if path.suffix.lower() in SUFFIXES and path.stem:
-            self.dismiss(path)
+        if path.suffix.lower() not in SUFFIXES or not path.stem:
+            self._say(f"The name must end in {' or '.join(SUFFIXES)}.")
+        elif not self._writing:
+            self._writing = True
+            begin(self, partial(self._save, path), "pairs-file")
+
+    async def _save(self, path: Path) -> None:
+        try:
+            written = await self._write(path)
+        except HadesError as error:
+            self._say(f"✘ {error}")
         else:
-            self.query_one("#why", Label).update(f"The name must end in {' or '.join(SUFFIXES)}.")
+            self.dismiss(written)
+        finally:
+            self._writing = False
+
+    def _say(self, text: str) -> None:
+        self.query_one("#why", Label).update(text)
 
     def action_format(self) -> None:
         """Change the path to the next suffix."""
@@ -62,8 +83,9 @@ class SaveScreen(ModalScreen[Path | None]):
         at = SUFFIXES.index(path.suffix.lower()) if path.suffix.lower() in SUFFIXES else -1
         field.value = str(path.with_suffix(SUFFIXES[(at + 1) % len(SUFFIXES)]))
         field.cursor_position = len(field.value)
-        self.query_one("#why", Label).update(HINT)
+        self._say(HINT)
 
     def action_leave(self) -> None:
-        """Close the dialog without a path."""
-        self.dismiss(None)
+        """Close the dialog without a path; while it writes it stays."""
+        if not self._writing:
+            self.dismiss(None)
