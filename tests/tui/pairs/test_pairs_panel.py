@@ -9,6 +9,7 @@ from textual.widgets import Input, Label
 from hades_protocol import commands
 from hades_protocol.messages import CheckpointList
 from hades_tui.app import HadesApp
+from hades_tui.pairs import export
 from hades_tui.screens.save import SaveScreen
 from hades_tui.theme import palette
 from hades_tui.theme.glyphs import ASCII, UNICODE
@@ -215,20 +216,27 @@ async def test_the_cursor_stays_in_sight(server_with_pairs: ProtocolServer) -> N
             await until(pilot, lambda pair=pair: any(line.split("▌")[0].strip() == pair for line in rows(panel)))  # type: ignore[misc]
 
 
-async def test_y_copies_and_leaves_a_file(
-    server_with_pairs: ProtocolServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fits", [True, False])
+async def test_y_copies_and_leaves_a_file_where_the_clipboard_is_too_small(
+    server_with_pairs: ProtocolServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fits: bool
 ) -> None:
     (tmp_path / "down").mkdir()
     monkeypatch.setenv("XDG_DOWNLOAD_DIR", str(tmp_path / "down"))
+    if not fits:
+        monkeypatch.setattr(export, "MOST_CLIPBOARD", 100)
     async with live(server_with_pairs) as (app, pilot):
         await focused((app, pilot))
         await pilot.press("y")
-        path = tmp_path / "down" / "cartpole-1-generation-40.csv"
-        await until(pilot, lambda: any(str(path) in notice for notice in notices(app)))
-        assert app.clipboard == path.read_text()
-        assert path.read_text().startswith("state_cart position,")
-        await pilot.press("y")
-        await until(pilot, lambda: any("generation-40-2.csv" in notice for notice in notices(app)))
+        await until(pilot, lambda: bool(notices(app)))
+        files = [path.name for path in (tmp_path / "down").iterdir()]
+        if fits:
+            assert app.clipboard.startswith("state_cart position,")
+            assert files == []
+        else:
+            assert app.clipboard == ""
+            assert files == ["cartpole-1-generation-40.csv"]
+            assert "too much for a terminal's clipboard" in notices(app)[0]
+            assert str(tmp_path / "down" / files[0]) in notices(app)[0]
 
 
 async def saving(app: HadesApp) -> Input:

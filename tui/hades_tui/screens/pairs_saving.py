@@ -51,20 +51,19 @@ def begin_save(
 
 
 async def copy_pairs(widget: Widget, dataset: DatasetSnapshot, run: RunSummary) -> None:
-    """Copy pairs as CSV to the clipboard (OSC 52, which not every terminal supports), and to a file."""
+    """Copy pairs as CSV to the clipboard (OSC 52); what is too large for a terminal's goes to a file."""
     text = await asyncio.to_thread(export.csv_text, dataset)
     what = f"The pairs of generation {dataset.generation}"
     size = len(text.encode())
     if size <= export.MOST_CLIPBOARD:
         widget.app.copy_to_clipboard(text)
-        copied = f"{what} were sent to the clipboard"
-    else:
-        copied = f"{what} are {size / 1e3:.0f} kB, too much for a terminal's clipboard"
+        widget.notify(f"{what} were sent to the clipboard, if the terminal lets them (OSC 52)", markup=False)
+        return
+    large = f"{what} are {size / 1e3:.0f} kB, too much for a terminal's clipboard"
     try:
         path = export.directory(os.environ) / export.file_name(run.id, dataset.generation)
         written = await asyncio.to_thread(export.write_new, path, text)
     except (HadesError, OSError) as error:
-        notice = f"{copied}, but there is no file of them: {error}"
-        widget.notify(notice, severity="error", timeout=NOTICE_SECONDS, markup=False)
+        widget.notify(f"{large}: {error}", severity="error", timeout=NOTICE_SECONDS, markup=False)
         return
-    widget.notify(f"{copied}, and are in\n{written}", timeout=NOTICE_SECONDS, markup=False)
+    widget.notify(f"{large}, and are in\n{written}", timeout=NOTICE_SECONDS, markup=False)

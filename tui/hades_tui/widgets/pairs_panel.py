@@ -45,7 +45,7 @@ class PairsPanel(ScrollView, can_focus=True):
         Binding("left_square_bracket", "step(-1)", "Older", id="pairs.older", key_display="["),
         Binding("right_square_bracket", "step(1)", "Newer", id="pairs.newer", key_display="]"),
         Binding("c", "compare", "Compare", id="pairs.compare"),
-        Binding("y", "copy", "Copy", id="pairs.copy"),
+        Binding("y", "copy", "Copy", tooltip="Copy the pairs to the clipboard, as CSV", id="pairs.copy"),
         Binding("e", "save", "Save", id="pairs.save"),
         Binding("up,k", "move(-1)", "Pair above", id="pairs.up", show=False),
         Binding("down,j", "move(1)", "Pair below", id="pairs.down", show=False),
@@ -310,7 +310,7 @@ class PairsPanel(ScrollView, can_focus=True):
         self._update()
 
     def action_copy(self) -> None:
-        """Copy the pairs shown to the clipboard and to a file."""
+        """Copy the pairs shown to the clipboard."""
         self.post_message(self.CopyWanted(self._model.run, self._shown.dataset))
 
     def action_save(self) -> None:
