@@ -1,5 +1,6 @@
 """The form of a new run: typed texts as nested settings, and the daemon's plan in words. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,10 @@ FIELDS = {
 """Name of a field -> its setting."""
 
 OTHERS = "others"
-"""Name of the field for all other settings, as `name=value`, separated by spaces."""
+"""Name of the field for all other settings, as `name=value`, separated by spaces; quotes hold a value together."""
+
+WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"(?:[^"\\]|\\.)*")+""")
+"""A word of such a text; quotes are closed in it."""
 
 
 def settings_of(texts: Mapping[str, str]) -> dict[str, Any]:
@@ -39,8 +43,10 @@ def settings_of(texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _others(text: str) -> list[tuple[str, str]]:
+    if WORD.sub("", text).strip():
+        raise UsageError("other settings: a quote is not closed; a pair holds a value together: slurm='--time=1:00:00'")
     found = []
-    for word in text.split():
+    for word in WORD.findall(text):
         short, sep, value = word.partition("=")
         if not sep or not value:
             raise UsageError(f"other settings are name=value, separated by spaces, not '{word[:60]}'")
@@ -49,8 +55,13 @@ def _others(text: str) -> list[tuple[str, str]]:
         if len(exact or ending) != 1:
             hint = f"it may be {' or '.join(ending)}" if ending else nearest(short, known())
             raise UsageError(f"which setting is '{short[:60]}'? {hint}")
-        found.append(((exact or ending)[0], value))
+        found.append(((exact or ending)[0], _unquoted(value)))
     return found
+
+
+def _unquoted(value: str) -> str:
+    """The value without a pair of quotes around it; those inside stay, as JSON needs them."""
+    return value[1:-1] if len(value) > 1 and value[0] in "'\"" and value[0] == value[-1] else value
 
 
 def planned_text(plan: PlanResult, field: str) -> str:

@@ -132,7 +132,7 @@ class StartScreen(SendingForm):
         for name in FIELDS:
             value = planned_text(plan, name) if plan is not None else ""
             self._offer(name, value or HINTS.get(name, "the preset's"))
-        self._offer(OTHERS, "e.g. sigma=0.05 policy.width=64")
+        self._offer(OTHERS, "e.g. sigma=0.05 policy.width=64, or executor=slurm slurm='--time=4:00:00'")
         for name, placeholder in QUEUE.items():
             self._offer(name, placeholder)
 
