@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hades_protocol.messages import Mark, Reference
+from hades_protocol.run_state import RunState
 from hades_tui.canvas.braille import DOTS, Columns, buckets, columns, means, with_edges
 from hades_tui.curve.data import curve_of
 from hades_tui.curve.legend import legend
@@ -245,6 +246,21 @@ def test_seeds_of_a_group_are_a_mean_with_its_spread_and_their_number() -> None:
         assert "std. error" not in texts(alone.lines)
         spread, bare = (sum(map(len, drawn_rows(one.picture, {"run1"}).values())) for one in (drawn, alone))
         assert spread > bare, "the edges of the band are dotted"
+
+
+def test_marked_runs_are_drawn_over_a_run_that_committed_nothing() -> None:
+    model = mark(a_model(), "other-0", "other-1", "other-2")
+    nothing = RunHistory(loaded=True)
+    runs = (a_run("own", RunState.CANCELLED, created_at=9e9, generation=0), *model.runs[1:])
+    model = replace(model, runs=runs, histories={**model.histories, "own": nothing, "other-0": nothing})
+    for view in (Viewport(), Viewport(axis=Axis.STEPS), Viewport(cursor=3.0)):
+        drawn = panel(model, 100, 30, view)
+        assert drawn.picture.lines
+        assert "No generation was committed." in texts(drawn.lines)
+        assert "1 other-1   2 other-2" in texts(drawn.lines), "digits are of those that have something to draw"
+    alone = panel(replace(model, marked=frozenset()), 100, 30, Viewport())
+    assert alone.picture.lines == []
+    assert texts(alone.lines).count("No generation was committed.") == 1
 
 
 def test_too_many_marked_runs_are_counted() -> None:

@@ -267,3 +267,23 @@ async def test_keys_without_a_run_do_nothing(tmp_path: Path) -> None:
             await pilot.press("plus", "left", "x", "m", "end", "0")
             await pilot.click(FitnessPanel, offset=(10, 10))
             assert app.is_running
+
+
+async def test_keys_over_a_run_that_committed_nothing_move_the_marked_ones(tmp_path: Path) -> None:
+    daemon = FakeDaemon(
+        runs=(a_run(LONG, RunState.CANCELLED, created_at=3e9, generation=0), a_run(OTHER, created_at=2e9))
+    )
+    for g in range(1, 41):
+        daemon.commit(OTHER, 5.0 * g)
+    with serving(tmp_path, daemon) as server:
+        async with live(server) as (app, pilot):
+            panel = app.query_one(FitnessPanel)
+            await pilot.press("down", "space", "up")
+            await until(pilot, lambda: "1 " + OTHER in shown(app, FitnessPanel))
+            panel.focus()
+            await pilot.press("plus", "left", "comma", "home", "end", "shift+left")
+            assert panel.view.reach is not None
+            assert panel.view.cursor is None
+            await pilot.press("x", "x", "x", "m", "0")
+            await pilot.click(FitnessPanel, offset=(30, 12))
+            assert panel.drawn.picture.lines

@@ -7,16 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hades_protocol.messages import DatasetSnapshot
+from hades_protocol.run_state import ENDED, RunState
 from hades_tui.pairs import view_state
 from hades_tui.pairs.heatmap import Spot, heat_lines
 from hades_tui.pairs.table import PairTable, change_number, incomparable
 from hades_tui.pairs.units import units_of
 from hades_tui.pairs.view_state import DRAWING, HEAT, TABLE, PairsView
+from hades_tui.state.model import Model
 from hades_tui.text.fit import length
 from hades_tui.theme.glyphs import ASCII, UNICODE
 from hades_tui.theme.terminal import Terminal
 from tests.helpers.lines import texts_of
-from tests.helpers.protocol_server import a_dataset, float_array
+from tests.helpers.protocol_server import a_dataset, a_run, float_array
 
 NUMBERS = st.one_of(st.floats(-10, 10, width=32), st.sampled_from([math.nan, math.inf, -math.inf]))
 
@@ -208,3 +210,11 @@ def test_the_heat_map_fits_and_shows_the_cursor(data: st.DataObject, pairs: int,
     mark = terminal.glyphs.selected
     assert [line.split(mark)[0].strip() for line in shown[1:-1] if mark in line] == [str(spot.pair)]
     assert terminal.glyphs.down in shown[0]
+
+
+def test_an_ended_run_without_a_commit_promises_no_pairs() -> None:
+    for state in RunState:
+        model = Model(selected="one", runs=(a_run("one", state, generation=0),))
+        told = view_state.absence(model)
+        assert ("appear with the first commit" in told) == (state not in ENDED), state
+        assert ("there are no pairs" in told) == (state in ENDED), state

@@ -95,9 +95,12 @@ def missing(model: Model) -> list[str]:
 
 
 def compared_runs(model: Model, view: Viewport, known: Mapping[str, CurveData]) -> list[ComparedRun]:
-    """The lines as curves, as far as their histories are loaded. known: curves of the last call, by key."""
+    """The lines as curves, as far as their histories are loaded. known: curves of the last call, by key.
+
+    Runs that have nothing to draw take no digit.
+    """
     out = []
-    lines = marked(model, view.seeds)[:MOST]
+    lines = [line for line in marked(model, view.seeds) if not _is_empty(line, model)][:MOST]
     for at, line in enumerate(lines, 1):
         histories = [model.histories[run] for run in line.runs if run in model.histories]
         curve = line_of(histories, view.axis, view.quantity, known.get(line.key))
@@ -109,6 +112,12 @@ def compared_runs(model: Model, view: Viewport, known: Mapping[str, CurveData]) 
         curve = curve_of(history, view.axis, known.get(parent), view.quantity)
         out.append(ComparedRun(curve, parent, label=parent))
     return out
+
+
+def _is_empty(line: ComparedLine, model: Model) -> bool:
+    """Whether it is known that there is nothing to draw: a digit that went to another run later would confuse."""
+    histories = [model.histories.get(run, RunHistory()) for run in line.runs]
+    return all(history.loaded and not history.metrics for history in histories)
 
 
 def line_of(

@@ -77,6 +77,9 @@ def panel(
         lines.append(names)
     if curve.mean.xs and height - len(lines) > (NAMES_FROM if view.quantity is Quantity.FITNESS else MIN_HEIGHT):
         lines.append([(shortened(named(view.quantity), width), "dim")])
+    others_alone = not curve.mean.xs and any(other.curve.mean.xs for other in others if other.sign)
+    if others_alone and height - len(lines) > MIN_HEIGHT:
+        lines.append([(shortened(_absence(model, curve), width), "dim")])
     room = height - len(lines)
     drawn = picture(curve, view, width, room, compared_runs=others, colours=colours, glyphs=glyphs)
     if read := readout(curve, view, drawn, width):

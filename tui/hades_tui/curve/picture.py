@@ -98,11 +98,11 @@ class Picture(msgspec.Struct, frozen=True):
 
 
 def whole_extent(curve: CurveData, compared_runs: Sequence[ComparedRun] = ()) -> Extent | None:
-    """The range of x of the run and the marked ones together. The parent does not extend it."""
+    """The range of x of the run and the marked ones together; None without any. The parent does not extend it."""
     extents = [c.extent for c in (curve, *(c.curve for c in compared_runs if c.sign))]
     known = [extent for extent in extents if extent is not None]
-    if curve.extent is None or not known:
-        return curve.extent
+    if not known:
+        return None
     return Extent(min(e.low for e in known), max(e.high for e in known), min(e.least for e in known))
 
 
@@ -121,7 +121,8 @@ def picture(
     Without colours the band is two dotted lines.
     """
     extent = whole_extent(curve, compared_runs)
-    if width < MIN_WIDTH or height < MIN_HEIGHT or extent is None or not (curve.mean.xs or curve.best.xs):
+    marked = any(other.curve.mean.xs for other in compared_runs if other.sign)
+    if width < MIN_WIDTH or height < MIN_HEIGHT or extent is None or not (curve.mean.xs or curve.best.xs or marked):
         return Picture()
     low, high = visible_range(view, extent)
     references = curve.references

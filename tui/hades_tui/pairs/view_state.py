@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hades_protocol.messages import DatasetSnapshot, RunSummary
+from hades_protocol.run_state import ENDED
 from hades_tui.pairs.drawings.choice import Drawing, drawing_of
 from hades_tui.pairs.heatmap import Spot, heat_lines
 from hades_tui.pairs.table import PairColumn, PairTable
@@ -144,4 +145,8 @@ def absence(model: Model) -> str:
         return " "  # the curve's panel says how to begin
     if run.method == "es":
         return "Method es evolves a policy directly: there are no pairs."
-    return "Its pairs appear with the first commit." if not run.generation else "reading its pairs…"
+    if run.generation:
+        return "reading its pairs…"
+    if run.state in ENDED:
+        return "No generation was committed: there are no pairs."
+    return "Its pairs appear with the first commit."

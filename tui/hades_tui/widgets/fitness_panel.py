@@ -200,11 +200,12 @@ class FitnessPanel(LinesPanel, can_focus=True):
 
     def action_cursor_end(self, first: bool) -> None:
         """Put the cursor on the first or the newest point."""
-        self._change(
-            lambda view, curve, extent: viewport.shown(
-                viewport.read(view, curve.xs, curve.xs[0 if first else -1]), extent
-            )
-        )
+
+        def change(view: Viewport, curve: CurveData, extent: Extent) -> Viewport:
+            ends = curve.xs or [0.0]  # of a run without points there are the marked ones alone
+            return viewport.shown(viewport.read(view, curve.xs, ends[0 if first else -1]), extent)
+
+        self._change(change)
 
     def action_no_cursor(self) -> None:
         """Remove the cursor."""
@@ -278,7 +279,7 @@ class FitnessPanel(LinesPanel, can_focus=True):
     def _wanted(self) -> Range | None:
         """The range of finer points that this view could show; None where the loaded ones suffice."""
         curve, picture, run = self._curve(), self.drawn.picture, self.model.selected
-        if curve is None or run is None or not picture.lines or not self.model.history.loaded:
+        if curve is None or run is None or not picture.lines or not self.model.history.loaded or not curve.xs:
             return None
         first, last = between(curve, picture.low, picture.high)
         return wanted(run, curve.source.metrics, first, last, picture.columns)
