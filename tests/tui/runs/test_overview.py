@@ -11,7 +11,7 @@ from hades_tui.pages.gpus import gpu_lines, in_use, natural_height
 from hades_tui.runs import table
 from hades_tui.runs.ordering import Grouping, Order, Row, order_runs
 from hades_tui.state.model import JOBS, Model, apply, mark, requesting_history, with_history
-from hades_tui.state.sparklines import REACH, Sparkline, cut, grown, levels, sparkline_of
+from hades_tui.state.sparklines import LEAST_SPAN, REACH, SMALLER, Sparkline, cut, grown, levels, sparkline_of
 from hades_tui.text.fit import abridged, clean, fitted, length, padded, shortened, wrapped
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import plain
@@ -60,7 +60,7 @@ def test_a_cut_tail_grows_again_to_the_same(sparkline: Sparkline, at: int) -> No
     assert again == sparkline
 
 
-@given(sparklines, st.integers(1, 40), st.integers(2, 8))
+@given(sparklines, st.integers(1, 40) | st.just(REACH), st.integers(2, 8))
 @example(((0, 0.0), (1, 8.988465674311579e307), (2, 8.98846567431158e307)), 2, 2)
 @example(((0, 0.0), (1, 5e-324)), 2, 2)
 def test_a_sparkline_spans_its_steps(sparkline: Sparkline, width: int, steps: int) -> None:
@@ -68,7 +68,9 @@ def test_a_sparkline_spans_its_steps(sparkline: Sparkline, width: int, steps: in
     known = [height for height in heights if height is not None]
     assert len(heights) == width
     assert all(0 <= height < steps for height in known)
-    assert len(set(known)) <= 1 or (min(known), max(known)) == (0, steps - 1)
+    values = [mean * SMALLER for _, mean in sparkline if mean is not None] or [0.0]
+    if width == REACH and max(values) - min(values) > LEAST_SPAN * max(map(abs, values)):
+        assert (min(known), max(known)) == (0, steps - 1)
     assert len(table.draw_sparkline(sparkline, width)) == width
 
 
@@ -76,6 +78,14 @@ def test_a_sparkline_spans_its_steps(sparkline: Sparkline, width: int, steps: in
 def test_what_does_not_change_has_no_noise(value: float, count: int, width: int) -> None:
     sparkline = tuple((generation, value) for generation in range(count))
     assert {level for level in levels(sparkline, width, 8) if level is not None} == {3}
+
+
+def test_the_noise_of_a_level_curve_is_no_collapse() -> None:
+    level = sparkline_of([a_generation(g, 500.0 if g < 9 else 499.9) for g in range(1, 11)])
+    assert set(table.draw_sparkline(level, 10)) == {"▄"}
+    lower = sparkline_of([a_generation(g, 500.0 if g < 9 else 490.0) for g in range(1, 11)])
+    assert table.draw_sparkline(lower, 10) == "▅▅▅▅▅▅▅▅▃▃"
+    assert table.draw_sparkline(sparkline_of([a_generation(1, 500.0), a_generation(2, 400.0)]), 2) == "█▁"
 
 
 def test_a_sparkline_leaves_out_what_was_missed() -> None:

@@ -10,6 +10,9 @@ REACH = 64
 SMALLER = 2.0**-8
 """Factor that keeps sums and differences from overflowing; as a power of two it rounds nothing."""
 
+LEAST_SPAN = 0.05
+"""Least difference from bottom to top, as a share of the largest value: noise of a level curve is no collapse."""
+
 Sparkline = tuple[tuple[int, float | None], ...]
 """(generation, mean fitness), ascending; at most REACH of them. A generation that was missed is not there."""
 
@@ -40,7 +43,7 @@ def levels(sparkline: Sparkline, width: int, steps: int) -> Sequence[int | None]
     """Height of each of `width` columns, 0 to steps - 1; None where nothing is known.
 
     The newest generation is at the right. A column is the mean of its generations. The lowest and the highest column
-    span the steps; equal columns are in the middle.
+    span the steps, unless they differ by less than LEAST_SPAN; equal columns are in the middle.
     """
     if not sparkline or width < 1:
         return [None] * max(0, width)
@@ -53,9 +56,16 @@ def levels(sparkline: Sparkline, width: int, steps: int) -> Sequence[int | None]
     means = [_mean(values) if values else None for values in columns]
     known = [mean for mean in means if mean is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    if not low < high:
-        return [None if mean is None else (steps - 1) // 2 for mean in means]
-    return [None if mean is None else round((mean - low) / (high - low) * (steps - 1)) for mean in means]
+    span = LEAST_SPAN * max(abs(low), abs(high))
+    if high - low > span:
+        return [None if mean is None else round((mean - low) / (high - low) * (steps - 1)) for mean in means]
+    return [None if mean is None else _around(mean - (low + high) / 2, span, steps) for mean in means]
+
+
+def _around(distance: float, span: float, steps: int) -> int:
+    """The step of a value at a distance from the middle, where the steps are `span`."""
+    away = round(distance / span * (steps - 1)) if distance else 0
+    return min(steps - 1, max(0, (steps - 1) // 2 + away))
 
 
 def _mean(values: Sequence[float]) -> float:
