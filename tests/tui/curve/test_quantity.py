@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from hades_protocol.messages import GpuInfo, Mark, MarkKind, Reference
 from hades_tui.curve.data import curve_of
 from hades_tui.curve.panel import panel
+from hades_tui.curve.picture import picture
 from hades_tui.curve.quantity import Quantity, following, named, values_of
 from hades_tui.curve.viewport import Axis, Viewport
 from hades_tui.state.history import RunHistory
@@ -97,3 +98,15 @@ def test_title_axis_and_legend_of_another_quantity_leave_the_references_out() ->
         assert any("PPO" in line for line in text) is there
     unknown = panel(model, 80, 24, Viewport(quantity=Quantity.CPU)).lines
     assert any("worker CPU is known from now on" in text_of(line) for line in unknown)
+
+
+@pytest.mark.parametrize("quantity", [Quantity.NAN, Quantity.EPISODES])
+def test_counts_begin_at_zero_also_where_all_of_them_are(quantity: Quantity) -> None:
+    history = a_history(range(1, 6))
+    for count, top in ((0, 1.0), (64, 64.0)):
+        metrics = tuple(replace(m, nan=count, episodes=count) for m in history.metrics)
+        drawn = picture(
+            curve_of(replace(history, metrics=metrics), Axis.GENERATION, None, quantity), Viewport(), 60, 12
+        )
+        axis = [text_of(line).split()[0] for line in drawn.lines[:-2] if "┤" in text_of(line)]
+        assert (float(axis[-1]), float(axis[0])) == (0.0, top)

@@ -28,6 +28,7 @@ from hades_tui.canvas.braille import (
 from hades_tui.canvas.cells import CellGrid, Cells
 from hades_tui.curve import overlay
 from hades_tui.curve.data import CurveData, Series
+from hades_tui.curve.quantity import on_axis
 from hades_tui.curve.smooth import smoothed
 from hades_tui.curve.viewport import SMOOTHINGS, Axis, Extent, Viewport, nearest, visible_range
 from hades_tui.curve.xaxis import x_axis
@@ -130,7 +131,8 @@ def picture(
     shown += [other.curve.mean for other in compared_runs]
     shown += [edge for other in compared_runs if other.runs > 1 for edge in (other.curve.lower, other.curve.upper)]
     values = [y for series in shown for y in _range(series, low, high)]
-    scale = scale_for([*values, *(reference.value for reference in references)], view.logarithmic)
+    values += [*on_axis(curve.quantity, values), *(reference.value for reference in references)]
+    scale = scale_for(values, view.logarithmic)
     rows = height - 2  # below them the axis and its numbers
     y_labels = y_axis(scale, rows)
     margin = max([3, *(len(label) for label in y_labels.labels.values())])

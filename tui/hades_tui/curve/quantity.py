@@ -38,6 +38,9 @@ UNITS = {
 RETURNS = (Quantity.FITNESS, Quantity.EVALUATED)
 """Those that references can be compared with."""
 
+COUNTS = (Quantity.EPISODES, Quantity.NAN)
+"""Those whose axis begins at 0."""
+
 WHILE_WATCHED = (Quantity.MOVED, Quantity.CPU, Quantity.MEMORY, Quantity.GPU)
 """Those of which only the generations are known that were committed while this screen watched the run."""
 
@@ -73,6 +76,13 @@ def values_of(quantity: Quantity, history: RunHistory, start: int = 0) -> list[f
         return [history.moved.get(m.generation) for m in metrics]
     known = (history.usage.get(m.generation) for m in metrics)
     return [None if usage is None else _OF_USAGE[quantity](usage) for usage in known]
+
+
+def on_axis(quantity: Quantity, values: Sequence[float]) -> list[float]:
+    """What the axis shows besides the values: counts begin at 0, and nothing but a return is below it."""
+    if quantity not in RETURNS and not any(values):
+        return [0.0, 1.0]
+    return [0.0] if quantity in COUNTS else []
 
 
 def following(quantity: Quantity, history: RunHistory) -> Quantity:
