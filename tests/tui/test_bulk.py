@@ -85,6 +85,24 @@ async def test_a_refusal_of_one_keeps_none_of_the_others_back(server: ProtocolSe
         assert [r.priority for r in mutations(server) if isinstance(r, commands.Priority)] == [7, 7, 7]
 
 
+async def test_a_dialog_with_a_field_is_sent_by_a_key_that_types_nothing(server: ProtocolServer) -> None:
+    other = a_run(HOPPER, RunState.PAUSED, created_at=2e9, priority=5)
+    async with live(server) as (app, pilot):
+        server.do(lambda: server.daemon.change(other))
+        await marked_all(app, pilot)
+        await until(pilot, lambda: any(run.priority for run in app.model.runs))
+        await pilot.press("O")
+        assert str(app.screen.query_one("#question", Label).content) == "Set the priority of 3 runs?"
+        await until(pilot, lambda: reason(app) == "Type the priority that they get.")
+        button = app.screen.query_one("#yes", Button)
+        assert str(button.label) == "Set the priority of 3 runs (ctrl+s)"
+        await pilot.press("7")
+        await until(pilot, lambda: not button.disabled)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: len(mutations(server)) == 3)
+        assert [r.priority for r in mutations(server) if isinstance(r, commands.Priority)] == [7, 7, 7]
+
+
 async def test_removals_follow_each_other_as_jobs_end(ended: ProtocolServer) -> None:
     async with live(ended) as (app, pilot):
         await marked_all(app, pilot)

@@ -185,8 +185,7 @@ class ActingApp(App[None]):
                 if isinstance(result, Job) and len(requests) > 1:
                     await self._end_of(result, dialog.session)  # the daemon takes few at a time
             except HadesError as error:
-                of = f" {request.run}" if len(requests) > 1 else ""
-                title = f"Could not {dialog.action.name}{of}"
+                title = f"Could not {dialog.action.about(request.run)}"
                 self.notify(str(error), title=title, severity="error", timeout=NOTICE_SECONDS, markup=False)
             else:
                 done.append(result)

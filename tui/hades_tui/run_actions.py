@@ -19,8 +19,9 @@ class RunAction(msgspec.Struct, frozen=True):
     """One action on a run.
 
     kind: its command. states: states of a run in which it applies. will: text about what it will do. done: text after
-    the run's id when it is done. nothing: text where it does not apply, with {run}, {state}
-    and {action}. many: whether it acts on all marked runs, where there are any, with the same fields for each.
+    the run's id when it is done. nothing: text where it does not apply, with {run}, {state} and {action}. many: whether
+    it acts on all marked runs, where there are any, with the same fields for each. asks: what is done, before the runs;
+    empty for the name.
     """
 
     name: str
@@ -31,6 +32,11 @@ class RunAction(msgspec.Struct, frozen=True):
     dangerous: bool = False
     nothing: str = "{run} is {state}: there is nothing to {action}"
     many: bool = False
+    asks: str = ""
+
+    def about(self, runs: str) -> str:
+        """What is done to the runs, which are named or counted: `pause 3 runs`."""
+        return f"{self.asks or self.name} {runs}"
 
     def refusal(self, run: RunSummary) -> str:
         """Why the action does not apply to this run; empty where it does."""
@@ -160,7 +166,14 @@ EVALUATE = RunAction("evaluate", commands.Evaluate, EVERY, _will_evaluate, "is b
 NOTE = RunAction("note", commands.Note, EVERY, _will_note, "has its note")
 
 PRIORITY = RunAction(
-    "priority", commands.Priority, EVERY - {S.FINISHED}, _will_prioritise, "has its priority", many=True
+    "priority",
+    commands.Priority,
+    EVERY - {S.FINISHED},
+    _will_prioritise,
+    "has its priority",
+    nothing="{run} is {state}: it is never queued again",
+    many=True,
+    asks="set the priority of",
 )
 AT_REST = frozenset({S.PAUSED, S.FINISHED, S.FAILED, S.CANCELLED})
 """States in which no process works on a run and none will by itself."""

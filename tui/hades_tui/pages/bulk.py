@@ -28,7 +28,12 @@ def bulk_lines(action: RunAction, plan: Iterable[Planned]) -> list[Line]:
 
 def question(action: RunAction, runs: int) -> str:
     """The question of the dialog."""
-    return f"{action.name.capitalize()} {counted(runs)}?"
+    return f"{first_upper(action.about(counted(runs)))}?"
+
+
+def first_upper(text: str) -> str:
+    """The text with its first letter as a capital."""
+    return text[:1].upper() + text[1:]
 
 
 def counted(runs: int) -> str:

@@ -11,7 +11,7 @@ from textual.widgets import Button, Input, Label, Static
 from hades_protocol import commands
 from hades_protocol.errors import UsageError
 from hades_protocol.messages import RunSummary
-from hades_tui.pages.bulk import Planned, bulk_lines, counted, question
+from hades_tui.pages.bulk import Planned, bulk_lines, counted, first_upper, question
 from hades_tui.pages.settings_form import MOST_PRIORITY, priority_of, read
 from hades_tui.run_actions import RunAction, command_for, link_obstacle, run_obstacle
 from hades_tui.screens.change import text_of_lines
@@ -36,6 +36,7 @@ class BulkScreen(ConfirmScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "scroll(1)", "Down", show=False, id="bulk.down"),
         Binding("up", "scroll(-1)", "Up", show=False, id="bulk.up"),
+        Binding("ctrl+s", "answer(True)", "Do it", show=False, id="bulk.send"),
     ]
     FIELDS: ClassVar[dict[str, str]] = {}
     """Id of a field -> its placeholder."""
@@ -99,10 +100,11 @@ class BulkScreen(ConfirmScreen):
     def buttons(self) -> ComposeResult:
         """The buttons; the first says for how many runs it is."""
         yield Button(self._label(len(self.runs)), id="yes", variant="error" if self.action.dangerous else "primary")
-        yield Button("Leave it (n)", id="no")
+        yield Button(f"Leave it ({'esc' if self.FIELDS else 'n'})", id="no")
 
     def _label(self, runs: int) -> str:
-        return f"{self.verb.capitalize()} {counted(runs)} (y)"
+        key = "ctrl+s" if self.FIELDS else "y"  # in a field y is a letter
+        return f"{first_upper(self.action.about(counted(runs)))} ({key})"
 
     def settle(self) -> None:
         """Update the list and the button too: runs come and go."""
@@ -151,7 +153,9 @@ class PriorityScreen(BulkScreen):
 
     def fields(self) -> dict[str, Any]:
         """The number that was typed."""
-        return {"priority": priority_of(self.text("priority"))}
+        if not (text := self.text("priority")):
+            raise UsageError("Type the priority that they get.")
+        return {"priority": priority_of(text)}
 
 
 class RetainScreen(BulkScreen):
