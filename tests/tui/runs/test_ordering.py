@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.messages import Lineage, RunSummary
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import RunState, WorkerPhase
+from hades_tui.runs import table
 from hades_tui.runs.filter import FIELDS, parse
 from hades_tui.runs.ordering import SORTS, STATES, Grouping, Order, OrderedRuns, Row, order_runs
 from tests.helpers.protocol_server import a_run
@@ -165,6 +166,16 @@ def test_groups_have_a_heading_that_counts() -> None:
     ]
     closed = order_runs(runs, Order(grouping=Grouping.GROUP, collapsed=frozenset({"group:sizes"}))).rows
     assert [row.members for row in closed] == [("two", "three"), (), ("one",)]
+
+
+def test_a_job_that_waits_in_slurm_is_told_from_one_that_starts() -> None:
+    waiting = a_run("one", RunState.STARTING, group="jobs", created_at=2, phase=WorkerPhase.WAITING_IN_SLURM)
+    starting = a_run("two", RunState.STARTING, group="jobs", created_at=1, phase=WorkerPhase.COMPILING)
+    rows = order_runs((waiting, starting), Order(grouping=Grouping.GROUP)).rows
+    assert rows[0].title == "jobs  2 runs: 1 waiting, 1 starting"
+    assert [table.cells(run)["state"] for run in (waiting, starting)] == ["◐ waiting", "◐ starting"]
+    for words, found in (("state:waiting", ["one"]), ("state:starting", ["one", "two"])):
+        assert [row.key for row in order_runs((waiting, starting), Order(filter=words)).rows] == found
 
 
 def test_a_tree_has_lines() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hades_protocol.messages import DatasetSnapshot, Lineage, RunSummary, SlurmJobInfo
 from hades_protocol.resync import LinkPhase, LinkStatus
-from hades_protocol.run_state import RunState, may
+from hades_protocol.run_state import RunState, WorkerPhase, may
 from hades_tui.pages.run_details import run_detail_lines
 from hades_tui.pairs.table import PairTable, offsets
 from hades_tui.run_actions import CANCEL, PAUSE, RESUME, done_text
@@ -104,6 +104,11 @@ def test_the_status_line_says_what_happens() -> None:
     )
     job = a_run(phase="evaluating", slurm_job=SlurmJobInfo(id=7, nodes="n1"))
     assert text_of(format.status_line(job)).startswith("● running  evaluating as Slurm job 7 on n1  0/400")
+    waiting = {"phase": WorkerPhase.WAITING_IN_SLURM, "state": RunState.STARTING}
+    submitted = a_run(slurm_job=SlurmJobInfo(), **waiting)
+    assert text_of(format.status_line(submitted)) == "◐ waiting  waits in Slurm  0/400", "it has no number yet"
+    queued = a_run(slurm_job=SlurmJobInfo(id=7), **waiting)
+    assert text_of(format.status_line(queued)) == "◐ waiting  waits in Slurm as Slurm job 7  0/400"
     forked = a_run(state=RunState.PAUSED, phase="compiling", parent=Lineage(run="old", generation=7))
     assert text_of(format.status_line(forked)) == "‖ paused  0/400 · forked from old@7"
 
@@ -123,6 +128,9 @@ def test_the_fleet() -> None:
     waiting = (a_run("one"), a_run("two", RunState.STARTING), a_run("three", RunState.STARTING))
     model = apply(Model(), FakeDaemon(runs=waiting).snapshot())
     assert format.summary_line(model) == "3 runs · 1 running · 2 starting · 2 slots · 1 GPU"
+    job = a_run("two", RunState.STARTING, phase=WorkerPhase.WAITING_IN_SLURM)
+    model = apply(Model(), FakeDaemon(runs=(waiting[0], job, waiting[2])).snapshot())
+    assert format.summary_line(model) == "3 runs · 1 running · 1 starting · 1 waiting · 2 slots · 1 GPU"
 
 
 def listed(*runs: RunSummary) -> tuple[Row, ...]:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 import msgspec
 
 from hades_protocol.messages import RunSummary
+from hades_tui.text.format import state_word
 
 FIELDS: dict[str, Callable[[RunSummary], str]] = {
     "id": lambda run: run.id,
     "env": lambda run: run.env,
     "method": lambda run: run.method,
-    "state": lambda run: run.state.value,
+    "state": lambda run: " ".join(dict.fromkeys((run.state.value, state_word(run)))),
     "group": lambda run: run.group,
     "name": lambda run: run.name,
     "tag": lambda run: " ".join(run.tags),

@@ -13,6 +13,7 @@ import msgspec
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hades_tui.runs.filter import parse
+from hades_tui.text.format import state_word
 
 
 class Grouping(StrEnum):
@@ -150,8 +151,8 @@ def _groups(runs: Sequence[RunSummary], collapsed: frozenset[str]) -> Iterator[R
 
 def _count(runs: Sequence[RunSummary]) -> str:
     """Number of runs, and of each state."""
-    states = [run.state for run in runs]
-    counts = [f"{states.count(state)} {state.value}" for state in dict.fromkeys(states)]
+    states = [state_word(run) for run in runs]
+    counts = [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]
     return f"{len(runs)} run{'' if len(runs) == 1 else 's'}: {', '.join(counts)}"
 
 

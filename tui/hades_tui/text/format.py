@@ -6,7 +6,7 @@ import msgspec
 
 from hades_protocol.messages import JobState, RunSummary
 from hades_protocol.resync import LinkPhase, LinkStatus
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import RunState, WorkerPhase
 from hades_tui.state.jobs import working_text
 from hades_tui.state.model import Model
 from hades_tui.theme.glyphs import UNICODE, Glyphs
@@ -99,9 +99,19 @@ def bar(fraction: float, width: int, glyphs: Glyphs = UNICODE) -> Line:
     return [(done, "bar"), (glyphs.bar_rest * (width - len(done)), "faint")]
 
 
+def state_word(run: RunSummary) -> str:
+    """The name of a run's state; waiting while its job waits in Slurm's queue, which may take days."""
+    return "waiting" if is_waiting(run) else run.state.value
+
+
+def is_waiting(run: RunSummary) -> bool:
+    """Whether a run has a job that has not begun, since it waits in Slurm's queue."""
+    return run.state is RunState.STARTING and run.phase == WorkerPhase.WAITING_IN_SLURM
+
+
 def state_text(run: RunSummary) -> Span:
     """Glyph and name of a run's state, with its hue."""
-    return f"{UNICODE.states[run.state]} {run.state.value}", f"state.{run.state.value}"
+    return f"{UNICODE.states[run.state]} {state_word(run)}", f"state.{run.state.value}"
 
 
 def status_line(run: RunSummary) -> Line:
@@ -109,7 +119,7 @@ def status_line(run: RunSummary) -> Line:
     line: Line = [state_text(run)]
     if run.phase and run.state in (RunState.STARTING, RunState.RUNNING, RunState.PAUSING, RunState.STOPPING):
         line.append((f"  {run.phase}", "text"))
-        if run.slurm_job:
+        if run.slurm_job is not None and run.slurm_job.id is not None:
             line.append((f" as Slurm job {run.slurm_job}", "text"))
     parts = [f"{run.generation}/{run.generations}"]
     if run.state is RunState.RUNNING and run.seconds_per_generation is not None:
@@ -160,11 +170,8 @@ def summary_line(model: Model) -> str:
     """The top line's summary: numbers of runs, jobs, slots and GPUs."""
     count = len(model.runs)
     parts = [f"{count} run{'' if count == 1 else 's'}"]
-    # Apart: a job may wait in Slurm for hours.
-    numbers = [
-        (state, sum(run.state == state for run in model.runs)) for state in (RunState.RUNNING, RunState.STARTING)
-    ]
-    parts += [f"{number} {state}" for state, number in numbers if number]
+    words = [state_word(run) for run in model.runs]
+    parts += [f"{words.count(word)} {word}" for word in ("running", "starting", "waiting") if word in words]
     parts += [working_text(job) for job in model.jobs if job.state == JobState.RUNNING]
     if model.daemon is not None:
         parts.append(f"{model.daemon.slots} slot{'' if model.daemon.slots == 1 else 's'}")
