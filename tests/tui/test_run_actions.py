@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from hades_protocol import commands
 from hades_protocol.events import JobChanged
-from hades_protocol.messages import DaemonInfo, Job, JobVerb
+from hades_protocol.messages import DaemonInfo, Job, JobVerb, SlurmJobInfo
 from hades_protocol.replies import ChangeResult, SettingChange, SnapshotResult
 from hades_protocol.resync import LinkPhase, LinkStatus
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import RunState, WorkerPhase
 from hades_tui.pages.bulk import bulk_lines
 from hades_tui.pages.form_view import NEWEST, answer_lines, generations_text, nearest, setting_lines, stepped
 from hades_tui.pages.settings_form import form_of, shown
@@ -20,6 +20,7 @@ from hades_tui.run_actions import (
     EXPORT,
     FORK,
     PAUSE,
+    RESIZE,
     RESUME,
     RUN_ACTIONS,
     RunAction,
@@ -96,6 +97,21 @@ def test_a_run_that_would_come_back_by_itself_can_be_held(action: RunAction) -> 
     assert "does not go on by itself" in PAUSE.will(waiting)
     assert "does not come back by itself" in PAUSE.will(leaving)
     assert "there is nothing to pause" in refused(PAUSE, model(RunState.PAUSED, reason="killed"), readonly=False)
+
+
+@pytest.mark.parametrize("action", [PAUSE, CANCEL, RESIZE])
+def test_what_happens_to_a_slurm_job_is_said(action: RunAction) -> None:
+    job = SlurmJobInfo(id=7)
+    waiting = a_run(state=RunState.STARTING, phase=WorkerPhase.WAITING_IN_SLURM, slurm_job=job)
+    assert "taken out of Slurm's queue" in action.will(waiting)
+    for state in (RunState.STARTING, RunState.RUNNING):
+        here, there = a_run(state=state), a_run(state=state, slurm_job=job)
+        assert "Slurm" not in action.will(here)
+        if action is not CANCEL:
+            assert "job ends" in action.will(there)
+            assert "nodes" in action.will(there)
+            assert "waits in Slurm's queue again" in action.will(there)
+    assert "as soon as its turn comes" in RESUME.will(a_run(state=RunState.PAUSED))
 
 
 @given(actions, states, states)

@@ -11,6 +11,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.resync import LinkPhase
 from hades_protocol.run_state import RunState
 from hades_tui.state.model import Model
+from hades_tui.text.format import is_waiting
 
 S = RunState
 
@@ -53,6 +54,9 @@ NEED_A_COMMIT = (commands.Fork, commands.Export, commands.Evaluate)
 NEED_PAIRS = (commands.Export, commands.Evaluate)
 
 
+NEW_JOB = "Resuming goes on from exactly there in a new job, which waits in Slurm's queue again."
+
+
 def _will_pause(run: RunSummary) -> str:
     if run.state is S.PAUSED:
         return "It does not go on by itself when the disk has room again, but when it is resumed."
@@ -62,8 +66,16 @@ def _will_pause(run: RunSummary) -> str:
         return "It leaves the queue and waits until it is resumed."
     if run.state is S.BACKOFF:
         return "It is not started again after its crash until it is resumed."
+    if is_waiting(run):
+        return "Its job is taken out of Slurm's queue. Resuming submits a new one, which waits there again."
+    if run.state is S.STARTING and run.slurm_job is not None:
+        return "Its job ends as soon as it can and gives its nodes back; what was committed before stays. " + NEW_JOB
     if run.state is S.STARTING:
         return "Its worker exits as soon as it can; what was committed before stays, and the device memory is freed."
+    if run.slurm_job is not None:
+        return (
+            "The generation in flight is finished and committed, then its job ends and its nodes are free. " + NEW_JOB
+        )
     return (
         "The generation in flight is finished and committed, then the worker exits and the device memory is free. "
         "Resuming goes on from exactly there."
@@ -72,10 +84,15 @@ def _will_pause(run: RunSummary) -> str:
 
 def _will_resume(run: RunSummary) -> str:
     start = f"from generation {run.generation}" if run.generation else "from the beginning"
-    return f"It is queued, and a new worker goes on {start} as soon as a slot is free."
+    return f"It is queued, and a new worker goes on {start} as soon as its turn comes."
 
 
 def _will_cancel(run: RunSummary) -> str:
+    if is_waiting(run):
+        return (
+            "Its job is taken out of Slurm's queue, and the run ends as cancelled. Its checkpoints and metrics stay on "
+            "disk; resuming can take it up again."
+        )
     if run.state in (S.STARTING, S.RUNNING, S.PAUSING, S.STOPPING):
         return (
             "The worker commits what it has and exits, and the run ends as cancelled. Its checkpoints and metrics "
@@ -89,7 +106,15 @@ def _will_fork(run: RunSummary) -> str:
 
 
 def _will_resize(run: RunSummary) -> str:
-    if run.state in (S.STARTING, S.RUNNING, S.STOPPING):
+    if is_waiting(run):
+        return "Its job is taken out of Slurm's queue; a new one, which waits there again, has the other size."
+    at_work = run.state in (S.STARTING, S.RUNNING, S.STOPPING)
+    if at_work and run.slurm_job is not None:
+        return (
+            "Its generation is committed, then its job ends and gives its nodes back. A new job waits in Slurm's queue "
+            "again and goes on with the other size, which compiles anew."
+        )
+    if at_work:
         return "Its generation is committed, then a new worker goes on with the other size, which compiles anew."
     return "It goes on with the other size when it next has a worker. Nothing that it has learned is lost."
 

@@ -66,7 +66,7 @@ class StartScreen(SendingForm):
 
     def will(self) -> str:
         """What happens to the run."""
-        return "It is queued, and a worker begins with it as soon as a slot is free."
+        return "It is queued, and a worker begins with it as soon as its turn comes."
 
     def compose(self) -> ComposeResult:
         """The fields from top to bottom, the plan, the buttons."""
