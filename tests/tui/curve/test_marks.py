@@ -9,6 +9,7 @@ from hades_protocol.run_state import RunState
 from hades_tui.curve.legend import legend
 from hades_tui.state.history import RunHistory, load, request, unload
 from hades_tui.state.model import Model, apply
+from hades_tui.theme.glyphs import ASCII, UNICODE
 from tests.helpers.curves import draw_metrics
 from tests.helpers.lines import text_of
 from tests.helpers.protocol_server import a_run
@@ -40,6 +41,17 @@ def test_the_legend_explains_the_signs_that_there_are() -> None:
     assert "F fork" in text_of(legend(False, marks=MARKS))
     assert "R resize" in text_of(legend(False, colours=False, marks=MARKS))
     assert "fork" not in text_of(legend(False))
+
+
+def test_the_legend_explains_signs_before_it_spells_out_its_lines() -> None:
+    marks = [Mark(generation=g, kind=kind, text="") for g, kind in enumerate(("resume", "preempted", "resize"), 1)]
+    for glyphs in (UNICODE, ASCII):
+        text = text_of(legend(False, evaluated=True, marks=marks, width=70, glyphs=glyphs))
+        assert len(text) <= 70
+        for words in ("mean", "best", "^ resume", "x preempted", "R resize"):
+            assert words in text, text
+    wide = text_of(legend(False, evaluated=True, marks=marks, width=100))
+    assert wide.index("mean ± std") < wide.index("^ resume")
 
 
 def test_marks_come_with_the_history_and_stay_while_it_is_asked_for_again() -> None:

@@ -11,6 +11,10 @@ from hades_tui.text.fit import length
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import UNICODE, Glyphs, pictured
 
+GAP = " · "
+LINES = 2
+"""Names that come before the signs of marks where there is little room: those of mean and best."""
+
 
 def legend(
     logarithmic: bool,
@@ -27,7 +31,8 @@ def legend(
     """What differs from the default view, then the names of the lines; without hues, from top to bottom.
 
     evaluated: whether there are evaluations of the mean dataset. missing: number of points whose x is not known.
-    References have their names in the picture. Parts that do not fit into the width are left out.
+    References have their names in the picture. Where the width does not suffice, names are shorter and
+    signs of marks come before all names but those of mean and best; parts that do not fit then are left out.
     """
     view_notes = _view_notes(view or Viewport(logarithmic=logarithmic), picture, missing)
     kinds = dict.fromkeys(mark.kind for mark in marks if mark.kind in SIGNS)
@@ -37,9 +42,12 @@ def legend(
         _line_names(colours, evaluated, glyphs) if quantity is Quantity.FITNESS else _name(quantity, colours, glyphs)
     )
     pieces = [*view_notes, *names, *signs]
+    if sum(length(piece) + len(GAP) for piece in pieces) - len(GAP) > width:
+        short = [[(text.replace(" of generation", "").replace(" mean ±", " ±"), hue) for text, hue in x] for x in names]
+        pieces = [*view_notes, *short[:LINES], *signs, *short[LINES:]]
     line: Line = []
     for piece in pieces:
-        gap: Line = [(" · ", "dim")] if line else []
+        gap: Line = [(GAP, "dim")] if line else []
         if length(line) + length(gap) + length(piece) <= width:
             line += gap + piece
     return [(pictured(text, glyphs), hue) for text, hue in line]
