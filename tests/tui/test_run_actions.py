@@ -12,7 +12,7 @@ from hades_protocol.replies import ChangeResult, SettingChange, SnapshotResult
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState, WorkerPhase
 from hades_tui.pages.bulk import bulk_lines
-from hades_tui.pages.form_view import NEWEST, answer_lines, generations_text, nearest, setting_lines, stepped
+from hades_tui.pages.form_view import NEWEST, answer_lines, generations_text, in_form, nearest, setting_lines, stepped
 from hades_tui.pages.settings_form import form_of, shown
 from hades_tui.run_actions import (
     CANCEL,
@@ -308,3 +308,16 @@ def test_the_daemons_word_names_what_it_changes_by_itself() -> None:
     text = ["".join(part for part, _ in line) for line in answer_lines(result, ("seed",))]
     assert text == ["✔ the daemon takes 2 changes", "  policy.init_seed unset → 5", "› slower"]
     assert "nothing is changed" in answer_lines(ChangeResult(run=None, generation=3, changes=()))[0][1][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("raise it, e.g. --set evolution.generations=120", "raise it, e.g. evolution.generations=120"),
+        ("use --method hades-r or hades-f", "use method hades-r or hades-f"),
+        ("(the paper's settings: --preset published)", "(the paper's settings: preset published)"),
+        ("--set takes name=value, --settle nothing", "--set takes name=value, --settle nothing"),
+    ],
+)
+def test_a_form_names_settings_and_no_options_of_a_command(text: str, form: str) -> None:
+    assert in_form(text) == form

@@ -1,5 +1,6 @@
 """Forms and the daemon's answers to dry runs, as lines. Pure."""
 
+import re
 from collections.abc import Sequence
 
 from hades_protocol.replies import ChangeResult, SettingChange
@@ -11,6 +12,11 @@ SHOWN_GENERATIONS = 10
 
 NEWEST = "newest"
 """Value of a fork's generation: the newest checkpoint at the time of the fork."""
+
+
+def in_form(text: str) -> str:
+    """A word of the daemon, which is for a command line as well, as a form has it: `--set name=value` without --set."""
+    return re.sub(r"--(env|method|preset)(?=[ =])", r"\1", re.sub(r"--set (?=[a-z_.]+=)", "", text))
 
 
 def setting_lines(form: Form, names: Sequence[str], selected: str, width: int, height: int) -> list[tuple[str, Line]]:
@@ -78,7 +84,7 @@ def answer_lines(result: ChangeResult, edited: Sequence[str] = ()) -> list[Line]
         for change in result.changes
         if change.name not in edited
     ]
-    return lines + [[("› ", "dim"), (note, "text")] for note in result.notes]
+    return lines + [[("› ", "dim"), (in_form(note), "text")] for note in result.notes]
 
 
 def _begin(changes: Sequence[SettingChange]) -> str:

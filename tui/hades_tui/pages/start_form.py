@@ -8,6 +8,7 @@ from hades_protocol.errors import UsageError
 from hades_protocol.replies import PlanResult
 from hades_protocol.run_spec import build_spec
 from hades_protocol.settings import nearest, set_dotted
+from hades_tui.pages.form_view import in_form
 from hades_tui.pages.settings_form import known, read, text_of
 from hades_tui.text.format import Line
 
@@ -81,4 +82,7 @@ def plan_lines(plan: PlanResult) -> list[Line]:
         f"{spec.env} with {spec.method}, {what}, population {spec.evolution.population} x {evaluations} environments, "
         f"{spec.evolution.generations} generations, seed {spec.seed}"
     )
-    return [[("✔ ", "state.running"), (text, "text")], *([("› ", "dim"), (note, "text")] for note in plan.notes)]
+    return [
+        [("✔ ", "state.running"), (text, "text")],
+        *([("› ", "dim"), (in_form(note), "text")] for note in plan.notes),
+    ]

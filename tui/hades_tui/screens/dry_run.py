@@ -8,6 +8,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from hades_protocol.errors import HadesError
+from hades_tui.pages.form_view import in_form
 from hades_tui.tasks import begin
 
 RETRY_SECONDS = 2.0
@@ -58,7 +59,7 @@ class DryRun(Generic[About, Result]):
             try:
                 answer = await self._ask(about)
             except HadesError as error:
-                answer, again = str(error), may_pass(error)
+                answer, again = in_form(str(error)), may_pass(error)
             if self._about != about:
                 return
             self.answer = answer
