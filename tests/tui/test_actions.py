@@ -431,18 +431,20 @@ async def test_the_cursor_of_the_curve_says_from_where(server: ProtocolServer) -
         assert asked(server, commands.Fork)[-1].generation == 20
 
 
-async def test_a_fork_into_a_group(server: ProtocolServer) -> None:
+async def test_a_fork_into_a_group_with_a_name(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
         await opened(app, pilot, "F")
         app.screen.query_one("#group", Input).focus()
         await pilot.press(*"my group")
         await until(pilot, lambda: "cannot name a group" in reason(app))
-        await pilot.press(*["backspace"] * 6)
+        await pilot.press(*["backspace"] * 6, "tab", *"a twin")
+        await until(pilot, lambda: "cannot name a run" in reason(app))
+        await pilot.press(*["backspace"] * 5)
         await press_button(app, pilot)
         await until(pilot, lambda: not is_open(app))
         (request,) = orders(server)
         assert isinstance(request, commands.Fork)
-        assert request.group == "my"
+        assert (request.group, request.name) == ("my", "a")
 
 
 @pytest.mark.parametrize("key", ["F", "S"])

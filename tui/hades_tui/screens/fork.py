@@ -1,4 +1,4 @@
-"""The form of a fork: generation, group and settings."""
+"""The form of a fork: generation, group, name and settings."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from textual.widgets import Input, Label, Static
 
 from hades_protocol.errors import UsageError
 from hades_protocol.messages import RunSummary
-from hades_protocol.names import check_group
+from hades_protocol.names import check_group, check_name
 from hades_protocol.replies import ShowResult
 from hades_tui.pages.form_view import NEWEST, generations_text, meaning, nearest, stepped
 from hades_tui.pages.settings_form import shown
@@ -30,6 +30,7 @@ class ForkScreen(ChangeScreen):
     ForkScreen #settings { height: 1fr; min-height: 3; margin: 1 0 0 0; }
     ForkScreen #meaning { height: 2; }
     ForkScreen #kept { width: 3fr; color: $dim; margin-left: 2; }
+    ForkScreen #name-of { width: 7; margin-left: 2; }
     ForkScreen #answer-box { max-height: 6; margin: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -58,6 +59,8 @@ class ForkScreen(ChangeScreen):
             with Horizontal(classes="row"):
                 yield Label("group")
                 yield Field(placeholder="none", id="group", compact=True)
+                yield Label("name", id="name-of")
+                yield Field(placeholder="none", id="name", compact=True)
             with Horizontal(classes="row"):
                 yield Label("find a setting")
                 yield Field(placeholder="part of its name, e.g. sigma", id="find", compact=True)
@@ -80,9 +83,14 @@ class ForkScreen(ChangeScreen):
         self.query_one("#find", Input).focus()
 
     def fields(self) -> dict[str, Any]:
-        """Generation, group, and the settings that differ."""
-        changes = self.settings().changes()
-        return {"generation": self._generation(), "changes": changes, "group": self._group()}
+        """Generation, group, name, and the settings that differ."""
+        changes, group, name = self.settings().changes(), self._text("group").strip(), self._text("name").strip()
+        return {
+            "generation": self._generation(),
+            "changes": changes,
+            "group": check_group(group) if group else "",
+            "name": check_name(name) if name else "",
+        }
 
     def _generation(self) -> int | None:
         text = self._text("generation").strip()
@@ -92,16 +100,12 @@ class ForkScreen(ChangeScreen):
             raise UsageError(f"generation takes the number of a kept checkpoint or '{NEWEST}', not '{text[:40]}'")
         return int(text)
 
-    def _group(self) -> str:
-        text = self._text("group").strip()
-        return check_group(text) if text else ""
-
     def _text(self, field: str) -> str:
         return self.query_one(f"#{field}", Input).value
 
     def is_edited(self) -> bool:
-        """Whether a setting or a group was edited."""
-        return super().is_edited() or bool(self._text("group"))
+        """Whether a setting, a group or a name was typed."""
+        return super().is_edited() or bool(self._text("group") or self._text("name"))
 
     # Moving and typing ---------------------------------------------------------------------------------------
 
