@@ -263,6 +263,20 @@ def test_marked_runs_are_drawn_over_a_run_that_committed_nothing() -> None:
     assert texts(alone.lines).count("No generation was committed.") == 1
 
 
+def test_the_environment_of_a_compared_run_gives_way_to_its_name() -> None:
+    model = mark(a_model(), "other-0", "other-1", "other-2")
+    runs = tuple(replace(run, env="SpaceInvaders-MinAtar") if run.id == "other-1" else run for run in model.runs)
+    model = replace(model, runs=runs)
+    for width, names in (
+        (100, "1 other-0   2 other-1 (SpaceInvaders-MinAtar)   3 other-2"),
+        (50, "1 other-0   2 other-1 (SpaceInvaders…)   3 other-2"),
+        (40, "1 other-0   2 other-1 (Spa…)   3 other-2"),
+        (39, "1 other-0   2 other-1   3 other-2"),
+        (30, "1 o…er-0   2 o…er-1   3 o…er-2"),
+    ):
+        assert names in texts(panel(model, width, 30, Viewport()).lines)
+
+
 def test_too_many_marked_runs_are_counted() -> None:
     model = a_model(others=9)
     for i in range(9):

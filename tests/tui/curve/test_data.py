@@ -263,10 +263,17 @@ def test_marked_seeds_of_a_group_are_one_line_with_their_spread() -> None:
 def test_a_run_of_another_environment_says_so() -> None:
     model = a_sweep(env="ant")
     other = a_run("other", created_at=1.0, env="hopper", name="baseline")
-    model = mark(replace(model, runs=(*model.runs, other)), "other")
-    assert [line.label for line in compared.marked(model)] == ["sizes: pairs 2", "sizes: pairs 4", "baseline (hopper)"]
-    apart = compared.marked(replace(model, selected="other"))
-    assert [line.label for line in apart] == ["sizes: pairs 2 (ant)", "sizes: pairs 4 (ant)"]
+    histories = {**model.histories, "other": a_history(range(1, 5))}
+    model = mark(replace(model, runs=(*model.runs, other), histories=histories), "other")
+
+    def named(seen: Model) -> list[tuple[str, str]]:
+        return [(line.label, line.env) for line in compared.compared_runs(seen, Viewport(), {})]
+
+    assert named(model) == [("sizes: pairs 2", ""), ("sizes: pairs 4", ""), ("baseline", "hopper")]
+    elsewhere = replace(model, selected="other")
+    assert named(elsewhere) == [("sizes: pairs 2", "ant"), ("sizes: pairs 4", "ant")]
+    no_curve = replace(elsewhere, histories={**histories, "other": RunHistory(loaded=True)})
+    assert named(no_curve) == [("sizes: pairs 2", ""), ("sizes: pairs 4", "")], "all that is drawn is of one"
 
 
 def test_each_seed_has_a_line_where_that_is_wanted_or_they_differ_in_more() -> None:

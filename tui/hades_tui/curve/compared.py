@@ -32,11 +32,12 @@ TOLD_APART: dict[str, Callable[[RunSummary], object]] = {
 class ComparedLine(msgspec.Struct, frozen=True):
     """A line over the curve: a marked run, or the mean of the marked seeds of a group.
 
-    label: what it is called on the screen. runs: ids, newest first.
+    label: what it is called on the screen. runs: ids, newest first. env: their environment.
     """
 
     label: str
     runs: tuple[str, ...]
+    env: str = ""
 
     @property
     def key(self) -> str:
@@ -61,16 +62,11 @@ def marked(model: Model, seeds: bool = False) -> list[ComparedLine]:
     for members in groups.values():
         if len(members) > 1 and len({run.seed for run in members}) == len(members):
             ids = tuple(run.id for run in members[:MOST_SEEDS])
-            out.append(ComparedLine(_label(members[0], runs) + _elsewhere(members[0], model), ids))
+            out.append(ComparedLine(_label(members[0], runs), ids, members[0].env))
         else:
             alone = (run for run in members if run.id != model.selected)
-            out += [ComparedLine((run.name or run.id) + _elsewhere(run, model), (run.id,)) for run in alone]
+            out += [ComparedLine(run.name or run.id, (run.id,), run.env) for run in alone]
     return out
-
-
-def _elsewhere(run: RunSummary, model: Model) -> str:
-    """The environment where it is another than the selected run's: their returns have different units."""
-    return f" ({run.env})" if model.run is not None and run.env != model.run.env else ""
 
 
 def _label(run: RunSummary, runs: Iterable[RunSummary]) -> str:
@@ -105,7 +101,11 @@ def compared_runs(model: Model, view: Viewport, known: Mapping[str, CurveData]) 
         histories = [model.histories[run] for run in line.runs if run in model.histories]
         curve = line_of(histories, view.axis, view.quantity, known.get(line.key))
         if curve is not None:
-            out.append(ComparedRun(curve, line.key, str(at), line.label))
+            out.append(ComparedRun(curve, line.key, str(at), line.label, line.env))
+    own = {model.run.env} if model.run is not None and model.history.metrics else set()
+    if len(own | {other.env for other in out}) < 2:  # returns of other environments have other units: they are named
+        out = [msgspec.structs.replace(other, env="") for other in out]
+    out = [msgspec.structs.replace(other, env="") if other.env in own else other for other in out]
     parent = _parent(model)
     history = model.histories.get(parent or "")
     if parent is not None and history is not None and history.metrics and (parent,) not in [x.runs for x in lines]:

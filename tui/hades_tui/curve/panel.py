@@ -28,6 +28,12 @@ NAMES_FROM = 8
 """Least height of a picture above which a line with the names of compared runs is shown."""
 
 
+LEAST_ENV = 4
+"""Least columns of the environment of a compared run; with fewer it is left out."""
+
+LEAST_LABEL = 6
+"""Least columns of its name."""
+
 SPREAD = "   dots: std. error"
 """What the dots beside a mean over seeds are."""
 
@@ -143,15 +149,33 @@ def _names(model: Model, view: Viewport, others: list[ComparedRun], width: int) 
     counts = [_count(other) for other in others]
     more = len(marked(model, view.seeds)) - MOST
     tail = f"  {more} more marked, {MOST} are drawn" if more > 0 else ""
-    whole = sum(len(head) + len(other.label) + len(n) for head, other, n in zip(heads, others, counts, strict=True))
-    free = width - len(tail) - whole - 3 * (len(others) - 1)
-    room = (width - len(tail)) // len(others) - 3
+    room = width - len(tail) - sum(map(len, (*heads, *counts))) - 3 * (len(others) - 1)
+    names = _titled(others, room)
     line: Line = []
-    for other, head, count in zip(others, heads, counts, strict=True):
-        name = other.label if free >= 0 else abridged(other.label, max(6, room - len(head) - len(count)))
+    for other, head, name, count in zip(others, heads, names, counts, strict=True):
         line += [(head, other.hue), (name, "dim"), (count, "text"), ("   ", "text")]
+    free = room - sum(map(len, names))
     spread = SPREAD if any(counts) and free >= len(SPREAD) else ""
     return fitted([*line[:-1], (spread, "dim"), (tail, "warn")], width)
+
+
+def _titled(others: list[ComparedRun], room: int) -> list[str]:
+    """Labels and environments in so many columns, if that is possible: environments are cut before labels are."""
+    labels, envs = [len(other.label) for other in others], [len(other.env) for other in others]
+
+    def over() -> int:
+        return sum(labels) + sum(env + len(" ()") for env in envs if env) - room
+
+    while over() > 0 and max(envs) > LEAST_ENV:
+        envs[envs.index(max(envs))] -= 1
+    if over() > 0:
+        envs = [0] * len(envs)
+    while over() > 0 and max(labels) > LEAST_LABEL:
+        labels[labels.index(max(labels))] -= 1
+    return [
+        abridged(other.label, label) + (f" ({shortened(other.env, env)})" if env else "")
+        for other, label, env in zip(others, labels, envs, strict=True)
+    ]
 
 
 def _count(other: ComparedRun) -> str:

@@ -49,13 +49,15 @@ MIN_HEIGHT = 4
 class ComparedRun(msgspec.Struct, frozen=True):
     """A run drawn over the curve, or a mean over runs (`runs` of them).
 
-    name: unique among the lines. sign: the digit at the end of its line; empty for the parent. label: for people.
+    name: unique among the lines. sign: the digit at the end of its line; empty for the parent. label: for people. env:
+    its environment, where that is to be told.
     """
 
     curve: CurveData
     name: str
     sign: str = ""
     label: str = ""
+    env: str = ""
 
     @property
     def runs(self) -> int:
