@@ -398,7 +398,6 @@ class Run:
         limit: polling.Limit[RunSummary] | None = None
         if timeout is not None:
             check_number("timeout", timeout)
-        if timeout is not None:
             limit = polling.Limit(time.monotonic() + timeout, late, NotEndedError)
         for summary in polling.watch(self.client.paths, self.id, tell=_quiet, limit=limit):
             if summary.state in ENDED:
