@@ -53,9 +53,10 @@ def markdown(found: Iterable[Summary]) -> str:
     for one in found:
         curve = known.get(one.env, {}).get(one.method)
         value = with_error(one.value, one.sem)
+        cloning = f"{one.cloning_steps:.1e}" if one.cloning_steps else "-"
         lines.append(
             f"| {one.env} | {NAMES[one.method]} | {value} | {len(one.seeds)} | {one.kept:.0%} | {one.env_steps:.1e} | "
-            f"{one.cloning_steps:.1e} | {number(curve.final) if curve else '-'} | {efficiency(one, curve)} |"
+            f"{cloning} | {number(curve.final) if curve else '-'} | {efficiency(one, curve)} |"
         )
     return "\n".join(lines) + "\n"
 
