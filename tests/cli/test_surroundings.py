@@ -71,7 +71,8 @@ def test_names_that_are_no_utf8_work_or_are_one_line(home: Home) -> None:
     cases = [
         ("hadesd paths", odd, 0),
         ("hadesd serve", odd, 2),
-        (f"hadesd pairs {name}", plain, 3),
+        ("hadesd pairs \"$(printf 'no-run\\377')\"", plain, 3),
+        (f"hadesd pairs {name}", plain, 2),  # the directory above, and no dataset
         (f"hadesd no-such-verb {name}", plain, 2),
         (f"hades-tui attach --once --connect ipc:///tmp/{name}", plain, 2),
     ]
