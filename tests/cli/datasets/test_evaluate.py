@@ -50,6 +50,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
+@pytest.mark.environment
 def test_a_run_and_one_of_its_generations_are_evaluated_like_their_files(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
