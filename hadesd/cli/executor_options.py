@@ -44,12 +44,11 @@ def check(args: argparse.Namespace) -> None:
 def will_have_gpu(args: argparse.Namespace, paths: Paths) -> bool:
     """Whether the runs will compute on GPUs, as far as can be said here: it decides on the preset."""
     from hadesd.cli.runs.start import has_gpu
-    from hadesd.spec.validation import sbatch_options
-    from hadesd.supervisor.slurm.options import names_gpu
+    from hadesd.supervisor.slurm.options import names_gpu, of_run
 
     if args.on != "slurm":
         return has_gpu()
     from hadesd.config import load_settings
 
     options = () if paths.connect else load_settings(paths.config_file, {}).slurm.options
-    return names_gpu((*options, *sbatch_options(args.slurm or "")))
+    return names_gpu(of_run(options, args.slurm or ""))

@@ -205,7 +205,7 @@ class Supervisor:
         return options.names_gpu(self._sbatch_options(resources))
 
     def _sbatch_options(self, resources: Resources) -> tuple[str, ...]:
-        return (*self._settings.slurm.options, *validation.sbatch_options(resources.slurm))
+        return options.of_run(self._settings.slurm.options, resources.slurm)
 
     @staticmethod
     def _refuse_own_code(values: dict[str, Any]) -> None:

@@ -24,11 +24,10 @@ from hades_protocol.run_spec import Resources
 from hades_protocol.run_state import WorkerPhase
 from hadesd.config import Slurm
 from hadesd.logs import rotation
-from hadesd.spec.validation import sbatch_options
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import is_locked
 from hadesd.storage.metric_lines import last_generation
-from hadesd.supervisor.slurm import commands, line
+from hadesd.supervisor.slurm import commands, line, options
 from hadesd.supervisor.slurm.job import JobName, SlurmJob, SlurmState, Submission, script
 from hadesd.supervisor.slurm.verdict import KILLED, Facts, Verdict, decide
 from hadesd.worker_protocol import Heartbeat, Resumed
@@ -202,7 +201,7 @@ class SlurmWorker:
         self.slurm_job = SlurmJobInfo()
         self.waits_for = ""
         self._executor, self._directory, self._callbacks = executor, directory, callbacks
-        self._options = (*executor.settings.options, *sbatch_options(resources.slurm))
+        self._options = options.of_run(executor.settings.options, resources.slurm)
         self._hosts = resources.hosts
         self._paths = RunPaths(directory)
         self.id: int | None = None  # of the job, once it is known

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from hades_protocol.errors import UsageError
+from hadesd.spec.validation import sbatch_options
 
 GPU_OPTIONS = ("-G", "--gpus", "--gpus-per-node", "--gpus-per-task", "--gpus-per-socket")
 
@@ -16,6 +17,15 @@ REFUSED = {
 }
 
 NODES = ("-N", "--nodes")
+
+
+def of_run(for_every_job: Sequence[str], slurm: str) -> tuple[str, ...]:
+    """All that sbatch gets of users for a run: config.toml's first, so that the run's (resources.slurm) win.
+
+    Raises:
+        UsageError: the run's cannot be read.
+    """
+    return (*for_every_job, *sbatch_options(slurm))
 
 
 def named(options: Sequence[str]) -> Iterator[tuple[str, str]]:
