@@ -63,6 +63,16 @@ def test_one_seed_has_no_standard_error() -> None:
     assert "1500 |" in table.markdown([found])
 
 
+def test_a_longer_row_stands_beside_what_it_had_before() -> None:
+    longer = dataclasses.replace(ONE, seconds=600.0, value=1700.0)
+    short, long = summarise([ONE, longer])
+    (row,) = table.longer_markdown([long], [short]).splitlines()[2:]
+    assert "| 10 | 1700 |" in row
+    assert "| 1500 |" in row
+    (alone,) = table.longer_markdown([long], []).splitlines()[2:]
+    assert "1500" not in alone
+
+
 def test_half_of_the_best_is_half_of_a_return_and_twice_a_cost() -> None:
     assert kept(50.0, 100.0) == 0.5
     assert kept(-100.0, -50.0) == 0.5
