@@ -110,12 +110,12 @@ async def test_every_command_carries_what_was_seen_and_is_told(server: ProtocolS
         await filled(app, pilot, key)
         assert orders(server) == []
         await press_button(app, pilot)
-        await until(pilot, lambda: not is_open(app) and bool(notices(app)))
+        # On a busy machine another notice may stand there first: that a history could not be read in time.
+        await until(pilot, lambda: not is_open(app) and any(WHERE[key] in notice for notice in notices(app)))
         (request,) = orders(server)
         assert isinstance(request, RUN_ACTIONS[KEYS[key]].kind)
         assert (request.run, request.session) == (WHERE[key], "session-1")
         assert getattr(request, "expected_state", seen.state) is seen.state
-        assert any(WHERE[key] in notice for notice in notices(app))
 
 
 async def test_a_readonly_screen_says_so(server: ProtocolServer) -> None:
