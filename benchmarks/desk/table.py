@@ -1,7 +1,7 @@
 """docs/desk.md: the table and the plot of what was measured, beside what was published."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -17,6 +17,17 @@ MARKS = "<!-- table: {} -->", "<!-- end of the table: {} -->"
 NAMES = {"hades-r": "R", "hades-f": "F", "es": "ES"}
 WIDE = 4
 """Panels beside each other in the plot."""
+
+Column = tuple[str, Callable[[Summary], str]]
+"""A column of a table: its heading, and its cell in a summary's row."""
+
+_RUN: list[Column] = [("environment", lambda one: one.env), ("method", lambda one: NAMES[one.method])]
+_OUTCOME: list[Column] = [
+    ("return", lambda one: with_error(one.value, one.sem)),
+    ("seeds", lambda one: str(len(one.seeds))),
+    ("of its best", lambda one: f"{one.kept:.0%}"),
+    ("environment steps", lambda one: f"{one.env_steps:.1e}"),
+]
 
 
 def write(results: Path) -> str:
@@ -47,40 +58,34 @@ def _budget(measured: Iterable[Measured]) -> float:
 
 def markdown(found: Iterable[Summary]) -> str:
     """The table: return, cost, and the published return and steps to ours."""
-    lines = [
-        "| environment | method | return | seeds | of its best | environment steps | cloning steps | published | "
-        "published steps / ours |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    known = curves()
-    for one in found:
-        curve = known.get(one.env, {}).get(one.method)
-        value = with_error(one.value, one.sem)
-        cloning = f"{one.cloning_steps:.1e}" if one.cloning_steps else "-"
-        lines.append(
-            f"| {one.env} | {NAMES[one.method]} | {value} | {len(one.seeds)} | {one.kept:.0%} | {one.env_steps:.1e} | "
-            f"{cloning} | {number(curve.final) if curve else '-'} | {efficiency(one, curve)} |"
-        )
-    return "\n".join(lines) + "\n"
+    cloning = ("cloning steps", lambda one: f"{one.cloning_steps:.1e}" if one.cloning_steps else "-")
+    return _table(found, [*_RUN, *_OUTCOME, cloning, *_published()])
 
 
 def longer_markdown(longer: Iterable[Summary], short: Iterable[Summary]) -> str:
     """What more time brings, beside the return of the first table (before)."""
-    lines = [
-        "| environment | method | minutes | return | seeds | of its best | environment steps | before | published | "
-        "published steps / ours |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    first = {(one.env, one.method): with_error(one.value, one.sem) for one in short}
+    minutes = ("minutes", lambda one: f"{one.seconds / 60:g}")
+    before = ("before", lambda one: first.get((one.env, one.method), "-"))
+    return _table(longer, [*_RUN, minutes, *_OUTCOME, before, *_published()])
+
+
+def _table(found: Iterable[Summary], columns: Sequence[Column]) -> str:
+    rows = [[name for name, _ in columns], ["---"] * len(columns)]
+    rows += [[cell(one) for _, cell in columns] for one in found]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _published() -> list[Column]:
+    known = curves()
+
+    def curve(one: Summary) -> Curve | None:
+        return known.get(one.env, {}).get(one.method)
+
+    return [
+        ("published", lambda one: number(found.final) if (found := curve(one)) else "-"),
+        ("published steps / ours", lambda one: efficiency(one, curve(one))),
     ]
-    known, before = curves(), {(one.env, one.method): one for one in short}
-    for one in longer:
-        curve, first = known.get(one.env, {}).get(one.method), before.get((one.env, one.method))
-        lines.append(
-            f"| {one.env} | {NAMES[one.method]} | {one.seconds / 60:g} | {with_error(one.value, one.sem)} | "
-            f"{len(one.seeds)} | {one.kept:.0%} | {one.env_steps:.1e} | "
-            f"{with_error(first.value, first.sem) if first else '-'} | {number(curve.final) if curve else '-'} | "
-            f"{efficiency(one, curve)} |"
-        )
-    return "\n".join(lines) + "\n"
 
 
 def efficiency(one: Summary, curve: Curve | None) -> str:
