@@ -17,7 +17,7 @@ from tests.helpers.daemon import Home, until
 
 pytestmark = pytest.mark.optimised
 
-KILLS = int(os.environ.get("HADES_DRILL_KILLS", "10"))
+KILLS = int(os.environ.get("HADES_DRILL_KILLS", "20"))
 SEED = int(os.environ.get("HADES_DRILL_SEED", "1"))
 
 COMMON = ["policy.width=16", "policy.depth=1", "policy.inits=2", "evaluation.environments=1", "cloning.epochs=30"]
