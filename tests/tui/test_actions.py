@@ -16,6 +16,7 @@ from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
 from hades_tui.app import HadesApp
 from hades_tui.run_actions import RUN_ACTIONS, refusal
+from hades_tui.screens.change import ChangeScreen
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.dialog import RunDialog
 from hades_tui.screens.fork import ForkScreen
@@ -78,8 +79,15 @@ async def opened(app: HadesApp, pilot: Pilot[None], key: str) -> None:
     """Press a key and wait until its dialog can be used."""
     await pilot.press(key)
     assert is_open(app)
-    await until(pilot, lambda: not isinstance(app.screen, SendingDialog) or app.screen.focused is not None)
-    await until(pilot, lambda: "Asking for its settings" not in reason(app))
+    await until(pilot, lambda: is_usable(app))
+
+
+def is_usable(app: HadesApp) -> bool:
+    """Whether the keys that are pressed now reach a field of the dialog, where it has fields."""
+    screen = app.screen
+    if isinstance(screen, ChangeScreen):
+        return screen.form is not None and isinstance(screen.focused, Input)
+    return not isinstance(screen, SendingDialog) or screen.focused is not None
 
 
 async def press_button(app: HadesApp, pilot: Pilot[None]) -> None:
@@ -321,7 +329,7 @@ async def test_what_was_typed_is_not_thrown_away_at_once(server: ProtocolServer,
 
 
 async def opened_again(app: HadesApp, pilot: Pilot[None]) -> None:
-    await until(pilot, lambda: is_open(app) and "Asking for its settings" not in reason(app))
+    await until(pilot, lambda: is_open(app) and is_usable(app))
 
 
 # Fork --------------------------------------------------------------------------------------------------------
