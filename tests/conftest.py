@@ -1,10 +1,13 @@
 """What every test needs: the environment of a worker before anything imports jax, one compilation cache, patience."""
 
+import functools
+import gc
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,7 +21,15 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("PJRT_NPROC", "4")
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+# The last two halve the time that XLA's compiler takes over small programs that it does not optimise.
+DEVICES = "--xla_force_host_platform_device_count=2"
+QUICK_FLAGS = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
+USERS_FLAGS = {"xla_cpu_use_fusion_emitters": True, "xla_cpu_parallel_codegen_split_count": 32}
+QUICK = " ".join([DEVICES, *(f"--{name}={str(value).lower()}" for name, value in QUICK_FLAGS.items())])
+os.environ["XLA_FLAGS"] = QUICK
+
+# JAX and Textual leave so many objects that collecting as often as Python does costs a fifth of the whole suite.
+gc.set_threshold(100_000, 20, 100)
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("hades", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -52,10 +63,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     quick = item.get_closest_marker("optimised") is None
     if quick:
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+        os.environ["XLA_FLAGS"] = QUICK
     else:
         os.environ.pop("JAX_DISABLE_MOST_OPTIMIZATIONS", None)
+        os.environ["XLA_FLAGS"] = DEVICES
     if "jax" in sys.modules:
         sys.modules["jax"].config.update("jax_disable_most_optimizations", quick)
+        compile_with({} if quick else USERS_FLAGS)
+
+
+def compile_with(flags: dict[str, bool | int]) -> None:
+    """Have this process compile with these flags: XLA reads XLA_FLAGS only once."""
+    pxla = sys.modules["jax._src.interpreters.pxla"]
+    options_of = getattr(pxla.compiler.get_compile_options, "__wrapped__", pxla.compiler.get_compile_options)
+
+    @functools.wraps(options_of)
+    def get_compile_options(**given: Any) -> Any:
+        overrides = flags | (given.pop("env_options_overrides", None) or {})
+        return options_of(env_options_overrides=overrides, **given)
+
+    pxla.compiler.get_compile_options = get_compile_options
 
 
 def pytest_sessionfinish() -> None:
