@@ -26,8 +26,9 @@ def prepare_computing(spec: "RunSpec", module: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     def work() -> None:
-        from hadesd.compute.jax_setup import prepare
+        from hadesd.compute.jax_setup import collect_rarely, prepare
 
+        collect_rarely()
         prepare()
         import_module(module)
 

@@ -42,8 +42,9 @@ def main(arguments: list[str]) -> int:
         spec = records.load(directory)[1]
         group = hosts.begin(directory, spec)
         with channel.idle():
-            from hadesd.compute.jax_setup import prepare
+            from hadesd.compute.jax_setup import collect_rarely, prepare
 
+            collect_rarely()
             prepare()
             from hadesd.worker.runner import Runner
 
@@ -70,8 +71,9 @@ def _take_part(directory: Path) -> int:
     hosts.go_with_parent()
     give_way()
     spec = records.load(directory)[1]
-    from hadesd.compute.jax_setup import prepare
+    from hadesd.compute.jax_setup import collect_rarely, prepare
 
+    collect_rarely()
     prepare()
     from hadesd.worker import member
 
