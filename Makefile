@@ -33,13 +33,13 @@ demo: install
 check: lint
 	$(BIN)/python -m pytest --fast -n 2
 
-# Four processes on two cores: many tests wait for daemons and workers; more would wait for each other's compilations.
+# Three processes on two cores: many tests wait for daemons and workers; more would wait for each other's compilations.
 test: install
-	$(BIN)/python -m pytest -n 4 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 coverage: install
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 4 --dist loadgroup; tests=$$?; \
+	$(BIN)/coverage run -m pytest -n 3 --dist loadgroup; tests=$$?; \
 		$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$tests
 
 # Kills, every call that changes a file failing in turn, then two hours of faults and verbs; every run is compared with
