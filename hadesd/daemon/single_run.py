@@ -1,5 +1,6 @@
 """One run in a directory of its own: what makes a daemon that of `hadesd run`."""
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -19,6 +20,8 @@ from hadesd.daemon.plugin import AskToStop, DaemonPlugin
 from hadesd.spec import changes
 from hadesd.storage import records
 from hadesd.supervisor.lifecycle import events
+from hadesd.supervisor.lifecycle.state import Run
+from hadesd.supervisor.run import ManagedRun
 from hadesd.supervisor.supervisor import Supervisor
 
 NOT_FOR_ONE_RUN = (
@@ -32,7 +35,7 @@ class OneShot(DaemonPlugin):
     """Has one run computed to its end, then asks the daemon to stop.
 
     spec: its settings; None takes them from the run that is there.
-    show: gets the run once a second.
+    show: gets the run once a second, and when its state has changed.
     """
 
     def __init__(self, paths: Paths, spec: RunSpec | None, show: Callable[[RunSummary], None]) -> None:
@@ -67,6 +70,11 @@ class OneShot(DaemonPlugin):
         if self.summary.state in (RunState.PAUSED, RunState.FAILED, RunState.CANCELLED):
             supervisor.ask(self._run, events.ResumeAsked(), None)
         self._check()
+        supervisor.listen(self._changed)
+
+    def _changed(self, run: ManagedRun, before: Run, after: Run) -> None:
+        """Look at the run once all is done that the change leads to, and not only when the next second is over."""
+        asyncio.get_running_loop().call_soon(self._check)
 
     def tick(self) -> None:
         """Once a second."""

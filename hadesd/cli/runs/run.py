@@ -163,7 +163,7 @@ class RunProgress:
         self._state: tuple[RunState, str] | None = None
 
     def show(self, run: RunSummary) -> None:
-        """Print progress; called once a second."""
+        """Print progress; called once a second, and when the state has changed."""
         now = time.monotonic()
         state = (run.state, run.reason)
         if run.state in ENDED:
