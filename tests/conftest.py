@@ -28,7 +28,7 @@ USERS_FLAGS = {"xla_cpu_use_fusion_emitters": True, "xla_cpu_parallel_codegen_sp
 QUICK = " ".join([DEVICES, *(f"--{name}={str(value).lower()}" for name, value in QUICK_FLAGS.items())])
 os.environ["XLA_FLAGS"] = QUICK
 
-# JAX and Textual leave so many objects that collecting as often as Python does costs a fifth of the whole suite.
+# JAX and Textual leave so many objects that collecting as often as Python does costs a sixth of the CPU time.
 gc.set_threshold(100_000, 20, 100)
 
 # How long an example takes says how busy the machine is.
@@ -54,6 +54,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     fast_lane.enforce()
 
 
+def pytest_collection_finish() -> None:
+    """Have XLA read XLA_FLAGS, which it does once: tests that are marked `optimised` set others for their children."""
+    if "jax" in sys.modules:
+        sys.modules["jaxlib.xla_client"].CompileOptions()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """XLA compiles in about half the time, to slower code, for every test but those that are marked `optimised`.
@@ -73,7 +79,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def compile_with(flags: dict[str, bool | int]) -> None:
-    """Have this process compile with these flags: XLA reads XLA_FLAGS only once."""
+    """Have this process compile with flags other than those that XLA has read. JAX has no setting for it."""
     pxla = sys.modules["jax._src.interpreters.pxla"]
     options_of = getattr(pxla.compiler.get_compile_options, "__wrapped__", pxla.compiler.get_compile_options)
 
