@@ -57,6 +57,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 KillWait=5
 MinJobAge=300
+MessageTimeout=5
 ReturnToService=2
 SlurmctldTimeout=30
 SlurmdTimeout=15
