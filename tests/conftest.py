@@ -21,12 +21,11 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("PJRT_NPROC", "4")
-# The last two halve the time that XLA's compiler takes over small programs that it does not optimise.
-DEVICES = "--xla_force_host_platform_device_count=2"
-QUICK_FLAGS = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
-USERS_FLAGS = {"xla_cpu_use_fusion_emitters": True, "xla_cpu_parallel_codegen_split_count": 32}
-QUICK = " ".join([DEVICES, *(f"--{name}={str(value).lower()}" for name, value in QUICK_FLAGS.items())])
-os.environ["XLA_FLAGS"] = QUICK
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+
+QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
+"""Flags of XLA that halve the time of its compiler once more, for programs that it does not optimise. Not in XLA_FLAGS,
+which XLA reads once for all tests of a process, and which `prepare` tries in a process of its own."""
 
 # JAX and Textual leave so many objects that collecting as often as Python does costs a sixth of the CPU time.
 gc.set_threshold(100_000, 20, 100)
@@ -54,32 +53,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     fast_lane.enforce()
 
 
-def pytest_collection_finish() -> None:
-    """Have XLA read XLA_FLAGS, which it does once: tests that are marked `optimised` set others for their children."""
-    if "jax" in sys.modules:
-        sys.modules["jaxlib.xla_client"].CompileOptions()
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """XLA compiles in about half the time, to slower code, for every test but those that are marked `optimised`.
+    """XLA compiles in a fraction of the time, to slower code, for every test but those that are marked `optimised`.
 
-    Before the fixtures of the test, here and in the workers that it starts.
+    Before the fixtures of the test, here and, but for `QUICK`, in the workers that it starts.
     """
     quick = item.get_closest_marker("optimised") is None
     if quick:
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-        os.environ["XLA_FLAGS"] = QUICK
     else:
         os.environ.pop("JAX_DISABLE_MOST_OPTIMIZATIONS", None)
-        os.environ["XLA_FLAGS"] = DEVICES
     if "jax" in sys.modules:
         sys.modules["jax"].config.update("jax_disable_most_optimizations", quick)
-        compile_with({} if quick else USERS_FLAGS)
+        compile_with(QUICK if quick else {})
 
 
 def compile_with(flags: dict[str, bool | int]) -> None:
-    """Have this process compile with flags other than those that XLA has read. JAX has no setting for it."""
+    """Have this process compile with these flags of XLA, for which JAX has no setting."""
     pxla = sys.modules["jax._src.interpreters.pxla"]
     options_of = getattr(pxla.compiler.get_compile_options, "__wrapped__", pxla.compiler.get_compile_options)
 
