@@ -43,19 +43,20 @@ class PixelCartPole:
         """A cart in the middle, nearly at rest."""
         _, inner = _ENV.reset(key, _PARAMS)
         picture = draw(inner)
-        return State(inner, picture), seen(picture, picture)
+        return State(inner, picture), seen(picture, jnp.zeros_like(picture))
 
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, jax.Array, jax.Array, jax.Array]:
         """One fiftieth of a second; where the episode ends, state and picture are those of the next one."""
         _, inner, reward, done, *_ = _ENV.step(key, state.inner, action, _PARAMS)
         picture = draw(inner)
-        before = jnp.where(done, picture, state.before)
-        return State(inner, picture), seen(picture, before), reward, done.astype(bool)
+        # Not the picture less itself: XLA may compute it twice, with other roundings.
+        change = jnp.where(done, 0.0, picture - state.before)
+        return State(inner, picture), seen(picture, change), reward, done.astype(bool)
 
 
-def seen(picture: jax.Array, before: jax.Array) -> jax.Array:
+def seen(picture: jax.Array, change: jax.Array) -> jax.Array:
     """The observation [SIDE, SIDE, 3]: the picture, and where the pole has come and gone since the one before."""
-    return jnp.concatenate([picture, 5.0 * (picture[..., :1] - before[..., :1])], axis=-1)
+    return jnp.concatenate([picture, 5.0 * change[..., :1]], axis=-1)
 
 
 def draw(inner: Any) -> jax.Array:
