@@ -1,7 +1,6 @@
 """What every test needs: the environment of a worker before anything imports jax, one compilation cache, patience."""
 
 import functools
-import gc
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from hadesd.compute.jax_setup import collect_rarely
 from tests.helpers import fast_lane
 from tests.helpers.daemon import Home, a_home
 
@@ -28,7 +28,7 @@ QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_c
 which XLA reads once for all tests of a process, and which `prepare` tries in a process of its own."""
 
 # JAX and Textual leave so many objects that collecting as often as Python does costs a sixth of the CPU time.
-gc.set_threshold(100_000, 20, 100)
+collect_rarely()
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("hades", deadline=None, suppress_health_check=[HealthCheck.too_slow])
