@@ -1,7 +1,9 @@
 """For verbs that compute in their own process: a worker's environment, and Ctrl-C that works while jax computes."""
 
+import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -55,8 +57,10 @@ def interruptible(work: Callable[[], T], interrupted: Callable[[], None] = lambd
             computing.set_exception(error)
 
     try:
-        threading.Thread(target=compute, name="computing", daemon=True).start()
-        return computing.result()
+        # What an environment or a policy of the user's prints meanwhile is no part of the result.
+        with contextlib.redirect_stdout(sys.stderr):
+            threading.Thread(target=compute, name="computing", daemon=True).start()
+            return computing.result()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         interrupted()

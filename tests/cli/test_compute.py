@@ -22,7 +22,7 @@ from hadesd.cli.compute import interruptible
 from hadesd.cli.errors import report_error
 
 def work():
-    print("computing", flush=True)
+    print("computing", file=sys.__stdout__, flush=True)
     threading.Event().wait()
 
 def run(interrupted):
@@ -51,6 +51,12 @@ def interrupt(script: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
         finally:
             process.kill()
     return subprocess.CompletedProcess([], process.returncode, out, err)
+
+
+def test_what_is_printed_meanwhile_is_no_result(capsys: pytest.CaptureFixture[str]) -> None:
+    interruptible(lambda: sys.stdout.write("an environment says hello\n"))
+    sys.stdout.write("{}\n")
+    assert capsys.readouterr() == ("{}\n", "an environment says hello\n")
 
 
 def test_a_result_comes_back_and_an_error_too():

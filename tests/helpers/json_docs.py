@@ -160,7 +160,8 @@ INTRODUCTION = f"""\
 
 This file is made by `{COMMAND}` from the types in the source; a test compares them.
 
-- With `--json` a command prints one JSON object on stdout; everything else that it says is on stderr.
+- With `--json` a command prints one JSON object on stdout. Everything else that it says is on stderr, and so is what an
+  environment or a policy of one's own prints.
 - A command that makes or changes one run, or is about one run, prints its `id`.
 - A command about several runs prints `runs`, a list of objects with an `id` each.
 - What is called as a setting means that setting (`hadesd settings` lists them).

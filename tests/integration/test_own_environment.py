@@ -98,5 +98,7 @@ def test_it_is_distilled_attached_to_exported_and_evaluated_and_waits_where_its_
     refused = home.hadesd("evaluate", str(file), "--inits=1")
     assert (refused.returncode, POLICY in refused.stderr) == (ExitCode.USAGE, True)
     assert "--trust" in refused.stderr
+    with (package / "hades_docking" / "environment.py").open("a") as source:
+        source.write("print('a chatty environment')\n")
     found = json.loads(ok(home, "evaluate", str(file), "--inits=1", "--episodes=2", "--json", "--trust", POLICY))
     assert (found["env"], found["returns"]["unfinished"]) == ("docking", 0)
