@@ -53,7 +53,7 @@ def _start_again(job: dict[str, Any]) -> None:
     """Exec this file in the environment of a worker: JAX reads most of it once, at import."""
     from hades_protocol.paths import Paths
     from hadesd.supervisor.scheduling.nvml import least_used, usable_gpus
-    from hadesd.supervisor.worker_process import worker_environment
+    from hadesd.supervisor.worker_environment import worker_environment
 
     spec, _ = _spec_of(job)
     gpu = least_used(usable_gpus(os.environ)) if job.get("gpu", True) else None

@@ -37,7 +37,7 @@ from hades_protocol.errors import HadesError
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hades_protocol.settings import leaves, set_dotted
 from hadesd.spec.presets import resolve
-from hadesd.supervisor.worker_process import usable_cores
+from hadesd.supervisor.worker_environment import usable_cores
 
 Findings = dict[str, Any]
 FAILURES = (SideError, HadesError, OSError, ValueError, KeyError, subprocess.SubprocessError)

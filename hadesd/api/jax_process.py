@@ -23,7 +23,7 @@ def missing_packages() -> list[str]:
 def set_environment(spec: "RunSpec") -> None:
     """Give this process a worker's environment; of several GPUs it gets the least used. Call it before jax is used."""
     from hadesd.supervisor.scheduling.nvml import least_used, usable_gpus
-    from hadesd.supervisor.worker_process import worker_environment
+    from hadesd.supervisor.worker_environment import worker_environment
 
     gpu = least_used(usable_gpus(os.environ))
     cores = len(os.sched_getaffinity(0))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hadesd.spec import jax_variables
-from hadesd.supervisor.worker_process import worker_environment
+from hadesd.supervisor.worker_environment import worker_environment
 from tests.helpers.specs import tiny
 
 

@@ -33,7 +33,7 @@ from hadesd.storage.locks import is_locked
 from hadesd.supervisor.scheduling import nvml
 from hadesd.supervisor.slurm import commands as slurm_commands
 from hadesd.supervisor.slurm import probe
-from hadesd.supervisor.worker_process import usable_cores
+from hadesd.supervisor.worker_environment import usable_cores
 
 MARKS: dict[FindingLevel, tuple[str, str]] = {"ok": ("ok", "32"), "note": ("note", "33"), "problem": ("PROBLEM", "31")}
 

@@ -17,7 +17,8 @@ from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.run import WorkerHandle
 from hadesd.supervisor.slurm.relay import for_slurm, take_part
-from hadesd.supervisor.worker_process import SLURM_NODE, Worker, start_logged
+from hadesd.supervisor.worker_environment import SLURM_NODE
+from hadesd.supervisor.worker_process import Worker, start_logged
 from hadesd.worker_protocol import FILE, NONCE
 
 END_SECONDS = 10.0

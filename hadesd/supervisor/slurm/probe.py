@@ -21,7 +21,7 @@ from hadesd.storage.atomic import tail_lines, write_atomically
 from hadesd.storage.locks import is_locked, lock_file
 from hadesd.supervisor.slurm import commands
 from hadesd.supervisor.slurm.job import JobName, SlurmJob, SlurmState, Submission, script
-from hadesd.supervisor.worker_process import SLURM_NODE, usable_cores
+from hadesd.supervisor.worker_environment import SLURM_NODE, usable_cores
 
 RUN = "doctor"
 """In the comment of the job, where those of runs have the run's id."""

@@ -27,7 +27,8 @@ from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.scheduling import nvml
 from hadesd.supervisor.slurm.line import ExitNote, LineWriter, token_of
-from hadesd.supervisor.worker_process import READ_SIZE, start_worker, usable_cores, worker_environment
+from hadesd.supervisor.worker_environment import usable_cores, worker_environment
+from hadesd.supervisor.worker_process import READ_SIZE, start_worker
 from hadesd.worker_protocol import FILE, NONCE, RANK
 
 CHECK_SECONDS = 0.5
