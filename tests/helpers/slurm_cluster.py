@@ -124,7 +124,13 @@ class Cluster:
         name = f"is-on-the-disk-{secrets.token_hex(4)}"
         self.run("sbatch", "--hold", "-o", "/dev/null", f"--job-name={name}", "--wrap", "true")
         written = self.root / "state" / "job_state"  # at most every 5 s
-        until(lambda: written.exists() and name.encode() in written.read_bytes(), "slurmctld writes its state")
+
+        def knows() -> bool:
+            with contextlib.suppress(FileNotFoundError):  # it removes the file before it links the new one
+                return name.encode() in written.read_bytes()
+            return False
+
+        until(knows, "slurmctld writes its state")
         self.kill_controller()
         yield
         self.start_controller()
