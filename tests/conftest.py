@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from hadesd.compute.jax_setup import collect_rarely
+from hadesd.supervisor.worker_environment import BLAS_THREADS
 from tests.helpers import fast_lane
 from tests.helpers.daemon import Home, a_home
 
@@ -22,6 +23,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("PJRT_NPROC", "4")
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+os.environ.update(BLAS_THREADS)
 
 QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
 """Flags of XLA that halve the time of its compiler once more, for programs that it does not optimise. Not in XLA_FLAGS,

@@ -35,6 +35,12 @@ def test_xla_never_gets_fewer_than_four_threads(cores: int, threads: str) -> Non
     assert environment(cores=cores)["PJRT_NPROC"] == threads
 
 
+@pytest.mark.parametrize("gpu", [None, GPU])
+def test_openblas_has_one_thread_whatever_the_user_set(gpu: Gpu | None) -> None:
+    assert environment(gpu=gpu)["OPENBLAS_NUM_THREADS"] == "1"
+    assert environment({"OPENBLAS_NUM_THREADS": "8"}, gpu)["OPENBLAS_NUM_THREADS"] == "1"
+
+
 def test_on_a_gpu_the_run_sees_its_gpu_alone_and_resumes_bit_exactly() -> None:
     env = environment(gpu=GPU)
     assert env["XLA_CLIENT_MEM_FRACTION"] == "0.9"
