@@ -289,17 +289,17 @@ def forward_scratch(shape: NetworkShape, rows: int) -> int:
     return 2 * rows * 4 * padded(max(shape.sizes[1:]))
 
 
-def add_forward(module: Module, name: str, shape: NetworkShape, rows: int) -> str:
+def add_forward(module: Module, name: str, shape: NetworkShape, rows: int, first: int = 0) -> str:
     """Add `void name(ptr params, ptr x, ptr head, ptr scratch)`: the head's values for `rows` observations.
 
     params: as the module's docstring says. x: float32 [rows, observation] with rows of padded(observation) floats;
-    head: float32 [rows, padded(actions)], zeros beyond the actions. scratch: `forward_scratch` bytes.
-    A row's bits do not depend on how many rows there are.
+    head: float32 [rows, padded(actions)], zeros beyond the actions. scratch: `forward_scratch` bytes. first: the layer
+    to begin with, whose inputs x then holds. A row's bits do not depend on how many rows there are.
     """
     f = Function(module, name, [("ptr", p) for p in ("params", "x", "head", "scratch")])
     half = forward_scratch(shape, rows) // 2
-    x, x_row = "%x", 4 * padded(shape.sizes[0])
-    for i, layer in enumerate(shape.layers):
+    x, x_row = "%x", 4 * padded(shape.sizes[first])
+    for i, layer in list(enumerate(shape.layers))[first:]:
         last = i == len(shape.layers) - 1
         y = "%head" if last else f.offset("%scratch", str(half * (i % 2)), 1)
         called = add_layer(module, layer, rows, x_row, layer.row, "" if last else shape.activation)

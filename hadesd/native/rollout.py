@@ -8,7 +8,7 @@ not depend on the group that it is in: lanes do not meet.
 from dataclasses import dataclass
 from math import gcd
 
-from hadesd.native import dense, vector_math
+from hadesd.native import dense, sparse, vector_math
 from hadesd.native.dense import NetworkShape
 from hadesd.native.ir import F32, I32, I64, LANES, PTR, VB, VF, VI, Function, Module, constant
 
@@ -28,6 +28,7 @@ class StepFunction:
         Moving and moving out must not overlap.
     moving, constant, observation: how many rows. actions: rows of an action, float32; or how many actions there are
         (discrete), of which one row of int32 names one. keyed: whether a step reads its key. scratch: bytes.
+    bits: whether every entry of every observation is 0 or 1.
     """
 
     name: str
@@ -38,6 +39,7 @@ class StepFunction:
     discrete: bool
     keyed: bool
     scratch: int
+    bits: bool
 
     @property
     def action_rows(self) -> int:
@@ -70,12 +72,18 @@ class RolloutSetting:
         return self.running or self.measured
 
     @property
+    def sparse(self) -> bool:
+        """Whether the first layer adds up only what is not as usual in an observation (hadesd.native.sparse)."""
+        return self.network is not None and self.step.bits and not self.observing
+
+    @property
     def group(self) -> int:
         """Policies that are rolled out together."""
         full = LANES // gcd(LANES, self.environments)
         if self.network is None:
             return full
-        return min(full, max(1, CACHE_BYTES // (4 * self.network.parameters)))
+        read = self.network.parameters - (self.network.layers[0].parameters if self.sparse else 0)
+        return min(full, max(1, CACHE_BYTES // (4 * max(read, 1))))
 
     @property
     def blocks(self) -> int:
@@ -118,7 +126,7 @@ class _Places:
         self.state = (m.take(blocks * self.moving * ROW), m.take(blocks * self.moving * ROW))
         self.fixed = m.take(blocks * self.constant * ROW)
         self.observation = m.take(blocks * s.wide * ROW)
-        self.rows = m.take(lanes * s.wide * 4)
+        self.rows = m.take(lanes * s.wide * 4)  # sparse: of each lane which entries are not as usual
         self.head_rows = m.take(lanes * heads * 4)
         self.head = m.take(blocks * heads * ROW)
         self.spread = m.take(blocks * heads * ROW)
@@ -128,6 +136,10 @@ class _Places:
         self.running, self.completed, self.episodes = (m.take(blocks * ROW) for _ in range(3))
         self.mean, self.variance, self.scale = (m.take(s.group * s.wide * 4) for _ in range(3))
         self.sample_count = m.take(s.group * 4)
+        self.usual, self.rest = (m.take(s.wide * 4) for _ in range(2))
+        self.found = m.take(lanes * 8)
+        hidden = 4 * dense.padded(s.network.sizes[1]) if s.network else 0
+        self.rest_sums, self.hidden = m.take(s.group * hidden), m.take(s.environments * hidden)
         self.forward = m.take(dense.forward_scratch(s.network, s.environments) if s.network else 64)
         self.step = m.take(max(step.scratch, 64))
         self.heads = heads
@@ -160,7 +172,9 @@ class _Rollout:
         self.step = setting.step
         module.declare(self.step.name, f"declare void @{self.step.name}({', '.join([PTR] * 9)})")
         if setting.network is not None:
-            dense.add_forward(module, "forward", setting.network, setting.environments)
+            dense.add_forward(module, "forward", setting.network, setting.environments, int(setting.sparse))
+            if setting.sparse:
+                self._add_sparse(setting.network)
         self._add_transpose()
 
     # -- helpers
@@ -182,6 +196,12 @@ class _Rollout:
         for i, row in enumerate(rows):
             f.store(VF, row, f.let(f"getelementptr i8, ptr %out, i64 {self._times(f, '%b', i)}"))
         f.finish()
+
+    def _add_sparse(self, network: NetworkShape) -> None:
+        first = network.layers[0]
+        self.rest_layer = dense.add_layer(self.module, first, 1, 4 * self.s.wide, first.row, "")
+        sparse.add_find(self.module, self.s.wide)
+        sparse.add_first_layer(self.module, first, network.activation if len(network.layers) > 1 else "")
 
     @staticmethod
     def _times(f: Function, stride: str, count: int) -> str:
@@ -211,6 +231,8 @@ class _Rollout:
         self.memory = f.aligned("%memory")
         groups = f.binary("sdiv", I64, f.binary("add", I64, "%n", str(self.s.group - 1)), str(self.s.group))
         self._clear(f)
+        if self.s.sparse:
+            self._begin_usual(f)
 
         def group(index: str, carried: list[str]) -> list[str]:
             first = f.binary("mul", I64, index, str(self.s.group))
@@ -280,6 +302,8 @@ class _Rollout:
             self._spread(f, first)
         if self.s.observing:
             self._begin_statistics(f)
+        if self.s.sparse:
+            self._begin_sums(f, first)
 
     def _load_rows(self, f: Function, source: str, width: int, target: str, b: str) -> None:
         """A block's rows from [R, width]."""
@@ -337,6 +361,36 @@ class _Rollout:
 
         f.loop(str(self.s.group), policy)
 
+    def _begin_usual(self, f: Function) -> None:
+        """Of each entry of an observation: its usual value, its scale, and what it adds where it is as usual."""
+        half, one = constant(VF, 0.5), constant(VF, 1.0)
+
+        def column(c: str, carried: list[str]) -> list[str]:
+            mean, scale = self._normalisation(f, "0", c)
+            usual = f.select(VB, f.compare("ogt", VF, mean, half), VF, one, constant(VF, 0.0))
+            rest = f.binary("fmul", VF, f.binary("fsub", VF, usual, mean), scale)
+            for value, offset in ((usual, self.at.usual), (scale, self.at.scale), (rest, self.at.rest)):
+                f.store(VF, value, self.place(f, offset, c, ROW), 64)
+            return []
+
+        f.loop(str(self.s.wide // LANES), column)
+
+    def _begin_sums(self, f: Function, first: str) -> None:
+        """The first layer's sums of a group's policies for an observation that is as usual."""
+        assert self.s.network is not None
+        row = self.s.network.layers[0].row
+
+        def policy(j: str, carried: list[str]) -> list[str]:
+            arguments = [
+                self._params(f, self._policy(f, first, j)),
+                self.place(f, self.at.rest),
+                self.place(f, self.at.rest_sums, j, row),
+            ]
+            f.call("void", self.rest_layer, [(PTR, a) for a in arguments])
+            return []
+
+        f.loop(str(self.s.group), policy)
+
     # -- a step
 
     def _steps(self, f: Function, first: str) -> None:
@@ -363,6 +417,9 @@ class _Rollout:
     def _see(self, f: Function) -> None:
         """Observations as rows, one per lane, normalised."""
         if self.s.network is None and not self.s.observing:
+            return
+        if self.s.sparse:
+            self._find(f)
             return
         wide = self.s.wide
 
@@ -399,6 +456,21 @@ class _Rollout:
 
         if self.s.network is not None:
             f.loop(str(self.s.group), policy)
+
+    def _find(self, f: Function) -> None:
+        """Which entries of the observations are not as usual."""
+
+        def block(b: str, carried: list[str]) -> list[str]:
+            arguments = [
+                self.place(f, self.at.observation, b, self.s.wide * ROW),
+                self.place(f, self.at.usual),
+                self.place(f, self.at.rows, b, LANES * self.s.wide * 4),
+                self.place(f, self.at.found, b, LANES * 8),
+            ]
+            f.call("void", "find", [(PTR, a) for a in arguments])
+            return []
+
+        f.loop(str(self.s.blocks), block)
 
     def _rows(self, f: Function, j: str) -> str:
         """The rows of a policy's environments."""
@@ -470,12 +542,39 @@ class _Rollout:
         def policy(j: str, carried: list[str]) -> list[str]:
             params = self._params(f, self._policy(f, first, j))
             head = self.place(f, self.at.head_rows, j, 4 * self.at.heads * self.s.environments)
-            arguments = [params, self._rows(f, j), head, self.place(f, self.at.forward)]
+            seen = self._first_layer(f, j, params, head) if self.s.sparse else self._rows(f, j)
+            arguments = [params, seen, head, self.place(f, self.at.forward)]
             f.call("void", "forward", [(PTR, a) for a in arguments])
             return []
 
         f.loop(str(self.s.group), policy)
         self._turn_heads(f, self.at.head)
+
+    def _first_layer(self, f: Function, j: str, params: str, head: str) -> str:
+        """The first layer of a policy in its environments, by what is not as usual there; where its values are."""
+        assert self.s.network is not None
+        row, environments = self.s.network.layers[0].row, str(self.s.environments)
+        values = self.place(f, self.at.hidden) if len(self.s.network.layers) > 1 else head
+
+        def environment(e: str, carried: list[str]) -> list[str]:
+            lane = f.binary("add", I64, f.binary("mul", I64, j, environments), e)
+            b, within = (f.binary(op, I64, lane, str(LANES)) for op in ("sdiv", "srem"))
+            block = self.place(f, self.at.observation, b, self.s.wide * ROW)
+            arguments = [
+                params,
+                self.place(f, self.at.rest_sums, j, row),
+                f.offset(block, within, 4),
+                self.place(f, self.at.rows, lane, 4 * self.s.wide),
+                self.place(f, self.at.usual),
+                self.place(f, self.at.scale),
+                f.offset(values, e, row),
+            ]
+            count = f.load(I64, self.place(f, self.at.found, lane, 8), 8)
+            f.call("void", "first_layer", [*[(PTR, a) for a in arguments], (I64, count)])
+            return []
+
+        f.loop(environments, environment)
+        return values
 
     def _noise(self, f: Function, t: str, row: str, lanes: str) -> str:
         """Noise [T, rows, R] of a step and a row, in the lanes of a block."""

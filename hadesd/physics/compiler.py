@@ -16,6 +16,7 @@ import numpy as np
 from hadesd.native import machine_code
 from hadesd.native.ir import PTR, Function, Module
 from hadesd.native.rollout import StepFunction
+from hadesd.physics.binary import observes_bits
 from hadesd.physics.emit_llvm import ROW, Output, add_program
 from hadesd.physics.graph import BOOL, FLOAT, Node, Operand
 from hadesd.physics.program import EnvironmentProgram
@@ -122,6 +123,7 @@ def compile_environment(name: str, functions: EnvironmentFunctions, actions: int
             discrete=scalar.discrete,
             keyed=_keyed(scalar),
             scratch=step_scratch,
+            bits=observes_bits(scalar.reset, scalar.step),
         ),
         reset=f"{reset}_{unique}",
         reset_scratch=reset_scratch,

@@ -38,6 +38,37 @@ class Counter:
         return jnp.stack([steps, 1 - steps]).astype(jnp.float32)
 
 
+class Lights:
+    """A grid of 3 x 5 lights and their negatives, and a light that always burns: zeros and ones. Action 1 switches the
+    row below on, action 2 off, and noise switches one light; reward: lights that burn. Episodes end at random."""
+
+    name = "lights"
+    observation = (3, 5, 3)
+    discrete = True
+    actions = 3
+    form = VMAP
+
+    def reset(self, key):
+        state = jax.random.bernoulli(key, 0.2, (3, 5)).astype(jnp.float32), jnp.int32(0)
+        return state, self._observe(state)
+
+    def step(self, key, state, action):
+        lights, row = state
+        key_place, key_end, key_reset = jax.random.split(key, 3)
+        lights = lights.at[row].set(jnp.where(action == 0, lights[row], (action == 1).astype(jnp.float32)))
+        place = jax.random.randint(key_place, (2,), 0, jnp.array([3, 5]))
+        lights = lights.at[place[0], place[1]].set(1.0 - lights[place[0], place[1]] > 0.5)
+        done = jax.random.bernoulli(key_end, 0.1)
+        (fresh, first), _ = self.reset(key_reset)
+        following = jnp.where(done, fresh, lights), jnp.where(done, first, (row + 1) % 3)
+        return following, self._observe(following), lights.sum(), done
+
+    def _observe(self, state):
+        lights, row = state
+        cursor = jnp.zeros((3, 5)).at[row].set(1.0)
+        return jnp.stack([lights, 1.0 * (lights == 0), jnp.maximum(cursor, jnp.zeros((3, 5)).at[0, 0].set(1.0))], -1)
+
+
 class Uneven:
     """Environments whose reset key is odd never finish; the others finish every 5 steps. Reward 1 a step."""
 

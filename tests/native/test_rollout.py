@@ -16,7 +16,7 @@ from hadesd.distill.rollout import Evaluation
 from hadesd.native import machine_code
 from hadesd.physics import program as programs
 from hadesd.physics.compiler import compile_environment
-from tests.distill.toys import Counter, Echo, Uneven
+from tests.distill.toys import Counter, Echo, Lights, Uneven
 
 pytestmark = [
     pytest.mark.slow,
@@ -51,11 +51,14 @@ def in_both_forms(env: Any) -> tuple[Any, Any]:
     return plain, native
 
 
-def results(env: Any, policy: MLP, setting: Evaluation, candidates: int, inits: int) -> rollout.RolloutResult:
+def results(
+    env: Any, policy: MLP, setting: Evaluation, candidates: int, inits: int, constants: Any = None
+) -> rollout.RolloutResult:
     """Of [candidates, inits] policies; the initialisations' resets are common to all candidates."""
     params = policies.init_many(policy, jax.random.key(0), env.observation, candidates * inits)
     params = jax.tree.map(lambda leaf: 2 * leaf.reshape(candidates, inits, *leaf.shape[1:]), params)
-    constants = normalise.unit(env.observation)._replace(mean=jnp.full(env.observation, 0.1))
+    if constants is None:
+        constants = normalise.unit(env.observation)._replace(mean=jnp.full(env.observation, 0.1))
     keys = jax.random.split(jax.random.key(1), inits)
 
     def one(params: Any, key: jax.Array) -> rollout.RolloutResult:
@@ -64,7 +67,7 @@ def results(env: Any, policy: MLP, setting: Evaluation, candidates: int, inits: 
     return jax.device_get(jax.jit(jax.vmap(lambda several: jax.vmap(one)(several, keys)))(params))
 
 
-ENVIRONMENTS = {"counter": Counter(7), "uneven": Uneven(), "echo": Echo(), "drift": Drift()}
+ENVIRONMENTS = {"counter": Counter(7), "uneven": Uneven(), "echo": Echo(), "drift": Drift(), "lights": Lights()}
 SETTINGS = [
     # candidates, inits, environments, steps, normalisation, greedy: lanes that are filled exactly, in part, many times
     (16, 1, 1, 20, "none", False),
@@ -86,6 +89,42 @@ def test_returns_and_episodes_are_those_of_vmap(name: str) -> None:
         assert np.array_equal(expected.episodes, found.episodes), setting
         assert np.array_equal(expected.unfinished, found.unfinished), setting
         assert np.allclose(expected.fitness, found.fitness, rtol=2e-4, atol=1e-4), setting
+
+
+LIGHTS = Lights()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize(("width", "depth"), [(8, 1), (40, 2), (200, 1)])
+def test_zeros_and_ones_are_added_up_by_what_is_not_as_usual(width: int, depth: int, activation: str) -> None:
+    """Usual entries are told from any means: with a variance of 0 too, where the scale is ten thousand."""
+    plain, native = in_both_forms(LIGHTS)
+    assert native.form.program.step.bits
+    means = jax.random.uniform(jax.random.key(5), LIGHTS.observation).at[0, 0, 2].set(1.0).at[0, 1, 2].set(0.0)
+    constants = normalise.unit(LIGHTS.observation)._replace(mean=means, variance=means * (1 - means))
+    policy = MLP(LIGHTS.actions, True, width=width, depth=depth, activation=activation)
+    for candidates, inits, environments, steps, greedy in (
+        (16, 1, 1, 20, False),
+        (3, 2, 5, 20, True),
+        (2, 1, 17, 9, True),
+    ):
+        setting = Evaluation(environments, steps, "fixed", greedy)
+        expected = results(plain, policy, setting, candidates, inits, constants)
+        found = results(native, policy, setting, candidates, inits, constants)
+        assert np.array_equal(expected.episodes, found.episodes), setting
+        assert np.allclose(expected.fitness, found.fitness, rtol=1e-6), setting
+
+
+def test_a_nan_of_a_light_that_is_out_shows_in_the_choice() -> None:
+    plain, native = in_both_forms(LIGHTS)
+    policy = MLP(LIGHTS.actions, True, width=8, depth=1, activation="relu")
+    params = policies.init(policy, jax.random.key(0), LIGHTS.observation)
+    broken = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), params)
+    constants, setting = normalise.unit(LIGHTS.observation), Evaluation(3, 12, "fixed", greedy=True)
+    expected, found = (
+        rollout.evaluate(env, policy, broken, constants, jax.random.key(0), setting) for env in (plain, native)
+    )
+    assert expected.fitness == found.fitness
 
 
 def test_a_policy_s_result_does_not_depend_on_its_neighbours() -> None:
