@@ -5,7 +5,8 @@ Straight-line code is cut into functions of a bounded length, because LLVM's reg
 linear time; what one of them hands to another lies in scratch memory.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,7 @@ class _Emitter:
         self.slots: dict[int, int] = {}
         self.home: dict[int, tuple[int, int]] = {}  # node -> (block, piece) that computes it
         self.pieces = [self._cut(i) for i in range(len(graph.blocks))]
+        self.fused = self._fused()
         self.crossing = self._crossing()
 
     def _cut(self, block: int) -> list[list[Node]]:
@@ -72,6 +74,26 @@ class _Emitter:
             for node in piece:
                 self.home[node.index] = (block, number)
         return pieces
+
+    def _fused(self) -> dict[int, Node]:
+        """Sums and differences that are rounded once with a product: index of the sum -> the product.
+
+        Of products that nothing else reads, and that the same function computes: a quarter of a body's operations.
+        """
+        users = Counter(
+            id_ for pieces in self.pieces for piece in pieces for n in piece for id_ in _indices(n.arguments)
+        )
+        users.update(_indices([o.value for o in self.outputs]))
+        for block in range(len(self.pieces)):
+            users.update(_indices([a for _, *values in self._carried(block) for a in values]))
+        found: dict[int, Node] = {}
+        for piece in (piece for pieces in self.pieces for piece in pieces):
+            for node in (n for n in piece if n.op in ("add", "sub") and n.kind == FLOAT):
+                products = [a for a in node.arguments if isinstance(a, Node) and a.op == "mul"]
+                alone = [a for a in products if users[a.index] == 1 and self.home[a.index] == self.home[node.index]]
+                if alone:
+                    found[node.index] = alone[0]
+        return found
 
     def _carried(self, block: int) -> list[tuple[Node, Operand, Operand]]:
         return [triple for triple in self.graph.blocks[block].carried if triple[0].index in self.needed]
@@ -144,7 +166,8 @@ class _Emitter:
         """One function: its nodes in order, stores of what others read, and the outputs where it is the last."""
         name = f"{self.name}_{block}_{number}"
         code = _Code(self, Function(self.module, name, self.parameters), (block, number))
-        for node in nodes:
+        inside = {product.index for product in self.fused.values()}
+        for node in (n for n in nodes if n.index not in inside):
             code.compute(node)
         if writes:
             # All values first: an output may be an input's row.
@@ -167,6 +190,10 @@ class _Emitter:
         """Where a node's value lies in scratch memory, in bytes; a carry and what it is in the end share one."""
         key = node.arguments[0].index if node.op == "result" else node.index
         return ROW * self.slots.setdefault(key, len(self.slots))
+
+
+def _indices(operands: Iterable[Operand]) -> list[int]:
+    return [a.index for a in operands if isinstance(a, Node)]
 
 
 class _Code:
@@ -223,12 +250,28 @@ class _Code:
 
     def compute(self, node: Node) -> None:
         """The instructions of a node."""
+        if node.index in self.emitter.fused:
+            self.names[node.index] = self._sum_with(self.emitter.fused[node.index], node)
+            if node.index in self.emitter.crossing:
+                self.store_slot(node, self.names[node.index])
+            return
         of = next((a.kind for a in node.arguments if isinstance(a, Node)), node.kind)
         kinds = [BOOL, node.kind, node.kind] if node.op == "select" else [of] * len(node.arguments)
         values = [self.value(a, kind) for a, kind in zip(node.arguments, kinds, strict=True)]
         self.names[node.index] = self._instructions(node, of, values)
         if node.index in self.emitter.crossing:
             self.store_slot(node, self.names[node.index])
+
+    def _sum_with(self, product: Node, node: Node) -> str:
+        """A sum or a difference with a product, rounded once."""
+        f, first = self.f, node.arguments[0] is product
+        a, b = (self.value(factor, FLOAT) for factor in product.arguments)
+        other = self.value(node.arguments[1 if first else 0], FLOAT)
+        if node.op == "sub" and first:
+            other = f.let(f"fneg {VF} {other}")
+        elif node.op == "sub":
+            a = f.let(f"fneg {VF} {a}")
+        return f.fma(VF, a, b, other)
 
     def _instructions(self, node: Node, of: str, v: list[str]) -> str:
         op, kind, f = node.op, VECTOR[node.kind], self.f

@@ -192,3 +192,19 @@ def test_what_has_no_scalar_form_is_named() -> None:
         scalarise(nested, *scalar_forms.examples((Y,)))
     with pytest.raises(Unsupported, match="the primitive lgamma"):
         scalarise(lambda y: jax.scipy.special.gammaln(y), *scalar_forms.examples((Y,)))
+
+
+def test_a_product_that_only_a_sum_reads_is_rounded_once_with_it() -> None:
+    a, b, c = (Y[:, i].astype(np.float64) for i in range(3))
+    once: dict[str, tuple[Callable[..., Any], np.ndarray]] = {
+        "product first": (lambda y: y[0] * y[1] + y[2], a * b + c),
+        "product last": (lambda y: y[2] - y[0] * y[1], c - a * b),
+        "less": (lambda y: y[0] * y[1] - y[2], a * b - c),
+    }
+    for name, (function, exact) in once.items():
+        assert np.array_equal(scalar_forms.native(function, Y)[0], exact.astype(np.float32)), name
+    product = Y[:, 0] * Y[:, 1]
+    found = scalar_forms.native(lambda y: (y[0] * y[1] + y[2], y[0] * y[1]), Y)
+    assert np.array_equal(found[0], product + Y[:, 2]), "another reads it: it is a number of its own"
+    assert np.array_equal(found[1], product)
+    assert not np.array_equal(found[0], (a * b + c).astype(np.float32))
