@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh
 
@@ -143,17 +142,21 @@ def _strategy_of(spec: RunSpec, dim: int) -> Strategy:
     if e.learning_rate_decay < 1.0:
         rate = strategies.exponential(e.learning_rate, e.learning_rate_decay, e.learning_rate_floor)
     if entry.key == "openes":
-        return strategies.open_es(e.population, dim, sigma, rate, e.momentum, e.shaping)
+        return strategies.open_es(e.population, dim, sigma, rate, e.momentum, e.shaping, e.weight_decay)
     if entry.key == "snes":
-        return strategies.snes(e.population, dim, e.sigma, rate, e.temperature, e.parameters)
-    adam = optax.adam(rate, b1=e.momentum, b2=0.999, eps=1e-8)
+        return strategies.snes(e.population, dim, e.sigma, rate, e.temperature, e.parameters, e.weight_decay)
+    optimizers = {
+        "adam": strategies.adam(rate, e.momentum, e.weight_decay),
+        "sgd": strategies.descent(rate, e.weight_decay),
+        "": None,
+    }
     return strategies.named(
         entry.name,
         e.population,
         dim,
         sigma=e.sigma,
         schedule=sigma,
-        optimizer={"adam": adam, "sgd": optax.sgd(rate), "": None}[entry.optimizer],
+        optimizer=optimizers[entry.optimizer],
         shaping=e.shaping if entry.shaped else None,
         parameters=e.parameters,
     )

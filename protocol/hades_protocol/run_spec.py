@@ -172,6 +172,15 @@ class Evolution(_Section, frozen=True):
     learning_rate_floor: Annotated[
         float, Meta(ge=0.0, le=100.0, description="the learning rate decays no further than this")
     ] = 0.0
+    weight_decay: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            le=100.0,
+            description="times the learning rate: the share of itself that the mean loses in a generation, so that it "
+            "does not wander off (AdamW's; strategies that have a learning rate)",
+        ),
+    ] = 0.0
     momentum: Annotated[
         float,
         Meta(

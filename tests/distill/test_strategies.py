@@ -242,6 +242,33 @@ def test_the_learning_rate_decays_to_its_floor():
     assert moved[1] < moved[2] <= moved[0] + 1e-6, "a decaying rate goes less far; a floor stops the decay"
 
 
+def test_weight_decay_keeps_the_mean_from_wandering_where_fitness_says_nothing():
+    """Half of the entries do not matter: Adam's steps walk away with them."""
+
+    def half(population):
+        return sphere(population.at[:, DIM // 2 :].set(TARGET[DIM // 2 :]))
+
+    lengths = {}
+    for decay in (0.0, 0.3):
+        strategy = by_name(STRATEGIES["openes"], weight_decay=decay)
+        mean = strategy.mean(evolve(strategy, 1000, half))
+        lengths[decay] = float(jnp.linalg.norm(mean[DIM // 2 :]))
+        assert float(jnp.linalg.norm((mean - TARGET)[: DIM // 2])) < 0.1, "what matters is found all the same"
+    assert lengths[0.3] < 0.5 * lengths[0.0]
+
+
+@pytest.mark.parametrize("name", ["openes", "snes", "pgpe", "simplees"])
+def test_a_generation_takes_its_share_off_the_mean(name):
+    start, rate, decay = jnp.full(DIM, 3.0), 0.05, 0.5
+    moved = {}
+    for weight_decay in (0.0, decay):
+        strategy = by_name(STRATEGIES[name], learning_rate=rate, weight_decay=weight_decay)
+        state = strategy.init(jax.random.key(0), start)
+        population, state = strategy.ask(jax.random.key(1), state)
+        moved[weight_decay] = strategy.mean(strategy.tell(jax.random.key(2), population, sphere(population), state))
+    assert np.allclose(moved[0.0] - moved[decay], rate * decay * start, rtol=1e-4)
+
+
 SET_BY_US = {"self", "population_size", "solution", "optimizer", "std_schedule", "fitness_shaping_fn"}
 
 

@@ -23,6 +23,27 @@ LEAST_STD, MOST_STD = 1e-7, 1e2
 it would drift out of all numbers in a run of days."""
 
 
+def adam(
+    learning_rate: float | Callable[[Any], Any], momentum: float, weight_decay: float
+) -> optax.GradientTransformation:
+    """Adam on the mean, whose length decays on its own (AdamW, Loshchilov and Hutter 2019): mean -= rate decay mean.
+
+    The published Adam: beta2 0.999, eps 1e-8; beta1, `momentum`, is 0.99 there. weight_decay: 0 for none. Adam's steps
+    have the length of the rate in every direction, also in those that fitness says nothing about: there the mean walks
+    away from zero, until perturbations of size sigma are small beside it.
+    """
+    return optax.chain(
+        optax.scale_by_adam(b1=momentum, b2=0.999, eps=1e-8),
+        optax.add_decayed_weights(weight_decay),
+        optax.scale_by_learning_rate(learning_rate),
+    )
+
+
+def descent(learning_rate: float | Callable[[Any], Any], weight_decay: float) -> optax.GradientTransformation:
+    """Plain steps on the mean, whose length decays likewise."""
+    return optax.chain(optax.add_decayed_weights(weight_decay), optax.sgd(learning_rate))
+
+
 def open_es(
     population: int,
     dim: int,
@@ -30,20 +51,20 @@ def open_es(
     learning_rate: float | Callable[[Any], Any],
     momentum: float,
     shaping: str,
+    weight_decay: float = 0.0,
 ) -> Strategy:
     """OpenES with antithetic samples and Adam on the mean: the strategy of the HaDES paper's Brax experiments.
 
-    sigma: generation (from 0) -> standard deviation. learning_rate: a constant or a schedule.
+    sigma: generation (from 0) -> standard deviation. learning_rate: a constant or a schedule. momentum, weight_decay:
+    see `adam`.
     """
-    # The published Adam: beta2 0.999, eps 1e-8; beta1, `momentum`, is 0.99 there.
-    optimizer = optax.adam(learning_rate, b1=momentum, b2=0.999, eps=1e-8)
     return named(
         "Open_ES",
         population,
         dim,
         sigma=float(sigma(0)),
         schedule=sigma,
-        optimizer=optimizer,
+        optimizer=adam(learning_rate, momentum, weight_decay),
         shaping=shaping,
         parameters={},
     )
@@ -56,6 +77,7 @@ def snes(
     learning_rate: float | Callable[[Any], Any],
     temperature: float,
     parameters: dict[str, float] | None = None,
+    weight_decay: float = 0.0,
 ) -> Strategy:
     """SNES with the weights that the HaDES authors used for MinAtar.
 
@@ -70,7 +92,7 @@ def snes(
         dim,
         sigma=sigma,
         schedule=None,
-        optimizer=optax.sgd(learning_rate),
+        optimizer=descent(learning_rate, weight_decay),
         shaping=None,
         parameters=parameters or {},
         weights=weights,
