@@ -24,8 +24,8 @@ MIN_PJRT_THREADS = 4
 
 BLAS_THREADS = {"OPENBLAS_NUM_THREADS": "1"}
 """Threads of scipy's OpenBLAS, in which jaxlib factorises the matrices of orthogonal initialisations. With one for each
-core, those without work spin until the next call: half of a generation's CPU time on two cores. Pinned, because bits
-may depend on their number."""
+core, those without work spin until the next call: 46% of the CPU time of Asterix on two cores. Pinned, because bits may
+depend on their number."""
 
 MEMORY_FRACTIONS = {"XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"}
 """The variable, and its older name."""
