@@ -134,9 +134,9 @@ class _Places:
         self.key = m.take(blocks * 2 * ROW)
         self.reward, self.done = m.take(blocks * ROW), m.take(blocks * ROW)
         self.running, self.completed, self.episodes = (m.take(blocks * ROW) for _ in range(3))
-        self.mean, self.variance, self.scale = (m.take(s.group * s.wide * 4) for _ in range(3))
+        self.mean, self.variance = (m.take(s.group * s.wide * 4) for _ in range(2))
         self.sample_count = m.take(s.group * 4)
-        self.usual, self.rest = (m.take(s.wide * 4) for _ in range(2))
+        self.usual, self.scale, self.rest = (m.take(s.wide * 4) for _ in range(3))
         self.found = m.take(lanes * 8)
         hidden = 4 * dense.padded(s.network.sizes[1]) if s.network else 0
         self.rest_sums, self.hidden = m.take(s.group * hidden), m.take(s.environments * hidden)

@@ -4,12 +4,10 @@ Assumed of every number that could be, and taken back until it holds: a number o
 begins with 0 or 1 and a step makes 0 or 1 of it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-
-import numpy as np
+from collections.abc import Callable, Mapping
 
 from hadesd.physics.graph import BOOL, Graph, Node, Operand, is_constant
-from hadesd.physics.scalarise import Scalarised
+from hadesd.physics.scalarise import Scalarised, flat
 
 _OF_THEIR_KIND = frozenset({"mul", "max", "min", "and", "or", "convert", "bitcast", "result"})
 """Operations that make 0 or 1 of operands that are 0 or 1 (a bit pattern: of integers)."""
@@ -21,14 +19,10 @@ def observes_bits(reset: Scalarised, step: Scalarised) -> bool:
     reset: (key) -> (state, observation); step: (key, state, action) -> (state, observation, reward, done).
     """
     begun = _bits(reset.graph, {})
-    before, after, first = (_flat(a) for a in (step.inputs[1:-1], step.outputs[:-3], reset.outputs[:-1]))
+    before, after, first = (flat(a) for a in (step.inputs[1:-1], step.outputs[:-3], reset.outputs[:-1]))
     states = zip(before, after, first, strict=True)
     going = _bits(step.graph, {node.index: [value] for node, value, start in states if begun(start)})
-    return all(map(begun, _flat(reset.outputs[-1:]))) and all(map(going, _flat(step.outputs[-3:-2])))
-
-
-def _flat(arrays: Sequence[np.ndarray]) -> list[Operand]:
-    return [item for array in arrays for item in array.reshape(-1)]
+    return all(map(begun, flat(reset.outputs[-1:]))) and all(map(going, flat(step.outputs[-3:-2])))
 
 
 def _bits(graph: Graph, inputs: Mapping[int, list[Operand]]) -> Callable[[Operand], bool]:

@@ -20,7 +20,7 @@ from hadesd.physics.binary import observes_bits
 from hadesd.physics.emit_llvm import ROW, Output, add_program
 from hadesd.physics.graph import BOOL, FLOAT, Node, Operand
 from hadesd.physics.program import EnvironmentProgram
-from hadesd.physics.scalarise import Scalarised, scalarise
+from hadesd.physics.scalarise import Scalarised, flat, scalarise
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def explode(functions: EnvironmentFunctions) -> ScalarEnvironment:
     state, _ = jax.eval_shape(functions.reset, key)
     reset = scalarise(functions.reset, key)
     step = scalarise(functions.step, key, state, functions.action)
-    before, after = _flat(step.inputs[1:-1]), _flat(step.outputs[:-3])
+    before, after = flat(step.inputs[1:-1]), flat(step.outputs[:-3])
     kept = _kept(step, before, after)
     moving = tuple(i for i in kept if after[i] is not before[i])
     constant = tuple(i for i in kept if after[i] is before[i])
@@ -79,16 +79,12 @@ def _show_nan(step: Scalarised, moving: Sequence[Node]) -> None:
     step.outputs[-2] = made.reshape(rewards.shape)
 
 
-def _flat(arrays: Sequence[np.ndarray]) -> list[Operand]:
-    return [item for array in arrays for item in array.reshape(-1)]
-
-
 def _kept(step: Scalarised, before: list[Operand], after: list[Operand]) -> list[int]:
     """Which elements of the state what is observed depends on, now or later: a fixed point."""
     places = {node.index: i for i, node in enumerate(before)}
     kept: set[int] = set()
     while True:
-        seen = step.graph.reachable([*_flat(step.outputs[-3:]), *[after[i] for i in kept]])
+        seen = step.graph.reachable([*flat(step.outputs[-3:]), *[after[i] for i in kept]])
         found = {places[index] for index in seen if index in places}
         if found <= kept:
             return sorted(kept)
@@ -137,12 +133,12 @@ def _observation_size(scalar: ScalarEnvironment) -> int:
 
 
 def _keyed(scalar: ScalarEnvironment) -> bool:
-    seen = scalar.step.graph.reachable(_flat(scalar.step.outputs[-3:]) + _moved(scalar))
+    seen = scalar.step.graph.reachable(flat(scalar.step.outputs[-3:]) + _moved(scalar))
     return any(node.index in seen for node in scalar.step.inputs[0])
 
 
 def _moved(scalar: ScalarEnvironment) -> list[Operand]:
-    after = _flat(scalar.step.outputs[:-3])
+    after = flat(scalar.step.outputs[:-3])
     return [after[i] for i in scalar.moving]
 
 
@@ -151,13 +147,13 @@ STEP_POINTERS = ("moving", "constant", "action", "key", "moving_out", "observati
 
 def _add_step(module: Module, name: str, scalar: ScalarEnvironment) -> tuple[str, int]:
     step = scalar.step
-    before, after = _flat(step.inputs[1:-1]), _flat(step.outputs[:-3])
+    before, after = flat(step.inputs[1:-1]), flat(step.outputs[:-3])
     inputs: dict[int, tuple[str, int]] = {}
     inputs |= {before[i].index: ("moving", row) for row, i in enumerate(scalar.moving)}
     inputs |= {before[i].index: ("constant", row) for row, i in enumerate(scalar.constant)}
     inputs |= {node.index: ("action", row) for row, node in enumerate(step.inputs[-1].reshape(-1))}
     inputs |= {node.index: ("key", row) for row, node in enumerate(step.inputs[0])}
-    observation, reward, done = (_flat([array]) for array in step.outputs[-3:])
+    observation, reward, done = (flat([array]) for array in step.outputs[-3:])
     outputs = [Output("moving_out", row, after[i], before[i].kind) for row, i in enumerate(scalar.moving)]
     outputs += [Output("observation", row, value, FLOAT) for row, value in enumerate(observation)]
     outputs += [Output("reward", 0, reward[0], FLOAT), Output("done", 0, done[0], BOOL)]
@@ -167,19 +163,19 @@ def _add_step(module: Module, name: str, scalar: ScalarEnvironment) -> tuple[str
 def _add_reset(module: Module, name: str, scalar: ScalarEnvironment) -> tuple[str, int]:
     """The reset of one block, and an FFI entry that calls it for n blocks."""
     reset = scalar.reset
-    state = _flat(reset.outputs[:-1])
-    kinds = {i: node.kind for i, node in enumerate(_flat(scalar.step.inputs[1:-1])) if isinstance(node, Node)}
+    state = flat(reset.outputs[:-1])
+    kinds = {i: node.kind for i, node in enumerate(flat(scalar.step.inputs[1:-1])) if isinstance(node, Node)}
     inputs = {node.index: ("key", row) for row, node in enumerate(reset.inputs[0])}
     outputs = [Output("moving", row, state[i], kinds[i]) for row, i in enumerate(scalar.moving)]
     outputs += [Output("constant", row, state[i], kinds[i]) for row, i in enumerate(scalar.constant)]
-    outputs += [Output("observation", row, v, FLOAT) for row, v in enumerate(_flat(reset.outputs[-1:]))]
+    outputs += [Output("observation", row, v, FLOAT) for row, v in enumerate(flat(reset.outputs[-1:]))]
     scratch = add_program(
         module, f"{name}_block", reset.graph, ("key", "moving", "constant", "observation"), inputs, outputs
     )
     pointers = ["key", "moving", "constant", "observation", "memory"]
     f = Function(module, name, [*[(PTR, p) for p in pointers], ("i64", "n")], linkage="")
     aligned = f.aligned("%memory")
-    sizes = [2, len(scalar.moving), len(scalar.constant), len(_flat(reset.outputs[-1:]))]
+    sizes = [2, len(scalar.moving), len(scalar.constant), len(flat(reset.outputs[-1:]))]
 
     def block(index: str, carried: list[str]) -> list[str]:
         places = [f.offset(f"%{p}", index, max(rows, 1) * ROW) for p, rows in zip(pointers, sizes, strict=False)]

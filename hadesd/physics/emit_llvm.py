@@ -58,6 +58,7 @@ class _Emitter:
         self.home: dict[int, tuple[int, int]] = {}  # node -> (block, piece) that computes it
         self.pieces = [self._cut(i) for i in range(len(graph.blocks))]
         self.fused = self._fused()
+        self.inside = {product.index for product in self.fused.values()}
         self.crossing = self._crossing()
 
     def _cut(self, block: int) -> list[list[Node]]:
@@ -166,8 +167,7 @@ class _Emitter:
         """One function: its nodes in order, stores of what others read, and the outputs where it is the last."""
         name = f"{self.name}_{block}_{number}"
         code = _Code(self, Function(self.module, name, self.parameters), (block, number))
-        inside = {product.index for product in self.fused.values()}
-        for node in (n for n in nodes if n.index not in inside):
+        for node in (n for n in nodes if n.index not in self.inside):
             code.compute(node)
         if writes:
             # All values first: an output may be an input's row.
@@ -249,18 +249,19 @@ class _Code:
         f.label(after)
 
     def compute(self, node: Node) -> None:
-        """The instructions of a node."""
-        if node.index in self.emitter.fused:
-            self.names[node.index] = self._sum_with(self.emitter.fused[node.index], node)
-            if node.index in self.emitter.crossing:
-                self.store_slot(node, self.names[node.index])
-            return
+        """The value of a node, and its place in memory where another function reads it."""
+        product = self.emitter.fused.get(node.index)
+        value = self._operation(node) if product is None else self._sum_with(product, node)
+        self.names[node.index] = value
+        if node.index in self.emitter.crossing:
+            self.store_slot(node, value)
+
+    def _operation(self, node: Node) -> str:
+        """The instructions of a node on its own."""
         of = next((a.kind for a in node.arguments if isinstance(a, Node)), node.kind)
         kinds = [BOOL, node.kind, node.kind] if node.op == "select" else [of] * len(node.arguments)
         values = [self.value(a, kind) for a, kind in zip(node.arguments, kinds, strict=True)]
-        self.names[node.index] = self._instructions(node, of, values)
-        if node.index in self.emitter.crossing:
-            self.store_slot(node, self.names[node.index])
+        return self._instructions(node, of, values)
 
     def _sum_with(self, product: Node, node: Node) -> str:
         """A sum or a difference with a product, rounded once."""

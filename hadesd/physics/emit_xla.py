@@ -13,7 +13,7 @@ from jax import lax
 
 from hadesd.physics.compiler import ScalarEnvironment
 from hadesd.physics.graph import BOOL, FLOAT, INT, UINT, Graph, Node, Operand, is_constant
-from hadesd.physics.scalarise import Scalarised
+from hadesd.physics.scalarise import Scalarised, flat
 
 DTYPES = {FLOAT: jnp.float32, INT: jnp.int32, UINT: jnp.uint32, BOOL: jnp.bool_}
 
@@ -124,7 +124,7 @@ class XlaEnvironment:
             at += array.size
         raw = jax.random.key_data(key)
         arguments = [[raw[0], raw[1]], *lists, list(action.reshape(-1))]
-        after = [item for array in step.outputs[:-3] for item in array.reshape(-1)]
+        after = flat(step.outputs[:-3])
         observation, reward, done = (array.reshape(-1) for array in step.outputs[-3:])
         wanted = [*[after[i] for i in scalar.moving], *observation, reward[0], done[0]]
         values = evaluate(step, arguments, wanted)

@@ -57,6 +57,11 @@ def scalarise(function: Callable[..., Any], *examples: Any) -> Scalarised:
     return Scalarised(graph, inputs, [as_operands(o) for o in outputs], jax.tree.structure(shape))
 
 
+def flat(arrays: Sequence[np.ndarray]) -> list[Operand]:
+    """The elements of several arrays, one after the other."""
+    return [item for array in arrays for item in array.reshape(-1)]
+
+
 def _kind(dtype: Any) -> str:
     kind = KINDS.get(str(dtype))
     if kind is None:

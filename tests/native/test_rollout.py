@@ -119,7 +119,9 @@ def test_a_nan_of_a_light_that_is_out_shows_in_the_choice() -> None:
     plain, native = in_both_forms(LIGHTS)
     policy = MLP(LIGHTS.actions, True, width=8, depth=1, activation="relu")
     params = policies.init(policy, jax.random.key(0), LIGHTS.observation)
-    broken = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), params)
+    kernel = (45, 8)
+    assert [leaf.shape for leaf in jax.tree.leaves(params)].count(kernel) == 1
+    broken = jax.tree.map(lambda leaf: leaf.at[7].set(jnp.nan) if leaf.shape == kernel else leaf, params)
     constants, setting = normalise.unit(LIGHTS.observation), Evaluation(3, 12, "fixed", greedy=True)
     expected, found = (
         rollout.evaluate(env, policy, broken, constants, jax.random.key(0), setting) for env in (plain, native)
