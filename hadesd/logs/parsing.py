@@ -71,10 +71,15 @@ class Sieve:
         return entry if wanted else None
 
     def _is_out_of_question(self, line: str) -> bool:
-        if self._levels and line.startswith("{") and not any(level in line for level in self._levels):
+        if self._levels and _is_whole(line) and not any(level in line for level in self._levels):
             return True
         # Where nothing is spelled, a word of an entry's text is a word of the line.
         return self._word not in line.casefold() and not _SPELLED.search(line) and line.isprintable()
+
+
+def _is_whole(line: str) -> bool:
+    """Whether a line is surely an entry of ours: one that was cut off, or two that ran together, are warnings."""
+    return line.startswith("{") and line.endswith("}") and '"event": ' in line and line.count("{") == 1
 
 
 def _level(value: Any) -> LogLevel:

@@ -66,6 +66,11 @@ def test_the_sieve_finds_what_a_plain_search_finds(written: list[str], level: st
         assert sieve.entry(line) == (entry if is_wanted else None), line
 
 
+@pytest.mark.parametrize("line", ["{", "{'a': 1}", '{"no": "event"}', '{"event": "cut o', '{"event": "c{"event": "x"}'])
+def test_what_is_not_whole_is_a_warning_to_the_sieve_too(line: str) -> None:
+    assert Sieve("warning", "").entry(line) == LogEntry("", "warning", line)
+
+
 @pytest.mark.parametrize("escape", ["\\r", "\\b", "\\f", "\\u0007"])
 def test_a_control_character_is_found_as_it_is_shown(escape: str) -> None:
     line = f'{{"event": "before{escape}after", "level": "info"}}'
