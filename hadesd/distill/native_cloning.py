@@ -17,8 +17,9 @@ from hadesd.distill.optimizer import ADAM_EPSILON, Optimizer, TrainingSettings
 from hadesd.distill.policies import MLP, Params, Policy
 from hadesd.native import cloning, kernel, machine_code
 from hadesd.native.cloning import CloneSetting, Sharing
-from hadesd.native.dense import NetworkShape, padded
+from hadesd.native.dense import NetworkShape
 from hadesd.native.ir import Module
+from hadesd.native.products import padded
 
 
 def network_of(policy: MLP, observation: int | tuple[int, ...]) -> NetworkShape:
@@ -28,13 +29,14 @@ def network_of(policy: MLP, observation: int | tuple[int, ...]) -> NetworkShape:
     return NetworkShape(sizes, policy.activation, policy.discrete)
 
 
-def pack(policy: MLP, params: Params) -> jax.Array:
+def pack(policy: MLP, network: NetworkShape, params: Params) -> jax.Array:
     """A policy's parameters as the kernels have them (hadesd.native.dense): float32 [P]."""
     tree = params["params"]
     parts = []
-    for i in range(policy.depth + 1):
-        layer = tree[f"Dense_{i}"]
-        rows = jnp.concatenate([layer["kernel"], layer["bias"][None]])
+    for i, layer in enumerate(network.layers):
+        dense = tree[f"Dense_{i}"]
+        rows = jnp.concatenate([dense["kernel"], dense["bias"][None]])
+        rows = rows.T if layer.transposed else rows
         parts.append(jnp.pad(rows, ((0, 0), (0, padded(rows.shape[1]) - rows.shape[1]))).reshape(-1))
     if not policy.discrete:
         parts.append(jnp.pad(tree["log_std"], (0, padded(policy.actions) - policy.actions)))
@@ -46,8 +48,9 @@ def unpack(policy: MLP, network: NetworkShape, packed: jax.Array) -> Params:
     lead = packed.shape[:-1]
     tree: dict[str, Params] = {}
     for i, layer in enumerate(network.layers):
-        rows = packed[..., layer.offset : layer.offset + layer.parameters].reshape(*lead, layer.inputs + 1, -1)
-        rows = rows[..., : layer.outputs]
+        rows = packed[..., layer.offset : layer.offset + layer.parameters].reshape(*lead, layer.shape[0], -1)
+        rows = rows[..., : layer.shape[1]]
+        rows = rows.swapaxes(-1, -2) if layer.transposed else rows
         tree[f"Dense_{i}"] = {"kernel": rows[..., :-1, :], "bias": rows[..., -1, :]}
     if not policy.discrete:
         tree["log_std"] = packed[..., network.log_std : network.log_std + policy.actions]
@@ -84,7 +87,7 @@ def clone(
         epsilon=ADAM_EPSILON,
         weighted=weights is not None,
     )
-    operands = [pack(policy, params), pairs.states.reshape(-1), pairs.targets.reshape(-1)]
+    operands = [pack(policy, network, params), pairs.states.reshape(-1), pairs.targets.reshape(-1)]
     operands += [] if weights is None else [weights]
     rate = jnp.ones(1) if rate_factor is None else jnp.reshape(rate_factor, 1)
     train = _trainer(setting, (Sharing(),) * len(operands))

@@ -167,7 +167,7 @@ def evaluate(
     network = native_cloning.network_of(policy, program.step.observation)
     running = setting.normalisation == "running"
     run = runner(program, network, e, setting.steps, running, setting.greedy, setting.measured)
-    return run(native_cloning.pack(policy, params)[None], starts, mean, variance)
+    return run(native_cloning.pack(policy, network, params)[None], starts, mean, variance)
 
 
 def take_actions(

@@ -5,9 +5,10 @@ Activations and deltas of D pairs are rows of `row_bytes`.
 
 from collections.abc import Sequence
 
-from hadesd.native import dense, vector_math
-from hadesd.native.dense import VECTOR, Layer, NetworkShape, Product, Tile, padded, sweep
+from hadesd.native import products, vector_math
+from hadesd.native.dense import Layer, NetworkShape
 from hadesd.native.ir import F32, LANES, VB, VF, Function, Module, constant
+from hadesd.native.products import VECTOR, Product, RowProduct, Tile, padded, sweep
 
 
 def row_bytes(entries: int) -> int:
@@ -104,41 +105,6 @@ def add_categorical(module: Module, network: NetworkShape, pairs: int, name: str
     f.finish()
 
 
-def _transposed_sums(f: Function, vectors: Sequence[str]) -> tuple[str, int]:
-    """The sums of up to 16 vectors' lanes as one vector, and its length, a power of two.
-
-    The order of each sum is that of `Function.sum_lanes`.
-    """
-    length = 1 << (len(vectors) - 1).bit_length()
-    values = [*vectors, *[constant(VF, 0.0)] * (length - len(vectors))]
-    width = LANES
-    while width > length:
-        values = [_halved(f, v, width) for v in values]
-        width //= 2
-    kind = f"<{width} x float>"
-    while len(values) > 1:
-        half, step = len(values) // 2, len(values) // 2
-        low = [i for start in range(0, width, 2 * step) for o in (0, width) for i in range(start + o, start + o + step)]
-        texts = [", ".join(f"i32 {i + shift}" for i in low) for shift in (0, step)]
-        pairs = zip(values[:half], values[half:], strict=True)
-        values = [
-            f.binary("fadd", kind, *(f.let(f"shufflevector {kind} {x}, {kind} {y}, <{width} x i32> <{t}>")
-                                     for t in texts)) for x, y in pairs
-        ]  # fmt: skip
-    return values[0], width
-
-
-def _halved(f: Function, value: str, width: int) -> str:
-    """Lower lanes plus upper lanes."""
-    half = width // 2
-    kind = f"<{width} x float>"
-    parts = []
-    for start in (0, half):
-        lanes = ", ".join(f"i32 {i}" for i in range(start, start + half))
-        parts.append(f.let(f"shufflevector {kind} {value}, {kind} poison, <{half} x i32> <{lanes}>"))
-    return f.binary("fadd", f"<{half} x float>", *parts)
-
-
 def _transposed(f: Function, rows: Sequence[str]) -> list[str]:
     """The 16 columns of 16 vectors."""
     values = list(rows)
@@ -156,7 +122,7 @@ def _transposed(f: Function, rows: Sequence[str]) -> list[str]:
 
 def _by_columns(layer: Layer, pairs: int) -> bool:
     """Whether deltas are formed from a transposed copy of a kernel, which pays where many pairs share a small one."""
-    return pairs > 3 * layer.columns
+    return not layer.transposed and pairs > 3 * layer.columns
 
 
 def room_bytes(layer: Layer, pairs: int) -> int:
@@ -184,43 +150,37 @@ def _write_transposed(f: Function, layer: Layer, kernel: str, place: str) -> Non
 
 
 def _write_sums_by_columns(f: Function, layer: Layer, pairs: int) -> None:
-    """%result = %delta times %kernel transposed, by way of a copy in %room."""
-    _write_transposed(f, layer, "%kernel", "%room")
+    """%result = %delta times %kernel transposed: as it lies, or by way of a copy in %room."""
     row = row_bytes(layer.inputs)
-    p = Product(pairs, layer.outputs, padded(layer.inputs) // LANES, row_bytes(layer.outputs), 4, row)
+    if layer.transposed:
+        kernel, kernel_row = "%kernel", layer.row
+    else:
+        _write_transposed(f, layer, "%kernel", "%room")
+        kernel, kernel_row = "%room", row
+    p = Product(pairs, layer.outputs, padded(layer.inputs) // LANES, row_bytes(layer.outputs), 4, kernel_row)
 
     def start(_: str, column: str, height: int, width: int) -> Tile:
         return [[constant(VF, 0.0)] * width for _ in range(height)]
 
     def finish(d: str, column: str, tile: Tile) -> None:
-        dense.store_tile(f, tile, f.offset(f.offset("%result", d, row), column, VECTOR), row)
+        products.store_tile(f, tile, f.offset(f.offset("%result", d, row), column, VECTOR), row)
 
-    dense.write_product(f, p, "%delta", "%room", start, finish)
-
-
-def _backward_tile(pairs: int) -> tuple[int, int]:
-    """Rows of the kernel and pairs whose sums are in registers at a time: 16, or fewer on small CPUs."""
-    sums = 16 if dense.accumulators() >= 16 else 4
-    height = min(pairs, 4 if sums == 16 else 2)
-    return sums // height, height
+    products.write_product(f, p, "%delta", kernel, start, finish)
+    if layer.transposed and layer.inputs % LANES:
+        _clear_beyond(f, pairs, layer.inputs)
 
 
-def _write_sums_by_rows(f: Function, layer: Layer, pairs: int) -> None:
-    """%result = %delta times %kernel transposed, by products of rows of both."""
-    rows, many = _backward_tile(pairs)
+def _clear_beyond(f: Function, pairs: int, entries: int) -> None:
+    """Zeros after the entries of %result: the bias lies after a transposed kernel's rows."""
+    last = entries // LANES
 
-    def block(k: str, height: int) -> None:
-        kernel = f.offset("%kernel", k, layer.row)
+    def pair(d: str, _: list[str]) -> list[str]:
+        place = f.offset(f.offset("%result", d, row_bytes(entries)), str(last), VECTOR)
+        kept = f.select(VB, _lanes_below(entries, last), VF, f.load(VF, place), constant(VF, 0.0))
+        f.store(VF, kept, place)
+        return []
 
-        def some_pairs(d: str, count: int) -> None:
-            delta = f.offset("%delta", d, row_bytes(layer.outputs))
-            sums, _ = _transposed_sums(f, _dot_products(f, layer, kernel, height, delta, count))
-            place = f.offset(f.offset("%result", d, row_bytes(layer.inputs)), k, 4)
-            _store_parts(f, sums, height, count, place, row_bytes(layer.inputs))
-
-        sweep(f, pairs, many, some_pairs)
-
-    sweep(f, layer.inputs, rows, block)
+    f.loop(str(pairs), pair)
 
 
 def add_backward(module: Module, layer: Layer, pairs: int, activation: str) -> str:
@@ -228,45 +188,19 @@ def add_backward(module: Module, layer: Layer, pairs: int, activation: str) -> s
 
     result[d, k] = activation'(activations[d, k]) * sum over j of kernel[k, j] delta[d, j].
     """
-    name = f"backward_{pairs}x{layer.inputs}x{layer.outputs}{activation}"
+    name = f"backward_{pairs}x{layer.name}{activation}"
     if name in module:
         return name
     f = Function(module, name, [("ptr", p) for p in ("kernel", "delta", "activations", "result", "room")])
-    if _by_columns(layer, pairs):
+    if layer.transposed or _by_columns(layer, pairs):
         _write_sums_by_columns(f, layer, pairs)
     else:
-        _write_sums_by_rows(f, layer, pairs)
+        rows = layer.row, row_bytes(layer.outputs), row_bytes(layer.inputs)
+        p = RowProduct(layer.inputs, pairs, layer.columns, *rows)
+        products.write_row_product(f, p, "%kernel", "%delta", "%result")
     _write_derivative(f, activation, pairs, layer.inputs)
     f.finish()
     return name
-
-
-def _dot_products(f: Function, layer: Layer, kernel: str, rows: int, delta: str, pairs: int) -> list[str]:
-    """Vectors whose lanes add up to kernel[k] . delta[d], for pairs d outside and rows k inside."""
-
-    def add(c: str, sums: list[str]) -> list[str]:
-        k_c, d_c = f.offset(kernel, c, VECTOR), f.offset(delta, c, VECTOR)
-        left = [f.load(VF, f.offset(k_c, str(r), layer.row)) for r in range(rows)]
-        right = [f.load(VF, f.offset(d_c, str(d), row_bytes(layer.outputs))) for d in range(pairs)]
-        products = [(x, y) for y in right for x in left]
-        return [f.fma(VF, x, y, s) for (x, y), s in zip(products, sums, strict=True)]
-
-    zeros = [constant(VF, 0.0)] * (rows * pairs)
-    if layer.columns <= 4:
-        for c in range(layer.columns):
-            zeros = add(str(c), zeros)
-        return zeros
-    return f.loop(str(layer.columns), add, [(VF, zero) for zero in zeros])
-
-
-def _store_parts(f: Function, sums: str, size: int, count: int, place: str, row: int) -> None:
-    """Write parts of `size` lanes of a vector, each to a row of its own."""
-    length = 1 << (size * count - 1).bit_length()
-    for part in range(count):
-        lanes = ", ".join(f"i32 {i}" for i in range(part * size, (part + 1) * size))
-        kind = f"<{length} x float>"
-        value = f.let(f"shufflevector {kind} {sums}, {kind} poison, <{size} x i32> <{lanes}>")
-        f.store(f"<{size} x float>", value, f.offset(place, str(part), row))
 
 
 def _write_derivative(f: Function, activation: str, pairs: int, entries: int) -> None:

@@ -2,8 +2,8 @@
 
 So a policy's parameters, moments and gradients stay in the cache. An epoch: the forward pass, the loss's gradient at
 the head, the deltas of all layers from back to front, the gradient's norm, and the step. With few pairs the gradients
-of large kernels are never written down: a product of a few numbers costs less than memory does, so that they are
-formed for the norm and once more for the step.
+of large kernels are never written down as a whole: a product of a few numbers costs less than memory does. Their norm
+comes from products of activations and of deltas, and the step forms a few rows at a time.
 """
 
 import functools
@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 from hadesd.native import backward, dense, machine_code, stepping
 from hadesd.native.backward import row_bytes
-from hadesd.native.dense import VECTOR, Layer, NetworkShape, padded
+from hadesd.native.dense import Layer, NetworkShape
 from hadesd.native.ir import F32, I64, LANES, VF, Function, Module, constant
+from hadesd.native.products import VECTOR, padded
 from hadesd.native.stepping import NORM_SUMS, RATE, ROOT, SCALE, StepRule
 
 FEW_PAIRS_NEAR, FEW_PAIRS_FAR, NEAR = 2, 12, 2**19
-"""Up to so many pairs gradients are formed twice instead of being written down: where parameters, moments and
-gradients together take up to NEAR bytes, and lie in the second cache, and where they take more."""
+"""Up to so many pairs gradients are not written down: where parameters, moments and gradients together take up to NEAR
+bytes, and lie in the second cache, and where they take more."""
 
 _NAME = "clone_one"
 
@@ -43,7 +44,7 @@ class CloneSetting:
 
     @property
     def written_down(self) -> bool:
-        """Whether gradients of the layers are stored before the step, rather than formed again in it."""
+        """Whether gradients of the layers are stored before the step, rather than formed in it."""
         near = 4 * 4 * self.network.parameters <= NEAR
         return self.pairs > (FEW_PAIRS_NEAR if near else FEW_PAIRS_FAR)
 
@@ -82,6 +83,9 @@ class _Memory:
         self.deltas = [self._take(s.pairs * row_bytes(n)) for n in sizes[1:]]
         self.activations = [self._take(s.pairs * row_bytes(n)) for n in sizes]
         self.targets = self._take(s.pairs * 4 * padded(sizes[-1]))
+        gram = 0 if s.written_down else 4 * s.pairs * s.pairs
+        self.grams = [self._take(gram) for _ in s.network.layers]
+        self.delta_gram = self._take(gram)
         self.cleared = self._end
         self.gradient = self._take(4 * s.network.parameters if s.written_down else 4 * padded(sizes[-1]))
         self.weights = self._take(4 * s.pairs)
@@ -89,6 +93,7 @@ class _Memory:
         self.sums = self._take(NORM_SUMS * VECTOR)
         rooms = [backward.room_bytes(layer, s.pairs) for layer in s.network.layers[1:]]
         self.room = self._take(max(rooms, default=0))
+        self.panel = self._take(max(map(stepping.panel_bytes, s.network.layers)))
         self.total = self._end
 
     def _take(self, size: int) -> int:
@@ -187,6 +192,8 @@ class _Policy:
         _copy_rows(f, "%states", states, s.pairs, observation, row_bytes(observation))
         _copy_rows(f, "%targets", self.at(memory.targets), s.pairs, actions, 4 * padded(actions))
         self._ones(0)
+        if s.clip_norm and not s.written_down:
+            self._gram(states, observation + 1, memory.grams[0])
         weights = self.at(memory.weights)
         if s.weighted:
             _write_shares(f, "%weights", weights, s.pairs)
@@ -229,8 +236,9 @@ class _Policy:
             name = dense.add_layer(self.module, layer, self.s.pairs, *rows, activation)
             x, y = (self.at(self.memory.activations[j]) for j in (i, i + 1))
             self._call(name, self._params(layer), x, y)
-            if not last:
-                self._ones(i + 1)
+        # After all layers: of a row's last vector a transposed one reads what follows its inputs.
+        for i in range(1, len(self.layers)):
+            self._ones(i)
 
     def _deltas(self) -> None:
         s, memory = self.s, self.memory
@@ -262,21 +270,41 @@ class _Policy:
         for i in range(NORM_SUMS):
             f.store(VF, constant(VF, 0.0), f.offset(sums, str(i), VECTOR))
         if s.written_down:
-            count = s.network.parameters // LANES
-            self._call(stepping.add_flat_squares(self.module, count), self.at(self.memory.gradient), sums)
+            self._add_products(self.memory.gradient, self.memory.gradient, s.network.parameters, sums)
         else:
-            for layer, x, delta in self._with_places():
-                self._call(stepping.add_squares(self.module, layer, s.pairs), x, delta, sums)
-            if not s.network.discrete:
-                columns = self.layers[-1].columns
-                self._call(stepping.add_flat_squares(self.module, columns), self._log_std_gradient(), sums)
+            self._add_squares(sums)
         parts = backward.vectors_at(f, sums, NORM_SUMS)
         low, high = (f.binary("fadd", VF, parts[i], parts[i + 1]) for i in (0, 2))
-        norm = f.call1("sqrt", F32, f.sum_lanes(f.binary("fadd", VF, low, high)))
+        total, zero = f.sum_lanes(f.binary("fadd", VF, low, high)), constant(F32, 0.0)
+        # Products of Gram matrices cancel, and may leave less than nothing of a gradient that is nearly zero.
+        norm = f.call1("sqrt", F32, f.select("i1", f.compare("olt", F32, total, zero), F32, zero, total))
         most, one = constant(F32, s.clip_norm), constant(F32, 1.0)
         within = f.compare("olt", F32, norm, most)
         scale = f.select("i1", within, F32, one, f.binary("fdiv", F32, most, norm))
         f.store(F32, scale, self.at(self.memory.scalars + SCALE))
+
+    def _gram(self, rows: str, entries: int, place: int) -> None:
+        self._call(stepping.add_gram(self.module, self.s.pairs, entries), rows, self.at(place))
+
+    def _add_products(self, a: int, b: int, count: int, sums: str) -> None:
+        """Add the products of `count` floats at two places of the memory."""
+        name = stepping.add_flat_products(self.module, padded(count) // LANES)
+        self._call(name, self.at(a), self.at(b), sums)
+
+    def _add_squares(self, sums: str) -> None:
+        """Add the squares of gradients that are not written down.
+
+        A layer's gradient is a sum over pairs d of x_d delta_d^T; its square is one over pairs of pairs,
+        (x_d . x_e) (delta_d . delta_e).
+        """
+        s, memory = self.s, self.memory
+        for i, (layer, x, delta) in enumerate(self._with_places()):
+            if i > 0:  # the states stay as they are
+                self._gram(x, layer.inputs + 1, memory.grams[i])
+            self._gram(delta, layer.outputs, memory.delta_gram)
+            self._add_products(memory.grams[i], memory.delta_gram, s.pairs * s.pairs, sums)
+        if not s.network.discrete:
+            self._add_products(memory.gradient, memory.gradient, s.network.sizes[-1], sums)
 
     def _correct(self, powers: list[str]) -> list[str]:
         """Write the step's numbers. Carries beta^t, in float64: 1 - beta^t loses digits."""
@@ -303,7 +331,7 @@ class _Policy:
             return
         for layer, x, delta in self._with_places():
             name = stepping.add_layer_step(self.module, s.rule, layer, s.pairs)
-            self._call(name, *self._step_places(layer.offset), x, delta)
+            self._call(name, *self._step_places(layer.offset), x, delta, self.at(self.memory.panel))
         if not s.network.discrete:
             self._flat_step(s.network.log_std, padded(s.network.sizes[-1]), self._log_std_gradient())
 

@@ -11,6 +11,7 @@ from math import gcd
 from hadesd.native import dense, sparse, vector_math
 from hadesd.native.dense import NetworkShape
 from hadesd.native.ir import F32, I32, I64, LANES, PTR, VB, VF, VI, Function, Module, constant
+from hadesd.native.products import padded
 
 ROW = 4 * LANES
 CACHE_BYTES = 1_500_000
@@ -98,7 +99,7 @@ class RolloutSetting:
     @property
     def wide(self) -> int:
         """Length of an observation's row in memory."""
-        return dense.padded(self.step.observation)
+        return padded(self.step.observation)
 
 
 class _Memory:
@@ -119,7 +120,7 @@ class _Places:
     def __init__(self, s: RolloutSetting) -> None:
         m, blocks, step = _Memory(), s.blocks, s.step
         lanes = blocks * LANES
-        heads = dense.padded(step.actions)
+        heads = padded(step.actions)
         self.moving = max(step.moving, 1)
         self.constant = max(step.constant, 1)
         self.lane_start = m.take(4 * lanes)
@@ -138,7 +139,7 @@ class _Places:
         self.sample_count = m.take(s.group * 4)
         self.usual, self.scale, self.rest = (m.take(s.wide * 4) for _ in range(3))
         self.found = m.take(lanes * 8)
-        hidden = 4 * dense.padded(s.network.sizes[1]) if s.network else 0
+        hidden = 4 * padded(s.network.sizes[1]) if s.network else 0
         self.rest_sums, self.hidden = m.take(s.group * hidden), m.take(s.environments * hidden)
         self.forward = m.take(dense.forward_scratch(s.network, s.environments) if s.network else 64)
         self.step = m.take(max(step.scratch, 64))
@@ -199,7 +200,7 @@ class _Rollout:
 
     def _add_sparse(self, network: NetworkShape) -> None:
         first = network.layers[0]
-        self.rest_layer = dense.add_layer(self.module, first, 1, 4 * self.s.wide, first.row, "")
+        self.rest_layer = dense.add_layer(self.module, first, 1, 4 * self.s.wide, first.output_row, "")
         sparse.add_find(self.module, self.s.wide)
         sparse.add_first_layer(self.module, first, network.activation if len(network.layers) > 1 else "")
 
@@ -378,7 +379,7 @@ class _Rollout:
     def _begin_sums(self, f: Function, first: str) -> None:
         """The first layer's sums of a group's policies for an observation that is as usual."""
         assert self.s.network is not None
-        row = self.s.network.layers[0].row
+        row = self.s.network.layers[0].output_row
 
         def policy(j: str, carried: list[str]) -> list[str]:
             arguments = [
@@ -553,7 +554,7 @@ class _Rollout:
     def _first_layer(self, f: Function, j: str, params: str, head: str) -> str:
         """The first layer of a policy in its environments, by what is not as usual there; where its values are."""
         assert self.s.network is not None
-        row, environments = self.s.network.layers[0].row, str(self.s.environments)
+        row, environments = self.s.network.layers[0].output_row, str(self.s.environments)
         values = self.place(f, self.at.hidden) if len(self.s.network.layers) > 1 else head
 
         def environment(e: str, carried: list[str]) -> list[str]:

@@ -10,8 +10,9 @@ True for any observation; faster for such ones only.
 """
 
 from hadesd.native import dense
-from hadesd.native.dense import VECTOR, Layer
+from hadesd.native.dense import Layer
 from hadesd.native.ir import F32, I32, I64, LANES, PTR, VB, VF, Function, Module
+from hadesd.native.products import VECTOR, sweep
 
 _ROWS = 64 // LANES
 """Rows whose differences are the bits of one number."""
@@ -89,7 +90,7 @@ def add_first_layer(module: Module, layer: Layer, activation: str) -> str:
         for c, value in enumerate(sums):
             f.store(VF, value, f.offset(f.offset("%y", column, VECTOR), str(c), VECTOR))
 
-    dense.sweep(f, layer.columns, _PANEL, panel)
+    sweep(f, layer.columns, _PANEL, panel)
     if activation:
         dense.write_activation(f, activation, "%y", 1, layer.columns, layer.row)
     f.finish()

@@ -1,23 +1,22 @@
 """Gradients of dense layers in machine code, from activations and deltas; their squares, and the optimiser's step."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hadesd.native import dense, vector_math
+from hadesd.native import products, vector_math
 from hadesd.native.backward import row_bytes, vectors_at
-from hadesd.native.dense import VECTOR, Layer, Product, Tile, sweep, write_tile
-from hadesd.native.ir import F32, VF, Function, Module, constant
+from hadesd.native.dense import Layer
+from hadesd.native.ir import F32, LANES, VF, Function, Module, constant
+from hadesd.native.products import VECTOR, Product, RowProduct, Tile, padded
 
 BETA_1, BETA_2 = 0.9, 0.999
 """Adam's, as optax has them."""
 
-_STEP_ROWS, _STEP_COLUMNS = 1, 4
-"""Rows and columns of the tiles in which gradients are formed for a step: there are registers for more, but a step
-needs many constants."""
+_PANEL_BYTES = 2**12
+"""Of the gradients that are formed before the parameters beneath them take their step."""
 
-_NORM_ROWS, NORM_SUMS = 4, 4
-"""Rows of a tile, and sums of squares side by side, in the norm of gradients that are not written down. The order of
-its sums follows from them, and so they are the same on all CPUs."""
+NORM_SUMS = 4
+"""Vectors of sums side by side in the norm of gradients. The order of its sums follows: the same on all CPUs."""
 
 RATE, ROOT, SCALE = 0, 4, 8
 """Byte offsets of a step's numbers: rate (over Adam's first correction), factor of the second moment's root, factor of
@@ -33,28 +32,26 @@ class StepRule:
     epsilon: float
 
 
-def _gradient_product(layer: Layer, pairs: int) -> Product:
-    """activations^T delta: gradients of a layer's kernel and bias, [inputs + 1, outputs]."""
-    rows = layer.inputs + 1
-    return Product(rows, pairs, layer.columns, 4, row_bytes(layer.inputs), row_bytes(layer.outputs))
+def _gradient_product(layer: Layer, pairs: int) -> tuple[Product, str, str]:
+    """Gradients of a layer's kernel and bias as they lie: activations^T delta, or its transpose; and the factors."""
+    rows, entries = layer.shape
+    names, strides = ("%activations", "%delta"), (row_bytes(layer.inputs), row_bytes(layer.outputs))
+    if layer.transposed:
+        names, strides = names[::-1], strides[::-1]
+    return Product(rows, pairs, padded(entries) // LANES, 4, *strides), *names
 
 
-def _sweep_gradient(
-    f: Function, layer: Layer, pairs: int, rows: int, columns: int, finish: Callable[[str, str, Tile], None]
-) -> None:
-    """Form a layer's gradient in tiles, rows outside: finish(row, column, tile). Of %activations and %delta."""
-    p = _gradient_product(layer, pairs)
+def _write_gradient(f: Function, layer: Layer, p: Product, a: str, b: str, target: str) -> None:
+    """Write rows of a layer's gradient down."""
 
-    def block(row: str, height: int) -> None:
-        a = f.offset("%activations", row, p.a_row)
+    def start(row: str, column: str, height: int, width: int) -> Tile:
+        return [[constant(VF, 0.0)] * width for _ in range(height)]
 
-        def tile(column: str, width: int) -> None:
-            zeros = [[constant(VF, 0.0)] * width for _ in range(height)]
-            finish(row, column, write_tile(f, p, a, f.offset("%delta", column, VECTOR), zeros))
+    def finish(row: str, column: str, tile: Tile) -> None:
+        place = f.offset(f.offset(target, row, layer.row), column, VECTOR)
+        products.store_tile(f, tile, place, layer.row)
 
-        sweep(f, p.columns, columns, tile)
-
-    sweep(f, p.rows, rows, block)
+    products.write_product(f, p, a, b, start, finish)
 
 
 def _add(module: Module, name: str, parameters: Sequence[str], write: Callable[[Function], None]) -> str:
@@ -66,23 +63,34 @@ def _add(module: Module, name: str, parameters: Sequence[str], write: Callable[[
     return name
 
 
-def add_squares(module: Module, layer: Layer, pairs: int) -> str:
-    """Add `void name(ptr activations, ptr delta, ptr sums)`: add the squares of a layer's gradient to 4 vectors."""
+def add_gram(module: Module, pairs: int, entries: int) -> str:
+    """Add `void name(ptr rows, ptr gram)`: products of all pairs' rows of `entries`, float32 [D, D]."""
 
     def write(f: Function) -> None:
-        def finish(row: str, column: str, tile: Tile) -> None:
-            places = [f.offset("%sums", str(i), VECTOR) for i in range(NORM_SUMS)]
-            sums = [f.load(VF, p) for p in places]
-            for c in range(len(tile[0])):
-                for r in range(len(tile)):
-                    i = (c + r) % NORM_SUMS
-                    sums[i] = f.fma(VF, tile[r][c], tile[r][c], sums[i])
-            for value, place in zip(sums, places, strict=True):
-                f.store(VF, value, place)
+        row = row_bytes(entries)
+        p = RowProduct(pairs, pairs, padded(entries) // LANES, row, row, 4 * pairs)
+        products.write_row_product(f, p, "%rows", "%rows", "%gram")
 
-        _sweep_gradient(f, layer, pairs, _NORM_ROWS, NORM_SUMS, finish)
+    return _add(module, f"gram_{pairs}x{entries}", ("rows", "gram"), write)
 
-    return _add(module, f"squares_{pairs}x{layer.inputs}x{layer.outputs}", ("activations", "delta", "sums"), write)
+
+def add_flat_products(module: Module, count: int) -> str:
+    """Add `void name(ptr a, ptr b, ptr sums)`: add the products of `count` vectors to 4 vectors, in turn."""
+
+    def write(f: Function) -> None:
+        places = [f.offset("%sums", str(i), VECTOR) for i in range(NORM_SUMS)]
+
+        def add(start: str, sums: list[str], length: int) -> list[str]:
+            left, right = (vectors_at(f, f.offset(p, start, VECTOR), length) for p in ("%a", "%b"))
+            return [f.fma(VF, x, y, t) for x, y, t in zip(left, right, sums, strict=False)] + sums[length:]
+
+        whole = count - count % NORM_SUMS
+        begin = [(VF, f.load(VF, p)) for p in places]
+        sums = f.loop(str(whole), lambda i, c: add(i, c, NORM_SUMS), begin, step=NORM_SUMS)
+        for value, place in zip(add(str(whole), sums, count - whole), places, strict=True):
+            f.store(VF, value, place)
+
+    return _add(module, f"products_{count}", ("a", "b", "sums"), write)
 
 
 class _Step:
@@ -120,23 +128,35 @@ _STEP_PARAMETERS = ("params", "first", "second", "scalars")
 
 
 def add_layer_step(module: Module, rule: StepRule, layer: Layer, pairs: int) -> str:
-    """Add `void name(ptr params, ptr first, ptr second, ptr scalars, ptr activations, ptr delta)`: a layer's step."""
+    """Add `void name(ptr params, ptr first, ptr second, ptr scalars, ptr activations, ptr delta, ptr panel)`: a layer's
+    step, from gradients of a few rows at a time (`panel_bytes` at panel), which stay in the first cache."""
 
     def write(f: Function) -> None:
         step = _Step(f, rule)
+        p, a, b = _gradient_product(layer, pairs)
 
-        def finish(row: str, column: str, tile: Tile) -> None:
-            starts = {
-                p: f.offset(f.offset(p, row, layer.row), column, VECTOR) for p in ("%params", "%first", "%second")
-            }
-            for r, vectors in enumerate(tile):
-                for c, value in enumerate(vectors):
-                    distance = str(r * layer.row + c * VECTOR)
-                    step.write(value, lambda p, distance=distance: f.offset(starts[p], distance, 1))  # type: ignore[misc]
+        def rows(first: str, count: int) -> None:
+            _write_gradient(f, layer, replace(p, rows=count), f.offset(a, first, p.a_row), b, "%panel")
 
-        _sweep_gradient(f, layer, pairs, _STEP_ROWS, _STEP_COLUMNS, finish)
+            def vector(i: str, _: list[str]) -> list[str]:
+                gradient = f.load(VF, f.offset("%panel", i, VECTOR))
+                step.write(gradient, lambda p: f.offset(f.offset(p, first, layer.row), i, VECTOR))
+                return []
 
-    return _add(module, f"step_{layer.inputs}x{layer.outputs}", (*_STEP_PARAMETERS, "activations", "delta"), write)
+            f.loop(str(count * p.columns), vector)
+
+        products.sweep(f, p.rows, _panel_rows(layer), rows)
+
+    return _add(module, f"step_{layer.name}", (*_STEP_PARAMETERS, "activations", "delta", "panel"), write)
+
+
+def _panel_rows(layer: Layer) -> int:
+    return min(max(_PANEL_BYTES // layer.row, 1), layer.shape[0])
+
+
+def panel_bytes(layer: Layer) -> int:
+    """Bytes that `add_layer_step`'s function needs at its pointer `panel`."""
+    return _panel_rows(layer) * layer.row
 
 
 def add_flat_step(module: Module, rule: StepRule, count: int) -> str:
@@ -158,33 +178,6 @@ def add_gradient(module: Module, layer: Layer, pairs: int) -> str:
     """Add `void name(ptr activations, ptr delta, ptr gradient)`: write a layer's gradient down."""
 
     def write(f: Function) -> None:
-        def start(row: str, column: str, height: int, width: int) -> Tile:
-            return [[constant(VF, 0.0)] * width for _ in range(height)]
+        _write_gradient(f, layer, *_gradient_product(layer, pairs), "%gradient")
 
-        def finish(row: str, column: str, tile: Tile) -> None:
-            place = f.offset(f.offset("%gradient", row, layer.row), column, VECTOR)
-            dense.store_tile(f, tile, place, layer.row)
-
-        dense.write_product(f, _gradient_product(layer, pairs), "%activations", "%delta", start, finish)
-
-    return _add(module, f"gradient_{pairs}x{layer.inputs}x{layer.outputs}", ("activations", "delta", "gradient"), write)
-
-
-def add_flat_squares(module: Module, count: int) -> str:
-    """Add `void name(ptr gradient, ptr sums)`: add the squares of `count` vectors to 4 vectors, in turn."""
-
-    def write(f: Function) -> None:
-        places = [f.offset("%sums", str(i), VECTOR) for i in range(NORM_SUMS)]
-
-        def add(start: str, sums: list[str], length: int) -> list[str]:
-            place = f.offset("%gradient", start, VECTOR)
-            values = vectors_at(f, place, length)
-            return [f.fma(VF, v, v, t) for v, t in zip(values, sums, strict=False)] + sums[length:]
-
-        whole = count - count % NORM_SUMS
-        begin = [(VF, f.load(VF, p)) for p in places]
-        sums = f.loop(str(whole), lambda i, c: add(i, c, NORM_SUMS), begin, step=NORM_SUMS)
-        for value, place in zip(add(str(whole), sums, count - whole), places, strict=True):
-            f.store(VF, value, place)
-
-    return _add(module, f"squares_{count}", ("gradient", "sums"), write)
+    return _add(module, f"gradient_{pairs}x{layer.name}", ("activations", "delta", "gradient"), write)

@@ -14,7 +14,7 @@ from hadesd.distill import cloning, native_cloning, policies
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import CNN, MLP, SwitchPolicy
-from hadesd.native import dense, machine_code
+from hadesd.native import machine_code, products
 
 pytestmark = [
     pytest.mark.optimised,
@@ -45,6 +45,9 @@ CASES = {
     "sgd, not clipped": Case(MLP(20, True, 33, 1, "tanh"), 16, 3, Optimizer("sgd", 1e-1, None), rated=True),
     "many pairs": Case(MLP(6, False, 64, 2, "tanh"), 17, 64, ADAM),
     "a wide layer": Case(MLP(6, False, 160, 2, "tanh"), 17, 4, ADAM),
+    "a large layer, gradients not written down": Case(MLP(6, False, 320, 1, "tanh"), 120, 6, ADAM),
+    "no hidden layer": Case(MLP(3, False, 16, 0, "tanh"), 11, 4, ADAM),
+    "a transposed head of its layer's shape": Case(MLP(17, False, 17, 2, "relu"), 17, 3, ADAM),
 }
 
 
@@ -141,6 +144,18 @@ def test_it_strays_from_float64_no_further_than_optax_in_float32(name):
 
 
 @pytest.mark.slow
+def test_a_gradient_of_nothing_is_not_clipped_to_less():
+    """Labels that contradict each other: rounding may leave the square of the norm below zero."""
+    case = Case(MLP(3, True, 160, 1, "tanh"), 400, 6, ADAM)
+    train = jax.jit(native(case, 1))
+    for seed in range(6):
+        data = data_of(case, seed)
+        data.params["params"]["Dense_1"] = jax.tree.map(np.zeros_like, data.params["params"]["Dense_1"])
+        states, targets = np.repeat(data.states[:1], 6, axis=0), np.float32(np.tile(np.eye(3), (2, 1)))
+        assert np.isfinite(flat(train(data._replace(states=states, targets=targets)))).all()
+
+
+@pytest.mark.slow
 def test_clone_routes_to_it_and_the_loss_is_that_of_the_trained_policy():
     case = CASES["gaussian"]
     data = data_of(case)
@@ -165,7 +180,7 @@ def test_only_dense_policies_are_trained_by_it():
 def test_packed_parameters_unpack_to_what_they_were(policy):
     params = params_of(policy, 5, np.random.default_rng(0))
     network = native_cloning.network_of(policy, (5,))
-    packed = native_cloning.pack(policy, params)
+    packed = native_cloning.pack(policy, network, params)
     assert packed.shape == (network.parameters,)
     assert_same_bits(native_cloning.unpack(policy, network, packed), params)
 
@@ -193,7 +208,7 @@ def test_a_policys_bits_depend_neither_on_its_place_nor_on_how_many_there_are(na
 def test_bits_do_not_depend_on_how_many_registers_a_cpu_has(monkeypatch):
     found = []
     for sums in (24, 6):
-        monkeypatch.setattr(dense, "accumulators", lambda sums=sums: sums)
+        monkeypatch.setattr(products, "accumulators", lambda sums=sums: sums)
         native_cloning._trainer.cache_clear()
         native_cloning._registered.cache_clear()
         native_cloning.cloning.trainer.cache_clear()

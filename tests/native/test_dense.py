@@ -5,7 +5,7 @@ import ctypes
 import numpy as np
 import pytest
 
-from hadesd.native import dense, machine_code
+from hadesd.native import dense, machine_code, products
 from hadesd.native.dense import NetworkShape
 from hadesd.native.ir import Function, Module
 
@@ -24,8 +24,8 @@ def random_network(shape: NetworkShape, rng: np.random.Generator) -> tuple[np.nd
     params, matrices = aligned(shape.parameters), []
     for layer in shape.layers:
         matrices.append(np.float32(rng.normal(size=(layer.inputs + 1, layer.outputs)) / np.sqrt(layer.inputs)))
-        place = params[layer.offset : layer.offset + layer.parameters].reshape(layer.inputs + 1, -1)
-        place[:, : layer.outputs] = matrices[-1]
+        place = params[layer.offset : layer.offset + layer.parameters].reshape(layer.shape[0], -1)
+        place[:, : layer.shape[1]] = matrices[-1].T if layer.transposed else matrices[-1]
     return params, matrices
 
 
@@ -38,10 +38,10 @@ def forward(shape: NetworkShape, rows: int, params: np.ndarray, observations: np
     f.call("void", "forward", [("ptr", f"%{n}") for n in names])
     f.finish()
     address = machine_code.load([machine_code.compile_object(module.text(), True)], ["entry"])["entry"]
-    x = aligned(rows * dense.padded(shape.sizes[0])).reshape(rows, -1)
+    x = aligned(rows * products.padded(shape.sizes[0])).reshape(rows, -1)
     x[:, : shape.sizes[0]] = observations
     head, scratch = (
-        aligned(n) for n in (rows * dense.padded(shape.sizes[-1]), dense.forward_scratch(shape, rows) // 4)
+        aligned(n) for n in (rows * products.padded(shape.sizes[-1]), dense.forward_scratch(shape, rows) // 4)
     )
     ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(address)(*[a.ctypes.data for a in (params, x, head, scratch)])
     return head.reshape(rows, -1)
@@ -80,7 +80,7 @@ def test_a_rows_bits_do_not_depend_on_how_many_there_are(sizes, monkeypatch):
     every = forward(shape, 9, params, x)
     for rows in (1, 4):
         np.testing.assert_array_equal(forward(shape, rows, params, x[:rows]), every[:rows])
-    monkeypatch.setattr(dense, "accumulators", lambda: 6)  # a CPU with fewer registers
+    monkeypatch.setattr(products, "accumulators", lambda: 6)  # a CPU with fewer registers
     np.testing.assert_array_equal(forward(shape, 9, params, x), every)
 
 
