@@ -43,7 +43,7 @@ def training_of(spec: RunSpec, cloning_form: str | None = None) -> TrainingSetti
     """How a spec has policies trained. cloning_form: "native" or "xla", instead of what the spec leads to here."""
     c = spec.cloning
     native = (cloning_form or cloning_of(spec)) == "native"
-    return TrainingSettings(Optimizer(c.optimizer, c.learning_rate, c.clip_norm), c.epochs, native)
+    return TrainingSettings(Optimizer(c.optimizer, c.learning_rate, c.clip_norm, c.weight_decay), c.epochs, native)
 
 
 def policy_of(spec: RunSpec, env: Spaces) -> Network:

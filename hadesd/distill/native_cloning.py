@@ -86,6 +86,7 @@ def clone(
         clip_norm=float(optimizer.clip_norm or 0.0),
         epsilon=ADAM_EPSILON,
         weighted=weights is not None,
+        weight_decay=float(optimizer.weight_decay),
     )
     operands = [pack(policy, network, params), pairs.states.reshape(-1), pairs.targets.reshape(-1)]
     operands += [] if weights is None else [weights]

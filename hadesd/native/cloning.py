@@ -9,7 +9,7 @@ comes from products of activations and of deltas, and the step forms a few rows 
 import functools
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hadesd.native import backward, dense, machine_code, stepping
@@ -17,7 +17,7 @@ from hadesd.native.backward import row_bytes
 from hadesd.native.dense import Layer, NetworkShape
 from hadesd.native.ir import F32, I64, LANES, VF, Function, Module, constant
 from hadesd.native.products import VECTOR, padded
-from hadesd.native.stepping import NORM_SUMS, RATE, ROOT, SCALE, StepRule
+from hadesd.native.stepping import KEPT, NORM_SUMS, RATE, ROOT, SCALE, StepRule
 
 FEW_PAIRS_NEAR, FEW_PAIRS_FAR, NEAR = 2, 12, 2**19
 """Up to so many pairs gradients are not written down: where parameters, moments and gradients together take up to NEAR
@@ -41,6 +41,7 @@ class CloneSetting:
     clip_norm: float
     epsilon: float
     weighted: bool = False
+    weight_decay: float = 0.0
 
     @property
     def written_down(self) -> bool:
@@ -51,7 +52,7 @@ class CloneSetting:
     @property
     def rule(self) -> StepRule:
         """How a gradient step is taken."""
-        return StepRule(self.adam, bool(self.clip_norm), self.epsilon)
+        return StepRule(self.adam, bool(self.clip_norm), self.epsilon, bool(self.weight_decay))
 
     @property
     def operands(self) -> dict[str, int]:
@@ -310,6 +311,10 @@ class _Policy:
         """Write the step's numbers. Carries beta^t, in float64: 1 - beta^t loses digits."""
         f, s = self.f, self.s
         rate = f.binary("fmul", "double", f.let("fpext float %rate to double"), _double(s.learning_rate))
+        if s.weight_decay:
+            lost = f.binary("fmul", "double", rate, _double(s.weight_decay))
+            kept = f.let(f"fptrunc double {f.binary('fsub', 'double', _double(1.0), lost)} to float")
+            f.store(F32, kept, self.at(self.memory.scalars + KEPT))
         if s.adam:
             f.module.declare("llvm.sqrt.f64", "declare double @llvm.sqrt.f64(double)")
             powers = [
@@ -326,17 +331,22 @@ class _Policy:
 
     def _steps(self) -> None:
         s = self.s
+        whole = replace(s.rule, decayed=False)
+        end = s.network.parameters
         if s.written_down:
-            self._flat_step(0, s.network.parameters, self.at(self.memory.gradient))
+            decayed = s.network.log_std if s.weight_decay else end
+            self._flat_step(s.rule, 0, decayed, self.at(self.memory.gradient))
+            if decayed < end:
+                self._flat_step(whole, decayed, end - decayed, self._log_std_gradient())
             return
         for layer, x, delta in self._with_places():
             name = stepping.add_layer_step(self.module, s.rule, layer, s.pairs)
             self._call(name, *self._step_places(layer.offset), x, delta, self.at(self.memory.panel))
         if not s.network.discrete:
-            self._flat_step(s.network.log_std, padded(s.network.sizes[-1]), self._log_std_gradient())
+            self._flat_step(whole, s.network.log_std, end - s.network.log_std, self._log_std_gradient())
 
-    def _flat_step(self, offset: int, count: int, gradient: str) -> None:
-        name = stepping.add_flat_step(self.module, self.s.rule, count // LANES)
+    def _flat_step(self, rule: StepRule, offset: int, count: int, gradient: str) -> None:
+        name = stepping.add_flat_step(self.module, rule, count // LANES)
         self._call(name, *self._step_places(offset), gradient)
 
     def _step_places(self, offset: int) -> list[str]:

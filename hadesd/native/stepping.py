@@ -18,18 +18,27 @@ _PANEL_BYTES = 2**12
 NORM_SUMS = 4
 """Vectors of sums side by side in the norm of gradients. The order of its sums follows: the same on all CPUs."""
 
-RATE, ROOT, SCALE = 0, 4, 8
+RATE, ROOT, SCALE, KEPT = 0, 4, 8, 12
 """Byte offsets of a step's numbers: rate (over Adam's first correction), factor of the second moment's root, factor of
-the gradient."""
+the gradient, factor of the parameters (of the decay)."""
 
 
 @dataclass(frozen=True)
 class StepRule:
-    """Adam with its epsilon, or plain gradient descent; clipped: whether gradients have a factor."""
+    """Adam with its epsilon, or plain gradient descent.
+
+    clipped, decayed: whether gradients have a factor, and parameters.
+    """
 
     adam: bool
     clipped: bool
     epsilon: float
+    decayed: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of what a network's layers differ in, in names of functions."""
+        return "decayed" if self.decayed else "step"
 
 
 def _gradient_product(layer: Layer, pairs: int) -> tuple[Product, str, str]:
@@ -98,8 +107,8 @@ class _Step:
 
     def __init__(self, f: Function, rule: StepRule) -> None:
         self.f, self.rule = f, rule
-        self.rate, self.root, self.scale = (
-            f.splat(f.load(F32, f.offset("%scalars", str(place), 1))) for place in (RATE, ROOT, SCALE)
+        self.rate, self.root, self.scale, self.kept = (
+            f.splat(f.load(F32, f.offset("%scalars", str(place), 1))) for place in (RATE, ROOT, SCALE, KEPT)
         )
 
     def write(self, gradient: str, at: Callable[[str], str]) -> None:
@@ -109,6 +118,8 @@ class _Step:
             gradient = f.binary("fmul", VF, gradient, self.scale)
         params = f.load(VF, at("%params"))
         step = self._adam(gradient, at) if self.rule.adam else f.binary("fmul", VF, gradient, self.rate)
+        if self.rule.decayed:
+            params = f.binary("fmul", VF, params, self.kept)
         f.store(VF, f.binary("fsub", VF, params, step), at("%params"))
 
     def _adam(self, gradient: str, at: Callable[[str], str]) -> str:
@@ -147,7 +158,7 @@ def add_layer_step(module: Module, rule: StepRule, layer: Layer, pairs: int) -> 
 
         products.sweep(f, p.rows, _panel_rows(layer), rows)
 
-    return _add(module, f"step_{layer.name}", (*_STEP_PARAMETERS, "activations", "delta", "panel"), write)
+    return _add(module, f"{rule.name}_{layer.name}", (*_STEP_PARAMETERS, "activations", "delta", "panel"), write)
 
 
 def _panel_rows(layer: Layer) -> int:
@@ -171,7 +182,7 @@ def add_flat_step(module: Module, rule: StepRule, count: int) -> str:
 
         f.loop(str(count), vector)
 
-    return _add(module, f"step_{count}", (*_STEP_PARAMETERS, "gradient"), write)
+    return _add(module, f"{rule.name}_{count}", (*_STEP_PARAMETERS, "gradient"), write)
 
 
 def add_gradient(module: Module, layer: Layer, pairs: int) -> str:

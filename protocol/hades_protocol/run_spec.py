@@ -254,6 +254,15 @@ class Cloning(_Section, frozen=True):
         Literal["adam", "sgd"],
         Meta(description="Adam (eps 1e-5) or plain SGD", extra={"paper": "inner-loop optimiser"}),
     ] = "adam"
+    weight_decay: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            le=1000.0,
+            description="times the learning rate: the share of themselves that a policy's weights lose in a step, so "
+            "that less is left of what its initialisation drew (decoupled, as of AdamW; published: 0)",
+        ),
+    ] = 0.0
 
 
 class Policy(_Section, frozen=True):

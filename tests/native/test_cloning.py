@@ -22,6 +22,7 @@ pytestmark = [
 ]
 
 ADAM = Optimizer("adam", 5e-3, 0.5)
+ADAMW = Optimizer("adam", 5e-3, 0.5, 3.0)
 SMALL = MLP(actions=3, discrete=False, width=16, depth=1, activation="tanh")
 
 
@@ -46,6 +47,9 @@ CASES = {
     "many pairs": Case(MLP(6, False, 64, 2, "tanh"), 17, 64, ADAM),
     "a wide layer": Case(MLP(6, False, 160, 2, "tanh"), 17, 4, ADAM),
     "a large layer, gradients not written down": Case(MLP(6, False, 320, 1, "tanh"), 120, 6, ADAM),
+    "decayed": Case(MLP(3, False, 64, 2, "tanh"), 11, 5, ADAMW, rated=True),
+    "decayed, gradients not written down": Case(MLP(3, False, 160, 1, "tanh"), 240, 2, ADAMW),
+    "decayed sgd of a few pairs": Case(MLP(3, False, 64, 2, "tanh"), 5, 2, Optimizer("sgd", 5e-2, None, 3.0)),
     "no hidden layer": Case(MLP(3, False, 16, 0, "tanh"), 11, 4, ADAM),
     "a transposed head of its layer's shape": Case(MLP(17, False, 17, 2, "relu"), 17, 3, ADAM),
 }

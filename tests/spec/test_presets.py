@@ -59,6 +59,7 @@ def test_published_settings_are_those_of_the_paper():
         "learning_rate_spread": 1.0,
         "clip_norm": 0.5,
         "optimizer": "adam",
+        "weight_decay": 0.0,
     }
     assert (spec.policy.width, spec.policy.depth, spec.policy.activation, spec.inits) == (512, 2, "tanh", 2)
     assert ask(preset="published", env="humanoid")[0].cloning.epochs == 400

@@ -168,6 +168,7 @@ def _facts(dataset: DatasetFile, file: Path, origin: Origin) -> list[tuple[str, 
         else "continuous: -1 to 1 is what the environment takes; acting clips"
     )
     clip = f", gradient clipped to norm {cloning['clip_norm']:g}" if cloning["clip_norm"] else ""
+    clip += f", weight decay {cloning['weight_decay']:g}" if cloning.get("weight_decay") else ""
     network = f"{policy['depth']} x {policy['width']} {policy['activation']}"
     if policy.get("kind", "mlp") == "cnn":
         network = f"3x3 convolution of {policy['features']} features, then {network}"

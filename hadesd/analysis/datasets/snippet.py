@@ -188,7 +188,7 @@ def training_code(dataset: DatasetFile, file: Path) -> str:
         _init(policy, observation, actions, discrete, convolves),
         _head(policy, convolves),
         _loss(discrete),
-        _optimiser(cloning),
+        _optimiser(cloning, discrete),
         _act(meta, shape, discrete),
     ]
     return "\n".join(blocks) + "\n"
@@ -261,10 +261,17 @@ def _loss(discrete: bool) -> str:
     )
 
 
-def _optimiser(cloning: dict[str, Any]) -> str:
-    rate, clip = cloning["learning_rate"], cloning["clip_norm"]
-    step = f"optax.adam({rate:g}, eps=1e-5)" if cloning["optimizer"] == "adam" else f"optax.sgd({rate:g})"
-    chained = f"optax.chain(optax.clip_by_global_norm({clip:g}), {step})" if clip else step
+def _optimiser(cloning: dict[str, Any], discrete: bool) -> str:
+    rate, clip, decay = cloning["learning_rate"], cloning["clip_norm"], cloning.get("weight_decay")
+    parts = [f"optax.clip_by_global_norm({clip:g})"] if clip else []
+    if cloning["optimizer"] == "adam":
+        parts.append("optax.scale_by_adam(eps=1e-5)" if decay else f"optax.adam({rate:g}, eps=1e-5)")
+    elif not decay:
+        parts.append(f"optax.sgd({rate:g})")
+    if decay:
+        mask = "" if discrete else ", mask=(True, False)"  # log_std keeps what it learns
+        parts += [f"optax.add_decayed_weights({decay:g}{mask})", f"optax.scale_by_learning_rate({rate:g})"]
+    chained = parts[0] if len(parts) == 1 else f"optax.chain({', '.join(parts)})"
     return (
         f"optimizer = {chained}\n\n"
         "@jax.jit\n"

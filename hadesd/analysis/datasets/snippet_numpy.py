@@ -105,6 +105,8 @@ def _training(program: Program) -> str:
             "    norm = np.sqrt(sum(np.sum(g**2) for g in grads))",
             f"    grads = [g * min(1.0, {clip:g} / norm) for g in grads]",
         ]
+    if decay := cloning.get("weight_decay"):
+        lines += ["    for p in kernels + biases:", f"        p *= 1 - {rate:g} * {decay:g}  # weight decay"]
     if adam:
         lines += [
             "    for p, g, m, v in zip(params, grads, first, second):",

@@ -62,12 +62,17 @@ def _training(program: Program) -> str:
             "def loss():  # negative log-likelihood of a diagonal Gaussian",
             "    return -torch.distributions.Normal(head(states), log_std.exp()).log_prob(actions).sum(1).mean()",
         ]
-    adam = cloning["optimizer"] == "adam"
+    adam, decay = cloning["optimizer"] == "adam", cloning.get("weight_decay")
+    groups = "params"
+    if decay:
+        rest = "" if program.discrete else ', {"params": [log_std], "weight_decay": 0}'
+        groups = f'[{{"params": head.parameters(), "weight_decay": {decay:g}}}{rest}]'
+    name = ("AdamW" if decay else "Adam") if adam else "SGD"
     lines = [
         *loss,
         "",
         f"params = [*head.parameters(){'' if program.discrete else ', log_std'}]",
-        f"optimizer = torch.optim.{'Adam' if adam else 'SGD'}(params, lr={rate:g}{', eps=1e-5' if adam else ''})",
+        f"optimizer = torch.optim.{name}({groups}, lr={rate:g}{', eps=1e-5' if adam else ''})",
         f"for _ in range({int(cloning['epochs'])}):",
         "    optimizer.zero_grad()",
         "    loss().backward()",

@@ -147,6 +147,7 @@ class TransferBase(msgspec.Struct, frozen=True, kw_only=True):
     epochs: int  # cloning.epochs
     optimizer: str  # cloning.optimizer
     clip_norm: float | None  # cloning.clip_norm
+    weight_decay: float = 0.0  # cloning.weight_decay
     width: int  # policy.width
     depth: int  # policy.depth
     activation: str  # policy.activation

@@ -165,6 +165,7 @@ def _dataset(one: Transferred, threshold: float | None) -> TransferDataset:
             epochs=c.epochs,
             optimizer=c.optimizer,
             clip_norm=c.clip_norm,
+            weight_decay=c.weight_decay,
             width=p.width,
             depth=p.depth,
             activation=p.activation,

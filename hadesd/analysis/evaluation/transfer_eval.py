@@ -94,10 +94,12 @@ class TransferLearner:
     policies: tuple[Network, ...]
     optimizers: tuple[str, ...]
     clip_norm: float | None
+    weight_decay: float
 
     def with_arguments(self, arguments: TransferArguments) -> Learner:
         """The policy and the training that the arguments ask for."""
-        chosen = [Optimizer(name, arguments.learning_rate, self.clip_norm) for name in self.optimizers]
+        rate = arguments.learning_rate
+        chosen = [Optimizer(name, rate, self.clip_norm, self.weight_decay) for name in self.optimizers]
         optimizer = SwitchedOptimizer(chosen, arguments.optimizer) if len(chosen) > 1 else chosen[0]
         return Learner(SwitchPolicy(self.policies, arguments.activation), TrainingSettings(optimizer, arguments.epochs))
 
@@ -149,7 +151,8 @@ class TransferEvaluator:
         key_init, key_evaluate = (jax.random.fold_in(self._root, s) for s in (INIT_STREAM, EVALUATION_STREAM))
         draw = jax.jit(lambda key: policies.init_many(alternatives[0], key, self._env.observation, self._inits))
         inits = InitData(draw(key_init), jax.random.split(key_evaluate, self._inits))
-        learner = TransferLearner(alternatives, optimizers, self._spec.cloning.clip_norm)
+        cloning = self._spec.cloning
+        learner = TransferLearner(alternatives, optimizers, cloning.clip_norm, cloning.weight_decay)
         over_mesh = functools.partial(map_over_mesh, self._mesh, _chunk(self._mesh, setting.width, self._inits))
 
         @jax.jit

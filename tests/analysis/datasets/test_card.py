@@ -75,6 +75,8 @@ def test_the_programs_train_a_policy_on_every_format(tmp_path: Path, name: str) 
 KINDS: dict[str, tuple[tuple[int, ...], bool, dict[str, Any]]] = {
     "discrete": ((4,), True, {"policy": {"depth": 2, "activation": "relu"}}),
     "continuous": ((3,), False, {"env": "Pendulum-v1", "dataset": {"pairs": 3}, "cloning": {"clip_norm": 0.01}}),
+    "continuous, decayed": ((3,), False, {"env": "Pendulum-v1", "cloning": {"weight_decay": 4.0}}),
+    "discrete, decayed": ((4,), True, {"cloning": {"weight_decay": 4.0, "optimizer": "sgd", "clip_norm": None}}),
     "images": ((8, 8, 1), True, {"env": "digits", "policy": {"kind": "cnn", "features": 3, "activation": "tanh"}}),
 }
 

@@ -129,9 +129,9 @@ def test_traced_settings_train_the_same_parameters_as_static_ones(activation, op
     # Not LEAN: its pairs mirror each other, and the biases' gradients are nothing but rounding.
     pairs, epochs = StateActionPairs(jnp.asarray(LEAN * [[1.0], [0.4]] + 0.3), jnp.eye(2)), 7
     static = alternatives[transfer_eval.ACTIVATIONS.index(activation)]
-    training = TrainingSettings(Optimizer(optimizer, 0.1, 0.5), epochs)
+    training = TrainingSettings(Optimizer(optimizer, 0.1, 0.5, 0.3), epochs)
     expected, _ = cloning.clone(static, params, pairs, training)
-    learner = TransferLearner(tuple(alternatives), transfer_eval.OPTIMIZERS, 0.5)
+    learner = TransferLearner(tuple(alternatives), transfer_eval.OPTIMIZERS, 0.5, 0.3)
 
     @jax.jit
     def traced(arguments):
