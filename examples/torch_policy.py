@@ -31,7 +31,8 @@ for layer in layers:
     nn.init.zeros_(layer.bias)
 policy = nn.Sequential(*[module for layer in layers[:-1] for module in (layer, nn.Tanh())], layers[-1])
 
-optimizer = torch.optim.Adam(policy.parameters(), lr=cloning["learning_rate"], eps=1e-5)
+decay = cloning.get("weight_decay", 0.0)
+optimizer = torch.optim.AdamW(policy.parameters(), lr=cloning["learning_rate"], eps=1e-5, weight_decay=decay)
 for _ in range(cloning["epochs"]):
     loss = -(labels * torch.log_softmax(policy(states), dim=1)).mean()  # cross-entropy, averaged over all entries
     optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""Gradients of dense layers in machine code, from activations and deltas; their squares, and the optimiser's step."""
+"""Gradients of dense layers in machine code, from activations and deltas; their norm, and the optimiser's step."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
