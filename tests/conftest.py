@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from hadesd.compute.jax_setup import collect_rarely
-from hadesd.supervisor.worker_environment import BLAS_THREADS
+from hadesd.spec.jax_variables import BLAS_THREADS
 from tests.helpers import fast_lane
 from tests.helpers.daemon import Home, a_home
 

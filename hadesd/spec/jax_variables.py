@@ -18,6 +18,11 @@ PINNED: dict[str, bool | int | str] = {
 }
 """What random numbers and the types of all others follow from: JAX's own defaults, whatever a user has set."""
 
+BLAS_THREADS = {"OPENBLAS_NUM_THREADS": "1"}
+"""Threads of scipy's OpenBLAS, in which jaxlib factorises the matrices of orthogonal initialisations. With one for each
+core, those without work spin until the next call: 46% of the CPU time of Asterix on two cores. Pinned, because bits may
+depend on their number."""
+
 SHORT: dict[bool | int | str, str] = {True: "1", False: "0"}
 
 OTHERS = ("CUBLAS_WORKSPACE_CONFIG", "LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE")
@@ -38,14 +43,14 @@ OURS = re.compile(r"--xla_(force_host_platform_device_count=\d+|gpu_deterministi
 
 def pinned() -> dict[str, str]:
     """The pinned variables as an environment holds them."""
-    return {name: str(value) for name, value in PINNED.items()}
+    return {name: str(value) for name, value in PINNED.items()} | BLAS_THREADS
 
 
 def overridden(environ: Mapping[str, str]) -> tuple[str, ...]:
     """NAME=VALUE of those that a user has set to something else than what is pinned."""
     return tuple(
         f"{name}={environ[name]}"
-        for name, value in PINNED.items()
+        for name, value in (PINNED | BLAS_THREADS).items()
         if environ.get(name) and environ[name].lower() not in (str(value).lower(), SHORT.get(value))
     )
 

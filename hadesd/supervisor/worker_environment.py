@@ -22,11 +22,6 @@ def usable_cores() -> int:
 MIN_PJRT_THREADS = 4
 """XLA's CPU thread pool: with fewer threads batched QR factorisations deadlock in jaxlib before 0.11.1."""
 
-BLAS_THREADS = {"OPENBLAS_NUM_THREADS": "1"}
-"""Threads of scipy's OpenBLAS, in which jaxlib factorises the matrices of orthogonal initialisations. With one for each
-core, those without work spin until the next call: 46% of the CPU time of Asterix on two cores. Pinned, because bits may
-depend on their number."""
-
 MEMORY_FRACTIONS = {"XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"}
 """The variable, and its older name."""
 
@@ -36,8 +31,8 @@ def worker_environment(
 ) -> dict[str, str]:
     """The environment of a worker of that run.
 
-    What users set themselves stays, but for what must not vary (jax_variables.PINNED, BLAS_THREADS): their XLA_FLAGS
-    are kept and ours added where they name no such flag.
+    What users set themselves stays, but for what must not vary (jax_variables.pinned): their XLA_FLAGS are kept and
+    ours added where they name no such flag.
 
     Args:
         gpus: the GPUs the run was given; none: it computes on the CPU.
@@ -45,7 +40,7 @@ def worker_environment(
         cache: the directory of the persistent compilation cache's parent.
         base: the daemon's own environment.
     """
-    env = {**base, **jax_variables.pinned(), **BLAS_THREADS}
+    env = {**base, **jax_variables.pinned()}
     # The size of the thread pool changes bits of vmapped matmuls: it must not differ between two starts.
     env.setdefault("PJRT_NPROC", str(max(MIN_PJRT_THREADS, cores)))
     env.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "jax"))

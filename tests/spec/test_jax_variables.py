@@ -36,8 +36,9 @@ def test_what_a_user_set_otherwise_than_it_is_pinned_is_told() -> None:
     assert jax_variables.overridden(jax_variables.pinned()) == ()
     same = {"JAX_ENABLE_X64": "0", "JAX_THREEFRY_PARTITIONABLE": "true", "JAX_RANDOM_SEED_OFFSET": ""}
     assert jax_variables.overridden(same) == ()
-    other = {"JAX_ENABLE_X64": "1", "JAX_DEFAULT_PRNG_IMPL": "rbg"}
-    assert jax_variables.overridden(other) == ("JAX_DEFAULT_PRNG_IMPL=rbg", "JAX_ENABLE_X64=1")
+    other = {"JAX_ENABLE_X64": "1", "JAX_DEFAULT_PRNG_IMPL": "rbg", "OPENBLAS_NUM_THREADS": "8"}
+    told = ("JAX_DEFAULT_PRNG_IMPL=rbg", "JAX_ENABLE_X64=1", "OPENBLAS_NUM_THREADS=8")
+    assert jax_variables.overridden(other) == told
 
 
 def test_the_variable_that_an_error_is_about_is_blamed_else_all_that_could_be() -> None:
