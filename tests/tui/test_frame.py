@@ -168,8 +168,10 @@ async def test_a_remapped_key_does_it_and_help_says_so(server: ProtocolServer) -
             await pilot.press("f1")
             (line,) = [line for line in help_text(app).splitlines() if "Pause" in line]
             assert line.split()[:2] == ["f5", "Pause:"]
-            await pilot.press("escape", "f5")
-            assert isinstance(app.screen, ConfirmScreen)
+            await pilot.press("escape")
+            await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
+            await pilot.press("f5")
+            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
     finally:
         client.close()
 
