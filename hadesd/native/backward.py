@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hadesd.native import products, vector_math
 from hadesd.native.dense import Layer, NetworkShape
 from hadesd.native.ir import F32, LANES, VB, VF, Function, Module, constant
-from hadesd.native.products import VECTOR, Product, RowProduct, Tile, padded, sweep
+from hadesd.native.products import VECTOR, Product, RowProduct, padded, sweep
 
 
 def row_bytes(entries: int) -> int:
@@ -158,14 +158,7 @@ def _write_sums_by_columns(f: Function, layer: Layer, pairs: int) -> None:
         _write_transposed(f, layer, "%kernel", "%room")
         kernel, kernel_row = "%room", row
     p = Product(pairs, layer.outputs, padded(layer.inputs) // LANES, row_bytes(layer.outputs), 4, kernel_row)
-
-    def start(_: str, column: str, height: int, width: int) -> Tile:
-        return [[constant(VF, 0.0)] * width for _ in range(height)]
-
-    def finish(d: str, column: str, tile: Tile) -> None:
-        products.store_tile(f, tile, f.offset(f.offset("%result", d, row), column, VECTOR), row)
-
-    products.write_product(f, p, "%delta", kernel, start, finish)
+    products.write_product(f, p, "%delta", kernel, "%result", row)
     if layer.transposed and layer.inputs % LANES:
         _clear_beyond(f, pairs, layer.inputs)
 

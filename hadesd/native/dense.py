@@ -136,16 +136,12 @@ def _write_layer(f: Function, layer: Layer, rows: int, x_row: int, y_row: int) -
     """%y = %x kernel + bias."""
     bias = f.offset("%w", str(layer.inputs), layer.row)
 
-    def start(row: str, column: str, height: int, width: int) -> Tile:
+    def start(column: str, height: int, width: int) -> Tile:
         place = f.offset(bias, column, VECTOR)
         return [[f.load(VF, f.offset(place, str(c), VECTOR)) for c in range(width)]] * height
 
-    def finish(row: str, column: str, tile: Tile) -> None:
-        place = f.offset(f.offset("%y", row, y_row), column, VECTOR)
-        products.store_tile(f, tile, place, y_row)
-
     p = Product(rows, layer.inputs, layer.columns, x_row, 4, layer.row)
-    products.write_product(f, p, "%x", "%w", start, finish)
+    products.write_product(f, p, "%x", "%w", "%y", y_row, start)
 
 
 def _write_transposed_layer(f: Function, layer: Layer, rows: int, x_row: int, y_row: int) -> None:

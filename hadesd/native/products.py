@@ -108,7 +108,7 @@ def _step(f: Function, p: Product, sums: list[Tile], a: str, b: str, steps: Sequ
     return sums
 
 
-def write_tile(f: Function, p: Product, a: str, b: str, start: Tile) -> Tile:
+def _write_tile(f: Function, p: Product, a: str, b: str, start: Tile) -> Tile:
     """The sums of one tile; a and b point to its first row and column."""
     rows, columns = len(start), len(start[0])
     zero = [[constant(VF, 0.0)] * columns for _ in range(rows)]
@@ -147,10 +147,11 @@ def write_product(
     p: Product,
     a: str,
     b: str,
-    start: Callable[[str, str, int, int], Tile],
-    finish: Callable[[str, str, Tile], None],
+    c: str,
+    c_row: int,
+    start: Callable[[str, int, int], Tile] | None = None,
 ) -> None:
-    """A whole product: start(row, column, rows, columns) is a tile's first values, finish(row, column, tile) ends one.
+    """A whole product. start(column, rows, columns): a tile's first values; None: zeros. c_row: a stride in bytes.
 
     Columns outside, rows inside: the columns of b that a tile needs are at hand for the next one.
     """
@@ -160,14 +161,17 @@ def write_product(
         b_panel = f.offset(b, column, VECTOR)
 
         def block(row: str, rows: int) -> None:
-            finish(row, column, write_tile(f, p, f.offset(a, row, p.a_row), b_panel, start(row, column, rows, columns)))
+            a_row = f.offset(a, row, p.a_row)
+            first = start(column, rows, columns) if start else [[constant(VF, 0.0)] * columns for _ in range(rows)]
+            tile = _write_tile(f, p, a_row, b_panel, first)
+            _store_tile(f, tile, f.offset(f.offset(c, row, c_row), column, VECTOR), c_row)
 
         sweep(f, p.rows, height, block)
 
     sweep(f, p.columns, width, panel)
 
 
-def store_tile(f: Function, tile: Tile, place: str, row: int) -> None:
+def _store_tile(f: Function, tile: Tile, place: str, row: int) -> None:
     """Write a tile's vectors; `row`: bytes from one row to the next."""
     for r, vectors in enumerate(tile):
         for c, value in enumerate(vectors):

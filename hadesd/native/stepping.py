@@ -7,7 +7,7 @@ from hadesd.native import products, vector_math
 from hadesd.native.backward import row_bytes, vectors_at
 from hadesd.native.dense import Layer
 from hadesd.native.ir import F32, LANES, VF, Function, Module, constant
-from hadesd.native.products import VECTOR, Product, RowProduct, Tile, padded
+from hadesd.native.products import VECTOR, Product, RowProduct, padded
 
 BETA_1, BETA_2 = 0.9, 0.999
 """Adam's, as optax has them."""
@@ -48,19 +48,6 @@ def _gradient_product(layer: Layer, pairs: int) -> tuple[Product, str, str]:
     if layer.transposed:
         names, strides = names[::-1], strides[::-1]
     return Product(rows, pairs, padded(entries) // LANES, 4, *strides), *names
-
-
-def _write_gradient(f: Function, layer: Layer, p: Product, a: str, b: str, target: str) -> None:
-    """Write rows of a layer's gradient down."""
-
-    def start(row: str, column: str, height: int, width: int) -> Tile:
-        return [[constant(VF, 0.0)] * width for _ in range(height)]
-
-    def finish(row: str, column: str, tile: Tile) -> None:
-        place = f.offset(f.offset(target, row, layer.row), column, VECTOR)
-        products.store_tile(f, tile, place, layer.row)
-
-    products.write_product(f, p, a, b, start, finish)
 
 
 def _add(module: Module, name: str, parameters: Sequence[str], write: Callable[[Function], None]) -> str:
@@ -147,7 +134,8 @@ def add_layer_step(module: Module, rule: StepRule, layer: Layer, pairs: int) -> 
         p, a, b = _gradient_product(layer, pairs)
 
         def rows(first: str, count: int) -> None:
-            _write_gradient(f, layer, replace(p, rows=count), f.offset(a, first, p.a_row), b, "%panel")
+            a_rows = f.offset(a, first, p.a_row)
+            products.write_product(f, replace(p, rows=count), a_rows, b, "%panel", layer.row)
 
             def vector(i: str, _: list[str]) -> list[str]:
                 gradient = f.load(VF, f.offset("%panel", i, VECTOR))
@@ -189,6 +177,6 @@ def add_gradient(module: Module, layer: Layer, pairs: int) -> str:
     """Add `void name(ptr activations, ptr delta, ptr gradient)`: write a layer's gradient down."""
 
     def write(f: Function) -> None:
-        _write_gradient(f, layer, *_gradient_product(layer, pairs), "%gradient")
+        products.write_product(f, *_gradient_product(layer, pairs), "%gradient", layer.row)
 
     return _add(module, f"gradient_{pairs}x{layer.name}", ("activations", "delta", "gradient"), write)
