@@ -168,7 +168,7 @@ def _facts(dataset: DatasetFile, file: Path, origin: Origin) -> list[tuple[str, 
         else "continuous: -1 to 1 is what the environment takes; acting clips"
     )
     clip = f", gradient clipped to norm {cloning['clip_norm']:g}" if cloning["clip_norm"] else ""
-    clip += f", weight decay {cloning['weight_decay']:g}" if cloning.get("weight_decay") else ""
+    decay = f", weight decay {cloning['weight_decay']:g}" if cloning.get("weight_decay") else ""
     network = f"{policy['depth']} x {policy['width']} {policy['activation']}"
     if policy.get("kind", "mlp") == "cnn":
         network = f"3x3 convolution of {policy['features']} features, then {network}"
@@ -193,7 +193,7 @@ def _facts(dataset: DatasetFile, file: Path, origin: Origin) -> list[tuple[str, 
         (
             "training it was made for",
             f"{cloning['epochs']} full-batch steps of {cloning['optimizer']}, learning rate "
-            f"{cloning['learning_rate']:g}{clip}",
+            f"{cloning['learning_rate']:g}{clip}{decay}",
         ),
         ("acting", "greedily" if meta.get("evaluation", {}).get("action") == "greedy" else "drawn from the policy"),
     ]

@@ -264,13 +264,13 @@ def _loss(discrete: bool) -> str:
 def _optimiser(cloning: dict[str, Any], discrete: bool) -> str:
     rate, clip, decay = cloning["learning_rate"], cloning["clip_norm"], cloning.get("weight_decay")
     parts = [f"optax.clip_by_global_norm({clip:g})"] if clip else []
+    mask = "" if discrete else ", mask=(True, False)"  # log_std keeps what it learns
     if cloning["optimizer"] == "adam":
-        parts.append("optax.scale_by_adam(eps=1e-5)" if decay else f"optax.adam({rate:g}, eps=1e-5)")
-    elif not decay:
+        name, more = ("adamw", f", weight_decay={decay:g}{mask}") if decay else ("adam", "")
+        parts.append(f"optax.{name}({rate:g}, eps=1e-5{more})")
+    else:
+        parts += [f"optax.add_decayed_weights({decay:g}{mask})"] if decay else []
         parts.append(f"optax.sgd({rate:g})")
-    if decay:
-        mask = "" if discrete else ", mask=(True, False)"  # log_std keeps what it learns
-        parts += [f"optax.add_decayed_weights({decay:g}{mask})", f"optax.scale_by_learning_rate({rate:g})"]
     chained = parts[0] if len(parts) == 1 else f"optax.chain({', '.join(parts)})"
     return (
         f"optimizer = {chained}\n\n"
