@@ -142,7 +142,7 @@ def _strategy_of(spec: RunSpec, dim: int) -> Strategy:
     if e.learning_rate_decay < 1.0:
         rate = strategies.exponential(e.learning_rate, e.learning_rate_decay, e.learning_rate_floor)
     if entry.key == "openes":
-        return strategies.open_es(e.population, dim, sigma, rate, e.momentum, e.shaping, e.weight_decay)
+        return strategies.open_es(e.population, dim, sigma, rate, e.momentum, e.shaping, e.weight_decay, e.sigma_share)
     if entry.key == "snes":
         return strategies.snes(e.population, dim, e.sigma, rate, e.temperature, e.parameters, e.weight_decay)
     optimizers = {
@@ -156,6 +156,7 @@ def _strategy_of(spec: RunSpec, dim: int) -> Strategy:
         dim,
         sigma=e.sigma,
         schedule=sigma,
+        sigma_share=e.sigma_share,
         optimizer=optimizers[entry.optimizer],
         shaping=e.shaping if entry.shaped else None,
         parameters=e.parameters,

@@ -24,9 +24,9 @@ class StrategyInfo:
     """One strategy.
 
     name: its class in evosax. optimizer: what moves the mean with evolution.learning_rate ("": it has steps of its
-    own). shaped: evolution.shaping applies. scheduled: evolution.sigma_decay and _floor apply. matrix: it keeps a
-    dim x dim matrix. population_based: it has no mean; its fittest member is what is exported. even, least: what
-    the population's size has to be. parameters: names that evolution.parameters may set.
+    own). shaped: evolution.shaping applies. scheduled: evolution.sigma_decay, _floor and _share apply. matrix: it keeps
+    a dim x dim matrix. population_based: it has no mean; its fittest member is what is exported. even, least: what the
+    population's size has to be. parameters: names that evolution.parameters may set.
     """
 
     name: str

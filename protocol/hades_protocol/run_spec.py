@@ -157,6 +157,15 @@ class Evolution(_Section, frozen=True):
         Meta(gt=0.0, le=1.0, description="sigma's factor a generation (strategies that do not adapt it)"),
     ] = 1.0
     sigma_floor: Annotated[float, Meta(ge=0.0, le=100.0, description="sigma decays no further than this")] = 0.0
+    sigma_share: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            le=10.0,
+            description="sigma is at least this share of the mean's root mean square, so that it keeps pace with pairs "
+            "that grow (strategies that do not adapt sigma)",
+        ),
+    ] = 0.0
     learning_rate: Annotated[
         float,
         Meta(

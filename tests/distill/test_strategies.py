@@ -96,6 +96,21 @@ def test_sigma_of_generation_g_is_the_schedule_at_g():
     assert seen == pytest.approx([0.5, 0.25, 0.125, 0.1, 0.1])
 
 
+def test_sigma_keeps_pace_with_a_mean_that_has_grown():
+    start, sigma = jnp.full(DIM, 8.0), 0.3
+    for share, least in ((0.0, sigma), (0.25, 2.0)):
+        for name in ("openes", "ars"):
+            strategy = by_name(STRATEGIES[name], sigma_share=share)
+            state = strategy.init(jax.random.key(0), start)
+            population, state = strategy.ask(jax.random.key(1), state)
+            state = strategy.tell(jax.random.key(2), population, sphere(population), state)
+            moved = float(strategy.sigma(state, population))
+            assert moved == pytest.approx(least, rel=0.05), (name, share)
+    strategy = by_name(STRATEGIES["openes"], sigma_share=0.01)
+    grown = strategy.sigma(evolve(strategy, 5, sphere), jnp.zeros((POPULATION, DIM)))
+    assert float(grown) == pytest.approx(sigma), "sigma itself is the least there is"
+
+
 def test_snes_weights_are_the_published_ones():
     weights = np.asarray(make("snes").params.weights)
     rank = np.arange(POPULATION) / (POPULATION - 1) - 0.5

@@ -52,11 +52,12 @@ def open_es(
     momentum: float,
     shaping: str,
     weight_decay: float = 0.0,
+    sigma_share: float = 0.0,
 ) -> Strategy:
     """OpenES with antithetic samples and Adam on the mean: the strategy of the HaDES paper's Brax experiments.
 
     sigma: generation (from 0) -> standard deviation. learning_rate: a constant or a schedule. momentum, weight_decay:
-    see `adam`.
+    see `adam`. sigma_share: see `named`.
     """
     return named(
         "Open_ES",
@@ -67,6 +68,7 @@ def open_es(
         optimizer=adam(learning_rate, momentum, weight_decay),
         shaping=shaping,
         parameters={},
+        sigma_share=sigma_share,
     )
 
 
@@ -110,13 +112,15 @@ def named(
     shaping: str | None,
     parameters: dict[str, float],
     weights: jax.Array | None = None,
+    sigma_share: float = 0.0,
 ) -> Strategy:
     """An evosax algorithm with our settings where it has a place for them, and DEFAULTS elsewhere.
 
     name: class in evosax.algorithms. sigma: initial standard deviation; schedule: generation (from 0) -> standard
     deviation, for algorithms that take one. optimizer: of the mean, None where the algorithm has none. shaping: key of
     SHAPINGS, None for the algorithm's own. parameters: fields of its Params, by name. weights: float32 [P], of the
-    ranks, best first, in place of the algorithm's own.
+    ranks, best first, in place of the algorithm's own. sigma_share: the least standard deviation after a generation, in
+    root mean squares of its mean; for algorithms that take a schedule.
     """
     cls, defaults = getattr(evosax.algorithms, name), DEFAULTS[name]
     options = dict(defaults.options)
@@ -146,15 +150,23 @@ def named(
     # The ranks that `weights` belong to put NaN last.
     handles_nan = shaping is not None or weights is not None
     return DistributionBased(
-        algorithm, params, worst_for_nan=not handles_nan, start=sigma if schedule is None else schedule(0)
+        algorithm,
+        params,
+        worst_for_nan=not handles_nan,
+        start=sigma if schedule is None else schedule(0),
+        sigma_share=sigma_share if "std_schedule" in options else 0.0,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DistributionBased(Strategy):
-    """An algorithm around a mean, whose first generation already has the standard deviation that was asked for."""
+    """An algorithm around a mean, whose first generation already has the standard deviation that was asked for.
+
+    sigma_share: see `named`. What perturbations of a fixed size do to pairs that have grown is mostly chance.
+    """
 
     start: Any
+    sigma_share: float
 
     def init(self, key: jax.Array, mean: jax.Array) -> State:
         state = super().init(key, mean)
@@ -175,6 +187,9 @@ class DistributionBased(Strategy):
         kept = where(differ & sound, after, before)
         records = {name: getattr(before, name) for name in ("best_solution", "best_fitness")}
         records = where(jnp.any(finite), {name: getattr(after, name) for name in records}, records)
+        if self.sigma_share > 0.0:
+            least = self.sigma_share * jnp.sqrt(jnp.mean(kept.mean**2))
+            kept = kept.replace(std=jnp.maximum(kept.std, least))
         return kept.replace(**records, generation_counter=after.generation_counter)
 
 
