@@ -52,10 +52,10 @@ def prepare(cache: Path | None = None) -> None:
 def collect_rarely() -> None:
     """Collect garbage less often than Python does: for processes of hades alone, as early as can be.
 
-    What JAX imports and traces lives as long as the process. Going through it again and again is 0.4 of the 3.4 s of
+    What JAX imports and traces lives as long as the process. Going through it again and again is 0.5 of the 3.0 s of
     CPU time that a worker's start takes.
     """
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(500_000, 4, 100)
 
 
 def check_variables() -> None:

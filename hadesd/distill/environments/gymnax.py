@@ -11,8 +11,8 @@ import jax.numpy as jnp
 
 from hadesd.distill.environments.base import VMAP
 
-DEFERRED = ("seaborn", "matplotlib.pyplot")
-"""Plotting libraries that gymnax imports for its drawings, and with them pandas and scipy.stats."""
+DEFERRED = ("seaborn", "matplotlib", "matplotlib.pyplot", "matplotlib.colors")
+"""Plotting libraries that gymnax imports for its drawings, and with them pandas and scipy.stats; packages first."""
 
 
 class _Deferred(ModuleType):
@@ -29,15 +29,24 @@ class _Deferred(ModuleType):
 
 def _import_gymnax() -> ModuleType:
     """gymnax without its plotting libraries: they take most of its four seconds, at every start of every run."""
+    deferred: dict[str, _Deferred] = {}
     for name in DEFERRED:
-        if name not in sys.modules and (spec := importlib.util.find_spec(name)) is not None:
-            module = _Deferred(name)
-            module.__spec__ = spec
-            sys.modules[name] = module
+        package, _, last = name.rpartition(".")
+        # What lies in a deferred package is not looked for: that would load the package.
+        spec = None if package in deferred else importlib.util.find_spec(name)
+        if name in sys.modules or (spec is None and package not in deferred):
+            continue
+        deferred[name] = module = _Deferred(name)
+        module.__spec__ = spec
+        if spec is not None and spec.submodule_search_locations:
+            module.__path__ = spec.submodule_search_locations  # `from matplotlib import colors` asks for it
+        sys.modules[name] = module
+        if package in deferred:
+            setattr(deferred[package], last, module)
     import gymnax
 
-    for name in DEFERRED:  # whoever imports them from here on gets the real ones
-        if isinstance(sys.modules.get(name), _Deferred):
+    for name, module in deferred.items():  # whoever imports them from here on gets the real ones
+        if sys.modules.get(name) is module:
             del sys.modules[name]
     return gymnax
 
