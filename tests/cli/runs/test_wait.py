@@ -32,21 +32,23 @@ def waiting(home: Home, *arguments: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
-@pytest.mark.parametrize("group", [False, True])
-def test_the_daemon_goes_while_somebody_waits(home: Home, fault: signal.Signals, group: bool) -> None:
+def test_the_daemon_goes_while_somebody_waits(home: Home, fault: signal.Signals) -> None:
     daemon = home.fake_daemon()
     run = a_run(home)
-    what, name = (("--group", "three"), "group three") if group else ((run,), f"run {run}")
-    process = waiting(home, *what, "--timeout", "10")
+    waits = {
+        f"run {run}": waiting(home, run, "--timeout", "10"),
+        "group three": waiting(home, "--group", "three", "--timeout", "10"),
+    }
     daemon.send_signal(fault)
-    _, said = process.communicate(timeout=60)
+    said = {name: process.communicate(timeout=60)[1] for name, process in waits.items()}
     daemon.kill()
     daemon.wait()
-    assert process.returncode == 3, said
-    last = said.splitlines()[-1]
-    assert last.startswith(f"hadesd: {name} has not ended within 10 s: ")
-    assert last.endswith("; the daemon does not answer")
-    assert "no daemon came back" not in said
+    for name, process in waits.items():
+        assert process.returncode == 3, said[name]
+        last = said[name].splitlines()[-1]
+        assert last.startswith(f"hadesd: {name} has not ended within 10 s: ")
+        assert last.endswith("; the daemon does not answer")
+        assert "no daemon came back" not in said[name]
 
 
 def test_a_daemon_that_does_not_answer_from_the_beginning(home: Home) -> None:
