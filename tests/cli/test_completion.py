@@ -21,7 +21,9 @@ from hadesd.cli.parsing import Parser
 LINES = {
     "hadesd sta": {"start", "status"},
     "hadesd start --env inverted_d": {"inverted_double_pendulum"},
-    "hadesd start --env hopper --set evolution.sigma_": {"evolution.sigma_decay=", "evolution.sigma_floor="},
+    "hadesd start --env hopper --set evolution.sigma_": {
+        f"evolution.sigma_{name}=" for name in ("decay", "floor", "share")
+    },
     "hadesd start --set physics=x": {"xla"},  # bash breaks words at =
     "hadesd start --preset p": {"published"},
     "hadesd pause cart": {"cartpole-1128-ab12", "cartpole-1128-cd34"},
