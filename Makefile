@@ -34,19 +34,20 @@ check: lint
 	$(BIN)/python -m pytest --fast -n 2
 
 # Three processes on two cores: many tests wait for daemons and workers; more would wait for each other's compilations.
+# In the order of tests/helpers/schedule.py.
 test: install
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 coverage: install
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 3 --dist loadgroup; tests=$$?; \
+	$(BIN)/coverage run -m pytest -n 3 --dist loadgroup --no-loadscope-reorder; tests=$$?; \
 		$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$tests
 
 # Kills, every call that changes a file failing in turn, then two hours of faults and verbs; every run is compared with
 # its undisturbed twin. MINUTES=20 for a short one.
 MINUTES ?= 120
 drill: install
-	HADES_DRILL_KILLS=24 $(BIN)/python -m pytest -s tests/integration/test_kill_drill.py
+	HADES_DRILL_KILLS=48 $(BIN)/python -m pytest -s tests/integration/test_kill_drill.py
 	$(BIN)/python -m tests.drills.enumeration --report enumeration.json
 	$(BIN)/python -m tests.drills.soak --minutes $(MINUTES) --report soak.json
 	$(BIN)/python -m tests.drills.slurm --minutes $$(( $(MINUTES) / 4 )) --report slurm.json

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from hadesd.compute.jax_setup import collect_rarely
 from hadesd.spec.jax_variables import BLAS_THREADS
-from tests.helpers import fast_lane
+from tests.helpers import fast_lane, schedule
 from tests.helpers.daemon import Home, a_home
 
 CACHE = Path(__file__).parent.parent / ".hades-test-cache"
@@ -46,8 +46,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without the tests that are not in the fast lane, where that is asked for."""
+    """The fast lane: without the tests that are not in it. All tests, where xdist spreads them: as in `schedule`."""
     if not config.getoption("fast"):
+        if hasattr(config, "workerinput"):
+            items[:] = schedule.mixed(items)
         return
     left_out = [item for item in items if fast_lane.marks_of(item)]
     config.hook.pytest_deselected(items=left_out)
