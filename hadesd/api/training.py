@@ -126,7 +126,7 @@ class Policy:
         actions, self._statistics = _act(
             self._module,
             self.spec.evaluation.normalisation,
-            rng is None,
+            None if rng is None else self.spec.evaluation.temperature,
             self.parameters,
             self._statistics,
             seen[None] if single else seen,
@@ -144,19 +144,19 @@ class Policy:
 def _act(
     module: Network,
     normalisation: str,
-    greedy: bool,
+    temperature: float | None,
     parameters: Any,
     statistics: Statistics,
     observations: jax.Array,
     key: jax.Array,
 ) -> tuple[jax.Array, Statistics]:
-    """Actions for observations [B, *observation], and the statistics after them."""
+    """Actions for observations [B, *observation], and the statistics after them. temperature: None for the mode."""
     if normalisation == "running":
         statistics = normalise.update(statistics, observations)
 
     def one(observation: jax.Array, key: jax.Array) -> jax.Array:
         seen = observation if normalisation == "none" else normalise.apply(statistics, observation)
-        return policies.act(module, parameters, seen, key, greedy)
+        return policies.act(module, parameters, seen, key, temperature is None, temperature or 1.0)
 
     return jax.vmap(one)(observations, jax.random.split(key, len(observations))), statistics
 

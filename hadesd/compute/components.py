@@ -64,5 +64,9 @@ def evaluation_of(spec: RunSpec) -> Evaluation:
     """How a spec has a policy evaluated."""
     e = spec.evaluation
     return Evaluation(
-        environments=e.environments, steps=e.steps, normalisation=e.normalisation, greedy=e.action == "greedy"
+        environments=e.environments,
+        steps=e.steps,
+        normalisation=e.normalisation,
+        greedy=e.action == "greedy",
+        temperature=e.temperature,
     )

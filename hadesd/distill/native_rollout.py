@@ -158,6 +158,8 @@ def evaluate(
         draw = jax.random.gumbel if program.step.discrete else jax.random.normal
         keys = jax.vmap(lambda k: jax.random.split(k, e))(step_keys[:, 0])
         noise = jax.vmap(jax.vmap(lambda k: draw(k, (program.step.actions,))))(keys).transpose(1, 0, 2)
+        if program.step.discrete and setting.temperature != 1.0:
+            noise *= setting.temperature
     starts = starts_of(
         program,
         jax.random.split(key_reset, e),

@@ -201,11 +201,21 @@ def _mean_over_pairs(values: jax.Array, weights: jax.Array | None) -> jax.Array:
     return jnp.sum(weights * each) / jnp.sum(weights)
 
 
-def act(policy: Policy, params: Params, observation: jax.Array, key: jax.Array, greedy: bool) -> jax.Array:
-    """One action: int32 [] (discrete) or float32 [A] clipped to [-1, 1] (continuous)."""
+def act(
+    policy: Policy, params: Params, observation: jax.Array, key: jax.Array, greedy: bool, temperature: float = 1.0
+) -> jax.Array:
+    """One action: int32 [] (discrete) or float32 [A] clipped to [-1, 1] (continuous).
+
+    temperature: of discrete actions, which are drawn from softmax(logits / temperature).
+    """
     head, log_std = policy.apply(params, observation)
     if policy.discrete:
-        choice = jnp.argmax(head) if greedy else jax.random.categorical(key, head)
+        if greedy:
+            choice = jnp.argmax(head)
+        elif temperature == 1.0:
+            choice = jax.random.categorical(key, head)
+        else:  # the same draws, in the form that machine code has
+            choice = jnp.argmax(head + temperature * jax.random.gumbel(key, head.shape))
         return choice.astype(jnp.int32)
     noise = 0.0 if greedy else jnp.exp(log_std) * jax.random.normal(key, head.shape)
     return jnp.clip(head + noise, -1.0, 1.0)

@@ -23,13 +23,17 @@ class RolloutResult(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """E environments x T steps. `normalisation`: running, fixed or none. measured: the observations' statistics too."""
+    """E environments x T steps.
+
+    normalisation: running, fixed or none. measured: the observations' statistics too. temperature: see `policies.act`.
+    """
 
     environments: int
     steps: int
     normalisation: str
     greedy: bool
     measured: bool = False
+    temperature: float = 1.0
 
 
 class _Tally(NamedTuple):
@@ -101,7 +105,7 @@ def _roll_out(
 
         def decide(observation: jax.Array, key: jax.Array, statistics: Statistics = statistics) -> jax.Array:
             seen = observation if setting.normalisation == "none" else normalise.apply(statistics, observation)
-            return policies.act(policy, params, seen, key, setting.greedy)
+            return policies.act(policy, params, seen, key, setting.greedy, setting.temperature)
 
         actions = jax.vmap(decide)(observations, jax.random.split(key_action, setting.environments))
         keys = jax.random.split(key_env, setting.environments)

@@ -24,6 +24,7 @@ def check(spec: RunSpec) -> environments.EnvironmentInfo:
     _check_policy(spec, entry)
     _check_images(spec, entry)
     _check_frequencies(spec, entry)
+    _check_temperature(spec, entry)
     strategy = strategies.find(spec.evolution.strategy)
     strategies.check(strategy, spec.evolution.population, spec.evolution.parameters, dimensions(spec, entry))
     return entry
@@ -49,6 +50,15 @@ def dimensions(spec: RunSpec, entry: environments.EnvironmentInfo) -> int | None
     frequencies = spec.dataset.frequencies
     state = frequencies**2 * entry.observation[2] if frequencies else prod(entry.observation)
     return spec.dataset.pairs * (state + evolved_labels)
+
+
+def _check_temperature(spec: RunSpec, entry: environments.EnvironmentInfo) -> None:
+    temperature = spec.evaluation.temperature
+    if temperature != 1.0 and not entry.discrete:
+        raise UsageError(
+            f"evaluation.temperature is {temperature:g}, but actions of {entry.name} are not discrete: "
+            "use --set evaluation.temperature=1"
+        )
 
 
 def _check_frequencies(spec: RunSpec, entry: environments.EnvironmentInfo) -> None:

@@ -338,6 +338,14 @@ class Evaluation(_Section, frozen=True):
     action: Annotated[
         Literal["sample", "greedy"], Meta(description="draw actions from the policy, or take its mode")
     ] = "sample"
+    temperature: Annotated[
+        float,
+        Meta(
+            gt=0.0,
+            le=100.0,
+            description="sample: discrete actions are drawn from the softmax of the logits over this",
+        ),
+    ] = 1.0
     mean_every: Annotated[
         int, Meta(ge=0, le=1_000_000_000, description="evaluate the mean dataset every so many generations (0: never)")
     ] = 0

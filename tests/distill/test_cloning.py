@@ -46,6 +46,19 @@ def test_a_cloned_policy_imitates_its_pairs():
         assert int(action) == int(label.argmax())
 
 
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.0])
+def test_discrete_actions_are_drawn_from_the_softmax_over_the_temperature(temperature):
+    params = policies.init(CATEGORICAL, jax.random.key(0), (2,))
+    params = jax.tree.map(lambda leaf: leaf * 30.0, params)  # logits that differ
+    state = jnp.array([1.0, -2.0])
+    keys = jax.random.split(jax.random.key(1), 20_000)
+    drawn = jax.vmap(lambda key: policies.act(CATEGORICAL, params, state, key, False, temperature))(keys)
+    shares = jnp.bincount(drawn, length=3) / keys.size
+    logits, _ = CATEGORICAL.apply(params, state)
+    assert float(jnp.ptp(logits)) > 0.5
+    assert np.allclose(shares, jax.nn.softmax(logits / temperature), atol=0.02)
+
+
 @pytest.mark.parametrize("rate", [None, 0.5])
 def test_an_epoch_is_one_step_of_the_optimiser_on_all_pairs(rate):
     policy = MLP(actions=2, discrete=False, width=4, depth=1, activation="tanh")

@@ -94,6 +94,19 @@ def test_returns_and_episodes_are_those_of_vmap(name: str) -> None:
 LIGHTS = Lights()
 
 
+def test_a_temperature_draws_as_vmap_does() -> None:
+    plain, native = in_both_forms(LIGHTS)
+    policy = MLP(plain.actions, plain.discrete, width=8, depth=1, activation="tanh")
+    fitness = []
+    for temperature in (1.0, 0.01):
+        setting = Evaluation(5, 20, "fixed", greedy=False, temperature=temperature)
+        expected, found = results(plain, policy, setting, 3, 2), results(native, policy, setting, 3, 2)
+        assert np.array_equal(expected.episodes, found.episodes), temperature
+        assert np.allclose(expected.fitness, found.fitness, rtol=2e-4, atol=1e-4), temperature
+        fitness.append(found.fitness)
+    assert not np.array_equal(*fitness), "it decides what is drawn"
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize(("width", "depth"), [(8, 1), (40, 2), (200, 1)])
 def test_zeros_and_ones_are_added_up_by_what_is_not_as_usual(width: int, depth: int, activation: str) -> None:

@@ -32,3 +32,11 @@ def test_what_does_not_go_together_is_refused_in_one_line(env: str, dataset: dic
     with pytest.raises(UsageError, match=why):
         validation.check(build_spec(values))
     assert environments.find(env).name == env
+
+
+def test_a_temperature_is_of_discrete_actions() -> None:
+    evaluation = {"temperature": 0.1}
+    assert not validation.check(build_spec({"env": "hopper"})).discrete
+    with pytest.raises(UsageError, match=r"evaluation.temperature is 0.1, but actions of hopper are not discrete"):
+        validation.check(build_spec({"env": "hopper", "evaluation": evaluation}))
+    assert validation.check(build_spec({"env": "CartPole-v1", "evaluation": evaluation})).discrete

@@ -195,8 +195,15 @@ def _facts(dataset: DatasetFile, file: Path, origin: Origin) -> list[tuple[str, 
             f"{cloning['epochs']} full-batch steps of {cloning['optimizer']}, learning rate "
             f"{cloning['learning_rate']:g}{clip}{decay}",
         ),
-        ("acting", "greedily" if meta.get("evaluation", {}).get("action") == "greedy" else "drawn from the policy"),
+        ("acting", _acting(meta.get("evaluation", {}))),
     ]
+
+
+def _acting(evaluation: dict[str, Any]) -> str:
+    if evaluation.get("action") == "greedy":
+        return "greedily"
+    temperature = evaluation.get("temperature", 1.0)
+    return "drawn from the policy" + ("" if temperature == 1.0 else f", at a temperature of {temperature:g}")
 
 
 def _has_backend(meta: dict[str, Any]) -> bool:

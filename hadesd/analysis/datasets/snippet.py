@@ -83,6 +83,11 @@ class Program:
         return bool(self.meta.get("evaluation", {}).get("action", "sample") == "greedy")
 
     @property
+    def temperature(self) -> float:
+        """Discrete actions are drawn from softmax(logits / temperature)."""
+        return float(self.meta.get("evaluation", {}).get("temperature", 1.0))
+
+    @property
     def convolves(self) -> bool:
         """Whether a convolution comes before the dense layers."""
         return bool(self.meta["policy"].get("kind", "mlp") == "cnn")
@@ -299,7 +304,9 @@ def _act(meta: dict[str, Any], shape: str, discrete: bool) -> str:
     greedy = meta.get("evaluation", {}).get("action", "sample") == "greedy"
     if discrete:
         out = f"head({layers}, x)[0]"
-        lines.append(f"    return jnp.argmax({out})" if greedy else f"    return jax.random.categorical(key, {out})")
+        temperature = meta.get("evaluation", {}).get("temperature", 1.0)
+        logits = out if temperature == 1.0 else f"{out} / {temperature:g}"
+        lines.append(f"    return jnp.argmax({out})" if greedy else f"    return jax.random.categorical(key, {logits})")
     else:
         noise = "" if greedy else " + jnp.exp(params[1]) * jax.random.normal(key, params[1].shape)"
         lines.append(f"    return jnp.clip(head({layers}, x)[0]{noise}, -1, 1)  # -1 and 1: the environment's bounds")

@@ -123,7 +123,8 @@ def _act(program: Program) -> str:
     lines = [f"def act({program.arguments('')}):{program.told}"]
     lines += [f"    x = np.asarray({program.seen('np')}).reshape(-1, {program.shape})", "    head = layers(x)[-1][0]"]
     if program.discrete:
-        drawn = "    return int(np.argmax(head + rng.gumbel(size=head.shape)))  # drawn from their softmax"
+        logits = "head" if program.temperature == 1.0 else f"head / {program.temperature:g}"
+        drawn = f"    return int(np.argmax({logits} + rng.gumbel(size=head.shape)))  # drawn from their softmax"
         lines.append("    return int(np.argmax(head))" if program.greedy else drawn)
     else:
         noise = "" if program.greedy else " + np.exp(log_std) * rng.standard_normal(log_std.shape)"

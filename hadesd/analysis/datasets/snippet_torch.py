@@ -90,7 +90,8 @@ def _act(program: Program) -> str:
     if program.convolves:
         lines.append("    x = x.permute(0, 3, 1, 2)")
     if program.discrete:
-        drawn = "torch.distributions.Categorical(logits=head(x)[0]).sample()"
+        logits = "head(x)[0]" if program.temperature == 1.0 else f"head(x)[0] / {program.temperature:g}"
+        drawn = f"torch.distributions.Categorical(logits={logits}).sample()"
         lines.append(f"    return int({'head(x)[0].argmax()' if program.greedy else drawn})")
     else:
         noise = "" if program.greedy else " + log_std.exp() * torch.randn_like(log_std)"

@@ -90,7 +90,9 @@ def record(dataset: DatasetFile, spec: RunSpec, seed: int, steps: int | None = N
         def act(observation: jax.Array, key: jax.Array, statistics: Statistics) -> jax.Array:
             plain = spec.evaluation.normalisation == "none"
             seen = observation if plain else normalise.apply(statistics, observation)
-            return policies.act(policy, trained, seen, key, spec.evaluation.action == "greedy")
+            return policies.act(
+                policy, trained, seen, key, spec.evaluation.action == "greedy", spec.evaluation.temperature
+            )
 
         running = spec.evaluation.normalisation == "running"
         return _roll(env, act, constants, running, side_by_side, limit, key)

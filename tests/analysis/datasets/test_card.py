@@ -205,6 +205,26 @@ def test_its_loss_for_discrete_actions_is_ours(tmp_path: Path) -> None:
     assert jax.tree.map(jnp.shape, ours) == shapes, "the network is another one"
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.25])
+def test_its_programs_draw_at_the_temperature_of_the_run(tmp_path: Path, temperature: float) -> None:
+    evaluation = {"action": "sample", "normalisation": "none", "temperature": temperature}
+    dataset = a_file(tmp_path / "pole.npz", pole(), evaluation=evaluation)
+    said = "drawn from the policy" + ("" if temperature == 1.0 else ", at a temperature of 0.25")
+    assert said in card_text(dataset, dataset.path, Origin())
+    ours, theirs = execute(dataset), execute(dataset, "NumPy")
+    params, state = ours["init"](jax.random.key(3)), np.array([0.1, 0.4, -0.3, 0.2], np.float32)
+    params = ours["params"] = [(kernel * 4.0, bias) for kernel, bias in params]
+    for own, value in zip(theirs["params"], parameters_of_jax(params, True), strict=True):
+        own[...] = value
+    expected = jax.nn.softmax(ours["head"](params, state[None])[0] / temperature)
+    keys = jax.random.split(jax.random.key(4), 5000)
+    drawn = jax.vmap(lambda key: ours["act"](state, key))(keys)
+    found = [theirs["act"](state) for _ in range(5000)]
+    assert 0.02 < float(expected[0]) < 0.98
+    assert float(jnp.mean(drawn == 0)) == pytest.approx(float(expected[0]), abs=0.04)
+    assert found.count(0) / 5000 == pytest.approx(float(expected[0]), abs=0.04)
+
+
 def test_it_says_what_the_states_are_bound_to(tmp_path: Path) -> None:
     bound = {"deviations": 3.0, "mean": [0.0] * 4, "std": [1.0] * 4}
     bounded = a_file(tmp_path / "pole.npz", pole(), meta={"bound": bound})
