@@ -85,14 +85,13 @@ def record(dataset: DatasetFile, spec: RunSpec, seed: int, steps: int | None = N
     side_by_side = spec.evaluation.environments if spec.evaluation.normalisation == "running" else 1
     longest = of_spec(spec).episode_steps or spec.evaluation.steps
     limit = min(steps or longest, longest)
+    setting = components.evaluation_of(spec)
 
     def rollout(policy: Policy, trained: Params, constants: Statistics, key: jax.Array) -> Any:
         def act(observation: jax.Array, key: jax.Array, statistics: Statistics) -> jax.Array:
             plain = spec.evaluation.normalisation == "none"
             seen = observation if plain else normalise.apply(statistics, observation)
-            return policies.act(
-                policy, trained, seen, key, spec.evaluation.action == "greedy", spec.evaluation.temperature
-            )
+            return policies.act(policy, trained, seen, key, setting.greedy, setting.temperature)
 
         running = spec.evaluation.normalisation == "running"
         return _roll(env, act, constants, running, side_by_side, limit, key)
