@@ -194,7 +194,7 @@ def training_code(dataset: DatasetFile, file: Path) -> str:
         _head(policy, convolves),
         _loss(discrete),
         _optimiser(cloning, discrete),
-        _act(meta, shape, discrete),
+        _act(Program(dataset, file)),
     ]
     return "\n".join(blocks) + "\n"
 
@@ -291,23 +291,16 @@ def _optimiser(cloning: dict[str, Any], discrete: bool) -> str:
     )
 
 
-def _act(meta: dict[str, Any], shape: str, discrete: bool) -> str:
-    seen = {
-        "none": "observation",
-        "fixed": "(observation - obs_mean) / jnp.sqrt(obs_var + 1e-8)",
-        "running": "(observation - obs_mean) / jnp.sqrt(obs_var + 1e-8)",
-    }[meta["normalisation"]]
-    arguments = "observation, key" if meta["normalisation"] == "none" else "observation, key, obs_mean, obs_var"
-    layers = "params" if discrete else "params[0]"
-    told = "  # mean and variance have seen this observation already" if meta["normalisation"] == "running" else ""
-    lines = [f"def act({arguments}):{told}", f"    x = jnp.asarray({seen}).reshape(-1, {shape})"]
-    greedy = meta.get("evaluation", {}).get("action", "sample") == "greedy"
-    if discrete:
-        out = f"head({layers}, x)[0]"
-        temperature = meta.get("evaluation", {}).get("temperature", 1.0)
-        logits = out if temperature == 1.0 else f"{out} / {temperature:g}"
-        lines.append(f"    return jnp.argmax({out})" if greedy else f"    return jax.random.categorical(key, {logits})")
+def _act(program: Program) -> str:
+    layers = "params" if program.discrete else "params[0]"
+    lines = [f"def act({program.arguments(', key')}):{program.told}"]
+    lines.append(f"    x = jnp.asarray({program.seen('jnp')}).reshape(-1, {program.shape})")
+    out = f"head({layers}, x)[0]"
+    if program.discrete:
+        logits = out if program.temperature == 1.0 else f"{out} / {program.temperature:g}"
+        drawn = f"jax.random.categorical(key, {logits})"
+        lines.append(f"    return {f'jnp.argmax({out})' if program.greedy else drawn}")
     else:
-        noise = "" if greedy else " + jnp.exp(params[1]) * jax.random.normal(key, params[1].shape)"
-        lines.append(f"    return jnp.clip(head({layers}, x)[0]{noise}, -1, 1)  # -1 and 1: the environment's bounds")
+        noise = "" if program.greedy else " + jnp.exp(params[1]) * jax.random.normal(key, params[1].shape)"
+        lines.append(f"    return jnp.clip({out}{noise}, -1, 1)  # -1 and 1: the environment's bounds")
     return "\n".join(lines)
