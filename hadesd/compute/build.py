@@ -112,6 +112,7 @@ def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = 
         alternatives=tuple(policy.clone(activation=name) for name in ACTIVATIONS),
         remeasure=spec.evaluation.remeasure,
         averaging=averaging_of(spec),
+        noise_every=spec.evaluation.noise_every,
         mean_groups=-(-spec.evaluation.mean_environments // spec.evaluation.environments),
     )
     return problem, jnp.asarray(mean, jnp.float32)

@@ -1,6 +1,7 @@
 """Fitness of candidates and of the mean dataset: the inner loop on what a generation draws (paper, algorithm 1)."""
 
 import functools
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -79,7 +80,8 @@ def _task_of(problem: Problem, shared_inputs: SharedInputs) -> tuple[training.Ta
     if shared_inputs.data is not None:
         return training.image_loss, shared_inputs.data
     assert not isinstance(problem.env, ImageTask)
-    return EvaluationTask(problem.env, problem.evaluation), shared_inputs.constants
+    setting = replace(problem.evaluation, noise_every=problem.noise_every)
+    return EvaluationTask(problem.env, setting), shared_inputs.constants
 
 
 def _evaluate_varied(

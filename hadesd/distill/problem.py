@@ -69,6 +69,7 @@ class Problem:
     alternatives: the policy with each of ACTIVATIONS, where `variation` is set.
     remeasure: constants of fixed normalisation follow the states that trained policies visit.
     averaging: share of the generations so far that the mean dataset averages; 0: the strategy's mean is it.
+    evaluation: of the mean dataset's policies. noise_every: of candidates', whose noise may last several steps.
     mean_inits, mean_groups: fresh initialisations, and groups of E environments for each, of evaluate_mean.
     """
 
@@ -89,6 +90,7 @@ class Problem:
     alternatives: tuple[Network, ...] = ()
     remeasure: bool = False
     averaging: float = 0.0
+    noise_every: int = 1
 
 
 class EvolutionState(NamedTuple):

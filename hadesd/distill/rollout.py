@@ -26,6 +26,7 @@ class Evaluation:
     """E environments x T steps.
 
     normalisation: running, fixed or none. measured: the observations' statistics too. temperature: see `policies.act`.
+    noise_every: actions' noise is drawn anew every so many steps.
     """
 
     environments: int
@@ -34,6 +35,7 @@ class Evaluation:
     greedy: bool
     measured: bool = False
     temperature: float = 1.0
+    noise_every: int = 1
 
 
 class _Tally(NamedTuple):
@@ -102,6 +104,8 @@ def _roll_out(
     def step(carry: tuple[Any, ...], t: jax.Array) -> tuple[tuple[Any, ...], None]:
         states, observations, statistics, tally, seen_so_far = carry
         key_action, key_env = jax.random.split(jax.random.fold_in(key_steps, t))
+        if setting.noise_every > 1:
+            key_action, _ = jax.random.split(jax.random.fold_in(key_steps, t - t % setting.noise_every))
 
         def decide(observation: jax.Array, key: jax.Array, statistics: Statistics = statistics) -> jax.Array:
             seen = observation if setting.normalisation == "none" else normalise.apply(statistics, observation)

@@ -346,6 +346,15 @@ class Evaluation(_Section, frozen=True):
             description="sample: discrete actions are drawn from the softmax of the logits over this",
         ),
     ] = 1.0
+    noise_every: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="sample: candidates draw the noise of their actions anew every so many steps, so that a detour "
+            "is taken as a whole; policies of the mean dataset, and of whoever uses it, at every step",
+        ),
+    ] = 1
     mean_every: Annotated[
         int, Meta(ge=0, le=1_000_000_000, description="evaluate the mean dataset every so many generations (0: never)")
     ] = 0

@@ -122,6 +122,17 @@ def test_the_mean_is_evaluated_on_fresh_inits_and_always_the_same_way(method, in
     assert np.array_equal(returns, evaluate(init_state(problem, mean)))
 
 
+def test_noise_that_lasts_is_for_candidates_and_not_for_what_a_user_gets():
+    means, candidates = [], []
+    for noise_every in (1, 8):
+        problem, mean = build(tiny(evaluation={"mean_every": 1, "action": "sample", "noise_every": noise_every}))
+        state = init_state(problem, mean)
+        means.append(MeanEvaluation(problem, make_mesh(1))(state))
+        candidates.append(GenerationStep(problem, make_mesh(1), 2)(state)[1].fitness_mean)
+    assert np.array_equal(*means)
+    assert candidates[0] != candidates[1]
+
+
 def test_digits_are_scored_by_the_loss_of_a_classifier_and_evaluated_by_its_accuracy():
     spec = tiny(
         env="digits",

@@ -94,6 +94,20 @@ def test_returns_and_episodes_are_those_of_vmap(name: str) -> None:
 LIGHTS = Lights()
 
 
+def test_noise_that_lasts_is_that_of_vmap() -> None:
+    for env in (LIGHTS, Echo()):
+        plain, native = in_both_forms(env)
+        policy = MLP(plain.actions, plain.discrete, width=8, depth=1, activation="tanh")
+        fitness = []
+        for noise_every in (1, 3, 50):
+            setting = Evaluation(5, 20, "fixed", greedy=False, noise_every=noise_every)
+            expected, found = results(plain, policy, setting, 3, 2), results(native, policy, setting, 3, 2)
+            assert np.array_equal(expected.episodes, found.episodes), setting
+            assert np.allclose(expected.fitness, found.fitness, rtol=2e-4, atol=1e-4), setting
+            fitness.append(found.fitness)
+        assert len({one.tobytes() for one in fitness}) == 3, "it decides what is drawn"
+
+
 def test_a_temperature_draws_as_vmap_does() -> None:
     plain, native = in_both_forms(LIGHTS)
     policy = MLP(plain.actions, plain.discrete, width=8, depth=1, activation="tanh")
