@@ -156,9 +156,10 @@ def evaluate(
         noise = jnp.zeros((e, 1, program.step.actions))
     else:
         draw = jax.random.gumbel if program.step.discrete else jax.random.normal
-        keys = jax.vmap(lambda k: jax.random.split(k, e))(step_keys[:: setting.noise_every, 0])
+        lasts = min(setting.noise_every, setting.steps)  # what is repeated beyond the last step would take memory
+        keys = jax.vmap(lambda k: jax.random.split(k, e))(step_keys[::lasts, 0])
         noise = jax.vmap(jax.vmap(lambda k: draw(k, (program.step.actions,))))(keys).transpose(1, 0, 2)
-        noise = jnp.repeat(noise, setting.noise_every, axis=1)[:, : setting.steps]
+        noise = jnp.repeat(noise, lasts, axis=1)[:, : setting.steps]
         if program.step.discrete and setting.temperature != 1.0:
             noise *= setting.temperature
     starts = starts_of(

@@ -69,7 +69,8 @@ class Problem:
     alternatives: the policy with each of ACTIVATIONS, where `variation` is set.
     remeasure: constants of fixed normalisation follow the states that trained policies visit.
     averaging: share of the generations so far that the mean dataset averages; 0: the strategy's mean is it.
-    evaluation: of the mean dataset's policies. noise_every: of candidates', whose noise may last several steps.
+    noise_every: steps that the noise of candidates' actions lasts; the mean dataset's policies are evaluated with
+        that of `evaluation`, which is 1.
     mean_inits, mean_groups: fresh initialisations, and groups of E environments for each, of evaluate_mean.
     """
 
