@@ -82,18 +82,17 @@ def record(dataset: DatasetFile, spec: RunSpec, seed: int, steps: int | None = N
     else:
         fixed = policies.init_fixed(policy, spec.policy.init_seed, env.observation)
         params = jax.tree.map(lambda leaf: leaf[0], fixed)
-    side_by_side = spec.evaluation.environments if spec.evaluation.normalisation == "running" else 1
+    setting = components.evaluation_of(spec)
+    running = setting.normalisation == "running"
+    side_by_side = setting.environments if running else 1
     longest = of_spec(spec).episode_steps or spec.evaluation.steps
     limit = min(steps or longest, longest)
-    setting = components.evaluation_of(spec)
 
     def rollout(policy: Policy, trained: Params, constants: Statistics, key: jax.Array) -> Any:
         def act(observation: jax.Array, key: jax.Array, statistics: Statistics) -> jax.Array:
-            plain = spec.evaluation.normalisation == "none"
-            seen = observation if plain else normalise.apply(statistics, observation)
+            seen = observation if setting.normalisation == "none" else normalise.apply(statistics, observation)
             return policies.act(policy, trained, seen, key, setting.greedy, setting.temperature)
 
-        running = spec.evaluation.normalisation == "running"
         return _roll(env, act, constants, running, side_by_side, limit, key)
 
     @jax.jit
