@@ -5,16 +5,16 @@ import pytest
 from hadesd.distill import normalise, policies, rollout
 from hadesd.distill.policies import MLP
 from hadesd.distill.rollout import Evaluation
-from tests.distill.toys import VMAP, Counter, Echo, Uneven
+from tests.distill.toys import Counter, Echo, Repeats, Uneven
 
 pytestmark = [pytest.mark.optimised, pytest.mark.usefixtures("strict")]
 
 POLICY = MLP(actions=2, discrete=True, width=4, depth=1, activation="tanh")
 
 
-def run(env, steps, environments=3, normalisation="none", policy=POLICY, greedy=False):
+def run(env, steps, environments=3, normalisation="none", policy=POLICY, greedy=False, noise_every=1):
     params = policies.init(policy, jax.random.key(0), env.observation)
-    setting = Evaluation(environments, steps, normalisation, greedy)
+    setting = Evaluation(environments, steps, normalisation, greedy, noise_every=noise_every)
     return rollout.evaluate(env, policy, params, normalise.unit(env.observation), jax.random.key(1), setting)
 
 
@@ -48,30 +48,8 @@ def test_a_nan_in_an_episode_that_is_left_out_still_makes_the_fitness_nan():
     assert jnp.isfinite(run(Counter(length=5, nan_at=9), steps=7).fitness)
 
 
-class Repeats:
-    """One episode of 20 steps, in which nothing is seen: reward 1 for the action of the step before."""
-
-    name = "repeats"
-    observation = (1,)
-    discrete = True
-    actions = 2
-    form = VMAP
-
-    def reset(self, key):
-        return (jnp.int32(0), jnp.int32(-1)), jnp.ones(1)
-
-    def step(self, key, state, action):
-        step, last = state
-        return (step + 1, action), jnp.ones(1), (action == last).astype(jnp.float32), step + 1 == 20
-
-
 def test_noise_lasts_as_many_steps_as_it_is_told_to():
-    params = policies.init(POLICY, jax.random.key(0), (1,))
-    returns = []
-    for noise_every in (1, 4, 20):
-        setting = Evaluation(8, 20, "none", greedy=False, noise_every=noise_every)
-        found = rollout.evaluate(Repeats(), POLICY, params, normalise.unit((1,)), jax.random.key(1), setting)
-        returns.append(float(found.fitness))
+    returns = [float(run(Repeats(), 20, environments=8, noise_every=lasts).fitness) for lasts in (1, 4, 20)]
     assert returns[0] < 15.0 <= returns[1] < 19.0, "actions change between fours, and nowhere else"
     assert returns[2] == pytest.approx(19.0)
 

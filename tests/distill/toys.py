@@ -88,6 +88,23 @@ class Uneven:
         return (endless, jnp.where(done, 0, steps + 1)), jnp.zeros(1), jnp.float32(1.0), done
 
 
+class Repeats:
+    """One episode of 20 steps, in which nothing is seen: reward 1 for the action of the step before."""
+
+    name = "repeats"
+    observation = (1,)
+    discrete = True
+    actions = 2
+    form = VMAP
+
+    def reset(self, key):
+        return (jnp.int32(0), jnp.int32(-1)), jnp.ones(1)
+
+    def step(self, key, state, action):
+        step, last = state
+        return (step + 1, action), jnp.ones(1), (action == last).astype(jnp.float32), step + 1 == 20
+
+
 class Echo:
     """Continuous: reward is the action's first entry, episodes of 4 steps."""
 

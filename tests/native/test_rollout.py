@@ -67,6 +67,23 @@ def results(
     return jax.device_get(jax.jit(jax.vmap(lambda several: jax.vmap(one)(several, keys)))(params))
 
 
+def agreed(
+    forms: tuple[Any, Any],
+    policy: Any,
+    setting: Evaluation,
+    candidates: int,
+    inits: int,
+    constants: Any = None,
+    tolerance: tuple[float, float] = (2e-4, 1e-4),
+) -> rollout.RolloutResult:
+    """What an environment's two forms find, which has to be the same. tolerance: of fitness, relative and absolute."""
+    expected, found = (results(env, policy, setting, candidates, inits, constants) for env in forms)
+    assert np.array_equal(expected.episodes, found.episodes), setting
+    assert np.array_equal(expected.unfinished, found.unfinished), setting
+    assert np.allclose(expected.fitness, found.fitness, *tolerance), setting
+    return found
+
+
 ENVIRONMENTS = {"counter": Counter(7), "uneven": Uneven(), "echo": Echo(), "drift": Drift(), "lights": Lights()}
 SETTINGS = [
     # candidates, inits, environments, steps, normalisation, greedy: lanes that are filled exactly, in part, many times
@@ -80,15 +97,10 @@ SETTINGS = [
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_returns_and_episodes_are_those_of_vmap(name: str) -> None:
-    plain, native = in_both_forms(ENVIRONMENTS[name])
-    policy = MLP(plain.actions, plain.discrete, width=8, depth=1, activation="tanh")
+    forms = in_both_forms(ENVIRONMENTS[name])
+    policy = MLP(forms[0].actions, forms[0].discrete, width=8, depth=1, activation="tanh")
     for candidates, inits, environments, steps, normalisation, greedy in SETTINGS:
-        setting = Evaluation(environments, steps, normalisation, greedy)
-        expected = results(plain, policy, setting, candidates, inits)
-        found = results(native, policy, setting, candidates, inits)
-        assert np.array_equal(expected.episodes, found.episodes), setting
-        assert np.array_equal(expected.unfinished, found.unfinished), setting
-        assert np.allclose(expected.fitness, found.fitness, rtol=2e-4, atol=1e-4), setting
+        agreed(forms, policy, Evaluation(environments, steps, normalisation, greedy), candidates, inits)
 
 
 LIGHTS = Lights()
@@ -96,28 +108,18 @@ LIGHTS = Lights()
 
 def test_noise_that_lasts_is_that_of_vmap() -> None:
     for env in (LIGHTS, Echo()):
-        plain, native = in_both_forms(env)
-        policy = MLP(plain.actions, plain.discrete, width=8, depth=1, activation="tanh")
-        fitness = []
-        for noise_every in (1, 3, 50):
-            setting = Evaluation(5, 20, "fixed", greedy=False, noise_every=noise_every)
-            expected, found = results(plain, policy, setting, 3, 2), results(native, policy, setting, 3, 2)
-            assert np.array_equal(expected.episodes, found.episodes), setting
-            assert np.allclose(expected.fitness, found.fitness, rtol=2e-4, atol=1e-4), setting
-            fitness.append(found.fitness)
+        forms = in_both_forms(env)
+        policy = MLP(env.actions, env.discrete, width=8, depth=1, activation="tanh")
+        settings = [Evaluation(5, 20, "fixed", greedy=False, noise_every=lasts) for lasts in (1, 3, 1_000_000)]
+        fitness = [agreed(forms, policy, setting, 3, 2).fitness for setting in settings]
         assert len({one.tobytes() for one in fitness}) == 3, "it decides what is drawn"
 
 
 def test_a_temperature_draws_as_vmap_does() -> None:
-    plain, native = in_both_forms(LIGHTS)
-    policy = MLP(plain.actions, plain.discrete, width=8, depth=1, activation="tanh")
-    fitness = []
-    for temperature in (1.0, 0.01):
-        setting = Evaluation(5, 20, "fixed", greedy=False, temperature=temperature)
-        expected, found = results(plain, policy, setting, 3, 2), results(native, policy, setting, 3, 2)
-        assert np.array_equal(expected.episodes, found.episodes), temperature
-        assert np.allclose(expected.fitness, found.fitness, rtol=2e-4, atol=1e-4), temperature
-        fitness.append(found.fitness)
+    forms = in_both_forms(LIGHTS)
+    policy = MLP(LIGHTS.actions, LIGHTS.discrete, width=8, depth=1, activation="tanh")
+    settings = [Evaluation(5, 20, "fixed", greedy=False, temperature=temperature) for temperature in (1.0, 0.01)]
+    fitness = [agreed(forms, policy, setting, 3, 2).fitness for setting in settings]
     assert not np.array_equal(*fitness), "it decides what is drawn"
 
 
@@ -125,8 +127,8 @@ def test_a_temperature_draws_as_vmap_does() -> None:
 @pytest.mark.parametrize(("width", "depth"), [(8, 1), (40, 2), (200, 1)])
 def test_zeros_and_ones_are_added_up_by_what_is_not_as_usual(width: int, depth: int, activation: str) -> None:
     """Usual entries are told from any means: with a variance of 0 too, where the scale is ten thousand."""
-    plain, native = in_both_forms(LIGHTS)
-    assert native.form.program.step.bits
+    forms = in_both_forms(LIGHTS)
+    assert forms[1].form.program.step.bits
     means = jax.random.uniform(jax.random.key(5), LIGHTS.observation).at[0, 0, 2].set(1.0).at[0, 1, 2].set(0.0)
     constants = normalise.unit(LIGHTS.observation)._replace(mean=means, variance=means * (1 - means))
     policy = MLP(LIGHTS.actions, True, width=width, depth=depth, activation=activation)
@@ -136,10 +138,7 @@ def test_zeros_and_ones_are_added_up_by_what_is_not_as_usual(width: int, depth: 
         (2, 1, 17, 9, True),
     ):
         setting = Evaluation(environments, steps, "fixed", greedy)
-        expected = results(plain, policy, setting, candidates, inits, constants)
-        found = results(native, policy, setting, candidates, inits, constants)
-        assert np.array_equal(expected.episodes, found.episodes), setting
-        assert np.allclose(expected.fitness, found.fitness, rtol=1e-6), setting
+        agreed(forms, policy, setting, candidates, inits, constants, tolerance=(1e-6, 1e-8))
 
 
 def test_a_nan_of_a_light_that_is_out_shows_in_the_choice() -> None:
@@ -165,12 +164,8 @@ def test_a_policy_s_result_does_not_depend_on_its_neighbours() -> None:
 
 
 def test_wide_policies_come_in_smaller_groups_with_the_same_result() -> None:
-    plain, native = in_both_forms(Drift())
     policy = MLP(2, False, width=512, depth=2, activation="tanh")
-    setting = Evaluation(2, 10, "none", greedy=False)
-    expected, found = results(plain, policy, setting, 3, 1), results(native, policy, setting, 3, 1)
-    assert np.array_equal(expected.episodes, found.episodes)
-    assert np.allclose(expected.fitness, found.fitness, rtol=1e-3, atol=1e-3)
+    agreed(in_both_forms(Drift()), policy, Evaluation(2, 10, "none", greedy=False), 3, 1, tolerance=(1e-3, 1e-3))
 
 
 def test_a_nan_reward_a_nan_state_and_a_nan_policy_show() -> None:
