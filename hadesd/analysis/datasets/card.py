@@ -14,10 +14,10 @@ from typing import Any
 
 from hades_protocol.messages import Lineage
 from hades_protocol.terminal import printable
-from hadesd.analysis.datasets import formats, snippet_numpy, snippet_torch
+from hadesd.analysis.datasets import formats, snippet_jax, snippet_numpy, snippet_torch
 from hadesd.analysis.datasets.column_names import action_names, state_names
 from hadesd.analysis.datasets.reader import DatasetFile, bound_of
-from hadesd.analysis.datasets.snippet import Program, training_code
+from hadesd.analysis.datasets.snippet import Program
 from hadesd.spec.own_code import evaluate_command, is_code
 from hadesd.spec.user_files import as_argument
 
@@ -127,7 +127,7 @@ def _programs(dataset: DatasetFile, file: Path) -> list[str]:
     return [
         f"Three programs for the same training; each needs `numpy`{more}. {_advice(dataset.meta)}",
         "### JAX",
-        f"With `jax` and `optax`:\n\n```python\n{training_code(dataset, inside)}```",
+        f"With `jax` and `optax`:\n\n```python\n{snippet_jax.training_code(program)}```",
         "### PyTorch",
         f"With `torch`:\n\n```python\n{snippet_torch.training_code(program)}```",
         "### NumPy",
