@@ -21,7 +21,7 @@ UNFINISHED_SECONDS = 3600.0
 """Without a change for so long a new directory is none that is being made."""
 
 COMPILED = "jax"
-"""In the cache directory: compiled programs, of which each is a file."""
+"""In the cache directory: compiled programs, of which each is a file, and a directory of machine code of our own."""
 
 
 class Limits(NamedTuple):
@@ -104,7 +104,7 @@ def _logs(logs: tuple[Path, ...], age: float, now: float) -> Iterator[Leftover]:
 def _compiled(directory: Path, age: float | None, now: float) -> Iterator[Leftover]:
     if age is None:
         return
-    for path in _entries(directory):
+    for path in sorted(Path(root, name) for root, _, names in os.walk(directory) for name in names):
         info = path.lstat()
         # On a file system that notes no access times it is the time since it was made.
         if stat.S_ISREG(info.st_mode) and now - max(info.st_atime, info.st_mtime) > age:

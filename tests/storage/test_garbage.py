@@ -102,7 +102,9 @@ def test_rotated_logs_and_compiled_programs_by_their_age(paths: Paths) -> None:
     run = a_run(paths)
     now = time.time()
     make(paths.cache / "jax", new=1, old=2, read=3)
-    os.utime(paths.cache / "jax/old", (now - 50 * DAY, now - 60 * DAY))
+    make(paths.cache / "jax/native", **{"loop.o": 4, "recent.o": 5})
+    for old in ("old", "native/loop.o"):
+        os.utime(paths.cache / "jax" / old, (now - 50 * DAY, now - 60 * DAY))
     os.utime(paths.cache / "jax/read", (now - 1 * DAY, now - 60 * DAY))
     for log in (paths.daemon_log, run / "worker.log", paths.state / "daemon.stderr"):
         log.write_text("now")
@@ -110,6 +112,6 @@ def test_rotated_logs_and_compiled_programs_by_their_age(paths: Paths) -> None:
         os.utime(log.with_name(f"{log.name}.1"), (now - 40 * DAY, now - 40 * DAY))
     logs = {"log:daemon.log.1": 4, "log:worker.log.1": 4, "log:daemon.stderr.1": 4}
     found = kinds(garbage.find(paths, [run], Limits(cache=30 * DAY), now))
-    assert found == logs | {"partial:partial-8": 40, "partial:partial-old-3": 2, "cache:old": 2}
+    assert found == logs | {"partial:partial-8": 40, "partial:partial-old-3": 2, "cache:old": 2, "cache:loop.o": 4}
     assert "cache:old" not in kinds(garbage.find(paths, [run], Limits(), now))
     assert not set(logs) & set(kinds(garbage.find(paths, [run], Limits(logs=50 * DAY), now)))
