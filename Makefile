@@ -4,7 +4,7 @@
 # make test      all tests            make lint   ruff, mypy --strict, import contracts
 # make docs      docs/ as a site in build/site; a link that leads nowhere is an error
 # make coverage  all tests, with the branches that they take in every process
-# make format    ruff format          make bench  measured figures (docs/results.md)
+# make format    ruff format          make bench  figures for docs/performance.md
 # make drill     two hours of faults on runs that must end like undisturbed ones (MINUTES=20: shorter)
 
 VENV := .venv

@@ -2,7 +2,7 @@
 
     python -m benchmarks.desk --seconds 300 --seeds 0..2                        # measures; can be interrupted
     python -m benchmarks.desk --seconds 60 --envs hopper,ant --methods hades-r  # a part of it
-    python -m benchmarks.desk --table                                           # writes docs/desk.md and docs/desk.svg
+    python -m benchmarks.desk --table                                           # writes docs/desk.md and docs/desk.png
 
 A row is a run of its own (`hadesd run --env ENV --method METHOD --preset cpu --seed SEED`), stopped after the CPU time
 that all cores give in so many seconds. Its mean dataset is then exported and evaluated: 16 fresh policies (HaDES-F: its

@@ -36,7 +36,7 @@ class Measured:
 
     value, sem: return of the mean dataset on 16 fresh initialisations (HaDES-F: its own) x 8 episodes; direct ES: of
         the mean policy. best: the highest evaluation of the mean while it ran.
-    cores_seconds: CPU time over all cores; wall_seconds: on the clock. Both without evaluations after the end.
+    core_seconds: CPU time over all cores; wall_seconds: on the clock. Both without evaluations after the end.
     cloning_steps: gradient steps of all policies. curve: (environment steps, population mean), and evaluations of the
         mean (environment steps, return).
     """

@@ -163,7 +163,7 @@ def from_file(file: DatasetFile) -> Dataset:
 
 
 def as_file(dataset: Dataset) -> DatasetFile:
-    """What the rest of the house calls a dataset."""
+    """What the rest of hades calls a dataset."""
     return DatasetFile(
         Path(dataset.source), dataset.states, dataset.actions, dataset.obs_mean, dataset.obs_var, dataset.meta
     )

@@ -1,4 +1,4 @@
-"""The event loop: the only place of the daemon that knows asyncio and ZeroMQ."""
+"""The event loop: where the daemon's sockets, signals and timers meet its runs."""
 
 import asyncio
 import functools

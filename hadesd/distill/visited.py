@@ -1,11 +1,11 @@
 """The region of the states that trained policies visit: `dataset.bound` keeps the pairs in it, and with
 `evaluation.remeasure` the constants of fixed normalisation are its mean and variance.
 
-At the start it is that of a random policy, which is too narrow where policies fall at once. So before the generations
-10, 20, 40, 80 and so on it is measured again, from fresh policies that are trained on the mean dataset: often while
-they change fast, ever more rarely afterwards. Each measure counts half, so that no single one moves the pairs far, and
-in between the region stands still for the strategy. All of it follows from the state: a run that was interrupted
-measures the same.
+At the start it is that of a random policy, which is too narrow where policies fall at once. So after 10,
+20, 40, 80 generations and so on it is measured again, from fresh policies that are trained on the mean dataset: often
+while they change fast, ever more rarely afterwards. Each measure counts half, so that no single one moves the pairs
+far, and in between the region stands still for the strategy. All of it follows from the state: a run that was
+interrupted measures the same.
 """
 
 import functools

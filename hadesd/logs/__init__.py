@@ -1,2 +1,2 @@
 """Log lines: writing, rotating, limiting, reading them back.
-Imports the protocol alone; every process of the house writes through `logs.streams`."""
+Imports the protocol alone; every process of hades writes through `logs.streams`."""

@@ -1,2 +1,2 @@
 """Runs and their workers: which starts, what state it is in, what clients are told of it.
-No jax, no sockets, no asyncio: `hadesd.daemon` drives it; the command line and the integrations know its types."""
+No jax, no ZeroMQ; asyncio for child processes alone. `hadesd.daemon` drives it; cli and integrations know its types."""

@@ -210,7 +210,7 @@ class Dataset(RunRequest, frozen=True, tag="dataset"):
 class Logs(Request, frozen=True, kw_only=True, tag="logs"):
     """The newest lines of a log, oldest first. Result: LogResult.
 
-    run: id, unique prefix or @ for the log of a run's worker; empty for the daemon's own. lines: at most so many.
+    run: id, name, unique prefix or @ for the log of a run's worker; empty for the daemon's own. lines: at most so many.
     level: the lowest that is wanted. search: only lines that contain this text, whatever its case; empty for all.
     """
 

@@ -275,7 +275,7 @@ class JobState(StrEnum):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """An export or an evaluation of a run's dataset, or its removal: by a child process of the daemon.
+    """An export, evaluation, removal, archive or pruning of a run: by a child process of the daemon.
 
     text: what came of it, one line. path: the file it wrote.
     """

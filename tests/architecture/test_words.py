@@ -20,7 +20,7 @@ IN_NAMES = {
 
 IN_TEXT = re.compile(
     r"give_way|--yield(?!-)|--quiet\b|--silence\b|\bseams?\b|\bdoors?\b|\btelling\b|\bsparing\b|\bhousekeeping/"
-    r"|\bhades-tui tap\b|\bfor good in\b|makes no sense|\bprotocol 1\.[1-9]\b"
+    r"|\bhades-tui tap\b|\bhouse\b|\brooms\b|\bfor good in\b|makes no sense|\bprotocol 1\.[1-9]\b"
 )
 """In docstrings, messages, help and docs."""
 

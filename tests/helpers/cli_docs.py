@@ -23,7 +23,8 @@ part with `--help`.
 
 Data goes to stdout, everything else to stderr. [Exit codes](exit_codes.md) and the [JSON documents](json.md) that
 `--json` prints have pages of their own. `--set NAME=VALUE` and `--spec FILE` take [settings](settings.md). A RUN is an
-id, a unique prefix of it or of its last part, or `@` for the newest; `RUN@50` is its checkpoint after generation 50.
+id, a name, a unique prefix of the id or of its last part, or `@` for the newest; `RUN@50` is its checkpoint after
+generation 50.
 """
 
 

@@ -89,7 +89,7 @@ def _add_attach(commands: "Subparsers[Parser]") -> None:
         "run",
         nargs="?",
         metavar="RUN",
-        help="run to select: its id, a unique prefix of it or of its last part, or @ for the newest",
+        help="run to select: its id or name, a unique prefix of the id or of its last part, or @ for the newest",
     )
     _add_destination(attach)
     attach.add_argument("--readonly", action="store_true", help="no keys that change a run")

@@ -1,2 +1,2 @@
-"""Work on a run besides its distillation: evaluation and export in processes of their own.
+"""Work on a run besides its distillation, in processes of their own: export, evaluation, removal, archive, pruning.
 The supervisor starts them, bounds them and tells clients what came of them."""

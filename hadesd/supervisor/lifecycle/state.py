@@ -38,7 +38,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         a generation that crashes again and again after a fallback ends in FAILED.
     priority: of two queued runs the one with the higher priority starts first.
     leaving: while STOPPING, why: the daemon goes down, a resize (in its slot, or through the queue), yielding.
-    out_of_room: PAUSED by the daemon, because a disk is full; it goes on by itself.
+    disk_full: PAUSED by the daemon, because a disk is full; it goes on by itself.
     preemptions: how often in a row a worker was taken away before it committed such a generation.
     progressed: this worker committed such a generation.
     kill_reason: why the worker was killed by us; empty where it was not.

@@ -134,7 +134,7 @@ class Soak:
                 fault_at = time.monotonic() + self.chance.uniform(*self.pace)
 
     def _submit(self) -> None:
-        """Keep enough runs in the house, one kind after the other."""
+        """Keep enough runs alive, one kind after the other."""
         going = [r for r in self.runs() if r.state in (RunState.RUNNING, RunState.STARTING, RunState.QUEUED)]
         for _ in range(AT_ONCE + 1 - len(going)):
             kind = list(KINDS)[len(self.kinds) % len(KINDS)]

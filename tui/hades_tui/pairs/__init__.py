@@ -1,4 +1,4 @@
 """The state-action pairs: table, heat map, drawings, timeline of kept generations, export.
 
-Imports state, theme, text and canvas; pages and all rooms above may import it, curve and runs not.
+Imports state, theme, text and canvas; pages and all packages above may import it, curve and runs not.
 """
