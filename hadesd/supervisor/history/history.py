@@ -18,6 +18,7 @@ from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hadesd.logs.warning import warn
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.metric_lines import read_lines, tail
+from hadesd.storage.resume_records import ResumeRecord, newest_resume_records
 from hadesd.supervisor.history import curve_cache
 from hadesd.supervisor.history.metric_columns import Columns, Point
 
@@ -198,10 +199,20 @@ class History:
                 yield metrics, GenerationTiming(generation=metrics.generation, seconds=0.0, committed_at=0.0)
 
     def _read_seconds(self, upto: int) -> None:
-        """The newest durations, of which the median is taken."""
-        found = _tail(self._paths.timings, GenerationTiming, NEWEST_SECONDS + 2)
+        """The newest durations, of which the median is taken: a daemon that starts says what the one before said."""
+        found = [t for t in _tail(self._paths.timings, GenerationTiming, 2 * NEWEST_SECONDS) if t.generation <= upto]
+        compiled = {resume.generation + 1 for resume in self._resumes()} | {1}
         self._seconds.clear()
-        self._seconds.extend(timing.seconds for timing in found if timing.generation <= upto)
+        self._seconds.extend(timing.seconds for timing in found if timing.generation not in compiled)
+        if found and not self._seconds:
+            self._first_seconds = found[-1].seconds
+
+    def _resumes(self) -> tuple[ResumeRecord, ...]:
+        try:
+            return newest_resume_records(self._directory, 2 * NEWEST_SECONDS)
+        except OSError as error:
+            warn("cannot read a line file", file=str(self._paths.resumes), why=str(error))
+            return ()
 
 
 def _batches(points: Iterator[Point]) -> Iterator[list[Point]]:

@@ -1,5 +1,6 @@
 """Metrics in memory: complete, in order, and thinned without losing a spike."""
 
+import statistics
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hades_protocol.downsample import MIN_POINTS
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hadesd.storage.layout import CURVE_CACHE, RunPaths
+from hadesd.storage.resume_records import ResumeKind, append_resume_record
 from hadesd.supervisor.history import curve_cache, metric_columns
 from hadesd.supervisor.history import history as histories
 from hadesd.supervisor.history.history import IDLE_SECONDS, History
@@ -90,6 +92,15 @@ def test_a_workers_first_generation_compiles_and_says_nothing_about_the_next(tmp
     assert (history.seconds_per_generation, history.is_steady) == (0.5, True)
 
 
+def test_after_a_restart_of_the_daemon_it_is_still_known_which_generations_were_a_workers_first(tmp_path: Path) -> None:
+    write(tmp_path, range(1, 8))
+    append_resume_record(tmp_path, 4, ResumeKind.RESUME, "on the same device", bit_exact=True)
+    assert History(tmp_path).seconds_per_generation == statistics.median((2.0, 3.0, 4.0, 6.0, 7.0))
+    write(tmp_path, range(1, 2))
+    history = History(tmp_path)
+    assert (history.seconds_per_generation, history.is_steady) == (1.0, False)
+
+
 def test_the_file_is_read_and_a_line_cut_short_is_not(tmp_path: Path) -> None:
     write(tmp_path, range(1, 31), b'{"generation": 31, "fitness_me')
     history = History(tmp_path)
@@ -117,7 +128,7 @@ def test_a_generation_that_was_committed_unsaid_is_found_on_disk(tmp_path: Path)
     write(tmp_path, range(1, 3))
     void, missed = history.resync(2)
     assert (void, missed) == (False, [(metrics(2, 2.0), timing(2, 2.0))])
-    assert history.seconds_per_generation == 1.5
+    assert history.seconds_per_generation == 2.0, "the first is a worker's first"
 
 
 def test_resync_ignores_lines_beyond_the_checkpoint(tmp_path: Path) -> None:
