@@ -99,6 +99,19 @@ async def test_the_log_of_the_run_and_of_the_daemon(server: ProtocolServer) -> N
         assert mutations(server) == []
 
 
+async def test_no_character_of_a_log_is_under_its_scrollbar(server: ProtocolServer) -> None:
+    long = "".join(map(str, range(200)))
+    server.daemon.logs[CARTPOLE] = [LogLine(time=time.time(), level="info", text=long)] * 60
+    async with live(server) as (app, pilot):
+        await pilot.press("o")
+        await until(pilot, lambda: "".join(text(app, LogView).split()).endswith("198199"))
+        view = app.screen.query_one(LogView)
+        assert view.show_vertical_scrollbar
+        assert max(len(line.rstrip()) for line in text(app, LogView).splitlines()) == view.text_width
+        assert view.text_width == view.scrollable_content_region.width
+        assert long in "".join(text(app, LogView).split())
+
+
 async def test_a_search_is_asked_for_and_left_step_by_step(server: ProtocolServer) -> None:
     server.daemon.logs[CARTPOLE] = [
         LogLine(time=time.time(), level="info", text=text) for text in ("one apple", "a pear", "APPLE pie")

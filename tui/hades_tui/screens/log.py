@@ -128,7 +128,7 @@ class LogScreen(Screen[None]):
         answer = self._answer or ()
         self._head.line = headline(self.question, len(answer), self.following, self._as_of, self._failure)
         self._head.show()
-        width = max(1, self._view.size.width)
+        width = self._view.text_width
         lines = log_lines(answer, width, self.question.search, time.time())
         if not lines and not self._failure:
             lines = [[(absence(self.question, self._answer is not None), "dim")]]

@@ -34,6 +34,11 @@ class LogView(ScrollView, can_focus=True):
         super().__init__(id=id)
         self.lines: list[Line] = []
 
+    @property
+    def text_width(self) -> int:
+        """Columns for text. `size` has the scrollbar's, too, which is kept free before there is one."""
+        return max(1, self.size.width - self.scrollbar_size_vertical)
+
     def show_lines(self, lines: list[Line], *, at_end: bool) -> None:
         """Show these lines. at_end: scroll to the last one."""
         if lines != self.lines:
