@@ -9,10 +9,10 @@ from hades_protocol.resync import LinkPhase
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import Glyphs
 
-TITLES = {"run": "The selected run: asks first", "screen": "Everywhere"}
+TITLES = {"run": "The selected run, or the marked ones: asks first", "screen": "Everywhere"}
 """Titles of the last sections, by the first part of an action's id; other sections have the name of their panel."""
 
-KEYS_WIDTH = 12
+KEYS_WIDTH = 14
 
 
 class HelpEntry(msgspec.Struct, frozen=True):
@@ -50,7 +50,7 @@ def help_lines(known: Iterable[HelpEntry], glyphs: Glyphs) -> list[Line]:
         lines += [[(TITLES.get(name, name.capitalize()), "title")]]
         lines += [_line(entry) for entry in sections[name]]
         lines.append([])
-    lines += [[("Any of them by its name: see Commands. Other keys: tui.toml, 'hades-tui keys'", "dim")], []]
+    lines += [[("Any of them by its name: ctrl+p. Other keys: tui.toml, 'hades-tui keys'", "dim")], []]
     return lines + _meaning(glyphs)
 
 

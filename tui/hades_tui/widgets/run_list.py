@@ -38,8 +38,8 @@ class RunList(ScrollView, can_focus=True):
     """One line per run under a fixed line of titles. Only lines that changed are redrawn."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Select", show=False, id="runs.up"),
-        Binding("down,j", "move(1)", "Select", show=False, id="runs.down"),
+        Binding("up,k", "move(-1)", "Run above", show=False, id="runs.up"),
+        Binding("down,j", "move(1)", "Run below", show=False, id="runs.down"),
         Binding("pageup", "move(-10)", show=False, id="runs.page-up"),
         Binding("pagedown", "move(10)", show=False, id="runs.page-down"),
         Binding("home,g", "move(-1000000)", show=False, id="runs.first"),
