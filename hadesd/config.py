@@ -143,14 +143,19 @@ def load_settings(config_file: Path, flags: dict[str, Any]) -> Settings:
     for key in _names(values, known):
         if key not in known:
             raise UsageError(f"{config_file}: unknown setting '{key}'; {_hint(key, list(known))}")
-    values |= {key: value for key, value in flags.items() if value is not None}
-    try:
-        settings = msgspec.convert(values, Settings)
-    except msgspec.ValidationError as error:
-        raise UsageError(_explain(error, known, values)) from None
+    _converted(values, f"{config_file}: ")
+    settings = _converted(values | {key: value for key, value in flags.items() if value is not None})
     _check_address(settings.prometheus)
     _check_hooks(settings.hooks, config_file)
     return settings
+
+
+def _converted(values: dict[str, Any], place: str = "") -> Settings:
+    """place: begins the message about a value that is not accepted."""
+    try:
+        return msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        raise UsageError(place + _explain(error, leaves(Settings), values)) from None
 
 
 def _explain(error: msgspec.ValidationError, known: dict[str, Leaf], values: dict[str, Any]) -> str:

@@ -27,6 +27,12 @@ def report_error(error: Exception | KeyboardInterrupt) -> int:
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         complain(f"hadesd: {error.strerror or error}: make room, then try again")
         return ExitCode.RUN_FAILED
+    if isinstance(error, PermissionError) and error.filename is not None:
+        complain(
+            f"hadesd: {os.fsdecode(error.filename)}: {error.strerror}: it or a directory above it belongs to somebody "
+            "else; 'hadesd paths' says which directories are used, HADES_HOME sets others"
+        )
+        return ExitCode.RUN_FAILED
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and _is_short(error)):
         complain(f"hadesd: the machine is short of something ({error or 'memory'}): try again when less goes on")
         return ExitCode.RUN_FAILED

@@ -6,6 +6,7 @@ import os
 import pty
 import shlex
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hadesd.cli.errors import report_error
 from hadesd.service.install import placement, unit_directory
 from hadesd.storage.disk import is_full
 from tests.helpers.daemon import BIN, Home, until
+from tests.helpers.other_user import without_rights
 
 RAW = os.fsdecode(b"q\xff")
 """A name that is no UTF-8."""
@@ -161,6 +163,18 @@ def test_the_last_resort_survives_anything(home: Home, monkeypatch: pytest.Monke
     log = (home.paths.state / "cli-error.log").read_text()
     assert "KeyError" in log
     assert all(is_full(OSError(number, "x")) for number in NO_ROOM)
+
+
+def test_directories_of_somebody_else_are_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0)
+        with without_rights(), pytest.raises(PermissionError) as caught:
+            os.listdir(place)
+        os.chmod(place, 0o700)
+    assert report_error(caught.value) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"hadesd: {place}: Permission denied: ")
+    assert "HADES_HOME" in said
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a first process")

@@ -16,6 +16,7 @@ Nothing is ever unpickled. What arrays mean and whether they fit together is had
 import csv
 import io
 import json
+import os
 import re
 import zipfile
 from collections.abc import Callable
@@ -58,14 +59,16 @@ def read(path: Path) -> Content:
     """The content of a file, in the format of its suffix.
 
     Raises:
-        UsageError: the file is damaged, no such file, or of another kind; one line says why.
+        UsageError: the file is damaged, may not be read, or is of another kind; one line says why.
     """
     if path.is_dir():
-        found = [format_ for format_, mark in MARKS.items() if (path / mark).is_file()]
+        found = [format_ for format_, mark in MARKS.items() if os.path.isfile(path / mark)]
+        _check_access(path / MARKS[found[0]] if found else path)
         if not found:
             raise UsageError(f"{path} is a directory, and none that 'hadesd export --format' writes")
         kind, reader = found[0], DIRECTORY_READERS[found[0]]
     else:
+        _check_access(path)
         suffix = path.suffix.lower()
         if suffix not in READERS:
             known = ", ".join(READERS)
@@ -92,6 +95,16 @@ def read(path: Path) -> Content:
         raise UsageError(f"{path} is not a readable {kind} file ({_first_line(error)}): export it again") from None
     except zipfile.LargeZipFile as error:
         raise UsageError(f"{path} is too large ({_first_line(error)})") from None
+
+
+def _check_access(path: Path) -> None:
+    """Libraries say of a file that may not be read that it is damaged, or not there."""
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+    except PermissionError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}): 'ls -l' says whose it is") from None
+    except OSError:
+        return  # the reader says what is wrong with it
 
 
 def write(path: Path, arrays: Arrays, meta: str, directory: str = "") -> list[Path]:

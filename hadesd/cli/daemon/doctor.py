@@ -173,12 +173,12 @@ def check_sockets(paths: Paths) -> Finding:
 
 def check_settings(paths: Paths) -> Finding:
     """Read config.toml as the daemon would."""
-    if not paths.config_file.exists():
-        return ok("config", f"no {paths.config_file}: defaults ('hadesd settings --daemon' lists them)")
     try:
         load_settings(paths.config_file, {})
     except HadesError as error:
         return problem("config", str(error))
+    if not paths.config_file.exists():
+        return ok("config", f"no {paths.config_file}: defaults ('hadesd settings --daemon' lists them)")
     return ok("config", str(paths.config_file))
 
 

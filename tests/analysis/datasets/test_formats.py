@@ -3,6 +3,7 @@
 import codecs
 import json
 import struct
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hadesd.analysis.datasets import column_names, formats, importing, minari_fo
 from hadesd.cli.datasets.export import DIRECTORIES
 from hadesd.spec import environments
 from hadesd.storage.datasets import DIRECTORY_MARKS, SUFFIXES, is_dataset_name
+from tests.helpers.other_user import without_rights
 
 META = {"environment": "CartPole-v1", "observation_names": ["x", "vx", "angle", "w"], "action_names": ["left", "right"]}
 TENSOR = b'"states":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}'
@@ -197,6 +199,19 @@ def test_an_array_that_is_there_twice_is_refused(tmp_path: Path) -> None:
         archive.writestr("states.npy", archive.read("states.npy"))
     with pytest.raises(UsageError, match="the array 'states' twice"):
         reader.load(tmp_path / "d.npz")
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged() -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's are closed to other users
+        place = Path(name)
+        place.chmod(0o755)
+        for path in (*(place / f"d{suffix}" for suffix in SUFFIXES), place / "hub", place / "locked"):
+            formats.write(path, pairs(), json.dumps(META), "" if path.suffix else "huggingface")
+            secret = formats.data_file(path) if path.name != "locked" else path
+            secret.chmod(0)
+            with without_rights(), pytest.raises(UsageError, match=rf"{secret} cannot be read \(Permission denied\)"):
+                formats.read(path)
+            secret.chmod(0o700)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
