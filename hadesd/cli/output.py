@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,11 +30,13 @@ COLOURS = {
 
 HEADINGS = (
     *("RUN", "NAME", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT", "GPU", "JOB", "GROUP"),
-    *("TAGS", "NOTE"),
-    "",
+    *("TAGS", "NOTE", "WHY"),
 )
-OPTIONAL = ("NAME", "GPU", "JOB", "GROUP", "TAGS", "NOTE")
-LEFT_ALIGNED = ("RUN", "JOB", "NAME", "STATE", "GROUP", "TAGS", "NOTE")
+OPTIONAL = ("NAME", "GPU", "JOB", "GROUP", "TAGS", "NOTE", "WHY")
+LEFT_ALIGNED = ("RUN", "JOB", "NAME", "STATE", "GROUP", "TAGS", "NOTE", "WHY")
+GIVEN_UP = ("NOTE", "TAGS", "JOB", "GPU", "S/GEN", "BEST", "GROUP", "NAME", "LEFT", "MEAN")
+"""Columns that go, in this order, where a terminal is too narrow; `status RUN` shows all."""
+
 SHORT_NOTE = 40
 """Letters of a note in the table; `status RUN` and `note RUN` print all."""
 
@@ -138,24 +141,48 @@ def describe_state(run: RunSummary) -> str:
     return str(run.state)
 
 
-def table(runs: "list[RunSummary] | tuple[RunSummary, ...]", colour: bool) -> str:
-    """The runs as a table; the last column says why a run is not running. OPTIONAL ones are left out where empty."""
-    rows = [HEADINGS, *map(_row, runs)]
-    empty = {at for at, name in enumerate(HEADINGS) if name in OPTIONAL and not any(row[at] for row in rows[1:])}
-    rows = [tuple(cell for at, cell in enumerate(row) if at not in empty) for row in rows]
-    headings = rows[0]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(headings) - 1)]
-    lines = []
-    for index, row in enumerate(rows):
-        cells = [
-            text.ljust(width) if heading in LEFT_ALIGNED else text.rjust(width)
-            for text, width, heading in zip(row, widths, headings, strict=False)
-        ]
-        if colour and index:
-            code, at = COLOURS.get(runs[index - 1].state), headings.index("STATE")
-            cells[at] = coloured(cells[at], code) if code else cells[at]
-        lines.append("  ".join([*cells, row[-1]]).rstrip())
+def terminal_width(stream: TextIO) -> int | None:
+    """Columns of the terminal that a stream is; None for a file or a pipe."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def table(runs: "list[RunSummary] | tuple[RunSummary, ...]", colour: bool, width: int | None = None) -> str:
+    """The runs as a table, without the OPTIONAL columns that would be empty.
+
+    width: of a terminal. Where it is too narrow, why a run is not running stands in a line below it, and columns go.
+    """
+    rows = [dict(zip(HEADINGS, _row(run), strict=True)) for run in runs]
+    columns = {
+        heading: max(len(heading), *(len(row[heading]) for row in rows), 0)
+        for heading in HEADINGS
+        if heading not in OPTIONAL or any(row[heading] for row in rows)
+    }
+    below = width is not None and _total(columns) > width and columns.pop("WHY", 0) > 0
+    for heading in GIVEN_UP:
+        if width is not None and _total(columns) > width:
+            columns.pop(heading, None)
+    lines = [_aligned({heading: heading for heading in columns}, columns)]
+    for run, row in zip(runs, rows, strict=True):
+        lines.append(_aligned(row, columns, COLOURS.get(run.state) if colour else None))
+        if below and row["WHY"]:
+            lines.append(f"    {row['WHY']}")
     return "\n".join(lines)
+
+
+def _total(columns: dict[str, int]) -> int:
+    """Of a line with columns of these widths."""
+    return sum(columns.values()) + 2 * (len(columns) - 1)
+
+
+def _aligned(row: dict[str, str], columns: dict[str, int], colour: str | None = None) -> str:
+    """A line of the table. colour: of the state."""
+    cells = {
+        heading: row[heading].ljust(width) if heading in LEFT_ALIGNED else row[heading].rjust(width)
+        for heading, width in columns.items()
+    }
+    if colour:
+        cells["STATE"] = coloured(cells["STATE"], colour)
+    return "  ".join(cells.values()).rstrip()
 
 
 def _row(run: RunSummary) -> tuple[str, ...]:

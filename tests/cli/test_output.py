@@ -74,7 +74,7 @@ def test_a_table_is_aligned_and_ends_with_the_reason() -> None:
         id="ant-0101-b", state=RunState.QUEUED, env="ant", method="es", generations=5, reason="waits for x"
     )
     lines = table([RUN, waiting], colour=False).splitlines()
-    assert lines[0].split() == ["RUN", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT"]
+    assert lines[0].split() == ["RUN", "STATE", "GENERATION", "MEAN", "BEST", "S/GEN", "LEFT", "WHY"]
     assert lines[1].split() == [
         "hopper-0101-abcd",
         "running",
@@ -138,13 +138,28 @@ def test_a_group_says_how_far_it_is_and_how_long_it_takes() -> None:
 def test_gpus_are_a_column_where_a_run_has_some() -> None:
     assert "GPU" not in table([RUN], colour=False)
     lines = table([RUN, msgspec.structs.replace(RUN, gpus=(0, 2), reason="why")], colour=False).splitlines()
-    assert lines[0].split()[-1] == "GPU"
+    assert lines[0].split()[-2:] == ["GPU", "WHY"]
     assert lines[2].endswith(" 0,2  why")
     assert lines[1] == lines[1].rstrip()
+
+
+def test_a_narrow_terminal_has_whole_lines_and_every_reason() -> None:
+    reason = "waits for hopper-0101-abcd, ant-0101-cdef (2 of 2 slots taken)"
+    waiting = msgspec.structs.replace(
+        RUN, name="wide", group="sizes", tags=("one", "two"), note="n" * 30, reason=reason
+    )
+    for width in (40, 80, 120, 300):
+        headings, first, *rest = table([RUN, waiting], colour=False, width=width).splitlines()
+        assert len(headings) <= width
+        assert len(first) <= width
+        assert [line.strip() for line in rest[1:]] == ([] if width == 300 else [reason])
+        assert {"RUN", "STATE", "GENERATION"} <= set(headings.split())
+        assert ("NOTE" in headings) == (width > 120), "what needs most room goes first"
+    assert table([RUN, waiting], colour=False) == table([RUN, waiting], colour=False, width=300)
 
 
 def test_groups_are_a_column_where_there_are_some() -> None:
     assert "GROUP" not in table([RUN], colour=False)
     lines = table([RUN, msgspec.structs.replace(RUN, group="sizes", reason="why")], colour=False).splitlines()
-    assert lines[0].split()[-1] == "GROUP"
+    assert lines[0].split()[-2:] == ["GROUP", "WHY"]
     assert lines[2].endswith("sizes  why")

@@ -11,7 +11,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.documents.runs import DifferenceDocument, RunDocument, RunsDocument
-from hadesd.cli.output import print_json, say, table, use_colour
+from hadesd.cli.output import print_json, say, table, terminal_width, use_colour
 from hadesd.cli.parsing import (
     Parser,
     Subparsers,
@@ -85,7 +85,7 @@ def _list(args: argparse.Namespace, snapshot: replies.SnapshotResult) -> int:
     if args.json:
         print_json(RunsDocument(daemon=snapshot.daemon, runs=runs))
     elif runs:
-        print(table(runs, use_colour(sys.stdout)))
+        print(table(runs, use_colour(sys.stdout), terminal_width(sys.stdout)))
     elif snapshot.runs:
         say("no run matches: 'hadesd status' lists them all")
     else:
@@ -102,7 +102,7 @@ def _differences(args: argparse.Namespace, one: replies.ShowResult, other: repli
     if args.json:
         print_json(DifferenceDocument(runs=(one.run, other.run), changes=changes))
         return 0
-    print(table([one.run, other.run], use_colour(sys.stdout)))
+    print(table([one.run, other.run], use_colour(sys.stdout), terminal_width(sys.stdout)))
     if changes:
         print("\n" + columns(changes, ("SETTING", _called(one.run), _called(other.run))))
     else:
