@@ -215,6 +215,10 @@ class KnownRun(Protocol):
         """What people call it; empty for nothing."""
 
     @property
+    def group(self) -> str:
+        """Of the runs that belong together; empty for none."""
+
+    @property
     def created_at(self) -> float:
         """Unix time."""
 
@@ -242,7 +246,15 @@ def find(name: str, runs: Iterable[KnownRun]) -> str:
         return fits[0]
     if fits:
         raise NotFoundError(f"'{name}' fits {len(fits)} runs: {_listed(fits)}; give more of the id")
-    raise NotFoundError(f"there is no run '{name[:80]}': 'hadesd status' lists them")
+    raise NotFoundError(f"there is no run '{name[:80]}': {_hint(name, known.values())}")
+
+
+def _hint(name: str, runs: Iterable[KnownRun]) -> str:
+    if any(run.group == name for run in runs):
+        return f"it is a group, which --group {name} means where a verb takes groups"
+    if name.rpartition("@")[2].isdigit():
+        return "this verb takes no @GENERATION; export, evaluate, pairs, transfer, merge, fork and checkpoint do"
+    return "'hadesd status' lists them"
 
 
 def _listed(runs: list[str]) -> str:

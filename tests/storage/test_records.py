@@ -149,7 +149,7 @@ KNOWN = [
     a_run("hopper-0102-bbbb", created_at=2.0, name="hopper-0101-aaaa"),  # an id is looked up before any name
     a_run("cartpole-0101-cccc", created_at=3.0, name="hopper"),  # and a name before the beginning of an id
     a_run("ant-0101-dddd", created_at=0.5, name="twice"),
-    a_run("ant-0101-eeee", created_at=0.5, name="twice"),
+    a_run("ant-0101-eeee", created_at=0.5, name="twice", group="seeds"),
 ]
 
 
@@ -174,7 +174,9 @@ def test_a_run_is_found_by_id_name_prefix_or_newest(name: str, found: str) -> No
     [
         ("hop", "'hop' fits 2 runs: hopper-0101-aaaa, hopper-0102-bbbb; give more of the id"),
         ("twice", "'twice' is the name of 2 runs: ant-0101-dddd, ant-0101-eeee; give the id"),
-        ("base", "there is no run 'base'"),
+        ("base", "there is no run 'base': 'hadesd status' lists them"),
+        ("seeds", "there is no run 'seeds': it is a group, which --group seeds means"),
+        ("hopper@50", "no run 'hopper@50': this verb takes no @GENERATION; export, .* do"),
         ("", "no run ''"),
     ],
 )

@@ -62,11 +62,13 @@ def load(path: Path) -> DatasetFile:
             raise UsageError(f"{path} has no array '{name}': a dataset has 'states' [D, *obs] and 'actions' [D, A]")
     numbers = {name: as_float32(path, name, content[name]) for name in formats.ARRAYS if name in content}
     states, actions = numbers["states"], numbers["actions"]
-    if states.ndim < 2 or actions.ndim != 2 or states.shape[0] != actions.shape[0] or states.shape[0] == 0:
+    if states.ndim < 2 or actions.ndim != 2 or states.shape[0] != actions.shape[0]:
         raise UsageError(
             f"{path}: states {list(states.shape)} and actions {list(actions.shape)} do not fit: "
             "they must be [D, *obs] and [D, A] with the same D"
         )
+    if not len(states):
+        raise UsageError(f"{path} has no pairs: its arrays have length 0")
     mean, variance = numbers.get("obs_mean"), numbers.get("obs_var")
     dataset = DatasetFile(path, states, actions, mean, variance, read_meta(path, content), read.columns)
     entry = of_meta(dataset.meta)

@@ -31,10 +31,13 @@ def settings_for(
             does.
     """
     asked: dict[str, Any] = settings_from_meta(dataset.meta)
+    made_for = asked.get("env")
     if env is not None:
         asked["env"] = env
     for key, value in assignments:
         set_dotted(asked, key, value)
+    if asked.get("env") != made_for and "backend" not in dict(assignments):
+        asked.pop("backend", None)  # that of another environment's physics
     if not isinstance(asked.get("env"), str):
         raise UsageError(f"{dataset.path} does not say which environment it is for: {hint}")
     if trusted is not None or "own_environment" not in asked:  # without that it would be asked, so imported

@@ -18,7 +18,14 @@ from hadesd.analysis.evaluation.documents import (
     Returns,
 )
 from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_extra
-from hadesd.cli.datasets.inputs import add_trust, check_range, find_kept_dataset, settings_for
+from hadesd.cli.datasets.inputs import (
+    DATASET_HELP,
+    DATASET_METAVAR,
+    add_trust,
+    check_range,
+    find_dataset,
+    settings_for,
+)
 from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.picture_options import add_picture, check_picture
@@ -43,9 +50,8 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
     )
     parser.add_argument(
         "what",
-        metavar="FILE|RUN",
-        help="an exported or merged dataset, any npz with states and actions, or a run (its newest commit, or "
-        "RUN@GENERATION)",
+        metavar=DATASET_METAVAR,
+        help=f"{DATASET_HELP}; merged files and any npz with states and actions, too",
     )
     parser.add_argument("--env", metavar="E", help="environment (default: what the file says)")
     parser.add_argument("--inits", metavar="N", type=int, default=10, help="policies to train (default: %(default)s)")
@@ -54,7 +60,8 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         metavar="M",
         type=int,
         default=16,
-        help="environments for each policy, in groups of evaluation.environments (default: %(default)s)",
+        help="environments for each policy, in groups of evaluation.environments; every episode that ends in their "
+        "evaluation.steps steps counts (default: %(default)s)",
     )
     parser.add_argument(
         "--seed", metavar="N", type=int, default=0, help="root of its random numbers (default: %(default)s)"
@@ -74,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     require_daemon_extra("evaluate")
     from hadesd.analysis.datasets.reader import load
 
-    file, directory = find_kept_dataset(args.what)
+    file, directory = find_dataset(args.what)
     dataset = load(file)
     if "parts" in dataset.meta:
         check_picture(args)

@@ -29,34 +29,25 @@ def add_trust(parser: Parser) -> None:
     )
 
 
+DATASET_METAVAR = "FILE|RUN[@GEN]"
+DATASET_HELP = "an exported file, or a run (its newest commit; @GEN: a kept generation)"
+
+
 def find_dataset(text: str) -> tuple[Path, Path | None]:
-    """A file or a RUN -> the dataset's file, and the run's directory where a run was named.
+    """A file, a RUN or RUN@GENERATION -> the dataset's file, and the run's directory where a run was named.
 
     Raises:
-        NotFoundError: no such run, or it has no dataset.
-        UsageError: it is a file of another kind.
+        NotFoundError: no such run, or it has no dataset; the generation is not kept, or was kept without its dataset.
+        UsageError: it is a file of another kind; what follows the @ is no generation.
     """
-    from hadesd.cli.datasets.export import newest_dataset
-
     if is_dataset_name(text):
         return Path(text), None
-    directory = find_run(text)
-    return newest_dataset(directory), directory
-
-
-def find_kept_dataset(text: str) -> tuple[Path, Path | None]:
-    """As find_dataset, and RUN@GENERATION -> the dataset of a kept generation.
-
-    Raises:
-        NotFoundError: as find_dataset; the generation is not kept, or was kept without its dataset.
-        UsageError: as find_dataset; what follows the @ is no generation.
-    """
-    if is_dataset_name(text):
-        return find_dataset(text)
     name, generation = split_generation(text)
-    if generation is None:
-        return find_dataset(name)
     directory = find_run(name)
+    if generation is None:
+        from hadesd.cli.datasets.export import newest_dataset
+
+        return newest_dataset(directory), directory
     file = find_checkpoint(directory, generation) / DATASET
     if not file.is_file():
         raise NotFoundError(f"run {directory.name} keeps no pairs of generation {generation}: its method evolves none")

@@ -7,7 +7,7 @@ from typing import Any
 
 from hades_protocol.errors import UsageError
 from hadesd.cli.compute import require_daemon_extra
-from hadesd.cli.datasets.inputs import find_dataset, settings_for
+from hadesd.cli.datasets.inputs import DATASET_HELP, DATASET_METAVAR, find_dataset, settings_for
 from hadesd.cli.documents.datasets import MergeDocument, MergedPart
 from hadesd.cli.output import print_json, refuse_existing, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
@@ -24,7 +24,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "hadesd evaluate both.npz -o both.svg\n"
         "hadesd evaluate both.npz --env hopper",
     )
-    parser.add_argument("what", metavar="FILE|RUN", nargs="+", help="exported datasets, or runs (newest commit)")
+    parser.add_argument("what", metavar=DATASET_METAVAR, nargs="+", help=f"datasets, each {DATASET_HELP}")
     parser.add_argument("-o", "--output", metavar="FILE.npz", required=True, type=Path, help="where to write it")
     parser.add_argument("--force", action="store_true", help="replace FILE.npz if it exists")
     add_json(parser)

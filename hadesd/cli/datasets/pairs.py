@@ -2,14 +2,14 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
-from hadesd.cli.datasets.inputs import find_dataset
+from hadesd.cli.datasets.inputs import DATASET_HELP, DATASET_METAVAR, find_dataset
 from hadesd.cli.documents.datasets import PairsDocument
 from hadesd.cli.output import print_json, say
-from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb, split_generation
 from hadesd.spec import environments
 from hadesd.storage.datasets import is_dataset_name
 
@@ -27,25 +27,31 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "print the state-action pairs of a run or of an exported file",
         "hadesd pairs @\nhadesd pairs cartpole.npz\nhadesd pairs cartpole.csv --json",
     )
-    parser.add_argument("what", metavar="RUN|FILE", help="a run (its newest commit) or an exported dataset")
+    parser.add_argument("what", metavar=DATASET_METAVAR, help=f"a dataset: {DATASET_HELP}")
     add_json(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the pairs of a run's newest commit, or of a file."""
+    """Print the pairs of a run's newest commit, or of a file; of a merged one those of each environment."""
+    from hadesd.analysis.datasets import merging
+
     dataset = _read(args.what, Paths())
     if args.json:
         print_json(_document(dataset))
         return 0
-    meta = dataset.meta
-    if meta:
-        say(
-            f"{meta.get('environment')}, {meta.get('method')}, generation {meta.get('generation')}; "
-            f"states in {meta.get('units', 'unknown')} units"
-        )
-    print("\n".join(_table(dataset)))
+    for part in merging.parts_of(dataset) if merging.is_merged(dataset) else [dataset]:
+        if part.meta:
+            say(_origin(part.meta))
+        print("\n".join(_table(part)))
     return 0
+
+
+def _origin(meta: dict[str, Any]) -> str:
+    known = [str(meta[key]) for key in ("environment", "method") if key in meta]
+    if meta.get("generation") is not None:
+        known.append(f"generation {meta['generation']}")
+    return f"{', '.join(known) or 'origin unknown'}; states in {meta.get('units', 'unknown')} units"
 
 
 def _read(what: str, paths: Paths) -> "DatasetFile":
@@ -57,8 +63,9 @@ def _read(what: str, paths: Paths) -> "DatasetFile":
     if paths.connect:
         from hadesd.analysis.datasets.wire import ask_for_dataset
 
+        name, generation = split_generation(what)
         with ControlClient(paths) as client:
-            return ask_for_dataset(client, what)
+            return ask_for_dataset(client, name, generation)
     return load(find_dataset(what)[0])
 
 

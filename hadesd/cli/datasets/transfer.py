@@ -14,7 +14,14 @@ from hades_protocol.errors import UsageError
 from hades_protocol.formatting import count_of
 from hades_protocol.settings import parse_assignment
 from hadesd.cli.compute import require_daemon_extra
-from hadesd.cli.datasets.inputs import add_trust, check_range, find_dataset, settings_for
+from hadesd.cli.datasets.inputs import (
+    DATASET_HELP,
+    DATASET_METAVAR,
+    add_trust,
+    check_range,
+    find_dataset,
+    settings_for,
+)
 from hadesd.cli.output import duration, number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.picture_options import add_picture, check_picture
@@ -44,7 +51,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         "hadesd transfer r.npz --widths 16,64 --draws 10 --inits 2 --json",
     )
     parser.epilog = f"{parser.epilog}\n\n{_EXPLANATION}"
-    parser.add_argument("what", metavar="FILE|RUN", nargs="+", help="exported datasets, or runs (newest commit)")
+    parser.add_argument("what", metavar=DATASET_METAVAR, nargs="+", help=f"datasets, each {DATASET_HELP}")
     parser.add_argument("--grid", action="store_true", help="a full grid of settings instead of random draws")
     parser.add_argument(
         "--widths",

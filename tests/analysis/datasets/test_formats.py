@@ -201,6 +201,12 @@ def test_an_array_that_is_there_twice_is_refused(tmp_path: Path) -> None:
         reader.load(tmp_path / "d.npz")
 
 
+def test_arrays_without_pairs_are_called_so(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", states=np.zeros((0, 4)), actions=np.zeros((0, 2)))
+    with pytest.raises(UsageError, match="has no pairs"):
+        reader.load(tmp_path / "d.npz")
+
+
 def test_a_file_that_may_not_be_read_is_not_called_damaged() -> None:
     with tempfile.TemporaryDirectory() as name:  # pytest's are closed to other users
         place = Path(name)

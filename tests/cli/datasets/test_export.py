@@ -94,6 +94,14 @@ def test_the_pairs_as_a_table_and_as_json(home, capsys):
     assert document["actions"] == [[1.0, 0.0], [0.0, 1.0]]
 
 
+def test_the_pairs_of_a_kept_generation(home, capsys):
+    older, newest = (hadesd(capsys, "pairs", name) for name in ("@@2", "@"))
+    assert older[0] == newest[0] == ExitCode.OK
+    assert "generation 2;" in older[2]
+    assert older[1] != newest[1]
+    assert hadesd(capsys, "pairs", "@@1")[0] == ExitCode.NOT_FOUND_OR_STATE
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

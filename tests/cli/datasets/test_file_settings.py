@@ -41,6 +41,15 @@ def test_of_a_file_that_says_all_nothing_is_said(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == ""
 
 
+def test_another_environment_does_not_inherit_the_backend_of_the_files_own() -> None:
+    dataset = a_file(json.loads(dataset_meta(tiny(env="hopper", backend="spring"), 4)))
+    assert settings_for(dataset, "CartPole-v1", []).backend == "auto"
+    assert settings_for(dataset, None, [("env", "walker2d")]).backend != "spring"
+    assert settings_for(dataset, "hopper", []).backend == "spring"
+    with pytest.raises(UsageError, match="backend"):
+        settings_for(dataset, "CartPole-v1", [("backend", "spring")])
+
+
 def test_a_file_that_says_nothing_gets_one_note(capsys: pytest.CaptureFixture[str]) -> None:
     settings_for(a_file({}), "CartPole-v1", [])
     assert capsys.readouterr().err.splitlines() == [

@@ -87,6 +87,20 @@ def test_what_cannot_be_merged_is_said_in_one_line(here, arguments, code, says, 
     assert (here / "plain.npz").read_bytes() == before
 
 
+def test_pairs_of_a_merged_file_are_those_of_each_environment(here, capsys):
+    assert main(["merge", "cart.npz", "acrobot.npz", "-o", "both.npz"]) == ExitCode.OK
+    capsys.readouterr()
+    assert main(["pairs", "both.npz"]) == ExitCode.OK
+    together = capsys.readouterr()
+    alone = []
+    for name in ("cart.npz", "acrobot.npz"):
+        assert main(["pairs", name]) == ExitCode.OK
+        alone.append(capsys.readouterr().out)
+    assert together.out == "".join(alone)
+    assert [line.split(",")[0] for line in together.err.splitlines()] == ["CartPole-v1", "Acrobot-v1"]
+    assert "None" not in together.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
