@@ -30,6 +30,7 @@ ELSEWHERE = {
     "monitor": "hades-tui attach",
     "new": "hadesd start",
     "plot": "hadesd report",
+    "prune": "hadesd retain",
     "ps": "hadesd status",
     "queue": "hadesd status",
     "remove": "hadesd rm",

@@ -95,6 +95,16 @@ def split_generation(text: str) -> tuple[str, int | None]:
     return head or "@", int(tail)
 
 
+def check_range(name: str, value: int, low: int, high: int) -> None:
+    """Refuse an integer option out of its range.
+
+    Raises:
+        UsageError: it is.
+    """
+    if not low <= value <= high:
+        raise UsageError(f"--{name} is {value}: it takes an integer from {low} to {high}")
+
+
 def add_run_or_group(parser: Parser, required: bool = True) -> None:
     """Add RUN and --group G, which exclude each other; one of them is needed where `required`."""
     which = parser.add_mutually_exclusive_group(required=required)

@@ -62,7 +62,7 @@ def test_a_run_from_start_to_stop(home: Home) -> None:
     assert home.hadesd("logs", "@").stdout
     refused = home.hadesd("resume", "@")
     assert refused.returncode == 3
-    assert refused.stderr == f"hadesd: run {run} is finished: it cannot be resumed\n"
+    assert refused.stderr == f"hadesd: run {run} is finished: go on from it with 'hadesd fork {run} --set …'\n"
     assert home.hadesd("stop").returncode == 0
     gone = home.hadesd("status", "--json")
     assert (gone.returncode, gone.stdout) == (4, "")

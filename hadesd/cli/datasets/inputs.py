@@ -93,13 +93,3 @@ def settings_for(
     from hadesd.analysis.datasets.settings import settings_for as settings_of
 
     return settings_of(dataset, env, assignments, hint=hint, tell=say, trusted=trusted)
-
-
-def check_range(name: str, value: int, low: int, high: int) -> None:
-    """Refuse an integer option out of its range.
-
-    Raises:
-        UsageError: it is.
-    """
-    if not low <= value <= high:
-        raise UsageError(f"--{name} is {value}: it takes an integer from {low} to {high}")

@@ -17,10 +17,9 @@ from hadesd.analysis.reference import store
 from hadesd.analysis.reference.documents import ReferenceDocument, ReferenceSettings, Trained
 from hadesd.analysis.reference.settings import PPO, build, defaults, plan
 from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_extra
-from hadesd.cli.datasets.inputs import check_range
 from hadesd.cli.documents.datasets import ReferencesDocument
 from hadesd.cli.output import duration, number, print_json, refuse_link, say
-from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
+from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb, check_range
 from hadesd.cli.progress import LOADING, Progress
 from hadesd.cli.runs.start import has_gpu
 from hadesd.spec.environments import backend_for, of_spec

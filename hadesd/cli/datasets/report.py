@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from hades_protocol.errors import UsageError
 from hades_protocol.formatting import count_of
 from hadesd.cli.compute import require_daemon_extra
-from hadesd.cli.datasets.inputs import add_trust, check_range, find_run
+from hadesd.cli.datasets.inputs import add_trust, find_run
 from hadesd.cli.documents.datasets import ReportDocument
 from hadesd.cli.output import print_json, refuse_existing, say
-from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb
+from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb, check_range
 from hadesd.cli.progress import LOADING, Progress
 from hadesd.spec.user_files import as_argument
 from hadesd.storage.datasets import is_dataset_name

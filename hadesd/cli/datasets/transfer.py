@@ -18,12 +18,11 @@ from hadesd.cli.datasets.inputs import (
     DATASET_HELP,
     DATASET_METAVAR,
     add_trust,
-    check_range,
     find_dataset,
     settings_for,
 )
 from hadesd.cli.output import duration, number, print_json, say
-from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
+from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb, check_range
 from hadesd.cli.picture_options import add_picture, check_picture
 from hadesd.cli.progress import LOADING, Progress
 from hadesd.spec import environments

@@ -79,13 +79,14 @@ def _list(args: argparse.Namespace) -> int:
         print_json(EnvironmentsDocument(environments=known + own, own_environment=None, episode=None))
         return ExitCode.OK
     width = max(len(one.name) for one in known + own)
-    print(f"{'NAME':{width}}  FAMILY   OBSERVATION  ACTIONS")
-    for one in known:
+    shapes = [" x ".join(map(str, one.observation or ())) for one in known]
+    across = max(map(len, (*shapes, "OBSERVATION")))
+    print(f"{'NAME':{width}}  FAMILY   {'OBSERVATION':>{across}}  ACTIONS")
+    for one, shape in zip(known, shapes, strict=True):
         kind = "one of" if one.discrete else "vector of"
-        shape = " x ".join(map(str, one.observation or ()))
-        print(f"{one.name:{width}}  {one.family:7}  {shape:>11}  {kind} {one.actions}")
+        print(f"{one.name:{width}}  {one.family:7}  {shape:>{across}}  {kind} {one.actions}")
     for one in own:
-        print(f"{one.name:{width}}  {one.family:7}  {'':>11}  {one.code} ({one.package})")
+        print(f"{one.name:{width}}  {one.family:7}  {'':>{across}}  {one.code} ({one.package})")
     return ExitCode.OK
 
 

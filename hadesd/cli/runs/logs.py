@@ -11,7 +11,7 @@ from hades_protocol.errors import NotFoundError
 from hades_protocol.paths import Paths
 from hades_protocol.terminal import coloured
 from hadesd.cli.output import say, use_colour
-from hadesd.cli.parsing import Parser, Subparsers, add_run, add_verb
+from hadesd.cli.parsing import Parser, Subparsers, add_run, add_verb, check_range
 from hadesd.logs.parsing import parse
 from hadesd.logs.rotation import rotated
 from hadesd.storage.atomic import tail_lines
@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the end of the log, then what is added."""
     from hadesd.storage.records import find_directory
 
+    check_range("lines", args.lines, 0, 1_000_000)
     paths = RunPaths(find_directory(Paths().runs, args.run))
     path = paths.worker_log
     if not path.exists() and not args.follow:

@@ -134,8 +134,6 @@ def _resize(run: Run, text: str, requeue: bool) -> Step:
         return leave(run, "requeue" if through_queue else "resize", "", [effects.Persist(HistoryKind.RESIZE, text)])
     if run.state in (S.QUEUED, S.BACKOFF, S.PAUSED, S.PAUSING, S.FAILED, S.CANCELLED):
         return run, [effects.Persist(HistoryKind.RESIZE, text), effects.Publish()]
-    if run.state == S.FINISHED:
-        raise WrongStateError(f"run {run.id} is finished: go on from it with 'hadesd fork {run.id} --set …'")
     raise _refusal(run, "resized")
 
 
@@ -146,6 +144,8 @@ def _retain(run: Run, text: str) -> Step:
 
 
 def _refusal(run: Run, verb: str) -> WrongStateError:
+    if run.state == S.FINISHED and verb in ("resumed", "resized"):
+        return WrongStateError(f"run {run.id} is finished: go on from it with 'hadesd fork {run.id} --set …'")
     already = verb == str(run.state)
     return WrongStateError(f"run {run.id} is {'already ' if already else ''}{run.state}: it cannot be {verb}")
 
