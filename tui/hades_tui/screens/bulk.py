@@ -162,9 +162,9 @@ class RetainScreen(BulkScreen):
     """Asks for the rule by which checkpoints of all these runs are kept."""
 
     FIELDS: ClassVar[dict[str, str]] = {
-        "keep_newest": "so many of the newest; empty: as it is",
-        "keep_every": "those of every so many generations, 0: none; empty: as it is",
-        "keep_best": "true or false: the one with the best fitness; empty: as it is",
+        "keep_newest": "the newest so many; empty: as now",
+        "keep_every": "every so many, 0: none; empty: as now",
+        "keep_best": "the best, true or false; empty: as now",
     }
 
     def fields(self) -> dict[str, Any]:
