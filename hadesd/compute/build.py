@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh
 
 from hades_protocol.errors import UsageError
-from hades_protocol.run_spec import RunSpec
+from hades_protocol.run_spec import Evaluation, RunSpec
 from hadesd.compute import image_files
 from hadesd.compute.components import environment_of, evaluation_of, policy_of, training_of
 from hadesd.compute.execution import Execution
@@ -20,7 +20,7 @@ from hadesd.distill.dataset import DatasetLayout, label_counts
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.images import ImageTask, LabelledImages
 from hadesd.distill.policies import ACTIVATIONS
-from hadesd.distill.problem import START_STREAM, Problem, TaskData, Variation, generation_key
+from hadesd.distill.problem import START_STREAM, ActionNoise, Problem, TaskData, Variation, generation_key
 from hadesd.distill.sharding import make_mesh
 from hadesd.distill.strategies import Strategy
 from hadesd.native import machine_code
@@ -56,6 +56,12 @@ def variation_of(spec: RunSpec) -> Variation | None:
 def averaging_of(spec: RunSpec) -> float:
     """The share of the generations that the mean dataset averages; 0 where the strategy has no mean."""
     return 0.0 if find_strategy(spec.evolution.strategy).population_based else spec.evolution.averaging
+
+
+def action_noise_of(evaluation: Evaluation) -> ActionNoise:
+    """How the actions of candidates differ from those of the mean dataset's policies."""
+    greedy = evaluation.action == "greedy"
+    return ActionNoise(evaluation.noise_every, evaluation.noise_generations if greedy else 0)
 
 
 def layout_of(spec: RunSpec, env: Environment | ImageTask) -> DatasetLayout:
@@ -112,7 +118,7 @@ def build(spec: RunSpec, physics: str | None = None, cloning_form: str | None = 
         alternatives=tuple(policy.clone(activation=name) for name in ACTIVATIONS),
         remeasure=spec.evaluation.remeasure,
         averaging=averaging_of(spec),
-        noise_every=spec.evaluation.noise_every,
+        action_noise=action_noise_of(spec.evaluation),
         mean_groups=-(-spec.evaluation.mean_environments // spec.evaluation.environments),
     )
     return problem, jnp.asarray(mean, jnp.float32)

@@ -1,7 +1,6 @@
 """Fitness of candidates and of the mean dataset: the inner loop on what a generation draws (paper, algorithm 1)."""
 
 import functools
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +17,15 @@ from hadesd.distill.policies import Params
 from hadesd.distill.problem import MEAN_STREAM, EvolutionState, Problem, TaskData, Variation, generation_key
 from hadesd.distill.rollout import RolloutResult
 from hadesd.distill.sharding import map_over_mesh
-from hadesd.distill.training import EvaluationTask, InitData, InnerLoopData, Learner, train_and_evaluate
+from hadesd.distill.training import (
+    CandidateInputs,
+    CandidateTask,
+    EvaluationTask,
+    InitData,
+    InnerLoopData,
+    Learner,
+    train_and_evaluate,
+)
 
 MEAN_CHUNK = 8
 """Fresh policies that evaluate_mean trains and rolls out side by side on a device."""
@@ -28,7 +35,7 @@ class SharedInputs(NamedTuple):
     """What all candidates of a generation have in common: what is compared are the datasets.
 
     inits: stacked [k, ...], None for direct neuroevolution. data: the real images, None for environments.
-    key: of the resets and the action noise. region: that the pairs are bound to.
+    key: of the resets and the action noise. region: that the pairs are bound to. noise: see CandidateInputs.
     """
 
     inits: Params | None
@@ -36,6 +43,7 @@ class SharedInputs(NamedTuple):
     data: LabelledImages | None
     key: jax.Array
     region: Region | None = None
+    noise: jax.Array | None = None
 
 
 def draw_shared_inputs(
@@ -50,7 +58,8 @@ def draw_shared_inputs(
         assert task_data.train is not None
         data = images.draw_batch(task_data.train, problem.env.batch, key_evaluate)
     region = visited.region_of(problem, state.constants, state.visited)
-    return SharedInputs(inits, state.constants, data, key_evaluate, region)
+    noise = problem.action_noise.factor(state.generation)
+    return SharedInputs(inits, state.constants, data, key_evaluate, region, noise)
 
 
 def evaluate_candidate(
@@ -80,8 +89,8 @@ def _task_of(problem: Problem, shared_inputs: SharedInputs) -> tuple[training.Ta
     if shared_inputs.data is not None:
         return training.image_loss, shared_inputs.data
     assert not isinstance(problem.env, ImageTask)
-    setting = replace(problem.evaluation, noise_every=problem.noise_every)
-    return EvaluationTask(problem.env, setting), shared_inputs.constants
+    task = CandidateTask(problem.env, problem.action_noise.applied(problem.evaluation))
+    return task, CandidateInputs(shared_inputs.constants, shared_inputs.noise)
 
 
 def _evaluate_varied(

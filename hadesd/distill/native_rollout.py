@@ -145,10 +145,14 @@ def _call(
 
 
 def evaluate(
-    program: EnvironmentProgram, policy: MLP, params: Params, mean: jax.Array, variance: jax.Array, key: jax.Array,
-    setting: Any,
+    program: EnvironmentProgram, policy: MLP, params: Params, constants: tuple[jax.Array, jax.Array], key: jax.Array,
+    setting: Any, factor: jax.Array | None = None,
 ) -> Counts:  # fmt: skip
-    """Roll one policy out in E environments for T steps (rollout.Evaluation): Counts with N = 1."""
+    """Roll one policy out in E environments for T steps (rollout.Evaluation): Counts with N = 1.
+
+    constants: mean and variance [O], of fixed normalisation. factor: float32 [], on the noise of drawn actions (None:
+    1).
+    """
     key_reset, key_steps = jax.random.split(key)
     e = setting.environments
     step_keys = jax.vmap(lambda t: jax.random.split(jax.random.fold_in(key_steps, t)))(jnp.arange(setting.steps))
@@ -162,6 +166,8 @@ def evaluate(
         noise = jnp.repeat(noise, lasts, axis=1)[:, : setting.steps]
         if program.step.discrete and setting.temperature != 1.0:
             noise *= setting.temperature
+        if factor is not None:
+            noise *= factor
     starts = starts_of(
         program,
         jax.random.split(key_reset, e),
@@ -171,7 +177,7 @@ def evaluate(
     network = native_cloning.network_of(policy, program.step.observation)
     running = setting.normalisation == "running"
     run = runner(program, network, e, setting.steps, running, setting.greedy, setting.measured)
-    return run(native_cloning.pack(policy, network, params)[None], starts, mean, variance)
+    return run(native_cloning.pack(policy, network, params)[None], starts, *constants)
 
 
 def take_actions(

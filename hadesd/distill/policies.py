@@ -202,20 +202,25 @@ def _mean_over_pairs(values: jax.Array, weights: jax.Array | None) -> jax.Array:
 
 
 def act(
-    policy: Policy, params: Params, observation: jax.Array, key: jax.Array, greedy: bool, temperature: float = 1.0
-) -> jax.Array:
+    policy: Policy, params: Params, observation: jax.Array, key: jax.Array, greedy: bool, temperature: float = 1.0,
+    noise: jax.Array | None = None,
+) -> jax.Array:  # fmt: skip
     """One action: int32 [] (discrete) or float32 [A] clipped to [-1, 1] (continuous).
 
-    temperature: of discrete actions, which are drawn from softmax(logits / temperature).
+    temperature: of discrete actions, which are drawn from softmax(logits / temperature). noise: float32 [], a factor on
+    the noise of a drawn action: with 0 it is the mode. None: 1.
     """
     head, log_std = policy.apply(params, observation)
     if policy.discrete:
         if greedy:
             choice = jnp.argmax(head)
-        elif temperature == 1.0:
+        elif temperature == 1.0 and noise is None:
             choice = jax.random.categorical(key, head)
         else:  # the same draws, in the form that machine code has
-            choice = jnp.argmax(head + temperature * jax.random.gumbel(key, head.shape))
+            drawn = temperature * jax.random.gumbel(key, head.shape)
+            choice = jnp.argmax(head + (drawn if noise is None else noise * drawn))
         return choice.astype(jnp.int32)
-    noise = 0.0 if greedy else jnp.exp(log_std) * jax.random.normal(key, head.shape)
-    return jnp.clip(head + noise, -1.0, 1.0)
+    if not greedy:
+        drawn = jnp.exp(log_std) * jax.random.normal(key, head.shape)
+        head = head + (drawn if noise is None else noise * drawn)
+    return jnp.clip(head, -1.0, 1.0)

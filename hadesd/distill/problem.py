@@ -1,10 +1,11 @@
 """The problem that a run solves, which never changes, and the state of its search, which a generation advances."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from hadesd.distill.dataset import DatasetLayout
@@ -60,6 +61,26 @@ class Variation(NamedTuple):
 
 
 @dataclass(frozen=True)
+class ActionNoise:
+    """What is different about the actions of candidates, so that the search finds behaviour that the mode would not.
+
+    every: steps that their noise lasts. generations: where policies act by their mode, candidates draw their actions
+    all the same in the first so many generations.
+    """
+
+    every: int = 1
+    generations: int = 0
+
+    def applied(self, evaluation: Evaluation) -> Evaluation:
+        """How candidates are evaluated where policies of the mean dataset are evaluated so."""
+        return replace(evaluation, noise_every=self.every, greedy=evaluation.greedy and not self.generations)
+
+    def factor(self, generation: jax.Array) -> jax.Array | None:
+        """Factor float32 [] on the noise, in the generation after `generation` int32 []; None: always 1."""
+        return (generation < self.generations).astype(jnp.float32) if self.generations else None
+
+
+@dataclass(frozen=True)
 class Problem:
     """Everything that does not change from generation to generation.
 
@@ -69,8 +90,7 @@ class Problem:
     alternatives: the policy with each of ACTIVATIONS, where `variation` is set.
     remeasure: constants of fixed normalisation follow the states that trained policies visit.
     averaging: share of the generations so far that the mean dataset averages; 0: the strategy's mean is it.
-    noise_every: steps that the noise of candidates' actions lasts; the mean dataset's policies are evaluated with
-        that of `evaluation`, which is 1.
+    action_noise: of candidates; policies of the mean dataset are evaluated as `evaluation` says.
     mean_inits, mean_groups: fresh initialisations, and groups of E environments for each, of evaluate_mean.
     """
 
@@ -91,7 +111,7 @@ class Problem:
     alternatives: tuple[Network, ...] = ()
     remeasure: bool = False
     averaging: float = 0.0
-    noise_every: int = 1
+    action_noise: ActionNoise = ActionNoise()
 
 
 class EvolutionState(NamedTuple):

@@ -53,16 +53,18 @@ def evaluate(
     constants: Statistics,
     key: jax.Array,
     setting: Evaluation,
+    noise: jax.Array | None = None,
 ) -> RolloutResult:
     """Mean return of a policy over E environments x T steps.
 
     Every completed episode counts once. An environment in which none completed counts once with the return
     collected so far: scoring it 0, as the published code did, reads 0 for a game that outlasts T (Freeway).
     `constants` are used where normalisation is fixed; `running` starts from nothing in every evaluation.
+    noise: float32 [], a factor on the noise of drawn actions (`policies.act`); None: 1.
     """
     if env.form.program is not None and native_rollout.supports(policy):
-        return _score(_tally(_native(env.form.program, policy, params, constants, key, setting)))
-    return _score(_roll_out(env, policy, params, constants, key, setting)[0])
+        return _score(_tally(_native(env.form.program, policy, params, constants, key, setting, noise)))
+    return _score(_roll_out(env, policy, params, constants, key, setting, noise)[0])
 
 
 def visited(
@@ -91,6 +93,7 @@ def _roll_out(
     constants: Statistics,
     key: jax.Array,
     setting: Evaluation,
+    noise: jax.Array | None = None,
 ) -> tuple[_Tally, Statistics | None]:
     """The rollout as vmapped steps; the observations' statistics where they are measured."""
     key_reset, key_steps = jax.random.split(key)
@@ -109,7 +112,7 @@ def _roll_out(
 
         def decide(observation: jax.Array, key: jax.Array, statistics: Statistics = statistics) -> jax.Array:
             seen = observation if setting.normalisation == "none" else normalise.apply(statistics, observation)
-            return policies.act(policy, params, seen, key, setting.greedy, setting.temperature)
+            return policies.act(policy, params, seen, key, setting.greedy, setting.temperature, noise)
 
         actions = jax.vmap(decide)(observations, jax.random.split(key_action, setting.environments))
         keys = jax.random.split(key_env, setting.environments)
@@ -138,13 +141,14 @@ def _native(
     constants: Statistics,
     key: jax.Array,
     setting: Evaluation,
+    noise: jax.Array | None = None,
 ) -> native_rollout.Counts:
     """The rollout in machine code."""
     statistics = constants if setting.normalisation == "fixed" else normalise.unit((program.step.observation,))
     if setting.normalisation == "none":
         statistics = normalise.neutral((program.step.observation,))
-    mean, variance = statistics.mean, statistics.variance
-    return native_rollout.evaluate(program, policy, params, mean, variance, key, setting)
+    constant = (statistics.mean, statistics.variance)
+    return native_rollout.evaluate(program, policy, params, constant, key, setting, noise)
 
 
 def _tally(counts: native_rollout.Counts) -> _Tally:

@@ -145,6 +145,25 @@ class EvaluationTask:
         return group(key) if self.groups is None else jax.vmap(group)(jax.random.split(key, self.groups))
 
 
+class CandidateInputs(NamedTuple):
+    """constants: of fixed normalisation. noise: float32 [], a factor on the noise of drawn actions; None: 1."""
+
+    constants: Statistics
+    noise: jax.Array | None = None
+
+
+@dataclass(frozen=True)
+class CandidateTask:
+    """As EvaluationTask with one group, for the candidates of a generation. data: CandidateInputs."""
+
+    env: Environment
+    setting: Evaluation
+
+    def __call__(self, policy: Policy, params: Params, data: CandidateInputs, key: jax.Array) -> RolloutResult:
+        """Roll the policy out."""
+        return rollout.evaluate(self.env, policy, params, data.constants, key, self.setting, data.noise)
+
+
 def image_loss(policy: Policy, params: Params, data: LabelledImages, key: jax.Array | None) -> RolloutResult:
     """A task: the fitness is minus a classifier's loss on images."""
     return RolloutResult(-images.loss(policy, params, data), jnp.int32(0), jnp.int32(0))

@@ -355,6 +355,15 @@ class Evaluation(_Section, frozen=True):
             "is taken as a whole; policies of the mean dataset, and of whoever uses it, at every step",
         ),
     ] = 1
+    noise_generations: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000_000,
+            description="greedy: candidates draw their actions all the same in the first so many generations, so that "
+            "the search does not settle on standing still",
+        ),
+    ] = 0
     mean_every: Annotated[
         int, Meta(ge=0, le=1_000_000_000, description="evaluate the mean dataset every so many generations (0: never)")
     ] = 0

@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -131,6 +132,28 @@ def test_noise_that_lasts_is_for_candidates_and_not_for_what_a_user_gets():
         candidates.append(GenerationStep(problem, make_mesh(1), 2)(state)[1].fitness_mean)
     assert np.array_equal(*means)
     assert candidates[0] != candidates[1]
+
+
+def test_candidates_draw_their_actions_for_as_many_generations_as_they_are_told_to():
+    def fitness(generation, **evaluation):
+        problem, mean = build(tiny(evaluation=evaluation))
+        state = init_state(problem, mean)._replace(generation=jnp.int32(generation))
+        return GenerationStep(problem, make_mesh(1), 2)(state)[1].fitness_mean
+
+    both = {"action": "greedy", "noise_generations": 3}
+    drawn, mode = (fitness(2, action=action) for action in ("sample", "greedy"))
+    assert drawn != mode
+    assert fitness(2, **both) == drawn
+    assert fitness(3, **both) == fitness(3, action="greedy")
+
+
+def test_policies_of_the_mean_act_by_their_mode_while_candidates_draw():
+    means = []
+    for noise_generations in (0, 10):
+        settings = {"mean_every": 1, "action": "greedy", "noise_generations": noise_generations}
+        problem, mean = build(tiny(evaluation=settings))
+        means.append(MeanEvaluation(problem, make_mesh(1))(init_state(problem, mean)))
+    assert np.array_equal(*means)
 
 
 def test_digits_are_scored_by_the_loss_of_a_classifier_and_evaluated_by_its_accuracy():

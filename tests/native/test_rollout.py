@@ -52,7 +52,7 @@ def in_both_forms(env: Any) -> tuple[Any, Any]:
 
 
 def results(
-    env: Any, policy: MLP, setting: Evaluation, candidates: int, inits: int, constants: Any = None
+    env: Any, policy: MLP, setting: Evaluation, candidates: int, inits: int, constants: Any = None, noise: Any = None
 ) -> rollout.RolloutResult:
     """Of [candidates, inits] policies; the initialisations' resets are common to all candidates."""
     params = policies.init_many(policy, jax.random.key(0), env.observation, candidates * inits)
@@ -61,10 +61,13 @@ def results(
         constants = normalise.unit(env.observation)._replace(mean=jnp.full(env.observation, 0.1))
     keys = jax.random.split(jax.random.key(1), inits)
 
-    def one(params: Any, key: jax.Array) -> rollout.RolloutResult:
-        return rollout.evaluate(env, policy, params, constants, key, setting)
+    def all_of(params: Any, noise: Any) -> rollout.RolloutResult:
+        def one(params: Any, key: jax.Array) -> rollout.RolloutResult:
+            return rollout.evaluate(env, policy, params, constants, key, setting, noise)
 
-    return jax.device_get(jax.jit(jax.vmap(lambda several: jax.vmap(one)(several, keys)))(params))
+        return jax.vmap(lambda several: jax.vmap(one)(several, keys))(params)
+
+    return jax.device_get(jax.jit(all_of)(params, noise))
 
 
 def agreed(
@@ -110,9 +113,25 @@ def test_noise_that_lasts_is_that_of_vmap() -> None:
     for env in (LIGHTS, Echo()):
         forms = in_both_forms(env)
         policy = MLP(env.actions, env.discrete, width=8, depth=1, activation="tanh")
-        settings = [Evaluation(5, 20, "fixed", greedy=False, noise_every=lasts) for lasts in (1, 3, 1_000_000)]
+        settings = [Evaluation(5, 20, "fixed", greedy=False, noise_every=lasts) for lasts in (3, 1_000_000)]
         fitness = [agreed(forms, policy, setting, 3, 2).fitness for setting in settings]
-        assert len({one.tobytes() for one in fitness}) == 3, "it decides what is drawn"
+        assert not np.array_equal(*fitness), "it decides what is drawn"
+
+
+def test_without_noise_only_the_mode_is_left() -> None:
+    for env in (LIGHTS, Echo()):
+        forms = in_both_forms(env)
+        policy = MLP(env.actions, env.discrete, width=8, depth=1, activation="tanh")
+        drawn, mode = (Evaluation(5, 20, "fixed", greedy) for greedy in (False, True))
+        fitness = []
+        for noise in (0.0, 1.0):
+            vmapped, native = (results(form, policy, drawn, 3, 2, noise=jnp.float32(noise)) for form in forms)
+            assert np.array_equal(vmapped.episodes, native.episodes)
+            assert np.allclose(vmapped.fitness, native.fitness, 2e-4, 1e-4)
+            fitness.append(native.fitness)
+        assert np.array_equal(fitness[0], results(forms[1], policy, mode, 3, 2).fitness)
+        assert np.array_equal(fitness[1], results(forms[1], policy, drawn, 3, 2).fitness)
+        assert not np.array_equal(*fitness)
 
 
 def test_a_temperature_draws_as_vmap_does() -> None:
