@@ -1,16 +1,21 @@
 """Numbers and tables for people."""
 
+import dataclasses
 import io
 import json
 import math
 import re
+from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState, WorkerPhase
 from hades_protocol.terminal import PrintableStream
+from hadesd.analysis.datasets.reader import DatasetFile
+from hadesd.cli.datasets import pairs
 from hadesd.cli.output import describe_state, duration, number, print_json, table
 from hadesd.cli.runs import groups
 from hadesd.cli.runs.follow import progress
@@ -163,3 +168,17 @@ def test_groups_are_a_column_where_there_are_some() -> None:
     lines = table([RUN, msgspec.structs.replace(RUN, group="sizes", reason="why")], colour=False).splitlines()
     assert lines[0].split()[-2:] == ["GROUP", "WHY"]
     assert lines[2].endswith("sizes  why")
+
+
+def test_on_a_narrow_terminal_a_pair_is_a_column() -> None:
+    random = np.random.default_rng(0)
+    hopper = DatasetFile(
+        Path("h.npz"), random.normal(size=(4, 11)), random.normal(size=(4, 3)), meta={"environment": "hopper"}
+    )
+    wide, narrow = (pairs.lines_of(hopper, width) for width in (None, 80))
+    assert max(map(len, wide)) > 80 >= max(map(len, narrow))
+    assert narrow[0].split() == ["pair", "0", "1", "2", "3"]
+    cells = [line.split()[-4:] for line in narrow[1:] if line.strip()]
+    assert [list(column) for column in zip(*cells, strict=True)] == [line.split()[1:] for line in wide[1:]]
+    many = dataclasses.replace(hopper, states=np.zeros((40, 11)), actions=np.zeros((40, 3)))
+    assert pairs.lines_of(many, 80) == pairs.lines_of(many), "neither fits"

@@ -1,6 +1,7 @@
 """hadesd pairs: the state-action pairs of a dataset, as a table."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.datasets.inputs import DATASET_HELP, DATASET_METAVAR, find_dataset
 from hadesd.cli.documents.datasets import PairsDocument
-from hadesd.cli.output import print_json, say
+from hadesd.cli.output import print_json, say, terminal_width
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb, split_generation
 from hadesd.spec import environments
 from hadesd.storage.datasets import is_dataset_name
@@ -40,11 +41,21 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(_document(dataset))
         return 0
+    width = terminal_width(sys.stdout)
     for part in merging.parts_of(dataset) if merging.is_merged(dataset) else [dataset]:
         if part.meta:
             say(_origin(part.meta))
-        print("\n".join(_table(part)))
+        print("\n".join(lines_of(part, width)))
     return 0
+
+
+def lines_of(dataset: "DatasetFile", width: int | None = None) -> list[str]:
+    """The pairs as a table, one line each; one column each where only that fits a terminal. width: of the terminal."""
+    table = _table(dataset)
+    if width is None or max(map(len, table)) <= width:
+        return table
+    turned = _turned(dataset)
+    return turned if max(map(len, turned)) <= width else table
 
 
 def _origin(meta: dict[str, Any]) -> str:
@@ -89,6 +100,30 @@ def _table(dataset: "DatasetFile") -> list[str]:
         entries = "".join(f"{value:>{width}.3f}" for value in state[:shown])
         lines.append(f"{i:>4}{entries}{'…'.rjust(len(more)) if more else ''}{action}")
     return lines
+
+
+def _turned(dataset: "DatasetFile") -> list[str]:
+    """One line an entry of the states, then of the actions; one column a pair."""
+    states = dataset.states.reshape(len(dataset.states), -1)
+    entry = environments.of_meta(dataset.meta)
+    names = _names(entry.observation_names if entry else (), states.shape[1], "s")
+    shown = min(len(names), MOST_COLUMNS)
+    rows = [(name, [f"{value:.3f}" for value in states[:, i]]) for i, name in enumerate(names[:shown])]
+    if shown < len(names):
+        rows.append((f"… {len(names) - shown} more", []))
+    acting = _names(entry.action_names if entry else (), dataset.actions.shape[1], "a")
+    rows.append(("", []))
+    if entry is not None and entry.discrete:
+        rows.append(("action", [_likeliest(acting, action) for action in dataset.actions.tolist()]))
+    else:
+        rows += [
+            (f"action {name}", [f"{value:.3f}" for value in dataset.actions[:, i]]) for i, name in enumerate(acting)
+        ]
+    rows.insert(0, ("pair", [str(i) for i in range(len(states))]))
+    left = max(len(title) for title, _ in rows)
+    width = max(9, *(len(cell) + 1 for _, cells in rows for cell in cells))
+    lines = (f"{title:<{left}}" + "".join(f"{cell:>{width}}" for cell in cells) for title, cells in rows)
+    return [line.rstrip() for line in lines]
 
 
 def _names(known: tuple[str, ...], count: int, letter: str) -> list[str]:
