@@ -23,7 +23,7 @@ from typing import IO, NoReturn
 
 import msgspec
 
-from hades_protocol.errors import HadesError, UsageError, WrongStateError
+from hades_protocol.errors import HadesError, NotFoundError, UsageError, WrongStateError
 from hades_protocol.paths import create_beside
 from hades_protocol.run_spec import Retention
 from hadesd.storage.atomic import sync_renames
@@ -226,6 +226,7 @@ def restore(archive: Path, runs: Path) -> str:
     """Put the run of an archive back where the runs are, whole or not at all; its id.
 
     Raises:
+        NotFoundError: there is no such file.
         UsageError, ArchiveError: it cannot be read, is no archive of a run, or is damaged.
         WrongStateError: there is a run with that id.
     """
@@ -242,7 +243,9 @@ def restore(archive: Path, runs: Path) -> str:
     except ArchiveError as error:
         raise ArchiveError(f"cannot restore {archive}: {error}") from None
     except OSError as error:
-        raise UsageError(f"cannot restore {archive}: {error.strerror or error}; nothing done") from error
+        missing = isinstance(error, FileNotFoundError) and not os.path.lexists(archive)
+        refused = NotFoundError if missing else UsageError
+        raise refused(f"cannot restore {archive}: {error.strerror or error}; nothing done") from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)  # it is gone where all went well
     return index.run

@@ -92,7 +92,7 @@ def test_without_a_daemon_it_says_how_to_start_one(arguments: list[str], capsys:
         (["--env", "ant", "--method", "magic"], "one of hades-f, hades-r, es"),
         (["--env", "ant", "--preset", "magic"], "unknown preset 'magic'"),
         (["--env", "ant", "--seed", "-1"], "seed = -1 is not accepted"),
-        (["--spec", "/no/such.toml"], "cannot read the spec file /no/such.toml: No such file"),
+        (["--spec", "/"], "cannot read the spec file /: Is a directory"),
     ],
 )
 def test_bad_settings_are_one_line_and_start_no_daemon(
@@ -101,6 +101,11 @@ def test_bad_settings_are_one_line_and_start_no_daemon(
     assert exit_code("start", *arguments) == 2
     assert why in one_line(capsys)
     assert not nowhere.exists()
+
+
+def test_a_spec_file_that_is_not_there_is_not_found(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("start", "--spec", "/no/such.toml") == 3
+    assert "there is no spec file /no/such.toml" in one_line(capsys)
 
 
 @pytest.mark.parametrize(("name", "text"), [("s.toml", "env ="), ("s.json", "{"), ("s.json", "[1]")])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hades_protocol import commands
-from hades_protocol.errors import UsageError
+from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
@@ -173,6 +173,7 @@ def read_spec_file(path: Path) -> dict[str, Any]:
     """Nested settings from a TOML or JSON file.
 
     Raises:
+        NotFoundError: there is no such file.
         UsageError: it cannot be read or does not parse.
     """
     import tomllib
@@ -180,6 +181,8 @@ def read_spec_file(path: Path) -> dict[str, Any]:
     try:
         text = read_text(path)
         values = parse_json(text) if path.suffix == ".json" else tomllib.loads(text)
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no spec file {path}") from None
     except OSError as error:
         raise UsageError(f"cannot read the spec file {path}: {error.strerror or error}") from None
     except ValueError as error:

@@ -79,7 +79,7 @@ def test_keep_leaves_the_run_and_needs_no_yes(home: Home, tmp_path: Path) -> Non
         (["@", "-o", "/no/such/directory", "--yes"], 2),
         (["@"], 2),
         ([], 2),
-        (["--restore", "/no/such/file"], 2),
+        (["--restore", "/no/such/file"], 3),
         (["--restore", "/etc/hostname"], 1),
         (["@", "--restore", "x"], 2),
         (["no-such-run", "--yes"], 3),
