@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from hades_protocol.errors import UsageError
 from hades_protocol.formatting import count_of
 from hades_protocol.run_spec import RunSpec
-from hades_protocol.settings import parse_assignment
 from hadesd.analysis.evaluation.documents import (
     Computation,
     EvaluationDocument,
@@ -24,6 +23,7 @@ from hadesd.cli.datasets.inputs import (
     add_trust,
     find_dataset,
     settings_for,
+    training_settings,
 )
 from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb, check_range
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     """Train policies on the file, roll them out, print their returns."""
     for name, low, high in (("inits", 1, 100_000), ("episodes", 1, 1_000_000), ("seed", 0, 2**32 - 1)):
         check_range(name, getattr(args, name), low, high)
-    assignments = [parse_assignment(text) for text in args.set]
+    assignments = training_settings(args.set)
     require_daemon_extra("evaluate")
     from hadesd.analysis.datasets.reader import load
 

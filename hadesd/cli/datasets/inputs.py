@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
+from hades_protocol.settings import parse_assignment
 from hadesd.cli.output import say
 from hadesd.cli.parsing import Parser, split_generation
 from hadesd.storage.checkpoints import find_checkpoint
@@ -27,6 +28,26 @@ def add_trust(parser: Parser) -> None:
         default=[],
         help="import this environment or policy, package.module:name, which a file names; repeatable",
     )
+
+
+OF_A_SEARCH = ("method", "seed", "preset", "dataset", "evolution", "checkpoints", "resources")
+"""Settings, and sections of them, that have nothing to do with training on a file."""
+
+
+def training_settings(texts: Iterable[str]) -> list[tuple[str, Any]]:
+    """The NAME=VALUE of --set, of a verb that trains policies on a file.
+
+    Raises:
+        UsageError: it is none, or would change nothing there.
+    """
+    found = [parse_assignment(text) for text in texts]
+    for name, _ in found:
+        if name.partition(".")[0] in OF_A_SEARCH:
+            raise UsageError(
+                f"{name} is a setting of the search, and would change nothing here: policy.*, cloning.*, evaluation.* "
+                "and backend do"
+            )
+    return found
 
 
 DATASET_METAVAR = "FILE|RUN[@GEN]"

@@ -12,7 +12,6 @@ import msgspec
 
 from hades_protocol.errors import UsageError
 from hades_protocol.formatting import count_of
-from hades_protocol.settings import parse_assignment
 from hadesd.cli.compute import require_daemon_extra
 from hadesd.cli.datasets.inputs import (
     DATASET_HELP,
@@ -20,6 +19,7 @@ from hadesd.cli.datasets.inputs import (
     add_trust,
     find_dataset,
     settings_for,
+    training_settings,
 )
 from hadesd.cli.output import duration, number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb, check_range
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--grid tries every combination and --draws random ones: use one of the two")
     count = 50 if args.draws is None else args.draws
     check_range("draws", count, 1, 100_000)
-    assignments = [parse_assignment(text) for text in args.set]
+    assignments = training_settings(args.set)
     require_daemon_extra("transfer")
     from hadesd.analysis.datasets.reader import load
 

@@ -97,6 +97,11 @@ def test_the_grid_as_a_table(home, capsys):
         (["f.npz", "-o", "there.svg"], 2, "there.svg exists already: choose another name with -o, or replace it with"),
         (["f.npz", "--force"], 2, "-o FILE"),
         (["f.npz", "--set", "cloning.epoch=3"], 2, "'cloning.epochs'"),
+        (
+            ["f.npz", "--set", "dataset.pairs=3"],
+            2,
+            "dataset.pairs is a setting of the search, and would",
+        ),
         (["f.npz", "--set", "env=Acrobot-v1"], 2, "its observations have 4 entries"),
     ],
 )
