@@ -100,7 +100,7 @@ def read(path: Path) -> Content:
 def _check_access(path: Path) -> None:
     """Libraries say of a file that may not be read that it is damaged, or not there."""
     try:
-        os.close(os.open(path, os.O_RDONLY))
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
     except PermissionError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}): 'ls -l' says whose it is") from None
     except OSError:
