@@ -94,5 +94,5 @@ def _cut(rows: list[Line], room: int, width: int) -> list[Line]:
     """The rows that fit; the title says how many of them are shown."""
     if len(rows) > room and rows and room >= 1:
         title, hue = rows[0][0]
-        rows = [[(f"{title}: {room - 1} of {len(rows) - 1}", hue)], *rows[1:room]]
+        rows = [[(f"{title}: {room - 1} of {len(rows) - 1} shown", hue)], *rows[1:room]]
     return [cropped(row, width) for row in rows[: max(0, room)]]
