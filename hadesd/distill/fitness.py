@@ -18,7 +18,7 @@ from hadesd.distill.problem import MEAN_STREAM, EvolutionState, Problem, TaskDat
 from hadesd.distill.rollout import RolloutResult
 from hadesd.distill.sharding import map_over_mesh
 from hadesd.distill.training import (
-    CandidateInputs,
+    ActingInputs,
     CandidateTask,
     EvaluationTask,
     InitData,
@@ -35,7 +35,7 @@ class SharedInputs(NamedTuple):
     """What all candidates of a generation have in common: what is compared are the datasets.
 
     inits: stacked [k, ...], None for direct neuroevolution. data: the real images, None for environments.
-    key: of the resets and the action noise. region: that the pairs are bound to. noise: see CandidateInputs.
+    key: of the resets and the action noise. region: that the pairs are bound to. noise: see ActingInputs.
     """
 
     inits: Params | None
@@ -90,7 +90,7 @@ def _task_of(problem: Problem, shared_inputs: SharedInputs) -> tuple[training.Ta
         return training.image_loss, shared_inputs.data
     assert not isinstance(problem.env, ImageTask)
     task = CandidateTask(problem.env, problem.action_noise.applied(problem.evaluation))
-    return task, CandidateInputs(shared_inputs.constants, shared_inputs.noise)
+    return task, ActingInputs(shared_inputs.constants, shared_inputs.noise)
 
 
 def _evaluate_varied(

@@ -71,9 +71,13 @@ class ActionNoise:
     every: int = 1
     generations: int = 0
 
+    def drawn(self, evaluation: Evaluation) -> Evaluation:
+        """Evaluation in which actions are drawn where those of candidates are at first."""
+        return replace(evaluation, greedy=evaluation.greedy and not self.generations)
+
     def applied(self, evaluation: Evaluation) -> Evaluation:
         """How candidates are evaluated where policies of the mean dataset are evaluated so."""
-        return replace(evaluation, noise_every=self.every, greedy=evaluation.greedy and not self.generations)
+        return replace(self.drawn(evaluation), noise_every=self.every)
 
     def factor(self, generation: jax.Array) -> jax.Array | None:
         """Factor float32 [] on the noise, in the generation after `generation` int32 []; None: always 1."""

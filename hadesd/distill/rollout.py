@@ -74,14 +74,15 @@ def visited(
     constants: Statistics,
     key: jax.Array,
     setting: Evaluation,
+    noise: jax.Array | None = None,
 ) -> Statistics:
     """Mean and variance of the observations of such a rollout, in the environment's own units: [*obs]."""
     setting = replace(setting, measured=True)
     if env.form.program is not None and native_rollout.supports(policy):
-        counts = _native(env.form.program, policy, params, constants, key, setting)
+        counts = _native(env.form.program, policy, params, constants, key, setting, noise)
         shape = env.observation
         return Statistics(counts.mean[0].reshape(shape), counts.variance[0].reshape(shape), counts.sample_count[0])
-    found = _roll_out(env, policy, params, constants, key, setting)[1]
+    found = _roll_out(env, policy, params, constants, key, setting, noise)[1]
     assert found is not None
     return found
 

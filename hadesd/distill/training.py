@@ -145,7 +145,7 @@ class EvaluationTask:
         return group(key) if self.groups is None else jax.vmap(group)(jax.random.split(key, self.groups))
 
 
-class CandidateInputs(NamedTuple):
+class ActingInputs(NamedTuple):
     """constants: of fixed normalisation. noise: float32 [], a factor on the noise of drawn actions; None: 1."""
 
     constants: Statistics
@@ -154,12 +154,12 @@ class CandidateInputs(NamedTuple):
 
 @dataclass(frozen=True)
 class CandidateTask:
-    """As EvaluationTask with one group, for the candidates of a generation. data: CandidateInputs."""
+    """As EvaluationTask with one group, for the candidates of a generation. data: ActingInputs."""
 
     env: Environment
     setting: Evaluation
 
-    def __call__(self, policy: Policy, params: Params, data: CandidateInputs, key: jax.Array) -> RolloutResult:
+    def __call__(self, policy: Policy, params: Params, data: ActingInputs, key: jax.Array) -> RolloutResult:
         """Roll the policy out."""
         return rollout.evaluate(self.env, policy, params, data.constants, key, self.setting, data.noise)
 

@@ -1,11 +1,11 @@
 """The region of the states that trained policies visit: `dataset.bound` keeps the pairs in it, and with
 `evaluation.remeasure` the constants of fixed normalisation are its mean and variance.
 
-At the start it is that of a random policy, which is too narrow where policies fall at once. So after 10,
-20, 40, 80 generations and so on it is measured again, from fresh policies that are trained on the mean dataset: often
-while they change fast, ever more rarely afterwards. Each measure counts half, so that no single one moves the pairs
-far, and in between the region stands still for the strategy. All of it follows from the state: a run that was
-interrupted measures the same.
+At the start it is that of a random policy, which is too narrow where policies fall at once. So after 10, 20, 40, 80
+generations and so on it is measured again, from fresh policies that are trained on the mean dataset and draw their
+actions as candidates do: often while they change fast, ever more rarely afterwards. Each measure counts half, so that
+no single one moves the pairs far, and in between the region stands still for the strategy. All of it follows from the
+state: a run that was interrupted measures the same.
 """
 
 import functools
@@ -26,7 +26,7 @@ from hadesd.distill.policies import Params, Policy
 from hadesd.distill.problem import VISITED_STREAM, EvolutionState, Problem, TaskData, generation_key
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.sharding import map_over_mesh
-from hadesd.distill.training import InitData, InnerLoopData, Learner, train_and_evaluate
+from hadesd.distill.training import ActingInputs, InitData, InnerLoopData, Learner, train_and_evaluate
 
 FIRST = 10
 """Generations before the first measure."""
@@ -94,8 +94,8 @@ def measure(problem: Problem, mesh: Mesh, devices: int, state: EvolutionState, t
         pairs = problem.layout.unflatten(mean, region_of(problem, state.constants, state.visited))
     found: Statistics = train_and_evaluate(
         Learner(problem.policy, problem.training),
-        functools.partial(_visited, problem.env, problem.evaluation),
-        InnerLoopData(pairs, state.constants),
+        functools.partial(_visited, problem.env, problem.action_noise.drawn(problem.evaluation)),
+        InnerLoopData(pairs, ActingInputs(state.constants, problem.action_noise.factor(state.generation))),
         InitData(inits, jax.random.split(key_evaluate, count)),
         functools.partial(map_over_mesh, mesh, -(-count // devices)),
     )
@@ -103,9 +103,9 @@ def measure(problem: Problem, mesh: Mesh, devices: int, state: EvolutionState, t
 
 
 def _visited(
-    env: Environment, setting: Evaluation, policy: Policy, params: Params, data: Statistics, key: jax.Array
+    env: Environment, setting: Evaluation, policy: Policy, params: Params, data: ActingInputs, key: jax.Array
 ) -> Statistics:
-    return rollout.visited(env, policy, params, data, key, setting)
+    return rollout.visited(env, policy, params, data.constants, key, setting, data.noise)
 
 
 def merged(old: Statistics, found: Statistics) -> Statistics:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hadesd.compute.build import build
+from hadesd.distill import visited
 from hadesd.distill.generation import (
     GenerationStep,
     MeanEvaluation,
@@ -145,6 +146,20 @@ def test_candidates_draw_their_actions_for_as_many_generations_as_they_are_told_
     assert drawn != mode
     assert fitness(2, **both) == drawn
     assert fitness(3, **both) == fitness(3, action="greedy")
+
+
+def test_constants_are_of_what_policies_see_that_act_as_candidates_do():
+    def measured(generation, **evaluation):
+        problem, mean = build(tiny(evaluation=evaluation | {"normalisation": "fixed", "remeasure": True}))
+        state = init_state(problem, mean)._replace(generation=jnp.int32(generation))
+        found = jax.jit(lambda state: visited.measure(problem, make_mesh(1), 1, state, problem.task_data))(state)
+        return np.asarray(found.mean)
+
+    both = {"action": "greedy", "noise_generations": 20}
+    drawn, mode = (measured(10, action=action) for action in ("sample", "greedy"))
+    assert not np.array_equal(drawn, mode)
+    assert np.array_equal(measured(10, **both), drawn)
+    assert np.array_equal(measured(20, **both), measured(20, action="greedy"))
 
 
 def test_policies_of_the_mean_act_by_their_mode_while_candidates_draw():
