@@ -103,9 +103,10 @@ def test_bad_settings_are_one_line_and_start_no_daemon(
     assert not nowhere.exists()
 
 
-def test_a_spec_file_that_is_not_there_is_not_found(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_spec_file_that_is_not_there_is_not_found(capsys: pytest.CaptureFixture[str], nowhere: Path) -> None:
     assert exit_code("start", "--spec", "/no/such.toml") == 3
     assert "there is no spec file /no/such.toml" in one_line(capsys)
+    assert not nowhere.exists()
 
 
 @pytest.mark.parametrize(("name", "text"), [("s.toml", "env ="), ("s.json", "{"), ("s.json", "[1]")])
