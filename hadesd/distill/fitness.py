@@ -19,7 +19,6 @@ from hadesd.distill.rollout import RolloutResult
 from hadesd.distill.sharding import map_over_mesh
 from hadesd.distill.training import (
     ActingInputs,
-    CandidateTask,
     EvaluationTask,
     InitData,
     InnerLoopData,
@@ -89,7 +88,7 @@ def _task_of(problem: Problem, shared_inputs: SharedInputs) -> tuple[training.Ta
     if shared_inputs.data is not None:
         return training.image_loss, shared_inputs.data
     assert not isinstance(problem.env, ImageTask)
-    task = CandidateTask(problem.env, problem.action_noise.applied(problem.evaluation))
+    task = EvaluationTask(problem.env, problem.action_noise.applied(problem.evaluation))
     return task, ActingInputs(shared_inputs.constants, shared_inputs.noise)
 
 
@@ -135,4 +134,6 @@ def evaluate_mean(problem: Problem, mesh: Mesh, devices: int, state: EvolutionSt
         common = InnerLoopData(pairs, task_data.test)
         return train_and_evaluate(learner, training.image_accuracy, common, own, over_mesh)[:, None]
     task = EvaluationTask(problem.env, problem.evaluation, problem.mean_groups)
-    return train_and_evaluate(learner, task, InnerLoopData(pairs, state.constants), own, over_mesh).fitness
+    return train_and_evaluate(
+        learner, task, InnerLoopData(pairs, ActingInputs(state.constants)), own, over_mesh
+    ).fitness

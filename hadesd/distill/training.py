@@ -122,9 +122,16 @@ def train_and_evaluate(
     return map_inits(one, common, inits)
 
 
+class ActingInputs(NamedTuple):
+    """constants: of fixed normalisation. noise: float32 [], a factor on the noise of drawn actions; None: 1."""
+
+    constants: Statistics
+    noise: jax.Array | None = None
+
+
 @dataclass(frozen=True)
 class EvaluationTask:
-    """Returns in an environment. data: the Statistics of fixed normalisation. Scores: a RolloutResult.
+    """Returns in an environment. data: ActingInputs. Scores: a RolloutResult.
 
     groups: independent groups of E environments, an axis [groups] of the scores; None: one group and no axis.
     actions: how many of the policy's outputs act there (None: all).
@@ -135,33 +142,14 @@ class EvaluationTask:
     groups: int | None = None
     actions: int | None = None
 
-    def __call__(self, policy: Policy, params: Params, data: Statistics, key: jax.Array) -> RolloutResult:
+    def __call__(self, policy: Policy, params: Params, data: ActingInputs, key: jax.Array) -> RolloutResult:
         """Roll the policy out."""
         acting = policy if self.actions is None else TruncatedPolicy(policy, self.actions)
 
         def group(key: jax.Array) -> RolloutResult:
-            return rollout.evaluate(self.env, acting, params, data, key, self.setting)
+            return rollout.evaluate(self.env, acting, params, data.constants, key, self.setting, data.noise)
 
         return group(key) if self.groups is None else jax.vmap(group)(jax.random.split(key, self.groups))
-
-
-class ActingInputs(NamedTuple):
-    """constants: of fixed normalisation. noise: float32 [], a factor on the noise of drawn actions; None: 1."""
-
-    constants: Statistics
-    noise: jax.Array | None = None
-
-
-@dataclass(frozen=True)
-class CandidateTask:
-    """As EvaluationTask with one group, for the candidates of a generation. data: ActingInputs."""
-
-    env: Environment
-    setting: Evaluation
-
-    def __call__(self, policy: Policy, params: Params, data: ActingInputs, key: jax.Array) -> RolloutResult:
-        """Roll the policy out."""
-        return rollout.evaluate(self.env, policy, params, data.constants, key, self.setting, data.noise)
 
 
 def image_loss(policy: Policy, params: Params, data: LabelledImages, key: jax.Array | None) -> RolloutResult:

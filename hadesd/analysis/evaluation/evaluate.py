@@ -23,6 +23,7 @@ from hadesd.distill.policies import Network, Params, Policy
 from hadesd.distill.rollout import RolloutResult
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
 from hadesd.distill.training import (
+    ActingInputs,
     EvaluationTask,
     InitData,
     InitMap,
@@ -118,7 +119,7 @@ def evaluate_pairs(
     report.phase("compiling")
     fixed = _fixed(spec, policy, tasks[0][0].env, inits)
     every = InitData(draw() if fixed is None else fixed, _evaluation_keys(seed, inits))
-    common = InnerLoopData(pairs, [constants for _, constants in tasks])
+    common = InnerLoopData(pairs, [ActingInputs(constants) for _, constants in tasks])
     compiled = run.lower(common, _some(every, 0, at_a_time)).compile()
     report.phase("policies trained and evaluated", inits)
     found = []
@@ -177,7 +178,7 @@ def measure(trained: TrainedPolicies, task: EvaluationTask, constants: Statistic
         own = InitData(params, _evaluation_keys(seed, inits))
         return train_and_evaluate(learner, task, common, own, over_mesh)
 
-    return _evaluated(trim(jax.device_get(run(trained.params, InnerLoopData(None, constants))), inits))
+    return _evaluated(trim(jax.device_get(run(trained.params, InnerLoopData(None, ActingInputs(constants)))), inits))
 
 
 def _map_for(inits: int) -> tuple[int, InitMap]:
@@ -205,7 +206,7 @@ def _evaluation_keys(seed: int, inits: int) -> jax.Array:
 
 
 def _every(tasks: Sequence[tuple[EvaluationTask, Statistics]]) -> Task:
-    def every_task(policy: Policy, params: Params, data: list[Statistics], key: jax.Array) -> list[RolloutResult]:
+    def every_task(policy: Policy, params: Params, data: list[ActingInputs], key: jax.Array) -> list[RolloutResult]:
         return [task(policy, params, own, key) for (task, _), own in zip(tasks, data, strict=True)]
 
     return every_task

@@ -27,7 +27,7 @@ from hadesd.distill.normalise import Statistics
 from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import Network, Params, SwitchPolicy
 from hadesd.distill.sharding import make_mesh, map_over_mesh, trim
-from hadesd.distill.training import InitData, InnerLoopData, Learner, train_and_evaluate
+from hadesd.distill.training import ActingInputs, InitData, InnerLoopData, Learner, train_and_evaluate
 
 ACTIVATIONS = ("tanh", "relu")
 OPTIMIZERS = ("adam", "sgd")
@@ -157,7 +157,7 @@ class TransferEvaluator:
 
         @jax.jit
         def run(inits: InitData, pairs: StateActionPairs, constants: Statistics, arguments: TransferArguments) -> Any:
-            common = InnerLoopData(pairs, constants, arguments=arguments)
+            common = InnerLoopData(pairs, ActingInputs(constants), arguments=arguments)
             return jnp.mean(train_and_evaluate(learner, self._task, common, inits, over_mesh).fitness, axis=1)
 
         compiled = run.lower(inits, self._pairs, self._constants, _arguments(setting, optimizers)).compile()
