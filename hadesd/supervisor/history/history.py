@@ -9,7 +9,7 @@ import itertools
 import statistics
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -18,7 +18,7 @@ from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hadesd.logs.warning import warn
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.metric_lines import read_lines, tail
-from hadesd.storage.resume_records import ResumeRecord, newest_resume_records
+from hadesd.storage.resume_records import newest_resume_records
 from hadesd.supervisor.history import curve_cache
 from hadesd.supervisor.history.metric_columns import Columns, Point
 
@@ -41,6 +41,7 @@ FINE_ENOUGH = 600
 """Points in memory with which a part of the curve need not be read from the file: a screen has not many more dots."""
 
 T = TypeVar("T", GenerationMetrics, GenerationTiming)
+L = TypeVar("L")
 
 
 class Selection(NamedTuple):
@@ -201,18 +202,12 @@ class History:
     def _read_seconds(self, upto: int) -> None:
         """The newest durations, of which the median is taken: a daemon that starts says what the one before said."""
         found = [t for t in _tail(self._paths.timings, GenerationTiming, 2 * NEWEST_SECONDS) if t.generation <= upto]
-        compiled = {resume.generation + 1 for resume in self._resumes()} | {1}
+        resumes = _lines(self._paths.resumes, lambda: newest_resume_records(self._directory, 2 * NEWEST_SECONDS))
+        compiled = {resume.generation + 1 for resume in resumes} | {1}
         self._seconds.clear()
         self._seconds.extend(timing.seconds for timing in found if timing.generation not in compiled)
         if found and not self._seconds:
             self._first_seconds = found[-1].seconds
-
-    def _resumes(self) -> tuple[ResumeRecord, ...]:
-        try:
-            return newest_resume_records(self._directory, 2 * NEWEST_SECONDS)
-        except OSError as error:
-            warn("cannot read a line file", file=str(self._paths.resumes), why=str(error))
-            return ()
 
 
 def _batches(points: Iterator[Point]) -> Iterator[list[Point]]:
@@ -221,9 +216,14 @@ def _batches(points: Iterator[Point]) -> Iterator[list[Point]]:
 
 
 def _tail(path: Path, kind: type[T], count: int) -> list[T]:
-    """The last lines of a file. One that cannot be read must not end the daemon with all its other runs."""
+    """The last lines of a file."""
+    return list(_lines(path, lambda: tail(path, kind, count)))
+
+
+def _lines(path: Path, read: Callable[[], Sequence[L]]) -> Sequence[L]:
+    """Lines of a file. One that cannot be read must not end the daemon with all its other runs."""
     try:
-        return tail(path, kind, count)
+        return read()
     except OSError as error:
         warn("cannot read a line file", file=str(path), why=str(error))
-        return []
+        return ()
