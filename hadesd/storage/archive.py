@@ -6,6 +6,7 @@ checked, so neither links nor devices nor owners nor modes of a file from elsewh
 """
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import io
@@ -230,6 +231,8 @@ def restore(archive: Path, runs: Path) -> str:
         UsageError, ArchiveError: it cannot be read, is no archive of a run, or is damaged.
         WrongStateError: there is a run with that id.
     """
+    if not os.path.lexists(archive):
+        raise NotFoundError(f"cannot restore {archive}: {os.strerror(errno.ENOENT)}; nothing done")
     hidden = runs / f"{NEW_PREFIX}restored-{secrets.token_hex(4)}"
     try:
         with open_plain(archive) as raw:
@@ -243,9 +246,7 @@ def restore(archive: Path, runs: Path) -> str:
     except ArchiveError as error:
         raise ArchiveError(f"cannot restore {archive}: {error}") from None
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError) and not os.path.lexists(archive)
-        refused = NotFoundError if missing else UsageError
-        raise refused(f"cannot restore {archive}: {error.strerror or error}; nothing done") from error
+        raise UsageError(f"cannot restore {archive}: {error.strerror or error}; nothing done") from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)  # it is gone where all went well
     return index.run
