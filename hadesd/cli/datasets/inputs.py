@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from hadesd.analysis.datasets.reader import DatasetFile
 
 
+DATASET_METAVAR = "FILE|RUN[@GEN]"
+DATASET_HELP = "an exported file, or a run (its newest commit; @GEN: a kept generation)"
+
+OF_A_SEARCH = ("method", "seed", "preset", "dataset", "evolution", "checkpoints", "resources")
+"""Settings, and sections of them, that have nothing to do with training on a file."""
+
+
 def add_trust(parser: Parser) -> None:
     """Add --trust."""
     parser.add_argument(
@@ -28,10 +35,6 @@ def add_trust(parser: Parser) -> None:
         default=[],
         help="import this environment or policy, package.module:name, which a file names; repeatable",
     )
-
-
-OF_A_SEARCH = ("method", "seed", "preset", "dataset", "evolution", "checkpoints", "resources")
-"""Settings, and sections of them, that have nothing to do with training on a file."""
 
 
 def training_settings(texts: Iterable[str]) -> list[tuple[str, Any]]:
@@ -48,10 +51,6 @@ def training_settings(texts: Iterable[str]) -> list[tuple[str, Any]]:
                 "and backend do"
             )
     return found
-
-
-DATASET_METAVAR = "FILE|RUN[@GEN]"
-DATASET_HELP = "an exported file, or a run (its newest commit; @GEN: a kept generation)"
 
 
 def find_dataset(text: str) -> tuple[Path, Path | None]:

@@ -15,6 +15,8 @@ from hadesd.spec import environments
 from hadesd.storage.datasets import is_dataset_name
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from hadesd.analysis.datasets.reader import DatasetFile
 
 MOST_COLUMNS = 24
@@ -86,10 +88,8 @@ def _document(dataset: "DatasetFile") -> PairsDocument:
 
 def _table(dataset: "DatasetFile") -> list[str]:
     """One line a pair: the state's entries, then the action."""
-    states = dataset.states.reshape(len(dataset.states), -1)
     entry = environments.of_meta(dataset.meta)
-    names = _names(entry.observation_names if entry else (), states.shape[1], "s")
-    shown = min(len(names), MOST_COLUMNS)
+    states, names, shown = _entries(dataset, entry)
     grouped = entry is None or not entry.discrete  # where a name can be one of both
     titles = [f"state: {names[0]}" if grouped else names[0], *names[1:shown]]
     width = max(9, *(len(title) + 1 for title in titles))
@@ -104,10 +104,8 @@ def _table(dataset: "DatasetFile") -> list[str]:
 
 def _turned(dataset: "DatasetFile") -> list[str]:
     """One line an entry of the states, then of the actions; one column a pair."""
-    states = dataset.states.reshape(len(dataset.states), -1)
     entry = environments.of_meta(dataset.meta)
-    names = _names(entry.observation_names if entry else (), states.shape[1], "s")
-    shown = min(len(names), MOST_COLUMNS)
+    states, names, shown = _entries(dataset, entry)
     rows = [(name, [f"{value:.3f}" for value in states[:, i]]) for i, name in enumerate(names[:shown])]
     if shown < len(names):
         rows.append((f"… {len(names) - shown} more", []))
@@ -124,6 +122,13 @@ def _turned(dataset: "DatasetFile") -> list[str]:
     width = max(9, *(len(cell) + 1 for _, cells in rows for cell in cells))
     lines = (f"{title:<{left}}" + "".join(f"{cell:>{width}}" for cell in cells) for title, cells in rows)
     return [line.rstrip() for line in lines]
+
+
+def _entries(dataset: "DatasetFile", entry: environments.EnvironmentInfo | None) -> tuple["np.ndarray", list[str], int]:
+    """The states [D, n], the names of their n entries, and how many of these are shown."""
+    states = dataset.states.reshape(len(dataset.states), -1)
+    names = _names(entry.observation_names if entry else (), states.shape[1], "s")
+    return states, names, min(len(names), MOST_COLUMNS)
 
 
 def _names(known: tuple[str, ...], count: int, letter: str) -> list[str]:
