@@ -109,7 +109,7 @@ def ask_and_evaluate(
 
 
 def tell(problem: Problem, state: EvolutionState, evaluated: EvaluatedPopulation) -> tuple[EvolutionState, Metrics]:
-    """The second half of a generation: the strategy learns from the fitness."""
+    """The second half of a generation: the strategy learns from the fitness, and constants follow what is visited."""
     *_, key_tell = _keys(problem, state)
     results: RolloutResult = trim(evaluated.results, problem.population)
     fitness = jnp.where(jnp.isfinite(results.fitness), results.fitness, jnp.nan)
@@ -119,6 +119,7 @@ def tell(problem: Problem, state: EvolutionState, evaluated: EvaluatedPopulation
         newest = problem.strategy.mean(told)
         average = averaging.averaged(problem.averaging, state.averaged, newest, after.generation)
         after = after._replace(averaged=average)
+    after = after._replace(constants=visited.followed(problem, after))
     return after, _metrics(problem, results, fitness, after, state, evaluated.population)
 
 
@@ -223,7 +224,6 @@ class GenerationStep:
         if visited.is_measured(problem):
             measure = functools.partial(visited.measure, problem, mesh, share.size * mesh.devices.size)
             self._visited = LaterProgram("visited states", measure, mesh, problem.task_data)
-        self._sets_constants = visited.sets_constants(problem)
         single = problem.layout is None or problem.task_data.fixed_init is not None
         self._hosts = share.size
         self._visiting = 1 if single else visited.POLICIES
@@ -269,16 +269,12 @@ class GenerationStep:
             self._visited.prepare(state)
 
     def _measured(self, state: EvolutionState) -> EvolutionState:
-        """The state with the region of visited states as of now, and the constants that follow it."""
+        """The state with the region of visited states as of now."""
         if self._visited is None or not visited.is_due(int(state.generation)):
             return state
         found = trim(self._visited(state), self._visiting)
         after = visited.merged(jax.device_get(state.visited), found)
-        state = state._replace(visited=jax.device_put(after, self._everywhere))
-        if not self._sets_constants:
-            return state
-        constants = normalise.usable(jax.tree.map(jnp.asarray, after))
-        return state._replace(constants=jax.device_put(constants, self._everywhere))
+        return state._replace(visited=jax.device_put(after, self._everywhere))
 
 
 class MeanEvaluation:

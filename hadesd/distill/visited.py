@@ -1,11 +1,14 @@
 """The region of the states that trained policies visit: `dataset.bound` keeps the pairs in it, and with
-`evaluation.remeasure` the constants of fixed normalisation are its mean and variance.
+`evaluation.remeasure` the constants of fixed normalisation follow its mean and variance.
 
 At the start it is that of a random policy, which is too narrow where policies fall at once. So after 10, 20, 40, 80
 generations and so on it is measured again, from fresh policies that are trained on the mean dataset and draw their
 actions as candidates do: often while they change fast, ever more rarely afterwards. Each measure counts half, so that
 no single one moves the pairs far, and in between the region stands still for the strategy. All of it follows from the
 state: a run that was interrupted measures the same.
+
+Constants do not go to a new measure at once: pairs that were found in other units are worth nothing in these (hopper's
+mean dataset fell from 1910 to 40). They go there in every generation a little, and the search goes with them.
 """
 
 import functools
@@ -17,7 +20,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from hadesd.distill import normalise, policies, rollout
-from hadesd.distill.averaging import mean_of
+from hadesd.distill.averaging import averaged, mean_of
 from hadesd.distill.dataset import Region
 from hadesd.distill.environments.base import Environment
 from hadesd.distill.images import ImageTask
@@ -33,6 +36,9 @@ FIRST = 10
 
 POLICIES = 8
 """Fresh policies that a measure trains; HaDES-F has one."""
+
+FOLLOWED_SHARE = 0.5
+"""Share of the generations so far over which constants average what was the newest measure in each of them."""
 
 
 def is_due(generation: int) -> bool:
@@ -106,6 +112,20 @@ def _visited(
     env: Environment, setting: Evaluation, policy: Policy, params: Params, data: ActingInputs, key: jax.Array
 ) -> Statistics:
     return rollout.visited(env, policy, params, data.constants, key, setting, data.noise)
+
+
+def followed(problem: Problem, state: EvolutionState) -> Statistics:
+    """The constants after one more generation, `state.generation`: nearer to what was measured last.
+
+    The average over generations of the measure that was the newest in each (as averaging.averaged): after n of them
+    they go 2 / (n + 1) of the way.
+    """
+    if not sets_constants(problem) or state.visited is None:
+        return state.constants
+    old, newest = state.constants, normalise.usable(state.visited)
+    mean = averaged(FOLLOWED_SHARE, old.mean, newest.mean, state.generation)
+    variance = averaged(FOLLOWED_SHARE, old.variance, newest.variance, state.generation)
+    return Statistics(mean, variance, old.sample_count)
 
 
 def merged(old: Statistics, found: Statistics) -> Statistics:

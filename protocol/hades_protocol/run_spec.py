@@ -333,7 +333,7 @@ class Evaluation(_Section, frozen=True):
         "running"
     )
     remeasure: Annotated[
-        bool, Meta(description="fixed: measure it anew from what trained policies see, at generations 10, 20, 40 …")
+        bool, Meta(description="fixed: follow what trained policies see, measured after generations 10, 20, 40 …")
     ] = False
     action: Annotated[
         Literal["sample", "greedy"], Meta(description="draw actions from the policy, or take its mode")
