@@ -90,7 +90,13 @@ def measure(row: Row, budget: Budget, directory: Path) -> Measured:
     run, spec = _run(home)
     metrics = list(read_lines(RunPaths(run).metrics, GenerationMetrics))
     evaluations = [(line.generation, line.evaluated_mean) for line in metrics if line.evaluated_mean is not None]
-    value, sem = _evaluate_policy(metrics) if row.method == "es" else _evaluate_dataset(home, directory / "dataset.npz")
+    again = None
+    if row.method == "es":
+        value, sem = _evaluate_policy(metrics)
+    else:
+        value, sem = _evaluate_dataset(home, directory / "dataset.npz")
+        if evaluations:
+            again, _ = _evaluate_dataset(home, directory / "best.npz", "--best")
     per_generation = metrics[-1].env_steps
     trained = 0 if row.method == "es" else spec.evolution.population * spec.inits * spec.cloning.epochs
     return Measured(
@@ -99,6 +105,7 @@ def measure(row: Row, budget: Budget, directory: Path) -> Measured:
         value=value,
         sem=sem,
         best=max([value, *(mean for _, mean in evaluations)]),
+        best_again=again,
         generations=len(metrics),
         env_steps=sum(line.env_steps for line in metrics),
         cloning_steps=trained * len(metrics),
@@ -176,10 +183,10 @@ def _run(home: Home) -> tuple[Path, RunSpec]:
     return home.directory / "runs" / record.id, spec
 
 
-def _evaluate_dataset(home: Home, file: Path) -> tuple[float, float]:
-    """Return of fresh policies on the mean dataset, and its standard error."""
+def _evaluate_dataset(home: Home, file: Path, *options: str) -> tuple[float, float]:
+    """Return of fresh policies on the mean dataset, exported into a file so, and its standard error."""
     file.unlink(missing_ok=True)
-    home.hadesd("export", "@", "-o", str(file))
+    home.hadesd("export", "@", *options, "-o", str(file))
     arguments = ["--inits", str(INITS), "--episodes", str(EPISODES), "--seed", str(SEED), "--json"]
     found: Any = json.loads(home.hadesd("evaluate", str(file), *arguments))["returns"]
     return found["mean"], found["sem"]

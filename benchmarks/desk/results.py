@@ -35,7 +35,8 @@ class Measured:
     """A row after so many seconds.
 
     value, sem: return of the mean dataset on 16 fresh initialisations (HaDES-F: its own) x 8 episodes; direct ES: of
-        the mean policy. best: the highest evaluation of the mean while it ran.
+        the mean policy. best: the highest evaluation of the mean while it ran, which is the luckiest, too. best_again:
+        return of the dataset that had it, on the initialisations and episodes of `value`; None: not evaluated.
     core_seconds: CPU time over all cores; wall_seconds: on the clock. Both without evaluations after the end.
     cloning_steps: gradient steps of all policies. curve: (environment steps, population mean), and evaluations of the
         mean (environment steps, return).
@@ -54,13 +55,17 @@ class Measured:
     commit: str
     machine: str
     at: str
+    best_again: float | None = None
     curve: list[tuple[int, float]] = field(default_factory=list)
     evaluations: list[tuple[int, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One environment and method over seeds: mean and standard error of what was measured."""
+    """One environment and method over seeds: mean and standard error of what was measured.
+
+    kept: share of `best` that the last return is. kept_again: share of `best_again`; None where a seed has none.
+    """
 
     env: str
     method: str
@@ -69,6 +74,7 @@ class Summary:
     value: float
     sem: float | None
     kept: float
+    kept_again: float | None
     env_steps: float
     cloning_steps: float
     core_seconds: float
@@ -121,6 +127,7 @@ def kept(value: float, best: float) -> float:
 
 def _summary(env: str, method: str, seconds: float, ones: tuple[Measured, ...]) -> Summary:
     over_seeds = average(one.value for one in ones)
+    again = [kept(one.value, one.best_again) for one in ones if one.best_again is not None]
     return Summary(
         env=env,
         method=method,
@@ -129,6 +136,7 @@ def _summary(env: str, method: str, seconds: float, ones: tuple[Measured, ...]) 
         value=math.nan if over_seeds is None else over_seeds.mean,
         sem=None if over_seeds is None else over_seeds.sem,
         kept=statistics.mean(kept(one.value, one.best) for one in ones),
+        kept_again=statistics.mean(again) if len(again) == len(ones) else None,
         env_steps=statistics.mean(one.env_steps for one in ones),
         cloning_steps=statistics.mean(one.cloning_steps for one in ones),
         core_seconds=statistics.mean(one.core_seconds for one in ones),

@@ -26,6 +26,7 @@ _OUTCOME: list[Column] = [
     ("return", lambda one: with_error(one.value, one.sem)),
     ("seeds", lambda one: str(len(one.seeds))),
     ("of its best", lambda one: f"{one.kept:.0%}"),
+    ("again", lambda one: "-" if one.kept_again is None else f"{one.kept_again:.0%}"),
     ("environment steps", lambda one: f"{one.env_steps:.1e}"),
 ]
 

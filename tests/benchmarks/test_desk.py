@@ -63,6 +63,18 @@ def test_one_seed_has_no_standard_error() -> None:
     assert "1500 |" in table.markdown([found])
 
 
+def test_the_best_is_evaluated_again_in_all_seeds_or_says_nothing() -> None:
+    evaluated = [
+        dataclasses.replace(of_seed(seed, 1500.0), best_again=again) for seed, again in ((0, 1500.0), (1, 2e3))
+    ]
+    (found,) = summarise(evaluated)
+    assert found.kept_again == pytest.approx(0.875)
+    assert "| 88% |" in table.markdown([found])
+    (found,) = summarise([*evaluated, of_seed(2, 1500.0)])
+    assert found.kept_again is None
+    assert "| 94% | - |" in table.markdown([found])
+
+
 def test_a_longer_row_stands_beside_what_it_had_before() -> None:
     longer = dataclasses.replace(ONE, seconds=600.0, value=1700.0)
     short, long = summarise([ONE, longer])
