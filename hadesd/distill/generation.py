@@ -220,6 +220,7 @@ class GenerationStep:
             out_shardings=self._everywhere,
         )
         self._task_data = jax.device_put(problem.task_data, self._everywhere)
+        self._problem = problem
         self._visited: LaterProgram | None = None
         if visited.is_measured(problem):
             measure = functools.partial(visited.measure, problem, mesh, share.size * mesh.devices.size)
@@ -269,12 +270,11 @@ class GenerationStep:
             self._visited.prepare(state)
 
     def _measured(self, state: EvolutionState) -> EvolutionState:
-        """The state with the region of visited states as of now."""
+        """The state with the region of visited states as of now, and the constants that take it over at once."""
         if self._visited is None or not visited.is_due(int(state.generation)):
             return state
         found = trim(self._visited(state), self._visiting)
-        after = visited.merged(jax.device_get(state.visited), found)
-        return state._replace(visited=jax.device_put(after, self._everywhere))
+        return jax.device_put(visited.remeasured(self._problem, state, found), self._everywhere)
 
 
 class MeanEvaluation:

@@ -7,8 +7,9 @@ actions as candidates do: often while they change fast, ever more rarely afterwa
 no single one moves the pairs far, and in between the region stands still for the strategy. All of it follows from the
 state: a run that was interrupted measures the same.
 
-Constants do not go to a new measure at once: pairs that were found in other units are worth nothing in these (hopper's
-mean dataset fell from 1910 to 40). They go there in every generation a little, and the search goes with them.
+Constants go to a measure at once only while there is little to lose: pairs that were found in other units are worth
+nothing in these (hopper's mean dataset fell from 1910 to 40). From generation 320 on they go there in every generation
+a little, and the search goes with them.
 """
 
 import functools
@@ -36,6 +37,9 @@ FIRST = 10
 
 POLICIES = 8
 """Fresh policies that a measure trains; HaDES-F has one."""
+
+AT_ONCE = 160
+"""Generations after which constants still take a measure over at once."""
 
 FOLLOWED_SHARE = 0.5
 """Share of the generations so far over which constants average what was the newest measure in each of them."""
@@ -112,6 +116,14 @@ def _visited(
     env: Environment, setting: Evaluation, policy: Policy, params: Params, data: ActingInputs, key: jax.Array
 ) -> Statistics:
     return rollout.visited(env, policy, params, data.constants, key, setting, data.noise)
+
+
+def remeasured(problem: Problem, state: EvolutionState, found: Statistics) -> EvolutionState:
+    """The state after a measure, `found`, see `merged`: its region, and the constants that go there at once."""
+    after = merged(jax.device_get(state.visited), found)
+    if sets_constants(problem) and int(state.generation) <= AT_ONCE:
+        state = state._replace(constants=normalise.usable(jax.tree.map(jnp.asarray, after)))
+    return state._replace(visited=after)
 
 
 def followed(problem: Problem, state: EvolutionState) -> Statistics:
