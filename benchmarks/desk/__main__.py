@@ -11,6 +11,7 @@ not measured again.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from hadesd.spec.sweep import parse_values
 def main() -> int:
     """Measure what is missing, or write the table."""
     options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the run ends, too
     if options.table:
         print(table.write(options.results))
         return 0

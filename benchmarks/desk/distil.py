@@ -82,11 +82,7 @@ def measure(row: Row, budget: Budget, directory: Path) -> Measured:
         SideError: a command failed.
     """
     home = Home(directory / "run", cache=directory.parent / "cache")
-    spent = directory / "spent.json"
-    before = json.loads(spent.read_text()) if spent.exists() else {"core": 0.0, "wall": 0.0}
-    core, wall = _compute(home, row, budget, before["core"], before["wall"])
-    total = {"core": core, "wall": wall}
-    spent.write_text(json.dumps(total))
+    total = _compute(home, row, budget, directory / "spent.json")
     run, spec = _run(home)
     metrics = list(read_lines(RunPaths(run).metrics, GenerationMetrics))
     evaluations = [(line.generation, line.evaluated_mean) for line in metrics if line.evaluated_mean is not None]
@@ -119,13 +115,15 @@ def measure(row: Row, budget: Budget, directory: Path) -> Measured:
     )
 
 
-def _compute(home: Home, row: Row, budget: Budget, core: float, wall: float) -> tuple[float, float]:
-    """Compute until the budget is spent, then have the run commit and end.
+def _compute(home: Home, row: Row, budget: Budget, file: Path) -> dict[str, float]:
+    """Compute until the budget is spent, then have the run commit and end: seconds of CPU and on the clock, in all.
 
-    core, wall: seconds of CPU and on the clock that were spent before; the same with what is spent here.
+    file: keeps what was spent, also where this is interrupted.
     """
+    before = json.loads(file.read_text()) if file.exists() else {"core": 0.0, "wall": 0.0}
+    core, wall = before["core"], before["wall"]
     if budget.left(core, wall) <= 0:
-        return core, wall
+        return {"core": core, "wall": wall}
     command = [
         *home.command("run", "--directory", str(home.directory), "--env", row.env, "--method", row.method),
         *("--preset", row.preset, "--seed", str(row.seed)),
@@ -143,9 +141,11 @@ def _compute(home: Home, row: Row, budget: Budget, core: float, wall: float) -> 
         finally:
             process.send_signal(signal.SIGTERM)
             code = process.wait()
+            total = {"core": core + spent, "wall": wall + time.monotonic() - began}
+            file.write_text(json.dumps(total))
     if code not in (0, CHECKPOINTED):
         raise SideError(f"{' '.join(command)} ended with {code}: see {output}")
-    return core + spent, wall + time.monotonic() - began
+    return total
 
 
 def _settings(row: Row) -> list[str]:
