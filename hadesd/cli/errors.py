@@ -2,8 +2,19 @@
 
 import os
 
-from hades_protocol.errors import NO_ROOM, ExitCode, HadesError
+from hades_protocol.errors import (
+    NO_ROOM,
+    ExitCode,
+    HadesError,
+    InternalError,
+    NotFoundError,
+    UsageError,
+    WrongStateError,
+)
 from hades_protocol.stdio import complain, describe_bug, flush_output
+
+ABOUT_ONE_RUN = (WrongStateError, NotFoundError, UsageError, InternalError)
+"""What a daemon says about one run; the next one may fare better."""
 
 
 class Abandoned(KeyboardInterrupt):

@@ -7,17 +7,15 @@ from typing import Any
 import msgspec
 
 from hades_protocol import commands
-from hades_protocol.errors import ExitCode, InternalError, NotFoundError, UsageError, WrongStateError
+from hades_protocol.errors import ExitCode
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.documents.runs import ChangedRunsDocument, GroupDocument
+from hadesd.cli.errors import ABOUT_ONE_RUN
 from hadesd.cli.output import print_json, say
 
 Runs = tuple[RunSummary, ...]
-
-ABOUT_ONE_RUN = (WrongStateError, NotFoundError, UsageError, InternalError)
-"""What a daemon says about one run; the next one may fare better."""
 
 
 def look_up(client: ControlClient, names: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.run_state import ENDED, WITH_WORKER, RunState
 from hades_protocol.sync_client import ControlClient
 from hadesd.api.polling import Limit, poll
+from hadesd.cli.errors import ABOUT_ONE_RUN
 from hadesd.cli.output import duration, say
 from hadesd.cli.progress import ProgressLine
 from hadesd.cli.runs.follow import OUTCOMES
@@ -79,10 +80,11 @@ def _means_something(kind: type[commands.Mutation], run: RunSummary) -> bool:
     return run.state in MEANINGFUL[kind] or (kind is commands.Pause and run.waits_for_room)
 
 
-def change(client: ControlClient, kind: type[commands.Mutation], group: str) -> Runs:
-    """Carry a verb out on every run of a group to which it means something; those runs.
+def change(client: ControlClient, kind: type[commands.Mutation], group: str) -> tuple[Runs, ExitCode]:
+    """Carry a verb out on every run of a group to which it means something; those runs, and the worst refusal's code.
 
-    Waiting ones come first: they would else take the slots of those that end.
+    Waiting ones come first: they would else take the slots of those that end. A run that has ended meanwhile is no
+    refusal.
 
     Raises:
         NotFoundError: no such group.
@@ -92,15 +94,18 @@ def change(client: ControlClient, kind: type[commands.Mutation], group: str) -> 
     todo = sorted((run for run in found if _means_something(kind, run)), key=lambda run: run.state != S.QUEUED)
     if not todo:
         raise WrongStateError(f"group {group} is {counted(found)}: there is nothing to {kind.__name__.lower()}")
-    done = []
+    done, code = [], ExitCode.OK
     for run in todo:
         try:
             done.append(client.request(kind, run=run.id))
         except WrongStateError as error:  # it ended meanwhile
             say(str(error))
-    if not done:
+        except ABOUT_ONE_RUN as error:
+            say(f"hadesd: {error}")
+            code = max(code, error.exit_code)
+    if not done and not code:
         raise WrongStateError(f"group {group} is {counted(ask(client, group))}: nothing was done")
-    return tuple(done)
+    return tuple(done), code
 
 
 def counted(runs: Iterable[RunSummary]) -> str:

@@ -74,9 +74,10 @@ def _on_runs(client: ControlClient, names: list[str], kind: type[commands.Mutati
 def _on_group(client: ControlClient, group: str, kind: type[commands.Mutation], wait: bool, as_json: bool) -> int:
     from hadesd.cli.runs.groups import change
 
-    changed = _settle(client, change(client, kind, group), wait)
+    asked, refused = change(client, kind, group)
+    changed = _settle(client, asked, wait)
     _tell(changed, GroupDocument(group=group, runs=changed) if as_json else None)
-    return 0
+    return refused
 
 
 def _settle(client: ControlClient, runs: tuple[RunSummary, ...], wait: bool) -> tuple[RunSummary, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hades_protocol import commands, replies
-from hades_protocol.errors import WrongStateError
+from hades_protocol.errors import ExitCode, InternalError, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hadesd.cli.runs.groups import change
@@ -22,12 +22,15 @@ class Line:
         self.changed: list[str] = []
 
     refuses = False
+    broken: str | None = None
 
     def request(self, kind: type[commands.Request], **fields: Any) -> replies.SnapshotResult | RunSummary:
         if kind is commands.Snapshot:
             return self.daemon.snapshot()
         if self.refuses:
             raise WrongStateError("it ended meanwhile")
+        if fields["run"] == self.broken:
+            raise InternalError("its directory cannot be written")
         self.changed.append(fields["run"])
         return self.daemon.runs[fields["run"]]
 
@@ -55,3 +58,12 @@ def test_where_every_run_has_ended_meanwhile_nothing_was_done(capsys: pytest.Cap
     with pytest.raises(WrongStateError, match="group g is 1 running: nothing was done"):
         change(line, commands.Pause, "g")  # type: ignore[arg-type]
     assert capsys.readouterr().err == "it ended meanwhile\n"
+
+
+def test_a_run_that_cannot_be_changed_keeps_no_other_from_it(capsys: pytest.CaptureFixture[str]) -> None:
+    line = Line(*(a_run(name, S.RUNNING, group="g") for name in ("one", "two", "three")))
+    line.broken = "two"
+    changed, code = change(line, commands.Pause, "g")  # type: ignore[arg-type]
+    assert [run.id for run in changed] == line.changed == ["one", "three"]
+    assert code == ExitCode.RUN_FAILED
+    assert capsys.readouterr().err == "hadesd: its directory cannot be written\n"
