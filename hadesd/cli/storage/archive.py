@@ -71,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
         with Progress("packing") as progress:
             for item, generations in zip(() if args.dry_run else chosen, without, strict=False):
                 try:
-                    done.append(_archive(backend, item, args.output, generations, args.keep, progress))
+                    packed, code = _archive(backend, item, args.output, generations, args.keep, progress)
+                    done.append(packed)
+                    failures = max(failures, code)
                 except HadesError as error:
                     say(f"{item.run.id}: {error}")
                     failures = max(failures, error.exit_code)
@@ -92,7 +94,7 @@ def _archive(
     without: tuple[int, ...],
     stays: bool,
     progress: Progress,
-) -> PackedRun:
+) -> tuple[PackedRun, ExitCode]:
     directory, target = Path(item.run.directory), output.resolve() / f"{item.run.id}{archive.SUFFIX}"
     try:
         with hold(directory):
@@ -104,14 +106,16 @@ def _archive(
         count = target.stat().st_size
     except OSError as error:
         raise HadesError(f"cannot pack {directory}: {error.strerror or error}; nothing was removed") from error
-    if not stays:
-        _remove(backend, item, before, target)
+    whole = stays or _remove(backend, item, before, target)
     say(f"{target}  {size(count)}{'' if stays else f'; {item.run.id} is removed'}")
-    return PackedRun(id=item.run.id, file=str(target), bytes=count, removed=not stays)
+    packed = PackedRun(id=item.run.id, file=str(target), bytes=count, removed=not stays)
+    return packed, ExitCode.OK if whole else ExitCode.RUN_FAILED
 
 
-def _remove(backend: RunBackend, item: selection.Chosen, before: dict[str, os.stat_result], target: Path) -> None:
+def _remove(backend: RunBackend, item: selection.Chosen, before: dict[str, os.stat_result], target: Path) -> bool:
     """Remove a run that was packed, unless somebody resumed it since: then what is new is in no archive.
+
+    Whether all of its files could be deleted.
 
     Raises:
         HadesError: it stays; the archive does too.
@@ -124,7 +128,7 @@ def _remove(backend: RunBackend, item: selection.Chosen, before: dict[str, os.st
         hidden.rename(item.run.directory)
         backend.adopt(item.run.id)
         raise WrongStateError(f"it went on while it was packed, so it stays; its archive {target} is older")
-    delete(item.run.id, hidden)
+    return delete(item.run.id, hidden)
 
 
 def _same(before: dict[str, os.stat_result], after: dict[str, os.stat_result]) -> bool:
@@ -135,7 +139,8 @@ def _same(before: dict[str, os.stat_result], after: dict[str, os.stat_result]) -
 
 
 def _restore(args: argparse.Namespace) -> int:
-    if args.runs or args.tags or args.group is not None or args.state is not None or args.keep or args.dry_run:
+    chosen = args.runs or args.tags or args.group is not None or args.state is not None
+    if chosen or args.keep or args.dry_run or args.all_checkpoints or args.output != Path():
         raise UsageError("--restore takes one file and nothing else")
     paths = Paths()
     with run_backend(paths) as backend:

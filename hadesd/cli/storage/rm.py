@@ -47,10 +47,10 @@ def run(args: argparse.Namespace) -> int:
         removed: list[selection.Chosen] = []
         if not args.dry_run and not selection.agreed(f"Remove {selection.counted(len(chosen))} for good?", args.yes):
             return ExitCode.OK
-        failures = 0
+        code = ExitCode.OK
         with Progress("removing runs") as progress:
             for item in () if args.dry_run else progress.over("runs removed", chosen, len(chosen)):
-                failures += not _remove(backend, item, removed)
+                code = max(code, _remove(backend, item, removed))
     if args.json:
         document = RemovalDocument(
             dry_run=args.dry_run,
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(document)
     elif removed:
         say(f"removed {selection.counted(len(removed))}")
-    return ExitCode.NOT_FOUND_OR_STATE if failures else ExitCode.OK
+    return code
 
 
 def removable(chosen: Sequence[selection.Chosen], strict: bool) -> list[selection.Chosen]:
@@ -89,14 +89,14 @@ def removable(chosen: Sequence[selection.Chosen], strict: bool) -> list[selectio
     return fit
 
 
-def _remove(backend: RunBackend, item: selection.Chosen, removed: list[selection.Chosen]) -> bool:
+def _remove(backend: RunBackend, item: selection.Chosen, removed: list[selection.Chosen]) -> ExitCode:
     try:
         hidden = backend.remove(item.run)
     except HadesError as error:
         say(str(error))
-        return False
+        return ExitCode.NOT_FOUND_OR_STATE
     removed.append(item)
-    return delete(item.run.id, hidden)
+    return ExitCode.OK if delete(item.run.id, hidden) else ExitCode.RUN_FAILED
 
 
 def delete(run: str, hidden: Path) -> bool:

@@ -82,6 +82,7 @@ def test_keep_leaves_the_run_and_needs_no_yes(home: Home, tmp_path: Path) -> Non
         (["--restore", "/no/such/file"], 3),
         (["--restore", "/etc/hostname"], 1),
         (["@", "--restore", "x"], 2),
+        (["--restore", "x", "--all-checkpoints"], 2),
         (["no-such-run", "--yes"], 3),
     ],
 )

@@ -6,12 +6,13 @@ import pty
 import shutil
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from hades_protocol import commands, events
-from hades_protocol.errors import WrongStateError
+from hades_protocol.errors import NotFoundError, WrongStateError
 from hades_protocol.run_state import RunState
 from hadesd.storage.locks import lock_run
 from tests.helpers.daemon import BIN, Home, until
@@ -127,6 +128,36 @@ def test_a_run_whose_files_somebody_deleted_can_be_forgotten(home: Home) -> None
     assert done.returncode == 0, done.stderr
     assert f"{run} is removed; its files were gone already" in done.stderr
     assert home.ask(commands.Snapshot).runs == ()
+
+
+@pytest.fixture
+def immutable() -> Iterator[Callable[[Path], None]]:
+    """Makes a file one that nobody can delete, root neither, for the length of a test."""
+    files: list[Path] = []
+
+    def make(file: Path) -> None:
+        if subprocess.run(["chattr", "+i", str(file)], capture_output=True).returncode:
+            pytest.skip("files cannot be made immutable here")
+        files.append(file.parent.parent)
+
+    yield make
+    for runs in files:
+        subprocess.run(["chattr", "-R", "-i", str(runs)], check=True)
+
+
+@pytest.mark.skipif(shutil.which("chattr") is None, reason="no chattr")
+def test_files_that_cannot_be_deleted_are_said_and_are_no_success(
+    home: Home, tmp_path: Path, immutable: Callable[[Path], None]
+) -> None:
+    home.fake_daemon()
+    for verb in ("rm", "archive"):
+        (run,) = finished(home)
+        immutable(home.paths.runs / run / "metrics.jsonl")
+        done = home.hadesd(verb, run, "--yes", *(["-o", str(tmp_path)] if verb == "archive" else []))
+        assert done.returncode == 1, (verb, done.stderr)
+        assert f"{run} is removed, but not all of its files" in done.stderr
+        with pytest.raises(NotFoundError):
+            home.show(run)
 
 
 def test_a_stale_wish_removes_nothing(home: Home) -> None:
