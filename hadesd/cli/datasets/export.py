@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from hadesd.cli.output import number, print_json, refuse_existing, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb, split_generation
 from hadesd.spec.own_code import evaluate_command
 from hadesd.spec.user_files import as_argument
+from hadesd.storage.atomic import write_outputs
 from hadesd.storage.datasets import SUFFIXES
 from hadesd.storage.layout import DATASET, RunPaths
 
@@ -195,16 +195,11 @@ def write_as(source: Path, output: Path, format_: str | None = None) -> list[Pat
     """
     from hadesd.analysis.datasets import formats
 
-    partial = output.with_name(f".{output.name}.partial")
     try:
         if format_ in DIRECTORIES or output.suffix.lower() != ".npz":
             arrays = formats.read(source).arrays
             return formats.write(output, arrays, str(arrays["meta"]), format_ if format_ in DIRECTORIES else "")
-        try:
-            shutil.copyfile(source, partial)
-            partial.replace(output)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_outputs({output: source.read_bytes()})
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
     return [output]

@@ -62,6 +62,18 @@ def test_the_newest_dataset_with_what_it_takes_to_use_it(home, tmp_path, capsys)
     assert json.loads(out)["settings"]["policy"]["init_seed"] == 77
 
 
+def test_nothing_is_written_through_a_link_that_somebody_put_beside_it(home, tmp_path, capsys):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    for name in (".f.npz.partial", ".f.npz.tmp"):
+        (tmp_path / name).symlink_to(victim)
+    assert hadesd(capsys, "export", "@", "-o", str(tmp_path / "f.npz"))[0] == ExitCode.OK
+    assert victim.read_text() == "precious"
+    assert not (tmp_path / "f.npz").is_symlink()
+    with np.load(tmp_path / "f.npz") as dataset:
+        assert dataset["states"].shape == (2, 4)
+
+
 def test_a_kept_generation_out_of_its_checkpoint(home, tmp_path, capsys):
     newest, earlier = tmp_path / "6.npz", tmp_path / "2.npz"
     assert hadesd(capsys, "export", "@@6", "-o", str(newest))[0] == ExitCode.OK
