@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import CrashPolicy, Run
 from hadesd.supervisor.lifecycle.transitions import step
 from hadesd.worker_protocol import WorkerOutcome
-from tests.helpers.daemon import Home, until
+from tests.helpers.daemon import BIN, Home, until
 from tests.helpers.fake_worker import BEHAVIOURS
 
 S = RunState
@@ -114,6 +115,19 @@ def test_a_hook_that_hangs_is_killed_with_its_children_and_no_run_waits_for_it(h
     assert entry["problem"] == "ended after 2 s, its time limit"
     assert entry["status"] == -signal.SIGKILL
     assert until(lambda: has_ended(pid), "its child was killed")
+
+
+def test_ctrl_c_ends_a_hook_that_is_tried_and_its_children(home: Home) -> None:
+    home.fake_daemon()
+    run = home.start(generations=1)
+    home.reaches(run, S.FINISHED)
+    configure(home, finished="sleep 1000 & echo $! > child; wait", timeout=600)
+    child = home.paths.state / "child"
+    process = subprocess.Popen([str(BIN / "hadesd"), "hooks", "test", "finished", run], env=home.environ)
+    pid = int(until(lambda: child.exists() and child.read_text(), "it is tried"))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert until(lambda: has_ended(pid), "its child was ended")
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,10 @@ def run_hook(
             _end(process, ended, output)
         status = process.wait()
         output.read()
+    except BaseException:  # Ctrl-C in `hadesd hooks test`: it has a session of its own, and nobody else would end it
+        _end(process, ended, output)
+        process.wait()
+        raise
     finally:
         os.close(ended)
         process.stdout.close()
