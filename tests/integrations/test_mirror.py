@@ -128,15 +128,21 @@ def test_new_runs_are_taken_in_and_those_that_are_removed_stay(home: Home) -> No
         assert curve(boards(home) / run) == every(3)
 
 
-def test_ctrl_c_is_130(home: Home) -> None:
+def test_ctrl_c_is_130_and_says_what_was_copied(home: Home) -> None:
     home.fake_daemon()
-    going_on = mirror(home)
+    going_on = subprocess.Popen(
+        [str(BIN / "hadesd"), "mirror", "--tensorboard", str(boards(home)), "--json"],
+        env=home.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     has_begun = boards(home) / ".hades-mirror.lock"
     until(has_begun.exists, "it runs")
     assert going_on.stderr is not None
     until(going_on.stderr.readline, "it said that it is up to date")
     going_on.send_signal(signal.SIGINT)
-    assert going_on.wait(60) == 130
+    out, _ = going_on.communicate(timeout=60)
+    assert (going_on.returncode, json.loads(out)) == (130, {"generations_copied": 0})
 
 
 def test_two_mirrors_do_not_write_into_one_directory(home: Home) -> None:

@@ -48,18 +48,16 @@ def run(args: argparse.Namespace) -> int:
     paths = Paths()
     try:
         with _place(args, paths) as open_target:
-            copied = asyncio.run(_mirror(args, paths, open_target))
+            asyncio.run(_mirror(args, paths, open_target))
     except OSError as error:
         why = error.strerror or str(error)
         raise HadesError(
             f"cannot write {error.filename or 'the mirror'}: {why}; the next mirror goes on there"
         ) from None
-    if args.json:
-        print_json(MirrorDocument(generations_copied=copied))
     return ExitCode.OK
 
 
-async def _mirror(args: argparse.Namespace, paths: Paths, open_target: "OpenTarget") -> int:
+async def _mirror(args: argparse.Namespace, paths: Paths, open_target: "OpenTarget") -> None:
     from hades_protocol.async_client import Client
     from hades_protocol.keys import destination
     from hadesd.integrations.mirror.mirror import Mirror
@@ -74,10 +72,16 @@ async def _mirror(args: argparse.Namespace, paths: Paths, open_target: "OpenTarg
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():  # Ctrl-C
+            _tell(args, mirror.copied)
             raise
     finally:
         client.close()
-    return mirror.copied
+    _tell(args, mirror.copied)
+
+
+def _tell(args: argparse.Namespace, copied: int) -> None:
+    if args.json:
+        print_json(MirrorDocument(generations_copied=copied))
 
 
 @contextlib.contextmanager
