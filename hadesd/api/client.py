@@ -273,7 +273,13 @@ class Run:
         return self._change(commands.Tag, add=listed_tags("add", add), remove=listed_tags("remove", remove))
 
     def priority(self, value: int) -> RunSummary:
-        """Change its place in the queue: the higher of two numbers starts first, -1000 to 1000."""
+        """Change its place in the queue: the higher of two numbers starts first, -1000 to 1000.
+
+        Raises:
+            UsageError: it is no such number.
+        """
+        if not isinstance(value, int) or abs(value) > 1000:
+            raise UsageError(f"priority is {value!r}: it takes a whole number from -1000 to 1000")
         return self._change(commands.Priority, priority=value)
 
     def _change(self, kind: type[commands.Mutation], **fields: Any) -> RunSummary:
@@ -416,8 +422,11 @@ class Run:
             best: the one with the highest evaluated return instead, of a daemon on this machine.
 
         Raises:
+            UsageError: a generation and the best: they are two datasets.
             NotFoundError: there is none.
         """
+        if best and generation is not None:
+            raise UsageError(f"generation {generation} or the best dataset: choose one of them")
         from hadesd.analysis.datasets.wire import ask_for_dataset
         from hadesd.api.datasets import from_file, load
         from hadesd.storage.layout import RunPaths

@@ -83,9 +83,14 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(name, str):
             raise UsageError(f"settings are named by text, not by {name!r}: e.g. {{'dataset.pairs': 2}}")
         one: dict[str, Any] = {}
-        set_dotted(one, name, nested(value) if isinstance(value, Mapping) else value)
+        set_dotted(one, name, nested(value) if isinstance(value, Mapping) else _number(value))
         out = merge(out, one)  # later ones win
     return out
+
+
+def _number(value: Any) -> Any:
+    """A scalar of numpy or jax, of linspace say, as Python's own."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
 def dotted(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -93,6 +93,11 @@ def test_a_watch_goes_on_through_a_pause_and_ends_with_the_run(client: hadesd.Cl
             assert run.pause().state == RunState.PAUSED
             assert run.resume().state != RunState.PAUSED
             assert run.priority(7).priority == 7
+            for wrong in (10**6, 1.5):
+                with pytest.raises(hadesd.UsageError, match="whole number from -1000 to 1000"):
+                    run.priority(wrong)  # type: ignore[arg-type]
+            with pytest.raises(hadesd.UsageError, match="choose one of them"):
+                run.dataset(3, best=True)
         if metrics.generation == 10:
             assert run.resize({"dataset.pairs": 8}).pairs == 8
         if metrics.generation == 20:

@@ -125,3 +125,6 @@ def test_settings_are_taken_by_dotted_name_and_nested() -> None:
     spec = hadesd.settings("cartpole-v1", {"dataset": {"pairs": 4}, "dataset.labels": "learned"}, preset="cpu", seed=5)
     assert (spec.env, spec.dataset.pairs, spec.dataset.labels, spec.seed) == ("CartPole-v1", 4, "learned", 5)
     assert hadesd.settings("CartPole-v1", preset="published").policy.width == 512
+    numbers = {"evolution.sigma": np.linspace(0.05, 1.0, 3)[0], "dataset": {"pairs": np.int64(3)}}
+    spec = hadesd.settings("hopper", numbers)
+    assert (spec.evolution.sigma, spec.dataset.pairs) == (0.05, 3)
