@@ -93,6 +93,20 @@ def test_bash_completes_after_the_installation(home: Path, capsys: pytest.Captur
     assert not wrong
 
 
+def test_a_line_goes_where_zsh_looks_for_it_whatever_else_stands_there(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = home / "dots"
+    place.mkdir()
+    (place / ".zshrc").write_bytes(b"# caf\xe9\n")
+    monkeypatch.setenv("ZDOTDIR", str(place))
+    assert main(["completion", "zsh", "--install"]) == 0
+    first, second = (place / ".zshrc").read_bytes().splitlines()
+    assert first == b"# caf\xe9"
+    assert b"compinit" in second
+    assert not (home / ".zshrc").exists()
+
+
 def test_fish_gets_a_file_for_each_command_and_no_shell_is_guessed(home: Path) -> None:
     assert main(["completion", "fish", "--install"]) == 0
     places = home / ".config/fish/completions"

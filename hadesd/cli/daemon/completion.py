@@ -41,9 +41,15 @@ def run(args: argparse.Namespace) -> int:
         file.write_text(shellcode(commands, True, shell) + "\n")
         say(f"written: {file}")
         if shell != "fish":
-            _source(user_home(os.environ) / f".{shell}rc", file)
+            _source(_rc(shell), file)
     say(f"{shell} completes {' and '.join(COMMANDS)} from its next start on")
     return ExitCode.OK
+
+
+def _rc(shell: str) -> Path:
+    """The file that an interactive bash or zsh reads; zsh's may lie in ZDOTDIR."""
+    elsewhere = os.environ.get("ZDOTDIR") if shell == "zsh" else None
+    return (Path(elsewhere) if elsewhere else user_home(os.environ)) / f".{shell}rc"
 
 
 def _own_shell() -> str:
@@ -76,7 +82,7 @@ def _source(rc: Path, file: Path) -> None:
     # zsh has compdef, which the file calls, from compinit on.
     first = "" if rc.name == ".bashrc" else "autoload -Uz compinit && compinit; "
     line = f"[ -r {name} ] && {{ {first}. {name}; }}  # completion of hadesd and hades-tui"
-    before = rc.read_text() if rc.exists() else ""
+    before = rc.read_text(errors="surrogateescape") if rc.exists() else ""  # it may hold Latin-1
     if line in before.splitlines():
         return
     with rc.open("a") as out:
