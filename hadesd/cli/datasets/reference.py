@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hades_protocol.errors import UsageError
+from hades_protocol.errors import ExitCode, UsageError
 from hades_protocol.messages import Reference
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
@@ -91,9 +91,8 @@ def run(args: argparse.Namespace) -> int:
         _edit(args, directory)
     else:
         require_daemon_extra("reference")
-
-        train_and_report(args, directory)
-    return 0
+        return train_and_report(args, directory)
+    return ExitCode.OK
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -170,7 +169,7 @@ def _steps(text: str) -> int:
 EPISODES = 64
 
 
-def train_and_report(args: argparse.Namespace, directory: Path | None) -> None:
+def train_and_report(args: argparse.Namespace, directory: Path | None) -> ExitCode:
     """Train PPO, store its return with the run (directory None: with no run), show it.
 
     Raises:
@@ -204,7 +203,7 @@ def train_and_report(args: argparse.Namespace, directory: Path | None) -> None:
     document = _document(args.name, directory, spec, settings, source, trained)
     if directory is not None:
         store.put(directory, document.reference)
-    _report(args, document, directory)
+    return _report(args, document, directory)
 
 
 def _split(assignments: list[tuple[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -288,14 +287,16 @@ def _document(
     )
 
 
-def _report(args: argparse.Namespace, document: ReferenceDocument, directory: Path | None) -> None:
-    reference = document.reference
+def _report(args: argparse.Namespace, document: ReferenceDocument, directory: Path | None) -> ExitCode:
+    """Say what came out; whether it could be written, too."""
+    reference, code = document.reference, ExitCode.OK
     if args.output is not None:
         data = msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
         try:
             write_outputs({args.output: data})
         except OSError as error:
             say(f"cannot write {args.output}: {error.strerror or error}; the outcome follows")
+            code = ExitCode.RUN_FAILED
     if args.json:
         print_json(document)
     else:
@@ -304,3 +305,4 @@ def _report(args: argparse.Namespace, document: ReferenceDocument, directory: Pa
         say(f"{unfinished} environments completed no episode: their return so far was counted")
     if directory is not None:
         say(f"{reference.name} is a reference of run {directory.name} now")
+    return code
