@@ -56,6 +56,9 @@ class Dataset:
                 f"{self.source}: states {list(states.shape)} and actions {list(actions.shape)} do not fit: "
                 "they must be [D, *obs] and [D, A] with the same D"
             )
+        for name, array in (("obs_mean", self.obs_mean), ("obs_var", self.obs_var)):
+            if array is not None and "parts" not in self.meta and array.size != states[0].size:
+                raise UsageError(f"{self.source}: {name} has {array.size} entries, a state {states[0].size}")
 
     def __len__(self) -> int:
         return len(self.states)
@@ -118,7 +121,10 @@ class Dataset:
                 None: "it does not say how it is normalised; it may be in natural units as it is",
             }.get(self.normalisation, "it has no obs_mean and obs_var: 'hadesd export RUN -o FILE' writes them")
             raise UsageError(f"{self.source} cannot be brought to natural units: {why}")
-        natural = self.states * np.sqrt(self.obs_var + EPSILON) + self.obs_mean
+        if "parts" in self.meta:
+            raise UsageError(f"{self.source} is a merged file, whose parts have constants of their own")
+        mean, variance = (array.reshape(self.states.shape[1:]) for array in (self.obs_mean, self.obs_var))
+        natural = self.states * np.sqrt(variance + EPSILON) + mean
         meta = self.meta | {"normalisation": "none", "units": "natural"}
         return replace(self, states=natural, obs_mean=None, obs_var=None, meta=meta)
 

@@ -89,8 +89,11 @@ def test_without_constants_there_is_no_way_back(meta: dict[str, Any], says: str)
 
 def test_bad_datasets_are_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "torn.npz").write_bytes(b"PK")
+    merged = two({"parts": [], "units": "normalised"}, obs_mean=np.zeros((2, 4)), obs_var=np.ones((2, 4)))
     for make, error in (
         (lambda: hadesd.Dataset(np.ones((2, 4)), np.ones((3, 1))), hadesd.UsageError),
+        (lambda: two(obs_mean=np.zeros(3)), hadesd.UsageError),
+        (lambda: merged.un_normalised(), hadesd.UsageError),
         (lambda: hadesd.Dataset(np.full((2, 4), np.nan), np.ones((2, 1))), hadesd.UsageError),
         (lambda: hadesd.load(tmp_path / "none.npz"), hadesd.NotFoundError),
         (lambda: hadesd.load(str(tmp_path / "torn.npz")), hadesd.UsageError),
