@@ -44,6 +44,31 @@ class DatasetFile:
     columns: EntryNames = field(default_factory=EntryNames)
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for any file
+        return False
+
+
+def check_sizes(dataset: DatasetFile, name: str, observation: tuple[int, ...], actions: int) -> None:
+    """Refuse a dataset whose entries are not as many as those of the environment.
+
+    Raises:
+        UsageError: the numbers differ.
+    """
+    size, wanted = int(np.prod(dataset.states.shape[1:])), int(np.prod(observation))
+    if size != wanted:
+        raise UsageError(
+            f"{dataset.path}: its observations have {size} entries, those of {name} have {wanted}: "
+            "is --env the environment it was made for?"
+        )
+    if dataset.actions.shape[1] != actions:
+        raise UsageError(
+            f"{dataset.path}: its actions have {dataset.actions.shape[1]} entries, those of {name} {actions}"
+        )
+
+
 def load(path: Path) -> DatasetFile:
     """Read a file with `states` and `actions`, or a directory that is a dataset (formats.read).
 
@@ -53,7 +78,7 @@ def load(path: Path) -> DatasetFile:
         NotFoundError: there is no such file.
         UsageError: it is damaged, or its arrays do not fit together or to the names of their entries.
     """
-    if not path.exists():
+    if not _exists(path):
         raise NotFoundError(f"there is no file {path}: make one with: hadesd export RUN -o {as_argument(path.name)}")
     read = formats.read(path)
     content = read.arrays
@@ -67,8 +92,9 @@ def load(path: Path) -> DatasetFile:
             f"{path}: states {list(states.shape)} and actions {list(actions.shape)} do not fit: "
             "they must be [D, *obs] and [D, A] with the same D"
         )
-    if not len(states):
-        raise UsageError(f"{path} has no pairs: its arrays have length 0")
+    if not states.size or not actions.size:
+        what = "pairs" if not len(states) else "observations" if not states.size else "actions"
+        raise UsageError(f"{path} has no {what}: its arrays have length 0")
     mean, variance = numbers.get("obs_mean"), numbers.get("obs_var")
     dataset = DatasetFile(path, states, actions, mean, variance, read_meta(path, content), read.columns)
     entry = of_meta(dataset.meta)

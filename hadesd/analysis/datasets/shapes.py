@@ -5,7 +5,7 @@ import numpy as np
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
-from hadesd.analysis.datasets.reader import DatasetFile, complete_file_hint, in_order_of
+from hadesd.analysis.datasets.reader import DatasetFile, check_sizes, complete_file_hint, in_order_of
 from hadesd.distill import normalise
 from hadesd.distill.environments.base import Spaces
 from hadesd.distill.normalise import Statistics
@@ -19,16 +19,7 @@ def fit(dataset: DatasetFile, spec: RunSpec, env: Spaces) -> tuple[np.ndarray, n
         UsageError: the numbers of entries differ, or their names.
     """
     dataset = in_order_of(dataset, environments.of_spec(spec))
-    size, wanted = int(np.prod(dataset.states.shape[1:])), int(np.prod(env.observation))
-    if size != wanted:
-        raise UsageError(
-            f"{dataset.path}: its observations have {size} entries, those of {env.name} have {wanted}: "
-            "is --env the environment it was made for?"
-        )
-    if dataset.actions.shape[1] != env.actions:
-        raise UsageError(
-            f"{dataset.path}: its actions have {dataset.actions.shape[1]} entries, those of {env.name} {env.actions}"
-        )
+    check_sizes(dataset, env.name, env.observation, env.actions)
     return dataset.states.reshape(-1, *env.observation), dataset.actions
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +84,16 @@ def of_file(path: Path) -> ReportData:
     """What an exported file says of itself.
 
     Raises:
-        NotFoundError, UsageError: there is no such file, or it is no dataset.
+        NotFoundError, UsageError: there is no such file, it is no dataset, or none of the environment that it names.
     """
     dataset = reader.load(path)
-    return ReportData(name=path.name, path=path, dataset=dataset, entry=environments.of_meta(dataset.meta))
+    entry = environments.of_meta(dataset.meta)
+    if entry is not None and entry.observation and "parts" not in dataset.meta:
+        reader.check_sizes(dataset, entry.name, entry.observation, entry.actions)
+        for name, array in (("obs_mean", dataset.obs_mean), ("obs_var", dataset.obs_var)):
+            if array is not None and array.size != prod(entry.observation):
+                raise UsageError(f"{path}: {name} has {array.size} entries, not {prod(entry.observation)}")
+    return ReportData(name=path.name, path=path, dataset=dataset, entry=entry)
 
 
 def of_run(directory: Path) -> ReportData:

@@ -99,8 +99,10 @@ def tiles(report_data: ReportData, recording: Recording | None) -> list[tuple[st
         last = report_data.metrics[-1]
         out.append((number(last.fitness_mean), f"population mean fitness, generation {last.generation}"))
         out.append((number(last.best_so_far), "best candidate so far"))
-    elif report_data.dataset is not None and "expected_return" in report_data.dataset.meta:
-        out.append((number(float(report_data.dataset.meta["expected_return"])), "return, as the file says"))
+    elif report_data.dataset is not None and isinstance(
+        expected := report_data.dataset.meta.get("expected_return"), int | float
+    ):
+        out.append((number(float(expected)), "return, as the file says"))
     if recording is not None:
         out.append((number(recording.episode_return), f"return of the rollout below, {len(recording.rewards)} steps"))
     if report_data.metrics:
@@ -131,6 +133,8 @@ def rollout(report_data: ReportData, recording: Recording) -> str:
     steps = len(recording.rewards)
     limit = report_data.entry.episode_steps if report_data.entry else steps
     lasted = f"all {limit} steps that there are" if steps >= limit else f"{steps} of at most {limit} steps"
+    if not limit:  # of an environment of one's own nobody may know it
+        lasted = f"{steps} steps"
     init = (
         "from the one initialisation that the dataset was made for"
         if report_data.method == "hades-f"

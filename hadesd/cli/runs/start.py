@@ -185,6 +185,8 @@ def read_spec_file(path: Path) -> dict[str, Any]:
         raise NotFoundError(f"there is no spec file {path}") from None
     except OSError as error:
         raise UsageError(f"cannot read the spec file {path}: {error.strerror or error}") from None
+    except RecursionError:
+        raise UsageError(f"the spec file {path} is nested too deeply: settings have two levels") from None
     except ValueError as error:
         raise UsageError(
             f"the spec file {path} is not valid {'JSON' if path.suffix == '.json' else 'TOML'}: {error}"

@@ -93,3 +93,41 @@ def test_what_cannot_be_reported_is_said_in_one_line(home, tmp_path, capsys, arg
     assert says in err
     assert len(err.splitlines()) == 1
     assert (tmp_path / "there.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("environment", "shapes", "more", "says"),
+    [
+        ("CartPole-v1", ((2, 2), (2, 2)), {}, "its observations have 2 entries, those of CartPole-v1 have 4"),
+        ("CartPole-v1", ((2, 4), (2, 1)), {}, "its actions have 1 entries, those of CartPole-v1 2"),
+        ("hopper", ((2, 5), (2, 3)), {}, "its observations have 5 entries, those of hopper have 11"),
+        (
+            "hopper",
+            ((2, 11), (2, 3)),
+            {"obs_mean": np.zeros(3), "obs_var": np.ones(3)},
+            "obs_mean has 3 entries, not 11",
+        ),
+        ("", ((2, 0), (2, 2)), {}, "has no observations: its arrays have length 0"),
+        ("", ((2, 4), (2, 0)), {}, "has no actions: its arrays have length 0"),
+    ],
+)
+def test_a_file_that_does_not_fit_its_environment_is_one_line(home, tmp_path, capsys, environment, shapes, more, says):
+    states, actions = shapes
+    file = tmp_path / "odd.npz"
+    meta = json.dumps({"environment": environment} if environment else {})
+    np.savez(file, states=np.zeros(states), actions=np.zeros(actions), meta=meta, **more)
+    code, _, err = hadesd(capsys, str(file), "--no-rollout", "-o", str(tmp_path / "odd.html"))
+    assert (code, len(err.splitlines())) == (ExitCode.USAGE, 1), err
+    assert says in err
+
+
+def test_a_return_that_is_no_number_and_a_name_that_is_too_long(home, tmp_path, capsys):
+    file = tmp_path / "said.npz"
+    meta = {"environment": "CartPole-v1", "expected_return": "about 500"}
+    np.savez(file, states=np.ones((2, 4)), actions=np.ones((2, 2)), meta=json.dumps(meta))
+    code, _, err = hadesd(capsys, str(file), "--no-rollout", "-o", str(tmp_path / "said.html"))
+    assert code == ExitCode.OK, err
+    assert "about 500" not in (tmp_path / "said.html").read_text()
+    code, _, err = hadesd(capsys, f"{'x' * 300}.npz", "--no-rollout")
+    assert code == ExitCode.NOT_FOUND_OR_STATE
+    assert "there is no file" in err
