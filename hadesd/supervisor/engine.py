@@ -28,6 +28,7 @@ from hadesd.supervisor.run import ManagedRun, summarise, without_progress
 from hadesd.supervisor.slurm.executor import Callbacks
 from hadesd.supervisor.worker_environment import usable_cores, worker_environment
 from hadesd.supervisor.worker_reports import WorkerMessageHandler
+from hadesd.worker_protocol import WHEN_THERE_IS_ROOM
 
 log = structlog.get_logger()
 
@@ -230,9 +231,7 @@ class Engine:
         reason = f"{disk.describe_full_disk(managed_run.directory)}: no worker was started"
         self.apply(
             managed_run,
-            events.SpawnFailed(
-                f"{reason}; the run goes on by itself when there is room", events.SpawnFailure.DISK_FULL
-            ),
+            events.SpawnFailed(reason + WHEN_THERE_IS_ROOM, events.SpawnFailure.DISK_FULL),
         )
 
     def _backoff_over(self, managed_run: ManagedRun, at: float) -> None:

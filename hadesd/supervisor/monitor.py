@@ -10,6 +10,7 @@ from hadesd.config import Settings
 from hadesd.storage import disk
 from hadesd.storage.checkpoints import generations
 from hadesd.storage.layout import RunPaths
+from hadesd.supervisor.dispatcher import is_job
 from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle import events
@@ -102,17 +103,21 @@ class RunMonitor:
 
     @property
     def stuck(self) -> list[str]:
-        """Runs whose worker was killed and is there all the same (a driver that hangs, say)."""
+        """Runs whose worker was killed and is there all the same (a driver that hangs, say).
+
+        Slurm's jobs are not among them: where Slurm is silent they cannot be ended, and the workers here go on.
+        """
         alive_before = time.monotonic() - self._settings.heartbeat_timeout - STUCK_SECONDS
-        return [
-            m.run.id for m in self._engine.runs.values() if m.worker is not None and m.last_heartbeat_at < alive_before
-        ]
+        here = (m for m in self._engine.runs.values() if m.worker is not None and not is_job(m))
+        return [m.run.id for m in here if m.last_heartbeat_at < alive_before]
 
     def _check_worker(self, managed_run: ManagedRun, now: float, was_absent: bool) -> None:
         if was_absent:
             managed_run.last_heartbeat_at = managed_run.last_progress_at = now
         silent = now - managed_run.last_heartbeat_at
-        if silent > self._settings.heartbeat_timeout:
+        # Of a job without a worker Slurm says whether it is alive, as often as it is asked.
+        waits = managed_run.run.phase == WorkerPhase.WAITING_IN_SLURM
+        if silent > self._settings.heartbeat_timeout and not waits:
             self._engine.apply(managed_run, events.WorkerFault(f"the worker gave no sign of life for {silent:.0f} s"))
         median = managed_run.history.seconds_per_generation
         if why := verdict(managed_run.run.phase, now - managed_run.last_progress_at, median, self._settings):

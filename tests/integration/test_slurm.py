@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from hades_protocol import commands
-from hades_protocol.errors import UsageError
+from hades_protocol.errors import UsageError, WrongStateError
 from hades_protocol.messages import HistoryKind, RunSummary
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import ENDED, RunState
 from hades_protocol.settings import merge
 from hades_protocol.sync_client import listens
 from hadesd.storage import records
@@ -247,6 +247,24 @@ def test_why_a_worker_never_came_is_told(home: Home, cluster: Cluster) -> None:
     run = submit(home, slurm="--export=ALL,PYTHONHOME=/nowhere")
     until(lambda: "FAILED; " in home.show(run).reason, lambda: f"srun's words, but: {home.show(run).reason}")
     assert "No module named 'encodings'" in home.hadesd("logs", run).stdout
+
+
+def test_runs_that_are_cancelled_while_slurm_refuses_them_end_no_daemon(
+    home: Home, cluster: Cluster, tmp_path: Path
+) -> None:
+    slow = tmp_path / "sbatch"  # a busy controller takes its time
+    slow.write_text(f'#!/bin/sh\nsleep 2\nexec {shutil.which("sbatch")} "$@"\n')
+    slow.chmod(0o755)
+    home.environ["PATH"] = f"{tmp_path}:{home.environ['PATH']}"
+    daemon = home.daemon()
+    runs = [submit(home, slurm="--partition=nonsense") for _ in range(8)]
+    for run in runs:
+        with contextlib.suppress(WrongStateError):  # it was refused already
+            home.ask(commands.Cancel, run=run)
+    for run in runs:
+        until(lambda run=run: home.show(run).state in ENDED, "it has ended")
+    assert daemon.poll() is None
+    assert not cluster.jobs()
 
 
 def test_a_directory_that_cannot_be_used_ends_no_daemon(home: Home, cluster: Cluster) -> None:

@@ -11,7 +11,7 @@ from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.events import Event, SpawnFailure
 from hadesd.supervisor.lifecycle.state import PREEMPTIONS, CrashPolicy, InvalidTransition, Leaving, Run
-from hadesd.worker_protocol import WorkerOutcome
+from hadesd.worker_protocol import WHEN_THERE_IS_ROOM, WorkerOutcome
 
 S = RunState
 
@@ -25,6 +25,9 @@ def worker_event(run: Run, event: Event, now: float, policy: CrashPolicy) -> Ste
             if run.worker_pid is not None:
                 raise InvalidTransition(run, event, f"it already has the worker {run.worker_pid}")
             return replace(run, worker_pid=pid), [effects.Publish()]
+        case events.SpawnFailed(reason) if not _would_go_on(run):  # Slurm answers late: it is to be paused, say
+            why = f"no worker was started: {reason.removesuffix(WHEN_THERE_IS_ROOM)}"
+            return _without_worker(run, why, (), now, policy)
         case events.SpawnFailed(reason, SpawnFailure.RUN_UNUSABLE):
             return end(run, S.FAILED, now, reason)
         case events.SpawnFailed(reason, SpawnFailure.DISK_FULL):
@@ -135,7 +138,7 @@ def _exited(run: Run, event: events.Exited, now: float, policy: CrashPolicy) -> 
             return _preempted(run, event.why, now, policy)
         why = ""
     elif event.code == ExitCode.CHECKPOINTED and run.state in (S.PAUSING, S.STOPPING, S.CANCELLING):
-        why = why_said if said == WorkerOutcome.DISK_FULL else ""
+        why = why_said.removesuffix(WHEN_THERE_IS_ROOM) if said == WorkerOutcome.DISK_FULL else ""
     elif event.code == ExitCode.CHECKPOINTED:
         why = "" if run.progressed else "the worker stopped without being asked and without a new generation"
     else:

@@ -44,6 +44,7 @@ SUBMISSIONS = 4
 """sbatch commands at the same time."""
 
 JUST_ASKED = "Slurm has just been asked"
+OTHERS_FIRST = "Slurm is asked for other runs first"
 
 KEPT_PLACES = 3
 """Directories of jobs that stay in a run's, for their logs."""
@@ -294,8 +295,12 @@ class SlurmWorker:
             name, self._directory, place, self._options, settings.signal, settings.signal_seconds, self._hosts
         )
         while self._halting is None and not self._killed:
+            if self._executor.submitting.locked():
+                self._says(OTHERS_FIRST)
             try:
                 async with self._executor.submitting:
+                    if self._halting is not None or self._killed:
+                        break  # while it waited
                     self.id = await commands.submit(submission.arguments())
             except commands.SilentError as error:
                 self._says(str(error))
@@ -407,12 +412,12 @@ class SlurmWorker:
             self._callbacks.changed()
 
     def _starts(self) -> None:
-        """It has its nodes, and says nothing yet."""
+        """It has its nodes: it says nothing yet, or it was suspended and goes on."""
         if not self._has_spoken:
             self._callbacks.message(codec.encode(Heartbeat(phase=WorkerPhase.STARTING, generation=0)))
-            if self.waits_for:
-                self.waits_for = ""
-                self._callbacks.changed()
+        if self.waits_for:
+            self.waits_for = ""
+            self._callbacks.changed()
 
     async def _last_words(self, verdict: Verdict) -> str:
         """What the job's own log ends with, where Slurm alone says that it ended."""

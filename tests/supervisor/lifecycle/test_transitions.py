@@ -71,6 +71,32 @@ def test_a_crash_while_pausing_leaves_the_run_paused_and_says_so() -> None:
     assert (run.state, run.reason) == (S.PAUSED, "the worker was killed by SIGKILL")
 
 
+@pytest.mark.parametrize("failure", list(events.SpawnFailure))
+@pytest.mark.parametrize(
+    ("asked", "state", "says"),
+    [
+        (events.PauseAsked(), S.PAUSED, "no worker was started: why"),
+        (events.CancelAsked(), S.CANCELLED, "no worker was started: why"),
+        (events.DaemonStops(), S.QUEUED, "no worker was started: why"),
+    ],
+)
+def test_a_worker_that_cannot_be_started_after_all_does_what_was_asked_meanwhile(
+    failure: events.SpawnFailure, asked: events.Event, state: RunState, says: str
+) -> None:
+    reason = "why; the run goes on by itself when there is room"
+    run, _ = play(new_run(), events.SlotAssigned(), events.Spawned(None), asked, events.SpawnFailed(reason, failure))
+    assert (run.state, run.reason, run.disk_full) == (state, says, False)
+
+
+def test_a_full_disk_does_not_promise_that_a_cancelled_run_goes_on() -> None:
+    said = events.WorkerExitReport(WorkerOutcome.DISK_FULL, "no room; the run goes on by itself when there is room")
+    for asked, state in ((events.PauseAsked(), S.PAUSED), (events.CancelAsked(), S.CANCELLED)):
+        run, _ = play(running(), asked, said, events.Exited(75))
+        assert (run.state, run.reason) == (state, "no room")
+    run, _ = play(running(), said, events.Exited(75))
+    assert (run.state, run.reason, run.disk_full) == (S.PAUSED, said.reason, True)
+
+
 def test_a_run_that_finishes_while_it_is_paused_is_finished() -> None:
     run, _ = play(running(generation=10, high_water=10), events.PauseAsked(), events.Exited(0))
     assert run.state == S.FINISHED
