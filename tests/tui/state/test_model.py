@@ -171,3 +171,13 @@ def test_a_long_run_stays_small() -> None:
     assert len(history.metrics) <= MAX_POINTS
     assert max(m.fitness_mean or 0.0 for m in history.metrics) == spike
     assert history.metrics[-1].generation == MAX_POINTS + 500
+
+
+def test_pairs_of_generations_that_a_run_has_lost_are_gone_after_a_snapshot() -> None:
+    daemon, model = attached(a_run("one", generation=60), a_run("two", generation=60))
+    for run in ("one", "two"):
+        model = apply(model, daemon.publish_dataset(run, a_dataset(57)))
+    daemon.runs["one"] = a_run("one", generation=40)  # it fell back while nobody looked
+    model = apply(model, daemon.snapshot())
+    assert model.datasets.keys() == {"two"}
+    assert models.with_dataset(model, "one", a_dataset(40)).datasets["one"].generation == 40

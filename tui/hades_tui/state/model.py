@@ -166,7 +166,8 @@ def _with_snapshot(model: Model, snapshot: SnapshotResult) -> Model:
         model,
         daemon=snapshot.daemon,
         histories={run: unload(history) for run, history in model.histories.items() if run in ids},
-        datasets={run: dataset for run, dataset in model.datasets.items() if run in ids},
+        # What a run showed before it fell back to a checkpoint is void.
+        datasets={run: dataset for run, dataset in model.datasets.items() if dataset.generation <= ids.get(run, -1)},
         logs={run: lines for run, lines in model.logs.items() if run in ids},
         sparklines={run: cut(sparkline, ids[run]) for run, sparkline in model.sparklines.items() if run in ids},
         gpus=snapshot.gpus,
