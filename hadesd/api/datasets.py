@@ -50,15 +50,9 @@ class Dataset:
         for name in formats.ARRAYS:
             if (array := getattr(self, name)) is not None:
                 object.__setattr__(self, name, reader.as_float32(path, name, np.asarray(array)))
-        states, actions = self.states, self.actions
-        if states.ndim < 2 or actions.ndim != 2 or len(states) != len(actions) or not len(states):
-            raise UsageError(
-                f"{self.source}: states {list(states.shape)} and actions {list(actions.shape)} do not fit: "
-                "they must be [D, *obs] and [D, A] with the same D"
-            )
-        for name, array in (("obs_mean", self.obs_mean), ("obs_var", self.obs_var)):
-            if array is not None and "parts" not in self.meta and array.size != states[0].size:
-                raise UsageError(f"{self.source}: {name} has {array.size} entries, a state {states[0].size}")
+        reader.check_arrays(self.source, self.states, self.actions)
+        if "parts" not in self.meta:  # each part of a merged file has constants of its own
+            reader.check_constants(self.source, self.obs_mean, self.obs_var, self.states[0].size)
 
     def __len__(self) -> int:
         return len(self.states)

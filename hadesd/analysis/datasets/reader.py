@@ -1,5 +1,6 @@
 """Reading an exported dataset, ours or anybody's, and the settings that go with it."""
 
+import errno
 import typing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,8 +48,10 @@ class DatasetFile:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name that is too long for any file
-        return False
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return False  # no file has such a name
 
 
 def check_sizes(dataset: DatasetFile, name: str, observation: tuple[int, ...], actions: int) -> None:
@@ -69,6 +72,33 @@ def check_sizes(dataset: DatasetFile, name: str, observation: tuple[int, ...], a
         )
 
 
+def check_constants(source: object, mean: np.ndarray | None, variance: np.ndarray | None, size: int) -> None:
+    """Refuse constants of normalisation that are not one for each of the `size` entries of a state.
+
+    Raises:
+        UsageError: they are more or fewer.
+    """
+    for name, array in (("obs_mean", mean), ("obs_var", variance)):
+        if array is not None and array.size != size:
+            raise UsageError(f"{source}: {name} has {array.size} entries, not {size}")
+
+
+def check_arrays(source: object, states: np.ndarray, actions: np.ndarray) -> None:
+    """Refuse what is no dataset of D pairs.
+
+    Raises:
+        UsageError: not [D, *obs] and [D, A] with the same D, or an axis has length 0.
+    """
+    if states.ndim < 2 or actions.ndim != 2 or states.shape[0] != actions.shape[0]:
+        raise UsageError(
+            f"{source}: states {list(states.shape)} and actions {list(actions.shape)} do not fit: "
+            "they must be [D, *obs] and [D, A] with the same D"
+        )
+    if not states.size or not actions.size:
+        what = "pairs" if not len(states) else "observations" if not states.size else "actions"
+        raise UsageError(f"{source} has no {what}: its arrays have length 0")
+
+
 def load(path: Path) -> DatasetFile:
     """Read a file with `states` and `actions`, or a directory that is a dataset (formats.read).
 
@@ -87,14 +117,7 @@ def load(path: Path) -> DatasetFile:
             raise UsageError(f"{path} has no array '{name}': a dataset has 'states' [D, *obs] and 'actions' [D, A]")
     numbers = {name: as_float32(path, name, content[name]) for name in formats.ARRAYS if name in content}
     states, actions = numbers["states"], numbers["actions"]
-    if states.ndim < 2 or actions.ndim != 2 or states.shape[0] != actions.shape[0]:
-        raise UsageError(
-            f"{path}: states {list(states.shape)} and actions {list(actions.shape)} do not fit: "
-            "they must be [D, *obs] and [D, A] with the same D"
-        )
-    if not states.size or not actions.size:
-        what = "pairs" if not len(states) else "observations" if not states.size else "actions"
-        raise UsageError(f"{path} has no {what}: its arrays have length 0")
+    check_arrays(path, states, actions)
     mean, variance = numbers.get("obs_mean"), numbers.get("obs_var")
     dataset = DatasetFile(path, states, actions, mean, variance, read_meta(path, content), read.columns)
     entry = of_meta(dataset.meta)

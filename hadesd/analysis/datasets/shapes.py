@@ -5,7 +5,7 @@ import numpy as np
 
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
-from hadesd.analysis.datasets.reader import DatasetFile, check_sizes, complete_file_hint, in_order_of
+from hadesd.analysis.datasets.reader import DatasetFile, check_constants, check_sizes, complete_file_hint, in_order_of
 from hadesd.distill import normalise
 from hadesd.distill.environments.base import Spaces
 from hadesd.distill.normalise import Statistics
@@ -37,8 +37,6 @@ def constants(dataset: DatasetFile, spec: RunSpec, env: Spaces) -> Statistics:
             f"{dataset.path} has no obs_mean and obs_var, which fixed normalisation needs: "
             "add them, or use --set evaluation.normalisation=running or none" + complete_file_hint(dataset.meta)
         )
-    for name, array in (("obs_mean", dataset.obs_mean), ("obs_var", dataset.obs_var)):
-        if array.size != int(np.prod(env.observation)):
-            raise UsageError(f"{dataset.path}: {name} has {array.size} entries, not {int(np.prod(env.observation))}")
+    check_constants(dataset.path, dataset.obs_mean, dataset.obs_var, int(np.prod(env.observation)))
     mean, variance = (jnp.asarray(a.reshape(env.observation)) for a in (dataset.obs_mean, dataset.obs_var))
     return Statistics(mean, variance, jnp.float32(1.0))

@@ -90,9 +90,7 @@ def of_file(path: Path) -> ReportData:
     entry = environments.of_meta(dataset.meta)
     if entry is not None and entry.observation and "parts" not in dataset.meta:
         reader.check_sizes(dataset, entry.name, entry.observation, entry.actions)
-        for name, array in (("obs_mean", dataset.obs_mean), ("obs_var", dataset.obs_var)):
-            if array is not None and array.size != prod(entry.observation):
-                raise UsageError(f"{path}: {name} has {array.size} entries, not {prod(entry.observation)}")
+        reader.check_constants(path, dataset.obs_mean, dataset.obs_var, prod(entry.observation))
     return ReportData(name=path.name, path=path, dataset=dataset, entry=entry)
 
 

@@ -132,9 +132,10 @@ def rollout(report_data: ReportData, recording: Recording) -> str:
     """What the rollout shows."""
     steps = len(recording.rewards)
     limit = report_data.entry.episode_steps if report_data.entry else steps
-    lasted = f"all {limit} steps that there are" if steps >= limit else f"{steps} of at most {limit} steps"
     if not limit:  # of an environment of one's own nobody may know it
         lasted = f"{steps} steps"
+    else:
+        lasted = f"all {limit} steps that there are" if steps >= limit else f"{steps} of at most {limit} steps"
     init = (
         "from the one initialisation that the dataset was made for"
         if report_data.method == "hades-f"
