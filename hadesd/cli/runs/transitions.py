@@ -85,16 +85,18 @@ def _settle(client: ControlClient, runs: tuple[RunSummary, ...], wait: bool) -> 
 
     What is under way is said of all before the first is waited for: Ctrl-C changes nothing about it.
     """
-    waiting = [summary for summary in runs if wait and summary.state in ON_THE_WAY]
-    for summary in waiting:
-        in_queue = summary.phase == WorkerPhase.WAITING_IN_SLURM  # so there is no worker yet
-        what = "its job leaves Slurm's queue" if in_queue else "its worker finishes the generation and commits"
-        say(f"{summary.id} {summary.state}: {what}")
-    return tuple(_gone(client, summary) if summary in waiting else summary for summary in runs)
+    if not wait:
+        return runs
+    for summary in runs:
+        if summary.state in ON_THE_WAY:
+            in_queue = summary.phase == WorkerPhase.WAITING_IN_SLURM  # so there is no worker yet
+            what = "its job leaves Slurm's queue" if in_queue else "its worker finishes the generation and commits"
+            say(f"{summary.id} {summary.state}: {what}")
+    return tuple(_gone(client, summary) for summary in runs)
 
 
 def _gone(client: ControlClient, summary: RunSummary) -> RunSummary:
-    """The run once its worker is gone."""
+    """The run once its worker is gone, where that is on its way."""
     while summary.state in ON_THE_WAY:
         time.sleep(POLL_SECONDS)
         summary = client.request(commands.Show, run=summary.id).run
