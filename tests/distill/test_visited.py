@@ -139,9 +139,12 @@ def test_constants_are_what_policies_visit_at_first_and_later_go_there_by_degree
         assert not np.array_equal(goal.mean, follows.mean), "due again"
         for was, now, there in zip(follows[:2], late.constants[:2], goal[:2], strict=True):
             assert np.allclose(now, was + (there - was) * 2 / (321 + 1), rtol=1e-5), method
-        for generation in range(322, 4000):
-            late = late._replace(generation=jnp.int32(generation))
-            late = late._replace(constants=visited.followed(task, late))
+
+        def further(generation, state, task=task):
+            state = state._replace(generation=generation)
+            return state._replace(constants=visited.followed(task, state))
+
+        late = jax.lax.fori_loop(322, 4000, further, late)
         assert np.allclose(late.constants.variance, goal.variance, rtol=1e-2), method
         again, _ = GenerationStep(task, mesh, 8)(jax.device_get(before))
         for a, b in zip(jax.tree.leaves(again), jax.tree.leaves(state), strict=True):

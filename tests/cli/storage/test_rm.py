@@ -133,15 +133,15 @@ def test_a_run_whose_files_somebody_deleted_can_be_forgotten(home: Home) -> None
 @pytest.fixture
 def immutable() -> Iterator[Callable[[Path], None]]:
     """Makes a file one that nobody can delete, root neither, for the length of a test."""
-    files: list[Path] = []
+    places: list[Path] = []
 
     def make(file: Path) -> None:
         if subprocess.run(["chattr", "+i", str(file)], capture_output=True).returncode:
             pytest.skip("files cannot be made immutable here")
-        files.append(file.parent.parent)
+        places.append(file.parent.parent)
 
     yield make
-    for runs in files:
+    for runs in places:
         subprocess.run(["chattr", "-R", "-i", str(runs)], check=True)
 
 
