@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from hades_protocol import commands
 from hades_protocol.errors import UsageError
 
 
@@ -40,3 +43,15 @@ def check_number(name: str, given: float) -> None:
     """
     if not isinstance(given, int | float):
         raise UsageError(f"{name} is {given!r}: it takes a number")
+
+
+def check_priority(given: int) -> None:
+    """Refuse what is no priority of a run.
+
+    Raises:
+        UsageError: it is no whole number, or out of its bounds.
+    """
+    try:
+        msgspec.convert(given, commands.PriorityValue)
+    except msgspec.ValidationError:
+        raise UsageError(f"priority is {given!r}: it takes a whole number from -1000 to 1000") from None

@@ -16,7 +16,7 @@ from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import ENDED, RunState
 from hades_protocol.sync_client import ControlClient, listens
 from hadesd.api import polling
-from hadesd.api.arguments import as_settings, check_number
+from hadesd.api.arguments import as_settings, check_number, check_priority
 from hadesd.api.errors import NotEndedError, RunFailedError
 from hadesd.api.settings import as_spec, nested
 
@@ -172,8 +172,9 @@ class Client:
             priority: of two queued runs the one with the higher number starts first, -1000 to 1000.
 
         Raises:
-            UsageError: settings or a name that are not accepted.
+            UsageError: settings, a name or a priority that are not accepted.
         """
+        check_priority(priority)
         gpu = None if isinstance(spec, RunSpec) else self.info().gpus > 0
         values = spec_to_dict(as_spec(spec, gpu))
         summary: RunSummary = self.request(
@@ -278,8 +279,7 @@ class Run:
         Raises:
             UsageError: it is no such number.
         """
-        if not isinstance(value, int) or abs(value) > 1000:
-            raise UsageError(f"priority is {value!r}: it takes a whole number from -1000 to 1000")
+        check_priority(value)
         return self._change(commands.Priority, priority=value)
 
     def _change(self, kind: type[commands.Mutation], **fields: Any) -> RunSummary:

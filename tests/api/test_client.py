@@ -96,6 +96,8 @@ def test_a_watch_goes_on_through_a_pause_and_ends_with_the_run(client: hadesd.Cl
             for wrong in (10**6, 1.5):
                 with pytest.raises(hadesd.UsageError, match="whole number from -1000 to 1000"):
                     run.priority(wrong)  # type: ignore[arg-type]
+                with pytest.raises(hadesd.UsageError, match="whole number from -1000 to 1000"):
+                    client.start(QUICK, priority=wrong)  # type: ignore[arg-type]
             with pytest.raises(hadesd.UsageError, match="choose one of them"):
                 run.dataset(3, best=True)
         if metrics.generation == 10:
