@@ -6,8 +6,9 @@
 
 A row is a run of its own (`hadesd run --env ENV --method METHOD --preset cpu --seed SEED`), stopped after the CPU time
 that all cores give in so many seconds. Its mean dataset is then exported and evaluated: 16 fresh policies (HaDES-F: its
-own initialisation), 8 episodes each, seed 1. Rows are kept in benchmarks/desk/results.jsonl; those that are there are
-not measured again.
+own initialisation), 8 episodes each, seed 1. With --heats N, N runs of other seeds begin in its place, a minute each,
+and the one whose population does best has the rest of the budget. Rows are kept in benchmarks/desk/results.jsonl; those
+that are there are not measured again.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
     for seed in parse_values("seed", options.seeds):
         for env in options.envs.split(","):
             for method in options.methods.split(","):
-                yield Row(env, method, seed, options.preset, tuple(options.set))
+                yield Row(env, method, seed, options.preset, tuple(options.set), options.heats)
 
 
 def _tell(one: Measured) -> None:
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--envs", default=",".join(ENVIRONMENTS), help="with commas (all)")
     parser.add_argument("--methods", default=",".join(METHODS), help="with commas (all)")
     parser.add_argument("--seeds", default="0..2", help="A..B, or with commas (0..2)")
+    parser.add_argument("--heats", type=int, default=1, metavar="N", help="runs that begin, for a minute each (1)")
     parser.add_argument("--preset", default="cpu", help="cpu (default) or published")
     parser.add_argument("--set", metavar="K=V", action="append", default=[], help="a setting, over the preset")
     parser.add_argument("--directory", type=Path, help="where the runs lie (hades-desk in the temporary directory)")

@@ -1,13 +1,17 @@
-"""One row: a run of its own, stopped after its budget, and its mean dataset on fresh policies."""
+"""One row: a run of its own, stopped after its budget, and its mean dataset on fresh policies.
+
+Or several runs, of which the best goes on: a search that is caught early stays caught, and shows it early.
+"""
 
 import datetime
 import json
 import os
 import signal
+import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +29,10 @@ T = TypeVar("T")
 
 INITS, EPISODES, SEED = 16, 8, 1
 """Of the evaluation afterwards: fresh policies, episodes of each, and the root of its random numbers."""
+
+HEAT_SECONDS, HEAT_SEEDS, HEAT_GENERATIONS = 60.0, 10, 10
+"""Of heats: the budget of each; how far their seeds are apart, so that rows of neighbouring seeds share no heat; of how
+many generations, the newest, the population's mean return decides."""
 
 WITHOUT_END = 1_000_000_000
 POLL_SECONDS = 0.2
@@ -66,7 +74,8 @@ def measure_missing(
     for row in rows:
         if (row, seconds) in done:
             continue
-        directory = place / "-".join((f"{seconds:g}", row.env, row.method, str(row.seed), *row.sets))
+        heats = [f"best-of-{row.heats}"] if row.heats > 1 else []
+        directory = place / "-".join((f"{seconds:g}", row.env, row.method, str(row.seed), *heats, *row.sets))
         directory.mkdir(parents=True, exist_ok=True)
         measured = measure(row, Budget(seconds, cores), directory)
         add(measured, results)
@@ -81,10 +90,9 @@ def measure(row: Row, budget: Budget, directory: Path) -> Measured:
     Raises:
         SideError: a command failed.
     """
-    home = Home(directory / "run", cache=directory.parent / "cache")
-    total = _compute(home, row, budget, directory / "spent.json")
-    run, spec = _run(home)
-    metrics = list(read_lines(RunPaths(run).metrics, GenerationMetrics))
+    home, others, total = _distil(row, budget, directory)
+    _, spec = _run(home)
+    metrics = _metrics(home)
     evaluations = [(line.generation, line.evaluated_mean) for line in metrics if line.evaluated_mean is not None]
     again = None
     if row.method == "es":
@@ -94,6 +102,8 @@ def measure(row: Row, budget: Budget, directory: Path) -> Measured:
         if evaluations:
             again, _ = _evaluate_dataset(home, directory / "best.npz", "--best")
     per_generation = metrics[-1].env_steps
+    lost = [line for other in others for line in _metrics(other)]
+    before = sum(line.env_steps for line in lost)
     trained = 0 if row.method == "es" else spec.evolution.population * spec.inits * spec.cloning.epochs
     return Measured(
         row=row,
@@ -103,16 +113,46 @@ def measure(row: Row, budget: Budget, directory: Path) -> Measured:
         best=max([value, *(mean for _, mean in evaluations)]),
         best_again=again,
         generations=len(metrics),
-        env_steps=sum(line.env_steps for line in metrics),
-        cloning_steps=trained * len(metrics),
+        env_steps=before + sum(line.env_steps for line in metrics),
+        cloning_steps=trained * (len(lost) + len(metrics)),
         core_seconds=round(total["core"], 1),
         wall_seconds=round(total["wall"], 1),
         commit=commit(ROOT)["id"],
         machine=machine()["cpu"],
         at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        curve=[(line.generation * per_generation, line.fitness_mean or 0.0) for line in thin(metrics)],
-        evaluations=[(generation * per_generation, mean) for generation, mean in thin(evaluations)],
+        curve=[(before + line.generation * per_generation, line.fitness_mean or 0.0) for line in thin(metrics)],
+        evaluations=[(before + generation * per_generation, mean) for generation, mean in thin(evaluations)],
     )
+
+
+def _distil(row: Row, budget: Budget, directory: Path) -> tuple[Home, list[Home], dict[str, float]]:
+    """Spend the budget: the home of the run to evaluate, those of the heats that it beat, and what all have spent."""
+    cache = directory.parent / "cache"
+    if row.heats == 1:
+        home = Home(directory / "run", cache=cache)
+        return home, [], _compute(home, row, budget, directory / "spent.json")
+    heats = []
+    for number in range(row.heats):
+        place = directory / f"heat-{number}"
+        place.mkdir(exist_ok=True)
+        one = replace(row, seed=row.seed + number * HEAT_SEEDS)
+        heats.append((Home(place / "run", cache=cache), one, place / "spent.json"))
+    spent = [_compute(home, one, replace(budget, seconds=HEAT_SECONDS), file) for home, one, file in heats]
+    decision = directory / "best.txt"  # the best goes on, so whoever asks later would compare it as it is then
+    if not decision.exists():
+        decision.write_text(str(max(range(row.heats), key=lambda number: _standing(heats[number][0]))))
+    best = int(decision.read_text())
+    left = budget.seconds - (row.heats - 1) * HEAT_SECONDS
+    home, one, file = heats[best]
+    spent[best] = _compute(home, one, replace(budget, seconds=left), file)
+    others = [heat[0] for number, heat in enumerate(heats) if number != best]
+    return home, others, {unit: sum(each[unit] for each in spent) for unit in spent[best]}
+
+
+def _standing(home: Home) -> float:
+    """The population's mean return over the newest generations."""
+    newest = [line.fitness_mean for line in _metrics(home)[-HEAT_GENERATIONS:] if line.fitness_mean is not None]
+    return statistics.mean(newest)
 
 
 def _compute(home: Home, row: Row, budget: Budget, file: Path) -> dict[str, float]:
@@ -181,6 +221,10 @@ def _run(home: Home) -> tuple[Path, RunSpec]:
         raise SideError(f"no run in {home.directory}")
     record, spec = found
     return home.directory / "runs" / record.id, spec
+
+
+def _metrics(home: Home) -> list[GenerationMetrics]:
+    return list(read_lines(RunPaths(_run(home)[0]).metrics, GenerationMetrics))
 
 
 def _evaluate_dataset(home: Home, file: Path, *options: str) -> tuple[float, float]:

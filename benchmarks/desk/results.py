@@ -21,13 +21,17 @@ FILE = Path(__file__).with_name("results.jsonl")
 
 @dataclass(frozen=True)
 class Row:
-    """What is distilled: `hadesd run --env ENV --method METHOD --preset PRESET --seed SEED` and `--set`s."""
+    """What is distilled: `hadesd run --env ENV --method METHOD --preset PRESET --seed SEED` and `--set`s.
+
+    heats: so many runs begin, and the best of them alone goes on.
+    """
 
     env: str
     method: str
     seed: int
     preset: str = "cpu"
     sets: tuple[str, ...] = ()
+    heats: int = 1
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Measured:
     value, sem: return of the mean dataset on 16 fresh initialisations (HaDES-F: its own) x 8 episodes; direct ES: of
         the mean policy. best: the highest evaluation of the mean while it ran, which is the luckiest, too. best_again:
         return of the dataset that had it, on the initialisations and episodes of `value`; None: not evaluated.
-    core_seconds: CPU time over all cores; wall_seconds: on the clock. Both without evaluations after the end.
+    core_seconds: CPU time over all cores; wall_seconds: on the clock. Both without evaluations after the end, and
+        both, as env_steps and cloning_steps, of all heats; generations are those of the run that went on.
     cloning_steps: gradient steps of all policies. curve: (environment steps, population mean), and evaluations of the
         mean (environment steps, return).
     """
@@ -62,7 +67,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Summary:
-    """One environment and method over seeds: mean and standard error of what was measured.
+    """One environment, method, budget and number of heats over seeds: mean and standard error of what was measured.
 
     kept: share of `best` that the last return is. kept_again: share of `best_again`; None where a seed has none.
     """
@@ -70,6 +75,7 @@ class Summary:
     env: str
     method: str
     seconds: float
+    heats: int
     seeds: tuple[int, ...]
     value: float
     sem: float | None
@@ -103,13 +109,13 @@ def add(measured: Measured, file: Path = FILE) -> None:
 
 
 def summarise(measured: Iterable[Measured]) -> list[Summary]:
-    """One summary for each environment, method and budget; environments and methods in the order of the tables."""
-    groups: dict[tuple[str, str, float], dict[int, Measured]] = {}
+    """One summary for each environment, method, budget and number of heats, in the order of the tables."""
+    groups: dict[tuple[str, str, float, int], dict[int, Measured]] = {}
     for one in measured:
         if not one.row.sets and one.row.preset == "cpu":
             # A row that was measured again counts as it is now.
-            groups.setdefault((one.row.env, one.row.method, one.seconds), {})[one.row.seed] = one
-    keys = sorted(groups, key=lambda key: (_place(key[0], ENVIRONMENTS), _place(key[1], METHODS), key[2]))
+            groups.setdefault((one.row.env, one.row.method, one.seconds, one.row.heats), {})[one.row.seed] = one
+    keys = sorted(groups, key=lambda key: (_place(key[0], ENVIRONMENTS), _place(key[1], METHODS), *key[2:]))
     return [_summary(*key, tuple(groups[key].values())) for key in keys]
 
 
@@ -125,13 +131,14 @@ def kept(value: float, best: float) -> float:
     return value / best if best > 0 else best / value
 
 
-def _summary(env: str, method: str, seconds: float, ones: tuple[Measured, ...]) -> Summary:
+def _summary(env: str, method: str, seconds: float, heats: int, ones: tuple[Measured, ...]) -> Summary:
     over_seeds = average(one.value for one in ones)
     again = [kept(one.value, one.best_again) for one in ones if one.best_again is not None]
     return Summary(
         env=env,
         method=method,
         seconds=seconds,
+        heats=heats,
         seeds=tuple(sorted(one.row.seed for one in ones)),
         value=math.nan if over_seeds is None else over_seeds.mean,
         sem=None if over_seeds is None else over_seeds.sem,

@@ -85,6 +85,13 @@ def test_a_longer_row_stands_beside_what_it_had_before() -> None:
     assert "1500" not in alone
 
 
+def test_heats_are_a_row_of_their_own_and_not_of_the_first_table() -> None:
+    heats = dataclasses.replace(ONE, row=dataclasses.replace(ONE.row, heats=4), value=1700.0)
+    alone, of_four = summarise([ONE, heats])
+    assert (alone.heats, of_four.heats) == (1, 4)
+    assert "| 1, best of 4 | 1700 |" in table.longer_markdown([of_four], [alone])
+
+
 def test_half_of_the_best_is_half_of_a_return_and_twice_a_cost() -> None:
     assert kept(50.0, 100.0) == 0.5
     assert kept(-100.0, -50.0) == 0.5
