@@ -42,7 +42,7 @@ def ensure_daemon(paths: Paths) -> tuple[DaemonInfo, bool]:
             stderr=stderr,
             start_new_session=True,  # it outlives this command and its terminal
             cwd="/",  # and keeps no directory busy
-            env={**os.environ, **({"HADES_HOME": str(paths.state)} if os.environ.get("HADES_HOME") else {})},
+            env={**os.environ, **paths.variables},
         )
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:

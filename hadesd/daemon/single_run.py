@@ -140,19 +140,24 @@ def check_same(record: records.RunRecord, stored: RunSpec, asked: RunSpec, direc
 
 
 @contextlib.contextmanager
-def socket_directory(paths: Paths) -> Iterator[Path | None]:
-    """Have the sockets in a place where they can be bound; that place where it is not the usual one.
+def socket_directory(paths: Paths) -> Iterator[None]:
+    """Have the sockets in a place where they can be bound.
 
     The path of a directory may be too long for a socket, and some network file systems have none.
     """
     paths.runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
     if _can_bind(paths.runtime):
-        yield None
+        yield
         return
     place = Path(tempfile.mkdtemp(prefix="hades-", dir="/tmp"))  # TMPDIR may be as long
     try:
-        paths.move_sockets(place / "hades")  # where a client looks that is given XDG_RUNTIME_DIR
-        yield place
+        # Where a client looks that is given XDG_RUNTIME_DIR and XDG_STATE_HOME.
+        state = place / "state"
+        state.mkdir(mode=0o700)
+        (state / "hades").symlink_to(paths.state)
+        paths.move_sockets(place / "hades")
+        paths.variables = {"HADES_HOME": "", "XDG_RUNTIME_DIR": str(place), "XDG_STATE_HOME": str(state)}
+        yield
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -62,6 +62,7 @@ class Paths:
     specification says: it would be another one for a daemon that was started elsewhere.
 
     connect: HADES_CONNECT, which names a daemon elsewhere (hades_protocol.keys.destination); empty for none.
+    variables: over the environment that this was made from, what makes another process find the same sockets and runs.
     """
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
@@ -78,6 +79,7 @@ class Paths:
             self.runtime = runtime / "hades" if runtime else self.state / "run"
             self.cache = (xdg("CACHE_HOME", env) or user_home(env) / ".cache") / "hades"
             self.config_file = config_home(env) / "hades/config.toml"
+        self.variables = {"HADES_HOME": str(self.state)} if home else {}
         self.connect = env.get("HADES_CONNECT", "")
         self.keys = self.config_file.parent / "keys"
         self._runs = self.state / "runs"

@@ -70,8 +70,8 @@ def run(args: argparse.Namespace, start_worker: "StartWorker | None" = None) -> 
     settings = _settings(args, paths)
     _check_directory(paths)
     spec = _spec(args, paths)
-    with socket_directory(paths) as place:
-        way_in = _way_in(paths, place)
+    with socket_directory(paths):
+        way_in = _way_in(paths)
         one_shot = OneShot(paths, spec, RunProgress(way_in).show)
         say(f"watch it: {way_in} hades-tui attach")
         for signum in BATCH_SIGNALS:
@@ -143,10 +143,8 @@ def _spec(args: argparse.Namespace, paths: Paths) -> "RunSpec | None":
     return asked
 
 
-def _way_in(paths: Paths, place: Path | None) -> str:
-    if place is None:
-        return f"HADES_HOME={shlex.quote(str(paths.state))}"
-    return f"env -u HADES_HOME XDG_RUNTIME_DIR={shlex.quote(str(place))}"
+def _way_in(paths: Paths) -> str:
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in paths.variables.items())
 
 
 def _before_it_began(signum: int, frame: FrameType | None) -> None:

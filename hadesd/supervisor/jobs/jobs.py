@@ -307,10 +307,7 @@ def _sweep(exports: Path) -> None:
 
 def _environment(paths: Paths, environ: Mapping[str, str]) -> dict[str, str]:
     """Of a job, which finds this daemon. It computes on the CPU: a run must not find its GPU's memory taken."""
-    env = {**environ, "JAX_PLATFORMS": "cpu", "NO_COLOR": "1"}
-    home = {"HADES_HOME": str(paths.state)}
-    if Paths(home).control_socket == paths.control_socket:  # else its sockets are in XDG_RUNTIME_DIR, as in environ
-        env |= home
+    env = {**environ, **paths.variables, "JAX_PLATFORMS": "cpu", "NO_COLOR": "1"}
     env.setdefault("JAX_COMPILATION_CACHE_DIR", str(paths.cache / "jax"))
     env.pop("HADES_CONNECT", None)
     return env

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -236,12 +237,15 @@ def test_a_directory_whose_path_is_too_long_for_sockets(home: Home) -> None:
     run = job.reaches(process, 1)
     assert process.stderr is not None
     line = until(lambda: process.stderr.readline(), "it says where its sockets are")  # type: ignore[union-attr]
-    assert line.startswith("watch it: env -u HADES_HOME XDG_RUNTIME_DIR=/tmp/hades-")
-    place = Path(line.split("XDG_RUNTIME_DIR=")[1].split()[0])
+    assert line.startswith("watch it: HADES_HOME='' XDG_RUNTIME_DIR=/tmp/hades-")
+    variables = dict(word.split("=", 1) for word in shlex.split(line.removeprefix("watch it: ")) if "=" in word)
+    place = Path(variables["XDG_RUNTIME_DIR"])
     assert place.stat().st_mode & 0o777 == 0o700
     elsewhere = Home(home.paths.state)
-    elsewhere.paths = Paths({"XDG_RUNTIME_DIR": str(place), "HOME": str(home.paths.state)})
+    elsewhere.environ |= variables
+    elsewhere.paths = Paths(elsewhere.environ)
     until(lambda: elsewhere.show(run).state == S.RUNNING, "a client finds it there")
+    assert [found.name for found in elsewhere.paths.runs.iterdir()] == [run], "and its files"
     process.send_signal(signal.SIGTERM)
     assert job.end(process)[0] == 75
     assert not place.exists()

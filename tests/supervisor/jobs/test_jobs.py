@@ -16,6 +16,7 @@ from hades_protocol.messages import Job
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hadesd.compute.results import dataset_meta, write_dataset
+from hadesd.daemon.single_run import socket_directory
 from hadesd.supervisor.jobs import jobs
 from tests.daemon.test_daemon import gone
 from tests.helpers.daemon import Home, until
@@ -201,3 +202,12 @@ def test_a_child_asks_the_daemon_that_began_it(runtime: dict[str, str]) -> None:
     paths = Paths(environ)
     found = Paths(jobs._environment(paths, environ))
     assert (found.control_socket, found.state, found.connect) == (paths.control_socket, paths.state, "")
+
+
+def test_a_child_finds_sockets_that_were_moved_and_the_run_that_they_are_of(tmp_path: Path) -> None:
+    environ = {"HOME": "/home/ada", "HADES_HOME": "/data/hades", "XDG_RUNTIME_DIR": "/run/user/1000"}
+    paths = Paths.for_one_run(tmp_path / ("x" * 90), environ)
+    with socket_directory(paths):
+        found = Paths(jobs._environment(paths, environ))
+        assert found.control_socket == paths.control_socket
+        assert found.state.samefile(paths.state)
