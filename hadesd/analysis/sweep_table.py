@@ -23,8 +23,7 @@ from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
 from hadesd.storage import records
-from hadesd.storage.layout import RunPaths
-from hadesd.storage.locks import is_locked
+from hadesd.storage.locks import is_run_locked
 from hadesd.storage.metric_lines import read_metrics
 from hadesd.storage.references import read_references
 
@@ -280,7 +279,7 @@ def _state(directory: Path, record: records.RunRecord) -> RunState:
     """The state as far as the disk knows it."""
     if record.outcome is not None:
         return RunState(record.outcome.kind)
-    if is_locked(RunPaths(directory).lock):
+    if is_run_locked(directory):
         return RunState.RUNNING
     return {"pause": RunState.PAUSED, "cancel": RunState.CANCELLED}.get(record.desired, RunState.QUEUED)
 

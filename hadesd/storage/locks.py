@@ -56,6 +56,17 @@ def is_locked(path: Path) -> bool:
         os.close(fd)
 
 
+def is_run_locked(directory: Path) -> bool:
+    """Whether a worker or a command holds the lock of a run.
+
+    No where its file cannot be opened: none could take it then, and the next that wants it says so.
+    """
+    try:
+        return is_locked(RunPaths(directory).lock)
+    except OSError:
+        return False
+
+
 @contextlib.contextmanager
 def lock_file(path: Path, busy: str) -> Iterator[None]:
     """Hold the lock on a file, which is made where it is missing.

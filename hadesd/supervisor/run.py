@@ -12,8 +12,7 @@ from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import WITH_WORKER, WorkerPhase
 from hadesd.storage import disk
 from hadesd.storage.checkpoint_index import CheckpointIndex
-from hadesd.storage.layout import RunPaths
-from hadesd.storage.locks import is_locked
+from hadesd.storage.locks import is_run_locked
 from hadesd.storage.records import RunRecord
 from hadesd.supervisor.diagnosis import Symptom
 from hadesd.supervisor.history.history import History
@@ -81,7 +80,7 @@ class ManagedRun:
 
     def is_locked(self) -> bool:
         """Whether some worker, of this daemon or of one before, holds the run's lock."""
-        return is_locked(RunPaths(self.directory).lock)
+        return is_run_locked(self.directory)
 
 
 def summarise(managed_run: ManagedRun) -> RunSummary:

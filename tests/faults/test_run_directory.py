@@ -78,6 +78,26 @@ def test_the_daemon_and_other_runs_survive_that_a_directory_is_removed(home: Hom
     assert home.ask(commands.Hello).pid == daemon.pid
 
 
+def test_a_daemon_starts_though_a_lock_cannot_be_opened_and_its_run_says_so(home: Home) -> None:
+    daemon = home.daemon()
+    run = submit(home)
+    home.reaches(run, S.RUNNING, 2)
+    home.ask(commands.Pause, run=run)
+    home.reaches(run, S.PAUSED)
+    daemon.terminate()
+    assert daemon.wait() == 0
+    lock = home.paths.runs / run / "lock"
+    lock.unlink()
+    lock.symlink_to(lock)
+    home.daemon()
+    home.ask(commands.Resume, run=run)
+    until(lambda: f"{lock}" in home.show(run).reason, lambda: f"its reason names the lock: {home.show(run)}")
+    lock.unlink()
+    if home.show(run).state == S.FAILED:
+        home.ask(commands.Resume, run=run)
+    home.reaches(run, S.FINISHED)
+
+
 def remove(directory: Path) -> None:
     """rm -rf, against a worker that goes on writing."""
 

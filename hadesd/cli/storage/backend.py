@@ -14,7 +14,7 @@ from hades_protocol.run_spec import RunSpec
 from hades_protocol.sync_client import ControlClient, listens
 from hadesd.storage import records, removal
 from hadesd.storage.layout import RunPaths
-from hadesd.storage.locks import DaemonLock, is_locked, lock_run
+from hadesd.storage.locks import DaemonLock, is_run_locked, lock_run
 from hadesd.storage.removal import with_retention
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle.effects import Persist
@@ -118,7 +118,7 @@ class _LocalBackend:
         try:
             with self._locked():
                 managed_run = self._load(*removal.load_new(self._directory, run.id))
-                removal.check_removable(run.id, managed_run.run.state, is_locked(RunPaths(directory).lock))
+                removal.check_removable(run.id, managed_run.run.state, is_run_locked(directory))
                 return removal.put_aside(directory)
         except OSError as error:
             raise HadesError(f"cannot remove {directory}: {error.strerror or error}") from error

@@ -16,8 +16,7 @@ from hadesd.cli.progress import Progress
 from hadesd.cli.storage import selection
 from hadesd.cli.storage.backend import RunBackend, run_backend
 from hadesd.storage import removal
-from hadesd.storage.layout import RunPaths
-from hadesd.storage.locks import is_locked, lock_run
+from hadesd.storage.locks import is_run_locked, lock_run
 
 EXAMPLES = """\
 hadesd rm @
@@ -75,7 +74,7 @@ def removable(chosen: Sequence[selection.Chosen], strict: bool) -> list[selectio
     refused: HadesError | None = None
     for item in chosen:
         try:
-            locked = is_locked(RunPaths(Path(item.run.directory)).lock)
+            locked = is_run_locked(Path(item.run.directory))
             removal.check_removable(item.run.id, item.run.state, locked)
         except HadesError as error:
             if strict:
