@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import IO
 
 from hades_protocol import commands
 from hades_protocol.errors import ExitCode, UnreachableError, UsageError
@@ -12,6 +13,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
 from hadesd.logs.rotation import DAEMON_STDERR
 from hadesd.storage.atomic import tail_lines
+from hadesd.storage.locks import is_locked
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -35,28 +37,35 @@ def ensure_daemon(paths: Paths) -> tuple[DaemonInfo, bool]:
             f"cannot write {stderr_file}: {error.strerror or error}; make room, or set HADES_HOME to another place"
         ) from None
     with stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "hadesd.cli.main", "serve"],
-            stdin=subprocess.DEVNULL,
-            stdout=stderr,
-            stderr=stderr,
-            start_new_session=True,  # it outlives this command and its terminal
-            cwd="/",  # and keeps no directory busy
-            env={**os.environ, **paths.variables},
-        )
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if listens(paths):
-            info = _hello(paths)
-            process.returncode = process.returncode or 0  # not ours to wait for: no ResourceWarning at exit
-            return info, info.pid == process.pid
-        code = process.poll()
-        # Status 3: another daemon took the lock a moment earlier, and will answer.
-        if code not in (None, ExitCode.NOT_FOUND_OR_STATE):
-            reason = " ".join(tail_lines(stderr_file, 1)).removeprefix("hadesd: ")
-            raise UsageError(reason or f"the daemon ended with status {code} at once; see {paths.daemon_log}")
-        time.sleep(POLL_SECONDS)
+        process = _serve(paths, stderr)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if listens(paths):
+                info = _hello(paths)
+                process.returncode = process.returncode or 0  # not ours to wait for: no ResourceWarning at exit
+                return info, info.pid == process.pid
+            code = process.poll()
+            if code == ExitCode.NOT_FOUND_OR_STATE:
+                # Another daemon has the lock. It will answer in a moment, or it is ending, and ours comes after it.
+                if not is_locked(paths.lock):
+                    process = _serve(paths, stderr)
+            elif code is not None:
+                reason = " ".join(tail_lines(stderr_file, 1)).removeprefix("hadesd: ")
+                raise UsageError(reason or f"the daemon ended with status {code} at once; see {paths.daemon_log}")
+            time.sleep(POLL_SECONDS)
     raise UnreachableError(f"the daemon did not answer within {START_SECONDS:g} s; see {paths.daemon_log}")
+
+
+def _serve(paths: Paths, stderr: IO[bytes]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "hadesd.cli.main", "serve"],
+        stdin=subprocess.DEVNULL,
+        stdout=stderr,
+        stderr=stderr,
+        start_new_session=True,  # it outlives this command and its terminal
+        cwd="/",  # and keeps no directory busy
+        env={**os.environ, **paths.variables},
+    )
 
 
 def _hello(paths: Paths) -> DaemonInfo:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from hades_protocol.run_state import RunState
+from hadesd.logs.rotation import DAEMON_STDERR
+from hadesd.storage.locks import lock_file
 from tests.helpers.daemon import BIN, Home, until
 
 S = RunState
@@ -66,6 +68,18 @@ def test_a_run_from_start_to_stop(home: Home) -> None:
     assert home.hadesd("stop").returncode == 0
     gone = home.hadesd("status", "--json")
     assert (gone.returncode, gone.stdout) == (4, "")
+
+
+def test_a_start_while_a_daemon_is_ending_has_the_next_one(home: Home) -> None:
+    """The daemon that ends has closed its sockets, and has its lock for a moment more."""
+    home.paths.make_private()
+    stderr = home.paths.state / DAEMON_STDERR
+    with lock_file(home.paths.lock, "free"):
+        begun = home.spawn([str(BIN / "hadesd"), *TINY, "--set=evolution.generations=2"])
+        until(lambda: stderr.exists() and b"already runs" in stderr.read_bytes(), "a daemon is refused the lock")
+    assert begun.wait() == 0, begun.communicate()[1].decode()
+    assert home.hadesd("wait", "@").returncode == 0
+    assert home.hadesd("stop").returncode == 0
 
 
 def test_pause_resume_cancel_and_a_daemon_that_stops_in_between(home: Home) -> None:
