@@ -75,7 +75,7 @@ def order_states(path: Path, names: EntryNames, states: np.ndarray, entry: Envir
 
 
 def order_actions(path: Path, names: EntryNames, actions: np.ndarray, entry: EnvironmentInfo) -> np.ndarray:
-    """Actions [D, ...] with the entries of each in the environment's order; one column of labels stays as it is.
+    """Actions [D, ...] with the entries of each in the environment's order; one column stays, whatever its name.
 
     Raises:
         UsageError: as in order_states.
@@ -87,7 +87,7 @@ def order_actions(path: Path, names: EntryNames, actions: np.ndarray, entry: Env
         return actions
     if given:
         return _permuted(actions, _order(f"{path}: column", given, known, wanted, entry.name))
-    if names.action_names and actions.ndim > 1 and prod(actions.shape[1:]) == entry.actions:
+    if names.action_names and actions.ndim > 1 and prod(actions.shape[1:]) == entry.actions > 1:
         what = f"{path}: its meta's action name"
         return _permuted(actions, _order(what, names.action_names, known, known, entry.name))
     return actions

@@ -95,6 +95,8 @@ def test_titles_that_mean_the_same() -> None:
     for one in ("label", "Actions", "class", "action_0"):
         assert order_of(CARTPOLE, actions=one) == [0]
     assert order_of(PENDULUM, actions="action_u") == [0], "one entry has no order"
+    named = EntryNames(action_names=("action",))  # what the library makes of such a column
+    assert column_order.order_actions(Path("f.csv"), named, np.ones((2, 1)), PENDULUM).tolist() == [[1.0], [1.0]]
 
 
 def test_entries_of_nobody_knows_which_order_are_refused() -> None:
