@@ -1,6 +1,7 @@
 """Reads dataset.npz without numpy: a zip of .npy files, each a header and plain bytes."""
 
 import ast
+import os
 import struct
 import zipfile
 import zlib
@@ -150,4 +151,6 @@ DIRECTORY_MARKS = ("dataset.safetensors", "data/main_data.hdf5")
 
 def is_dataset_name(text: str) -> bool:
     """Whether a person means a dataset file (or a directory that is one), not a run."""
-    return Path(text).suffix.lower() in SUFFIXES or any((Path(text) / mark).is_file() for mark in DIRECTORY_MARKS)
+    path = Path(text)
+    # os.path: whatever cannot be looked at, a name that is too long say, is none.
+    return path.suffix.lower() in SUFFIXES or any(os.path.isfile(path / mark) for mark in DIRECTORY_MARKS)

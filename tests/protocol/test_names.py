@@ -89,3 +89,7 @@ def test_what_is_accepted_is_one_line(text: str) -> None:
         return
     assert len(note.splitlines()) <= 1
     assert not any(unicodedata.category(letter) == "Cc" or letter in BIDIRECTIONAL for letter in note)
+
+
+def test_a_name_too_long_for_a_file_means_no_dataset() -> None:
+    assert not is_dataset_name("x" * 300)
