@@ -8,6 +8,8 @@ import pytest
 from textual.widgets import Label
 
 from hades_protocol import commands
+from hades_protocol.errors import InternalError
+from hades_protocol.messages import DatasetSnapshot
 from hades_protocol.run_state import RunState
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.help import HelpScreen
@@ -284,6 +286,26 @@ async def test_a_history_that_fails_is_said_and_tried_again(server: ProtocolServ
         await until(pilot, lambda: len(notices(app)) == 1)
         server.do(lambda: server.daemon.metrics.update({HOPPER: hidden}))
         await until(pilot, lambda: app.model.history.loaded)
+
+
+async def test_pairs_that_fail_are_said_and_asked_for_again(
+    server: ProtocolServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with live(server) as (app, pilot):
+        ask, asked = app._connection.dataset, []
+
+        async def fails_at_first(run: str) -> DatasetSnapshot:
+            asked.append(run)
+            if len(asked) == 1:
+                raise InternalError("the disk is away")
+            return await ask(run)
+
+        monkeypatch.setattr(app._connection, "dataset", fails_at_first)
+        server.do(lambda: server.daemon.datasets.update({HOPPER: server.daemon.datasets[CARTPOLE]}))
+        await pilot.press("down")
+        await until(pilot, lambda: notices(app) == ["the disk is away"])
+        await until(pilot, lambda: app.model.selected == HOPPER and app.model.dataset is not None)
+        assert asked == [HOPPER, HOPPER]
 
 
 async def test_stale_then_live_with_another_daemon_and_no_key(tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ class HadesApp(ActingApp, ViewingApp):
             return  # nothing committed yet, or method es: the panel says so
         except HadesError as error:
             self.notify(str(error), title="Its pairs could not be read", severity="warning", markup=False)
+            self.set_timer(RETRY_SECONDS, self._load)
             return
         self.model = models.with_dataset(self.model, run, dataset)
 
