@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from hades_protocol import commands
-from hades_protocol.errors import ExitCode
+from hades_protocol.errors import ExitCode, HadesError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
@@ -28,13 +28,22 @@ def look_up(client: ControlClient, names: Iterable[str]) -> list[str]:
 
 
 def ask_each(
-    client: ControlClient, runs: Iterable[str], kind: type[commands.Mutation], **fields: Any
+    client: ControlClient,
+    runs: Iterable[str],
+    kind: type[commands.Mutation],
+    harmless: tuple[type[HadesError], ...] = (),
+    **fields: Any,
 ) -> tuple[Runs, ExitCode]:
-    """Send the request for each run; those that were changed, and the exit code of what was refused, which is said."""
+    """Send the request for each run; those that were changed, and the exit code of what was refused, which is said.
+
+    harmless: refusals that are said, too, and are no error.
+    """
     changed, code = [], ExitCode.OK
     for run in runs:
         try:
             changed.append(client.request(kind, run=run, **fields))
+        except harmless as error:
+            say(str(error))
         except ABOUT_ONE_RUN as error:
             say(f"hadesd: {error}")
             code = max(code, error.exit_code)

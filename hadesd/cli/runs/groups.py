@@ -1,4 +1,4 @@
-"""Verbs on all runs of a group at once."""
+"""The runs of a group, or those with a tag, and what they have come to."""
 
 import statistics
 import time
@@ -6,26 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from hades_protocol import commands, replies
-from hades_protocol.errors import ExitCode, NotFoundError, WrongStateError
+from hades_protocol.errors import ExitCode, NotFoundError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import ENDED, WITH_WORKER, RunState
 from hades_protocol.sync_client import ControlClient
 from hadesd.api.polling import Limit, poll
-from hadesd.cli.errors import ABOUT_ONE_RUN
 from hadesd.cli.output import duration, say
 from hadesd.cli.progress import ProgressLine
 from hadesd.cli.runs.follow import OUTCOMES
 
 S = RunState
-
-MEANINGFUL: dict[type[commands.Mutation], frozenset[RunState]] = {
-    commands.Pause: frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.STOPPING, S.BACKOFF}),
-    commands.Resume: frozenset({S.PAUSED, S.FAILED, S.CANCELLED}),
-    commands.Cancel: frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.PAUSING, S.PAUSED, S.STOPPING, S.BACKOFF}),
-}
-"""States in which a verb does something to a run; the group's other runs are left alone. A run that is stopping gives
-way or gets another size, and would come back by itself."""
 
 Runs = tuple[RunSummary, ...]
 
@@ -74,38 +65,6 @@ def ask(client: ControlClient, group: str) -> Runs:
 def watch_group(paths: Paths, group: str, limit: Limit[Runs] | None = None) -> Iterator[Runs]:
     """The group's runs, again and again (hadesd.api.polling.poll)."""
     return poll(paths, lambda client, _: ask(client, group), lambda _: f"group {group}", tell=say, limit=limit)
-
-
-def _means_something(kind: type[commands.Mutation], run: RunSummary) -> bool:
-    return run.state in MEANINGFUL[kind] or (kind is commands.Pause and run.waits_for_room)
-
-
-def change(client: ControlClient, kind: type[commands.Mutation], group: str) -> tuple[Runs, ExitCode]:
-    """Carry a verb out on every run of a group to which it means something; those runs, and the worst refusal's code.
-
-    Waiting ones come first: they would else take the slots of those that end. A run that has ended meanwhile is no
-    refusal.
-
-    Raises:
-        NotFoundError: no such group.
-        WrongStateError: it means nothing to any of them.
-    """
-    found = ask(client, group)
-    todo = sorted((run for run in found if _means_something(kind, run)), key=lambda run: run.state != S.QUEUED)
-    if not todo:
-        raise WrongStateError(f"group {group} is {counted(found)}: there is nothing to {kind.__name__.lower()}")
-    done, code = [], ExitCode.OK
-    for run in todo:
-        try:
-            done.append(client.request(kind, run=run.id))
-        except WrongStateError as error:  # it ended meanwhile
-            say(str(error))
-        except ABOUT_ONE_RUN as error:
-            say(f"hadesd: {error}")
-            code = max(code, error.exit_code)
-    if not done and not code:
-        raise WrongStateError(f"group {group} is {counted(ask(client, group))}: nothing was done")
-    return tuple(done), code
 
 
 def counted(runs: Iterable[RunSummary]) -> str:

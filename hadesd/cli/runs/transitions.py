@@ -6,6 +6,7 @@ import time
 import msgspec
 
 from hades_protocol import commands
+from hades_protocol.errors import ExitCode, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState, WorkerPhase
@@ -13,11 +14,20 @@ from hades_protocol.sync_client import ControlClient
 from hadesd.cli.documents.runs import ChangedRunsDocument, GroupDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_runs_or_group, add_verb
-from hadesd.cli.runs.bulk import ask_each, look_up
+from hadesd.cli.runs.bulk import Runs, ask_each, look_up
+
+S = RunState
 
 POLL_SECONDS = 0.1
-ON_THE_WAY = (RunState.PAUSING, RunState.CANCELLING)
+ON_THE_WAY = (S.PAUSING, S.CANCELLING)
 
+MEANINGFUL: dict[type[commands.Mutation], frozenset[RunState]] = {
+    commands.Pause: frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.STOPPING, S.BACKOFF}),
+    commands.Resume: frozenset({S.PAUSED, S.FAILED, S.CANCELLED}),
+    commands.Cancel: frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.PAUSING, S.PAUSED, S.STOPPING, S.BACKOFF}),
+}
+"""States in which a verb does something to a run; the group's other runs are left alone. A run that is stopping gives
+way or gets another size, and would come back by itself."""
 
 SUMMARIES = {
     "pause": "commit the generation and end the worker, which frees its device; resume goes on from there",
@@ -72,12 +82,36 @@ def _on_runs(client: ControlClient, names: list[str], kind: type[commands.Mutati
 
 
 def _on_group(client: ControlClient, group: str, kind: type[commands.Mutation], wait: bool, as_json: bool) -> int:
-    from hadesd.cli.runs.groups import change
-
-    asked, refused = change(client, kind, group)
+    asked, refused = change_group(client, kind, group)
     changed = _settle(client, asked, wait)
     _tell(changed, GroupDocument(group=group, runs=changed) if as_json else None)
     return refused
+
+
+def change_group(client: ControlClient, kind: type[commands.Mutation], group: str) -> tuple[Runs, ExitCode]:
+    """Carry a verb out on every run of a group to which it means something; those runs, and the worst refusal's code.
+
+    Waiting ones come first: they would else take the slots of those that end. A run that has ended meanwhile is no
+    refusal.
+
+    Raises:
+        NotFoundError: no such group.
+        WrongStateError: it means nothing to any of them.
+    """
+    from hadesd.cli.runs.groups import ask, counted
+
+    found = ask(client, group)
+    todo = sorted((run for run in found if _means_something(kind, run)), key=lambda run: run.state != S.QUEUED)
+    if not todo:
+        raise WrongStateError(f"group {group} is {counted(found)}: there is nothing to {kind.__name__.lower()}")
+    done, code = ask_each(client, [run.id for run in todo], kind, harmless=(WrongStateError,))
+    if not done and not code:
+        raise WrongStateError(f"group {group} is {counted(ask(client, group))}: nothing was done")
+    return done, code
+
+
+def _means_something(kind: type[commands.Mutation], run: RunSummary) -> bool:
+    return run.state in MEANINGFUL[kind] or (kind is commands.Pause and run.waits_for_room)
 
 
 def _settle(client: ControlClient, runs: tuple[RunSummary, ...], wait: bool) -> tuple[RunSummary, ...]:

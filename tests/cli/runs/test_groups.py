@@ -8,7 +8,7 @@ from hades_protocol import commands, replies
 from hades_protocol.errors import ExitCode, InternalError, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
-from hadesd.cli.runs.groups import change
+from hadesd.cli.runs.transitions import change_group
 from tests.helpers.protocol_server import FakeDaemon, a_run
 
 S = RunState
@@ -48,7 +48,7 @@ class Line:
 )
 def test_a_pause_reaches_every_run_that_would_compute_again(state: S, waits_for_room: bool, is_asked: bool) -> None:
     line = Line(a_run("other", S.QUEUED, group="g"), a_run("one", state, group="g", waits_for_room=waits_for_room))
-    change(line, commands.Pause, "g")  # type: ignore[arg-type]
+    change_group(line, commands.Pause, "g")  # type: ignore[arg-type]
     assert line.changed == ["other", "one"][: 1 + is_asked]
 
 
@@ -56,14 +56,14 @@ def test_where_every_run_has_ended_meanwhile_nothing_was_done(capsys: pytest.Cap
     line = Line(a_run("one", S.RUNNING, group="g"))
     line.refuses = True
     with pytest.raises(WrongStateError, match="group g is 1 running: nothing was done"):
-        change(line, commands.Pause, "g")  # type: ignore[arg-type]
+        change_group(line, commands.Pause, "g")  # type: ignore[arg-type]
     assert capsys.readouterr().err == "it ended meanwhile\n"
 
 
 def test_a_run_that_cannot_be_changed_keeps_no_other_from_it(capsys: pytest.CaptureFixture[str]) -> None:
     line = Line(*(a_run(name, S.RUNNING, group="g") for name in ("one", "two", "three")))
     line.broken = "two"
-    changed, code = change(line, commands.Pause, "g")  # type: ignore[arg-type]
+    changed, code = change_group(line, commands.Pause, "g")  # type: ignore[arg-type]
     assert [run.id for run in changed] == line.changed == ["one", "three"]
     assert code == ExitCode.RUN_FAILED
     assert capsys.readouterr().err == "hadesd: its directory cannot be written\n"
