@@ -242,6 +242,31 @@ def test_a_daemon_that_finds_slurm_silent_listens_to_its_jobs_and_ends_them(home
     assert kinds(home, run)[-1] == HistoryKind.PAUSED
 
 
+def test_what_became_of_a_job_while_no_daemon_listened_is_told_to_the_next(home: Home, cluster: Cluster) -> None:
+    daemon = home.daemon()
+    with slow_disk(home, home.paths.runs):
+        run = submit(home)
+        home.reaches(run, S.RUNNING, 3)
+        daemon = succeeded(home, cluster, daemon, crash=True)
+        until(lambda: HistoryKind.CRASHED in kinds(home, run), lambda: f"a crash, but: {kinds(home, run)}")
+        home.reaches(run, S.RUNNING)
+    succeeded(home, cluster, daemon, crash=False)
+    home.reaches(run, S.FINISHED)
+    assert len(list((home.paths.runs / run / "slurm-jobs").iterdir())) == 2, "none to say that it has finished"
+
+
+def succeeded(
+    home: Home, cluster: Cluster, daemon: "subprocess.Popen[bytes]", *, crash: bool
+) -> "subprocess.Popen[bytes]":
+    """The next daemon, which begins when the job that the killed one listened to has ended."""
+    os.kill(daemon.pid, signal.SIGKILL)
+    daemon.wait()
+    if crash:
+        os.kill(computing(home, b"HADES_WORKER_FD="), signal.SIGKILL)
+    until(lambda: not cluster.jobs(), "its job has ended")
+    return home.daemon()
+
+
 def test_why_a_worker_never_came_is_told(home: Home, cluster: Cluster) -> None:
     home.daemon()
     run = submit(home, slurm="--export=ALL,PYTHONHOME=/nowhere")

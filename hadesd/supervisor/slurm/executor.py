@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from hades_protocol import codec
-from hades_protocol.errors import ExitCode, HadesError
+from hades_protocol.errors import ExitCode, HadesError, ProtocolMismatchError
 from hades_protocol.messages import SlurmJobInfo
 from hades_protocol.run_spec import Resources
 from hades_protocol.run_state import WorkerPhase
@@ -29,8 +29,8 @@ from hadesd.storage.locks import is_locked
 from hadesd.storage.metric_lines import last_generation
 from hadesd.supervisor.slurm import commands, line, options
 from hadesd.supervisor.slurm.job import JobName, SlurmJob, SlurmState, Submission, script
-from hadesd.supervisor.slurm.verdict import KILLED, Facts, Verdict, decide
-from hadesd.worker_protocol import Heartbeat, Resumed
+from hadesd.supervisor.slurm.verdict import KILLED, Facts, Standing, Verdict, decide
+from hadesd.worker_protocol import ExitReport, FromWorker, Heartbeat, Resumed
 
 READ_SECONDS = 1.0
 """How often the line of a job that computes is read."""
@@ -148,9 +148,9 @@ class SlurmExecutor:
             await self._answers.wait_for(lambda: self._answered_at >= now)
             return (None if self._silent else self._queue), self._silent
 
-    def newest(self) -> tuple[dict[int, SlurmJob] | None, str]:
-        """What squeue said last."""
-        return (None if self._silent else self._queue), self._silent
+    def newest(self) -> tuple[dict[int, SlurmJob], str, float]:
+        """What squeue said last: jobs by id, why it gave no answer, and when it was asked (monotonic)."""
+        return ({} if self._silent else self._queue), self._silent, self._answered_at
 
     def _begin_to_ask(self) -> None:
         if not self._polls:
@@ -214,7 +214,7 @@ class SlurmWorker:
         self._kill_at = 0.0  # monotonic time of the next scancel
         self._seen = False  # whether squeue has known the job
         self._has_spoken = False  # whether the worker has said something
-        self._standing: tuple[object, float] = (None, 0.0)  # what Slurm says of the job, and since when
+        self._standing = Standing()
         self._wake = asyncio.Event()
 
     # What the supervisor does with it ------------------------------------------------------------------------
@@ -255,15 +255,15 @@ class SlurmWorker:
         place = line.newest_place(self._paths.slurm)
         if place is None:
             return None  # it never had one
-        reader = line.LineReader(place)
+        reader, token = line.LineReader(place), line.token_of(place)
         if reader.exit_note() is not None:
-            return None  # it has ended, though Slurm may still be at it
+            # It has ended, though Slurm may still be at it. What nobody has heard of its end is told now.
+            return None if reader.is_halted() or reader.is_heard() else await self._adopted(reader, token, None)
         self._says("the daemon looks for its job")
         try:
             queue, silent = await asyncio.wait_for(self._executor.fresh(), ANSWER_SECONDS)
         except TimeoutError:
             queue, silent = None, f"squeue has not answered within {ANSWER_SECONDS:g} s"
-        token = line.token_of(place)
         alive = [job for job in (queue or {}).values() if job.name.run == self.run and job.meaning in ALIVE]
         for job in alive:
             if job.name.token != token:
@@ -272,12 +272,19 @@ class SlurmWorker:
         known = next((job for job in alive if job.name.token == token), None)
         if known is None and not silent:
             return None
+        return await self._adopted(reader, token, known)
+
+    async def _adopted(self, reader: line.LineReader, token: str, known: SlurmJob | None) -> line.LineReader:
+        """Go on where an earlier daemon stopped listening."""
         self._token, self.id, self._seen = token, known.id if known is not None else None, True
-        log.info("job adopted", run=self.run, job=self.id, silent=silent or None)
+        log.info("job adopted", run=self.run, job=self.id)
         self._sent_away = reader.is_halted()
-        if await asyncio.to_thread(reader.read):  # what it said before stands on the disk
+        bodies = await self._read(reader)
+        if bodies:  # of what it said, all but the end stands on the disk
             self._has_spoken, self.waits_for = True, ""
             self._callbacks.message(codec.encode(Resumed(generation=last_generation(self._paths.metrics))))
+            if _is_exit_report(bodies[-1]):
+                self._callbacks.message(bodies[-1])
         return reader
 
     async def _submit(self) -> line.LineReader | None:
@@ -310,6 +317,7 @@ class SlurmWorker:
                 return None
             else:
                 log.info("job submitted", run=self.run, job=self.id)
+                self._standing = Standing(submitted_at=time.monotonic())
                 self._says(JUST_ASKED)
                 return line.LineReader(place)
         self._callbacks.exited(int(ExitCode.CHECKPOINTED), False, "")
@@ -328,6 +336,7 @@ class SlurmWorker:
                 continue
             await self._hand_on(reader)
             if verdict.kind == "ended":
+                await self._note_heard(reader)
                 self._end(verdict, await self._last_words(verdict))
                 return
             why = verdict.why if self._seen else JUST_ASKED
@@ -341,14 +350,12 @@ class SlurmWorker:
 
     async def _state_of(self, reader: line.LineReader) -> tuple[SlurmJob | None, Verdict]:
         """The job as squeue has it, and what has become of it."""
-        queue, silent = self._executor.newest()
-        found = self._find(queue or {})
+        queue, silent, asked_at = self._executor.newest()
+        found = self._find(queue)
         self._seen = self._seen or found is not None
         self._name(found)
-        standing, now = (found.state if found is not None else None, silent), time.monotonic()
-        if standing != self._standing[0]:
-            self._standing = (standing, now)
-        since = now - self._standing[1]
+        state = found.state if found is not None else None
+        answered, since = self._standing.take_in(state, silent, asked_at, time.monotonic())
         if found is not None and found.meaning is SlurmState.WAITS:
             return found, decide(Facts(None, False, True, found, since))
         try:
@@ -357,7 +364,7 @@ class SlurmWorker:
         except OSError as error:
             return found, Verdict("unclear", why=f"its directory cannot be read ({error.strerror or error})")
         status, signals = (note.status, note.signals) if note is not None else (None, ())
-        return found, decide(Facts(status, locked, queue is not None, found, since, signals))
+        return found, decide(Facts(status, locked, answered, found, since, signals))
 
     def _find(self, queue: dict[int, SlurmJob]) -> SlurmJob | None:
         """Its line of squeue. By the comment while the id is not known; an id may be given out again."""
@@ -374,15 +381,20 @@ class SlurmWorker:
             self.slurm_job = info
             self._callbacks.changed()
 
-    async def _hand_on(self, reader: line.LineReader) -> None:
+    async def _read(self, reader: line.LineReader) -> list[bytes]:
+        """What is new on its line. A damaged line costs the job its life."""
         try:
-            bodies = await asyncio.to_thread(reader.read)
-        except OSError as error:
-            log.warning("cannot read the line of a job", run=self.run, why=str(error))
-            return
+            return await asyncio.to_thread(reader.read)
         except ValueError as error:
             log.error("a job's line is damaged", run=self.run, why=str(error))
             self.kill()
+            return []
+
+    async def _hand_on(self, reader: line.LineReader) -> None:
+        try:
+            bodies = await self._read(reader)
+        except OSError as error:
+            log.warning("cannot read the line of a job", run=self.run, why=str(error))
             return
         for body in bodies:
             if not self._has_spoken:
@@ -419,6 +431,13 @@ class SlurmWorker:
             self.waits_for = ""
             self._callbacks.changed()
 
+    async def _note_heard(self, reader: line.LineReader) -> None:
+        """Have no later daemon tell of this end again."""
+        try:
+            await asyncio.to_thread(reader.note_heard)
+        except OSError as error:
+            log.warning("cannot note that a job's end was heard of", run=self.run, why=error.strerror or str(error))
+
     async def _last_words(self, verdict: Verdict) -> str:
         """What the job's own log ends with, where Slurm alone says that it ended."""
         place = line.newest_place(self._paths.slurm)
@@ -438,3 +457,11 @@ class SlurmWorker:
             verdict.taken or self._sent_away,
             "" if nothing else "; ".join(text for text in (verdict.why, last_words) if text),
         )
+
+
+def _is_exit_report(body: bytes) -> bool:
+    try:
+        message: FromWorker = codec.decode(body, FromWorker)  # type: ignore[arg-type]
+    except ProtocolMismatchError:
+        return False  # an older version's
+    return isinstance(message, ExitReport)

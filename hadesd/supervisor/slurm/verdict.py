@@ -4,6 +4,7 @@ They are believed in this order. Who does not answer proves nothing; a job that 
 when that lasts and nothing holds the run's lock.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,32 @@ EXIT_SECONDS = 10.0
 KILLED = -9
 """Exit status that is assumed where nobody noted one."""
 
+
+@dataclass
+class Standing:
+    """Since when Slurm says of a job what it says. Times are monotonic, in seconds.
+
+    submitted_at: an answer to an earlier question says nothing of the job.
+    """
+
+    submitted_at: float = -math.inf
+    _said: tuple[str | None, str] | None = None
+    _at: float = 0.0
+
+    def take_in(self, state: str | None, silent: str, asked_at: float, now: float) -> tuple[bool, float]:
+        """Whether squeue answered, and for how long it has said the same of the job, as `Facts` have it.
+
+        state: None: it does not know the job. silent: why it gives no answer. asked_at: when it was asked.
+        """
+        if state is None and asked_at < self.submitted_at:
+            return False, 0.0
+        # What is not known at one moment may be known the next: only further questions show that it stays so.
+        at = asked_at if state is None else now
+        if (state, silent) != self._said:
+            self._said, self._at = (state, silent), at
+        return not silent, at - self._at
+
+
 Kind = Literal["waits", "computes", "suspended", "unclear", "ended"]
 
 
@@ -29,9 +56,9 @@ class Facts:
     status: exit status of the worker as the relay noted it; None: it has noted none. signals: names of those that it
         was sent before.
     locked: whether a process holds the run's lock.
-    answered: whether squeue answered at all.
+    answered: whether squeue answered, and was asked after the job was submitted.
     job: its line; None: squeue does not know it.
-    since: seconds since it is as it is now: not known, or ended.
+    since: seconds since it is as it is now: ended, or, from answer to answer, not known.
     """
 
     status: int | None

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hadesd.supervisor.slurm.job import STATES, JobName, SlurmJob, SlurmState
-from hadesd.supervisor.slurm.verdict import EXIT_SECONDS, KILLED, MISSING_SECONDS, Facts, decide
+from hadesd.supervisor.slurm.verdict import EXIT_SECONDS, KILLED, MISSING_SECONDS, Facts, Standing, decide
 
 JOBS = st.builds(
     SlurmJob,
@@ -74,3 +74,21 @@ def test_who_was_sent_away_is_told_from_who_crashed() -> None:
     assert (memory.status, memory.taken) == (KILLED, False)
     vanished = decide(Facts(None, False, True, None, MISSING_SECONDS))
     assert (vanished.taken, vanished.why) == (True, "its job vanished")
+
+
+def test_only_answers_to_questions_after_its_submission_say_that_a_job_is_unknown() -> None:
+    """However seldom squeue is asked: one answer is not enough, and time alone proves nothing."""
+    standing = Standing(submitted_at=100.0)
+    assert standing.take_in(None, "", asked_at=90.0, now=180.0) == (False, 0.0)
+    assert standing.take_in(None, "", asked_at=390.0, now=391.0) == (True, 0.0)
+    assert standing.take_in(None, "", asked_at=390.0, now=600.0) == (True, 0.0)
+    assert standing.take_in(None, "", asked_at=690.0, now=691.0) == (True, 300.0)
+    assert standing.take_in(None, "nobody answers", asked_at=990.0, now=991.0) == (False, 0.0)
+    assert standing.take_in(None, "", asked_at=1290.0, now=1291.0) == (True, 0.0)
+
+
+def test_how_long_a_job_has_ended_is_counted_by_the_clock() -> None:
+    standing = Standing(submitted_at=100.0)
+    assert standing.take_in("RUNNING", "", asked_at=110.0, now=111.0) == (True, 0.0)
+    assert standing.take_in("COMPLETED", "", asked_at=120.0, now=121.0) == (True, 0.0)
+    assert standing.take_in("COMPLETED", "", asked_at=120.0, now=131.0) == (True, 10.0)
