@@ -22,9 +22,6 @@ RANK, FILE, NONCE = "HADES_RANK", "HADES_GROUP_FILE", "HADES_GROUP_NONCE"
 
 HEARTBEAT_SECONDS = 2.0
 
-WHEN_THERE_IS_ROOM = "; the run goes on by itself when there is room"
-"""Ends the reason of a full disk; it is not so where the run was to be paused or cancelled anyway."""
-
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="heartbeat"):
     """Every HEARTBEAT_SECONDS, from a thread of the worker."""

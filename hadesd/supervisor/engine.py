@@ -28,7 +28,6 @@ from hadesd.supervisor.run import ManagedRun, summarise, without_progress
 from hadesd.supervisor.slurm.executor import Callbacks
 from hadesd.supervisor.worker_environment import usable_cores, worker_environment
 from hadesd.supervisor.worker_reports import WorkerMessageHandler
-from hadesd.worker_protocol import WHEN_THERE_IS_ROOM
 
 log = structlog.get_logger()
 
@@ -228,11 +227,8 @@ class Engine:
             self.apply(managed_run, events.SpawnFailed(str(error)))
             return
         managed_run.note_full_disk()
-        reason = f"{disk.describe_full_disk(managed_run.directory)}: no worker was started"
-        self.apply(
-            managed_run,
-            events.SpawnFailed(reason + WHEN_THERE_IS_ROOM, events.SpawnFailure.DISK_FULL),
-        )
+        why = disk.describe_full_disk(managed_run.directory)
+        self.apply(managed_run, events.SpawnFailed(why, events.SpawnFailure.DISK_FULL))
 
     def _backoff_over(self, managed_run: ManagedRun, at: float) -> None:
         if managed_run.run.restart_at == at and not self.stopping:

@@ -9,7 +9,7 @@ from hadesd.storage import disk
 from hadesd.storage.checkpoints import generations
 from hadesd.storage.layout import RunPaths
 from hadesd.worker.group import GroupError
-from hadesd.worker_protocol import WHEN_THERE_IS_ROOM, WorkerOutcome
+from hadesd.worker_protocol import WorkerOutcome
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -29,7 +29,6 @@ def ending(error: BaseException, directory: Path) -> Ending | None:
     if disk.is_full(error):
         done = committed(directory)
         reason = f"{disk.describe_full_disk(directory)}: generation {done + 1} is not committed"
-        reason += WHEN_THERE_IS_ROOM
         return Ending(WorkerOutcome.DISK_FULL, done, reason, ExitCode.CHECKPOINTED)
     if isinstance(error, GroupError):
         return Ending(WorkerOutcome.CRASHED, 0, str(error), ExitCode.RUN_FAILED)

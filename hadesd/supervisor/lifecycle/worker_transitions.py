@@ -11,7 +11,7 @@ from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.events import Event, SpawnFailure
 from hadesd.supervisor.lifecycle.state import PREEMPTIONS, CrashPolicy, InvalidTransition, Leaving, Run
-from hadesd.worker_protocol import WHEN_THERE_IS_ROOM, WorkerOutcome
+from hadesd.worker_protocol import WorkerOutcome
 
 S = RunState
 
@@ -26,12 +26,11 @@ def worker_event(run: Run, event: Event, now: float, policy: CrashPolicy) -> Ste
                 raise InvalidTransition(run, event, f"it already has the worker {run.worker_pid}")
             return replace(run, worker_pid=pid), [effects.Publish()]
         case events.SpawnFailed(reason) if not _would_go_on(run):  # Slurm answers late: it is to be paused, say
-            why = f"no worker was started: {reason.removesuffix(WHEN_THERE_IS_ROOM)}"
-            return _without_worker(run, why, (), now, policy)
+            return _without_worker(run, f"no worker was started: {reason}", (), now, policy)
         case events.SpawnFailed(reason, SpawnFailure.RUN_UNUSABLE):
             return end(run, S.FAILED, now, reason)
         case events.SpawnFailed(reason, SpawnFailure.DISK_FULL):
-            return _disk_full(run, reason)
+            return _disk_full(run, f"{reason}: no worker was started")
         case events.SpawnFailed(reason, SpawnFailure.OUT_OF_RESOURCES):
             return _out_of_resources(run, reason, now, policy)
         case events.SpawnFailed(reason, _):
@@ -138,7 +137,7 @@ def _exited(run: Run, event: events.Exited, now: float, policy: CrashPolicy) -> 
             return _preempted(run, event.why, now, policy)
         why = ""
     elif event.code == ExitCode.CHECKPOINTED and run.state in (S.PAUSING, S.STOPPING, S.CANCELLING):
-        why = why_said.removesuffix(WHEN_THERE_IS_ROOM) if said == WorkerOutcome.DISK_FULL else ""
+        why = why_said if said == WorkerOutcome.DISK_FULL else ""
     elif event.code == ExitCode.CHECKPOINTED:
         why = "" if run.progressed else "the worker stopped without being asked and without a new generation"
     else:
@@ -161,7 +160,8 @@ def _preempted(run: Run, why: str, now: float, policy: CrashPolicy) -> Step:
     return after, [effects.Persist(HistoryKind.PREEMPTED, why), effects.RestartAt(at), effects.Publish()]
 
 
-def _disk_full(run: Run, reason: str) -> Step:
+def _disk_full(run: Run, why: str) -> Step:
+    reason = f"{why}; the run goes on by itself when there is room"
     after = replace(_no_worker(run), state=S.PAUSED, disk_full=True, reason=reason)
     return after, [effects.Persist(HistoryKind.DISK_FULL, reason), effects.Publish()]
 

@@ -17,6 +17,7 @@ from hadesd.supervisor.lifecycle.worker_transitions import describe_exit
 from hadesd.worker_protocol import WorkerOutcome
 
 S = RunState
+GOES_ON = "; the run goes on by itself when there is room"
 POLICY = CrashPolicy()
 NOW = 1_000_000.0
 
@@ -83,18 +84,17 @@ def test_a_crash_while_pausing_leaves_the_run_paused_and_says_so() -> None:
 def test_a_worker_that_cannot_be_started_after_all_does_what_was_asked_meanwhile(
     failure: events.SpawnFailure, asked: events.Event, state: RunState, says: str
 ) -> None:
-    reason = "why; the run goes on by itself when there is room"
-    run, _ = play(new_run(), events.SlotAssigned(), events.Spawned(None), asked, events.SpawnFailed(reason, failure))
+    run, _ = play(new_run(), events.SlotAssigned(), events.Spawned(None), asked, events.SpawnFailed("why", failure))
     assert (run.state, run.reason, run.disk_full) == (state, says, False)
 
 
 def test_a_full_disk_does_not_promise_that_a_cancelled_run_goes_on() -> None:
-    said = events.WorkerExitReport(WorkerOutcome.DISK_FULL, "no room; the run goes on by itself when there is room")
+    said = events.WorkerExitReport(WorkerOutcome.DISK_FULL, "no room")
     for asked, state in ((events.PauseAsked(), S.PAUSED), (events.CancelAsked(), S.CANCELLED)):
         run, _ = play(running(), asked, said, events.Exited(75))
         assert (run.state, run.reason) == (state, "no room")
     run, _ = play(running(), said, events.Exited(75))
-    assert (run.state, run.reason, run.disk_full) == (S.PAUSED, said.reason, True)
+    assert (run.state, run.reason, run.disk_full) == (S.PAUSED, f"no room{GOES_ON}", True)
 
 
 def test_a_run_that_finishes_while_it_is_paused_is_finished() -> None:
@@ -307,7 +307,7 @@ def test_a_run_that_yields_is_queued_again_with_the_reason() -> None:
 
 def test_a_full_disk_pauses_the_run_with_the_reason_and_room_lets_it_go_on() -> None:
     run, _ = play(running(), events.WorkerExitReport(WorkerOutcome.DISK_FULL, "no room on /data"), events.Exited(75))
-    assert (run.state, run.desired, run.disk_full, run.reason) == (S.PAUSED, "run", True, "no room on /data")
+    assert (run.state, run.desired, run.disk_full, run.reason) == (S.PAUSED, "run", True, f"no room on /data{GOES_ON}")
     again, _ = play(run, events.DiskSpaceFreed())
     assert (again.state, again.disk_full, again.reason) == (S.QUEUED, False, "")
 
