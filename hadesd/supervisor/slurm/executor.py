@@ -257,8 +257,8 @@ class SlurmWorker:
             return None  # it never had one
         reader, token = line.LineReader(place), line.token_of(place)
         if reader.exit_note() is not None:
-            # It has ended, though Slurm may still be at it. What nobody has heard of its end is told now.
-            return None if reader.is_halted() or reader.is_heard() else await self._adopted(reader, token, None)
+            # It has ended, though Slurm may still be at it. An end that no daemon knows of is told now.
+            return None if reader.is_halted() or reader.is_acknowledged() else await self._adopted(reader, token, None)
         self._says("the daemon looks for its job")
         try:
             queue, silent = await asyncio.wait_for(self._executor.fresh(), ANSWER_SECONDS)
@@ -336,7 +336,7 @@ class SlurmWorker:
                 continue
             await self._hand_on(reader)
             if verdict.kind == "ended":
-                await self._note_heard(reader)
+                await self._acknowledge_end(reader)
                 self._end(verdict, await self._last_words(verdict))
                 return
             why = verdict.why if self._seen else JUST_ASKED
@@ -431,12 +431,12 @@ class SlurmWorker:
             self.waits_for = ""
             self._callbacks.changed()
 
-    async def _note_heard(self, reader: line.LineReader) -> None:
+    async def _acknowledge_end(self, reader: line.LineReader) -> None:
         """Have no later daemon tell of this end again."""
         try:
-            await asyncio.to_thread(reader.note_heard)
+            await asyncio.to_thread(reader.acknowledge)
         except OSError as error:
-            log.warning("cannot note that a job's end was heard of", run=self.run, why=error.strerror or str(error))
+            log.warning("cannot acknowledge a job's end", run=self.run, why=error.strerror or str(error))
 
     async def _last_words(self, verdict: Verdict) -> str:
         """What the job's own log ends with, where Slurm alone says that it ended."""

@@ -3,7 +3,7 @@
 out.000001, out.000002 …   frames of worker_protocol, appended by the relay; a full file is followed by the next one
 halt                       the daemon wants the worker to commit and to exit; holds "discard" where nothing is wanted
 exit.json                  the worker has ended: its exit status
-heard                      a daemon has heard of the end
+acknowledged               a daemon knows of the end
 
 No clock of one machine is compared with that of another: whoever reads counts what is new.
 """
@@ -115,13 +115,13 @@ class LineReader:
         except msgspec.DecodeError as error:
             raise OSError(f"exit.json cannot be read: {error}") from error
 
-    def note_heard(self) -> None:
-        """A daemon has heard of the worker's end."""
-        (self._place / "heard").touch(mode=0o600)
+    def acknowledge(self) -> None:
+        """Note that a daemon knows of the worker's end."""
+        (self._place / "acknowledged").touch(mode=0o600)
 
-    def is_heard(self) -> bool:
-        """Whether a daemon has heard of the worker's end."""
-        return (self._place / "heard").exists()
+    def is_acknowledged(self) -> bool:
+        """Whether a daemon knows of the worker's end."""
+        return (self._place / "acknowledged").exists()
 
 
 def _file(place: Path, number: int) -> Path:

@@ -49,9 +49,9 @@ def test_what_the_daemon_wants_and_how_it_ended(tmp_path: Path) -> None:
     assert writer.wanted() == "discard"
     writer.end(ExitNote(75, ("SIGTERM",)))
     assert reader.exit_note() == ExitNote(75, ("SIGTERM",))
-    assert not LineReader(tmp_path).is_heard()
-    reader.note_heard()
-    assert LineReader(tmp_path).is_heard()
+    assert not LineReader(tmp_path).is_acknowledged()
+    reader.acknowledge()
+    assert LineReader(tmp_path).is_acknowledged()
     (tmp_path / "exit.json").write_bytes(b"{")
     with pytest.raises(OSError, match=r"exit\.json"):
         reader.exit_note()
