@@ -37,23 +37,30 @@ def ensure_daemon(paths: Paths) -> tuple[DaemonInfo, bool]:
             f"cannot write {stderr_file}: {error.strerror or error}; make room, or set HADES_HOME to another place"
         ) from None
     with stderr:
-        process = _serve(paths, stderr)
+        process, other = _serve(paths, stderr), False
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if listens(paths):
                 info = _hello(paths)
                 process.returncode = process.returncode or 0  # not ours to wait for: no ResourceWarning at exit
                 return info, info.pid == process.pid
+            holder = _holder(paths)
+            other = other or holder not in (None, str(process.pid))
             code = process.poll()
-            if code == ExitCode.NOT_FOUND_OR_STATE:
-                # Another daemon has the lock. It will answer in a moment, or it is ending, and ours comes after it.
-                if not is_locked(paths.lock):
-                    process = _serve(paths, stderr)
+            if code == ExitCode.NOT_FOUND_OR_STATE and other:
+                # Another daemon has the lock and will answer in a moment, or was ending, and ours comes next.
+                if holder is None:
+                    process, other = _serve(paths, stderr), False
             elif code is not None:
                 reason = " ".join(tail_lines(stderr_file, 1)).removeprefix("hadesd: ")
                 raise UsageError(reason or f"the daemon ended with status {code} at once; see {paths.daemon_log}")
             time.sleep(POLL_SECONDS)
     raise UnreachableError(f"the daemon did not answer within {START_SECONDS:g} s; see {paths.daemon_log}")
+
+
+def _holder(paths: Paths) -> str | None:
+    """The process id of the daemon that has the lock, empty where it has not been written; None where none has it."""
+    return "".join(tail_lines(paths.lock, 1)) if is_locked(paths.lock) else None
 
 
 def _serve(paths: Paths, stderr: IO[bytes]) -> "subprocess.Popen[bytes]":

@@ -82,6 +82,15 @@ def test_a_start_while_a_daemon_is_ending_has_the_next_one(home: Home) -> None:
     assert home.hadesd("stop").returncode == 0
 
 
+def test_a_daemon_that_cannot_start_is_tried_once_and_says_why(home: Home) -> None:
+    home.paths.make_private()
+    home.paths.config_file.write_text('listen = "tcp://127.0.0.1:8765"\n')
+    refused = home.hadesd(*TINY)
+    assert refused.returncode == 2
+    assert "keys" in refused.stderr
+    assert (home.paths.state / DAEMON_STDERR).read_text().count("hadesd: ") == 1
+
+
 def test_pause_resume_cancel_and_a_daemon_that_stops_in_between(home: Home) -> None:
     home.daemon()
     run = start(home, 1_000_000)
