@@ -21,7 +21,7 @@ from hadesd.spec import changes
 from hadesd.storage import records
 from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import Run
-from hadesd.supervisor.run import ManagedRun
+from hadesd.supervisor.run import ManagedRun, summarise
 from hadesd.supervisor.supervisor import Supervisor
 
 NOT_FOR_ONE_RUN = (
@@ -96,7 +96,7 @@ class OneShot(DaemonPlugin):
     def summary(self) -> RunSummary:
         """The run as it stands."""
         assert self._supervisor is not None
-        return self._supervisor.show(self._run).run
+        return summarise(self._supervisor.find(self._run))  # which reads nothing from the disk
 
     def _check(self) -> None:
         assert self._stop is not None
