@@ -65,19 +65,25 @@ def load_new(directory: Path, run: str) -> tuple[records.RunRecord, RunSpec]:
 
 
 def hold_back(directory: Path) -> str:
-    """Have a run that was put there wait for a person where it would go on and its settings name code; which.
+    """Have a run that was put there wait for a person where it would go on by what they have to trust; what that is.
 
-    Whose archive it was, nobody knows: nothing of a package is imported because a file says so.
+    Whose archive it was, nobody knows: because a file says so nothing of a package is imported, and sbatch, which can
+    write anywhere, gets no options.
 
     Raises:
         UsageError: it holds no run that this version can use.
     """
     record, spec = load_new(directory.parent, directory.name)
-    named = own_code.named_by(spec)
-    if not named or record.desired != "run" or record.outcome is not None:
+    if record.desired != "run" or record.outcome is not None:
         return ""
-    records.save(directory, replace(record, desired="pause"))
-    return " and ".join(named)
+    reasons = []
+    if named := own_code.named_by(spec):
+        reasons.append(f"it names code, {' and '.join(named)}, which is imported when it goes on")
+    if spec.resources.executor == "slurm" and spec.resources.slurm:
+        reasons.append(f"sbatch gets {spec.resources.slurm} when it goes on")
+    if reasons:
+        records.save(directory, replace(record, desired="pause"))
+    return "; ".join(reasons)
 
 
 def with_retention(record: RunRecord, **values: int | None) -> tuple[RunRecord, RunSpec, str]:

@@ -148,7 +148,7 @@ def _restore(args: argparse.Namespace) -> int:
         with Progress(f"reading {args.restore.name}"):
             restored = archive.restore(args.restore, paths.runs)
         try:
-            code = hold_back(paths.runs / restored)
+            why = hold_back(paths.runs / restored)
             summary = backend.adopt(restored)
         except HadesError as error:
             raise WrongStateError(f"{restored} is restored, but cannot be used: {error}") from error
@@ -157,6 +157,6 @@ def _restore(args: argparse.Namespace) -> int:
     else:
         print(restored)
         say(f"{restored} is {summary.state} after generation {summary.generation}; the archive stays")
-    if code:
-        say(f"it names code, {code}, which is imported when it goes on: if you trust it, hadesd resume {restored}")
+    if why:
+        say(f"{why}: if you trust it, hadesd resume {restored}")
     return ExitCode.OK

@@ -78,14 +78,17 @@ def own_spec(**sections: Any) -> RunSpec:
     return build_spec({"env": CODE, "own_environment": OWN, **sections})
 
 
-def test_a_restored_run_that_names_code_waits_for_a_person(tmp_path: Path) -> None:
+def test_a_restored_run_that_has_to_be_trusted_waits_for_a_person(tmp_path: Path) -> None:
     paths = Paths({"HADES_HOME": str(tmp_path)})
     paths.make_private()
     found = []
-    for spec in (tiny(), own_spec(), tiny(policy={"kind": CODE})):
+    job = tiny(resources={"executor": "slurm", "slurm": "--output=/home/me/.profile"})
+    for spec in (tiny(), own_spec(), tiny(policy={"kind": CODE}), job):
         directory = paths.runs / records.create(paths.runs, spec, 0.0).id
         found.append((hold_back(directory), json.loads(RunPaths(directory).record.read_bytes())["desired"]))
-    assert found == [("", "run"), (CODE, "pause"), (CODE, "pause")]
+    code = f"it names code, {CODE}, which is imported when it goes on"
+    options = "sbatch gets --output=/home/me/.profile when it goes on"
+    assert found == [("", "run"), (code, "pause"), (code, "pause"), (options, "pause")]
 
 
 def test_a_daemon_that_listens_takes_code_of_listed_packages_alone() -> None:
