@@ -4,6 +4,7 @@ A lock is held by an open file descriptor and ends with the process, however tha
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -16,6 +17,9 @@ from hadesd.storage.layout import RunPaths
 ATTEMPTS = 6
 PAUSE = 0.1
 """Seconds between attempts. `is_locked` takes a lock for an instant, so one failure does not mean that it is held."""
+
+FOR_NOBODY = (errno.EACCES, errno.EPERM, errno.ELOOP)
+"""Of a lock file that cannot be opened, and will not be."""
 
 
 def try_lock(fd: int, attempts: int = ATTEMPTS) -> bool:
@@ -59,11 +63,16 @@ def is_locked(path: Path) -> bool:
 def is_run_locked(directory: Path) -> bool:
     """Whether a worker or a command holds the lock of a run.
 
-    No where its file cannot be opened: none could take it then, and the next that wants it says so.
+    No where nobody can open its file: none could take it, and the next that wants it says so.
+
+    Raises:
+        OSError: the disk does not say, now.
     """
     try:
         return is_locked(RunPaths(directory).lock)
-    except OSError:
+    except OSError as error:
+        if error.errno not in FOR_NOBODY:
+            raise
         return False
 
 

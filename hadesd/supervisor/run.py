@@ -68,6 +68,7 @@ class ManagedRun:
         self.waits_for = ""
         self.orphaned = self.is_locked()  # a worker that an earlier daemon started is still there
         self.shown: RunSummary | None = None  # as last published
+        self.has_job = False  # whether an earlier daemon submitted a job that may be there still
         self.unsaved = ""  # why the disk refused run.json, which is older than `record` then
 
     def note_full_disk(self) -> None:
@@ -79,8 +80,11 @@ class ManagedRun:
             self.free_when_full = 0
 
     def is_locked(self) -> bool:
-        """Whether some worker, of this daemon or of one before, holds the run's lock."""
-        return is_run_locked(self.directory)
+        """Whether some worker, of this daemon or of one before, holds the run's lock. Yes where nobody can tell now."""
+        try:
+            return is_run_locked(self.directory)
+        except OSError:  # it is asked again: of an orphan every second, of a removal by whoever wants it
+            return True
 
 
 def summarise(managed_run: ManagedRun) -> RunSummary:
