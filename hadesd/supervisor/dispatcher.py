@@ -65,6 +65,7 @@ def requests(runs: Iterable[ManagedRun]) -> Iterator[ResourceRequest]:
                 memory_fraction=asked.memory_fraction,
                 yield_to_others=asked.yield_to_others,
                 yield_cooldown=asked.yield_cooldown,
+                has_job=managed_run.has_job,
             )
 
 

@@ -9,15 +9,16 @@ from collections.abc import Callable
 
 import structlog
 
-from hades_protocol.errors import InternalError
+from hades_protocol.errors import InternalError, UsageError
 from hades_protocol.events import RunChanged
 from hades_protocol.messages import HistoryEntry, HistoryKind
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
+from hades_protocol.run_state import RunState
 from hadesd.storage import disk, records
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.child_process import OUT_OF_RESOURCES
-from hadesd.supervisor.dispatcher import Dispatcher
+from hadesd.supervisor.dispatcher import Dispatcher, is_job
 from hadesd.supervisor.executors import Executors
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle import effects, events
@@ -103,6 +104,8 @@ class Engine:
             log.info("run changed", run=after.id, before=before.state, after=after.state, why=after.reason)
             for listener in self.listeners:
                 listener(managed_run, before, after)
+            if managed_run.worker is None and after.state in (RunState.PAUSED, RunState.CANCELLED):
+                self.dismiss(managed_run)
         for effect in caused:
             self._perform(managed_run, effect)
         if after.state != before.state:
@@ -196,19 +199,28 @@ class Engine:
     def _submit(self, managed_run: ManagedRun) -> None:
         """Have the run compute as a Slurm job."""
         assert self.executors.slurm is not None  # without it the dispatcher starts no such run
-        managed_run.worker = self.executors.slurm.start(
-            managed_run.directory,
-            managed_run.spec.resources,
-            Callbacks(
-                message=functools.partial(self._reports.on_message, managed_run),
-                exited=functools.partial(self._reports.on_exit, managed_run),
-                refused=functools.partial(self._refused, managed_run),
-                failed=functools.partial(self._not_submitted, managed_run),
-                changed=functools.partial(self.publish, managed_run),
-            ),
+        callbacks = Callbacks(
+            message=functools.partial(self._reports.on_message, managed_run),
+            exited=functools.partial(self._reports.on_exit, managed_run),
+            refused=functools.partial(self._refused, managed_run),
+            failed=functools.partial(self._not_submitted, managed_run),
+            changed=functools.partial(self.publish, managed_run),
         )
+        managed_run.has_job = False
+        resources = managed_run.spec.resources
+        try:
+            managed_run.worker = self.executors.slurm.start(managed_run.directory, resources, callbacks)
+        except UsageError as error:  # its options cannot be read: an archive of somebody else's, say
+            self._refused(managed_run, str(error))
+            return
         managed_run.last_heartbeat_at = managed_run.last_progress_at = time.monotonic()
         self.apply(managed_run, events.Spawned(None))
+
+    def dismiss(self, managed_run: ManagedRun) -> None:
+        """Have the job of a run that is not to compute end, where an earlier daemon left one."""
+        if is_job(managed_run) and self.executors.slurm is not None:
+            managed_run.has_job = False
+            self.executors.slurm.dismiss(managed_run.directory)
 
     def _refused(self, managed_run: ManagedRun, reason: str) -> None:
         managed_run.worker = None

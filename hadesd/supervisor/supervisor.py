@@ -43,6 +43,7 @@ from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import ManagedRun, summarise
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
 from hadesd.supervisor.slurm import options
+from hadesd.supervisor.slurm.executor import may_have_job
 from hadesd.supervisor.worker_process import memory_of
 from hadesd.supervisor.yielding import GpuMonitor
 
@@ -379,18 +380,13 @@ class Supervisor:
         for problem in problems:
             log.warning("run directory skipped", why=problem)
         for record, spec in found:
-            self._dismiss(self._engine.add(record, spec))
+            managed_run = self._engine.add(record, spec)
+            if managed_run.run.state != RunState.QUEUED:
+                self._engine.dismiss(managed_run)
+            elif is_job(managed_run):
+                managed_run.has_job = may_have_job(managed_run.directory)
         log.info("runs on disk", usable=len(found), skipped=len(problems))
         self._engine.schedule()
-
-    def _dismiss(self, managed_run: ManagedRun) -> None:
-        """A run that is not to compute may have left a job under the daemon before."""
-        if (
-            is_job(managed_run)
-            and managed_run.run.state != RunState.QUEUED
-            and self._engine.executors.slurm is not None
-        ):
-            self._engine.executors.slurm.dismiss(managed_run.directory)
 
     def tick(self) -> None:
         """Once a second: heartbeat out, heartbeats in, and what the disk refused before."""

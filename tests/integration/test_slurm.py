@@ -267,6 +267,57 @@ def succeeded(
     return home.daemon()
 
 
+def test_a_queued_run_that_left_a_job_has_it_listened_to_first_and_its_cancel_reaches_it(
+    home: Home, cluster: Cluster
+) -> None:
+    """The next daemon may submit one job less, and another run would be first by its priority."""
+    daemon = home.daemon()
+    kept, left = (submit(home, slurm="--begin=now+1hour") for _ in range(2))
+    until(lambda: len(cluster.jobs()) == 2, "both are in the queue")
+    os.kill(daemon.pid, signal.SIGKILL)
+    daemon.wait()
+    home.paths.config_file.write_text(CONFIG + "jobs = 1\n")
+    home.daemon()
+    waiting = submit(home, slurm="--begin=now+1hour")
+    home.ask(commands.Priority, run=waiting, priority=5)
+    for run in (kept, left):
+        until(lambda run=run: home.show(run).state == S.STARTING, "its job is listened to")
+    assert home.show(waiting).state == S.QUEUED
+    home.ask(commands.Cancel, run=left)
+    until(lambda: len(cluster.jobs()) == 1, lambda: f"its job is gone, but: {cluster.jobs()}")
+    home.ask(commands.Cancel, run=kept)
+    until(lambda: home.show(waiting).state == S.STARTING, "the third has the place")
+
+
+def test_a_cancel_reaches_the_job_of_a_run_that_waits_to_be_queued_again(home: Home, cluster: Cluster) -> None:
+    daemon = home.daemon()
+    run = submit(home, slurm="--begin=now+1hour")
+    until(lambda: len(cluster.jobs()) == 1, "it is in the queue")
+    home.ask(commands.Pause, run=run)
+    home.reaches(run, S.PAUSED)
+    assert daemon.poll() is None
+    home.ask(commands.Resume, run=run)
+    home.ask(commands.Cancel, run=run)
+    until(lambda: not cluster.jobs(), "no job is left")
+
+
+def test_options_that_cannot_be_read_fail_their_run_alone(home: Home, cluster: Cluster) -> None:
+    daemon = home.daemon()
+    run = submit(home, slurm="--begin=now+1hour")
+    until(lambda: len(cluster.jobs()) == 1, "it is in the queue")
+    home.ask(commands.Pause, run=run)
+    home.reaches(run, S.PAUSED)
+    daemon.terminate()
+    assert daemon.wait() == 0
+    record = home.paths.runs / run / "run.json"
+    document = json.loads(record.read_text())
+    document["spec"]["resources"]["slurm"] = "--comment='"
+    record.write_text(json.dumps(document))
+    home.daemon()
+    home.ask(commands.Resume, run=run)
+    assert "quotation" in home.reaches(run, S.FAILED).reason
+
+
 def test_why_a_worker_never_came_is_told(home: Home, cluster: Cluster) -> None:
     home.daemon()
     run = submit(home, slurm="--export=ALL,PYTHONHOME=/nowhere")

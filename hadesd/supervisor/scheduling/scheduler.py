@@ -32,7 +32,10 @@ ROUNDING = 1e-9
 
 
 class ResourceRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a queued run asks for; `gpus`, `memory_fraction` and `yield_…` as in its settings."""
+    """What a queued run asks for; `gpus`, `memory_fraction` and `yield_…` as in its settings.
+
+    has_job: whether an earlier daemon submitted it to Slurm, where its job may be still.
+    """
 
     id: str
     priority: int = 0
@@ -41,6 +44,7 @@ class ResourceRequest(msgspec.Struct, frozen=True, kw_only=True):
     memory_fraction: float = 0.9
     yield_to_others: bool = False
     yield_cooldown: float = 0.0
+    has_job: bool = False
 
 
 class Allocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,10 +104,13 @@ NO_SLURM = "this daemon submits no Slurm jobs: sbatch, squeue and scancel are no
 def plan_jobs(requests: Iterable[ResourceRequest], present: int, jobs: int | None) -> Plan:
     """Which runs are submitted to Slurm now, by the same order, and why the others are not.
 
+    Those that have a job already come first, however many: it is there whether it is listened to or not.
     present: jobs that there are. jobs: how many there may be; None: none at all.
     """
-    in_order = sorted(requests, key=lambda request: (-request.priority, request.queued_at, request.id))
-    free = 0 if jobs is None else max(0, jobs - present)
+    in_order = sorted(
+        requests, key=lambda request: (not request.has_job, -request.priority, request.queued_at, request.id)
+    )
+    free = 0 if jobs is None else max(sum(request.has_job for request in in_order), jobs - present)
     why = NO_SLURM if jobs is None else f"waits for a Slurm job to end ({jobs} are submitted at the same time)"
     return Plan(
         tuple((request.id, ()) for request in in_order[:free]), {request.id: why for request in in_order[free:]}

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 from collections.abc import Sequence
 
 from hades_protocol.errors import HadesError
@@ -24,7 +25,7 @@ class RefusedError(HadesError):
 
 
 class SilentError(HadesError):
-    """Slurm does not answer: nothing follows from that."""
+    """Slurm does not answer, or takes no more jobs now: nothing follows from that."""
 
     code = "slurm-silent"
 
@@ -76,7 +77,7 @@ async def cancel(job_id: int, kill: bool = False) -> None:
 def _failure(program: str, errors: str) -> HadesError:
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     text = "; ".join(line.removeprefix(f"{program}: ").removeprefix("error: ") for line in lines[-2:])
-    kind = SilentError if job.says_nothing(errors) else RefusedError
+    kind = SilentError if job.is_temporary(errors) else RefusedError
     return kind(f"{program}: {text or 'it failed and said nothing'}")
 
 
@@ -101,7 +102,7 @@ async def _call(*command: str, environment: dict[str, str] | None = None) -> tup
     try:
         output, errors = await asyncio.wait_for(process.communicate(), COMMAND_SECONDS)
     except TimeoutError:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # a site's wrapper may have started the program itself
         await process.wait()
         raise SilentError(f"{command[0]} has not ended within {COMMAND_SECONDS:g} s") from None
     assert process.returncode is not None

@@ -25,11 +25,11 @@ from hades_protocol.run_state import WorkerPhase
 from hadesd.config import Slurm
 from hadesd.logs import rotation
 from hadesd.storage.layout import RunPaths
-from hadesd.storage.locks import is_locked
+from hadesd.storage.locks import is_run_locked
 from hadesd.storage.metric_lines import last_generation
 from hadesd.supervisor.slurm import commands, line, options
 from hadesd.supervisor.slurm.job import JobName, SlurmJob, SlurmState, Submission, script
-from hadesd.supervisor.slurm.verdict import KILLED, Facts, Standing, Verdict, decide
+from hadesd.supervisor.slurm.verdict import Facts, Standing, Verdict, decide
 from hadesd.worker_protocol import ExitReport, FromWorker, Heartbeat, Resumed
 
 READ_SECONDS = 1.0
@@ -44,6 +44,7 @@ SUBMISSIONS = 4
 """sbatch commands at the same time."""
 
 JUST_ASKED = "Slurm has just been asked"
+NOT_ASKED = "squeue has not answered yet"
 OTHERS_FIRST = "Slurm is asked for other runs first"
 
 KEPT_PLACES = 3
@@ -66,6 +67,16 @@ class Callbacks:
     refused: Callable[[str], None]
     failed: Callable[[OSError], None]
     changed: Callable[[], None]
+
+
+def may_have_job(directory: Path) -> bool:
+    """Whether an earlier daemon submitted a job for the run, of whose end nothing is noted."""
+    try:
+        place = line.newest_place(RunPaths(directory).slurm)
+        return place is not None and line.LineReader(place).exit_note() is None
+    except OSError as error:
+        log.warning("cannot look for a job", run=directory.name, why=error.strerror or str(error))
+        return False
 
 
 class SlurmExecutor:
@@ -93,20 +104,21 @@ class SlurmExecutor:
         return worker
 
     def dismiss(self, directory: Path) -> None:
-        """Have the job of a run that is not to compute end, if an earlier daemon left one."""
-        place = line.newest_place(RunPaths(directory).slurm)
-        if place is not None and line.LineReader(place).exit_note() is None:
-            self._spawn(self._dismiss(directory.name, line.LineReader(place)))
+        """Have the job of a run that is not to compute end, if it left one."""
+        self._spawn(self._dismiss(directory))
 
-    async def _dismiss(self, run: str, reader: line.LineReader) -> None:
+    async def _dismiss(self, directory: Path) -> None:
+        run = directory.name
         try:
-            await asyncio.to_thread(reader.halt, False)
+            if not await asyncio.to_thread(line.halt_newest, RunPaths(directory).slurm):
+                return
         except OSError as error:  # what is in the queue is cancelled all the same
             log.warning("cannot have a job end", run=run, why=error.strerror or str(error))
         while (found := (await self.fresh())[0]) is None:
             await asyncio.sleep(self.settings.poll)
+        wanted = {worker.token for worker in self._workers if worker.run == run}  # it was resumed meanwhile
         for job in found.values():
-            if job.name.run == run and job.meaning is SlurmState.WAITS:
+            if job.name.run == run and job.name.token not in wanted and job.meaning is SlurmState.WAITS:
                 await self.cancel(job)
 
     async def cancel(self, job: SlurmJob, kill: bool = False) -> None:
@@ -150,7 +162,8 @@ class SlurmExecutor:
 
     def newest(self) -> tuple[dict[int, SlurmJob], str, float]:
         """What squeue said last: jobs by id, why it gave no answer, and when it was asked (monotonic)."""
-        return ({} if self._silent else self._queue), self._silent, self._answered_at
+        silent = self._silent if self._answered_at >= 0 else NOT_ASKED
+        return ({} if silent else self._queue), silent, self._answered_at
 
     def _begin_to_ask(self) -> None:
         if not self._polls:
@@ -206,7 +219,7 @@ class SlurmWorker:
         self._hosts = resources.hosts
         self._paths = RunPaths(directory)
         self.id: int | None = None  # of the job, once it is known
-        self._token = ""  # of its submission
+        self.token = ""  # of its submission
         self._halting: str | None = None  # as the relay is told
         self._told: str | None = None  # as it was told
         self._sent_away = False  # whether an earlier daemon had it end, for a resize say: that is no crash
@@ -276,7 +289,7 @@ class SlurmWorker:
 
     async def _adopted(self, reader: line.LineReader, token: str, known: SlurmJob | None) -> line.LineReader:
         """Go on where an earlier daemon stopped listening."""
-        self._token, self.id, self._seen = token, known.id if known is not None else None, True
+        self.token, self.id, self._seen = token, known.id if known is not None else None, True
         log.info("job adopted", run=self.run, job=self.id)
         self._sent_away = reader.is_halted()
         bodies = await self._read(reader)
@@ -289,15 +302,15 @@ class SlurmWorker:
 
     async def _submit(self) -> line.LineReader | None:
         """Submit a job; its line. None: it ended before that, which is told."""
-        self._token = secrets.token_hex(8)
-        place = line.new_place(self._paths.slurm, self._token)
+        self.token = secrets.token_hex(8)
+        place = line.new_place(self._paths.slurm, self.token)
         for old in sorted(line.places(self._paths.slurm), key=lambda place: place.name)[:-KEPT_PLACES]:
             shutil.rmtree(old, ignore_errors=True)
         relay = (sys.executable, "-m", "hadesd.supervisor.slurm.relay", str(self._directory), str(place))
         (place / "job.sh").write_text(script(relay, self._hosts))
         rotation.rotate(self._paths.worker_log)
         settings = self._executor.settings
-        name = JobName(self.run, self._token)
+        name = JobName(self.run, self.token)
         submission = Submission(
             name, self._directory, place, self._options, settings.signal, settings.signal_seconds, self._hosts
         )
@@ -360,7 +373,7 @@ class SlurmWorker:
             return found, decide(Facts(None, False, True, found, since))
         try:
             note = await asyncio.to_thread(reader.exit_note)
-            locked = await asyncio.to_thread(is_locked, self._paths.lock)
+            locked = note is None and await asyncio.to_thread(is_run_locked, self._directory)
         except OSError as error:
             return found, Verdict("unclear", why=f"its directory cannot be read ({error.strerror or error})")
         status, signals = (note.status, note.signals) if note is not None else (None, ())
@@ -368,7 +381,7 @@ class SlurmWorker:
 
     def _find(self, queue: dict[int, SlurmJob]) -> SlurmJob | None:
         """Its line of squeue. By the comment while the id is not known; an id may be given out again."""
-        name = JobName(self.run, self._token)
+        name = JobName(self.run, self.token)
         if self.id is not None:
             found = queue.get(self.id)
             return found if found is not None and found.name == name else None
@@ -441,7 +454,7 @@ class SlurmWorker:
     async def _last_words(self, verdict: Verdict) -> str:
         """What the job's own log ends with, where Slurm alone says that it ended."""
         place = line.newest_place(self._paths.slurm)
-        if verdict.status != KILLED or verdict.taken or not verdict.why or place is None:
+        if verdict.status != line.KILLED or verdict.taken or not verdict.why or place is None:
             return ""
         try:
             return await asyncio.to_thread(line.last_words, place)

@@ -122,10 +122,13 @@ UNREACHABLE = (
 )
 """Texts of Slurm's commands from which nothing follows. Their exit status is 1, as for everything else."""
 
+SUBMIT_LIMIT = "MaxSubmitJob"
+"""In the names of limits to how many jobs there are at a time: QOSMaxSubmitJobPerUserLimit, AssocMaxSubmitJobLimit."""
 
-def says_nothing(text: str) -> bool:
-    """Whether a command of Slurm's failed because nobody answered it."""
-    return any(sign.lower() in text.lower() for sign in UNREACHABLE)
+
+def is_temporary(text: str) -> bool:
+    """Whether a command of Slurm's failed because nobody answered it, or because there are too many jobs now."""
+    return any(sign.lower() in text.lower() for sign in (*UNREACHABLE, SUBMIT_LIMIT))
 
 
 class Submission(NamedTuple):

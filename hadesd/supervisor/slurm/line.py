@@ -21,6 +21,9 @@ FULL = 1 << 20
 
 READ_SIZE = 1 << 20
 
+KILLED = -9
+"""Exit status that is assumed where nobody noted one."""
+
 LAST_WORDS = 200
 """Characters of a job's last line that are told."""
 
@@ -74,9 +77,13 @@ class LineReader:
             ValueError: what is there is no frames.
             OSError: the directory cannot be read.
         """
-        bodies = []
-        while (data := self._take()) is not None:
-            bodies += self._unpacker.feed(data)
+        bodies: list[bytes] = []
+        try:
+            while (data := self._take()) is not None:
+                bodies += self._unpacker.feed(data)
+        except OSError:
+            if not bodies:  # else those come first: what was read is not read again
+                raise
         return bodies
 
     def _take(self) -> bytes | None:
@@ -94,8 +101,8 @@ class LineReader:
             return data
         if not full:
             return None
-        file.unlink(missing_ok=True)
         self._number, self._offset = self._number + 1, 0
+        file.unlink(missing_ok=True)
         return b""
 
     def halt(self, discard: bool) -> None:
@@ -107,13 +114,17 @@ class LineReader:
         return (self._place / "halt").exists()
 
     def exit_note(self) -> ExitNote | None:
-        """What the relay noted, if it has ended."""
+        """What the relay noted, if it has ended. Of a damaged note that alone is known.
+
+        Raises:
+            OSError: the directory cannot be read.
+        """
         try:
             return msgspec.json.decode((self._place / "exit.json").read_bytes(), type=ExitNote)
         except FileNotFoundError:
             return None
-        except msgspec.DecodeError as error:
-            raise OSError(f"exit.json cannot be read: {error}") from error
+        except msgspec.DecodeError:
+            return ExitNote(KILLED)
 
     def acknowledge(self) -> None:
         """Note that a daemon knows of the worker's end."""
@@ -143,6 +154,23 @@ def new_place(directory: Path, token: str) -> Path:
 def newest_place(directory: Path) -> Path | None:
     """The directory of the job that was submitted last, if there is one."""
     return max(places(directory), key=lambda place: place.name, default=None)
+
+
+def halt_newest(directory: Path) -> bool:
+    """Have the job that was submitted last end, and whether it may still be there. directory: RunPaths.slurm.
+
+    Raises:
+        OSError: its directory cannot be used.
+    """
+    place = newest_place(directory)
+    if place is None:
+        return False
+    reader = LineReader(place)
+    if reader.exit_note() is not None:
+        reader.acknowledge()  # of a run that is not to compute no daemon has to know more
+        return False
+    reader.halt(discard=False)
+    return True
 
 
 def places(directory: Path) -> list[Path]:

@@ -14,6 +14,9 @@ REFUSED = {
     "-W": "the daemon does not wait for sbatch: it asks squeue",
     "--wrap": "the job's script is the daemon's",
     "--test-only": "nothing would be submitted",
+    "--requeue": "the daemon alone starts a job again",
+    "--clusters": "the daemon asks the cluster that it is on",
+    "-M": "the daemon asks the cluster that it is on",
 }
 
 NODES = ("-N", "--nodes")

@@ -10,15 +10,13 @@ from typing import Literal
 
 from hades_protocol.errors import ExitCode
 from hadesd.supervisor.slurm.job import SlurmJob, SlurmState
+from hadesd.supervisor.slurm.line import KILLED
 
 MISSING_SECONDS = 60.0
 """So long squeue must not have known a job that no process holds the lock for, until it counts as gone."""
 
 EXIT_SECONDS = 10.0
 """How long the exit status of a job that has ended may take to show in a shared directory."""
-
-KILLED = -9
-"""Exit status that is assumed where nobody noted one."""
 
 
 @dataclass

@@ -316,6 +316,9 @@ def test_jobs_are_submitted_by_priority_up_to_the_limit() -> None:
     found = plan_jobs(asked, present=1, jobs=3)
     assert [run for run, _ in found.starts] == ["b", "a"]
     assert found.reasons == {"c": "waits for a Slurm job to end (3 are submitted at the same time)"}
+    left = ResourceRequest(id="d", priority=-1, has_job=True)
+    assert [run for run, _ in plan_jobs([*asked, left], present=1, jobs=2).starts] == ["d"]
+    assert [run for run, _ in plan_jobs([*asked, left], present=3, jobs=2).starts] == ["d"], "it is there already"
     nowhere = plan_jobs(asked, present=0, jobs=None)
     assert (nowhere.starts, set(nowhere.reasons)) == ((), {"a", "b", "c"})
     with pytest.raises(UsageError, match="sbatch, squeue and scancel are not on its PATH"):

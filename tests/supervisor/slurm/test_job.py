@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hades_protocol import commands
 from hades_protocol.run_spec import spec_to_dict
 from hadesd.config import Settings
-from hadesd.supervisor.slurm.job import JobName, SlurmState, Submission, parse_queue, parse_submitted, says_nothing
+from hadesd.supervisor.slurm.job import JobName, SlurmState, Submission, is_temporary, parse_queue, parse_submitted
 from tests.helpers.desk import Desk
 from tests.helpers.specs import tiny
 
@@ -48,9 +48,13 @@ def test_an_id_is_what_sbatch_prints_last() -> None:
     assert parse_submitted("") is None
 
 
-def test_silence_is_told_from_a_refusal() -> None:
-    assert says_nothing("slurm_load_jobs error: Unable to contact slurm controller (connect failure)")
-    assert not says_nothing("slurm_load_jobs error: Invalid job id specified")
+def test_what_may_pass_is_told_from_a_refusal() -> None:
+    assert is_temporary("slurm_load_jobs error: Unable to contact slurm controller (connect failure)")
+    policy = "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, …)"
+    assert is_temporary(f"sbatch: error: QOSMaxSubmitJobPerUserLimit\n{policy}")
+    assert is_temporary(f"sbatch: error: AssocMaxSubmitJobLimit\n{policy}")
+    assert not is_temporary(f"sbatch: error: QOSMaxWallDurationPerJobLimit\n{policy}")
+    assert not is_temporary("slurm_load_jobs error: Invalid job id specified")
 
 
 def test_the_users_options_come_after_ours_and_cannot_take_the_name_away() -> None:

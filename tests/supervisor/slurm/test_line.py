@@ -52,9 +52,39 @@ def test_what_the_daemon_wants_and_how_it_ended(tmp_path: Path) -> None:
     assert not LineReader(tmp_path).is_acknowledged()
     reader.acknowledge()
     assert LineReader(tmp_path).is_acknowledged()
-    (tmp_path / "exit.json").write_bytes(b"{")
-    with pytest.raises(OSError, match=r"exit\.json"):
-        reader.exit_note()
+    (tmp_path / "exit.json").write_bytes(b"")
+    assert reader.exit_note() == ExitNote(line.KILLED), "it has ended, nobody knows how"
+
+
+def test_what_was_read_before_the_disk_refused_is_handed_on_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "READ_SIZE", 8)
+    writer, reader = LineWriter(tmp_path), LineReader(tmp_path)
+    writer.write(frame(b"four"))
+    writer.write(frame(b"more"))
+    take, calls = reader._take, []
+
+    def refuses_the_second_time() -> bytes | None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError("stale")
+        return take()
+
+    monkeypatch.setattr(reader, "_take", refuses_the_second_time)
+    assert reader.read() == [b"four"]
+    assert reader.read() == [b"more"]
+
+
+def test_a_job_of_a_run_that_is_not_to_compute_is_halted_or_its_end_acknowledged(tmp_path: Path) -> None:
+    directory = tmp_path / "jobs"
+    assert not line.halt_newest(directory)
+    place = line.new_place(directory, "ff")
+    assert line.halt_newest(directory)
+    assert LineReader(place).is_halted()
+    LineWriter(place).end(ExitNote(75))
+    assert not line.halt_newest(directory)
+    assert LineReader(place).is_acknowledged()
 
 
 def test_places_count_up_and_the_newest_is_found(tmp_path: Path) -> None:
