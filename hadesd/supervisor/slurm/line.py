@@ -8,6 +8,8 @@ acknowledged               a daemon knows of the end
 No clock of one machine is compared with that of another: whoever reads counts what is new.
 """
 
+import contextlib
+import os
 from pathlib import Path
 
 import msgspec
@@ -20,6 +22,9 @@ FULL = 1 << 20
 """Bytes after which the next file is begun."""
 
 READ_SIZE = 1 << 20
+
+PATIENCE_OF_READER, PATIENCE_OF_WRITER = 5, 10
+"""After so many looks in vain a directory is changed (_Watch): five seconds, as often as each looks."""
 
 KILLED = -9
 """Exit status that is assumed where nobody noted one."""
@@ -35,12 +40,34 @@ class ExitNote(msgspec.Struct, frozen=True):
     signals: tuple[str, ...] = ()
 
 
+class _Watch:
+    """Has new files in a directory seen over NFS, too.
+
+    That a file is not there NFS answers from memory, for up to a minute (acdirmax), unless this host changes the
+    directory.
+    """
+
+    def __init__(self, place: Path, patience: int) -> None:
+        self._probe = place / f".probe-{os.getpid()}"
+        self._patience, self._in_vain = patience, 0
+
+    def looked(self, found: bool) -> None:
+        """Somebody has looked for something new; after so many times in vain the directory is changed."""
+        self._in_vain = 0 if found else self._in_vain + 1
+        if self._in_vain >= self._patience:
+            self._in_vain = 0
+            with contextlib.suppress(OSError):  # a full disk: then the minute passes
+                self._probe.touch()
+                self._probe.unlink()
+
+
 class LineWriter:
     """The relay's end. Raises OSError where the disk refuses."""
 
     def __init__(self, place: Path) -> None:
         self._place, self._number, self._written = place, 1, 0
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._watch = _Watch(place, PATIENCE_OF_WRITER)
 
     def write(self, frames: bytes) -> None:
         """Append whole frames."""
@@ -53,9 +80,11 @@ class LineWriter:
     def wanted(self) -> str | None:
         """What the daemon wants: None (nothing), "" (halt) or "discard"."""
         try:
-            return (self._place / "halt").read_text()
+            wanted = (self._place / "halt").read_text()
         except FileNotFoundError:
-            return None
+            wanted = None
+        self._watch.looked(wanted is not None)
+        return wanted
 
     def end(self, note: ExitNote) -> None:
         """Note the worker's end."""
@@ -69,6 +98,7 @@ class LineReader:
         self._place, self._offset = place, 0
         self._number = min(_numbers(place), default=1)
         self._unpacker = Unpacker()
+        self._watch = _Watch(place, PATIENCE_OF_READER)
 
     def read(self) -> list[bytes]:
         """The bodies of the frames that are new.
@@ -84,6 +114,7 @@ class LineReader:
         except OSError:
             if not bodies:  # else those come first: what was read is not read again
                 raise
+        self._watch.looked(bool(bodies))
         return bodies
 
     def _take(self) -> bytes | None:

@@ -1,6 +1,8 @@
 """The line over files: every frame once, in order, however the files are cut and read."""
 
+import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,25 @@ def test_what_was_read_before_the_disk_refused_is_handed_on_once(
     monkeypatch.setattr(reader, "_take", refuses_the_second_time)
     assert reader.read() == [b"four"]
     assert reader.read() == [b"more"]
+
+
+def test_a_directory_in_which_nothing_appears_is_changed_so_that_nfs_looks_again(tmp_path: Path) -> None:
+    """That NFS then does was not tried: this sees that the directory's time of change moves, and nothing is left."""
+
+    def moves(look: Callable[[], object], times: int) -> bool:
+        os.utime(tmp_path, ns=(0, 0))
+        for _ in range(times):
+            look()
+        return tmp_path.stat().st_mtime_ns != 0
+
+    writer, reader = LineWriter(tmp_path), LineReader(tmp_path)
+    writer.write(frame(b"one"))
+    assert reader.read() == [b"one"]
+    assert not moves(reader.read, line.PATIENCE_OF_READER - 1)
+    assert moves(reader.read, 1)
+    assert not moves(writer.wanted, line.PATIENCE_OF_WRITER - 1)
+    assert moves(writer.wanted, 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.000001"]
 
 
 def test_a_job_of_a_run_that_is_not_to_compute_is_halted_or_its_end_acknowledged(tmp_path: Path) -> None:
