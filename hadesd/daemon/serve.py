@@ -6,7 +6,7 @@ from typing import TextIO, cast
 
 from hades_protocol.errors import HadesError, WrongStateError
 from hades_protocol.paths import Paths
-from hades_protocol.sync_client import listens
+from hades_protocol.sync_client import is_listened_to
 from hadesd.config import Settings
 from hadesd.daemon import descriptors
 from hadesd.daemon.loop import AFTER_KILL, run_daemon
@@ -62,7 +62,7 @@ def serve(
 
 def _check_sockets_are_free(paths: Paths) -> None:
     """The lock is the state directory's; another one may share our socket directory, and bind would steal."""
-    if listens(paths):
+    if is_listened_to(paths.control_socket):
         raise WrongStateError(
             f"a daemon with another state directory listens on {paths.control_socket}: "
             "give each its own HADES_HOME or XDG_RUNTIME_DIR"

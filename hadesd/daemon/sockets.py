@@ -20,6 +20,7 @@ from hades_protocol.sync_client import MAX_REQUEST
 from hadesd.daemon.key_store import KeyStore
 from hadesd.daemon.tcp_relay import TcpRelay
 from hadesd.logs.rate_limit import RateLimitedLogger
+from hadesd.storage.atomic import write_atomically
 
 SEND_QUEUE = 10_000
 """Events that are kept for a subscriber that does not keep up; then it loses some, and notices by their numbers."""
@@ -153,6 +154,10 @@ class ServerSockets:
             socket.setsockopt(zmq.IPC_FILTER_UID, os.getuid())  # the second lock, beside the private directory
         self.events.bind(self._paths.events_endpoint)
         self.control.bind(self._paths.control_endpoint)
+        try:
+            write_atomically(self._paths.socket_record, f"{self._paths.runtime}\n".encode())
+        except OSError as error:  # it matters to those alone whose XDG_RUNTIME_DIR is another one
+            log.warning("where the sockets are was not written", why=error.strerror or str(error))
 
     async def disconnect_revoked(self) -> None:
         """Shut out those whose keys are taken off the list while they are connected. Without TCP it ends at once."""

@@ -87,6 +87,7 @@ def destination(paths: Paths, connect: str = "") -> Destination:
     """
     text = connect or paths.connect
     if not text:
+        paths.find_sockets()
         check_owner(paths.runtime)
         return Destination(control=paths.control_endpoint, events=paths.events_endpoint)
     if text.startswith("ipc://"):

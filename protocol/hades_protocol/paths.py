@@ -85,6 +85,8 @@ class Paths:
         self._runs = self.state / "runs"
         self.daemon_log = self.state / "daemon.log"
         self.lock = self.state / "daemon.lock"
+        self.socket_record = self.state / "daemon.sockets"
+        self._own_runtime = self.runtime
         self.move_sockets(self.runtime)
 
     @classmethod
@@ -100,6 +102,19 @@ class Paths:
         self.runtime = directory
         self.control_socket = directory / "control.sock"
         self.events_socket = directory / "events.sock"
+
+    def find_sockets(self) -> None:
+        """Have the sockets where the daemon that was started last has them (socket_record), while they are there.
+
+        What started it may have had another XDG_RUNTIME_DIR than this process, or none: cron, su and sudo set none.
+        """
+        try:
+            text = self.socket_record.read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            text = ""
+        recorded = Path(text)
+        is_there = recorded.is_absolute() and os.path.exists(recorded / self.control_socket.name)
+        self.move_sockets(recorded if is_there else self._own_runtime)
 
     @property
     def runs(self) -> Path:

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -147,10 +148,16 @@ def _result(kind: type[commands.Request], reply: replies.Reply) -> Any:
 
 
 def listens(paths: Paths) -> bool:
-    """Whether a process listens on the control socket; the file alone does not prove it, a killed daemon leaves it."""
+    """Whether the daemon listens on its control socket."""
+    paths.find_sockets()
+    return is_listened_to(paths.control_socket)
+
+
+def is_listened_to(path: Path) -> bool:
+    """Whether a process listens on a socket; the file alone does not prove it, a killed daemon leaves it."""
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
         try:
-            probe.connect(os.fsencode(paths.control_socket))
+            probe.connect(os.fsencode(path))
         except OSError:
             return False
         return True

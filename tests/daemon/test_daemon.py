@@ -1,5 +1,6 @@
 """A real daemon with real worker processes that only count: what happens when something dies."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.errors import InternalError, NotFoundError, UsageError, WrongStateError
 from hades_protocol.messages import Reference
+from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from tests.helpers.daemon import BIN, Home, until
 from tests.helpers.fake_worker import BEHAVIOURS
@@ -146,6 +148,27 @@ def test_daemons_that_share_a_socket_directory_do_not_steal_from_each_other(home
     assert second.returncode == 3
     assert "a daemon with another state directory listens" in second.stderr
     assert home.ask(commands.Hello).pid == first.pid
+
+
+def test_a_daemon_without_a_runtime_directory_is_found_by_those_who_have_one(home: Home) -> None:
+    """cron sets no XDG_RUNTIME_DIR, a login shell does. What a killed daemon leaves behind misleads nobody."""
+    place, user = home.paths.state, {"HADES_HOME": "", "XDG_STATE_HOME": str(home.paths.state / "state")}
+    (place / "runtime").mkdir(mode=0o700)
+    home.environ |= {**user, "XDG_RUNTIME_DIR": ""}
+    home.paths = Paths(home.environ)
+    first = home.fake_daemon()
+    login = Home(place)
+    login.environ |= {**user, "XDG_RUNTIME_DIR": str(place / "runtime")}
+    login.paths = Paths(login.environ)
+    assert login.ask(commands.Hello).pid == first.pid
+    assert login.hadesd("status").returncode == 0
+    assert json.loads(login.hadesd("paths", "--json").stdout)["control_socket"] == str(home.paths.control_socket)
+    first.kill()
+    first.wait()
+    second = login.fake_daemon()
+    assert login.paths.runtime == place / "runtime" / "hades"
+    home.daemons.append(second)  # which are ended with the test
+    assert home.ask(commands.Hello).pid == second.pid
 
 
 def test_a_killed_worker_is_started_again(home: Home) -> None:

@@ -298,6 +298,7 @@ def test_a_cancel_reaches_the_job_of_a_run_that_waits_to_be_queued_again(home: H
     assert daemon.poll() is None
     home.ask(commands.Resume, run=run)
     home.ask(commands.Cancel, run=run)
+    home.reaches(run, S.CANCELLED)
     until(lambda: not cluster.jobs(), "no job is left")
 
 

@@ -26,6 +26,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 def run(args: argparse.Namespace) -> int:
     """Print them; whether they exist is no question."""
     paths = Paths()
+    paths.find_sockets()
     found = PathsDocument(
         state=str(paths.state),
         control_socket=str(paths.control_socket),
