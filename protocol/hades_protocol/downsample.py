@@ -58,9 +58,14 @@ def downsample_curves(
     Of every bucket the extremes of mean, best and evaluated fitness stay, and the newest evaluation does. With fewer
     than EVALUATED_FROM points that is the only evaluation which is certain to stay.
     """
-    newest = next((i for i in range(len(evaluated) - 1, -1, -1) if not math.isnan(evaluated[i])), None)
-    curves = [mean, best] if newest is None or points < EVALUATED_FROM else [mean, best, evaluated]
-    return downsample(generations, curves, points, () if newest is None else (newest,))
+    newest = newest_known(evaluated)
+    curves = [mean, best] if not newest or points < EVALUATED_FROM else [mean, best, evaluated]
+    return downsample(generations, curves, points, newest)
+
+
+def newest_known(values: Sequence[float]) -> tuple[int, ...]:
+    """Where the newest value is that is known; empty where all are NaN."""
+    return next(((i,) for i in range(len(values) - 1, -1, -1) if not math.isnan(values[i])), ())
 
 
 def nan_for_none(known: Iterable[float | None]) -> list[float]:

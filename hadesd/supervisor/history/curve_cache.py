@@ -3,6 +3,7 @@
 `curve.cache` in a run directory may be deleted at any time; whoever reads it compares it with metrics.jsonl.
 """
 
+import hashlib
 from array import array
 from pathlib import Path
 
@@ -17,20 +18,27 @@ log = structlog.get_logger()
 
 
 class _Cache(msgspec.Struct, frozen=True):
-    """Columns as bytes of the machine that wrote them."""
+    """Columns as bytes of the machine that wrote them. digest: SHA-256 of both, against damage on the disk."""
 
     width: int
     columns: dict[str, bytes]
+    digest: bytes
+
+    @classmethod
+    def of(cls, width: int, columns: dict[str, bytes]) -> "_Cache":
+        """With its digest."""
+        encoded = msgspec.msgpack.encode((width, columns))
+        return cls(width, columns, hashlib.sha256(encoded).digest())
 
 
 def read(directory: Path) -> Columns | None:
     """The curve that was written last; None where there is none, or none that can be used."""
     try:
         cache = msgspec.msgpack.decode(RunPaths(directory).curve_cache.read_bytes(), type=_Cache)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
     columns = Columns()
-    if cache.columns.keys() != columns.values.keys():
+    if cache != _Cache.of(cache.width, cache.columns) or cache.columns.keys() != columns.values.keys():
         return None
     for name, column in columns.values.items():
         if len(cache.columns[name]) % column.itemsize:
@@ -46,9 +54,7 @@ def write(directory: Path, columns: Columns) -> None:
     """Replace the curve on disk. A disk that has no room for it loses nothing."""
     data = {name: column.tobytes() for name, column in columns.values.items()}
     try:
-        write_atomically(
-            RunPaths(directory).curve_cache, msgspec.msgpack.encode(_Cache(width=columns.width, columns=data))
-        )
+        write_atomically(RunPaths(directory).curve_cache, msgspec.msgpack.encode(_Cache.of(columns.width, data)))
     except OSError as error:
         log.warning("curve not cached", directory=str(directory), why=error.strerror or str(error))
 

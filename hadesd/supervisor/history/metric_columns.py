@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hades_protocol.downsample import downsample_curves, extremes, nan_for_none
+from hades_protocol.downsample import downsample_curves, extremes, nan_for_none, newest_known
 from hades_protocol.messages import GenerationMetrics
 
 INT_FIELDS = ("generation", "episodes", "unfinished", "nan", "env_steps")
@@ -80,7 +80,8 @@ class Columns:
         if self.width > 1 and points:
             metrics = [point[0] for point in points]
             curves = [nan_for_none(map(operator.attrgetter(name), metrics)) for name in CURVES]
-            kept = sorted(extremes([m.generation for m in metrics], curves, self.width) | {len(points) - 1})
+            newest = {len(points) - 1, *newest_known(curves[-1])}
+            kept = sorted(extremes([m.generation for m in metrics], curves, self.width) | newest)
         for i in kept:
             self.append(points[i])
 
@@ -115,7 +116,7 @@ class Columns:
         curves = [self.values[name] for name in CURVES]
         while len(kept := extremes(self.generations, curves, self.width)) > LIMIT // 2:
             self.width *= 2
-        kept |= {0, len(self) - 1}
+        kept |= {0, len(self) - 1, *newest_known(curves[-1])}
         order = sorted(kept)
         for name, column in self.values.items():
             self.values[name] = array(column.typecode, [column[i] for i in order])

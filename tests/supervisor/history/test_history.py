@@ -235,6 +235,35 @@ def test_a_cache_that_is_none_is_not_believed(tmp_path: Path, content: bytes) ->
 
 
 @pytest.mark.usefixtures("small")
+def test_a_cache_in_which_a_bit_has_flipped_is_not_believed(tmp_path: Path) -> None:
+    long_run(tmp_path)
+    History(tmp_path).select(0, 100)
+    file = RunPaths(tmp_path).curve_cache
+    whole = file.read_bytes()
+    for bit in range(0, 8 * len(whole), 101):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(damaged)
+        assert curve_cache.read(tmp_path) is None, bit
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("newest", [930, 996])
+def test_the_newest_evaluation_of_a_long_run_stays_though_it_is_no_extreme(tmp_path: Path, newest: int) -> None:
+    lines = []
+    for g in range(1, 1001):
+        worth = float(g * 37 % 101) if g % 3 == 0 and g < newest else 50.5 if g == newest else None
+        lines.append(msgspec.structs.replace(metrics(g, float(g % 10)), evaluated_mean=worth))
+    RunPaths(tmp_path).metrics.write_bytes(b"".join(msgspec.json.encode(m) + b"\n" for m in lines))
+    followed = History(tmp_path / "other")
+    for line in lines:
+        followed.add(line, timing(line.generation))
+    for history in (followed, History(tmp_path)):
+        seen = [m.evaluated_mean for m in known(history, 0, 100)[1] if m.evaluated_mean is not None]
+        assert seen[-1] == 50.5
+
+
+@pytest.mark.usefixtures("small")
 def test_a_cache_of_another_past_is_not_believed(tmp_path: Path) -> None:
     long_run(tmp_path)
     History(tmp_path).select(0, 100)
