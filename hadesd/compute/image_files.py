@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import zlib
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -72,5 +73,5 @@ def read_idx(path: Path, magic: int) -> np.ndarray:
         if found != magic:
             raise ValueError(f"its magic number is {found}, not {magic}")
         return np.frombuffer(data, np.uint8, int(np.prod(shape)), 4 + 4 * len(shape)).reshape(shape)
-    except (OSError, EOFError, ValueError, struct.error) as error:
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
         raise UsageError(f"{path} is no readable IDX file ({error}): get it again") from None

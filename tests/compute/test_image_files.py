@@ -50,6 +50,15 @@ def test_damaged_files_are_refused_in_one_line(directory, data):
     assert "\n" not in str(caught.value)
 
 
+def test_a_packed_file_with_a_wrong_byte_is_refused_in_one_line(directory):
+    file = directory / "train-labels-idx1-ubyte.gz"
+    whole = file.read_bytes()
+    for position in range(10, len(whole) - 8):  # between gzip's header and its checksum
+        file.write_bytes(whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :])
+        with pytest.raises(UsageError, match="train-labels"):
+            image_files.load("mnist", str(directory))
+
+
 def test_digits_need_no_files_and_are_always_divided_the_same_way():
     train, test = image_files.load("digits", "")
     again, _ = image_files.load("digits", "")
