@@ -71,7 +71,15 @@ def class_means(data: LabelledImages, classes: int) -> jax.Array:
 
 
 def draw_per_class(data: LabelledImages, classes: int, count: int, key: jax.Array) -> jax.Array:
-    """`count` random real images of each class, float32 [classes, count, H, W, C]."""
+    """`count` random real images of each class, float32 [classes, count, H, W, C].
+
+    Where a class has fewer, its images come again.
+    """
     noise = jax.random.uniform(key, data.labels.shape)
-    order = [jnp.argsort(jnp.where(data.labels == c, noise, 2.0))[:count] for c in range(classes)]
-    return jnp.stack([data.images[chosen] for chosen in order])
+
+    def chosen(c: int) -> jax.Array:
+        is_one = data.labels == c
+        in_order = jnp.argsort(jnp.where(is_one, noise, 2.0))
+        return in_order[jnp.arange(count) % jnp.sum(is_one)]
+
+    return jnp.stack([data.images[chosen(c)] for c in range(classes)])

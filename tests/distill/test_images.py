@@ -35,6 +35,14 @@ def test_images_drawn_per_class_are_real_ones_of_that_class():
         assert np.allclose(drawn[c].mean(axis=(1, 2, 3)), c, atol=0.2)
 
 
+def test_a_class_with_fewer_images_than_are_wanted_gives_its_own_again():
+    data = some(15)
+    drawn = images.draw_per_class(data, CLASSES, 12, jax.random.key(1))
+    for c in range(CLASSES):
+        assert np.allclose(drawn[c].mean(axis=(1, 2, 3)), c, atol=0.2)
+        assert len({image.tobytes() for image in np.asarray(drawn[c])}) == 5
+
+
 def test_a_batch_is_drawn_without_repetition_and_zero_means_all():
     data = some()
     batch = images.draw_batch(data, 20, jax.random.key(0))
