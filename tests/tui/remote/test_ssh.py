@@ -1,5 +1,7 @@
 """A daemon on another machine, through ssh: a real sshd on a port of its own where there is one, else a stand-in."""
 
+import asyncio
+import errno
 import json
 import os
 import shutil
@@ -150,6 +152,31 @@ async def test_a_screen_through_ssh_goes_stale_and_comes_back(box: Box) -> None:
                 client.close()
         assert box.processes() == []
         assert box.left() == []
+
+
+async def test_a_tunnel_outlives_its_directory_and_a_system_that_starts_no_process(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refused = Tunnel._start, []
+
+    async def refuses_once(command: list[str], stdin: int) -> asyncio.subprocess.Process:
+        if not refused:
+            refused.append(command)
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return await start(command, stdin)
+
+    with serving(box.home / "run", three_runs()):
+        async with Tunnel("box", hadesd=box.hadesd) as tunnel:
+            (first,) = box.processes()
+            monkeypatch.setattr(Tunnel, "_start", staticmethod(refuses_once))
+            shutil.rmtree(tunnel.directory)
+            os.kill(first, signal.SIGKILL)
+            deadline = time.monotonic() + 60
+            while not (refused and not tunnel.problem() and (tunnel.directory / "control.sock").exists()):
+                assert time.monotonic() < deadline, tunnel.problem()
+                await asyncio.sleep(0.05)
+            shutil.rmtree(tunnel.directory)  # and it can be left
+    assert box.processes() == []
 
 
 def hades_tui(*arguments: str, box: Box) -> "subprocess.CompletedProcess[str]":

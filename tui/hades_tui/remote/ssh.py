@@ -81,4 +81,4 @@ def failure(host: str, hadesd: str, status: int, stderr: Sequence[str]) -> str:
     if status == SSH_FAILED or status < 0:
         why = last.removeprefix("ssh: ") or f"ended with status {status}"
         return f"ssh to {host}: {why}"
-    return f"'{hadesd}' on {host} failed with status {status}: {last or 'it stderr nothing'}"
+    return f"'{hadesd}' on {host} failed with status {status}: {last or 'it said nothing'}"

@@ -93,6 +93,7 @@ class Tunnel:
 
     async def _open(self, remote: Sockets) -> None:
         """Start ssh and wait until both sockets exist; where that fails, `problem` says why."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # a logout may have taken it away
         local = (self.directory / "control.sock", self.directory / "events.sock")
         for path in local:
             path.unlink(missing_ok=True)
@@ -131,7 +132,10 @@ class Tunnel:
                 self._problem = ssh.failure(self.host, self._hadesd, status, list(self._stderr))
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
-            await self._open(remote)
+            try:
+                await self._open(remote)
+            except (OSError, UnreachableError) as error:  # no process can be started now, say: it is tried again
+                self._problem = f"ssh to {self.host}: {error}"
 
     async def _close(self) -> None:
         if self._supervising is not None:
@@ -141,7 +145,7 @@ class Tunnel:
             await _end(self._process)
         if self._reading is not None:
             await self._reading
-        shutil.rmtree(self.directory)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
