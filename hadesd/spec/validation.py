@@ -6,9 +6,13 @@ One place for the command line, the daemon and the worker; without jax.
 import shlex
 from math import prod
 
+from hades_protocol.codec import MAX_MESSAGE
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.spec import environments, strategies
+
+ROOM = 1 << 20
+"""Bytes of a message beside the dataset's arrays: metrics, names, the settings."""
 
 
 def check(spec: RunSpec) -> environments.EnvironmentInfo:
@@ -25,6 +29,7 @@ def check(spec: RunSpec) -> environments.EnvironmentInfo:
     _check_images(spec, entry)
     _check_frequencies(spec, entry)
     _check_temperature(spec, entry)
+    _check_size(spec, entry)
     strategy = strategies.find(spec.evolution.strategy)
     strategies.check(strategy, spec.evolution.population, spec.evolution.parameters, dimensions(spec, entry))
     return entry
@@ -50,6 +55,18 @@ def dimensions(spec: RunSpec, entry: environments.EnvironmentInfo) -> int | None
     frequencies = spec.dataset.frequencies
     state = frequencies**2 * entry.observation[2] if frequencies else prod(entry.observation)
     return spec.dataset.pairs * (state + evolved_labels)
+
+
+def _check_size(spec: RunSpec, entry: environments.EnvironmentInfo) -> None:
+    """A dataset has to fit into a message, with room for what else is said in it."""
+    if spec.method == "es":
+        return
+    size, most = 4 * (prod(entry.observation) + entry.actions) * spec.dataset.pairs, MAX_MESSAGE - ROOM
+    if size > most:
+        raise UsageError(
+            f"{spec.dataset.pairs} pairs of {entry.name} take {size / 2**20:.1f} MiB, and a dataset may have "
+            f"{most / 2**20:.0f}: use --set dataset.pairs={most * spec.dataset.pairs // size} or fewer"
+        )
 
 
 def _check_temperature(spec: RunSpec, entry: environments.EnvironmentInfo) -> None:

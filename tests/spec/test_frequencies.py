@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hades_protocol.errors import UsageError
-from hades_protocol.run_spec import build_spec
+from hades_protocol.run_spec import RunSpec, build_spec
 from hadesd.spec import environments, validation
 
 GRID: dict[str, Any] = {"env": "Breakout-MinAtar", "method": "hades-r", "dataset": {"pairs": 6, "frequencies": 3}}
@@ -32,6 +32,19 @@ def test_what_does_not_go_together_is_refused_in_one_line(env: str, dataset: dic
     with pytest.raises(UsageError, match=why):
         validation.check(build_spec(values))
     assert environments.find(env).name == env
+
+
+def test_a_dataset_that_no_message_can_carry_is_refused_with_a_size_that_can() -> None:
+    """Seen through 8 cosines a side, a pair of MNIST costs 64 numbers to evolve; it is sent as 794 of 4 bytes."""
+
+    def spec(pairs: int) -> RunSpec:
+        return build_spec(
+            {"env": "mnist", "dataset": {"pairs": pairs, "frequencies": 8}, "evaluation": {"normalisation": "none"}}
+        )
+
+    with pytest.raises(UsageError, match=r"30000 pairs of mnist take 90\.9 MiB.*dataset\.pairs=20799 or fewer"):
+        validation.check(spec(30_000))
+    validation.check(spec(20_799))
 
 
 def test_a_temperature_is_of_discrete_actions() -> None:
