@@ -1,12 +1,13 @@
 """Device arrays -> plain numbers, lines and files: the one place where they meet."""
 
+import contextlib
 import functools
 import io
 import json
 import math
 import os
 import zipfile
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,22 @@ from hadesd.storage.datasets import SCHEMA
 
 PACKAGES = ("hades-distil", "jax", "jaxlib", "evosax", "brax", "gymnax", "flax", "optax", "orbax-checkpoint")
 
+WHERE_INSTALLED = (
+    *("mujoco", "mujoco-mjx"),
+    *(f"jax-cuda{major}-{part}" for major in (12, 13) for part in ("plugin", "pjrt")),
+    *("nvidia-cublas-cu12", "nvidia-cudnn-cu12", "nvidia-cublas", "nvidia-cudnn-cu13"),
+)
+"""Brax's physics `mjx`, and what computes on a GPU."""
+
 
 @functools.cache
 def versions() -> dict[str, str]:
     """Versions of the packages that decide what a run computes."""
-    return {name: version(name) for name in PACKAGES}
+    found = {name: version(name) for name in PACKAGES}
+    for name in WHERE_INSTALLED:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def versions_of(spec: RunSpec) -> dict[str, str]:
