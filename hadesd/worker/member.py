@@ -4,6 +4,7 @@ nothing. What it needs to begin it hears from rank 0; it ends when that does.
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -14,7 +15,7 @@ from hades_protocol.errors import ExitCode
 from hades_protocol.run_spec import RunSpec
 from hadesd.distill.share import Share
 from hadesd.worker.group import GroupEnded, GroupError, Member
-from hadesd.worker.start import Header, Start, unpacked
+from hadesd.worker.start import Header, Start, check_alike, unpacked
 from hadesd.worker_protocol import FILE, NONCE, RANK
 
 log = structlog.get_logger()
@@ -44,20 +45,17 @@ def _ask(asked: list[str], number: int, frame: FrameType | None) -> None:
 
 def _take_part(group: Member, spec: RunSpec, asked: list[str]) -> None:
     header = msgspec.json.decode(group.header(), type=Header)
-    from hadesd.compute import build
+    from hadesd.compute import build, results
     from hadesd.distill.generation import GenerationStep, init_state
 
     problem, mean = build.build(spec, header.physics, header.cloning)
-    mesh, _ = build.placed(spec, problem)
+    mesh, execution = build.placed(spec, problem)
     like = init_state(problem, mean)
     begun = msgspec.msgpack.decode(group.hear(), type=Start)
-    if begun.devices != mesh.devices.size:
-        raise GroupError(
-            f"this host has {mesh.devices.size} devices and rank 0 {begun.devices}: set resources.devices, so that all "
-            "hosts take as many"
-        )
+    chunk = int(begun.execution["chunk"])
+    check_alike(begun, replace(execution, chunk=chunk), results.versions_of(spec))
     state = unpacked(like, begun.leaves, mesh)
-    step = GenerationStep(problem, mesh, begun.chunk, group)
+    step = GenerationStep(problem, mesh, chunk, group)
     step.compile(state)
     log.info("member ready", rank=group.share.rank, generation=begun.generation)
     while True:

@@ -79,7 +79,7 @@ class Runner:
         pending: Future[None] | None = None
         self._step = GenerationStep(self.problem, self.mesh, self.execution.chunk, self.group)
         if self.group is not None:
-            begun = Start(generation, self.execution.chunk, self.mesh.devices.size, packed(state))
+            begun = Start(generation, packed(state), self.execution.describe(), self._versions)
             self.group.tell(msgspec.msgpack.encode(begun))
         self.channel.nothing_committed(generation == 0)
         self._committed_at, self._cpu_seconds = time.monotonic(), time.process_time()

@@ -7,7 +7,9 @@ import msgspec
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from hadesd.compute.execution import Execution
 from hadesd.distill.problem import EvolutionState
+from hadesd.worker.group import GroupError
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -18,12 +20,35 @@ class Header(msgspec.Struct, frozen=True):
 
 
 class Start(msgspec.Struct, frozen=True):
-    """Where the group begins: after that generation, from the leaves of the state. devices: of a host."""
+    """Where the group begins: after that generation, from the leaves of the state.
+
+    execution, versions: how rank 0 computes, as a checkpoint's manifest has it.
+    """
 
     generation: int
-    chunk: int
-    devices: int
     leaves: list[bytes]
+    execution: dict[str, Any]
+    versions: dict[str, str]
+
+
+def check_alike(begun: Start, execution: Execution, versions: dict[str, str]) -> None:
+    """See that this host computes as rank 0 does: each works out the population and its mean for itself.
+
+    execution, versions: of this host.
+
+    Raises:
+        GroupError: it does not; how they differ.
+    """
+    differences = execution.differences(Execution.of_manifest(begun.execution))
+    names = sorted(begun.versions.keys() | versions.keys())
+    pairs = ((name, begun.versions.get(name, "none"), versions.get(name, "none")) for name in names)
+    differences += [f"{name} {theirs} -> {ours}" for name, theirs, ours in pairs if theirs != ours]
+    if differences:
+        raise GroupError(
+            f"this host computes otherwise than rank 0 ({'; '.join(differences)}), and hosts of a run must be alike: "
+            "ask for nodes of one kind (sbatch's --constraint, say), and set resources.devices where they have "
+            "other numbers of devices"
+        )
 
 
 def packed(state: EvolutionState) -> list[bytes]:
