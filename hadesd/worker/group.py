@@ -33,8 +33,10 @@ HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 1000, 10_000
 POLL_MS = 200
 LINGER_MS = 2000
 MAX_PART = 1 << 30
+MAX_WORDS = 2000
+"""Bytes of a refusal."""
 
-HELLO, READY, PART, WHOLE, PING, BYE = b"hello", b"ready", b"part", b"whole", b"ping", b"bye"
+HELLO, READY, PART, WHOLE, PING, BYE, REFUSE = b"hello", b"ready", b"part", b"whole", b"ping", b"bye", b"refuse"
 
 
 Results = TypeVar("Results", bound=tuple[Any, ...])
@@ -238,6 +240,8 @@ class Leader(Group):
                 peer, data = self._early.popitem()
             else:
                 peer, kind, data = self._receive()
+                if kind == REFUSE and peer in ranks:
+                    raise GroupError(f"host {ranks[peer]}: {data[:MAX_WORDS].decode(errors='replace')}")
                 if kind != PART or peer not in ranks:
                     continue
             part = msgspec.msgpack.decode(data, type=Part)
@@ -282,6 +286,11 @@ class Member(Group):
         found = self.hear()
         self._socket.send_multipart([READY, b""])
         return found
+
+    def refuse(self, why: str) -> None:
+        """Tell rank 0 why this host takes no part, and leave."""
+        self._socket.send_multipart([REFUSE, why.encode()[:MAX_WORDS]])
+        self.close()
 
     def hear(self) -> bytes:
         """What rank 0 tells outside the turns.

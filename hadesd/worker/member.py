@@ -53,7 +53,11 @@ def _take_part(group: Member, spec: RunSpec, asked: list[str]) -> None:
     like = init_state(problem, mean)
     begun = msgspec.msgpack.decode(group.hear(), type=Start)
     chunk = int(begun.execution["chunk"])
-    check_alike(begun, replace(execution, chunk=chunk), results.versions_of(spec))
+    try:
+        check_alike(begun, replace(execution, chunk=chunk), results.versions_of(spec))
+    except GroupError as error:
+        group.refuse(str(error))
+        raise
     state = unpacked(like, begun.leaves, mesh)
     step = GenerationStep(problem, mesh, chunk, group)
     step.compile(state)

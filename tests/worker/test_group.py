@@ -51,6 +51,15 @@ def three(tmp_path: Path) -> Iterator[tuple[Leader, list[Member]]]:
             one.close()
 
 
+def test_a_host_that_takes_no_part_says_why(three: tuple[Leader, list[Member]]) -> None:
+    leader, (first, second) = three
+    leader.tell(b"begin")
+    assert (first.hear(), second.hear()) == (b"begin", b"begin")
+    second.refuse("this host computes otherwise")
+    with pytest.raises(GroupError, match="host 2: this host computes otherwise"):
+        leader.gather(b"mine")
+
+
 class Scores(NamedTuple):
     fitness: np.ndarray
     episodes: np.ndarray
