@@ -278,6 +278,8 @@ class _Code:
         op, kind, f = node.op, VECTOR[node.kind], self.f
         if (name := _BINARY.get((op, of))) is not None:
             return f.binary(name, kind, *v)
+        if op in ("div", "rem") and of in (INT, UINT):
+            return _division(f, node, of, v)
         if op in _CONDITIONS:
             condition = _CONDITIONS[op][FLOAT if of == FLOAT else "unsigned" if of in (UINT, BOOL) else INT]
             return f.compare(condition, VECTOR[of], *v)
@@ -310,7 +312,6 @@ class _Code:
 _BINARY = {
     **{(op, FLOAT): f"f{op}" for op in ("add", "sub", "mul", "div")},
     **{(op, kind): op for op in ("add", "sub", "mul") for kind in (INT, UINT)},
-    ("div", INT): "sdiv", ("div", UINT): "udiv", ("rem", INT): "srem", ("rem", UINT): "urem",
     **{(op, kind): op for op in ("and", "or", "xor") for kind in (INT, UINT, BOOL)},
     **{("shift_left", kind): "shl" for kind in (INT, UINT)},
     **{("shift_right_logical", kind): "lshr" for kind in (INT, UINT)},
@@ -325,6 +326,22 @@ _CONDITIONS = {
 
 _INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "abs": "fabs", "round": "roundeven",
                "floor_away": "round"}  # fmt: skip
+
+
+def _division(f: Function, node: Node, of: str, v: list[str]) -> str:
+    """div or rem of integers as XLA has them, where the machine's own instruction would end the process.
+
+    A division by 0 gives -1, with the dividend as remainder; that of the lowest number by -1 itself, and 0.
+    """
+    name, kind, divisor = f"{'s' if of == INT else 'u'}{node.op}", VECTOR[of], node.arguments[1]
+    if is_constant(divisor) and divisor not in (0, -1):
+        return f.binary(name, kind, *v)
+    by_zero = unsafe = f.compare("eq", kind, v[1], "zeroinitializer")
+    if of == INT:
+        lowest, minus_one = (f.compare("eq", kind, v[i], constant(kind, c)) for i, c in ((0, -(2**31)), (1, -1)))
+        unsafe = f.binary("or", VB, by_zero, f.binary("and", VB, lowest, minus_one))
+    found = f.binary(name, kind, v[0], f.select(VB, unsafe, kind, constant(kind, 1), v[1]))
+    return f.select(VB, by_zero, kind, constant(kind, -1) if node.op == "div" else v[0], found)
 
 
 def _neg(f: Function, node: Node, of: str, v: list[str]) -> str:

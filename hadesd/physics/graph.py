@@ -216,6 +216,8 @@ def _after(a: Operand, b: Operand) -> bool:
 def _fold(op: str, kind: str, a: tuple[Any, ...]) -> Any:
     """The value of an operation of constants; None where it has to be left to the machine."""
     number = np.dtype(kind).type
+    if op in ("div", "rem") and kind != FLOAT and a[1] in (0, -1):
+        return None
     with np.errstate(all="ignore"):
         if op in NUMPY and not (op == "pow" and kind != FLOAT):
             return number(NUMPY[op](*a))
@@ -279,7 +281,7 @@ def _sub(g: Graph, kind: str, a: Operand, b: Operand) -> Operand | None:
 def _div(g: Graph, kind: str, a: Operand, b: Operand) -> Operand | None:
     if is_constant(b) and b == 1:
         return a
-    if is_constant(a) and a == 0:
+    if is_constant(a) and a == 0 and kind == FLOAT:
         return a
     if is_constant(b) and kind == FLOAT and np.isfinite(b) and np.frexp(b)[0] in (0.5, -0.5):
         inverse = np.float32(1) / b

@@ -5,8 +5,14 @@ from typing import Any
 import numpy as np
 
 
-def _is_clip(mode: Any) -> bool:
+def is_clip(mode: Any) -> bool:
+    """Whether windows that stick out are moved inside."""
     return "CLIP" in str(mode).upper()
+
+
+def is_fill(mode: Any) -> bool:
+    """Whether windows that stick out are filled, of a gather, or dropped, of a scatter."""
+    return "FILL" in str(mode).upper()
 
 
 def _starts(shape: tuple[int, ...], indices: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -41,7 +47,7 @@ def gather_places(
     top = np.asarray(shape) - sizes
     inside = np.all((starts >= 0) & (starts <= top), axis=-1)
     starts = np.clip(starts, 0, top)
-    if _is_clip(parameters["mode"]):
+    if is_clip(parameters["mode"]):
         inside = np.ones_like(inside)
     dropped = (*numbers.collapsed_slice_dims, *numbers.operand_batching_dims)
     kept = _window_axes(len(shape), dropped)
@@ -79,7 +85,7 @@ def scatter_places(
     top = np.asarray(shape) - sizes
     inside = np.all((starts >= 0) & (starts <= top), axis=-1)
     starts = np.clip(starts, 0, np.maximum(top, 0))
-    if _is_clip(parameters["mode"]):
+    if is_clip(parameters["mode"]):
         inside = np.ones_like(inside)
     batch_axes = [axis for axis in range(len(updates)) if axis not in windows]
     grid = np.indices(updates) if updates else np.zeros((0,), np.int64)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from hadesd.physics.graph import BOOL, COMPARISONS, FLOAT, KINDS, Graph, Node, Operand
-from hadesd.physics.indexing import gather_places, scatter_places
+from hadesd.physics.graph import BOOL, COMPARISONS, FLOAT, INT, KINDS, UINT, Graph, Node, Operand
+from hadesd.physics.indexing import gather_places, is_clip, is_fill, scatter_places
 from hadesd.physics.program import Unsupported
 
 
@@ -416,6 +416,9 @@ def _arg(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
         best, where = array[place][0], number(0)
         for i, item in enumerate(array[place][1:], 1):
             mask = c.graph.operation(better, BOOL, item, best)
+            if kind == FLOAT:  # the first NaN is the most extreme of all
+                either = c.graph.operation("or", BOOL, mask, c.graph.operation("ne", BOOL, item, item))
+                mask = c.graph.operation("and", BOOL, either, c.graph.operation("eq", BOOL, best, best))
             best, where = c.graph.select(kind, mask, item, best), c.graph.select(_kind(e), mask, number(i), where)
         out[place] = where
     return out
@@ -449,8 +452,7 @@ def _gather(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
         flat = np.asarray(operand).reshape(-1)
         if inside.all():
             return flat[places]
-        fill = np.dtype(_kind(e)).type(np.nan if _kind(e) == FLOAT else p.get("fill_value") or 0)
-        return np.where(inside, as_operands(flat[places]), _filled(places.shape, fill))
+        return np.where(inside, as_operands(flat[places]), _filled(places.shape, _fill(p, e)))
     return _gather_by_data(c, values, p, e)
 
 
@@ -462,8 +464,29 @@ def _gather_by_data(c: Context, values: list[Any], p: dict[str, Any], e: Any) ->
     starts: list[Operand] = [np.int32(0)] * operand.ndim
     for axis, index in zip(numbers.start_index_map, indices.reshape(-1), strict=True):
         starts[axis] = index
+    return _window_at(c, operand, starts, p, e).reshape(e.outvars[0].aval.shape)
+
+
+def _window_at(c: Context, operand: np.ndarray, starts: Sequence[Operand], p: dict[str, Any], e: Any) -> np.ndarray:
+    """A gather's window: clamped into the array or, where the mode says so, filled if it sticks out."""
     block = _slice_at(c, operand, starts, p["slice_sizes"], _kind(e))
-    return block.reshape(e.outvars[0].aval.shape)
+    if not is_fill(p["mode"]):
+        return block
+    inside: Operand = np.bool_(True)
+    for start, length, size in zip(starts, operand.shape, p["slice_sizes"], strict=True):
+        number = np.dtype(start.kind if isinstance(start, Node) else start.dtype.char).type
+        for op, limit in (("ge", 0), ("le", length - size)):
+            inside = c.graph.operation("and", BOOL, inside, c.graph.operation(op, BOOL, start, number(limit)))
+    fill = _fill(p, e)
+    return c.elementwise(lambda a: c.graph.select(_kind(e), inside, a, fill), block)
+
+
+def _fill(p: dict[str, Any], e: Any) -> Any:
+    """What a gather gives outside the array; by default NaN, True, or the integer that is furthest from 0."""
+    kind, value = _kind(e), p["fill_value"]
+    if value is None:
+        value = {FLOAT: np.nan, BOOL: True, INT: -(2**31), UINT: 2**32 - 1}[kind]
+    return np.dtype(kind).type(value)
 
 
 def _gather_each(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> Any:
@@ -478,8 +501,7 @@ def _gather_each(c: Context, values: list[Any], p: dict[str, Any], e: Any) -> An
         starts: list[Operand] = [np.int32(0)] * operand.ndim
         for axis, index in zip(numbers.start_index_map, indices[place], strict=True):
             starts[axis] = index
-        block = _slice_at(c, operand, starts, p["slice_sizes"], _kind(e))
-        out[place] = block.reshape(shape[len(batch) :])[()]
+        out[place] = _window_at(c, operand, starts, p, e).reshape(shape[len(batch) :])[()]
     return out
 
 
@@ -552,6 +574,8 @@ def _scatter_by_data(c: Context, values: list[Any], p: dict[str, Any], e: Any, o
     """Updates of single elements or whole slices at places that depend on data; what lies outside is dropped."""
     numbers, kind = p["dimension_numbers"], _kind(e)
     operand, indices, updates = (as_operands(v) for v in values)
+    if is_clip(p["mode"]):
+        raise Unsupported("a scatter by data that clips")
     if numbers.operand_batching_dims or _window(numbers, updates.ndim) != tuple(numbers.update_window_dims):
         raise Unsupported("a scatter by data of this form")
     window = [n for axis, n in enumerate(operand.shape) if axis not in numbers.inserted_window_dims]

@@ -82,6 +82,10 @@ EXACT: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "extremes": (lambda x, y: (jnp.maximum(x, y), jnp.minimum(x, 0.5), jnp.clip(x, -0.5, 0.5)), (X, Y)),
     "comparisons": (lambda x, y: ((x < y) & (x > -1), x <= y, x != y, ~(x >= y), jnp.sign(x)), (X, Y)),
     "integers": (lambda i: (i * 3 - 1, abs(i), i // 2, i % 3, i & 5, i | 1, i ^ 3, i << 2, i >> 1, -i), (I,)),
+    "divisions by anything": (
+        lambda i, k: (lax.div(12, i), lax.rem(i[0], i), 7 // i, i % i[0], lax.div(-(2**31) + 0 * i, i), k // (k & 1)),
+        (I - 1, K),
+    ),
     "unsigned": (lambda k: (k >> 5, k << 3, k + k, k % 7, k < 5, (k >> 9) | 0x3F800000), (K,)),
     "conversions": (lambda y, i, k: (y.astype(int), i.astype(float), (y > 0).astype(float), k.astype(int)), (Y, I, K)),
     "rounding": (lambda y: (jnp.floor(y * 3), jnp.ceil(y * 3), jnp.round(y * 3), jnp.trunc(y * 3)), (Y,)),
@@ -92,6 +96,22 @@ EXACT: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         (X,),
     ),
     "indices by data": (lambda y, i: (y[i[0]], y[i], lax.dynamic_slice(y, (i[0],), (2,))), (Y, I)),
+    "indices outside": (
+        lambda y, i: (
+            y.at[i[0]].get(mode="fill", fill_value=-1),
+            jnp.take(y, i),
+            jnp.take(y, i, mode="clip"),
+            y.at[i].get(mode="fill", fill_value=7),
+            jnp.take(jnp.arange(3) + i[0], i[1]),
+            jnp.take(y > 0, i[1]),
+            jnp.zeros(3).at[i[0]].set(1.0, mode="drop"),
+        ),
+        (Y, 2 * I),
+    ),
+    "extremes with NaN": (
+        lambda y: (jnp.argmax(y), jnp.argmin(y), jnp.argmax(jnp.log(y)), jnp.argmin(jnp.log(y))),
+        (Y,),
+    ),
     "writes by data": (_writes, (Y, I)),
     "sorting": (lambda y: (jnp.sort(y), jnp.argsort(y)), (Y,)),
     "while": (lambda y, i: lax.while_loop(lambda c: c[0] < 3, lambda c: (c[0] + 1, c[1] * 2), (i[0], y)), (Y, I)),

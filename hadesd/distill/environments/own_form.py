@@ -22,15 +22,15 @@ TOLERANCE = 1e-3
 
 
 def in_form(env: Environment, physics: str) -> Environment:
-    """The environment with its steps in a form, as make.in_form; machine code only where it agrees with vmap.
+    """The environment with its steps in a form, as make.in_form; the scalar one only where it agrees with vmap.
 
     Raises:
         FormError: the form that was asked for by name cannot be had; the text says why.
     """
     try:
         formed = make.in_form(env, physics)
-        if formed.form.physics == "native" and not agrees(env):
-            raise compiled.FormError(f"machine code of {env.name} computes other returns than JAX")
+        if formed.form.physics != "vmap" and not agrees(env):
+            raise compiled.FormError(f"the scalar form of {env.name} computes other returns than JAX")
         return formed
     except compiled.FormError as error:
         why = error
@@ -44,7 +44,7 @@ def in_form(env: Environment, physics: str) -> Environment:
 
 
 def agrees(env: Environment) -> bool:
-    """Whether random policies return the same in machine code as in vmap, up to rounding."""
+    """Whether random policies return the same in the scalar form as in vmap, up to rounding."""
     policy = policies.MLP(env.actions, env.discrete, 8, 1, "tanh")
     setting = rollout.Evaluation(ENVIRONMENTS, STEPS, "running", greedy=False)
     plain = copy.copy(env)
