@@ -360,7 +360,7 @@ def cells(line: Line, number: sweep_table.Number) -> tuple[str, ...]:
         line.env,
         str(line.seeds),
         (f"{low}" if low == high else f"{low}–{high}") + f"/{line.row.generations}",
-        sweep_table.average_text(line.row.fitness, number),
+        sweep_table.fitness_text(line.row, number),
         sweep_table.average_text(line.top, number),
         sweep_table.average_text(line.evaluated[0], number),
         f"{line.env_steps:.3g}",

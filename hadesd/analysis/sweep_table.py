@@ -124,6 +124,11 @@ class Row:
         return average(member.metrics[-1].fitness_mean for member in self.members if member.metrics)
 
     @property
+    def diverged(self) -> int:
+        """Runs whose newest generation has no finite fitness: they are in no mean."""
+        return sum(bool(member.metrics) and member.metrics[-1].fitness_mean is None for member in self.members)
+
+    @property
     def best(self) -> float | None:
         """Highest fitness that any candidate of any of its runs has had."""
         found = [m.metrics[-1].best_so_far for m in self.members if m.metrics]
@@ -218,8 +223,8 @@ def ask_for_run(client: ControlClient, run: str) -> Member:
 
 
 def is_seed(key: str) -> bool:
-    """Whether runs that differ in this setting alone are one combination."""
-    return key == SEED
+    """Whether runs that differ in this setting alone are one combination: `hadesd retain` changes checkpoints."""
+    return key == SEED or key.startswith("checkpoints.")
 
 
 def tabulate(group: str, members: Sequence[Member], within: Callable[[str], bool] = is_seed) -> SweepTable:
@@ -284,6 +289,12 @@ def _state(directory: Path, record: records.RunRecord) -> RunState:
     return {"pause": RunState.PAUSED, "cancel": RunState.CANCELLED}.get(record.desired, RunState.QUEUED)
 
 
+def fitness_text(row: Row, number: Number) -> str:
+    """Mean fitness with its error, and over how many of the runs it is where some have diverged."""
+    shown, total = average_text(row.fitness, number), len(row.members)
+    return f"{shown} ({total - row.diverged} of {total})" if row.diverged else shown
+
+
 def text(table: SweepTable, number: Number) -> str:
     """The table for a terminal; `number` writes a fitness."""
     titles = short_names(table.keys)
@@ -295,7 +306,7 @@ def text(table: SweepTable, number: Number) -> str:
                 *(value_text(row.chosen[key]) for key in table.keys),
                 f"{row.finished}/{len(row.members)}",
                 (f"{low}" if low == high else f"{low}–{high}") + f"/{row.generations}",
-                average_text(row.fitness, number),
+                fitness_text(row, number),
                 number(row.best),
                 average_text(row.evaluated, number),
                 ", ".join(f"{count} {state}" for state, count in row.states.items()),

@@ -122,13 +122,13 @@ def _range(key: str, piece: str, first: int | None, last: int | None, step: int 
     by = 1 if step is None else step
     if by == 0:
         raise UsageError(f"{key}={piece}: a step of 0 leads nowhere")
-    values = range(first, last + (1 if by > 0 else -1), by)
-    if not values:
+    count = (last - first) // by + 1  # len() of a range takes no number over 2**63
+    if count <= 0:
         other = f"{first}..{last}..{-by}" if step is not None else f"{last}..{first}"
         raise UsageError(f"{key}={piece} has no values; did you mean {other}?")
-    if len(values) > MOST_RUNS:
-        raise UsageError(f"{key}={piece} has {len(values):,} values; {MOST_RUNS:,} are the most")
-    return values
+    if count > MOST_RUNS:
+        raise UsageError(f"{key}={piece} has {count:,} values; {MOST_RUNS:,} are the most")
+    return range(first, last + (1 if by > 0 else -1), by)
 
 
 def _value(piece: str) -> Any:
@@ -192,8 +192,12 @@ def combine(axes: Sequence[Axis], resolve: Callable[[dict[str, Any]], RunSpec]) 
 
 
 def identity(spec: RunSpec) -> str:
-    """Equal where two runs compute the same with the same settings."""
-    return json.dumps(spec_to_dict(spec), sort_keys=True)
+    """Equal where two runs compute the same with the same settings.
+
+    Which checkpoints they keep is none of it: that changes no result, and `hadesd retain` changes it later.
+    """
+    settings = {name: value for name, value in spec_to_dict(spec).items() if name != "checkpoints"}
+    return json.dumps(settings, sort_keys=True)
 
 
 def default_name(env: str, axes: Iterable[Axis]) -> str:

@@ -92,6 +92,15 @@ def test_the_table_in_its_three_shapes(directory: Path) -> None:
     assert float(rows[1]["fitness_mean"]) == 12.0
 
 
+def test_a_seed_that_diverged_is_in_no_mean_and_is_missed(tmp_path: Path) -> None:
+    for seed, newest in ((0, 10.0), (1, 12.0), (2, None)):
+        make(tmp_path, 1.0 + seed, [1.0, newest], seed=seed)
+    table = sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g"))
+    (row,) = table.rows
+    assert (row.fitness.mean, row.diverged) == (11.0, 1)
+    assert "11 ± 1 (2 of 3)" in sweep_table.text(table, number)
+
+
 def test_one_seed_has_no_standard_error_and_no_generation_no_fitness(tmp_path: Path) -> None:
     make(tmp_path, 1.0, [], done=False)
     (row,) = sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g")).rows

@@ -15,6 +15,7 @@ from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.settings import set_dotted
 from hadesd.spec import sweep
 from hadesd.spec.sweep import Axis
+from tests.helpers.specs import tiny
 
 
 def resolve(chosen: dict[str, Any]) -> RunSpec:
@@ -58,6 +59,7 @@ def test_values(text: str, values: list[Any]) -> None:
         ("1..5..0", "a step of 0 leads nowhere"),
         ("0.1..0.5", "are of whole numbers"),
         ("0..1000000000000", "100,000 are the most"),
+        ("0..99999999999999999999", "100,000 are the most"),
         ("[1,2", r"no closing \]"),
         ('"a,b', 'no closing "'),
     ],
@@ -98,6 +100,13 @@ def test_ranges_hold_both_ends_and_whole_steps(first: int, last: int, step: int)
     assert all(b - a == step for a, b in itertools.pairwise(values))
     assert abs(last - values[-1]) < abs(step)
     assert min(first, last) <= values[-1] <= max(first, last)
+
+
+def test_which_checkpoints_a_run_keeps_makes_it_no_other() -> None:
+    """`hadesd retain` changes that of a group, and the same sweep queues nothing twice."""
+    before, after = tiny(), tiny(checkpoints={"keep_every": 500, "keep_newest": 2})
+    assert sweep.identity(before) == sweep.identity(after)
+    assert sweep.identity(before) != sweep.identity(tiny(seed=8))
 
 
 def test_combinations_are_all_there_and_the_seed_changes_slowest() -> None:

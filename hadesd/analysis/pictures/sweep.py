@@ -42,7 +42,8 @@ def curves(axes: Axes, table: SweepTable) -> None:
             continue
         means, errors = [point.mean for point in points], [point.sem or 0.0 for point in points]
         label = name_of(row, table) if index < MOST_NAMES else None
-        axes.plot(generations, means, dash, color=colour, label=label, zorder=3)
+        marker = "." if len(points) == 1 else None  # a line through one point is none
+        axes.plot(generations, means, dash, color=colour, label=label, zorder=3, marker=marker)
         if any(errors):
             low = [mean - error for mean, error in zip(means, errors, strict=True)]
             high = [mean + error for mean, error in zip(means, errors, strict=True)]
