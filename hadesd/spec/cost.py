@@ -77,7 +77,7 @@ def asked_for(gpus: str) -> tuple[int, tuple[int, ...]]:
 DECIDE_COST = (
     *("env", "method", "backend", "dataset.pairs", "evolution.strategy"),
     *("cloning.epochs", "cloning.optimizer", "resources.gpus", "resources.hosts", "resources.devices", "physics"),
-    *("policy.kind", "policy.width", "policy.depth", "policy.activation", "policy.inits"),
+    *("policy.kind", "policy.features", "policy.width", "policy.depth", "policy.activation", "policy.inits"),
     *("evaluation.environments", "evaluation.steps", "evaluation.normalisation", "evaluation.action"),
     *("evaluation.mean_every", "evaluation.mean_inits", "evaluation.mean_environments", "images.batch"),
 )

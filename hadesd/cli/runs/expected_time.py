@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from hades_protocol.messages import GenerationTiming
+from hades_protocol.messages import GenerationTiming, HistoryKind
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hadesd.cli.output import duration, rate
@@ -18,6 +18,9 @@ NEWEST = 50
 
 FEWEST = 5
 """Fewer say nothing: a worker's first one compiles."""
+
+
+ANOTHER = (HistoryKind.RESIZE, HistoryKind.FORKED)
 
 
 class Measured(NamedTuple):
@@ -34,7 +37,10 @@ def measured(paths: Paths) -> list[Measured]:
         return []
     found = []
     for record, spec in reversed(records.scan(paths.runs)[0]):
+        # What it took with other sizes, or its parent with other settings, is no measure of these.
+        since = max((entry.generation for entry in record.history if entry.what in ANOTHER), default=0)
         timings = tail(RunPaths(paths.runs / record.id).timings, GenerationTiming, NEWEST)
+        timings = [timing for timing in timings if timing.generation > since + 1]
         if len(timings) >= FEWEST:
             found.append(Measured(record.id, spec, statistics.median(one.seconds for one in timings)))
     return found

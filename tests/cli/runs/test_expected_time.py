@@ -1,11 +1,18 @@
 """Before a run begins: how long it will probably take, from what this machine has computed already."""
 
 import re
+from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
+from hades_protocol.messages import GenerationTiming, HistoryEntry, HistoryKind
+from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
-from hadesd.cli.runs.expected_time import Measured, of_run, of_runs
+from hadesd.cli.runs.expected_time import Measured, measured, of_run, of_runs
+from hadesd.storage import records
+from hadesd.storage.layout import RunPaths
 from tests.helpers.daemon import Home
 from tests.helpers.specs import tiny
 
@@ -20,6 +27,19 @@ def test_what_is_not_known_is_not_said() -> None:
     assert of_runs([spec, spec], known) == "about 1 min 40 s of computing, by the pace of earlier runs here"
     assert "for the 1 of 2 runs whose like were computed" in of_runs([spec, other], known)
     assert of_runs([other], known) == ""
+
+
+def test_what_it_took_with_other_sizes_is_no_measure(tmp_path: Path) -> None:
+    paths = Paths({"HADES_HOME": str(tmp_path)})
+    paths.make_private()
+    record = records.create(paths.runs, tiny(), 1.0)
+    seconds = [1.0] * 20 + [8.0] * 6
+    lines = [GenerationTiming(generation=g, seconds=s, committed_at=0.0) for g, s in enumerate(seconds, 1)]
+    RunPaths(paths.runs / record.id).timings.write_bytes(b"".join(msgspec.json.encode(t) + b"\n" for t in lines))
+    assert measured(paths)[0].seconds == 1.0
+    resized = HistoryEntry(at=2.0, what=HistoryKind.RESIZE, generation=20, reason="population 128 -> 1024")
+    records.save(paths.runs / record.id, replace(record, history=(*record.history, resized)))
+    assert measured(paths)[0].seconds == 8.0
 
 
 @pytest.mark.process
