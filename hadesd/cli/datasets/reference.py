@@ -99,7 +99,8 @@ def _check(args: argparse.Namespace) -> None:
     """Refuse what does not go together, before anything is done."""
     if (args.run is None) == (args.env is None):
         raise UsageError("name a run or an environment, one of them: hadesd reference @, or --env CartPole-v1")
-    actions = [name for name in ("value", "list", "remove") if getattr(args, name) not in (None, False)]
+    given = {"value": args.value is not None, "list": args.list, "remove": args.remove is not None}
+    actions = [name for name, is_given in given.items() if is_given]
     if len(actions) > 1:
         raise UsageError(f"--{actions[0]} and --{actions[1]} do not go together: use one at a time")
     if actions:

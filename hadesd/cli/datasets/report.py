@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hadesd.analysis.report.run_data import ReportData
 
 FORMATS = {"png": (".png",), "svg": (".svg",), "both": (".png", ".svg")}
+PICTURES = ("curve", "pairs", "rollout")
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         data = _gather(args.run)
         output = _output(args, data.name)
         if args.figures is not None:
-            _prepare_directory(args.figures)
+            _prepare_directory(args)
         recording, why_none = (
             (None, "No policy was trained: --no-rollout.")
             if args.no_rollout
@@ -113,11 +114,20 @@ def _output(args: argparse.Namespace, name: str) -> Path | None:
     return output
 
 
-def _prepare_directory(directory: Path) -> None:
+def _prepare_directory(args: argparse.Namespace) -> None:
+    """Make the directory of the pictures, and see that none is there: before anything is trained."""
+    directory: Path = args.figures
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make the directory {directory}: {error.strerror or error}") from None
+    for name in PICTURES:
+        for path in _picture_files(args, name):
+            refuse_existing(path, args.force, "another directory")
+
+
+def _picture_files(args: argparse.Namespace, name: str) -> list[Path]:
+    return [args.figures / f"{name}{suffix}" for suffix in FORMATS[args.format]]
 
 
 def _record(data: "ReportData", seed: int, trust: list[str], progress: Progress) -> "tuple[Recording | None, str]":
@@ -154,15 +164,13 @@ def _spec(data: "ReportData", trust: list[str]) -> "RunSpec":
 def _figures(drawn: "Report", args: argparse.Namespace) -> list[Path]:
     from hadesd.analysis.pictures.style import save
 
-    pictures = {"curve": drawn.curve, "pairs": drawn.pairs.figure if drawn.pairs else None, "rollout": drawn.strip}
+    drawings = (drawn.curve, drawn.pairs.figure if drawn.pairs else None, drawn.strip)
     planned = [
-        (figure, args.figures / f"{name}{suffix}")
-        for name, figure in pictures.items()
+        (figure, path)
+        for name, figure in zip(PICTURES, drawings, strict=True)
         if figure is not None
-        for suffix in FORMATS[args.format]
+        for path in _picture_files(args, name)
     ]
-    for _, path in planned:
-        refuse_existing(path, args.force, "another directory")
     for figure, path in planned:
         save(figure, path)
     return [path for _, path in planned]

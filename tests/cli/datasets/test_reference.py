@@ -102,6 +102,8 @@ def test_levels_by_hand_are_listed_replaced_and_removed(home, capsys):
         (["--env", "mnist", "--preset", "cpu"], 2, "mnist is a set of images"),
         (["--env", "CartPole-v1", "--value", "3"], 2, "--value needs a run"),
         (["--env", "CartPole-v1", "--list"], 2, "--list needs a run"),
+        (["--env", "CartPole-v1", "--value", "0"], 2, "--value needs a run"),
+        (["@", "--value", "0", "--list"], 2, "do not go together"),
         (["@", "--value", "nan"], 2, "a finite number"),
         (["@", "--value", "1", "--sem", "-1"], 2, "0 or more"),
         (["@", "--value", "1", "--steps", "1e6"], 2, "--value trains nothing"),

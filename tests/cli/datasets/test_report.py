@@ -59,7 +59,8 @@ def test_pictures_for_a_paper_and_no_html(home, tmp_path, capsys, monkeypatch):
     assert out.split() == ["figures/curve.svg", "figures/pairs.svg"]
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["curve.svg", "pairs.svg"]
     assert (tmp_path / "figures/pairs.svg").read_text().startswith("<?xml")
-    code, _, err = hadesd(capsys, "cartpole", "--no-rollout", "--figures", "figures", "--format", "svg")
+    code, _, err = hadesd(capsys, "cartpole", "--figures", "figures", "--format", "svg")
+    assert "training a policy" not in err, "it is refused before that"
     assert code == ExitCode.USAGE
     assert "--force" in err
 
