@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -120,4 +121,12 @@ def readable(line: str, colour: bool) -> str:
         return entry.text
     code = COLOURS.get(entry.level) if colour else None
     shown = coloured(f"{entry.level:7}", code) if code else f"{entry.level:7}"
-    return f"{entry.stamp[:19].replace('T', ' ')}  {shown}  {entry.text}"
+    return f"{_local(entry.stamp)}  {shown}  {entry.text}"
+
+
+def _local(stamp: str) -> str:
+    """A log's time, which is UTC, as `hadesd status` and the screen have it: in local time, to the second."""
+    try:
+        return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return stamp[:19]
