@@ -37,7 +37,8 @@ for _ in range(cloning["epochs"]):
     loss = -(labels * torch.log_softmax(policy(states), dim=1)).mean()  # cross-entropy, averaged over all entries
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(policy.parameters(), cloning["clip_norm"])
+    if cloning["clip_norm"]:
+        nn.utils.clip_grad_norm_(policy.parameters(), cloning["clip_norm"])
     optimizer.step()
 print(f"loss after {cloning['epochs']} epochs on {len(dataset)} pairs: {loss.item():.5f}")
 

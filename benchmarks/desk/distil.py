@@ -75,7 +75,8 @@ def measure_missing(
         if (row, seconds) in done:
             continue
         heats = [f"best-of-{row.heats}"] if row.heats > 1 else []
-        directory = place / "-".join((f"{seconds:g}", row.env, row.method, str(row.seed), *heats, *row.sets))
+        preset = [row.preset] if row.preset != "cpu" else []
+        directory = place / "-".join((f"{seconds:g}", row.env, row.method, str(row.seed), *preset, *heats, *row.sets))
         directory.mkdir(parents=True, exist_ok=True)
         measured = measure(row, Budget(seconds, cores), directory)
         add(measured, results)
