@@ -207,6 +207,7 @@ def test_a_run_that_yields_and_one_on_a_full_disk() -> None:
     for before in (yielding, full):
         after = step(before, events.Exited(75), 3.0, policy)[0]
         leaving.append((event_of(before, after), after.reason))
-    assert leaving == [("yielded", "yields to ann"), ("paused", "the disk is full")]
+    goes_on = "the disk is full; the run goes on by itself when there is room"
+    assert leaving == [("yielded", "yields to ann"), ("paused", goes_on)]
     stopping = step(yielding, events.DaemonStops(), 2.0, policy)[0]
     assert event_of(stopping, step(stopping, events.Exited(75), 3.0, policy)[0]) is None
