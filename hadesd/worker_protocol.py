@@ -73,6 +73,16 @@ class ExitReport(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
 FromWorker = Heartbeat | Resumed | Committed | LogMessage | ExitReport
 
 
+def from_worker(body: bytes) -> FromWorker:
+    """What a worker says in the body of a frame.
+
+    Raises:
+        ProtocolMismatchError: it is none of these messages.
+    """
+    message: FromWorker = codec.decode(body, FromWorker)  # type: ignore[arg-type]
+    return message
+
+
 class Halt(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="halt"):
     """Finish the generation, commit, exit with status 75; at once where nothing is there to be committed."""
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import structlog
 
-from hades_protocol import codec
 from hades_protocol.errors import HadesError, ProtocolMismatchError
 from hades_protocol.events import GenerationCommitted, HistoryCut, RunLog
 from hades_protocol.messages import GenerationMetrics, GenerationTiming, LogLevel
@@ -45,8 +44,7 @@ class WorkerMessageHandler:
     def on_message(self, managed_run: ManagedRun, body: bytes) -> None:
         """One frame of a worker. An invalid one costs the worker its life, not the daemon's."""
         try:
-            message: worker_protocol.FromWorker = codec.decode(body, worker_protocol.FromWorker)  # type: ignore[arg-type]
-            self._take_in(managed_run, message)
+            self._take_in(managed_run, worker_protocol.from_worker(body))
         except (ProtocolMismatchError, InvalidTransition) as error:
             log.error("invalid message from worker", run=managed_run.run.id, why=str(error))
             self._apply(

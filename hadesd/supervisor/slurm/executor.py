@@ -30,7 +30,7 @@ from hadesd.storage.metric_lines import last_generation
 from hadesd.supervisor.slurm import commands, line, options
 from hadesd.supervisor.slurm.job import JobName, SlurmJob, SlurmState, Submission, script
 from hadesd.supervisor.slurm.verdict import Facts, Standing, Verdict, decide
-from hadesd.worker_protocol import ExitReport, FromWorker, Heartbeat, Resumed
+from hadesd.worker_protocol import ExitReport, Heartbeat, Resumed, from_worker
 
 READ_SECONDS = 1.0
 """How often the line of a job that computes is read."""
@@ -474,7 +474,6 @@ class SlurmWorker:
 
 def _is_exit_report(body: bytes) -> bool:
     try:
-        message: FromWorker = codec.decode(body, FromWorker)  # type: ignore[arg-type]
+        return isinstance(from_worker(body), ExitReport)
     except ProtocolMismatchError:
         return False  # an older version's
-    return isinstance(message, ExitReport)
