@@ -51,7 +51,7 @@ class ControlClient:
         self._deadline = deadline
         self._destination = destination(paths)
         self._endpoint = self._destination.control
-        if self._destination.local and not listens(paths):
+        if self._destination.local and not is_listened_to(paths.control_socket):  # where destination found it
             raise UnreachableError(
                 f"no daemon runs for {paths.state}: 'hadesd start' starts one with a run, 'hadesd serve' one alone"
             )
