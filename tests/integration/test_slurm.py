@@ -87,6 +87,15 @@ def submit(home: Home, **resources: str | int) -> str:
     return run.id
 
 
+def paused_in_the_queue(home: Home, cluster: Cluster) -> str:
+    """A run that was paused before its job began; its id."""
+    run = submit(home, slurm="--begin=now+1hour")
+    until(lambda: len(cluster.jobs()) == 1, "it is in the queue")
+    home.ask(commands.Pause, run=run)
+    home.reaches(run, S.PAUSED)
+    return run
+
+
 def job_of(home: Home, run: str) -> str:
     """The id of the job that computes the run."""
     job = home.show(run).slurm_job
@@ -291,10 +300,7 @@ def test_a_queued_run_that_left_a_job_has_it_listened_to_first_and_its_cancel_re
 
 def test_a_cancel_reaches_the_job_of_a_run_that_waits_to_be_queued_again(home: Home, cluster: Cluster) -> None:
     daemon = home.daemon()
-    run = submit(home, slurm="--begin=now+1hour")
-    until(lambda: len(cluster.jobs()) == 1, "it is in the queue")
-    home.ask(commands.Pause, run=run)
-    home.reaches(run, S.PAUSED)
+    run = paused_in_the_queue(home, cluster)
     assert daemon.poll() is None
     home.ask(commands.Resume, run=run)
     home.ask(commands.Cancel, run=run)
@@ -304,10 +310,7 @@ def test_a_cancel_reaches_the_job_of_a_run_that_waits_to_be_queued_again(home: H
 
 def test_options_that_cannot_be_read_fail_their_run_alone(home: Home, cluster: Cluster) -> None:
     daemon = home.daemon()
-    run = submit(home, slurm="--begin=now+1hour")
-    until(lambda: len(cluster.jobs()) == 1, "it is in the queue")
-    home.ask(commands.Pause, run=run)
-    home.reaches(run, S.PAUSED)
+    run = paused_in_the_queue(home, cluster)
     daemon.terminate()
     assert daemon.wait() == 0
     record = home.paths.runs / run / "run.json"
@@ -346,10 +349,7 @@ def test_runs_that_are_cancelled_while_slurm_refuses_them_end_no_daemon(
 
 def test_a_directory_that_cannot_be_used_ends_no_daemon(home: Home, cluster: Cluster) -> None:
     daemon = home.daemon()
-    run = submit(home, slurm="--begin=now+1hour")
-    until(lambda: len(cluster.jobs()) == 1, "it is in the queue")
-    home.ask(commands.Pause, run=run)
-    home.reaches(run, S.PAUSED)
+    run = paused_in_the_queue(home, cluster)
     places = home.paths.runs / run / "slurm-jobs"
     shutil.rmtree(places)
     places.write_text("in the way")
