@@ -49,6 +49,7 @@ class ComparedLine(msgspec.Struct, frozen=True, kw_only=True):
     generation_lowest: int  # newest committed generation of the run that is least far
     generation_highest: int  # the same of the run that is farthest
     generations: int  # evolution.generations
+    diverged: int  # runs whose newest generation has no finite fitness: they are in no mean of fitness
     fitness_mean: float | None  # mean fitness of the population in each run's newest generation
     fitness_sem: float | None  # its standard error
     top_mean: float | None  # highest mean fitness of the population that each run has had
@@ -414,6 +415,7 @@ def _document(line: Line, keys: Sequence[str]) -> ComparedLine:
         generation_lowest=low,
         generation_highest=high,
         generations=line.row.generations,
+        diverged=line.row.diverged,
         fitness_mean=None if fitness is None else fitness.mean,
         fitness_sem=None if fitness is None else fitness.sem,
         top_mean=None if top is None else top.mean,

@@ -54,6 +54,7 @@ class SweepRow(msgspec.Struct, frozen=True, kw_only=True):
     generation_lowest: int  # newest committed generation of the run that is least far
     generation_highest: int  # the same of the run that is farthest
     generations: int  # evolution.generations
+    diverged: int  # runs whose newest generation has no finite fitness: they are in no mean of fitness
     fitness_mean: float | None  # mean fitness of the population in each run's newest generation
     fitness_sem: float | None  # its standard error
     evaluated_mean: float | None  # return of policies trained on the mean dataset, at each run's newest evaluation
@@ -352,6 +353,7 @@ def _row(row: Row) -> SweepRow:
         generation_lowest=low,
         generation_highest=high,
         generations=row.generations,
+        diverged=row.diverged,
         fitness_mean=None if fitness is None else fitness.mean,
         fitness_sem=None if fitness is None else fitness.sem,
         evaluated_mean=None if evaluated is None else evaluated.mean,
@@ -368,6 +370,7 @@ CSV_COLUMNS = (
     "generation_lowest",
     "generation_highest",
     "generations",
+    "diverged",
     "fitness_mean",
     "fitness_sem",
     "evaluated_mean",

@@ -98,6 +98,8 @@ def test_a_seed_that_diverged_is_in_no_mean_and_is_missed(tmp_path: Path) -> Non
     table = sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g"))
     (row,) = table.rows
     assert (row.fitness.mean, row.diverged) == (11.0, 1)
+    assert sweep_table.document(table).rows[0].diverged == 1
+    assert next(csv.DictReader(io.StringIO(sweep_table.csv_text(table))))["diverged"] == "1"
     assert "11 ± 1 (2 of 3)" in sweep_table.text(table, number)
 
 
