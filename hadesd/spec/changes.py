@@ -11,6 +11,7 @@ from hades_protocol.run_spec import RESIZABLE, RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import merge
 from hadesd.spec import strategies, validation
 from hadesd.spec.cost import env_steps_per_generation
+from hadesd.spec.without_effect import without_effect
 
 NOT_CARRIED = {
     "env": "a checkpoint holds pairs of one environment",
@@ -104,6 +105,7 @@ def forked(
     if "evolution.sigma" in names:
         factor = after.evolution.sigma / spec.evolution.sigma
         notes.append(f"evolution.sigma: the search's present standard deviation is multiplied by {factor:.3g}")
+    notes += without_effect(after, names)
     return after, changes, tuple(notes)
 
 

@@ -17,6 +17,8 @@ from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.settings import leaves, merge, set_dotted
 from hadesd.spec import environments, own_code, strategies, validation
+from hadesd.spec.changes import difference
+from hadesd.spec.without_effect import without_effect
 
 DEFAULT_METHOD = leaves(RunSpec)["method"].default
 
@@ -62,10 +64,13 @@ def resolve(
         )
     asked["preset"] = name
     method_name = str(asked.get("method", DEFAULT_METHOD))
-    spec = build_spec(merge(preset_values(str(name), entry, method_name, _asked_strategy(asked)), asked))
+    below = preset_values(str(name), entry, method_name, _asked_strategy(asked))
+    spec = build_spec(merge(below, asked))
     validation.check(spec)
     own_code.check_policy(spec)
-    return spec, notes
+    named: dict[str, Any] = {key: asked[key] for key in ("env", "method", "preset", "own_environment") if key in asked}
+    differing = {change.name for change in difference(build_spec(merge(below, named)), spec)}
+    return spec, [*notes, *without_effect(spec, differing)]
 
 
 def _entry(asked: dict[str, Any]) -> environments.EnvironmentInfo:
