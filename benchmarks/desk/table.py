@@ -1,6 +1,7 @@
 """docs/desk.md: the table and the plot of what was measured, beside what was published."""
 
 import math
+import statistics
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ _OUTCOME: list[Column] = [
     ("seeds", lambda one: str(len(one.seeds))),
     ("of its best", lambda one: f"{one.kept:.0%}"),
     ("again", lambda one: "-" if one.kept_again is None else f"{one.kept_again:.0%}"),
+    ("generations", lambda one: f"{statistics.fmean(each.generations for each in one.measured):.0f}"),
     ("environment steps", lambda one: f"{one.env_steps:.1e}"),
 ]
 
@@ -60,7 +62,7 @@ def _budget(measured: Iterable[Measured]) -> float:
 def markdown(found: Iterable[Summary]) -> str:
     """The table: return, cost, and the published return and steps to ours."""
     cloning = ("cloning steps", lambda one: f"{one.cloning_steps:.1e}" if one.cloning_steps else "-")
-    return _table(found, [*_RUN, *_OUTCOME, cloning, *_published()])
+    return _table(found, [*_RUN, *_OUTCOME, cloning, *_published(), ("measured", measured_on)])
 
 
 def longer_markdown(longer: Iterable[Summary], short: Iterable[Summary]) -> str:
@@ -68,7 +70,18 @@ def longer_markdown(longer: Iterable[Summary], short: Iterable[Summary]) -> str:
     first = {(one.env, one.method): with_error(one.value, one.sem) for one in short}
     minutes = ("minutes", lambda one: f"{one.seconds / 60:g}" + (f", best of {one.heats}" if one.heats > 1 else ""))
     before = ("before", lambda one: first.get((one.env, one.method), "-"))
-    return _table(longer, [*_RUN, minutes, *_OUTCOME, before, *_published()])
+    return _table(longer, [*_RUN, minutes, *_OUTCOME, before, *_published(), ("measured", measured_on)])
+
+
+def measured_on(one: Summary) -> str:
+    """The makers of the CPUs, and the first and the last day."""
+    makers = {_maker(each.machine): None for each in one.measured}
+    days = sorted({each.at[:10] for each in one.measured})
+    return f"{', '.join(makers)} {days[0]}" + (f" to {days[-1][5:]}" if len(days) > 1 else "")
+
+
+def _maker(machine: str) -> str:
+    return "Intel" if machine.startswith("Intel") else machine.split()[0]
 
 
 def _table(found: Iterable[Summary], columns: Sequence[Column]) -> str:
