@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import time
 from pathlib import Path
 
 import msgpack
@@ -13,7 +12,7 @@ from hades_protocol import commands
 from hades_protocol.errors import ProtocolMismatchError, UnreachableError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
-from tests.helpers.daemon import Home
+from tests.helpers.daemon import Home, until
 
 
 def test_the_socket_of_a_killed_daemon_is_noticed_at_once(home: Home) -> None:
@@ -27,11 +26,13 @@ def test_the_socket_of_a_killed_daemon_is_noticed_at_once(home: Home) -> None:
 
 def test_a_stopped_daemon_is_a_timeout_and_the_request_is_not_carried_out_later(home: Home) -> None:
     daemon = home.fake_daemon()
-    daemon.send_signal(signal.SIGSTOP)
-    with ControlClient(home.paths, timeout=0.3) as client, pytest.raises(UnreachableError, match="did not answer"):
-        client.request(commands.Start, spec={"env": "CartPole-v1"})
-    time.sleep(0.1)
-    daemon.send_signal(signal.SIGCONT)
+    with ControlClient(home.paths, timeout=2.0) as client:
+        client.request(commands.Hello)  # so that the next request reaches its socket, stopped as it is
+        daemon.send_signal(signal.SIGSTOP)
+        with pytest.raises(UnreachableError, match="did not answer"):
+            client.request(commands.Start, spec={"env": "CartPole-v1"})
+        daemon.send_signal(signal.SIGCONT)
+        until(lambda: "request expired before it was read" in home.paths.daemon_log.read_text(), "it is read")
     assert home.ask(commands.Snapshot).runs == ()
 
 
