@@ -7,12 +7,12 @@ from pathlib import Path
 from hades_protocol.errors import WrongStateError
 from hadesd.storage.checkpoints import flush
 from hadesd.storage.datasets import generation_of
-from hadesd.storage.layout import RunPaths
+from hadesd.storage.layout import DATASET, RunPaths
 from hadesd.storage.metric_lines import end_of
 
 
 def copy_history(parent: Path, child: Path, generation: int) -> None:
-    """Put into a new run directory what a run at that generation has: checkpoint, curves, best pairs, reference levels.
+    """Put into a new run directory what a run at that generation has: checkpoint, pairs, curves, reference levels.
 
     All of it is on the disk afterwards, safe from a power cut: the parent may be removed.
 
@@ -31,6 +31,8 @@ def copy_history(parent: Path, child: Path, generation: int) -> None:
             f"the checkpoint of generation {generation} has just been removed to make room for newer ones: "
             "choose another, or raise checkpoints.keep_newest"
         ) from error
+    if (pairs := new.checkpoint(generation) / DATASET).exists():  # method es has none
+        shutil.copyfile(pairs, new.dataset)
     _copy_lines(old.metrics, new.metrics, generation)
     _copy_lines(old.timings, new.timings, generation)
     if old.references.exists():

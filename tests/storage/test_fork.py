@@ -44,6 +44,16 @@ def test_a_fork_has_the_checkpoint_and_the_lines_up_to_it(tmp_path: Path) -> Non
     assert lines(run / "metrics.jsonl") == [1, 2, 3, 4]
 
 
+def test_the_pairs_of_the_checkpoint_are_the_forks_before_it_has_computed(tmp_path: Path) -> None:
+    run = a_run(tmp_path / "a", [1, 2, 3], [2, 3])
+    for place in (run, run / "checkpoints" / "2"):
+        (place / "dataset.npz").write_text(place.name)
+    child = tmp_path / "b"
+    child.mkdir()
+    copy_history(run, child, 2)
+    assert (child / "dataset.npz").read_text() == "2"
+
+
 def test_a_fork_is_on_the_disk_before_its_parent_may_go(tmp_path: Path, synced: list[Path]) -> None:
     run = a_run(tmp_path / "a", [1, 2], [2])
     child = tmp_path / "b"
