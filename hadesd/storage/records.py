@@ -232,16 +232,18 @@ def find(name: str, runs: Iterable[KnownRun]) -> str:
     known = {run.id: run for run in runs}
     if not known:
         raise NotFoundError("there is no run yet: begin with 'hadesd start --env CartPole-v1'")
+    if not name:
+        raise NotFoundError("the name of the run is empty: give an id, a name, or @ for the newest")
     if name == "@":
         return max(known, key=lambda run: (known[run].created_at, run))
     if name in known:
         return name
-    called = sorted(run.id for run in known.values() if name and run.name == name)
+    called = sorted(run.id for run in known.values() if run.name == name)
     if len(called) > 1:
         raise NotFoundError(f"'{name}' is the name of {len(called)} runs: {_listed(called)}; give the id")
-    fits = called or sorted(run for run in known if name and run.startswith(name))
+    fits = called or sorted(run for run in known if run.startswith(name))
     if not fits:  # all runs of a day in one environment begin alike: people tell them apart by the end
-        fits = sorted(run for run in known if name and run.rpartition("-")[2].startswith(name))
+        fits = sorted(run for run in known if run.rpartition("-")[2].startswith(name))
     if len(fits) == 1:
         return fits[0]
     if fits:

@@ -177,7 +177,7 @@ def test_a_run_is_found_by_id_name_prefix_or_newest(name: str, found: str) -> No
         ("base", "there is no run 'base': 'hadesd status' lists them"),
         ("seeds", "there is no run 'seeds': it is a group, which --group seeds means"),
         ("hopper@50", "no run 'hopper@50': this verb takes no @GENERATION; export, .* do"),
-        ("", "no run ''"),
+        ("", "the name of the run is empty: give an id, a name, or @"),
     ],
 )
 def test_a_name_that_fits_none_or_several_is_one_line(name: str, why: str) -> None:
