@@ -12,18 +12,17 @@ from msgspec.structs import replace
 
 from hades_protocol import codec
 from hades_protocol.commands import Fork, Logs, Resize, Retain, Start, Tag
-from hades_protocol.errors import ProtocolMismatchError, UsageError, WrongStateError
+from hades_protocol.errors import ProtocolMismatchError, WrongStateError
 from hades_protocol.events import Goodbye, RunRemoved
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineage, RunSummary
-from hades_protocol.names import Labels, check_labels, check_name, check_note, check_tags
+from hades_protocol.names import check_name, check_note, check_tags
 from hades_protocol.paths import Paths
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, PlanResult, Removed, ShowResult
-from hades_protocol.run_spec import Resources, RunSpec, build_spec, spec_to_dict
+from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hadesd.config import Settings
 from hadesd.logs.reader import read_log
-from hadesd.spec import changes, cost, own_code, presets, validation
-from hadesd.spec.image_sources import check_files
+from hadesd.spec import changes, cost, validation
 from hadesd.storage import records, removal
 from hadesd.storage.checkpoints import choose_generation
 from hadesd.storage.datasets import read_dataset
@@ -31,6 +30,7 @@ from hadesd.storage.fork import copy_history
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.references import read_references
 from hadesd.storage.removal import with_retention
+from hadesd.supervisor.admission import Admission
 from hadesd.supervisor.dispatcher import Dispatcher, is_job
 from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.executors import Executors
@@ -42,7 +42,6 @@ from hadesd.supervisor.monitor import RunMonitor
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import ManagedRun, summarise
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
-from hadesd.supervisor.slurm import options
 from hadesd.supervisor.slurm.executor import may_have_job
 from hadesd.supervisor.worker_process import memory_of
 from hadesd.supervisor.yielding import GpuMonitor
@@ -72,7 +71,7 @@ class Supervisor:
         crash_policy: CrashPolicy | None = None,
     ) -> None:
         self.info = info
-        self._paths, self._settings = paths, settings
+        self._paths = paths
         self._publisher = publisher
         self._dispatcher = Dispatcher(
             info.slots, gpu_pool, executors.slurm.settings.jobs if executors.slurm is not None else None
@@ -86,6 +85,7 @@ class Supervisor:
             environ=environ,
             crash_policy=crash_policy or CrashPolicy(),
         )
+        self._admission = Admission(settings, self._dispatcher, self._engine.runs, has_gpus=info.gpus > 0)
         self._monitor = RunMonitor(self._engine, settings)
         self._gpu_monitor = GpuMonitor(self._engine, gpu_pool, publisher)
         self.jobs = Jobs(publisher, start_job, paths, environ)
@@ -163,80 +163,18 @@ class Supervisor:
     def submit(self, request: Start) -> RunSummary:
         """Make a new run and queue it."""
         self.refuse_when_stopping()
-        labels = self._check_labels(request)
+        labels = self._admission.labels(request)
         spec = build_spec(request.spec)
         validation.check(spec)
-        self._check_code(spec)
-        self._check_slurm_options(spec)
-        check_files(spec)
-        self._dispatcher.check(spec)
+        self._admission.check(spec)
         record = records.create(self._paths.runs, spec, time.time(), labels, request.priority)
         log.info("run submitted", run=record.id, env=spec.env, method=spec.method, group=labels.group or None)
         return self._queue(record, spec)
 
-    def _check_labels(self, request: Start | Fork) -> Labels:
-        self._check_name(request.name)
-        return check_labels(request.group, request.name, request.tags)
-
-    def _check_name(self, name: str) -> None:
-        """Raises UsageError where a run could not be found by that name."""
-        if name in self._engine.runs:
-            raise UsageError(f"'{name}' is the id of a run: a name that is an id would never be looked up")
-
     def plan(self, values: dict[str, Any]) -> PlanResult:
         """The settings that a new run would have: those that are given, over a preset's."""
-        self._refuse_own_code(values)
-        spec, notes = presets.resolve(
-            env=None, method=None, preset=None, file_values=values, assignments=(), has_gpu=self._will_have_gpu(values)
-        )
-        check_files(spec)
-        self._dispatcher.check(spec)
+        spec, notes = self._admission.resolve(values)
         return PlanResult(spec=spec_to_dict(spec), notes=tuple(notes))
-
-    def _will_have_gpu(self, values: dict[str, Any]) -> bool:
-        """Whether a run of these settings will compute on GPUs, as far as can be said before: it decides on the preset.
-
-        Raises:
-            UsageError: a setting is not a valid value.
-        """
-        given = values.get("resources")
-        resources = build_spec({"env": "CartPole-v1", "resources": given}).resources if given else Resources()
-        if resources.executor != "slurm":
-            return self.info.gpus > 0
-        return options.names_gpu(self._sbatch_options(resources))
-
-    def _sbatch_options(self, resources: Resources) -> tuple[str, ...]:
-        return options.of_run(self._settings.slurm.options, resources.slurm)
-
-    @staticmethod
-    def _refuse_own_code(values: dict[str, Any]) -> None:
-        """Only a process of its own may ask code for its sizes, and the daemon does not wait for one."""
-        env, policy = values.get("env"), values.get("policy")
-        kind = policy.get("kind") if isinstance(policy, dict) else None
-        is_own = isinstance(env, str) and own_code.is_own(env)
-        if is_own or (isinstance(kind, str) and own_code.is_code(kind)):
-            name = env if is_own else kind
-            raise UsageError(
-                f"{name} is code of your own, which the daemon does not run: use 'hadesd start --env {env}'"
-            )
-
-    def _check_code(self, spec: RunSpec) -> None:
-        own_code.check_allowed(spec, self._settings.listen is not None, self._settings.own_code)
-
-    def _check_slurm_options(self, spec: RunSpec, parent: RunSpec | None = None) -> None:
-        """See that sbatch's options fit a run, and are ours.
-
-        Raises:
-            UsageError: they do not fit; or others may ask for a run: they name files and environments of ours.
-        """
-        if spec.resources.executor == "slurm":
-            options.check(self._sbatch_options(spec.resources), spec.resources.hosts)
-        inherited = parent.resources.slurm if parent is not None else ""
-        if self._settings.listen is not None and spec.resources.slurm not in ("", inherited):
-            raise UsageError(
-                "this daemon listens over TCP, so options of sbatch come from [slurm] in its config.toml alone: "
-                "leave --slurm out"
-            )
 
     def _queue(self, record: records.RunRecord, spec: RunSpec) -> RunSummary:
         managed_run = self._engine.add(record, spec)
@@ -255,12 +193,8 @@ class Supervisor:
         parent = self.find_for_change(request.run, request.expected_state)
         generation = choose_generation(parent.directory, request.generation)
         spec, changed, notes = changes.forked(parent.spec, request.changes, generation)
-        if own_code.named_by(spec) != own_code.named_by(parent.spec):
-            self._check_code(spec)
-        self._check_slurm_options(spec, parent.spec)
-        check_files(spec)
-        self._dispatcher.check(spec)
-        labels = self._check_labels(request)
+        self._admission.check(spec, parent.spec)
+        labels = self._admission.labels(request)
         if request.dry_run:
             return ChangeResult(run=None, generation=generation, changes=changed, notes=notes)
         record = records.create(
@@ -322,7 +256,7 @@ class Supervisor:
     def rename(self, run: str, name: str, expected: RunState | None) -> RunSummary:
         """Give a run another name, or none."""
         managed_run = self.find_for_change(run, expected)
-        self._check_name(name)
+        self._admission.check_name(name)
         self._engine.rewrite(managed_run, replace(managed_run.record, name=check_name(name) if name else ""))
         return summarise(managed_run)
 
