@@ -11,7 +11,7 @@ import structlog
 
 from hades_protocol.errors import InternalError, UsageError
 from hades_protocol.events import RunChanged
-from hades_protocol.messages import HistoryEntry, HistoryKind
+from hades_protocol.messages import HistoryKind
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import RunState
@@ -20,10 +20,9 @@ from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.child_process import OUT_OF_RESOURCES
 from hadesd.supervisor.dispatcher import Dispatcher, is_job
 from hadesd.supervisor.executors import Executors
-from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle import effects, events
-from hadesd.supervisor.lifecycle.state import CrashPolicy, Run, from_record, with_entry
-from hadesd.supervisor.lifecycle.transitions import restore, step
+from hadesd.supervisor.lifecycle.state import CrashPolicy, Run, recorded
+from hadesd.supervisor.lifecycle.transitions import step
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import ManagedRun, summarise, without_progress
 from hadesd.supervisor.slurm.executor import Callbacks
@@ -66,12 +65,11 @@ class Engine:
 
     def add(self, record: records.RunRecord, spec: RunSpec) -> ManagedRun:
         """Take in a run that is on disk."""
-        directory = self.paths.runs / record.id
-        history = History(directory)
-        run = restore(from_record(record, spec, history.generation), time.time())
-        managed_run = self.runs[record.id] = ManagedRun(directory, record, spec, run, history)
-        if run.outcome != record.outcome:  # the daemon before died between a request to cancel and the run's end
-            self._persist(managed_run, run, effects.Persist(HistoryKind.CANCELLED))
+        now = time.time()
+        managed_run = self.runs[record.id] = ManagedRun.from_disk(self.paths.runs / record.id, record, spec, now)
+        if managed_run.run.outcome != record.outcome:  # the daemon before died between a request to cancel and its end
+            managed_run.record = recorded(record, managed_run.run, [effects.Persist(HistoryKind.CANCELLED)], now)
+            self.save(managed_run)
         return managed_run
 
     def apply(
@@ -88,17 +86,16 @@ class Engine:
         Raises:
             HadesError: the step was asked for and means nothing now, or the disk refused to note it.
         """
-        before, stood, unsaved = managed_run.run, (managed_run.record, managed_run.spec), managed_run.unsaved
-        after, caused = step(before, event, time.time(), self._policy)
-        managed_run.record, managed_run.spec = changed or stood
-        for effect in caused:
-            if isinstance(effect, effects.Persist) and not self._persist(managed_run, after, effect) and asked:
-                managed_run.record, managed_run.spec = stood
-                why = disk.directory_problem(managed_run.directory) or managed_run.unsaved
-                managed_run.unsaved = unsaved  # what the disk refused before is still to be written
-                raise InternalError(
-                    f"cannot write {RunPaths(managed_run.directory).record} ({why}), so nothing was done"
-                )
+        before, now = managed_run.run, time.time()
+        after, caused = step(before, event, now, self._policy)
+        record, spec = changed or (managed_run.record, managed_run.spec)
+        record = recorded(record, after, caused, now)
+        if asked:
+            self._save_or_raise(managed_run, record, spec)
+        else:
+            managed_run.record, managed_run.spec = record, spec
+            if any(isinstance(effect, effects.Persist) for effect in caused):
+                self.save(managed_run)
         managed_run.run = after
         if after.state != before.state:
             log.info("run changed", run=after.id, before=before.state, after=after.state, why=after.reason)
@@ -111,31 +108,28 @@ class Engine:
         if after.state != before.state:
             self.schedule()
 
-    def _persist(self, managed_run: ManagedRun, after: Run, effect: effects.Persist) -> bool:
-        entry = HistoryEntry(
-            at=time.time(),
-            what=effect.what,
-            generation=after.generation,
-            reason=effect.reason,
-            log_tail=effect.log_tail,
-        )
-        managed_run.record = with_entry(managed_run.record, after, entry)
-        return self.save(managed_run)
-
     def rewrite(self, managed_run: ManagedRun, record: records.RunRecord) -> None:
         """Take over a record in which nothing is another that the machine knows.
 
         Raises:
             InternalError: the disk refused it; the old one stands.
         """
-        stood, unsaved = managed_run.record, managed_run.unsaved
-        managed_run.record = record
+        self._save_or_raise(managed_run, record, managed_run.spec)
+        self.publish(managed_run)
+
+    def _save_or_raise(self, managed_run: ManagedRun, record: records.RunRecord, spec: RunSpec) -> None:
+        """Take over a record and its settings.
+
+        Raises:
+            InternalError: the disk refused the record; the old one stands.
+        """
+        stood, unsaved = (managed_run.record, managed_run.spec), managed_run.unsaved
+        managed_run.record, managed_run.spec = record, spec
         if not self.save(managed_run):
-            managed_run.record = stood
+            managed_run.record, managed_run.spec = stood
             why = disk.directory_problem(managed_run.directory) or managed_run.unsaved
             managed_run.unsaved = unsaved  # what the disk refused before is still to be written
             raise InternalError(f"cannot write {RunPaths(managed_run.directory).record} ({why}), so nothing was done")
-        self.publish(managed_run)
 
     def save(self, managed_run: ManagedRun) -> bool:
         """Write run.json; where the disk refuses, it is tried again with every tick."""

@@ -16,7 +16,8 @@ from hadesd.storage.locks import is_run_locked
 from hadesd.storage.records import RunRecord
 from hadesd.supervisor.diagnosis import Symptom
 from hadesd.supervisor.history.history import History
-from hadesd.supervisor.lifecycle.state import Run
+from hadesd.supervisor.lifecycle.state import Run, from_record
+from hadesd.supervisor.lifecycle.transitions import restore
 from hadesd.supervisor.scheduling.nvml import Gpu
 
 
@@ -70,6 +71,12 @@ class ManagedRun:
         self.shown: RunSummary | None = None  # as last published
         self.has_job = False  # whether an earlier daemon submitted a job that may be there still
         self.unsaved = ""  # why the disk refused run.json, which is older than `record` then
+
+    @classmethod
+    def from_disk(cls, directory: Path, record: RunRecord, spec: RunSpec, now: float) -> "ManagedRun":
+        """A run as it stands before any worker is started for it. now: Unix time."""
+        history = History(directory)
+        return cls(directory, record, spec, restore(from_record(record, spec, history.generation), now), history)
 
     def note_full_disk(self) -> None:
         """Remember how much was free when the run found its disk full: perhaps bytes are not what is missing."""

@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.errors import NotFoundError, UsageError
-from hades_protocol.messages import HistoryEntry, HistoryKind
+from hades_protocol.messages import HistoryKind
 from hades_protocol.names import Labels
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
 from hadesd.storage import disk, records
 from hadesd.storage.records import RunOutcome
 from hadesd.storage.resume_records import ResumeKind, append_resume_record, read_resume_records
-from hadesd.supervisor.lifecycle.state import from_record, with_entry
+from hadesd.supervisor.lifecycle.effects import Persist, Publish
+from hadesd.supervisor.lifecycle.state import from_record, recorded
 from tests.helpers.protocol_server import a_run
 
 SPEC = build_spec({"env": "CartPole-v1", "preset": "cpu"})
@@ -210,7 +211,7 @@ def test_the_history_joins_entries_and_resume_records_in_order(tmp_path: Path) -
     record = records.create(tmp_path, SPEC, NOW)
     run = from_record(record, SPEC, generation=4)
     ended = msgspec.structs.replace(run, outcome=RunOutcome(kind=RunState.FINISHED, at=NOW + 9))
-    record = with_entry(record, ended, HistoryEntry(at=NOW + 9, what=HistoryKind.FINISHED, generation=4))
+    record = recorded(record, ended, [Persist(HistoryKind.FINISHED), Publish()], NOW + 9)
     resume = {"generation": 2, "kind": "resume", "text": "resumed", "time": NOW + 5, "bit_exact": True}
     (tmp_path / record.id / "resumes.jsonl").write_text(json.dumps(resume) + '\n{"gener')
     told = [(entry.what, entry.generation) for entry in records.read_history(record, tmp_path / record.id)]

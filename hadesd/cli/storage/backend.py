@@ -8,7 +8,7 @@ from typing import Protocol
 
 from hades_protocol import commands, replies
 from hades_protocol.errors import HadesError, NotFoundError
-from hades_protocol.messages import HistoryEntry, RunSummary
+from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.sync_client import ControlClient, listens
@@ -16,11 +16,9 @@ from hadesd.storage import records, removal
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import DaemonLock, is_run_locked, lock_run
 from hadesd.storage.removal import with_retention
-from hadesd.supervisor.history.history import History
-from hadesd.supervisor.lifecycle.effects import Persist
 from hadesd.supervisor.lifecycle.events import RetentionAsked
-from hadesd.supervisor.lifecycle.state import CrashPolicy, from_record, with_entry
-from hadesd.supervisor.lifecycle.transitions import restore, step
+from hadesd.supervisor.lifecycle.state import CrashPolicy, recorded
+from hadesd.supervisor.lifecycle.transitions import step
 from hadesd.supervisor.run import ManagedRun, summarise
 
 Rule = dict[str, int | None]
@@ -132,21 +130,15 @@ class _LocalBackend:
             record, _, text = with_retention(managed_run.record, **rule)
             now = time.time()
             after, caused = step(managed_run.run, RetentionAsked(text), now, CrashPolicy())
-            for effect in caused:
-                if isinstance(effect, Persist):
-                    entry = HistoryEntry(at=now, what=effect.what, generation=after.generation, reason=effect.reason)
-                    record = with_entry(record, after, entry)
             try:
-                records.save(managed_run.directory, record)
+                records.save(managed_run.directory, recorded(record, after, caused, now))
             except OSError as error:
                 raise HadesError(
                     f"cannot write {RunPaths(managed_run.directory).record}: {error.strerror or error}; nothing done"
                 ) from error
 
     def _load(self, record: records.RunRecord, spec: RunSpec) -> ManagedRun:
-        history = History(self._directory / record.id)
-        run = restore(from_record(record, spec, history.generation), time.time())
-        return ManagedRun(self._directory / record.id, record, spec, run, history)
+        return ManagedRun.from_disk(self._directory / record.id, record, spec, time.time())
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """What the state machine knows about a run, and how it treats crashes."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -8,6 +9,7 @@ from hades_protocol.messages import HistoryEntry
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.run_state import RunState, WorkerPhase
 from hadesd.storage.records import MAX_ENTRIES, Desired, RunOutcome, RunRecord
+from hadesd.supervisor.lifecycle.effects import Effect, Persist
 from hadesd.supervisor.lifecycle.events import Event, WorkerExitReport
 
 Leaving = Literal["", "daemon", "resize", "requeue", "yield"]
@@ -94,15 +96,24 @@ def from_record(record: RunRecord, spec: RunSpec, generation: int) -> Run:
     )
 
 
-def with_entry(record: RunRecord, run: Run, entry: HistoryEntry) -> RunRecord:
-    """The record with one more entry in its history, as the state machine sees the run now."""
+def recorded(record: RunRecord, after: Run, caused: Iterable[Effect], now: float) -> RunRecord:
+    """The record after a step: as the machine sees the run now, with an entry in its history for each Persist."""
+    entries = [
+        HistoryEntry(
+            at=now, what=effect.what, generation=after.generation, reason=effect.reason, log_tail=effect.log_tail
+        )
+        for effect in caused
+        if isinstance(effect, Persist)
+    ]
+    if not entries:
+        return record
     return msgspec.structs.replace(
         record,
-        desired=run.desired,
-        priority=run.priority,
-        queued_at=run.queued_at,
-        outcome=run.outcome,
-        restarts=run.restarts,
-        crashes=run.crashes,
-        history=(*record.history, entry)[-MAX_ENTRIES:],
+        desired=after.desired,
+        priority=after.priority,
+        queued_at=after.queued_at,
+        outcome=after.outcome,
+        restarts=after.restarts,
+        crashes=after.crashes,
+        history=(*record.history, *entries)[-MAX_ENTRIES:],
     )
