@@ -34,6 +34,7 @@ from hadesd.supervisor.admission import Admission
 from hadesd.supervisor.dispatcher import Dispatcher, is_job
 from hadesd.supervisor.engine import Engine
 from hadesd.supervisor.executors import Executors
+from hadesd.supervisor.gpu_monitor import GpuMonitor
 from hadesd.supervisor.jobs.jobs import Jobs
 from hadesd.supervisor.jobs.process import StartJob
 from hadesd.supervisor.lifecycle import events
@@ -44,7 +45,6 @@ from hadesd.supervisor.run import ManagedRun, summarise
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
 from hadesd.supervisor.slurm.executor import may_have_job
 from hadesd.supervisor.worker_process import memory_of
-from hadesd.supervisor.yielding import GpuMonitor
 
 log = structlog.get_logger()
 

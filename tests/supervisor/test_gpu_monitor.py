@@ -1,8 +1,8 @@
 """When a run yields, and when clients hear of a change."""
 
 from hades_protocol.messages import GpuInfo, GpuProcess
+from hadesd.supervisor.gpu_monitor import crowded, worth_publishing
 from hadesd.supervisor.scheduling.nvml import Gpu, Process
-from hadesd.supervisor.yielding import crowded, worth_publishing
 
 GIB = 2**30
 ALICE = Process(pid=4242, user="alice", memory=31 * GIB, other=True)
