@@ -1,17 +1,16 @@
 """Looks at workers that are silent or hang, at orphans, at disks, and at files that could not be written."""
 
 import time
-from pathlib import Path
 
 import structlog
 
 from hades_protocol.run_state import WorkerPhase
 from hadesd.config import Settings
 from hadesd.storage import disk
-from hadesd.storage.checkpoints import generations
-from hadesd.storage.layout import RunPaths
+from hadesd.supervisor import disk_room
 from hadesd.supervisor.dispatcher import is_job
 from hadesd.supervisor.engine import Engine
+from hadesd.supervisor.hang import hang_reason
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.run import ManagedRun
@@ -26,52 +25,6 @@ DISK_SECONDS = 3.0
 """The runs' directories are looked at this often."""
 
 log = structlog.get_logger()
-
-
-COMMITS = frozenset({WorkerPhase.EVALUATING, WorkerPhase.FINISHING})
-"""Phases in which generation after generation is committed; all others come before the first."""
-
-
-def verdict(phase: WorkerPhase, seconds: float, median: float | None, settings: Settings) -> str:
-    """Why a worker counts as hung, in words; empty where it does not.
-
-    seconds: since it last committed a generation or entered another phase. median: of its newest generations'
-    durations in seconds; None before the first.
-    """
-    if not settings.hang_factor or phase in (WorkerPhase.WAITING_FOR_LOCK, WorkerPhase.WAITING_IN_SLURM):
-        return ""  # it waits for as long as it takes
-    if phase not in COMMITS or median is None:
-        return f"still {phase} after {seconds:.0f} s" if seconds > settings.hang_start else ""
-    if seconds <= max(settings.hang_floor, settings.hang_factor * median):
-        return ""
-    times = seconds / max(median, 1e-3)
-    return f"no generation for {seconds:.0f} s, {times:.0f} times the median of {median:.3g} s"
-
-
-CHECKPOINTS_TO_FIT = 4
-"""How many of its newest checkpoints a run must have room for before it goes on."""
-
-SPARE = 8 * disk.MIB
-"""And for how many bytes besides: lines, datasets, logs, run.json."""
-
-PATIENCE = 60.0
-"""Seconds until another attempt where bytes are not what was missing: a quota, or a limit on the number of files."""
-
-
-def needed(directory: Path) -> int:
-    """Bytes that have to be free before a run goes on."""
-    checkpoints = RunPaths(directory).checkpoints
-    newest = max(generations(checkpoints), default=None)
-    files = (checkpoints / str(newest)).rglob("*") if newest is not None else ()
-    return CHECKPOINTS_TO_FIT * sum(file.stat().st_size for file in files if file.is_file()) + SPARE
-
-
-def is_enough(needed: int, free: int, free_when_full: int, waited: float) -> bool:
-    """Whether it is worth another attempt.
-
-    free_when_full: bytes that were free when the run stopped. waited: seconds since then.
-    """
-    return free >= needed and (free_when_full < needed or waited >= PATIENCE)
 
 
 class RunMonitor:
@@ -120,7 +73,7 @@ class RunMonitor:
         if silent > self._settings.heartbeat_timeout and not waits:
             self._engine.apply(managed_run, events.WorkerFault(f"the worker gave no sign of life for {silent:.0f} s"))
         median = managed_run.history.seconds_per_generation
-        if why := verdict(managed_run.run.phase, now - managed_run.last_progress_at, median, self._settings):
+        if why := hang_reason(managed_run.run.phase, now - managed_run.last_progress_at, median, self._settings):
             self._engine.apply(managed_run, events.WorkerFault(f"the worker hangs: {why}"))
 
     def _check_disk(self, managed_run: ManagedRun, now: float) -> None:
@@ -132,11 +85,11 @@ class RunMonitor:
         if not managed_run.run.disk_full or directory_problem or self._engine.stopping:
             return
         try:
-            bytes_needed, free = needed(managed_run.directory), disk.free_bytes(managed_run.directory)
+            needed, free = disk_room.bytes_needed(managed_run.directory), disk.free_bytes(managed_run.directory)
         except OSError as error:
             log.warning("cannot look at a full disk", run=managed_run.run.id, why=str(error))
             return
-        if is_enough(bytes_needed, free, managed_run.free_when_full, now - managed_run.full_at):
+        if disk_room.is_enough(needed, free, managed_run.free_when_full, now - managed_run.full_at):
             self._engine.apply(managed_run, events.DiskSpaceFreed())
 
     def _check_orphan(self, managed_run: ManagedRun) -> None:

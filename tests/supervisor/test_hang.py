@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from hades_protocol.run_state import WorkerPhase as P
 from hadesd.config import Settings
-from hadesd.supervisor import monitor
+from hadesd.supervisor.hang import hang_reason
 
 SETTINGS = Settings(hang_factor=20.0, hang_floor=600.0, hang_start=7200.0)
 
@@ -25,16 +25,16 @@ SETTINGS = Settings(hang_factor=20.0, hang_floor=600.0, hang_start=7200.0)
         (P.WAITING_FOR_LOCK, 1e6, 1.0, ""),
     ],
 )
-def test_verdicts(phase: P, seconds: float, median: float | None, why: str) -> None:
-    assert monitor.verdict(phase, seconds, median, SETTINGS) == why
+def test_why_a_worker_counts_as_hung(phase: P, seconds: float, median: float | None, why: str) -> None:
+    assert hang_reason(phase, seconds, median, SETTINGS) == why
 
 
 @given(st.sampled_from(P), st.floats(0, 1e9), st.none() | st.floats(0, 1e6))
 def test_a_factor_of_zero_turns_it_off(phase: P, seconds: float, median: float | None) -> None:
-    assert monitor.verdict(phase, seconds, median, Settings(hang_factor=0.0)) == ""
+    assert hang_reason(phase, seconds, median, Settings(hang_factor=0.0)) == ""
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e6))
 def test_no_worker_hangs_within_the_floor_or_the_factor(seconds: float, median: float) -> None:
     limit = max(SETTINGS.hang_floor, SETTINGS.hang_factor * median)
-    assert (monitor.verdict(P.EVALUATING, seconds, median, SETTINGS) == "") == (seconds <= limit)
+    assert (hang_reason(P.EVALUATING, seconds, median, SETTINGS) == "") == (seconds <= limit)
