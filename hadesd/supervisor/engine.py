@@ -25,7 +25,7 @@ from hadesd.supervisor.lifecycle.state import CrashPolicy, Run, recorded
 from hadesd.supervisor.lifecycle.transitions import step
 from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import ManagedRun, summarise, without_progress
-from hadesd.supervisor.slurm.executor import Callbacks
+from hadesd.supervisor.slurm.worker import Callbacks
 from hadesd.supervisor.worker_environment import usable_cores, worker_environment
 from hadesd.supervisor.worker_reports import WorkerMessageHandler
 

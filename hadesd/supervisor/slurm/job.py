@@ -54,6 +54,9 @@ STATES: Mapping[str, SlurmState] = {
 }
 """States of squeue(1). One that is not here counts as COMPUTES: nothing is concluded from it."""
 
+ALIVE = (SlurmState.WAITS, SlurmState.COMPUTES, SlurmState.SUSPENDED)
+"""Of a job that has not ended."""
+
 REASONS: Mapping[str, str] = {
     "Resources": "it waits for free nodes",
     "Priority": "jobs of higher priority are before it",
