@@ -46,3 +46,8 @@ class Publish(msgspec.Struct, frozen=True):
 
 
 Effect = Persist | StartWorker | HaltWorker | KillWorker | RestartAt | CutHistory | Publish
+
+
+def noted(what: HistoryKind, *acts: Effect, reason: str = "", log_tail: tuple[str, ...] = ()) -> list[Effect]:
+    """The effects of a step that the run's history shows: it is written down, the acts follow, clients are told."""
+    return [Persist(what, reason, log_tail), *acts, Publish()]

@@ -11,6 +11,7 @@ from hades_protocol.messages import HistoryKind
 from hades_protocol.run_state import WITH_WORKER, RunState, may
 from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
+from hadesd.supervisor.lifecycle.effects import noted
 from hadesd.supervisor.lifecycle.events import Event
 from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Run
 from hadesd.supervisor.lifecycle.worker_transitions import Step, comes_back, end, leave, need, start, worker_event
@@ -62,10 +63,7 @@ def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
         case events.ResizeAsked(text, requeue):
             return _resize(run, text, requeue)
         case events.PriorityAsked(priority):
-            return replace(run, priority=priority), [
-                effects.Persist(HistoryKind.PRIORITY, str(priority)),
-                effects.Publish(),
-            ]
+            return replace(run, priority=priority), noted(HistoryKind.PRIORITY, reason=str(priority))
         case events.RetentionAsked(text):
             return _retain(run, text)
         case events.DaemonStops():
@@ -77,10 +75,7 @@ def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
             need(run, event, S.PAUSED)
             if not run.disk_full:
                 raise InvalidTransition(run, event, "a person paused it")
-            return replace(run, state=S.QUEUED, disk_full=False, reason=""), [
-                effects.Persist(HistoryKind.DISK_SPACE_FREED),
-                effects.Publish(),
-            ]
+            return replace(run, state=S.QUEUED, disk_full=False, reason=""), noted(HistoryKind.DISK_SPACE_FREED)
         case events.BackoffExpired():
             need(run, event, S.BACKOFF)
             return replace(run, state=S.QUEUED, restart_at=None), [effects.Publish()]
@@ -98,29 +93,28 @@ def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
 def _pause(run: Run) -> Step:
     if run.state in (S.STARTING, S.RUNNING) or comes_back(run):
         after = replace(run, state=S.PAUSING, desired="pause", leaving="", reason="")
-        return after, [effects.Persist(HistoryKind.PAUSE), effects.HaltWorker(), effects.Publish()]
+        return after, noted(HistoryKind.PAUSE, effects.HaltWorker())
     if run.disk_full:
-        return replace(run, desired="pause", disk_full=False, reason=""), [
-            effects.Persist(HistoryKind.PAUSE),
-            effects.Publish(),
-        ]
+        return replace(run, desired="pause", disk_full=False, reason=""), noted(HistoryKind.PAUSE)
     if run.state in (S.QUEUED, S.BACKOFF):
         after = replace(run, state=S.PAUSED, desired="pause", restart_at=None, reason="")
-        return after, [effects.Persist(HistoryKind.PAUSE), effects.Publish()]
+        return after, noted(HistoryKind.PAUSE)
     raise _refusal(run, "paused")
 
 
 def _resume(run: Run, now: float) -> Step:
     if run.state not in (S.PAUSED, S.FAILED, S.CANCELLED):
         raise _refusal(run, "resumed")
-    after = replace(run, state=S.QUEUED, desired="run", outcome=None, crashes=(), reason="", queued_at=now)
-    return replace(after, disk_full=False), [effects.Persist(HistoryKind.RESUME), effects.Publish()]
+    after = replace(
+        run, state=S.QUEUED, desired="run", outcome=None, crashes=(), reason="", queued_at=now, disk_full=False
+    )
+    return after, noted(HistoryKind.RESUME)
 
 
 def _cancel(run: Run, now: float) -> Step:
     if run.state in (S.STARTING, S.RUNNING, S.PAUSING) or comes_back(run):
         after = replace(run, state=S.CANCELLING, desired="cancel", leaving="")
-        return after, [effects.Persist(HistoryKind.CANCEL), effects.HaltWorker(discard=True), effects.Publish()]
+        return after, noted(HistoryKind.CANCEL, effects.HaltWorker(discard=True))
     if run.state in (S.QUEUED, S.BACKOFF, S.PAUSED, S.FAILED):
         return end(replace(run, desired="cancel", restart_at=None), S.CANCELLED, now)
     raise _refusal(run, "cancelled")
@@ -129,18 +123,18 @@ def _cancel(run: Run, now: float) -> Step:
 def _resize(run: Run, text: str, requeue: bool) -> Step:
     if run.state in (S.STARTING, S.RUNNING) or comes_back(run):
         if run.leaving == "yield":  # it comes back through the queue anyway
-            return run, [effects.Persist(HistoryKind.RESIZE, text), effects.Publish()]
+            return run, noted(HistoryKind.RESIZE, reason=text)
         through_queue = requeue or run.leaving == "requeue"
         return leave(run, "requeue" if through_queue else "resize", "", [effects.Persist(HistoryKind.RESIZE, text)])
     if run.state in (S.QUEUED, S.BACKOFF, S.PAUSED, S.PAUSING, S.FAILED, S.CANCELLED):
-        return run, [effects.Persist(HistoryKind.RESIZE, text), effects.Publish()]
+        return run, noted(HistoryKind.RESIZE, reason=text)
     raise _refusal(run, "resized")
 
 
 def _retain(run: Run, text: str) -> Step:
     if run.state in WITH_WORKER:
         raise WrongStateError(f"run {run.id} is {run.state}: its worker prunes as it was told; pause it first")
-    return run, [effects.Persist(HistoryKind.RETENTION, text), effects.Publish()]
+    return run, noted(HistoryKind.RETENTION, reason=text)
 
 
 def _refusal(run: Run, verb: str) -> WrongStateError:

@@ -9,6 +9,7 @@ from hades_protocol.messages import HistoryKind
 from hades_protocol.run_state import RunState, WorkerPhase
 from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
+from hadesd.supervisor.lifecycle.effects import noted
 from hadesd.supervisor.lifecycle.events import Event, SpawnFailure
 from hadesd.supervisor.lifecycle.state import PREEMPTIONS, CrashPolicy, InvalidTransition, Leaving, Run
 from hadesd.worker_protocol import WorkerOutcome
@@ -92,12 +93,14 @@ def leave(run: Run, why: Leaving, reason: str, first: list[effects.Effect]) -> S
 def _ready(run: Run, event: events.Ready) -> Step:
     if run.state == S.RUNNING:
         raise InvalidTransition(run, event, "this worker already committed generations")
-    after = replace(run, generation=event.generation, reason="; ".join(event.warnings))
-    after = replace(after, high_water=max(run.high_water, event.generation))
-    return after, [
-        effects.CutHistory(event.generation),
-        effects.Publish(),
-    ]  # the worker writes the resume record itself
+    after = replace(
+        run,
+        generation=event.generation,
+        high_water=max(run.high_water, event.generation),
+        reason="; ".join(event.warnings),
+    )
+    # Nothing for the history: the worker writes the resume record itself.
+    return after, [effects.CutHistory(event.generation), effects.Publish()]
 
 
 def _committed(run: Run, event: Event, generation: int) -> Step:
@@ -150,20 +153,17 @@ def _preempted(run: Run, why: str, now: float, policy: CrashPolicy) -> Step:
     preemptions = 0 if run.progressed else run.preemptions + 1
     gone = replace(_no_worker(run), preemptions=preemptions)
     if run.leaving == "resize" or preemptions < PREEMPTIONS:
-        return replace(gone, state=S.QUEUED, reason=why), [
-            effects.Persist(HistoryKind.PREEMPTED, why),
-            effects.Publish(),
-        ]
+        return replace(gone, state=S.QUEUED, reason=why), noted(HistoryKind.PREEMPTED, reason=why)
     at = now + policy.preempted_backoff
     text = f"{why}; taken away {preemptions} times before it committed a generation, so it waits a while"
     after = replace(gone, state=S.BACKOFF, reason=text, restart_at=at)
-    return after, [effects.Persist(HistoryKind.PREEMPTED, why), effects.RestartAt(at), effects.Publish()]
+    return after, noted(HistoryKind.PREEMPTED, effects.RestartAt(at), reason=why)
 
 
 def _disk_full(run: Run, why: str) -> Step:
     reason = f"{why}; the run goes on by itself when there is room"
     after = replace(_no_worker(run), state=S.PAUSED, disk_full=True, reason=reason)
-    return after, [effects.Persist(HistoryKind.DISK_FULL, reason), effects.Publish()]
+    return after, noted(HistoryKind.DISK_FULL, reason=reason)
 
 
 def _out_of_resources(run: Run, reason: str, now: float, policy: CrashPolicy) -> Step:
@@ -187,14 +187,11 @@ def _without_worker(run: Run, why: str, tail: tuple[str, ...], now: float, polic
     if run.state == S.CANCELLING or (run.state == S.STOPPING and run.desired == "cancel"):
         return end(run, S.CANCELLED, now, why)
     if run.state == S.PAUSING or (run.state == S.STOPPING and run.desired == "pause"):
-        return replace(gone, state=S.PAUSED, reason=why), [
-            effects.Persist(HistoryKind.PAUSED, reason=why),
-            effects.Publish(),
-        ]
+        return replace(gone, state=S.PAUSED, reason=why), noted(HistoryKind.PAUSED, reason=why)
     if run.state == S.STOPPING and (run.leaving == "daemon" or not why):
         return _left(run, why)
     if not why:
-        return replace(gone, state=S.QUEUED), [effects.Persist(HistoryKind.WORKER_STOPPED), effects.Publish()]
+        return replace(gone, state=S.QUEUED), noted(HistoryKind.WORKER_STOPPED)
     return _crashed(gone, why, tail, now, policy)
 
 
@@ -211,10 +208,7 @@ def _left(run: Run, why: str) -> Step:
     if run.leaving == "resize":
         return start(gone)
     reason = run.reason if run.leaving == "yield" else why
-    return replace(gone, state=S.QUEUED, reason=reason), [
-        effects.Persist(_LEFT[run.leaving], reason),
-        effects.Publish(),
-    ]
+    return replace(gone, state=S.QUEUED, reason=reason), noted(_LEFT[run.leaving], reason=reason)
 
 
 def _crashed(run: Run, why: str, tail: tuple[str, ...], now: float, policy: CrashPolicy) -> Step:
@@ -227,21 +221,27 @@ def _crashed(run: Run, why: str, tail: tuple[str, ...], now: float, policy: Cras
         return end(run, S.FAILED, now, f"{reason}; its log ends: {last}" if last else reason, tail)
     at = now + policy.backoff[min(len(crashes), len(policy.backoff)) - 1]
     after = replace(run, state=S.BACKOFF, reason=f"{why}; restarts after a pause", restart_at=at)
-    return after, [effects.Persist(HistoryKind.CRASHED, why, tail), effects.RestartAt(at), effects.Publish()]
+    return after, noted(HistoryKind.CRASHED, effects.RestartAt(at), reason=why, log_tail=tail)
 
 
 def end(run: Run, kind: RunState, now: float, reason: str = "", tail: tuple[str, ...] = ()) -> Step:
     """The run ends: finished, failed or cancelled."""
     outcome = RunOutcome(kind=kind, at=now, reason=reason, log_tail=tail)
     after = replace(_no_worker(run), state=kind, outcome=outcome, reason=reason)
-    return after, [effects.Persist(HistoryKind(kind), reason, tail), effects.Publish()]
+    return after, noted(HistoryKind(kind), reason=reason, log_tail=tail)
 
 
 def _no_worker(run: Run) -> Run:
-    without = replace(
-        run, worker_pid=None, phase=WorkerPhase.NONE, exit_report=None, kill_reason="", restart_at=None, leaving=""
+    return replace(
+        run,
+        worker_pid=None,
+        phase=WorkerPhase.NONE,
+        exit_report=None,
+        kill_reason="",
+        restart_at=None,
+        leaving="",
+        disk_full=False,
     )
-    return replace(without, disk_full=False)
 
 
 def describe_exit(code: int) -> str:
