@@ -14,8 +14,6 @@ LIMIT = 10 * 2**20
 KEPT = 2
 """Rotated files that are kept."""
 
-"""In a run's directory; its worker's standard output and error lead there."""
-
 DAEMON_STDERR = "daemon.stderr"
 """In the state directory: what a daemon in the background wrote past its log, a fatal error say."""
 

@@ -6,7 +6,7 @@
     metrics.jsonl       a line a generation: fitness and what else is bit for bit the same when it is repeated
     timings.jsonl       a line a generation: how long it took, which is not
     *.jsonl.damaged     lines of these two that could not be read when a worker went on with the run
-    resumes.jsonl         a line a resume: from which checkpoint, on what, and whether bits are the same
+    resumes.jsonl       a line a resume: from which checkpoint, on what, and whether bits are the same
     dataset.npz         the mean dataset after the newest generation
     best.npz            the mean dataset with the best evaluation so far, where the mean is evaluated
     references.json     levels to compare with, from `hadesd reference`

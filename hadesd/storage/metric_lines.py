@@ -7,6 +7,7 @@ or its worker died. That is no damage.
 """
 
 import bisect
+import errno
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -116,7 +117,7 @@ def _append(path: Path, data: bytes) -> None:
             data = b"\n" + data
         if os.write(fd, data) != len(data):
             os.ftruncate(fd, size)
-            raise OSError(28, "No space left on device", str(path))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     finally:
         os.close(fd)
 

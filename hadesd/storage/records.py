@@ -161,7 +161,7 @@ def load(directory: Path) -> tuple[RunRecord, RunSpec]:
     """Read and check a run directory.
 
     Raises:
-        Damaged: it is not one, or this version cannot understand it.
+        DamagedRunError: it is not one, or this version cannot understand it.
     """
     path = RunPaths(directory).record
     try:

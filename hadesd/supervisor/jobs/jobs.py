@@ -31,7 +31,7 @@ AT_ONCE = 2
 """Jobs of all runs; of one run there is one at a time."""
 
 REMEMBERED = 20
-"""In a run's directory: what jobs wrote."""
+"""Jobs that have ended of which clients are told."""
 
 UNFINISHED = ".job-"
 """How the directory in `exports` begins in which a job works."""
@@ -206,11 +206,6 @@ class Jobs:
         """End all of them."""
         for work in tuple(self._at_work.values()):
             self._kill(work, "ended because the daemon stops")
-
-    @property
-    def working(self) -> int:
-        """Jobs that have a process."""
-        return len(self._at_work)
 
     @contextlib.contextmanager
     def _preparing(self, run: str, verb: JobVerb, directory: Path) -> Iterator[_Work]:
