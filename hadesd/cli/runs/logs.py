@@ -64,16 +64,15 @@ def _job_log(paths: RunPaths) -> Path:
         NotFoundError: it is no job, or has printed nothing.
     """
     from hadesd.storage.records import load
-    from hadesd.supervisor.slurm import line
-    from hadesd.supervisor.slurm.job import JOB_LOG
+    from hadesd.supervisor.slurm.job_files import newest_job
 
-    place = line.newest_place(paths.slurm)
-    if place is None or not (place / JOB_LOG).exists():
+    job = newest_job(paths.slurm)
+    if job is None or not job.log.exists():
         record, _ = load(paths.worker_log.parent)
         why = " yet: its worker has not started" if record.outcome is None else ": it ended before a worker wrote one"
         raise NotFoundError(f"run {record.id} has no log{why}")
-    say(f"its worker has not started; its Slurm job printed ({place / JOB_LOG}):")
-    return place / JOB_LOG
+    say(f"its worker has not started; its Slurm job printed ({job.log}):")
+    return job.log
 
 
 def _tail(path: Path, count: int) -> list[str]:

@@ -15,7 +15,7 @@ from hades_protocol.errors import HadesError
 from hades_protocol.run_spec import Resources
 from hadesd.config import Slurm
 from hadesd.storage.layout import RunPaths
-from hadesd.supervisor.slurm import commands, line
+from hadesd.supervisor.slurm import commands, job_files
 from hadesd.supervisor.slurm.job import ALIVE, SlurmJob, SlurmState
 from hadesd.supervisor.slurm.worker import Callbacks, SlurmWorker
 
@@ -30,8 +30,8 @@ log = structlog.get_logger()
 def may_have_job(directory: Path) -> bool:
     """Whether an earlier daemon submitted a job for the run, of whose end nothing is noted."""
     try:
-        place = line.newest_place(RunPaths(directory).slurm)
-        return place is not None and line.LineReader(place).exit_note() is None
+        newest = job_files.newest_job(RunPaths(directory).slurm)
+        return newest is not None and newest.exit_note() is None
     except OSError as error:
         log.warning("cannot look for a job", run=directory.name, why=error.strerror or str(error))
         return False
@@ -68,7 +68,7 @@ class SlurmExecutor:
     async def _dismiss(self, directory: Path) -> None:
         run = directory.name
         try:
-            if not await asyncio.to_thread(line.halt_newest, RunPaths(directory).slurm):
+            if not await asyncio.to_thread(job_files.halt_newest, RunPaths(directory).slurm):
                 return
         except OSError as error:  # what is in the queue is cancelled all the same
             log.warning("cannot have a job end", run=run, why=error.strerror or str(error))

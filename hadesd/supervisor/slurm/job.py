@@ -137,12 +137,13 @@ def is_temporary(text: str) -> bool:
 class Submission(NamedTuple):
     """What is handed to sbatch.
 
-    warn_seconds: how long before its end the job is told (0: not at all). hosts: nodes that share the run.
+    directory: in which it runs. job_directory: of its script and its log. warn_seconds: how long before its end the
+    job is told (0: not at all). hosts: nodes that share the run.
     """
 
     name: JobName
     directory: Path
-    place: Path
+    job_directory: Path
     options: Sequence[str]
     warn_signal: str = ""
     warn_seconds: int = 0
@@ -156,13 +157,13 @@ class Submission(NamedTuple):
             "--no-requeue",  # the daemon alone starts a job again
             "--open-mode=append",
             f"--job-name=hades-{self.name.run}",
-            f"--output={self.place / JOB_LOG}",
+            f"--output={self.job_directory / JOB_LOG}",
             f"--chdir={self.directory}",
             *([f"--nodes={self.hosts}", f"--ntasks={self.hosts}"] if self.hosts > 1 else []),
             *warn,
             *self.options,
             f"--comment={self.name.comment}",
-            str(self.place / "job.sh"),
+            str(self.job_directory / "job.sh"),
         ]
 
 

@@ -61,34 +61,34 @@ async def try_a_node(state: Path, options: Sequence[str], seconds: float, tell: 
         OSError: the state directory cannot be written.
     """
     name = JobName(RUN, secrets.token_hex(8))
-    place = state / f"slurm-probe-{name.token}"
-    place.mkdir(mode=0o700)
+    directory = state / f"slurm-probe-{name.token}"
+    directory.mkdir(mode=0o700)
     try:
-        with lock_file(place / "held", "it has just been made"):
-            (place / "job.sh").write_text(script((sys.executable, "-m", __name__, str(place))))
+        with lock_file(directory / "held", "it has just been made"):
+            (directory / "job.sh").write_text(script((sys.executable, "-m", __name__, str(directory))))
             # A short job begins sooner than the runs whose options these are.
-            number = await commands.submit(Submission(name, place, place, (*options, "--time=5")).arguments())
+            number = await commands.submit(Submission(name, directory, directory, (*options, "--time=5")).arguments())
             try:
-                return await _answer(place, number, time.monotonic() + seconds, tell)
+                return await _answer(directory, number, time.monotonic() + seconds, tell)
             except BaseException:
                 await commands.cancel(number)
                 raise
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
-async def _answer(place: Path, number: int, end: float, tell: Callable[[str], None]) -> Answer:
+async def _answer(directory: Path, number: int, end: float, tell: Callable[[str], None]) -> Answer:
     ended_at: float | None = None
     told = ""
     while True:
-        if (found := _read(place / "answer.json")) is not None:
+        if (found := _read(directory / "answer.json")) is not None:
             return found
         job = next((job for job in await commands.queue() if job.id == number and job.name.run == RUN), None)
         now = time.monotonic()
         if job is None or job.meaning in (SlurmState.ENDED, SlurmState.TAKEN):
             ended_at = now if ended_at is None else ended_at
             if now - ended_at > ANSWER_SECONDS:
-                raise ProbeError(_without_answer(place, number, job))
+                raise ProbeError(_without_answer(directory, number, job))
         elif now > end:
             raise ProbeError(f"no answer in time: {_standing(job)}")
         elif told != (told := _standing(job)):
@@ -109,21 +109,21 @@ def _read(file: Path) -> Answer | None:
         return None
 
 
-def _without_answer(place: Path, number: int, job: SlurmJob | None) -> str:
+def _without_answer(directory: Path, number: int, job: SlurmJob | None) -> str:
     where = f" on {job.nodes}" if job is not None and job.nodes else ""
     state = job.state if job is not None else "unknown to squeue"
-    said = "; ".join(tail_lines(place / "job.log", 3)) or f"nothing that it wrote is seen in {place.parent}"
+    said = "; ".join(tail_lines(directory / "job.log", 3)) or f"nothing that it wrote is seen in {directory.parent}"
     return f"job {number} ended{where} without an answer ({state}): {said}"
 
 
 def main(arguments: list[str]) -> int:
     """On the node."""
-    place = Path(arguments[0])
+    directory = Path(arguments[0])
     version = metadata.version("hades-distil")
     host = socket.gethostname()
     node = os.environ.get(SLURM_NODE, host)
-    answer = Answer(node, host, version, usable_cores(), is_locked(place / "held"))
-    write_atomically(place / "answer.json", msgspec.json.encode(answer))
+    answer = Answer(node, host, version, usable_cores(), is_locked(directory / "held"))
+    write_atomically(directory / "answer.json", msgspec.json.encode(answer))
     return os.EX_OK
 
 

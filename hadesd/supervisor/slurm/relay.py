@@ -1,6 +1,6 @@
-"""`python -m hadesd.supervisor.slurm.relay RUN PLACE`: stands between a worker on a node and the daemon elsewhere.
+"""`python -m hadesd.supervisor.slurm.relay RUN JOB_DIRECTORY`: stands between a worker on a node and the daemon.
 
-It starts the worker with the line that a daemon would give it, writes down what the worker says, hands on what the
+It starts the worker with the socket that a daemon would give it, writes down what the worker says, hands on what the
 daemon wants, and notes the exit status last of all. The worker knows nothing of Slurm. What Slurm sends to the step
 (SIGTERM at preemption and at the time limit, the signal of --signal ahead of it) means the same to the worker: commit
 and exit.
@@ -26,7 +26,7 @@ from hadesd.spec.cost import asked_for
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.supervisor.scheduling import nvml
-from hadesd.supervisor.slurm.line import ExitNote, LineWriter, token_of
+from hadesd.supervisor.slurm.job_files import ExitNote, JobFilesWriter, token_of
 from hadesd.supervisor.worker_environment import usable_cores, worker_environment
 from hadesd.supervisor.worker_process import READ_SIZE, start_worker
 from hadesd.worker_protocol import FILE, NONCE, RANK
@@ -41,8 +41,8 @@ SIGNALS = {signal.SIGTERM: signal.SIGTERM, signal.SIGUSR1: signal.SIGUSR1, signa
 class Relay:
     """One worker's."""
 
-    def __init__(self, directory: Path, place: Path, spec: RunSpec) -> None:
-        self._line = LineWriter(place)
+    def __init__(self, directory: Path, job_directory: Path, spec: RunSpec) -> None:
+        self._files = JobFilesWriter(job_directory)
         self._halted: str | None = None  # as the worker was told
         self._signals: list[str] = []
         self._unpacker = worker_protocol.Unpacker()
@@ -68,7 +68,7 @@ class Relay:
                 self._check_halt()
                 checked_at = time.monotonic()
         status = self._process.wait()
-        self._line.end(ExitNote(status, tuple(self._signals)))
+        self._files.end(ExitNote(status, tuple(self._signals)))
         return status
 
     def _pass_on(self) -> bool:
@@ -81,15 +81,15 @@ class Relay:
 
     def _write(self, frames: bytes) -> None:
         try:
-            self._line.write(frames)
+            self._files.write(frames)
         except OSError as error:  # the worker meets the same disk, and says so by its exit status
-            complain(f"cannot write the line: {error}")
+            complain(f"cannot write the job's files: {error}")
 
     def _check_halt(self) -> None:
         try:
-            wanted = self._line.wanted()
+            wanted = self._files.wanted()
         except OSError as error:  # it is looked for again
-            complain(f"cannot read the line: {error}")
+            complain(f"cannot read the job's files: {error}")
             return
         if wanted is not None and wanted != self._halted:
             self._halted = wanted
@@ -117,15 +117,15 @@ def _hand_on(process: "subprocess.Popen[bytes]", sent: signal.Signals, number: i
 
 def main(arguments: list[str]) -> int:
     """Run the worker, or on the other hosts of the run a process that shares its population; the status for Slurm."""
-    directory, place = map(Path, arguments)
+    directory, job_directory = map(Path, arguments)
     spec = records.load(directory)[1]
     rank = int(os.environ.get("SLURM_PROCID", "0"))
     if spec.resources.hosts > 1:
-        os.environ[FILE], os.environ[NONCE] = str(RunPaths(place).group), token_of(place)
+        os.environ[FILE], os.environ[NONCE] = str(RunPaths(job_directory).group), token_of(job_directory)
     if rank == 0:
-        status = Relay(directory, place, spec).run()
+        status = Relay(directory, job_directory, spec).run()
     else:
-        status = take_part(directory, place / f"host-{rank}.log", spec, rank)
+        status = take_part(directory, job_directory / f"host-{rank}.log", spec, rank)
     return for_slurm(status)
 
 

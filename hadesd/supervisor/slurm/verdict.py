@@ -1,4 +1,4 @@
-"""What has become of a job, from the run's directory, the line and what squeue says. Pure: the time is an argument.
+"""What has become of a job, from the run's lock, the job's files and what squeue says. Pure: the time is an argument.
 
 They are believed in this order. Who does not answer proves nothing; a job that squeue does not know is given up only
 when that lasts and nothing holds the run's lock.
@@ -10,7 +10,7 @@ from typing import Literal
 
 from hades_protocol.errors import ExitCode
 from hadesd.supervisor.slurm.job import SlurmJob, SlurmState
-from hadesd.supervisor.slurm.line import KILLED
+from hadesd.supervisor.slurm.job_files import KILLED
 
 MISSING_SECONDS = 60.0
 """So long squeue must not have known a job that no process holds the lock for, until it counts as gone."""
@@ -55,7 +55,7 @@ class Facts:
         was sent before.
     locked: whether a process holds the run's lock.
     answered: whether squeue answered, and was asked after the job was submitted.
-    job: its line; None: squeue does not know it.
+    job: its line of squeue; None: squeue does not know it.
     since: seconds since it is as it is now: ended, or, from answer to answer, not known.
     """
 

@@ -25,8 +25,9 @@ from hadesd.logs import rotation
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.locks import is_run_locked
 from hadesd.storage.metric_lines import last_generation
-from hadesd.supervisor.slurm import commands, line, options
+from hadesd.supervisor.slurm import commands, job_files, options
 from hadesd.supervisor.slurm.job import ALIVE, JobName, SlurmJob, SlurmState, Submission, script
+from hadesd.supervisor.slurm.job_files import KILLED, JobFilesReader
 from hadesd.supervisor.slurm.verdict import Facts, Standing, Verdict, decide
 from hadesd.worker_protocol import ExitReport, Heartbeat, Resumed, from_worker
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from hadesd.supervisor.slurm.executor import SlurmExecutor
 
 READ_SECONDS = 1.0
-"""How often the line of a job that computes is read."""
+"""How often the files of a job that computes are read."""
 
 ANSWER_SECONDS = 20.0
 """How long a job of an earlier daemon is looked for before it is listened to unseen. Below heartbeat_timeout."""
@@ -42,8 +43,8 @@ ANSWER_SECONDS = 20.0
 JUST_ASKED = "Slurm has just been asked"
 OTHERS_FIRST = "Slurm is asked for other runs first"
 
-KEPT_PLACES = 3
-"""Directories of jobs that stay in a run's, for their logs."""
+KEPT_DIRECTORIES = 3
+"""Of jobs; so many stay in a run's, for their logs."""
 
 log = structlog.get_logger()
 
@@ -119,18 +120,17 @@ class SlurmWorker:
             await self._listen(reader)
         self._executor.forget(self)
 
-    async def _adopt(self) -> line.LineReader | None:
-        """The line of the job that an earlier daemon submitted, where it is still there; other jobs are cancelled.
+    async def _adopt(self) -> JobFilesReader | None:
+        """The files of the job that an earlier daemon submitted, where it is still there; other jobs are cancelled.
 
-        Where Slurm does not answer it is taken to be there: the line tells what becomes of it.
+        Where Slurm does not answer it is taken to be there: its files tell what becomes of it.
         """
-        place = line.newest_place(self._paths.slurm)
-        if place is None:
+        reader = job_files.newest_job(self._paths.slurm)
+        if reader is None:
             return None  # it never had one
-        reader, token = line.LineReader(place), line.token_of(place)
         if reader.exit_note() is not None:
             # It has ended, though Slurm may still be at it. An end that no daemon knows of is told now.
-            return None if reader.is_halted() or reader.is_acknowledged() else await self._adopted(reader, token, None)
+            return None if reader.is_halted() or reader.is_acknowledged() else await self._adopted(reader, None)
         self._says("the daemon looks for its job")
         try:
             queue, silent = await asyncio.wait_for(self._executor.fresh(), ANSWER_SECONDS)
@@ -138,17 +138,17 @@ class SlurmWorker:
             queue, silent = None, f"squeue has not answered within {ANSWER_SECONDS:g} s"
         alive = [job for job in (queue or {}).values() if job.name.run == self.run and job.meaning in ALIVE]
         for job in alive:
-            if job.name.token != token:
+            if job.name.token != reader.token:
                 log.warning("cancelling a job that nobody listens to", run=self.run, job=job.id)
                 await self._executor.cancel(job)
-        known = next((job for job in alive if job.name.token == token), None)
+        known = next((job for job in alive if job.name.token == reader.token), None)
         if known is None and not silent:
             return None
-        return await self._adopted(reader, token, known)
+        return await self._adopted(reader, known)
 
-    async def _adopted(self, reader: line.LineReader, token: str, known: SlurmJob | None) -> line.LineReader:
+    async def _adopted(self, reader: JobFilesReader, known: SlurmJob | None) -> JobFilesReader:
         """Go on where an earlier daemon stopped listening."""
-        self.token, self.id, self._seen = token, known.id if known is not None else None, True
+        self.token, self.id, self._seen = reader.token, known.id if known is not None else None, True
         log.info("job adopted", run=self.run, job=self.id)
         self._sent_away = reader.is_halted()
         bodies = await self._read(reader)
@@ -159,19 +159,19 @@ class SlurmWorker:
                 self._callbacks.message(bodies[-1])
         return reader
 
-    async def _submit(self) -> line.LineReader | None:
-        """Submit a job; its line. None: it ended before that, which is told."""
+    async def _submit(self) -> JobFilesReader | None:
+        """Submit a job; its files. None: it ended before that, which is told."""
         self.token = secrets.token_hex(8)
-        place = line.new_place(self._paths.slurm, self.token)
-        for old in sorted(line.places(self._paths.slurm), key=lambda place: place.name)[:-KEPT_PLACES]:
+        job_directory = job_files.new_job_directory(self._paths.slurm, self.token)
+        for old in job_files.job_directories(self._paths.slurm)[:-KEPT_DIRECTORIES]:
             shutil.rmtree(old, ignore_errors=True)
-        relay = (sys.executable, "-m", "hadesd.supervisor.slurm.relay", str(self._directory), str(place))
-        (place / "job.sh").write_text(script(relay, self._hosts))
+        relay = (sys.executable, "-m", "hadesd.supervisor.slurm.relay", str(self._directory), str(job_directory))
+        (job_directory / "job.sh").write_text(script(relay, self._hosts))
         rotation.rotate(self._paths.worker_log)
         settings = self._executor.settings
         name = JobName(self.run, self.token)
         submission = Submission(
-            name, self._directory, place, self._options, settings.signal, settings.signal_seconds, self._hosts
+            name, self._directory, job_directory, self._options, settings.signal, settings.signal_seconds, self._hosts
         )
         while self._halting is None and not self._killed:
             if self._executor.submitting.locked():
@@ -191,11 +191,11 @@ class SlurmWorker:
                 log.info("job submitted", run=self.run, job=self.id)
                 self._standing = Standing(submitted_at=time.monotonic())
                 self._says(JUST_ASKED)
-                return line.LineReader(place)
+                return JobFilesReader(job_directory)
         self._callbacks.exited(int(ExitCode.CHECKPOINTED), False, "")
         return None
 
-    async def _listen(self, reader: line.LineReader) -> None:
+    async def _listen(self, reader: JobFilesReader) -> None:
         """Hand on what the worker says until it has ended."""
         while True:
             self._wake.clear()
@@ -209,7 +209,7 @@ class SlurmWorker:
             await self._hand_on(reader)
             if verdict.kind == "ended":
                 await self._acknowledge_end(reader)
-                self._end(verdict, await self._last_words(verdict))
+                self._end(verdict, await self._log_tail(reader, verdict))
                 return
             why = verdict.why if self._seen else JUST_ASKED
             if why or verdict.kind == "suspended":
@@ -220,7 +220,7 @@ class SlurmWorker:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), READ_SECONDS)
 
-    async def _state_of(self, reader: line.LineReader) -> tuple[SlurmJob | None, Verdict]:
+    async def _state_of(self, reader: JobFilesReader) -> tuple[SlurmJob | None, Verdict]:
         """The job as squeue has it, and what has become of it."""
         queue, silent, asked_at = self._executor.newest()
         found = self._find(queue)
@@ -253,27 +253,27 @@ class SlurmWorker:
             self.slurm_job = info
             self._callbacks.changed()
 
-    async def _read(self, reader: line.LineReader) -> list[bytes]:
-        """What is new on its line. A damaged line costs the job its life."""
+    async def _read(self, reader: JobFilesReader) -> list[bytes]:
+        """What is new in its files. Damaged ones cost the job its life."""
         try:
             return await asyncio.to_thread(reader.read)
         except ValueError as error:
-            log.error("a job's line is damaged", run=self.run, why=str(error))
+            log.error("the files of a job are damaged", run=self.run, why=str(error))
             self.kill()
             return []
 
-    async def _hand_on(self, reader: line.LineReader) -> None:
+    async def _hand_on(self, reader: JobFilesReader) -> None:
         try:
             bodies = await self._read(reader)
         except OSError as error:
-            log.warning("cannot read the line of a job", run=self.run, why=str(error))
+            log.warning("cannot read the files of a job", run=self.run, why=str(error))
             return
         for body in bodies:
             if not self._has_spoken:
                 self._has_spoken, self.waits_for = True, ""
             self._callbacks.message(body)
 
-    async def _tell(self, reader: line.LineReader, found: SlurmJob | None) -> None:
+    async def _tell(self, reader: JobFilesReader, found: SlurmJob | None) -> None:
         """Hand on what the supervisor wants."""
         if self._halting is not None and self._halting != self._told:
             try:
@@ -303,31 +303,30 @@ class SlurmWorker:
             self.waits_for = ""
             self._callbacks.changed()
 
-    async def _acknowledge_end(self, reader: line.LineReader) -> None:
+    async def _acknowledge_end(self, reader: JobFilesReader) -> None:
         """Have no later daemon tell of this end again."""
         try:
             await asyncio.to_thread(reader.acknowledge)
         except OSError as error:
             log.warning("cannot acknowledge a job's end", run=self.run, why=error.strerror or str(error))
 
-    async def _last_words(self, verdict: Verdict) -> str:
+    async def _log_tail(self, reader: JobFilesReader, verdict: Verdict) -> str:
         """What the job's own log ends with, where Slurm alone says that it ended."""
-        place = line.newest_place(self._paths.slurm)
-        if verdict.status != line.KILLED or verdict.taken or not verdict.why or place is None:
+        if verdict.status != KILLED or verdict.taken or not verdict.why:
             return ""
         try:
-            return await asyncio.to_thread(line.last_words, place)
+            return await asyncio.to_thread(reader.log_tail)
         except OSError as error:
             return f"its log cannot be read ({error.strerror or error})"
 
-    def _end(self, verdict: Verdict, last_words: str) -> None:
+    def _end(self, verdict: Verdict, log_tail: str) -> None:
         """Tell of the end. A job that was taken out of the queue, as was asked, had nothing to commit."""
         log.info("job ended", run=self.run, job=self.id, status=verdict.status, why=verdict.why or None)
         nothing = self._halting is not None and not self._has_spoken and not self._killed and verdict.status < 0
         self._callbacks.exited(
             int(ExitCode.CHECKPOINTED) if nothing else verdict.status,
             verdict.taken or self._sent_away,
-            "" if nothing else "; ".join(text for text in (verdict.why, last_words) if text),
+            "" if nothing else "; ".join(text for text in (verdict.why, log_tail) if text),
         )
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hadesd.supervisor.slurm.job import STATES, JobName, SlurmJob, SlurmState
-from hadesd.supervisor.slurm.line import KILLED
+from hadesd.supervisor.slurm.job_files import KILLED
 from hadesd.supervisor.slurm.verdict import EXIT_SECONDS, MISSING_SECONDS, Facts, Standing, decide
 
 JOBS = st.builds(

@@ -1,4 +1,4 @@
-"""The line between a job and the daemon: files in a directory that both see.
+"""How a job and the daemon talk: by files in the job's directory, which both see.
 
 out.000001, out.000002 …   frames of worker_protocol, appended by the relay; a full file is followed by the next one
 halt                       the daemon wants the worker to commit and to exit; holds "discard" where nothing is wanted
@@ -23,14 +23,14 @@ FULL = 1 << 20
 
 READ_SIZE = 1 << 20
 
-PATIENCE_OF_READER, PATIENCE_OF_WRITER = 5, 10
+READER_MISS_LIMIT, WRITER_MISS_LIMIT = 5, 10
 """After so many looks in vain a directory is changed (_Watch): five seconds, as often as each looks."""
 
 KILLED = -9
 """Exit status that is assumed where nobody noted one."""
 
-LAST_WORDS = 200
-"""Characters of a job's last line that are told."""
+LOG_TAIL_CHARACTERS = 200
+"""Of the last line of a job's log, so many are told."""
 
 
 class ExitNote(msgspec.Struct, frozen=True):
@@ -47,40 +47,40 @@ class _Watch:
     directory.
     """
 
-    def __init__(self, place: Path, patience: int) -> None:
-        self._probe = place / f".probe-{os.getpid()}"
-        self._patience, self._in_vain = patience, 0
+    def __init__(self, directory: Path, miss_limit: int) -> None:
+        self._probe = directory / f".probe-{os.getpid()}"
+        self._miss_limit, self._misses = miss_limit, 0
 
     def looked(self, found: bool) -> None:
         """Somebody has looked for something new; after so many times in vain the directory is changed."""
-        self._in_vain = 0 if found else self._in_vain + 1
-        if self._in_vain >= self._patience:
-            self._in_vain = 0
+        self._misses = 0 if found else self._misses + 1
+        if self._misses >= self._miss_limit:
+            self._misses = 0
             with contextlib.suppress(OSError):  # a full disk: then the minute passes
                 self._probe.touch()
                 self._probe.unlink()
 
 
-class LineWriter:
+class JobFilesWriter:
     """The relay's end. Raises OSError where the disk refuses."""
 
-    def __init__(self, place: Path) -> None:
-        self._place, self._number, self._written = place, 1, 0
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._watch = _Watch(place, PATIENCE_OF_WRITER)
+    def __init__(self, directory: Path) -> None:
+        self._directory, self._number, self._written = directory, 1, 0
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._watch = _Watch(directory, WRITER_MISS_LIMIT)
 
     def write(self, frames: bytes) -> None:
         """Append whole frames."""
         if self._written >= FULL:
             self._number, self._written = self._number + 1, 0
-        with open(_file(self._place, self._number), "ab") as file:  # closed at once: NFS shows it to others then
+        with open(_file(self._directory, self._number), "ab") as file:  # closed at once: NFS shows it to others then
             file.write(frames)
         self._written += len(frames)
 
     def wanted(self) -> str | None:
         """What the daemon wants: None (nothing), "" (halt) or "discard"."""
         try:
-            wanted = (self._place / "halt").read_text()
+            wanted = (self._directory / "halt").read_text()
         except FileNotFoundError:
             wanted = None
         self._watch.looked(wanted is not None)
@@ -88,17 +88,19 @@ class LineWriter:
 
     def end(self, note: ExitNote) -> None:
         """Note the worker's end."""
-        write_atomically(self._place / "exit.json", msgspec.json.encode(note))
+        write_atomically(self._directory / "exit.json", msgspec.json.encode(note))
 
 
-class LineReader:
-    """The daemon's end."""
+class JobFilesReader:
+    """The daemon's end. token: of the job's submission. log: what the job itself printed."""
 
-    def __init__(self, place: Path) -> None:
-        self._place, self._offset = place, 0
-        self._number = min(_numbers(place), default=1)
+    def __init__(self, directory: Path) -> None:
+        self.token = token_of(directory)
+        self.log = directory / JOB_LOG
+        self._directory, self._offset = directory, 0
+        self._number = min(_numbers(directory), default=1)
         self._unpacker = Unpacker()
-        self._watch = _Watch(place, PATIENCE_OF_READER)
+        self._watch = _Watch(directory, READER_MISS_LIMIT)
 
     def read(self) -> list[bytes]:
         """The bodies of the frames that are new.
@@ -119,7 +121,7 @@ class LineReader:
 
     def _take(self) -> bytes | None:
         """The next bytes; None where there are no more now."""
-        file, following = _file(self._place, self._number), _file(self._place, self._number + 1)
+        file, following = _file(self._directory, self._number), _file(self._directory, self._number + 1)
         full = following.exists()  # asked before the file is read: afterwards nothing is added to it
         try:
             with open(file, "rb") as opened:
@@ -138,11 +140,11 @@ class LineReader:
 
     def halt(self, discard: bool) -> None:
         """Ask for the worker's end."""
-        write_atomically(self._place / "halt", b"discard" if discard else b"")
+        write_atomically(self._directory / "halt", b"discard" if discard else b"")
 
     def is_halted(self) -> bool:
         """Whether the worker's end was asked for."""
-        return (self._place / "halt").exists()
+        return (self._directory / "halt").exists()
 
     def exit_note(self) -> ExitNote | None:
         """What the relay noted, if it has ended. Of a damaged note that alone is known.
@@ -151,7 +153,7 @@ class LineReader:
             OSError: the directory cannot be read.
         """
         try:
-            return msgspec.json.decode((self._place / "exit.json").read_bytes(), type=ExitNote)
+            return msgspec.json.decode((self._directory / "exit.json").read_bytes(), type=ExitNote)
         except FileNotFoundError:
             return None
         except msgspec.DecodeError:
@@ -159,44 +161,58 @@ class LineReader:
 
     def acknowledge(self) -> None:
         """Note that a daemon knows of the worker's end."""
-        (self._place / "acknowledged").touch(mode=0o600)
+        (self._directory / "acknowledged").touch(mode=0o600)
 
     def is_acknowledged(self) -> bool:
         """Whether a daemon knows of the worker's end."""
-        return (self._place / "acknowledged").exists()
+        return (self._directory / "acknowledged").exists()
+
+    def log_tail(self) -> str:
+        """The last line of its log: why its worker did not start, or what srun said at its end; may be empty.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return " ".join("".join(tail_lines(self.log, 1)).split())[:LOG_TAIL_CHARACTERS]
 
 
-def _file(place: Path, number: int) -> Path:
-    return place / f"out.{number:06d}"
+def _file(directory: Path, number: int) -> Path:
+    return directory / f"out.{number:06d}"
 
 
-def _numbers(place: Path) -> list[int]:
-    return [int(path.suffix[1:]) for path in place.glob("out.*") if path.suffix[1:].isdigit()]
+def _numbers(directory: Path) -> list[int]:
+    return [int(path.suffix[1:]) for path in directory.glob("out.*") if path.suffix[1:].isdigit()]
 
 
-def new_place(directory: Path, token: str) -> Path:
-    """Make the directory of a job: a number that counts up, and its token. directory: RunPaths.slurm."""
-    newest = newest_place(directory)
-    place = directory / f"{1 + (int(newest.name.partition('-')[0]) if newest else 0):06d}-{token}"
-    place.mkdir(parents=True, mode=0o700)
-    return place
+def job_directories(jobs: Path) -> list[Path]:
+    """The directories of all jobs of a run, in the order of their submission. jobs: RunPaths.slurm."""
+    found = (path for path in jobs.glob("*-*") if path.name.partition("-")[0].isdigit() and path.is_dir())
+    return sorted(found, key=lambda path: path.name)
 
 
-def newest_place(directory: Path) -> Path | None:
-    """The directory of the job that was submitted last, if there is one."""
-    return max(places(directory), key=lambda place: place.name, default=None)
+def new_job_directory(jobs: Path, token: str) -> Path:
+    """Make the directory of a job: a number that counts up, and its token. jobs: RunPaths.slurm."""
+    newest = max((int(path.name.partition("-")[0]) for path in job_directories(jobs)), default=0)
+    directory = jobs / f"{1 + newest:06d}-{token}"
+    directory.mkdir(parents=True, mode=0o700)
+    return directory
 
 
-def halt_newest(directory: Path) -> bool:
-    """Have the job that was submitted last end, and whether it may still be there. directory: RunPaths.slurm.
+def newest_job(jobs: Path) -> JobFilesReader | None:
+    """The files of the job that was submitted last, if there is one. jobs: RunPaths.slurm."""
+    directories = job_directories(jobs)
+    return JobFilesReader(directories[-1]) if directories else None
+
+
+def halt_newest(jobs: Path) -> bool:
+    """Have the job that was submitted last end, and whether it may still be there. jobs: RunPaths.slurm.
 
     Raises:
         OSError: its directory cannot be used.
     """
-    place = newest_place(directory)
-    if place is None:
+    reader = newest_job(jobs)
+    if reader is None:
         return False
-    reader = LineReader(place)
     if reader.exit_note() is not None:
         reader.acknowledge()  # of a run that is not to compute no daemon has to know more
         return False
@@ -204,20 +220,6 @@ def halt_newest(directory: Path) -> bool:
     return True
 
 
-def places(directory: Path) -> list[Path]:
-    """The directories of all jobs."""
-    return [path for path in directory.glob("*-*") if path.name.partition("-")[0].isdigit() and path.is_dir()]
-
-
-def last_words(place: Path) -> str:
-    """The last line of a job's own log: why its worker did not start, or what srun said at its end; may be empty.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    return " ".join("".join(tail_lines(place / JOB_LOG, 1)).split())[:LAST_WORDS]
-
-
-def token_of(place: Path) -> str:
+def token_of(directory: Path) -> str:
     """The token of the job whose directory that is."""
-    return place.name.partition("-")[2]
+    return directory.name.partition("-")[2]

@@ -1,4 +1,4 @@
-"""The line over files: every frame once, in order, however the files are cut and read."""
+"""What a job and its daemon tell each other: every frame once, in order, however the files are cut and read."""
 
 import os
 import tempfile
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hadesd.supervisor.slurm import line
-from hadesd.supervisor.slurm.line import ExitNote, LineReader, LineWriter
+from hadesd.supervisor.slurm import job_files
+from hadesd.supervisor.slurm.job_files import ExitNote, JobFilesReader, JobFilesWriter
 from hadesd.worker_protocol import frame
 
 BODIES = st.lists(st.lists(st.binary(max_size=40), max_size=4), max_size=12)
@@ -18,10 +18,10 @@ BODIES = st.lists(st.lists(st.binary(max_size=40), max_size=4), max_size=12)
 
 @given(BODIES, st.sets(st.integers(0, 11)), st.integers(1, 60))
 def test_every_frame_arrives_once_and_in_order(written: list[list[bytes]], read_after: set[int], full: int) -> None:
-    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(line, "FULL", full)
-        patch.setattr(line, "READ_SIZE", 7)
-        writer, reader = LineWriter(Path(place)), LineReader(Path(place))
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job_files, "FULL", full)
+        patch.setattr(job_files, "READ_SIZE", 7)
+        writer, reader = JobFilesWriter(Path(directory)), JobFilesReader(Path(directory))
         arrived: list[bytes] = []
         for number, bodies in enumerate(written):
             writer.write(b"".join(map(frame, bodies)))
@@ -29,21 +29,21 @@ def test_every_frame_arrives_once_and_in_order(written: list[list[bytes]], read_
                 arrived += reader.read()
         arrived += reader.read()
         assert arrived == [body for bodies in written for body in bodies]
-        assert len(list(Path(place).glob("out.*"))) <= 1, "what was read is deleted, but for the newest file"
+        assert len(list(Path(directory).glob("out.*"))) <= 1, "what was read is deleted, but for the newest file"
 
 
 def test_a_reader_who_comes_later_begins_with_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "FULL", 1)
-    writer, first = LineWriter(tmp_path), LineReader(tmp_path)
+    monkeypatch.setattr(job_files, "FULL", 1)
+    writer, first = JobFilesWriter(tmp_path), JobFilesReader(tmp_path)
     writer.write(frame(b"one"))
     writer.write(frame(b"two"))
     assert first.read() == [b"one", b"two"]
     writer.write(frame(b"three"))
-    assert LineReader(tmp_path).read() == [b"two", b"three"]
+    assert JobFilesReader(tmp_path).read() == [b"two", b"three"]
 
 
 def test_what_the_daemon_wants_and_how_it_ended(tmp_path: Path) -> None:
-    writer, reader = LineWriter(tmp_path), LineReader(tmp_path)
+    writer, reader = JobFilesWriter(tmp_path), JobFilesReader(tmp_path)
     assert (writer.wanted(), reader.exit_note()) == (None, None)
     reader.halt(discard=False)
     assert writer.wanted() == ""
@@ -51,18 +51,18 @@ def test_what_the_daemon_wants_and_how_it_ended(tmp_path: Path) -> None:
     assert writer.wanted() == "discard"
     writer.end(ExitNote(75, ("SIGTERM",)))
     assert reader.exit_note() == ExitNote(75, ("SIGTERM",))
-    assert not LineReader(tmp_path).is_acknowledged()
+    assert not JobFilesReader(tmp_path).is_acknowledged()
     reader.acknowledge()
-    assert LineReader(tmp_path).is_acknowledged()
+    assert JobFilesReader(tmp_path).is_acknowledged()
     (tmp_path / "exit.json").write_bytes(b"")
-    assert reader.exit_note() == ExitNote(line.KILLED), "it has ended, nobody knows how"
+    assert reader.exit_note() == ExitNote(job_files.KILLED), "it has ended, nobody knows how"
 
 
 def test_what_was_read_before_the_disk_refused_is_handed_on_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line, "READ_SIZE", 8)
-    writer, reader = LineWriter(tmp_path), LineReader(tmp_path)
+    monkeypatch.setattr(job_files, "READ_SIZE", 8)
+    writer, reader = JobFilesWriter(tmp_path), JobFilesReader(tmp_path)
     writer.write(frame(b"four"))
     writer.write(frame(b"more"))
     take, calls = reader._take, []
@@ -87,30 +87,33 @@ def test_a_directory_in_which_nothing_appears_is_changed_so_that_nfs_looks_again
             look()
         return tmp_path.stat().st_mtime_ns != 0
 
-    writer, reader = LineWriter(tmp_path), LineReader(tmp_path)
+    writer, reader = JobFilesWriter(tmp_path), JobFilesReader(tmp_path)
     writer.write(frame(b"one"))
     assert reader.read() == [b"one"]
-    assert not moves(reader.read, line.PATIENCE_OF_READER - 1)
+    assert not moves(reader.read, job_files.READER_MISS_LIMIT - 1)
     assert moves(reader.read, 1)
-    assert not moves(writer.wanted, line.PATIENCE_OF_WRITER - 1)
+    assert not moves(writer.wanted, job_files.WRITER_MISS_LIMIT - 1)
     assert moves(writer.wanted, 1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.000001"]
 
 
 def test_a_job_of_a_run_that_is_not_to_compute_is_halted_or_its_end_acknowledged(tmp_path: Path) -> None:
     directory = tmp_path / "jobs"
-    assert not line.halt_newest(directory)
-    place = line.new_place(directory, "ff")
-    assert line.halt_newest(directory)
-    assert LineReader(place).is_halted()
-    LineWriter(place).end(ExitNote(75))
-    assert not line.halt_newest(directory)
-    assert LineReader(place).is_acknowledged()
+    assert not job_files.halt_newest(directory)
+    made = job_files.new_job_directory(directory, "ff")
+    assert job_files.halt_newest(directory)
+    assert JobFilesReader(made).is_halted()
+    JobFilesWriter(made).end(ExitNote(75))
+    assert not job_files.halt_newest(directory)
+    assert JobFilesReader(made).is_acknowledged()
 
 
-def test_places_count_up_and_the_newest_is_found(tmp_path: Path) -> None:
+def test_directories_of_jobs_count_up_and_the_newest_is_found(tmp_path: Path) -> None:
     directory = tmp_path / "jobs"
-    assert line.newest_place(directory) is None
-    made = [line.new_place(directory, token) for token in ("ff", "00", "7a")]
-    assert line.newest_place(directory) == made[-1]
-    assert [line.token_of(place) for place in sorted(line.places(directory))] == ["ff", "00", "7a"]
+    assert job_files.newest_job(directory) is None
+    made = [job_files.new_job_directory(directory, token) for token in ("ff", "00", "7a")]
+    newest = job_files.newest_job(directory)
+    assert newest is not None
+    assert (newest.token, newest.log.parent) == ("7a", made[-1])
+    assert job_files.job_directories(directory) == made
+    assert [job_files.token_of(path) for path in made] == ["ff", "00", "7a"]
