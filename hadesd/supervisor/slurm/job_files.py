@@ -160,8 +160,9 @@ class JobFilesReader:
             return ExitNote(KILLED)
 
     def acknowledge(self) -> None:
-        """Note that a daemon knows of the worker's end."""
-        (self._directory / "acknowledged").touch(mode=0o600)
+        """Note that a daemon knows of the worker's end, where none has noted it yet."""
+        if not self.is_acknowledged():
+            (self._directory / "acknowledged").touch(mode=0o600)
 
     def is_acknowledged(self) -> bool:
         """Whether a daemon knows of the worker's end."""

@@ -106,6 +106,9 @@ def test_a_job_of_a_run_that_is_not_to_compute_is_halted_or_its_end_acknowledged
     JobFilesWriter(made).end(ExitNote(75))
     assert not job_files.halt_newest(directory)
     assert JobFilesReader(made).is_acknowledged()
+    os.utime(made / "acknowledged", ns=(0, 0))
+    assert not job_files.halt_newest(directory)
+    assert (made / "acknowledged").stat().st_mtime_ns == 0, "it was written once: each start of a daemon comes here"
 
 
 def test_directories_of_jobs_count_up_and_the_newest_is_found(tmp_path: Path) -> None:
