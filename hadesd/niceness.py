@@ -11,8 +11,8 @@ NICENESS = 10
 AUTOGROUP = Path("/proc/self/autogroup")
 """sched(7): Linux shares the CPU between sessions first, and a process's nice value counts within its session only."""
 
-PATIENCE_SECONDS = 2.0
-"""Without privileges a machine's autogroups may be changed ten times a second in all."""
+AUTOGROUP_RETRY_SECONDS = 2.0
+"""It is tried for so long: without privileges a machine's autogroups may be changed ten times a second in all."""
 
 
 def give_way() -> None:
@@ -20,7 +20,7 @@ def give_way() -> None:
     nice = os.nice(NICENESS)
     if os.getsid(0) != os.getpid():
         return  # others are in the session: whoever leads it decides
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + AUTOGROUP_RETRY_SECONDS
     with contextlib.suppress(OSError):  # no autogroups here, or none that may be changed: nice is what there is
         while not _set_autogroup(nice) and time.monotonic() < deadline:
             time.sleep(0.05)

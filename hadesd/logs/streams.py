@@ -14,7 +14,7 @@ from hades_protocol.messages import LogLevel
 from hadesd.logs import rotation
 
 
-class PatientStream(io.TextIOBase):
+class FaultTolerantStream(io.TextIOBase):
     """A text stream to a file descriptor that outlives a full or failing disk.
 
     What cannot be written is counted and dropped; the first text that can be written again comes after a line
@@ -40,7 +40,7 @@ class PatientStream(io.TextIOBase):
     def write(self, text: str) -> int:
         """Write, or count it as lost; the number of characters that were handed in."""
         with self._lock:
-            if self._lost and not self._put(self._confession()):
+            if self._lost and not self._put(self._loss_notice()):
                 self._lost += 1
                 return len(text)
             self._lost = 0 if self._put(text) else 1
@@ -61,7 +61,7 @@ class PatientStream(io.TextIOBase):
         self._broken_line = False
         return True
 
-    def _confession(self) -> str:
+    def _loss_notice(self) -> str:
         fields: structlog.typing.EventDict = {
             "level": "warning",
             "event": "log lines lost",
@@ -94,7 +94,7 @@ def get_logger(**context: object) -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
-class BoundedStream(PatientStream):
+class BoundedStream(FaultTolerantStream):
     """Appends to a log file of this process, and rotates it when it has become large."""
 
     def __init__(self, path: Path) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from hades_protocol.errors import ExitCode, HadesError
 from hades_protocol.run_state import WorkerPhase
-from hadesd.logs.streams import PatientStream
+from hadesd.logs.streams import FaultTolerantStream
 from hadesd.niceness import give_way
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
@@ -103,7 +103,7 @@ def _configure_log() -> None:
 
     Whoever writes to one of the streams, a library of ours perhaps: a full disk must not end the run for that.
     """
-    sys.stdout, sys.stderr = PatientStream(sys.stdout.fileno()), PatientStream(sys.stderr.fileno())
+    sys.stdout, sys.stderr = FaultTolerantStream(sys.stdout.fileno()), FaultTolerantStream(sys.stderr.fileno())
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

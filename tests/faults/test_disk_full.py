@@ -85,7 +85,7 @@ def test_a_log_survives_a_full_disk_and_says_how_much_it_lost(small_disk: SmallD
     path = small_disk.directory / "daemon.log"
     small_disk.fill(leave=2 * 4096)
     with open(path, "ab") as file:
-        stream = streams.PatientStream(file.fileno())
+        stream = streams.FaultTolerantStream(file.fileno())
         for n in range(100):
             stream.write(json.dumps({"n": n, "text": "x" * 200}) + "\n")
         small_disk.clear()
