@@ -176,7 +176,7 @@ class Paths:
                 if stat.S_IMODE(info.st_mode) & 0o077:
                     directory.chmod(0o700)
                 if not os.access(directory, os.W_OK | os.X_OK):
-                    raise PermissionError(13, "Permission denied")
+                    raise PermissionError("Permission denied")
             except OSError as error:
                 raise UsageError(
                     f"cannot use the directory {directory}: {error.strerror or error}; "
