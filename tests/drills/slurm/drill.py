@@ -77,13 +77,13 @@ class Drill:
             history = Counter(
                 str(entry.what) for run in self.ids for entry in self.home.ask(commands.Show, run=run).history
             )
-            places = sum(len(list((self.home.paths.runs / run / "slurm-jobs").iterdir())) for run in self.ids)
+            directories = sum(len(list((self.home.paths.runs / run / "slurm-jobs").iterdir())) for run in self.ids)
         return {
             "minutes": self.minutes,
             "runs": len(self.ids),
             "faults": dict(self.done),
             "history": dict(history),
-            "jobs kept on the disk": places,
+            "jobs kept on the disk": directories,
             "problems": self.problems,
         }
 
