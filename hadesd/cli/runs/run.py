@@ -70,6 +70,7 @@ def run(args: argparse.Namespace, start_worker: "StartWorker | None" = None) -> 
     settings = _settings(args, paths)
     _check_directory(paths)
     spec = _spec(args, paths)
+    _make_directory(paths.state)
     with socket_directory(paths):
         way_in = _way_in(paths)
         one_shot = OneShot(paths, spec, RunProgress(way_in).show)
@@ -93,21 +94,34 @@ def _settings(args: argparse.Namespace, paths: Paths) -> "Settings":
 
 
 def _check_directory(paths: Paths) -> None:
-    """Make the directory, or see that it is ours and free."""
+    """See that the directory is ours and free, where it exists."""
     from hadesd.storage.atomic import tail_lines
     from hadesd.storage.locks import is_locked
 
     directory = paths.state
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         strange = not paths.lock.exists() and any(child != paths.runtime for child in directory.iterdir())
+    except FileNotFoundError:
+        return
     except OSError as error:
-        raise UsageError(f"cannot use --directory {directory}: {error.strerror or error}; give another one") from None
+        raise _unusable(directory, error) from None
     if strange:
         raise UsageError(f"--directory {directory} holds other things and no run: give a new or an empty one")
     if is_locked(paths.lock):
         holder = "".join(tail_lines(paths.lock, 1)) or "unknown"
         raise WrongStateError(f"another process (pid {holder}) computes in {directory}: wait for it or end it")
+
+
+def _make_directory(directory: Path) -> None:
+    """Only now: a command that asks for nothing that can be computed leaves nothing behind."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _unusable(directory, error) from None
+
+
+def _unusable(directory: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot use --directory {directory}: {error.strerror or error}; give another one")
 
 
 def _spec(args: argparse.Namespace, paths: Paths) -> "RunSpec | None":

@@ -295,6 +295,7 @@ def test_bad_input_is_one_line(home: Home, place: str, arguments: list[str], cod
     assert why in done.stderr
     assert [line for line in done.stderr.splitlines() if not line.startswith("no GPU found")][1:] == []
     assert done.stdout == ""
+    assert not (home.paths.state / place).exists()
 
 
 def test_a_daemons_directory_is_left_alone(home: Home) -> None:
