@@ -12,7 +12,7 @@ from hades_protocol.errors import UsageError
 from hades_protocol.formatting import count_of
 from hadesd.analysis.datasets import formats, reader
 from hadesd.analysis.datasets.column_names import action_names, state_names
-from hadesd.analysis.datasets.column_order import ACTION_PREFIX, STATE_PREFIX
+from hadesd.analysis.datasets.column_order import ACTION_PREFIX, STATE_PREFIX, without_prefix
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.api.arguments import as_path
 from hadesd.spec import environments
@@ -156,8 +156,8 @@ def load(path: str | Path) -> Dataset:
 
 def from_file(file: DatasetFile) -> Dataset:
     """The dataset of a file that was read. A plain CSV's titles become its names."""
-    states = [STATE_PREFIX.sub("", title) for title in file.columns.state_columns]
-    actions = [ACTION_PREFIX.sub("", title) or title for title in file.columns.action_columns]
+    states = [without_prefix(title, STATE_PREFIX) for title in file.columns.state_columns]
+    actions = [without_prefix(title, ACTION_PREFIX) for title in file.columns.action_columns]
     titles = {"observation_names": states, "action_names": actions} if states or actions else {}
     return Dataset(file.states, file.actions, file.obs_mean, file.obs_var, titles | file.meta, str(file.path))
 

@@ -57,9 +57,12 @@ def test_what_is_saved_is_loaded_again(tmp_path: Path, suffix: str) -> None:
 
 
 def test_titles_of_a_plain_table_are_its_names(tmp_path: Path) -> None:
-    (tmp_path / "plain.csv").write_text("speed,state_height,action_push\n1,2,0.5\n")
+    (tmp_path / "plain.csv").write_text("speed,state_ground_state_x,action_push,action_reaction_wheel\n1,2,0.5,1\n")
     dataset = hadesd.load(tmp_path / "plain.csv")
-    assert (dataset.observation_names, dataset.action_names) == (("speed", "height"), ("push",))
+    assert (dataset.observation_names, dataset.action_names) == (
+        ("speed", "ground_state_x"),
+        ("push", "reaction_wheel"),
+    )
 
 
 numbers = st.floats(-100, 100, width=32)

@@ -149,6 +149,12 @@ def _order(what: str, given: Sequence[str], known: Sequence[str], wanted: Sequen
     return [bare.index(name.lower()) for name in known]
 
 
+def without_prefix(title: str, prefix: re.Pattern[str]) -> str:
+    """A title less a prefix at its beginning; whole where nothing else is in it."""
+    found = prefix.match(title)
+    return title[found.end() :] if found and found.end() < len(title) else title
+
+
 def _bare(given: Sequence[str], known: Sequence[str]) -> list[str]:
     """Titles without 'state_', 'action_' or the like before them, in small letters."""
     low = {name.lower() for name in known}
