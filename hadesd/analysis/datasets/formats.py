@@ -16,6 +16,7 @@ Nothing is ever unpickled. What arrays mean and whether they fit together is had
 import csv
 import io
 import json
+import math
 import os
 import re
 import zipfile
@@ -92,7 +93,9 @@ def read(path: Path) -> Content:
         zipfile.BadZipFile,
         SafetensorError,
     ) as error:
-        raise UsageError(f"{path} is not a readable {kind} file ({_first_line(error)}): export it again") from None
+        raise UsageError(
+            f"{path} is not a readable {kind} file ({_first_line(error)}): correct it, or write it again"
+        ) from None
     except zipfile.LargeZipFile as error:
         raise UsageError(f"{path} is too large ({_first_line(error)})") from None
 
@@ -213,7 +216,11 @@ def _read_sidecar(path: Path, states: np.ndarray) -> Arrays:
     content = _object(path)
     shape = tuple(content.get("states_shape") or states.shape[1:])
     out: Arrays = {"states": states.reshape(len(states), *shape)}
-    out |= {name: np.asarray(content[name]).reshape(shape) for name in CONSTANTS if content.get(name) is not None}
+    for name in CONSTANTS:
+        if content.get(name) is not None:
+            known = np.asarray(content[name])
+            # A merged file has constants for each of its parts.
+            out[name] = known.reshape(shape) if known.size == math.prod(shape) else known
     return out | ({"meta": np.array(json.dumps(content["meta"]))} if "meta" in content else {})
 
 

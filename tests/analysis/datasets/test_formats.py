@@ -119,6 +119,13 @@ def test_decimals_are_short(tmp_path: Path) -> None:
     assert "0.10000000149" not in (tmp_path / "d.json").read_text()
 
 
+def test_constants_of_the_parts_of_a_merged_file_keep_their_shape(tmp_path: Path) -> None:
+    arrays = pairs() | {name: np.full((2, 4), 0.5, np.float32) for name in ("obs_mean", "obs_var")}
+    formats.write(tmp_path / "both.csv", arrays, json.dumps(META))
+    found = formats.read(tmp_path / "both.csv").arrays
+    assert np.array_equal(found["obs_mean"], arrays["obs_mean"])
+
+
 def test_a_plain_csv_of_somebody_else(tmp_path: Path) -> None:
     for delimiter in ",;\t":
         text = "\ufeffx,vx,angle,w,label\n0.5,0,0,0,1\n0,0,0,-0.5,0\n\n".replace(",", delimiter)
