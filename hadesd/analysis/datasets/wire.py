@@ -44,7 +44,12 @@ def meta_of(snapshot: DatasetSnapshot, spec: RunSpec, run: str) -> dict[str, obj
     entry = environments.ENVIRONMENTS.get(spec.env)  # the daemon may know environments that are not installed here
     settings = spec_to_dict(spec)
     inits = {"inits": spec.inits, "init_seed": spec.init_seed if spec.method == "hades-f" else None}
-    return {
+    named: dict[str, object] = {}
+    if spec.own_environment.observation:
+        named["own_environment"] = settings["own_environment"]
+    if entry is not None and entry.family == "images":
+        named["images"] = settings["images"]
+    return named | {
         "schema": SCHEMA,
         "run": run,
         "environment": spec.env,
