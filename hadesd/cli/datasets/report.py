@@ -48,9 +48,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         type=Path,
         help="write curve, pairs and rollout as pictures into DIR, and no HTML unless -o",
     )
-    parser.add_argument(
-        "--format", choices=tuple(FORMATS), default="both", help="of the pictures (default: %(default)s)"
-    )
+    parser.add_argument("--format", choices=tuple(FORMATS), help="of the pictures of --figures (default: both)")
     parser.add_argument("--open", action="store_true", help="show the file in a browser (nothing is opened otherwise)")
     add_trust(parser)
     add_json(parser)
@@ -60,6 +58,8 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 def run(args: argparse.Namespace) -> int:
     """Gather, train and roll out one policy, draw, write."""
     check_range("seed", args.seed, 0, 2**32 - 1)
+    if args.format is not None and args.figures is None:
+        raise UsageError(f"--format {args.format} is about the pictures of --figures DIR: give both or neither")
     require_daemon_extra("report")
     with Progress("reading the run") as progress:
         data = _gather(args.run)
@@ -127,7 +127,7 @@ def _prepare_directory(args: argparse.Namespace) -> None:
 
 
 def _picture_files(args: argparse.Namespace, name: str) -> list[Path]:
-    return [args.figures / f"{name}{suffix}" for suffix in FORMATS[args.format]]
+    return [args.figures / f"{name}{suffix}" for suffix in FORMATS[args.format or "both"]]
 
 
 def _record(data: "ReportData", seed: int, trust: list[str], progress: Progress) -> "tuple[Recording | None, str]":

@@ -85,6 +85,7 @@ def test_a_file_of_somebody_elses_is_drawn_as_far_as_it_is_known(home, tmp_path,
         (["cartpole", "-o", "{tmp}/none/x.html"], 2, "there is no directory"),
         (["cartpole", "--figures", "{tmp}/there.html/x"], 2, "cannot make the directory"),
         (["cartpole", "--seed", "-1"], 2, "--seed is -1"),
+        (["cartpole", "--format", "svg"], 2, "--format svg is about the pictures of --figures"),
     ],
 )
 def test_what_cannot_be_reported_is_said_in_one_line(home, tmp_path, capsys, arguments, code, says):
