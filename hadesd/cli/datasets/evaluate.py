@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         check_range(name, getattr(args, name), low, high)
     assignments = training_settings(args.set)
     require_daemon_extra("evaluate")
-    from hadesd.analysis.datasets.reader import load
+    from hadesd.analysis.datasets.reader import check_sizes, in_order_of, load
 
     file, directory = find_dataset(args.what)
     dataset = load(file)
@@ -91,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
     spec = settings_for(dataset, args.env, assignments, trusted=args.trust if directory is None else None)
     if environments.of_spec(spec).family == "images":
         return evaluate_images(args, dataset, spec)
+    entry = environments.of_spec(spec)
+    check_sizes(in_order_of(dataset, entry), spec.env, entry.observation, entry.actions)
     say(
         f"training {_policies(args.inits)} on {count_of(len(dataset.states), 'pair')} of {spec.env} "
         f"({spec.policy.depth} x {spec.policy.width} {spec.policy.activation}, {spec.cloning.epochs} epochs) …"
