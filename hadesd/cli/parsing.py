@@ -64,6 +64,15 @@ Subparsers = argparse._SubParsersAction
 """What add_parser of a verb's module gets. (argparse has no public name for it.)"""
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Wraps the description to the terminal; examples stay as they are, to be copied."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("examples:"):
+            return super()._fill_text(text, width, indent)
+        return argparse.HelpFormatter._fill_text(self, text, width, indent)
+
+
 def add_verb(subparsers: "Subparsers[Parser]", name: str, summary: str, examples: str) -> Parser:
     """A verb's parser: its description is the summary, its help ends with examples that run as printed."""
     return subparsers.add_parser(
@@ -71,7 +80,7 @@ def add_verb(subparsers: "Subparsers[Parser]", name: str, summary: str, examples
         help=summary,
         description=summary[0].upper() + summary[1:] + ".",
         epilog="examples:\n" + "\n".join(f"  {line}" for line in examples.strip().splitlines()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HelpFormatter,
         allow_abbrev=False,
     )
 

@@ -121,10 +121,8 @@ def asked_spec(args: argparse.Namespace, gpu: bool, more: Iterable[tuple[str, An
     from hades_protocol.settings import parse_assignment
     from hadesd.spec.presets import resolve
 
-    assignments = [parse_assignment(text) for text in args.assignments]
-    if args.seed is not None:
-        assignments.append(("seed", args.seed))
-    assignments += more
+    assignments: list[tuple[str, Any]] = [] if args.seed is None else [("seed", args.seed)]
+    assignments += [*(parse_assignment(text) for text in args.assignments), *more]
     spec, notes = resolve(
         env=args.env,
         method=args.method,
