@@ -1,6 +1,6 @@
 """Whether a run may be queued: its labels, its settings, and what this machine and its config.toml allow."""
 
-from collections.abc import Container
+from collections.abc import Collection
 from typing import Any
 
 from hades_protocol.commands import Fork, Start
@@ -20,7 +20,7 @@ class Admission:
     runs: ids of those that there are. has_gpus: whether the daemon's machine has GPUs for runs.
     """
 
-    def __init__(self, settings: Settings, dispatcher: Dispatcher, runs: Container[str], has_gpus: bool) -> None:
+    def __init__(self, settings: Settings, dispatcher: Dispatcher, runs: Collection[str], has_gpus: bool) -> None:
         self._settings, self._dispatcher = settings, dispatcher
         self._runs, self._has_gpus = runs, has_gpus
 
@@ -37,6 +37,9 @@ class Admission:
         """Raises UsageError where a run could not be found by that name."""
         if name in self._runs:
             raise UsageError(f"'{name}' is the id of a run: a name that is an id would never be looked up")
+        meant = next((run for run in self._runs if name and run.rpartition("-")[2] == name), None)
+        if meant is not None:
+            raise UsageError(f"'{name}' is what people call run {meant} by: choose a name that is no end of an id")
 
     def check(self, spec: RunSpec, parent: RunSpec | None = None) -> None:
         """See that a run with these settings may be queued.

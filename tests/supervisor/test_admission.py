@@ -48,3 +48,12 @@ def test_a_fork_may_keep_what_others_may_not_ask_for() -> None:
         with pytest.raises(UsageError, match=why):
             admission.check(spec, tiny())
         admission.check(spec, spec)
+
+
+def test_a_name_that_people_call_another_run_by_is_refused() -> None:
+    admission = Admission(Settings(), Dispatcher(1, GpuPool(list, 0.0), jobs=1), ("cartpole-1130-g3sj",), False)
+    for name, why in (("cartpole-1130-g3sj", "is the id of a run"), ("g3sj", "is what people call run cartpole-1130-")):
+        with pytest.raises(UsageError, match=why):
+            admission.check_name(name)
+    for name in ("", "g3s", "cartpole", "1130"):
+        admission.check_name(name)
