@@ -29,9 +29,9 @@ def stream(socket: "zmq.Socket[bytes]", end: type[events.Event]) -> list[events.
     found: list[events.Event] = []
     while True:
         assert socket.poll(60_000), f"no {end.__name__} after {found[-3:]}"
-        topic, body = socket.recv_multipart()
-        if topic != events.WELCOME:
-            found.append(codec.decode(body, events.AnyEvent))
+        topic, *body = socket.recv_multipart()
+        if topic != events.WELCOME:  # which comes again where the connection was made again
+            found.append(codec.decode(body[0], events.AnyEvent))
         if found and isinstance(found[-1], end):
             return found
 
