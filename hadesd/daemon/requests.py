@@ -12,7 +12,6 @@ from hades_protocol import commands as c
 from hades_protocol.downsample import MIN_POINTS
 from hades_protocol.errors import HadesError, InternalError, ProtocolMismatchError, UsageError, WrongStateError
 from hades_protocol.messages import DaemonInfo
-from hades_protocol.sync_client import MAX_REQUEST
 from hadesd.logs.rate_limit import RateLimitedLogger
 from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.supervisor import Supervisor
@@ -54,8 +53,10 @@ class Control:
         try:
             if len(frames) != 1:
                 raise ProtocolMismatchError(f"a request is one frame, not {len(frames)}")
-            if len(frames[0]) > MAX_REQUEST:
-                raise ProtocolMismatchError(f"a request of {len(frames[0])} bytes exceeds the limit of {MAX_REQUEST}")
+            if len(frames[0]) > codec.MAX_REQUEST:
+                raise ProtocolMismatchError(
+                    f"a request of {len(frames[0])} bytes exceeds the limit of {codec.MAX_REQUEST}"
+                )
             raw = codec.unpack(frames[0])
             envelope = codec.convert(raw, _Envelope)
             request = _read(raw, envelope)

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TextIO, cast
 
 from hades_protocol.errors import HadesError, WrongStateError
-from hades_protocol.paths import Paths
-from hades_protocol.sync_client import is_listened_to
+from hades_protocol.paths import Paths, is_listened_to
 from hadesd.config import Settings
 from hadesd.daemon import descriptors
 from hadesd.daemon.loop import AFTER_KILL, run_daemon

@@ -14,9 +14,9 @@ from zmq.auth.asyncio import AsyncioAuthenticator
 from zmq.utils import z85
 
 from hades_protocol import events, keys
+from hades_protocol.codec import MAX_REQUEST
 from hades_protocol.errors import HadesError
 from hades_protocol.paths import Paths
-from hades_protocol.sync_client import MAX_REQUEST
 from hadesd.daemon.key_store import KeyStore
 from hadesd.daemon.tcp_relay import TcpRelay
 from hadesd.logs.rate_limit import RateLimitedLogger

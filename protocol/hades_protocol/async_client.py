@@ -16,7 +16,7 @@ import zmq
 import zmq.asyncio
 
 from hades_protocol import commands
-from hades_protocol.codec import MAX_MESSAGE, convert, decode
+from hades_protocol.codec import MAX_MESSAGE, convert, decode, encode_request
 from hades_protocol.commands import Request
 from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError
 from hades_protocol.events import TOPIC_EVENTS, WELCOME, dataset_topic, decode_event
@@ -26,7 +26,7 @@ from hades_protocol.names import listed_tags
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Reply, ShowResult, SnapshotResult
 from hades_protocol.resync import Action, AskSnapshot, Item, Resync
 from hades_protocol.run_state import RunState
-from hades_protocol.sync_client import SLOW_OR_SKEWED, encode_request
+from hades_protocol.sync_client import SLOW_OR_SKEWED
 from hades_protocol.version import is_compatible, mismatch
 
 CONNECT_SECONDS = 1.5

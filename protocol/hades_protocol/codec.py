@@ -9,10 +9,13 @@ from typing import Any, TypeVar
 import msgpack
 import msgspec
 
-from hades_protocol.errors import ProtocolMismatchError
+from hades_protocol.errors import ProtocolMismatchError, UsageError
 
 MAX_MESSAGE = 64 * 2**20
 """Largest message in bytes: a dataset of a thousand MinAtar observations takes 2 MB."""
+
+MAX_REQUEST = 2**20
+"""Largest request in bytes; that of a spec has a few kilobytes."""
 
 DTYPES = {"float32": ("f", 4), "float64": ("d", 8), "int32": ("i", 4), "int64": ("q", 8), "uint8": ("B", 1)}
 """Array dtypes on the wire, with their struct/array code and item size."""
@@ -56,6 +59,19 @@ def encode(message: msgspec.Struct) -> bytes:
     except (OverflowError, ValueError) as error:  # an integer beyond 64 bits; nesting beyond 512
         raise ProtocolMismatchError(f"a message that cannot be encoded: {error}") from None
     _check_size(data)
+    return data
+
+
+def encode_request(request: msgspec.Struct) -> bytes:
+    """msgpack bytes of a request.
+
+    Raises:
+        UsageError: they are more than a daemon takes.
+        ProtocolMismatchError: as encode.
+    """
+    data = encode(request)
+    if len(data) > MAX_REQUEST:
+        raise UsageError(f"a request of {len(data)} bytes exceeds the limit of {MAX_REQUEST}: give less at once")
     return data
 
 

@@ -1,8 +1,10 @@
 """Directories and files of an installation: those of XDG, or one directory that `HADES_HOME` names."""
 
+import contextlib
 import os
 import pwd
 import secrets
+import socket
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -182,6 +184,16 @@ class Paths:
                     f"cannot use the directory {directory}: {error.strerror or error}; "
                     "make it writable or set HADES_HOME to another place"
                 ) from None
+
+
+def is_listened_to(path: Path) -> bool:
+    """Whether a process listens on a Unix socket; the file alone does not prove it, a killed daemon leaves it."""
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
+        try:
+            probe.connect(os.fsencode(path))
+        except OSError:
+            return False
+        return True
 
 
 def create_beside(path: Path) -> tuple[Path, int]:

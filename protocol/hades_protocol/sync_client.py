@@ -1,12 +1,9 @@
 """The synchronous client of the daemon's control socket, for commands that send a few requests and end."""
 
-import contextlib
 import math
 import os
-import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -14,19 +11,16 @@ import msgspec
 import zmq
 
 from hades_protocol import codec, commands, replies, version
-from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError, UsageError
+from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError
 from hades_protocol.keys import HANDSHAKE_SECONDS, destination
 from hades_protocol.messages import GenerationMetrics, RunSummary
-from hades_protocol.paths import Paths
+from hades_protocol.paths import Paths, is_listened_to
 
 TIMEOUT = 10.0
 """Seconds to wait for a reply; a healthy daemon answers within milliseconds."""
 
 PATIENCE = 1.0
 """Seconds to wait for an answer that is welcome and not needed, such as names that a shell completes."""
-
-MAX_REQUEST = 2**20
-"""Bytes; the largest request is a spec of a few kilobytes."""
 
 PAGE = 2000
 """Generations that are asked for at once where none may be left out."""
@@ -74,7 +68,7 @@ class ControlClient:
             HadesError: the daemon refused; its text says why.
         """
         request = kind(request_id=os.urandom(8).hex(), expires_at=time.time() + self._timeout, **fields)
-        data = encode_request(request)
+        data = codec.encode_request(request)
         if not self._destination.local and not self._socket.poll(
             int(self._at_most(HANDSHAKE_SECONDS) * 1000), zmq.POLLOUT
         ):
@@ -123,19 +117,6 @@ class ControlClient:
         self.close()
 
 
-def encode_request(request: commands.Request) -> bytes:
-    """Encode a request.
-
-    Raises:
-        UsageError: they are more than a daemon takes.
-        ProtocolMismatchError: it holds a value that msgpack cannot represent.
-    """
-    data = codec.encode(request)
-    if len(data) > MAX_REQUEST:
-        raise UsageError(f"a request of {len(data)} bytes exceeds the limit of {MAX_REQUEST}: give less at once")
-    return data
-
-
 def _result(kind: type[commands.Request], reply: replies.Reply) -> Any:
     if not version.is_compatible(reply.protocol_major):
         raise ProtocolMismatchError(version.mismatch(reply.protocol_major))
@@ -151,16 +132,6 @@ def listens(paths: Paths) -> bool:
     """Whether the daemon listens on its control socket."""
     paths.find_sockets()
     return is_listened_to(paths.control_socket)
-
-
-def is_listened_to(path: Path) -> bool:
-    """Whether a process listens on a socket; the file alone does not prove it, a killed daemon leaves it."""
-    with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
-        try:
-            probe.connect(os.fsencode(path))
-        except OSError:
-            return False
-        return True
 
 
 def runs_if_reachable(paths: Paths) -> tuple[RunSummary, ...]:

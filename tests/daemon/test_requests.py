@@ -12,7 +12,6 @@ import zmq
 from hades_protocol import codec, commands, replies
 from hades_protocol.errors import UsageError
 from hadesd.daemon.loop import BURST
-from hadesd.daemon.requests import MAX_REQUEST
 from tests.helpers.daemon import Home, a_home
 
 
@@ -55,7 +54,7 @@ def test_a_hand_made_request_is_answered(line: "zmq.Socket[bytes]") -> None:
         ([b"\x91" * 5000], "not a valid message"),
         ([msgpack.packb([1, 2])], "not a valid message"),
         ([b"", request()], "a request is one frame, not 2"),
-        ([b"x" * (MAX_REQUEST + 1)], "exceeds the limit"),
+        ([b"x" * (codec.MAX_REQUEST + 1)], "exceeds the limit"),
         ([request(verb="format_disk")], "format_disk"),
         ([request(verb="pause")], "run"),
         ([request(verb="pause", run=7)], "run"),

@@ -23,7 +23,7 @@ from hades_protocol.events import AnyEvent
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hades_protocol.replies import SnapshotResult
-from hades_protocol.sync_client import MAX_REQUEST, ControlClient
+from hades_protocol.sync_client import ControlClient
 from hadesd.daemon import sockets
 from hadesd.logs import rate_limit
 from hadesd.logs.rate_limit import RateLimitedLogger
@@ -253,7 +253,7 @@ def test_a_request_far_too_large_is_not_even_received(home: Home) -> None:
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = 0
         socket.connect(home.paths.control_endpoint)
-        answer = reply_to(socket, b"x" * (MAX_REQUEST + 1), 30_000)
+        answer = reply_to(socket, b"x" * (codec.MAX_REQUEST + 1), 30_000)
         assert answer is not None
         assert answer.error is not None
         assert "exceeds the limit" in answer.error.message
@@ -266,12 +266,12 @@ def test_a_request_far_too_large_is_not_even_received(home: Home) -> None:
 def test_a_client_does_not_send_what_a_daemon_would_not_take(home: Home) -> None:
     home.fake_daemon()
     with pytest.raises(UsageError, match="exceeds the limit"):
-        home.ask(commands.Start, spec={"env": "x" * MAX_REQUEST})
+        home.ask(commands.Start, spec={"env": "x" * codec.MAX_REQUEST})
 
 
 def test_a_client_that_never_reads_fills_no_memory(home: Home) -> None:
     daemon = home.fake_daemon()
-    request = msgpack.packb({"verb": "hello", "request_id": "r" * (MAX_REQUEST // 2)})
+    request = msgpack.packb({"verb": "hello", "request_id": "r" * (codec.MAX_REQUEST // 2)})
     before = resident(daemon.pid)
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = 0
