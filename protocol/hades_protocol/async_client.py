@@ -9,16 +9,16 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import zmq
 import zmq.asyncio
 
 from hades_protocol import commands
-from hades_protocol.codec import MAX_MESSAGE, convert, decode, encode_request
+from hades_protocol.codec import MAX_MESSAGE, decode, encode_request
 from hades_protocol.commands import Request
-from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError
+from hades_protocol.errors import HadesError, ProtocolMismatchError, UnreachableError
 from hades_protocol.events import TOPIC_EVENTS, WELCOME, dataset_topic, decode_event
 from hades_protocol.keys import HANDSHAKE_SECONDS, ClientKeys, Destination
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, ExportFormat, Job, LogLevel, RunSummary
@@ -26,14 +26,10 @@ from hades_protocol.names import listed_tags
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Reply, ShowResult, SnapshotResult
 from hades_protocol.resync import Action, AskSnapshot, Item, Resync
 from hades_protocol.run_state import RunState
-from hades_protocol.sync_client import SLOW_OR_SKEWED
-from hades_protocol.version import is_compatible, mismatch
 
 CONNECT_SECONDS = 1.5
 REPLY_SECONDS = 10.0
 TICK_SECONDS = 0.5
-
-T = TypeVar("T")
 
 
 def fresh_id() -> str:
@@ -53,7 +49,7 @@ class Client:
     ) -> None:
         self.control = control
         self.events = events
-        self._destination = Destination(control=control, events=events, keys=keys)
+        self._destination = Destination(control=control, events=events, keys=keys, local=keys is None)
         self._connect_seconds = CONNECT_SECONDS if keys is None else HANDSHAKE_SECONDS
         self._reply_seconds = reply_seconds
         self._context: zmq.asyncio.Context = zmq.asyncio.Context()
@@ -72,12 +68,14 @@ class Client:
         """Close every socket; what was not sent yet is dropped."""
         self._context.destroy(linger=0)
 
-    async def request(self, request: Request, kind: type[T]) -> T:
-        """Send one request and return its result, of the type that RESULTS has for the verb.
+    async def request(self, request: Request) -> Any:
+        """Send one request and return its result (commands.RESULTS).
 
         Raises:
             UnreachableError: no daemon, or no reply before the deadline.
-            HadesError: the daemon refused; the class follows from the error's code.
+            UsageError: the request is larger than a daemon takes.
+            ProtocolMismatchError: the other side speaks another protocol.
+            HadesError: the daemon refused; its text says why.
         """
         expires = time.time() + self._connect_seconds + self._reply_seconds
         data = encode_request(msgspec.structs.replace(request, expires_at=expires))
@@ -94,51 +92,36 @@ class Client:
                 raise UnreachableError(self._destination.unreachable_text()) from None
             try:
                 async with asyncio.timeout(self._reply_seconds):
-                    return await self._result(socket, request.request_id, kind)
+                    return await _result(socket, request)
             except TimeoutError:
-                why = (
-                    "it is stopped or overloaded, see 'hadesd doctor'"
-                    if self._destination.keys is None
-                    else SLOW_OR_SKEWED
-                )
-                raise UnreachableError(
-                    f"the daemon at {self.control} did not answer within {self._reply_seconds:g} s: {why}"
-                ) from None
-
-    async def _result(self, socket: zmq.asyncio.Socket, request_id: str, kind: type[T]) -> T:
-        while True:
-            frames = await socket.recv_multipart()
-            reply = decode(frames[-1], Reply)
-            if not is_compatible(reply.protocol_major):
-                raise ProtocolMismatchError(mismatch(reply.protocol_major))
-            if reply.request_id != request_id:
-                continue
-            if reply.error is not None:
-                raise BY_CODE.get(reply.error.code, HadesError)(reply.error.message)
-            result: T = convert(reply.result, kind)
-            return result
+                raise UnreachableError(self._destination.silent_text(self._reply_seconds)) from None
 
     async def hello(self) -> DaemonInfo:
         """Version, process and resources of the daemon that answers."""
-        return await self.request(commands.Hello(request_id=fresh_id()), DaemonInfo)
+        info: DaemonInfo = await self.request(commands.Hello(request_id=fresh_id()))
+        return info
 
     async def snapshot(self) -> SnapshotResult:
         """The daemon's whole state."""
-        return await self.request(commands.Snapshot(request_id=fresh_id()), SnapshotResult)
+        snapshot: SnapshotResult = await self.request(commands.Snapshot(request_id=fresh_id()))
+        return snapshot
 
     async def show(self, run: str) -> ShowResult:
         """One run with its settings and checkpoints."""
-        return await self.request(commands.Show(request_id=fresh_id(), run=run), ShowResult)
+        shown: ShowResult = await self.request(commands.Show(request_id=fresh_id(), run=run))
+        return shown
 
     async def history(self, run: str, points: int = 2000, *, after: int = 0, upto: int | None = None) -> HistoryResult:
         """Metrics of a run after one generation and up to another, downsampled to at most `points`."""
         request = commands.History(request_id=fresh_id(), run=run, points=points, after=after, upto=upto)
-        return await self.request(request, HistoryResult)
+        history: HistoryResult = await self.request(request)
+        return history
 
     async def dataset(self, run: str, generation: int | None = None) -> DatasetSnapshot:
         """The newest committed mean dataset of a run, or that of a kept generation."""
         request = commands.Dataset(request_id=fresh_id(), run=run, generation=generation)
-        return await self.request(request, DatasetSnapshot)
+        dataset: DatasetSnapshot = await self.request(request)
+        return dataset
 
     async def start(
         self,
@@ -158,34 +141,47 @@ class Client:
             tags=listed_tags("tags", tags),
             priority=priority,
         )
-        return await self.request(request, RunSummary)
+        summary: RunSummary = await self.request(request)
+        return summary
 
     async def pause(self, run: str, expected: RunState | None = None) -> RunSummary:
         """Have the worker finish its generation, commit and exit."""
-        return await self.request(commands.Pause(request_id=fresh_id(), run=run, expected_state=expected), RunSummary)
+        summary: RunSummary = await self.request(
+            commands.Pause(request_id=fresh_id(), run=run, expected_state=expected)
+        )
+        return summary
 
     async def resume(self, run: str, expected: RunState | None = None) -> RunSummary:
         """Queue the run again."""
-        return await self.request(commands.Resume(request_id=fresh_id(), run=run, expected_state=expected), RunSummary)
+        summary: RunSummary = await self.request(
+            commands.Resume(request_id=fresh_id(), run=run, expected_state=expected)
+        )
+        return summary
 
     async def cancel(self, run: str, expected: RunState | None = None) -> RunSummary:
         """End the run after what its worker has committed."""
-        return await self.request(commands.Cancel(request_id=fresh_id(), run=run, expected_state=expected), RunSummary)
+        summary: RunSummary = await self.request(
+            commands.Cancel(request_id=fresh_id(), run=run, expected_state=expected)
+        )
+        return summary
 
     async def priority(self, run: str, priority: int, expected: RunState | None = None) -> RunSummary:
         """Change the run's place in the queue."""
         request = commands.Priority(request_id=fresh_id(), run=run, priority=priority, expected_state=expected)
-        return await self.request(request, RunSummary)
+        summary: RunSummary = await self.request(request)
+        return summary
 
     async def note(self, run: str, text: str, expected: RunState | None = None) -> RunSummary:
         """Write a note on the run, in place of the one before; empty to remove it."""
         request = commands.Note(request_id=fresh_id(), run=run, text=text, expected_state=expected)
-        return await self.request(request, RunSummary)
+        summary: RunSummary = await self.request(request)
+        return summary
 
     async def rename(self, run: str, name: str, expected: RunState | None = None) -> RunSummary:
         """Give the run another name; empty to take it away."""
         request = commands.Rename(request_id=fresh_id(), run=run, name=name, expected_state=expected)
-        return await self.request(request, RunSummary)
+        summary: RunSummary = await self.request(request)
+        return summary
 
     async def tag(
         self, run: str, *, add: Iterable[str] = (), remove: Iterable[str] = (), expected: RunState | None = None
@@ -198,7 +194,8 @@ class Client:
             remove=listed_tags("remove", remove),
             expected_state=expected,
         )
-        return await self.request(request, RunSummary)
+        summary: RunSummary = await self.request(request)
+        return summary
 
     async def fork(
         self,
@@ -222,7 +219,8 @@ class Client:
             dry_run=dry_run,
             expected_state=expected,
         )
-        return await self.request(request, ChangeResult)
+        result: ChangeResult = await self.request(request)
+        return result
 
     async def resize(
         self, run: str, changes: Mapping[str, Any], *, dry_run: bool = False, expected: RunState | None = None
@@ -231,20 +229,24 @@ class Client:
         request = commands.Resize(
             request_id=fresh_id(), run=run, changes=dict(changes), dry_run=dry_run, expected_state=expected
         )
-        return await self.request(request, ChangeResult)
+        result: ChangeResult = await self.request(request)
+        return result
 
     async def logs(self, run: str = "", *, lines: int = 200, level: LogLevel = "info", search: str = "") -> LogResult:
         """The newest lines of a run's log, or of the daemon's own."""
         request = commands.Logs(request_id=fresh_id(), run=run, lines=lines, level=level, search=search)
-        return await self.request(request, LogResult)
+        log: LogResult = await self.request(request)
+        return log
 
     async def export(self, run: str, format: ExportFormat = "npz", *, best: bool = False) -> Job:
         """Write the newest committed mean dataset, or the best evaluated one, to a file on the daemon's machine."""
-        return await self.request(commands.Export(request_id=fresh_id(), run=run, format=format, best=best), Job)
+        job: Job = await self.request(commands.Export(request_id=fresh_id(), run=run, format=format, best=best))
+        return job
 
     async def evaluate(self, run: str) -> Job:
         """Measure the newest committed mean dataset beside the run."""
-        return await self.request(commands.Evaluate(request_id=fresh_id(), run=run), Job)
+        job: Job = await self.request(commands.Evaluate(request_id=fresh_id(), run=run))
+        return job
 
     def watch(self, run: str | None) -> None:
         """Choose the run whose datasets attach() yields from now on; at most one, as they are large. None: no run."""
@@ -323,6 +325,14 @@ class Client:
             return await self.snapshot()
         except HadesError as error:
             return error
+
+
+async def _result(socket: zmq.asyncio.Socket, request: Request) -> Any:
+    while True:
+        frames = await socket.recv_multipart()
+        reply = decode(frames[-1], Reply)
+        if reply.answers(request.request_id):
+            return commands.result_of(reply, type(request))
 
 
 def _answer(resync: Resync, attempt: int, answer: SnapshotResult | HadesError) -> list[Action]:

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from hades_protocol import codec, version
+from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, ExportFormat, Job, LogLevel, RunSummary
 from hades_protocol.replies import (
     ChangeResult,
@@ -17,11 +19,11 @@ from hades_protocol.replies import (
     LogResult,
     PlanResult,
     Removed,
+    Reply,
     ShowResult,
     SnapshotResult,
 )
 from hades_protocol.run_state import RunState
-from hades_protocol.version import MAJOR
 
 PriorityValue = Annotated[int, Meta(ge=-1000, le=1000)]
 """Of two queued runs the one with the higher number starts first."""
@@ -38,7 +40,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="verb"):
     """
 
     request_id: str
-    protocol_major: int = MAJOR
+    protocol_major: int = version.MAJOR
     expires_at: float | None = None
     session: str | None = None
 
@@ -328,3 +330,20 @@ RESULTS: dict[type[Request], Any] = {
     Stop: DaemonInfo,
 }
 """The type of `result` for each verb."""
+
+
+def result_of(reply: Reply, kind: type[Request]) -> Any:
+    """The result in the reply to a request of that kind, of the type that RESULTS has for it.
+
+    Raises:
+        ProtocolMismatchError: the daemon speaks another protocol, or its result is of another type.
+        HadesError: the daemon refused; the class follows from the error's code.
+    """
+    if not version.is_compatible(reply.protocol_major):
+        raise ProtocolMismatchError(version.mismatch(reply.protocol_major))
+    if reply.error is not None:
+        raise BY_CODE.get(reply.error.code, HadesError)(reply.error.message)
+    try:
+        return codec.convert(reply.result, RESULTS[kind])
+    except ProtocolMismatchError as error:
+        raise ProtocolMismatchError(f"the daemon's reply is not understood: {error}") from None

@@ -75,6 +75,15 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
             )
         return f"no daemon answers at {self.control}: start one with 'hadesd serve' or 'hadesd start'"
 
+    def silent_text(self, seconds: float) -> str:
+        """Error text for a daemon that took a request and sent no reply for so long."""
+        why = "it is stopped or overloaded, "
+        if self.local:
+            why += "see 'hadesd doctor'"
+        else:  # a daemon drops a request that has expired by its own clock
+            why += "or the clocks of the two machines differ by more than that"
+        return f"the daemon at {self.control} did not answer within {seconds:.3g} s: {why}"
+
 
 def destination(paths: Paths, connect: str = "") -> Destination:
     """The daemon of `connect` where given, else of HADES_CONNECT, else the one of this installation.

@@ -16,7 +16,7 @@ from hades_protocol.messages import (
     Reference,
     RunSummary,
 )
-from hades_protocol.version import MAJOR
+from hades_protocol.version import MAJOR, is_compatible
 
 
 class SnapshotResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,9 +127,19 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer to one request: `result`, of the type that commands.RESULTS has for it, or `error`."""
+    """Answer to one request: `result`, of the type that commands.RESULTS has for it, or `error`.
+
+    request_id: that of the request; empty where the daemon could not read it.
+    """
 
     request_id: str
     protocol_major: int = MAJOR
     result: Any = None
     error: ErrorBody | None = None
+
+    def answers(self, request_id: str) -> bool:
+        """Whether it is the answer to that request, the only one that its connection waits for.
+
+        That of another major version is: what its ids mean is not known.
+        """
+        return self.request_id in (request_id, "") or not is_compatible(self.protocol_major)

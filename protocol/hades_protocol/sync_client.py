@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-import msgspec
 import zmq
 
-from hades_protocol import codec, commands, replies, version
-from hades_protocol.errors import BY_CODE, HadesError, ProtocolMismatchError, UnreachableError
+from hades_protocol import codec, commands, replies
+from hades_protocol.errors import HadesError, UnreachableError
 from hades_protocol.keys import HANDSHAKE_SECONDS, destination
 from hades_protocol.messages import GenerationMetrics, RunSummary
 from hades_protocol.paths import Paths, is_listened_to
@@ -24,9 +23,6 @@ PATIENCE = 1.0
 
 PAGE = 2000
 """Generations that are asked for at once where none may be left out."""
-
-SLOW_OR_SKEWED = "it is stopped or overloaded, or the clocks of the two machines differ by more than that"
-"""Why a daemon on another machine may not reply: it drops a request that has expired by its own clock."""
 
 
 class ControlClient:
@@ -44,7 +40,6 @@ class ControlClient:
         self._timeout = timeout
         self._deadline = deadline
         self._destination = destination(paths)
-        self._endpoint = self._destination.control
         if self._destination.local and not is_listened_to(paths.control_socket):  # where destination found it
             raise UnreachableError(
                 f"no daemon runs for {paths.state}: 'hadesd start' starts one with a run, 'hadesd serve' one alone"
@@ -56,7 +51,7 @@ class ControlClient:
         if not self._destination.local:
             self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued while there is no connection
         self._destination.secure(self._socket)
-        self._socket.connect(self._endpoint)
+        self._socket.connect(self._destination.control)
 
     def request(self, kind: type[commands.Request], **fields: Any) -> Any:
         """Send one request and return its result (commands.RESULTS).
@@ -80,12 +75,9 @@ class ControlClient:
             if not self._socket.poll(int(left * 1000) + 1):
                 break
             reply = codec.decode(self._socket.recv(), replies.Reply)
-            if reply.request_id in (request.request_id, ""):
-                return _result(kind, reply)
-        raise UnreachableError(
-            f"the daemon at {self._endpoint} did not answer within {seconds:.3g} s: "
-            + ("is it stopped or overloaded? 'hadesd doctor' tells more" if self._destination.local else SLOW_OR_SKEWED)
-        )
+            if reply.answers(request.request_id):
+                return commands.result_of(reply, kind)
+        raise UnreachableError(self._destination.silent_text(seconds))
 
     def generations(self, run: str, after: int = 0) -> Iterator[GenerationMetrics]:
         """Every committed generation of a run after one, in ascending order, none left out.
@@ -115,17 +107,6 @@ class ControlClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _result(kind: type[commands.Request], reply: replies.Reply) -> Any:
-    if not version.is_compatible(reply.protocol_major):
-        raise ProtocolMismatchError(version.mismatch(reply.protocol_major))
-    if reply.error is not None:
-        raise BY_CODE.get(reply.error.code, HadesError)(reply.error.message)
-    try:
-        return msgspec.convert(reply.result, commands.RESULTS[kind], builtin_types=(bytes,))
-    except msgspec.ValidationError as error:
-        raise ProtocolMismatchError(f"the daemon's reply is not understood: {error}") from None
 
 
 def listens(paths: Paths) -> bool:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from hades_protocol import codec, commands, replies, version
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
@@ -91,4 +89,4 @@ class Desk:
         """What a request that is carried out gives."""
         reply = self.ask(kind, **fields)
         assert reply.error is None, reply.error
-        return msgspec.convert(reply.result, commands.RESULTS[kind], builtin_types=(bytes,))
+        return commands.result_of(reply, kind)

@@ -213,6 +213,20 @@ async def test_a_reply_of_another_major_version_is_a_mismatch(tmp_path: Path, mo
         client.close()
 
 
+async def test_a_request_that_the_daemon_could_not_read_is_answered_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(_: bytes) -> replies.Reply:
+        return replies.Reply(request_id="", error=replies.ErrorBody(code="protocol", message="one frame, not 2"))
+
+    with serving(tmp_path, a_daemon()) as server:
+        monkeypatch.setattr(server, "_answer", answer)
+        client = Client(server.control, server.events)
+        with pytest.raises(ProtocolMismatchError, match="one frame, not 2"):
+            await client.hello()
+        client.close()
+
+
 async def test_datasets_come_for_the_watched_run_only(tmp_path: Path) -> None:
     with serving(tmp_path, a_daemon()) as server:
         async with attached(server.control, server.events) as (client, stream):

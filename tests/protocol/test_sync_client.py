@@ -60,6 +60,8 @@ def serve_one(paths: Paths, reply: dict[str, object]) -> threading.Thread:
         ({"protocol_major": 2, "result": {}}, "the daemon speaks protocol 2, this program 1"),
         ({"protocol_major": 1, "result": {"pid": "many"}}, "the daemon's reply is not understood"),
         ({"error": {"code": "protocol", "message": "no"}}, "^no$"),
+        ({"request_id": "", "error": {"code": "protocol", "message": "no"}}, "^no$"),
+        ({"request_id": "?", "protocol_major": 2}, "the daemon speaks protocol 2, this program 1"),
     ],
 )
 def test_another_version_is_a_protocol_error(home: Home, reply: dict[str, object], why: str) -> None:

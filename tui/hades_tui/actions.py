@@ -10,7 +10,6 @@ from textual.app import App
 from textual.binding import Binding
 from textual.notifications import SeverityLevel
 
-from hades_protocol.commands import RESULTS
 from hades_protocol.errors import HadesError, UnreachableError
 from hades_protocol.messages import Job, JobState, RunSummary
 from hades_protocol.replies import ChangeResult
@@ -181,7 +180,7 @@ class ActingApp(App[None]):
         requests, done = dialog.requests, []
         for request in requests:
             try:
-                result: CommandResult = await self._connection.request(request, RESULTS[type(request)])
+                result: CommandResult = await self._connection.request(request)
                 if isinstance(result, Job) and len(requests) > 1:
                     await self._end_of(result, dialog.session)  # the daemon takes few at a time
             except HadesError as error:

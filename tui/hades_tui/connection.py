@@ -1,14 +1,12 @@
 """What the screen needs of a daemon. hades_protocol.async_client.Client implements it."""
 
 from collections.abc import AsyncGenerator
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
 from hades_protocol.commands import Request
 from hades_protocol.messages import DatasetSnapshot, LogLevel
 from hades_protocol.replies import HistoryResult, LogResult, ShowResult
 from hades_protocol.resync import Item
-
-T = TypeVar("T")
 
 
 class Connection(Protocol):
@@ -20,8 +18,11 @@ class Connection(Protocol):
     def watch(self, run: str | None) -> None:
         """Choose the run whose datasets attach() yields; None for no run."""
 
-    async def request(self, request: Request, kind: type[T]) -> T:
-        """Send a command and return its answer. Commands that change a run come from hades_tui.run_actions."""
+    async def request(self, request: Request) -> Any:
+        """Send a command and return its answer (hades_protocol.commands.RESULTS).
+
+        Commands that change a run come from hades_tui.run_actions.
+        """
 
     async def show(self, run: str) -> ShowResult:
         """A run with its settings, its history of states and its checkpoints."""

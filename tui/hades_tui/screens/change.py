@@ -59,7 +59,7 @@ class ChangeScreen(SendingDialog):
         request = commands.Show(request_id=fresh_id(), run=self.asked.id, session=self.session)
         while self.form is None:
             try:
-                shown: ShowResult = await self._sender.request(request, ShowResult)
+                shown: ShowResult = await self._sender.request(request)
                 self.form = form_of(shown.spec, self.SIZES)
             except HadesError as error:
                 self._unreadable = f"Its settings could not be read: {error}"
@@ -106,7 +106,8 @@ class ChangeScreen(SendingDialog):
         super().settle()
 
     async def _ask(self, about: tuple[dict[str, Any], RunState]) -> ChangeResult:
-        return await self._sender.request(self.command(**about[0], dry_run=True), ChangeResult)
+        result: ChangeResult = await self._sender.request(self.command(**about[0], dry_run=True))
+        return result
 
     def _show_answer(self) -> None:
         edited = tuple(self.form.texts) if self.form is not None else ()

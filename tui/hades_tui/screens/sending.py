@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Button, Label
 
-from hades_protocol.commands import RESULTS, Request
+from hades_protocol.commands import Request
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.messages import Job, RunSummary
 from hades_protocol.replies import ChangeResult
@@ -19,15 +19,13 @@ from hades_tui.state.model import Model
 from hades_tui.tasks import begin
 from hades_tui.widgets.titles import title
 
-T = TypeVar("T")
-
 CommandResult = RunSummary | ChangeResult | Job
 
 
 class Sender(Protocol):
     """Sends requests to the daemon (hades_tui.connection.Connection)."""
 
-    async def request(self, request: Request, kind: type[T]) -> T:
+    async def request(self, request: Request) -> Any:
         """Send a request and return the daemon's answer. Raises HadesError."""
 
 
@@ -156,7 +154,7 @@ class SendingForm(Dialog[CommandResult]):
 
     async def _send(self, request: Request) -> None:
         try:
-            result: CommandResult = await self._sender.request(request, RESULTS[type(request)])
+            result: CommandResult = await self._sender.request(request)
         except HadesError as error:
             self.refused = f"The daemon refused: {error}" if error.code != "unreachable" else str(error)
         else:

@@ -58,7 +58,8 @@ class StartScreen(SendingForm):
 
     async def _ask(self, spec: dict[str, Any]) -> PlanResult:
         request = commands.Plan(request_id=fresh_id(), spec=spec, session=self.session)
-        return await self._sender.request(request, PlanResult)
+        plan: PlanResult = await self._sender.request(request)
+        return plan
 
     def heading(self) -> str:
         """The title of the dialog."""
