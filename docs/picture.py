@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_protocol.paths import Paths
 from hades_tui.app import HadesApp
 from hades_tui.theme.themes import DARK
@@ -27,7 +27,7 @@ SETTLE_SECONDS = 4.0
 async def screen(run: str | None, size: tuple[int, int], keys: list[str]) -> str:
     """Attach, wait for history and pairs, press keys, draw: SVG."""
     paths = Paths()
-    client = Client(paths.control_endpoint, paths.events_endpoint)
+    client = AsyncClient(paths.control_endpoint, paths.events_endpoint)
     selected = (await client.show(run)).run.id if run else None
     app = HadesApp(client, run=selected, theme=DARK)
     async with app.run_test(size=size) as pilot:

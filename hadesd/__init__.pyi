@@ -1,6 +1,6 @@
 """What hadesd/__init__.py hands on, for type checkers; a test compares the two."""
 
-from hades_protocol.async_client import Client as AsyncClient
+from hades_protocol.async_client import AsyncClient as AsyncClient
 from hades_protocol.messages import DaemonInfo as DaemonInfo
 from hades_protocol.messages import GenerationMetrics as GenerationMetrics
 from hades_protocol.messages import RunSummary as RunSummary

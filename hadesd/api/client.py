@@ -21,7 +21,7 @@ from hadesd.api.errors import NotEndedError, RunFailedError
 from hadesd.api.settings import as_spec, nested
 
 if TYPE_CHECKING:
-    from hades_protocol.async_client import Client as AsyncClient
+    from hades_protocol.async_client import AsyncClient
     from hadesd.api.datasets import Dataset
 
 
@@ -69,7 +69,7 @@ def connect_async(address: str = "") -> "AsyncClient":
         UsageError: the address is none.
         NotFoundError: there is no such key file.
     """
-    from hades_protocol.async_client import Client as AsyncClient
+    from hades_protocol.async_client import AsyncClient
     from hades_protocol.keys import destination
 
     there = destination(_paths(address))

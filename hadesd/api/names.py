@@ -31,9 +31,6 @@ MODULES = {
 HOMES = {name: module for module, names in MODULES.items() for name in names}
 """Name -> module."""
 
-OTHERWISE = {"AsyncClient": "Client"}
-"""Names that are called otherwise at home."""
-
 
 def find(name: str) -> object:
     """What a name of the library means.
@@ -43,4 +40,4 @@ def find(name: str) -> object:
     """
     if name not in HOMES:
         raise AttributeError(f"module 'hadesd' has no attribute '{name}'")
-    return getattr(import_module(HOMES[name]), OTHERWISE.get(name, name))
+    return getattr(import_module(HOMES[name]), name)

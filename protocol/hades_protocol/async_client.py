@@ -37,7 +37,7 @@ def fresh_id() -> str:
     return uuid.uuid4().hex
 
 
-class Client:
+class AsyncClient:
     """Client of the daemon behind two ZeroMQ endpoints (those of a hades_protocol.keys.Destination).
 
     keys: the client's, needed over TCP.
@@ -56,7 +56,7 @@ class Client:
         self._subscriber: zmq.asyncio.Socket | None = None
         self._watched: str | None = None
 
-    async def __aenter__(self) -> "Client":
+    async def __aenter__(self) -> "AsyncClient":
         return self
 
     async def __aexit__(

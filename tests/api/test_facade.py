@@ -8,7 +8,7 @@ import pytest
 
 import hadesd
 from hades_protocol.errors import UsageError
-from hadesd.api.names import HOMES, OTHERWISE
+from hadesd.api.names import HOMES
 from tests.architecture.test_imports import COMPUTING, ROOT, loaded
 
 LIBRARY = ROOT / "hadesd/api"
@@ -33,7 +33,7 @@ def test_what_a_type_checker_reads_is_what_there_is() -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert typed == {name: (home, OTHERWISE.get(name, name)) for name, home in HOMES.items()}
+    assert typed == {name: (home, name) for name, home in HOMES.items()}
     offered = next(node.value for node in tree.body if isinstance(node, ast.Assign))
     assert set(ast.literal_eval(offered)) == set(HOMES)
 

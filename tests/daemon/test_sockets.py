@@ -17,7 +17,7 @@ import zmq
 import zmq.asyncio
 
 from hades_protocol import codec, commands, keys, replies
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_protocol.errors import HadesError, NotFoundError, UnreachableError, UsageError
 from hades_protocol.events import AnyEvent
 from hades_protocol.messages import DaemonInfo
@@ -57,9 +57,9 @@ def hello(file: Path) -> DaemonInfo:
         return info
 
 
-def client_of(file: Path) -> Client:
+def client_of(file: Path) -> AsyncClient:
     where = keys.destination(at(file))
-    return Client(where.control, where.events, keys=where.keys)
+    return AsyncClient(where.control, where.events, keys=where.keys)
 
 
 # Who gets in ---------------------------------------------------------------------------------------------------

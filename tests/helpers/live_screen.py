@@ -8,7 +8,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from hades_protocol import commands
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_protocol.resync import LinkPhase
 from hades_protocol.run_state import RunState
 from hades_tui.app import HadesApp
@@ -40,7 +40,7 @@ async def screen(
     control: str, events: str, *, size: tuple[int, int] = (120, 40), run: str | None = None, readonly: bool = False
 ) -> AsyncIterator[Screen]:
     """The application, attached to two sockets."""
-    client = Client(control, events)
+    client = AsyncClient(control, events)
     app = HadesApp(client, run=run, readonly=readonly)
     try:
         async with app.run_test(size=size) as pilot:

@@ -10,13 +10,13 @@ import signal
 import sys
 from pathlib import Path
 
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_tui.app import HadesApp
 
 
 async def main(control: str, events: str, run: str, target: Path) -> None:
     """Show the run until the process is killed."""
-    client = Client(control, events)
+    client = AsyncClient(control, events)
     app = HadesApp(client, run=run)
 
     def dump() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_protocol.errors import ExitCode
 from hades_protocol.events import DatasetPublished
 from hades_protocol.messages import DatasetSnapshot
@@ -40,7 +40,7 @@ def ok(home: Home, *arguments: str) -> str:
 
 async def started_and_seen(home: Home, *arguments: str) -> tuple[str, DatasetSnapshot]:
     """Start a run while a client is attached: its id, and the first pairs that the client gets."""
-    client = Client(home.paths.control_endpoint, home.paths.events_endpoint)
+    client = AsyncClient(home.paths.control_endpoint, home.paths.events_endpoint)
     run = ""
     async with contextlib.aclosing(client.attach()) as items:
         async for item in items:

@@ -12,7 +12,7 @@ import msgpack
 import pytest
 
 from hades_protocol import commands, replies
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_protocol.codec import encode
 from hades_protocol.errors import NotFoundError, ProtocolMismatchError, UnreachableError, WrongStateError
 from hades_protocol.events import TOPIC_EVENTS, DatasetPublished, GenerationCommitted, Heartbeat
@@ -25,7 +25,7 @@ from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset,
 class Attached:
     """Collects what attach() yields, to wait for things in it."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: AsyncClient) -> None:
         self.items: list[Item] = []
         self._client = client
 
@@ -49,8 +49,8 @@ class Attached:
 
 
 @asynccontextmanager
-async def attached(control: str, events: str) -> AsyncIterator[tuple[Client, Attached]]:
-    client = Client(control, events)
+async def attached(control: str, events: str) -> AsyncIterator[tuple[AsyncClient, Attached]]:
+    client = AsyncClient(control, events)
     stream = Attached(client)
     task = asyncio.create_task(stream.pump())
     try:
@@ -67,7 +67,7 @@ def a_daemon(session: str = "session-1") -> FakeDaemon:
 
 async def test_every_verb_returns_its_type(tmp_path: Path) -> None:
     with serving(tmp_path, a_daemon()) as server:
-        client = Client(server.control, server.events)
+        client = AsyncClient(server.control, server.events)
         server.do(lambda: server.daemon.commit("one"))
         server.do(lambda: server.daemon.publish_dataset("one", a_dataset(1)))
         assert (await client.hello()).session == "session-1"
@@ -82,7 +82,7 @@ async def test_every_verb_returns_its_type(tmp_path: Path) -> None:
 
 async def test_a_request_carries_a_deadline_and_the_expected_state(tmp_path: Path) -> None:
     with serving(tmp_path, a_daemon()) as server:
-        client = Client(server.control, server.events)
+        client = AsyncClient(server.control, server.events)
         before = time.time()
         await client.pause("one", RunState.RUNNING)
         request = server.requests[-1]
@@ -95,7 +95,7 @@ async def test_a_request_carries_a_deadline_and_the_expected_state(tmp_path: Pat
 
 async def test_refusals_become_the_matching_error(tmp_path: Path) -> None:
     with serving(tmp_path, a_daemon()) as server:
-        client = Client(server.control, server.events)
+        client = AsyncClient(server.control, server.events)
         with pytest.raises(NotFoundError, match="no run 'nine'"):
             await client.show("nine")
         with pytest.raises(WrongStateError, match="two is paused by now, not running"):
@@ -104,7 +104,7 @@ async def test_refusals_become_the_matching_error(tmp_path: Path) -> None:
 
 
 async def test_without_a_daemon_the_error_says_how_to_start_one(tmp_path: Path) -> None:
-    client = Client(f"ipc://{tmp_path}/control.sock", f"ipc://{tmp_path}/events.sock")
+    client = AsyncClient(f"ipc://{tmp_path}/control.sock", f"ipc://{tmp_path}/events.sock")
     with pytest.raises(UnreachableError) as caught:
         await client.hello()
     assert str(caught.value) == (
@@ -114,7 +114,7 @@ async def test_without_a_daemon_the_error_says_how_to_start_one(tmp_path: Path) 
 
 
 async def test_a_request_without_a_daemon_is_not_kept_for_a_later_one(tmp_path: Path) -> None:
-    client = Client(f"ipc://{tmp_path}/control.sock", f"ipc://{tmp_path}/events.sock")
+    client = AsyncClient(f"ipc://{tmp_path}/control.sock", f"ipc://{tmp_path}/events.sock")
     with pytest.raises(UnreachableError):
         await client.pause("one")
     with serving(tmp_path, a_daemon()) as server:
@@ -126,7 +126,7 @@ async def test_a_request_without_a_daemon_is_not_kept_for_a_later_one(tmp_path: 
 async def test_a_daemon_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
     with serving(tmp_path, a_daemon()) as server:
         server.deaf = True
-        client = Client(server.control, server.events, reply_seconds=0.2)
+        client = AsyncClient(server.control, server.events, reply_seconds=0.2)
         with pytest.raises(UnreachableError, match=r"did not answer within 0\.2 s"):
             await client.hello()
         client.close()
@@ -207,7 +207,7 @@ async def test_a_reply_of_another_major_version_is_a_mismatch(tmp_path: Path, mo
 
     with serving(tmp_path, a_daemon()) as server:
         monkeypatch.setattr(server, "_answer", answer)
-        client = Client(server.control, server.events)
+        client = AsyncClient(server.control, server.events)
         with pytest.raises(ProtocolMismatchError, match="speaks protocol 2"):
             await client.hello()
         client.close()
@@ -221,7 +221,7 @@ async def test_a_request_that_the_daemon_could_not_read_is_answered_too(
 
     with serving(tmp_path, a_daemon()) as server:
         monkeypatch.setattr(server, "_answer", answer)
-        client = Client(server.control, server.events)
+        client = AsyncClient(server.control, server.events)
         with pytest.raises(ProtocolMismatchError, match="one frame, not 2"):
             await client.hello()
         client.close()
@@ -269,7 +269,7 @@ async def test_a_socket_that_is_no_daemon_ends_as_unreachable(tmp_path: Path) ->
     listener = unix.socket(unix.AF_UNIX)
     listener.bind(str(tmp_path / "control.sock"))
     listener.listen()
-    client = Client(f"ipc://{tmp_path}/control.sock", f"ipc://{tmp_path}/events.sock")
+    client = AsyncClient(f"ipc://{tmp_path}/control.sock", f"ipc://{tmp_path}/events.sock")
     with pytest.raises(UnreachableError):
         await client.hello()
     client.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hades_protocol import commands
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_protocol.errors import NotFoundError, WrongStateError
 from hades_protocol.messages import CheckpointList
 from hades_protocol.run_state import RunState
@@ -22,13 +22,13 @@ def server(tmp_path: Path) -> Iterator[ProtocolServer]:
 
 
 @pytest.fixture
-async def client(server: ProtocolServer) -> AsyncIterator[Client]:
-    client = Client(server.control, server.events)
+async def client(server: ProtocolServer) -> AsyncIterator[AsyncClient]:
+    client = AsyncClient(server.control, server.events)
     yield client
     client.close()
 
 
-async def test_a_fork_is_tried_and_then_made(client: Client, server: ProtocolServer) -> None:
+async def test_a_fork_is_tried_and_then_made(client: AsyncClient, server: ProtocolServer) -> None:
     changes = {"evolution": {"sigma": 0.1}}
     tried = await client.fork("one", changes, generation=3, dry_run=True)
     assert tried.run is None
@@ -41,7 +41,7 @@ async def test_a_fork_is_tried_and_then_made(client: Client, server: ProtocolSer
     assert len((await client.snapshot()).runs) == 3
 
 
-async def test_sizes_places_and_notes(client: Client) -> None:
+async def test_sizes_places_and_notes(client: AsyncClient) -> None:
     assert (await client.resize("one", {"dataset": {"pairs": 8}}, dry_run=True)).run is None
     resized = (await client.resize("one", {"dataset": {"pairs": 8}})).run
     assert resized is not None
@@ -56,7 +56,7 @@ async def test_sizes_places_and_notes(client: Client) -> None:
         await client.note("two", "late", RunState.RUNNING)
 
 
-async def test_logs_are_filtered(client: Client, server: ProtocolServer) -> None:
+async def test_logs_are_filtered(client: AsyncClient, server: ProtocolServer) -> None:
     server.daemon.logs = {"one": [a_log_line("Alpha"), a_log_line("beta", "warning")], "": [a_log_line("daemon")]}
     assert [line.text for line in (await client.logs("one")).lines] == ["Alpha", "beta"]
     assert [line.text for line in (await client.logs("one", level="warning")).lines] == ["beta"]
@@ -65,7 +65,7 @@ async def test_logs_are_filtered(client: Client, server: ProtocolServer) -> None
     assert [line.text for line in (await client.logs()).lines] == ["daemon"]
 
 
-async def test_a_job_begins_and_ends(client: Client, server: ProtocolServer) -> None:
+async def test_a_job_begins_and_ends(client: AsyncClient, server: ProtocolServer) -> None:
     job = await client.evaluate("one")
     assert (job.run, job.verb, job.state) == ("one", "evaluate", "running")
     with pytest.raises(WrongStateError):
@@ -80,7 +80,7 @@ async def test_a_job_begins_and_ends(client: Client, server: ProtocolServer) -> 
     assert [j.path for j in (await client.snapshot()).jobs] == ["", "/tmp/x.csv"]
 
 
-async def test_checkpoints_and_their_pairs(client: Client, server: ProtocolServer) -> None:
+async def test_checkpoints_and_their_pairs(client: AsyncClient, server: ProtocolServer) -> None:
     assert (await client.show("one")).checkpoints == CheckpointList()
     server.daemon.checkpoints["one"] = some_checkpoints()
     server.daemon.kept["one"] = {20: a_dataset(20)}

@@ -7,7 +7,7 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_tui.app import HadesApp
 from hades_tui.keymap import all_actions, checked_keymap
 from hades_tui.screens.confirm import ConfirmScreen
@@ -158,7 +158,7 @@ async def test_help_of_a_readonly_screen_names_no_key_that_changes_a_run(server:
 
 async def test_a_remapped_key_does_it_and_help_says_so(server: ProtocolServer) -> None:
     keymap = checked_keymap({"run.pause": "f5", "screen.help": "f1,?"}, all_actions())
-    client = Client(server.control, server.events)
+    client = AsyncClient(server.control, server.events)
     try:
         app = HadesApp(client, keymap=keymap)
         async with app.run_test(size=(100, 40)) as pilot:
@@ -229,7 +229,7 @@ async def test_too_small_is_said_instead_of_shown(server: ProtocolServer, size: 
 
 
 async def test_what_is_in_the_way_of_the_link_is_at_the_top(tmp_path: Path) -> None:
-    client = Client(f"ipc://{tmp_path}/control.sock", f"ipc://{tmp_path}/events.sock")
+    client = AsyncClient(f"ipc://{tmp_path}/control.sock", f"ipc://{tmp_path}/events.sock")
     try:
         app = HadesApp(client, obstacle=lambda: "ssh box: connection refused")
         async with app.run_test(size=(120, 30)) as pilot:

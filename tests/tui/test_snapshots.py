@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, TextArea
 
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_protocol.codec import encode
 from hades_protocol.messages import GpuInfo, GpuProcess, Lineage, LogLine, Reference
 from hades_protocol.resync import LinkPhase
@@ -45,7 +45,7 @@ def screen(server: ProtocolServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     clients = []
 
     def make(**options: Any) -> HadesApp:
-        client = Client(server.control, server.events)
+        client = AsyncClient(server.control, server.events)
         clients.append(client)
         return HadesApp(client, **options)
 
@@ -108,7 +108,7 @@ def compared(tmp_path: Path) -> Iterator[ProtocolServer]:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 45)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_references_and_evaluations(snap_compare: SnapCompare, compared: ProtocolServer, size: tuple[int, int]) -> None:
-    client = Client(compared.control, compared.events)
+    client = AsyncClient(compared.control, compared.events)
     try:
         assert snap_compare(HadesApp(client), terminal_size=size, run_before=settled())
     finally:

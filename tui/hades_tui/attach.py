@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any
 
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_protocol.errors import ExitCode, UnreachableError, UsageError
 from hades_protocol.keys import destination
 from hades_protocol.paths import Paths
@@ -43,7 +43,7 @@ def is_utf8() -> bool:
 
 
 @contextlib.asynccontextmanager
-async def connected_client(options: argparse.Namespace) -> AsyncIterator[tuple[Client, Callable[[], str]]]:
+async def connected_client(options: argparse.Namespace) -> AsyncIterator[tuple[AsyncClient, Callable[[], str]]]:
     """A client of the daemon that the options name, and a function that returns what keeps the link from coming up.
 
     Raises:
@@ -63,7 +63,7 @@ async def connected_client(options: argparse.Namespace) -> AsyncIterator[tuple[C
             connect = f"ipc://{tunnel.directory}"
             obstacle = tunnel.problem
         where = destination(Paths(), connect)
-        client = Client(where.control, where.events, keys=where.keys)
+        client = AsyncClient(where.control, where.events, keys=where.keys)
         stack.callback(client.close)
         try:
             yield client, obstacle
@@ -99,7 +99,7 @@ async def screen(options: argparse.Namespace, preferences: Preferences) -> int:
         return app.return_code or ExitCode.OK
 
 
-async def find(client: Client, run: str | None, wait: bool) -> str | None:
+async def find(client: AsyncClient, run: str | None, wait: bool) -> str | None:
     """The id of the run that `run` names. The request also checks that a daemon answers, unless `wait`."""
     if run is not None:
         return (await client.show(run)).run.id

@@ -1,4 +1,4 @@
-"""What the screen needs of a daemon. hades_protocol.async_client.Client implements it."""
+"""What the screen needs of a daemon. hades_protocol.async_client.AsyncClient implements it."""
 
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol

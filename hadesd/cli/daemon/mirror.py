@@ -58,12 +58,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _mirror(args: argparse.Namespace, paths: Paths, open_target: "OpenTarget") -> None:
-    from hades_protocol.async_client import Client
+    from hades_protocol.async_client import AsyncClient
     from hades_protocol.keys import destination
     from hadesd.integrations.mirror.mirror import Mirror
 
     where = destination(paths)
-    client = Client(where.control, where.events, keys=where.keys)
+    client = AsyncClient(where.control, where.events, keys=where.keys)
     mirror = Mirror(client, open_target, args.runs, where.local, say)
     working = asyncio.create_task(mirror.run(args.once))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, working.cancel)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_protocol.errors import NotFoundError, ProtocolMismatchError, UnreachableError
 from hades_protocol.events import GenerationCommitted, HistoryCut, RunChanged, RunRemoved
 from hades_protocol.messages import RunSummary
@@ -46,7 +46,12 @@ class Mirror:
     """
 
     def __init__(
-        self, client: Client, open_target: OpenTarget, wanted: Sequence[str], local: bool, say: Callable[[str], None]
+        self,
+        client: AsyncClient,
+        open_target: OpenTarget,
+        wanted: Sequence[str],
+        local: bool,
+        say: Callable[[str], None],
     ) -> None:
         self._client = client
         self._open_target = open_target

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_protocol.errors import ExitCode, UnreachableError, UsageError
 from hades_protocol.resync import LinkPhase
 from hades_tui.app import HadesApp
@@ -133,7 +133,7 @@ async def test_a_screen_through_ssh_goes_stale_and_comes_back(box: Box) -> None:
         async with Tunnel("box", hadesd=box.hadesd) as tunnel:
             assert tunnel.problem() == ""
             assert tunnel.directory.stat().st_mode & 0o777 == 0o700
-            client = Client(f"ipc://{tunnel.directory}/control.sock", f"ipc://{tunnel.directory}/events.sock")
+            client = AsyncClient(f"ipc://{tunnel.directory}/control.sock", f"ipc://{tunnel.directory}/events.sock")
             app = HadesApp(client, obstacle=tunnel.problem)
             try:
                 async with app.run_test(size=(150, 40)) as pilot:

@@ -6,7 +6,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_protocol.codec import Array
 from hades_protocol.errors import NotFoundError
 from hades_tui.curve.legend import legend
@@ -27,7 +27,7 @@ LEAST_ROWS = 6
 PAIR_ROWS = 8
 
 
-async def fetch_model(client: Client, run: str | None) -> Model:
+async def fetch_model(client: AsyncClient, run: str | None) -> Model:
     """Request the daemon's runs, with history and pairs of the selected one. run: as options name it, or None.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hades_protocol.async_client import Client
+from hades_protocol.async_client import AsyncClient
 from hades_protocol.codec import unpack
 from hades_protocol.errors import ProtocolMismatchError
 from hades_protocol.events import TOPIC_DATASET, WELCOME
@@ -126,7 +126,7 @@ def _run_of(event: dict[str, Any]) -> str:
     return ""
 
 
-async def stream(client: Client, run: str | None, heartbeats: bool) -> AsyncGenerator[TailLine, None]:
+async def stream(client: AsyncClient, run: str | None, heartbeats: bool) -> AsyncGenerator[TailLine, None]:
     """Yield every line from now on, without end. run: id of the only run to show, then with its pairs; None for all."""
     tail = EventTail()
     client.watch(run)
