@@ -15,7 +15,7 @@ from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
 from hades_protocol.messages import HistoryKind, RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RESIZABLE, RunSpec
-from hades_protocol.run_state import ENDED, RunState
+from hades_protocol.run_state import ENDED, RESUMABLE
 from hadesd.daemon.plugin import AskToStop, DaemonPlugin
 from hadesd.spec import changes
 from hadesd.storage import records
@@ -67,7 +67,7 @@ class OneShot(DaemonPlugin):
     def ready(self, supervisor: Supervisor, stop: AskToStop) -> None:
         """Have it computed, also where it failed, was paused or cancelled the last time."""
         self._supervisor, self._stop = supervisor, stop
-        if self.summary.state in (RunState.PAUSED, RunState.FAILED, RunState.CANCELLED):
+        if self.summary.state in RESUMABLE:
             supervisor.ask(self._run, events.ResumeAsked(), None)
         self._check()
         supervisor.listen(self._changed)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import UsageError, WrongStateError
 from hades_protocol.run_spec import RunSpec, build_spec
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import AT_REST, RunState
 from hades_protocol.settings import merge
 from hadesd.spec import own_code
 from hadesd.storage import records
@@ -19,13 +19,10 @@ from hadesd.storage.records import RunRecord
 REMOVED_PREFIX = ".removed-"
 """Of directories that no longer are runs: a scan skips names with a dot."""
 
-REMOVABLE = frozenset({RunState.PAUSED, RunState.FINISHED, RunState.FAILED, RunState.CANCELLED})
-"""States in which no process works on a run and none will by itself."""
-
 
 def check_removable(run: str, state: RunState, locked: bool) -> None:
     """Raises WrongStateError where something works on a run's files or is about to."""
-    if state not in REMOVABLE:
+    if state not in AT_REST:
         raise WrongStateError(f"run {run} is {state}: cancel or pause it first")
     if locked:
         raise WrongStateError(f"run {run} is {state}, but a process still works on its files: wait until it has ended")

@@ -1,4 +1,7 @@
-"""The states of a run, the transitions that are allowed between them, and the phases of a worker."""
+"""The states of a run, the transitions that are allowed between them, and the phases of a worker.
+
+Which states a verb applies in is said for clients; of a stopping run the daemon refuses all while it goes down itself.
+"""
 
 from enum import StrEnum
 
@@ -59,6 +62,21 @@ WITH_WORKER = frozenset({S.STARTING, S.RUNNING, S.PAUSING, S.STOPPING, S.CANCELL
 
 ENDED = frozenset({S.FINISHED, S.FAILED, S.CANCELLED})
 """States that `wait` ends on."""
+
+AT_REST = frozenset({S.PAUSED, S.FINISHED, S.FAILED, S.CANCELLED})
+"""States in which no process works on a run, so that its files may be removed, packed or pruned."""
+
+PAUSABLE = frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.STOPPING, S.BACKOFF})
+"""States in which a run can be paused; so can one that the daemon paused for a full disk, which goes on by itself."""
+
+RESUMABLE = frozenset({S.PAUSED, S.FAILED, S.CANCELLED})
+"""States in which a run can be resumed."""
+
+CANCELLABLE = PAUSABLE | {S.PAUSING, S.PAUSED, S.FAILED}
+"""States in which a run can be cancelled."""
+
+RESIZABLE = frozenset(S) - {S.CANCELLING, S.FINISHED}
+"""States in which a run can be resized."""
 
 
 def may(before: RunState, after: RunState) -> bool:

@@ -9,7 +9,7 @@ from hades_protocol import commands
 from hades_protocol.async_client import fresh_id
 from hades_protocol.messages import RunSummary
 from hades_protocol.resync import LinkPhase
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import AT_REST, CANCELLABLE, PAUSABLE, RESIZABLE, RESUMABLE, RunState
 from hades_tui.state.model import Model
 from hades_tui.text.format import is_waiting
 
@@ -160,18 +160,16 @@ EVERY = frozenset(S)
 PAUSE = RunAction(
     "pause",
     commands.Pause,
-    frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.STOPPING, S.BACKOFF}),
+    PAUSABLE,
     _will_pause,
     "will pause after this generation",
     many=True,
 )
-RESUME = RunAction(
-    "resume", commands.Resume, frozenset({S.PAUSED, S.FAILED, S.CANCELLED}), _will_resume, "is queued again", many=True
-)
+RESUME = RunAction("resume", commands.Resume, RESUMABLE, _will_resume, "is queued again", many=True)
 CANCEL = RunAction(
     "cancel",
     commands.Cancel,
-    frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.PAUSING, S.PAUSED, S.STOPPING, S.BACKOFF, S.FAILED}),
+    CANCELLABLE,
     _will_cancel,
     "is being cancelled",
     dangerous=True,
@@ -181,7 +179,7 @@ FORK = RunAction("fork", commands.Fork, EVERY, _will_fork, "is queued")
 RESIZE = RunAction(
     "resize",
     commands.Resize,
-    EVERY - {S.FINISHED, S.CANCELLING},
+    RESIZABLE,
     _will_resize,
     "gets its other size",
     nothing="{run} is {state}: its size cannot change any more; F forks it with another one",
@@ -200,9 +198,6 @@ PRIORITY = RunAction(
     many=True,
     asks="set the priority of",
 )
-AT_REST = frozenset({S.PAUSED, S.FINISHED, S.FAILED, S.CANCELLED})
-"""States in which no process works on a run and none will by itself."""
-
 _AT_WORK = "{run} is {state}: cancel or pause it before you {action} it"
 REMOVE = RunAction(
     "remove", commands.Delete, AT_REST, _will_remove, "is removed", dangerous=True, nothing=_AT_WORK, many=True

@@ -9,7 +9,7 @@ from hades_protocol import commands
 from hades_protocol.errors import ExitCode, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
-from hades_protocol.run_state import RunState, WorkerPhase
+from hades_protocol.run_state import CANCELLABLE, PAUSABLE, RESUMABLE, RunState, WorkerPhase
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.documents.runs import ChangedRunsDocument, GroupDocument
 from hadesd.cli.output import print_json, say
@@ -22,12 +22,11 @@ POLL_SECONDS = 0.1
 ON_THE_WAY = (S.PAUSING, S.CANCELLING)
 
 MEANINGFUL: dict[type[commands.Mutation], frozenset[RunState]] = {
-    commands.Pause: frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.STOPPING, S.BACKOFF}),
-    commands.Resume: frozenset({S.PAUSED, S.FAILED, S.CANCELLED}),
-    commands.Cancel: frozenset({S.QUEUED, S.STARTING, S.RUNNING, S.PAUSING, S.PAUSED, S.STOPPING, S.BACKOFF}),
+    commands.Pause: PAUSABLE,
+    commands.Resume: RESUMABLE,
+    commands.Cancel: CANCELLABLE,
 }
-"""States in which a verb does something to a run; the group's other runs are left alone. A run that is stopping gives
-way or gets another size, and would come back by itself."""
+"""States in which a verb does something to a run; the group's other runs are left alone."""
 
 SUMMARIES = {
     "pause": "commit the generation and end the worker, which frees its device; resume goes on from there",

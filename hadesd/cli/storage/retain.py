@@ -9,7 +9,7 @@ from hades_protocol.formatting import size
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import Retention
-from hades_protocol.run_state import RunState
+from hades_protocol.run_state import AT_REST, RunState
 from hadesd.cli.documents.storage import RetainedRun, RetentionDocument
 from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
@@ -83,7 +83,7 @@ def _choose(known: tuple[RunSummary, ...], args: argparse.Namespace) -> list[sel
             raise UsageError("--all, runs by name or filters: choose one of them")
         args.state = tuple(RunState)
     chosen = selection.choose(known, args, time.time())
-    fit = [item for item in chosen if item.run.state in removal.REMOVABLE]
+    fit = [item for item in chosen if item.run.state in AT_REST]
     for item in chosen:
         if item not in fit:
             why = f"run {item.run.id} is {item.run.state}: pause it first"

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import WrongStateError
 from hades_protocol.messages import HistoryKind
-from hades_protocol.run_state import WITH_WORKER, RunState, may
+from hades_protocol.run_state import CANCELLABLE, PAUSABLE, RESIZABLE, RESUMABLE, WITH_WORKER, RunState, may
 from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.effects import noted
@@ -90,20 +90,25 @@ def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
 # What people ask for -----------------------------------------------------------------------------------------
 
 
+def _is_in(run: Run, states: frozenset[S]) -> bool:
+    """Whether a verb applies, given the states that it applies in; to a worker that the daemon stops none does."""
+    return run.state in states and (run.state != S.STOPPING or comes_back(run))
+
+
 def _pause(run: Run) -> Step:
-    if run.state in (S.STARTING, S.RUNNING) or comes_back(run):
-        after = replace(run, state=S.PAUSING, desired="pause", leaving="", reason="")
-        return after, noted(HistoryKind.PAUSE, effects.HaltWorker())
     if run.disk_full:
         return replace(run, desired="pause", disk_full=False, reason=""), noted(HistoryKind.PAUSE)
-    if run.state in (S.QUEUED, S.BACKOFF):
-        after = replace(run, state=S.PAUSED, desired="pause", restart_at=None, reason="")
-        return after, noted(HistoryKind.PAUSE)
-    raise _refusal(run, "paused")
+    if not _is_in(run, PAUSABLE):
+        raise _refusal(run, "paused")
+    if run.state in WITH_WORKER:
+        after = replace(run, state=S.PAUSING, desired="pause", leaving="", reason="")
+        return after, noted(HistoryKind.PAUSE, effects.HaltWorker())
+    after = replace(run, state=S.PAUSED, desired="pause", restart_at=None, reason="")
+    return after, noted(HistoryKind.PAUSE)
 
 
 def _resume(run: Run, now: float) -> Step:
-    if run.state not in (S.PAUSED, S.FAILED, S.CANCELLED):
+    if not _is_in(run, RESUMABLE):
         raise _refusal(run, "resumed")
     after = replace(
         run, state=S.QUEUED, desired="run", outcome=None, crashes=(), reason="", queued_at=now, disk_full=False
@@ -112,23 +117,21 @@ def _resume(run: Run, now: float) -> Step:
 
 
 def _cancel(run: Run, now: float) -> Step:
-    if run.state in (S.STARTING, S.RUNNING, S.PAUSING) or comes_back(run):
+    if not _is_in(run, CANCELLABLE):
+        raise _refusal(run, "cancelled")
+    if run.state in WITH_WORKER:
         after = replace(run, state=S.CANCELLING, desired="cancel", leaving="")
         return after, noted(HistoryKind.CANCEL, effects.HaltWorker(discard=True))
-    if run.state in (S.QUEUED, S.BACKOFF, S.PAUSED, S.FAILED):
-        return end(replace(run, desired="cancel", restart_at=None), S.CANCELLED, now)
-    raise _refusal(run, "cancelled")
+    return end(replace(run, desired="cancel", restart_at=None), S.CANCELLED, now)
 
 
 def _resize(run: Run, text: str, requeue: bool) -> Step:
-    if run.state in (S.STARTING, S.RUNNING) or comes_back(run):
-        if run.leaving == "yield":  # it comes back through the queue anyway
-            return run, noted(HistoryKind.RESIZE, reason=text)
-        through_queue = requeue or run.leaving == "requeue"
-        return leave(run, "requeue" if through_queue else "resize", "", [effects.Persist(HistoryKind.RESIZE, text)])
-    if run.state in (S.QUEUED, S.BACKOFF, S.PAUSED, S.PAUSING, S.FAILED, S.CANCELLED):
-        return run, noted(HistoryKind.RESIZE, reason=text)
-    raise _refusal(run, "resized")
+    if not _is_in(run, RESIZABLE):
+        raise _refusal(run, "resized")
+    if run.state not in WITH_WORKER or run.state == S.PAUSING or run.leaving == "yield":
+        return run, noted(HistoryKind.RESIZE, reason=text)  # the next worker has the size; one that yields is queued
+    through_queue = requeue or run.leaving == "requeue"
+    return leave(run, "requeue" if through_queue else "resize", "", [effects.Persist(HistoryKind.RESIZE, text)])
 
 
 def _retain(run: Run, text: str) -> Step:

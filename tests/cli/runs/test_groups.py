@@ -52,6 +52,13 @@ def test_a_pause_reaches_every_run_that_would_compute_again(state: S, waits_for_
     assert line.changed == ["other", "one"][: 1 + is_asked]
 
 
+def test_a_cancel_reaches_the_runs_that_failed() -> None:
+    states = {"one": S.RUNNING, "two": S.FAILED, "three": S.FINISHED, "four": S.CANCELLED}
+    line = Line(*(a_run(name, state, group="g") for name, state in states.items()))
+    change_group(line, commands.Cancel, "g")  # type: ignore[arg-type]
+    assert line.changed == ["one", "two"]
+
+
 def test_where_every_run_has_ended_meanwhile_nothing_was_done(capsys: pytest.CaptureFixture[str]) -> None:
     line = Line(a_run("one", S.RUNNING, group="g"))
     line.refuses = True

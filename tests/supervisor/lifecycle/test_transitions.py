@@ -8,7 +8,17 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import WrongStateError
 from hades_protocol.messages import HistoryKind
-from hades_protocol.run_state import ENDED, WITH_WORKER, RunState, WorkerPhase, may
+from hades_protocol.run_state import (
+    CANCELLABLE,
+    ENDED,
+    PAUSABLE,
+    RESIZABLE,
+    RESUMABLE,
+    WITH_WORKER,
+    RunState,
+    WorkerPhase,
+    may,
+)
 from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.state import CrashPolicy, InvalidTransition, Run
@@ -20,6 +30,12 @@ S = RunState
 GOES_ON = "; the run goes on by itself when there is room"
 POLICY = CrashPolicy()
 NOW = 1_000_000.0
+VERBS = {
+    events.PauseAsked(): PAUSABLE,
+    events.ResumeAsked(): RESUMABLE,
+    events.CancelAsked(): CANCELLABLE,
+    events.ResizeAsked("dataset.pairs 4 → 8"): RESIZABLE,
+}
 
 
 def new_run(**fields: object) -> Run:
@@ -471,6 +487,17 @@ class AnyLife(RuleBasedStateMachine):
     @invariant()
     def ended_runs_and_only_those_have_an_outcome(self) -> None:
         assert (self.run.state in ENDED) == (self.run.outcome is not None)
+
+    @invariant()
+    def a_verb_applies_in_the_states_that_clients_know(self) -> None:
+        for event, states in VERBS.items():
+            applies = self.run.state in states or (event == events.PauseAsked() and self.run.disk_full)
+            try:
+                step(self.run, event, self.now, POLICY)
+            except WrongStateError:
+                assert not applies or self.run.leaving == "daemon"
+            else:
+                assert applies
 
     @invariant()
     def backoff_and_only_it_has_a_time(self) -> None:
