@@ -10,8 +10,8 @@ import numpy as np
 
 from hades_protocol.errors import UsageError
 from hades_protocol.formatting import count_of
+from hades_protocol.names import action_names, state_names
 from hadesd.analysis.datasets import formats, reader
-from hadesd.analysis.datasets.column_names import action_names, state_names
 from hadesd.analysis.datasets.column_order import ACTION_PREFIX, STATE_PREFIX, without_prefix
 from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.api.arguments import as_path

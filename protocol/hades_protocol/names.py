@@ -1,8 +1,10 @@
-"""Texts that people give to runs: the name of a group, the name, the tags and the note of a run."""
+"""Names and other texts: what people give to runs (group, name, tags, note), and the entries of states and actions."""
 
+import itertools
+import math
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import get_args
 
 import msgspec
@@ -129,3 +131,37 @@ def check_note(text: str) -> str:
         if what:
             raise UsageError(f"a note is one line of text, without {what} (it holds {letter!a}): nothing done")
     return text
+
+
+STATE_COLUMN, ACTION_COLUMN = "state_", "action_"
+"""What the titles of a CSV file's columns begin with."""
+
+
+def state_names(shape: Sequence[int], names: Sequence[str]) -> list[str]:
+    """A name for each entry of an observation of that shape, in C order.
+
+    names: one for each entry of a flat observation, or one for each channel of a grid [height, width, channels];
+        where their number fits neither, entries are numbered: s0, s1, …, and grids y0x0c0, y0x0c1, …
+    """
+    if len(shape) != 3:
+        count = math.prod(shape)
+        return list(names) if len(names) == count else [f"s{i}" for i in range(count)]
+    height, width, channels = shape
+    channel = [f"_{name}" for name in names] if len(names) == channels else [f"c{i}" for i in range(channels)]
+    places = itertools.product(range(height), range(width), range(channels))
+    return [f"y{y}x{x}" + ("" if channels == 1 else channel[c]) for y, x, c in places]
+
+
+def action_names(count: int, names: Sequence[str]) -> list[str]:
+    """A name for each entry of an action: the given ones where their number fits, else a0, a1, …"""
+    return list(names) if len(names) == count else [f"a{i}" for i in range(count)]
+
+
+def state_columns(shape: Sequence[int], names: Sequence[str]) -> list[str]:
+    """Titles of a CSV file's state columns."""
+    return [STATE_COLUMN + name for name in state_names(shape, names)]
+
+
+def action_columns(count: int, names: Sequence[str]) -> list[str]:
+    """Titles of a CSV file's action columns."""
+    return [ACTION_COLUMN + name for name in action_names(count, names)]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hades_protocol.messages import Lineage
+from hades_protocol.names import action_names, state_names
 from hades_protocol.terminal import printable
 from hadesd.analysis.datasets import formats, snippet_jax, snippet_numpy, snippet_torch
-from hadesd.analysis.datasets.column_names import action_names, state_names
 from hadesd.analysis.datasets.reader import DatasetFile, bound_of
 from hadesd.analysis.datasets.snippet import Program
 from hadesd.spec.own_code import evaluate_command, is_code

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from hades_protocol.errors import UsageError
-from hadesd.analysis.datasets.column_names import (
-    ACTION,
-    STATE,
+from hades_protocol.names import (
+    ACTION_COLUMN,
+    STATE_COLUMN,
     action_columns,
     action_names,
     state_columns,
@@ -44,6 +44,11 @@ class EntryNames:
     action_columns: tuple[str, ...] = ()
     observation_names: tuple[str, ...] = ()
     action_names: tuple[str, ...] = ()
+
+
+def is_action(title: str) -> bool:
+    """Whether a column holds actions or labels: its title is such a word, or begins with 'action'."""
+    return LABEL.fullmatch(title) is not None or title.lower().startswith("action")
 
 
 def with_meta(path: Path, columns: EntryNames, meta: dict[str, Any]) -> EntryNames:
@@ -186,4 +191,4 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _prefix(names: Sequence[str]) -> str:
-    return next((prefix for prefix in (STATE, ACTION) if names[0].startswith(prefix)), "")
+    return next((prefix for prefix in (STATE_COLUMN, ACTION_COLUMN) if names[0].startswith(prefix)), "")

@@ -30,9 +30,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_safetensors
 
 from hades_protocol.errors import UsageError
+from hades_protocol.names import action_columns, state_columns
 from hadesd.analysis.datasets import minari_format
-from hadesd.analysis.datasets.column_names import action_columns, is_action, state_columns
-from hadesd.analysis.datasets.column_order import EntryNames
+from hadesd.analysis.datasets.column_order import EntryNames, is_action
 from hadesd.spec.user_files import parse_json, read_text
 from hadesd.storage.atomic import write_outputs
 

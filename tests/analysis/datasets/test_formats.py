@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save as save_safetensors
 
+from hades_protocol import names
 from hades_protocol.errors import UsageError
-from hadesd.analysis.datasets import column_names, formats, importing, minari_format, reader, snippet
+from hadesd.analysis.datasets import column_order, formats, importing, minari_format, reader, snippet
 from hadesd.cli.datasets.export import DIRECTORIES
 from hadesd.spec import environments
 from hadesd.storage.datasets import DIRECTORY_MARKS, SUFFIXES, is_dataset_name
@@ -246,15 +247,15 @@ def test_every_truncation_is_refused_or_complete(tmp_path: Path, suffix: str) ->
 @given(st.lists(st.integers(1, 12), min_size=0, max_size=4), st.integers(1, 20))
 def test_every_entry_has_a_title_of_its_own(shape: list[int], count: int) -> None:
     size = int(np.prod(shape)) if shape else 1
-    titles = [*column_names.state_columns(shape, ()), *column_names.action_columns(count, ())]
+    titles = [*names.state_columns(shape, ()), *names.action_columns(count, ())]
     assert len(titles) == len(set(titles)) == size + count
-    assert [column_names.is_action(title) for title in titles] == [False] * size + [True] * count
+    assert [column_order.is_action(title) for title in titles] == [False] * size + [True] * count
 
 
 def test_grids_are_named_by_place_and_channel() -> None:
-    assert column_names.state_names((1, 2, 2), ("ball", "wall")) == ["y0x0_ball", "y0x0_wall", "y0x1_ball", "y0x1_wall"]
-    assert column_names.state_names((2, 1, 1), ("brightness",)) == ["y0x0", "y1x0"]
-    assert column_names.state_names((2,), ("x",)) == ["s0", "s1"]
+    assert names.state_names((1, 2, 2), ("ball", "wall")) == ["y0x0_ball", "y0x0_wall", "y0x1_ball", "y0x1_wall"]
+    assert names.state_names((2, 1, 1), ("brightness",)) == ["y0x0", "y1x0"]
+    assert names.state_names((2,), ("x",)) == ["s0", "s1"]
 
 
 def test_a_shape_that_no_memory_has_is_one_line(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.messages import DatasetSnapshot, RunSummary
+from hades_protocol.names import action_columns, state_columns
 from hades_tui.pairs.drawings.pair_text import action_of, state_of
 
 SUFFIXES = (".csv", ".json")
@@ -137,21 +138,8 @@ def _count(dataset: DatasetSnapshot) -> int:
 
 
 def _titles(dataset: DatasetSnapshot) -> list[str]:
-    shape, names = dataset.states.shape[1:], dataset.observation_names
-    size, acts = math.prod(shape), math.prod(dataset.actions.shape[1:])
-    given = dataset.action_names
-    actions = given if len(given) == acts else [f"a{i}" for i in range(acts)]
-    return [f"state_{n}" for n in _state_names(shape, size, names)] + [f"action_{n}" for n in actions]
-
-
-def _state_names(shape: Sequence[int], size: int, names: Sequence[str]) -> list[str]:
-    """Names as in hadesd's files: s0, s1, ... without names; y0x0_ball, ... in a grid."""
-    if len(shape) != 3:
-        return list(names) if len(names) == size else [f"s{i}" for i in range(size)]
-    height, width, channels = shape
-    channel = [f"_{name}" for name in names] if len(names) == channels else [f"c{i}" for i in range(channels)]
-    places = itertools.product(range(height), range(width), range(channels))
-    return [f"y{y}x{x}" + ("" if channels == 1 else channel[c]) for y, x, c in places]
+    states = state_columns(dataset.states.shape[1:], dataset.observation_names)
+    return states + action_columns(math.prod(dataset.actions.shape[1:]), dataset.action_names)
 
 
 def _exact(value: float) -> float:
