@@ -354,7 +354,7 @@ class Run:
         check_number("after", after)
         return list(self.client._connected().generations(self.id, after))
 
-    def watch(self, after: int = 0, *, patience: float = polling.PATIENCE) -> Iterator[GenerationMetrics]:
+    def watch(self, after: int = 0, *, patience: float = polling.RECONNECT_SECONDS) -> Iterator[GenerationMetrics]:
         """Metrics of every generation after one, each once, as they are committed; ends when the run has ended.
 
         A paused run is waited for. A restart of the daemon, and a worker that goes back to a checkpoint and computes

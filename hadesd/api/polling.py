@@ -13,7 +13,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 
 POLL_SECONDS = 0.25
-PATIENCE = 60.0
+RECONNECT_SECONDS = 60.0
 """Seconds without a daemon after which watching is given up."""
 
 LAST_ANSWER = 1.0
@@ -48,7 +48,7 @@ def watch(
     name: str,
     *,
     tell: Callable[[str], None],
-    patience: float = PATIENCE,
+    patience: float = RECONNECT_SECONDS,
     limit: Limit[RunSummary] | None = None,
 ) -> Iterator[RunSummary]:
     """The run's summary, at once and then every POLL_SECONDS, without end. tell: see poll.
@@ -72,7 +72,7 @@ def poll(
     name_of: Callable[[T], str],
     *,
     tell: Callable[[str], None],
-    patience: float = PATIENCE,
+    patience: float = RECONNECT_SECONDS,
     limit: Limit[T] | None = None,
 ) -> Iterator[T]:
     """What `ask` returns, at once and then every POLL_SECONDS, without end; it is given what it returned before.

@@ -20,7 +20,7 @@ from hades_protocol.codec import MAX_MESSAGE, decode, encode_request
 from hades_protocol.commands import Request
 from hades_protocol.errors import HadesError, ProtocolMismatchError, UnreachableError
 from hades_protocol.events import TOPIC_EVENTS, WELCOME, dataset_topic, decode_event
-from hades_protocol.keys import HANDSHAKE_SECONDS, ClientKeys, Destination
+from hades_protocol.keys import HANDSHAKE_SECONDS, REPLY_SECONDS, ClientKeys, Destination
 from hades_protocol.messages import DaemonInfo, DatasetSnapshot, ExportFormat, Job, LogLevel, RunSummary
 from hades_protocol.names import listed_tags
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, Reply, ShowResult, SnapshotResult
@@ -28,7 +28,6 @@ from hades_protocol.resync import Action, AskSnapshot, Item, Resync
 from hades_protocol.run_state import RunState
 
 CONNECT_SECONDS = 1.5
-REPLY_SECONDS = 10.0
 TICK_SECONDS = 0.5
 
 

@@ -24,6 +24,9 @@ MAX_KEY_FILE = 64 * 1024
 HANDSHAKE_SECONDS = 5.0
 """Time limit to connect over TCP and to exchange keys: three round trips, perhaps around the world."""
 
+REPLY_SECONDS = 10.0
+"""Time limit for a reply; a healthy daemon answers within milliseconds."""
+
 _ADDRESS = re.compile(r"tcp://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*_-]+):([0-9]{1,5})")
 Key = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 T = TypeVar("T")

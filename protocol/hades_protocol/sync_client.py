@@ -11,15 +11,12 @@ import zmq
 
 from hades_protocol import codec, commands, replies
 from hades_protocol.errors import HadesError, UnreachableError
-from hades_protocol.keys import HANDSHAKE_SECONDS, destination
+from hades_protocol.keys import HANDSHAKE_SECONDS, REPLY_SECONDS, destination
 from hades_protocol.messages import GenerationMetrics, RunSummary
 from hades_protocol.paths import Paths, is_listened_to
 
-TIMEOUT = 10.0
-"""Seconds to wait for a reply; a healthy daemon answers within milliseconds."""
-
-PATIENCE = 1.0
-"""Seconds to wait for an answer that is welcome and not needed, such as names that a shell completes."""
+COMPLETION_SECONDS = 1.0
+"""Time limit for a reply that is welcome and not needed: names that a shell or a command line completes."""
 
 PAGE = 2000
 """Generations that are asked for at once where none may be left out."""
@@ -28,7 +25,7 @@ PAGE = 2000
 class ControlClient:
     """Client of the daemon of one installation, or of the one that HADES_CONNECT names. Use it as a context manager."""
 
-    def __init__(self, paths: Paths, timeout: float = TIMEOUT, deadline: float = math.inf) -> None:
+    def __init__(self, paths: Paths, timeout: float = REPLY_SECONDS, deadline: float = math.inf) -> None:
         """Connect.
 
         timeout: seconds to wait for each reply. deadline: no reply is waited for after that time.monotonic().
@@ -116,9 +113,9 @@ def listens(paths: Paths) -> bool:
 
 
 def runs_if_reachable(paths: Paths) -> tuple[RunSummary, ...]:
-    """The daemon's runs, for somebody who can do without: none where no daemon answers within PATIENCE seconds."""
+    """The daemon's runs, for somebody who can do without: none where no daemon answers within COMPLETION_SECONDS."""
     try:
-        with ControlClient(paths, timeout=PATIENCE) as client:
+        with ControlClient(paths, timeout=COMPLETION_SECONDS) as client:
             snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
     except HadesError:
         return ()
