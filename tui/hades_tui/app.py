@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from textual.command import Provider
 from textual.filter import LineFilter, Monochrome, NoColor
-from textual.timer import Timer
 from textual.widget import Widget
 
 from hades_protocol.errors import ExitCode, HadesError, NotFoundError
@@ -67,8 +66,6 @@ class HadesApp(ActingApp, ViewingApp):
         self.readonly = readonly
         self._connection = connection
         self._main = MainScreen(readonly=readonly, obstacle=obstacle)
-        self._painted: Model | None = None
-        self._retry: Timer | None = None
 
     def on_mount(self) -> None:
         """Register the themes, attach to the daemon and start the painting timer."""
