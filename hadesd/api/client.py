@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hades_protocol import commands, replies
 from hades_protocol.errors import NotFoundError, UnreachableError, UsageError
@@ -369,19 +369,17 @@ class Run:
             NotFoundError: the run was removed.
         """
 
-        def ask(client: ControlClient, before: tuple[RunSummary, list[GenerationMetrics]] | None) -> Any:
+        def ask(client: ControlClient, before: _Progress | None) -> _Progress:
+            seen = before.generation if before else after
             shown: replies.ShowResult = client.request(commands.Show, run=self.id)
-            news = list(client.generations(self.id, seen)) if shown.run.generation > seen else []
-            return shown.run, news
+            news = tuple(client.generations(self.id, seen)) if shown.run.generation > seen else ()
+            return _Progress(shown.run.state, news, news[-1].generation if news else seen)
 
         check_number("after", after)
         check_number("patience", patience)
-        seen = after
-        for summary, news in polling.poll(self.client.paths, ask, lambda _: self.id, tell=_quiet, patience=patience):
-            for line in news:
-                seen = line.generation
-                yield line
-            if summary.state in ENDED:
+        for progress in polling.poll(self.client.paths, ask, lambda _: self.id, tell=_quiet, patience=patience):
+            yield from progress.news
+            if progress.state in ENDED:
                 return
 
     def wait(self, timeout: float | None = None, *, check: bool = True) -> RunSummary:
@@ -442,6 +440,14 @@ class Run:
         if generation is None and not self.client.paths.connect and file.is_file():
             return load(file)
         return from_file(ask_for_dataset(self.client._connected(), self.id, generation))
+
+
+class _Progress(NamedTuple):
+    """What a look at a run found. news: metrics that earlier looks had not. generation: the newest of all looks."""
+
+    state: RunState
+    news: tuple[GenerationMetrics, ...]
+    generation: int
 
 
 def _quiet(text: str) -> None:
