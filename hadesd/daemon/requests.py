@@ -11,7 +11,7 @@ from hades_protocol import codec, replies, version
 from hades_protocol import commands as c
 from hades_protocol.downsample import MIN_POINTS
 from hades_protocol.errors import HadesError, InternalError, ProtocolMismatchError, UsageError, WrongStateError
-from hades_protocol.messages import DaemonInfo
+from hades_protocol.messages import DaemonInfo, Job
 from hadesd.logs.rate_limit import RateLimitedLogger
 from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.supervisor import Supervisor
@@ -20,6 +20,9 @@ MAX_POINTS = 100_000
 MAX_DEPTH = 32
 MAX_TEXT = 4000
 """Letters of a refusal: it may repeat what was asked, and that may be long."""
+
+AnyJob = c.Delete | c.Archive | c.Prune | c.Export | c.Evaluate
+"""Requests whose result is a Job."""
 
 log = structlog.get_logger()
 
@@ -44,7 +47,6 @@ class Control:
         self._stop = stop
         self._check = check
         self.refused = 0
-        self.expired = 0
         self._log = RateLimitedLogger()
 
     def answer(self, frames: list[bytes]) -> bytes | None:
@@ -59,9 +61,8 @@ class Control:
                 )
             raw = codec.unpack(frames[0])
             envelope = codec.convert(raw, _Envelope)
-            request = _read(raw, envelope)
+            request = _parse(raw, envelope)
             if request.expires_at is not None and request.expires_at < time.time():
-                self.expired += 1
                 self._log.info("request expired before it was read", verb=envelope.verb[:40])
                 return None
             if request.session not in (None, self._supervisor.info.session):
@@ -78,6 +79,24 @@ class Control:
 
     def _carry_out(self, request: c.Request) -> Any:
         daemon = self._supervisor
+        if isinstance(request, AnyJob):  # most of these are mutations too
+            return self._begin_job(request)
+        if isinstance(request, c.Mutation):
+            return self._change(request)
+        match request:
+            case c.Start():
+                return daemon.submit(request)
+            case c.Adopt():
+                return daemon.adopt(request.run)
+            case c.Stop():
+                log.info("stop requested")
+                self._stop()
+                return self._info()
+        return self._read(request)
+
+    def _read(self, request: c.Request) -> Any:
+        """What is only looked at."""
+        daemon = self._supervisor
         match request:
             case c.Hello():
                 return self._info()
@@ -89,10 +108,41 @@ class Control:
                     gpus=daemon.gpus(),
                     jobs=daemon.jobs.all(),
                 )
-            case c.Start():
-                return daemon.submit(request)
             case c.Plan():
                 return daemon.plan(request.spec)
+            case c.Show():
+                return daemon.show(request.run)
+            case c.History():
+                if not MIN_POINTS <= request.points <= MAX_POINTS:
+                    raise UsageError(f"points = {request.points} is not accepted: {MIN_POINTS} to {MAX_POINTS}")
+                return daemon.history(request.run, request.after, request.points, request.upto)
+            case c.Dataset():
+                return daemon.dataset(request.run, request.generation)
+            case c.Logs():
+                return daemon.logs(request)
+        raise _unknown(request)
+
+    def _begin_job(self, request: AnyJob) -> Job:
+        """What a process of its own does with a run, beside the daemon."""
+        jobs = self._supervisor.jobs
+        expected = request.expected_state if isinstance(request, c.Mutation) else None
+        run = self._supervisor.find_for_change(request.run, expected)
+        match request:
+            case c.Delete():
+                return jobs.delete(run)
+            case c.Archive():
+                return jobs.archive(run)
+            case c.Prune():
+                return jobs.prune(run, request)
+            case c.Export():
+                return jobs.export(run, request.format, request.best)
+            case c.Evaluate():
+                return jobs.evaluate(run)
+
+    def _change(self, request: c.Mutation) -> Any:
+        """What changes a run, at once or by way of its worker."""
+        daemon = self._supervisor
+        match request:
             case c.Pause():
                 return daemon.ask(request.run, events.PauseAsked(), request.expected_state)
             case c.Resume():
@@ -107,48 +157,25 @@ class Control:
                 return daemon.set_priority(request.run, request.priority, request.expected_state)
             case c.Remove():
                 return daemon.remove(request.run, request.expected_state)
-            case c.Delete():
-                return daemon.jobs.delete(daemon.find_for_change(request.run, request.expected_state))
-            case c.Archive():
-                return daemon.jobs.archive(daemon.find_for_change(request.run, request.expected_state))
-            case c.Prune():  # before Retain, which it extends
-                run = daemon.find_for_change(request.run, request.expected_state)
-                return daemon.jobs.prune(run, request)
-            case c.Adopt():
-                return daemon.adopt(request.run)
             case c.Retain():
                 return daemon.retain(request)
-            case c.Show():
-                return daemon.show(request.run)
-            case c.History():
-                if not MIN_POINTS <= request.points <= MAX_POINTS:
-                    raise UsageError(f"points = {request.points} is not accepted: {MIN_POINTS} to {MAX_POINTS}")
-                return daemon.history(request.run, request.after, request.points, request.upto)
-            case c.Dataset():
-                return daemon.dataset(request.run, request.generation)
-            case c.Logs():
-                return daemon.logs(request)
             case c.Note():
                 return daemon.set_note(request.run, request.text, request.expected_state)
             case c.Rename():
                 return daemon.rename(request.run, request.name, request.expected_state)
             case c.Tag():
                 return daemon.tag(request)
-            case c.Export():
-                return daemon.jobs.export(daemon.find_for_change(request.run), request.format, request.best)
-            case c.Evaluate():
-                return daemon.jobs.evaluate(daemon.find_for_change(request.run))
-            case c.Stop():
-                log.info("stop requested")
-                self._stop()
-                return self._info()
-        raise ProtocolMismatchError(f"this daemon does not know the verb of {type(request).__name__}")
+        raise _unknown(request)
 
     def _info(self) -> DaemonInfo:
         return msgspec.structs.replace(self._supervisor.info, refused=self.refused)
 
 
-def _read(raw: Any, envelope: _Envelope) -> c.Request:
+def _unknown(request: c.Request) -> ProtocolMismatchError:
+    return ProtocolMismatchError(f"this daemon does not know the verb of {type(request).__name__}")
+
+
+def _parse(raw: Any, envelope: _Envelope) -> c.Request:
     if not version.is_compatible(envelope.protocol_major):
         raise ProtocolMismatchError(
             f"the daemon speaks protocol {version.MAJOR}, the client {envelope.protocol_major}: "
