@@ -23,11 +23,11 @@ def missing_packages() -> list[str]:
 def set_environment(spec: "RunSpec") -> None:
     """Give this process a worker's environment; of several GPUs it gets the least used. Call it before jax is used."""
     from hadesd.supervisor.scheduling.nvml import least_used, usable_gpus
-    from hadesd.supervisor.worker_environment import worker_environment
+    from hadesd.supervisor.worker_environment import usable_cores, worker_environment
 
     gpu = least_used(usable_gpus(os.environ))
-    cores = len(os.sched_getaffinity(0))
-    os.environ.update(worker_environment(spec, () if gpu is None else (gpu,), cores, Paths().cache, os.environ))
+    gpus = () if gpu is None else (gpu,)
+    os.environ.update(worker_environment(spec, gpus, usable_cores(), Paths().cache, os.environ))
 
 
 def start_jax(what: str, spec: "RunSpec") -> None:

@@ -1,12 +1,13 @@
 """The environment a worker starts in."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from hades_protocol.run_spec import build_spec
 from hadesd.supervisor.scheduling.nvml import Gpu
-from hadesd.supervisor.worker_environment import worker_environment
+from hadesd.supervisor.worker_environment import usable_cores, worker_environment
 
 CACHE = Path("/cache")
 GPU = Gpu(index=1, uuid="GPU-abc", name="H200", memory_total=1, memory_used=0)
@@ -99,3 +100,24 @@ def test_the_daemons_own_environment_is_not_changed() -> None:
     base = {"A": "1"}
     environment(base)
     assert base == {"A": "1"}
+
+
+@pytest.mark.parametrize(
+    ("node", "granted", "cores"),
+    [
+        ("n1", "8", 8),
+        ("n1", "128", 64),  # bound to fewer than were granted
+        ("n1", "", 64),
+        ("n1", "0", 64),
+        ("n1", "8(x2)", 64),
+        ("", "8", 64),  # on no node of a job
+    ],
+)
+def test_cores_are_those_of_the_slurm_job(node: str, granted: str, cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)))
+    monkeypatch.setenv("SLURM_CPUS_ON_NODE", granted)
+    if node:
+        monkeypatch.setenv("SLURMD_NODENAME", node)
+    else:
+        monkeypatch.delenv("SLURMD_NODENAME", raising=False)
+    assert usable_cores() == cores
