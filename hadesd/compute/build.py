@@ -28,6 +28,7 @@ from hadesd.native.dense import NetworkShape
 from hadesd.spec import environments, validation
 from hadesd.spec.strategies import check as check_strategy
 from hadesd.spec.strategies import find as find_strategy
+from hadesd.storage.checkpoints import Description
 
 CPU_CHUNK = 32
 """Candidates at a time per CPU device: enough to fill vector units, small enough for the cache."""
@@ -187,15 +188,15 @@ def placed(spec: RunSpec, problem: Problem) -> tuple[Mesh, Execution]:
     return mesh, replace(Execution.current(devices, chunk, physics, cloning), devices=count)
 
 
-def forms_to_go_on_with(spec: RunSpec, manifest: dict[str, Any]) -> tuple[str | None, str | None]:
+def forms_to_go_on_with(spec: RunSpec, manifest: Description | None) -> tuple[str | None, str | None]:
     """Physics and cloning for a run with a newest checkpoint: with physics=auto what the checkpoint was computed with.
 
     So a run that was interrupted ends like one that was not, also on a machine where auto would choose otherwise.
-    manifest: of the newest checkpoint; empty where there is none. None: what the spec leads to.
+    manifest: of the newest checkpoint; None where there is none. The result None: what the spec leads to.
     """
-    if spec.physics != "auto" or not manifest:
+    if spec.physics != "auto" or manifest is None:
         return None, None
-    physics, cloning = manifest["physics"], manifest["cloning"]
+    physics, cloning = manifest.physics, manifest.cloning
     if "native" in (physics, cloning) and (machine_code.unavailable() or jax.default_backend() != "cpu"):
         return None, None
     return physics, cloning

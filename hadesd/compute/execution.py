@@ -15,6 +15,7 @@ from hades_protocol.run_spec import RunSpec
 from hadesd.compute.results import versions, versions_of
 from hadesd.native import machine_code
 from hadesd.spec import jax_variables
+from hadesd.storage.checkpoints import Description
 
 CPU_MODEL = ("vendor_id", "cpu family", "model", "CPU implementer", "CPU part")
 CPU_FEATURES = re.compile(r"(s?sse|avx|fma|f16c|bmi|amx|asimd|sve|sme|fp)")
@@ -56,10 +57,9 @@ class Execution:
         )
 
     @classmethod
-    def of_manifest(cls, manifest: dict[str, Any]) -> "Execution":
+    def of_manifest(cls, manifest: Description) -> "Execution":
         """Of the process that wrote a checkpoint."""
-        written = {field.name: manifest[field.name] for field in fields(cls)}
-        return cls(**written | {"options": tuple(written["options"])})
+        return cls(**{field.name: getattr(manifest, field.name) for field in fields(cls)})
 
     def describe(self) -> dict[str, Any]:
         """Entries for a manifest and a log line."""
@@ -129,7 +129,7 @@ def _cpu() -> str:
     return f"{model}, features {hashlib.sha256(features.encode()).hexdigest()[:8]}"
 
 
-def version_differences(manifest: dict[str, Any], spec: RunSpec) -> list[str]:
+def version_differences(manifest: Description, spec: RunSpec) -> list[str]:
     """In words, which packages changed since a checkpoint of a run was written."""
-    saved, now = manifest["versions"], versions_of(spec)
+    saved, now = manifest.versions, versions_of(spec)
     return [f"{name} {saved[name]} -> {now[name]}" for name in now if name in saved and saved[name] != now[name]]

@@ -9,7 +9,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from msgspec import structs
 
 from hades_protocol.errors import UsageError
-from hades_protocol.run_spec import RunSpec, build_spec
+from hades_protocol.run_spec import RunSpec
 from hadesd.compute import build
 from hadesd.distill import resizing
 from hadesd.distill.generation import init_state
@@ -22,11 +22,6 @@ SIZES = (
     ("environments", lambda spec: spec.evaluation.environments),
 )
 """The sizes that a resize may change, by the name that its text gives them."""
-
-
-def saved_spec_of(manifest: dict[str, Any], spec: RunSpec) -> RunSpec:
-    """The settings that a checkpoint was written with; `spec` for an empty manifest, of a damaged checkpoint."""
-    return build_spec(manifest["settings"]) if manifest else spec
 
 
 def shape_of(spec: RunSpec, saved_spec: RunSpec, problem: Problem, mean: jax.Array) -> EvolutionState:

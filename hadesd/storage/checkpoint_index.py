@@ -106,11 +106,11 @@ def _measure(directory: Path, inode: int) -> _Checkpoint | None:
 def _execution(checkpoint: Path) -> str:
     """How a checkpoint was computed, for people; empty where its manifest is damaged."""
     manifest = read_manifest(checkpoint)
-    if not {"devices", "platform", "physics", "cloning", "chunk"} <= manifest.keys():
+    if manifest is None:
         return ""
-    where = f"{manifest['devices']} x {manifest['platform']}"
-    how = f"physics {manifest['physics']}, cloning {manifest['cloning']}"
-    return f"{where}, {how}, {manifest['chunk']} candidates at a time"
+    where = f"{manifest.devices} x {manifest.platform}"
+    how = f"physics {manifest.physics}, cloning {manifest.cloning}"
+    return f"{where}, {how}, {manifest.chunk} candidates at a time"
 
 
 def _tree_bytes(directory: str) -> int:

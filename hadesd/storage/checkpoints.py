@@ -6,16 +6,19 @@ A checkpoint is a directory `checkpoints/<generation>`; hadesd.worker.checkpoint
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from hades_protocol.errors import NotFoundError
-from hades_protocol.run_spec import Retention
+from hades_protocol.messages import Count, Generation
+from hades_protocol.run_spec import Retention, RunSpec, build_spec
 from hadesd.storage.atomic import sync_directory, sync_file, sync_renames
 from hadesd.storage.layout import MANIFEST, RunPaths
 
@@ -31,6 +34,55 @@ NUMBER = re.compile("[1-9][0-9]{0,14}")
 
 PARTIAL = "partial-"
 BAD = "bad-"
+
+
+class Leaf(msgspec.Struct, frozen=True, array_like=True):
+    """An array of a state: its path in it, its dtype as numpy calls it, and its shape."""
+
+    path: str
+    dtype: str
+    shape: tuple[Count, ...]
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker says of the generation that a checkpoint holds.
+
+    fitness_mean: decides which checkpoint is the best; None: not known. settings: nested, as RunSpec has them.
+    versions: of the packages that decide what is computed. The others: as in hadesd.compute.execution.Execution.
+    """
+
+    generation: Generation
+    fitness_mean: float | None
+    env: str
+    method: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    devices: Count
+    platform: str
+    device: str
+    threads: Count
+    chunk: Count
+    physics: str
+    cloning: str
+    options: tuple[str, ...]
+
+    def spec(self) -> RunSpec:
+        """The settings that it was computed with.
+
+        Raises:
+            UsageError: they are none that this version knows.
+        """
+        return build_spec(self.settings)
+
+
+class Manifest(Description, frozen=True, kw_only=True):
+    """What MANIFEST says of a checkpoint.
+
+    leaves: the arrays of the state, in the order in which they are packed. sha256: of the packed bytes.
+    """
+
+    leaves: tuple[Leaf, ...]
+    sha256: str
 
 
 def generations(directory: Path) -> list[int]:
@@ -74,25 +126,30 @@ def listed(kept: Sequence[int]) -> str:
     return newest if len(kept) <= LISTED else f"{kept[0]}, …, {newest}"
 
 
-def manifest_text(manifest: Mapping[str, Any]) -> str:
+def manifest_text(manifest: Manifest) -> str:
     """What MANIFEST holds: the entries and, under SEAL, a checksum of them all."""
-    return json.dumps({**manifest, SEAL: _checksum(manifest)}, sort_keys=True)
+    return sealed(msgspec.to_builtins(manifest))
 
 
-def read_manifest(checkpoint: Path) -> dict[str, Any]:
-    """The manifest of a checkpoint without its checksum; empty where it cannot be read or does not match it."""
+def sealed(entries: Mapping[str, Any]) -> str:
+    """Entries as JSON with, under SEAL, their checksum."""
+    return json.dumps({**entries, SEAL: _checksum(entries)}, sort_keys=True)
+
+
+def read_manifest(checkpoint: Path) -> Manifest | None:
+    """The manifest of a checkpoint; None where it cannot be read, does not match its checksum or lacks entries."""
     try:
-        manifest = json.loads((checkpoint / MANIFEST).read_text())
+        entries = json.loads((checkpoint / MANIFEST).read_text())
+        # The checksum is of all entries, also of those that another version has written.
+        if not isinstance(entries, dict) or entries.pop(SEAL, None) != _checksum(entries):
+            return None
+        return msgspec.convert(entries, Manifest)
     except (OSError, ValueError):
-        return {}
-    if not isinstance(manifest, dict):
-        return {}
-    seal = manifest.pop(SEAL, None)
-    return manifest if seal == _checksum(manifest) else {}
+        return None
 
 
-def _checksum(manifest: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+def _checksum(entries: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
 
 def read_fitness(directory: Path) -> dict[int, float | None]:
@@ -101,8 +158,9 @@ def read_fitness(directory: Path) -> dict[int, float | None]:
 
 
 def _fitness(checkpoint: Path) -> float | None:
-    value = read_manifest(checkpoint).get("fitness_mean")
-    return value if isinstance(value, int | float) and abs(value) <= sys.float_info.max else None
+    manifest = read_manifest(checkpoint)
+    value = None if manifest is None else manifest.fitness_mean
+    return value if value is not None and math.isfinite(value) else None
 
 
 def retained(fitness: Mapping[int, float | None], rule: Retention, durable: int | None = None) -> set[int]:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import msgspec
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -34,6 +35,9 @@ from hadesd.storage.atomic import sync_file, sync_renames
 from hadesd.storage.checkpoints import (
     BAD,
     PARTIAL,
+    Description,
+    Leaf,
+    Manifest,
     check_access,
     discard,
     flush,
@@ -78,30 +82,29 @@ class CheckpointStore:
         """Generations of the checkpoints that are there, ascending."""
         return generations(self.directory)
 
-    def newest_manifest(self) -> dict[str, Any]:
-        """What the newest checkpoint says of itself; empty where there is none, or none that can be read."""
+    def newest_manifest(self) -> Manifest | None:
+        """What the newest checkpoint says of itself; None where there is none, or where that cannot be read."""
         present = self.generations()
-        return read_manifest(self.directory / str(present[-1])) if present else {}
+        return read_manifest(self.directory / str(present[-1])) if present else None
 
-    def save(self, state: Any, generation: int, description: dict[str, Any], dataset: bytes = b"") -> None:
-        """Commit a state (a pytree of host arrays) as the checkpoint of a generation.
+    def save(self, state: Any, description: Description, dataset: bytes = b"") -> None:
+        """Commit a state (a pytree of host arrays) as the checkpoint of the generation that is described.
 
-        description: further entries of the manifest; `fitness_mean` (float or None) decides which is the best.
         dataset: the mean dataset after that generation, as the content of an npz; empty where there is none.
 
         Raises:
             OSError, ValueError: the disk is full or not writable; earlier checkpoints are untouched.
         """
-        leaves, packed = _pack(state)
+        generation = description.generation
+        packed = _pack(state)
         partial = self.directory / f"{PARTIAL}{generation}"
         if partial.exists():
             shutil.rmtree(partial)
-        manifest = {
-            "generation": generation,
-            "sha256": hashlib.sha256(packed.tobytes()).hexdigest(),
-            "leaves": leaves,
-            **description,
-        }
+        manifest = Manifest(
+            leaves=_leaves(state),
+            sha256=hashlib.sha256(packed.tobytes()).hexdigest(),
+            **msgspec.structs.asdict(description),
+        )
         durable = time.monotonic() - self._flushed_at >= DURABLE_SECONDS
         final = self.directory / str(generation)
         partial.mkdir()
@@ -130,7 +133,7 @@ class CheckpointStore:
             self._flushed_at = time.monotonic()
         else:
             self._unflushed.add(generation)
-        self._fitness[generation] = description.get("fitness_mean")
+        self._fitness[generation] = description.fitness_mean
         self._retain()
 
     def settle(self) -> None:
@@ -170,7 +173,7 @@ class CheckpointStore:
                 self.directory.rmdir()
                 self.directory.parent.rmdir()
 
-    def restore_newest(self, like: Callable[[dict[str, Any]], Any]) -> tuple[Any, dict[str, Any], list[str]] | None:
+    def restore_newest(self, like: Callable[[Manifest], Any]) -> tuple[Any, Manifest, list[str]] | None:
         """The newest checkpoint that verifies: (state, manifest, what had to be passed over). None: there is none.
 
         One whose generation has no line in metrics.jsonl, as after a power cut, would leave a hole in the curve for
@@ -189,7 +192,8 @@ class CheckpointStore:
         for generation in sorted(present, key=lambda g: (g in in_metrics, g), reverse=True):
             try:
                 checkpoint = self.directory / str(generation)
-                state, manifest = load(checkpoint, like(read_manifest(checkpoint)))
+                manifest = require_manifest(checkpoint)
+                state = load(checkpoint, manifest, like(manifest))
             except CheckpointMismatch:
                 raise
             except CheckpointError as error:
@@ -259,32 +263,36 @@ def _handler() -> ocp.ArrayCheckpointHandler:
     return ocp.ArrayCheckpointHandler()
 
 
-def load(checkpoint: Path, like: Any) -> tuple[Any, dict[str, Any]]:
-    """The state and the manifest of one checkpoint, verified.
+def load(checkpoint: Path, manifest: Manifest, like: Any) -> Any:
+    """The state of one checkpoint, verified. manifest: what it says of itself.
 
     Raises:
         CheckpointError: it cannot be read, or its bytes are not the ones that were written.
         CheckpointMismatch: its leaves have other names, dtypes or shapes than those of `like`.
     """
-    manifest = _manifest(checkpoint)
     expected = _leaves(like)
-    if manifest["leaves"] != expected:
-        differing = next((f"{a} / {b}" for a, b in zip(manifest["leaves"], expected, strict=False) if a != b), "count")
+    if manifest.leaves != expected:
+        pairs = zip(manifest.leaves, expected, strict=False)
+        differing = next((f"{_said(a)} / {_said(b)}" for a, b in pairs if a != b), "count")
         raise CheckpointMismatch(f"{checkpoint} holds another kind of state than these settings have: {differing}")
-    return _unpack(_packed(checkpoint, manifest), like), manifest
+    return _unpack(_packed(checkpoint, manifest), like)
 
 
-def load_leaves(checkpoint: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def _said(leaf: Leaf) -> str:
+    return f"{leaf.path} {leaf.dtype} {list(leaf.shape)}"
+
+
+def load_leaves(checkpoint: Path) -> tuple[dict[str, np.ndarray], Manifest]:
     """The arrays of a checkpoint's state by their path in it, and its manifest, verified; no settings are needed.
 
     Raises:
         CheckpointError: it cannot be read, or its bytes are not the ones that were written.
     """
-    manifest = _manifest(checkpoint)
-    like = {path: np.empty(shape, dtype) for path, dtype, shape in manifest["leaves"]}
+    manifest = require_manifest(checkpoint)
+    like = {leaf.path: np.empty(leaf.shape, leaf.dtype) for leaf in manifest.leaves}
     packed = _packed(checkpoint, manifest)
     sizes = [array.nbytes for array in like.values()]
-    if len(like) != len(manifest["leaves"]) or sum(sizes) != packed.size:
+    if len(like) != len(manifest.leaves) or sum(sizes) != packed.size:
         raise CheckpointError(f"the leaves in its {MANIFEST} do not add up to its {packed.size} bytes")
     pieces = np.split(packed, np.cumsum(sizes)[:-1])
     found = {
@@ -294,17 +302,19 @@ def load_leaves(checkpoint: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
     return found, manifest
 
 
-def _manifest(checkpoint: Path) -> dict[str, Any]:
-    """What a checkpoint says of itself, with all that it takes to restore it."""
+def require_manifest(checkpoint: Path) -> Manifest:
+    """What a checkpoint says of itself.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
     manifest = read_manifest(checkpoint)
-    if not manifest:
+    if manifest is None:
         raise CheckpointError(f"no readable {MANIFEST}")
-    if not {"generation", "leaves", "sha256"} <= manifest.keys():
-        raise CheckpointError(f"{MANIFEST} lacks entries")
     return manifest
 
 
-def _packed(checkpoint: Path, manifest: dict[str, Any]) -> np.ndarray:
+def _packed(checkpoint: Path, manifest: Manifest) -> np.ndarray:
     """The bytes of a checkpoint's state, uint8 [bytes], as they were written."""
     try:
         packed = np.asarray(_handler().restore(checkpoint / "state", args=ocp.args.ArrayRestore()), np.uint8)
@@ -312,7 +322,7 @@ def _packed(checkpoint: Path, manifest: dict[str, Any]) -> np.ndarray:
         raise  # it says nothing of the checkpoint
     except Exception as error:
         raise CheckpointError(f"{type(error).__name__}: {str(error).splitlines()[0][:200]}") from error
-    if hashlib.sha256(packed.tobytes()).hexdigest() != manifest["sha256"]:
+    if hashlib.sha256(packed.tobytes()).hexdigest() != manifest.sha256:
         raise CheckpointError("its bytes do not match their SHA-256")
     return packed
 
@@ -321,14 +331,14 @@ def _not_about_ocdbt(record: logging.LogRecord) -> bool:
     return "Skipping merge of OCDBT" not in record.getMessage()
 
 
-def _leaves(tree: Any) -> list[list[Any]]:
+def _leaves(tree: Any) -> tuple[Leaf, ...]:
     flat, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return [[jax.tree_util.keystr(path), str(np.dtype(leaf.dtype)), list(leaf.shape)] for path, leaf in flat]
+    return tuple(Leaf(jax.tree_util.keystr(path), str(np.dtype(leaf.dtype)), tuple(leaf.shape)) for path, leaf in flat)
 
 
-def _pack(tree: Any) -> tuple[list[list[Any]], np.ndarray]:
+def _pack(tree: Any) -> np.ndarray:
     arrays = [np.ascontiguousarray(leaf) for leaf in jax.tree.leaves(tree)]
-    return _leaves(tree), np.frombuffer(b"".join(a.tobytes() for a in arrays), np.uint8)
+    return np.frombuffer(b"".join(a.tobytes() for a in arrays), np.uint8)
 
 
 def _unpack(packed: np.ndarray, like: Any) -> Any:

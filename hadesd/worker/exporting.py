@@ -8,9 +8,8 @@ from msgspec.structs import replace
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.compute import build, results
-from hadesd.compute.migration import saved_spec_of
 from hadesd.distill.generation import init_state
-from hadesd.storage.checkpoints import find_checkpoint, read_manifest
+from hadesd.storage.checkpoints import find_checkpoint
 from hadesd.worker import checkpoints
 
 
@@ -23,10 +22,11 @@ def export_generation(directory: Path, spec: RunSpec, generation: int, output: P
         CheckpointError: the checkpoint is damaged.
     """
     checkpoint = find_checkpoint(directory, generation)
-    saved_spec = saved_spec_of(read_manifest(checkpoint), spec)
+    manifest = checkpoints.require_manifest(checkpoint)
+    saved_spec = manifest.spec()
     problem, mean = build.build(replace(saved_spec, images=spec.images))  # where the images are by now
     if problem.layout is None:
         raise UsageError(f"run {directory.name} is direct neuroevolution (es): it evolves a policy and has no dataset")
     like = jax.eval_shape(lambda: init_state(problem, mean))
-    state, _ = checkpoints.load(checkpoint, like)
+    state = checkpoints.load(checkpoint, manifest, like)
     results.write_dataset(output, *results.mean_dataset(saved_spec, problem, state, generation))

@@ -52,7 +52,7 @@ def _take_part(group: Member, spec: RunSpec, asked: list[str]) -> None:
     mesh, execution = build.placed(spec, problem)
     like = init_state(problem, mean)
     begun = msgspec.msgpack.decode(group.hear(), type=Start)
-    chunk = int(begun.execution["chunk"])
+    chunk = begun.execution.chunk
     try:
         check_alike(begun, replace(execution, chunk=chunk), results.versions_of(spec))
     except GroupError as error:

@@ -26,6 +26,7 @@ from hadesd.distill.generation import GenerationStep, MeanEvaluation, init_state
 from hadesd.distill.problem import EvolutionState
 from hadesd.logs import rotation
 from hadesd.storage import metric_lines
+from hadesd.storage.checkpoints import Description, Manifest
 from hadesd.storage.layout import RunPaths, damaged_lines
 from hadesd.storage.resume_records import ResumeKind, append_resume_record
 from hadesd.worker.best_dataset import Best
@@ -79,7 +80,7 @@ class Runner:
         pending: Future[None] | None = None
         self._step = GenerationStep(self.problem, self.mesh, self.execution.chunk, self.group)
         if self.group is not None:
-            begun = Start(generation, packed(state), self.execution.describe(), self._versions)
+            begun = Start(generation, packed(state), self.execution, self._versions)
             self.group.tell(msgspec.msgpack.encode(begun))
         self.channel.nothing_committed(generation == 0)
         self._committed_at, self._cpu_seconds = time.monotonic(), time.process_time()
@@ -164,11 +165,11 @@ class Runner:
                 state, generation = init_state(self.problem, self.mean), 0
         else:
             state, manifest, warnings = found
-            generation = int(manifest["generation"])
+            generation = manifest.generation
             for text in warnings:
                 append_resume_record(self.directory, generation, ResumeKind.FALLBACK, text, bit_exact=True)
-            warnings += self._join(manifest, generation)
-            state, resized = self._migrate(manifest, generation, state)
+            warnings += self._join(manifest)
+            state, resized = self._migrate(manifest, state)
         warnings += self._cut_lines(generation)
         if self._evaluate is not None:
             self._best.recall(generation)
@@ -199,8 +200,9 @@ class Runner:
             warnings.append(f"{name} ends at generation {metrics.last}, the checkpoint is of generation {generation}")
         return warnings
 
-    def _join(self, manifest: dict[str, Any], generation: int) -> list[str]:
+    def _join(self, manifest: Manifest) -> list[str]:
         """Compare this process with the one that wrote the checkpoint; the differences that end bit-exactness."""
+        generation = manifest.generation
         # The chunk that fitted the memory before is the one to go on with: another one may round differently.
         written = Execution.of_manifest(manifest)
         self.execution = replace(self.execution, chunk=self._chunk(manifest, written))
@@ -209,21 +211,21 @@ class Runner:
         append_resume_record(self.directory, generation, ResumeKind.RESUME, text, bit_exact=not differences)
         return [f"not bit-exact from generation {generation} on: {text}"] if differences else []
 
-    def _shape(self, manifest: dict[str, Any]) -> EvolutionState:
-        return migration.shape_of(self.spec, migration.saved_spec_of(manifest, self.spec), self.problem, self.mean)
+    def _shape(self, manifest: Manifest) -> EvolutionState:
+        return migration.shape_of(self.spec, manifest.spec(), self.problem, self.mean)
 
-    def _chunk(self, manifest: dict[str, Any], written: Execution) -> int:
+    def _chunk(self, manifest: Manifest, written: Execution) -> int:
         """The chunk to go on with: that of the checkpoint, or where it was made for something else, what fits now."""
-        saved_spec, own = migration.saved_spec_of(manifest, self.spec), self.execution
+        saved_spec, own = manifest.spec(), self.execution
         sizes = [(s.evolution.population, s.resources.chunk) for s in (saved_spec, self.spec)]
         if sizes[0] == sizes[1] and (written.devices, written.platform) == (own.devices, own.platform):
             return written.chunk
         halved = written.chunk < build.initial_chunk(saved_spec, written.devices, written.platform, written.physics)
         return min(written.chunk, own.chunk) if halved and written.platform == own.platform else own.chunk
 
-    def _migrate(self, manifest: dict[str, Any], generation: int, state: EvolutionState) -> tuple[EvolutionState, bool]:
+    def _migrate(self, manifest: Manifest, state: EvolutionState) -> tuple[EvolutionState, bool]:
         """The state for today's settings, and whether it was resized for them."""
-        saved_spec = migration.saved_spec_of(manifest, self.spec)
+        generation, saved_spec = manifest.generation, manifest.spec()
         if saved_spec != self.spec:
             self.channel.phase(WorkerPhase.RESIZING, generation)
         state, text = migration.migrate_state(
@@ -258,16 +260,17 @@ class Runner:
     def _commit(self, generation: int, state: EvolutionState, line: GenerationMetrics) -> None:
         """Metrics line, checkpoint, dataset, timing, report: in this order, on the commit thread."""
         metric_lines.append(self.paths.metrics, line)
-        description = {
+        description = Description(
+            generation=generation,
+            fitness_mean=line.fitness_mean,
+            env=self.spec.env,
+            method=self.spec.method,
+            settings=self._settings,
+            versions=self._versions,
             **self.execution.describe(),
-            "settings": self._settings,
-            "env": self.spec.env,
-            "method": self.spec.method,
-            "fitness_mean": line.fitness_mean,
-            "versions": self._versions,
-        }
+        )
         arrays, dataset = self._dataset(generation, state)
-        self.store.save(state, generation, description, dataset)
+        self.store.save(state, description, dataset)
         self._write_dataset(dataset, best=self._best.improved_by(line))
         now = time.monotonic()
         cpu = time.process_time()

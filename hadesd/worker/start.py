@@ -22,12 +22,12 @@ class Header(msgspec.Struct, frozen=True):
 class Start(msgspec.Struct, frozen=True):
     """Where the group begins: after that generation, from the leaves of the state.
 
-    execution, versions: how rank 0 computes, as a checkpoint's manifest has it.
+    execution, versions: how rank 0 computes.
     """
 
     generation: int
     leaves: list[bytes]
-    execution: dict[str, Any]
+    execution: Execution
     versions: dict[str, str]
 
 
@@ -39,7 +39,7 @@ def check_alike(begun: Start, execution: Execution, versions: dict[str, str]) ->
     Raises:
         GroupError: it does not; how they differ.
     """
-    differences = execution.differences(Execution.of_manifest(begun.execution))
+    differences = execution.differences(begun.execution)
     names = sorted(begun.versions.keys() | versions.keys())
     pairs = ((name, begun.versions.get(name, "none"), versions.get(name, "none")) for name in names)
     differences += [f"{name} {theirs} -> {ours}" for name, theirs, ours in pairs if theirs != ours]

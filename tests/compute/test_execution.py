@@ -1,7 +1,7 @@
 """What decides bits besides the settings: a resume is exact only where all of it agrees."""
 
-import json
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,6 +9,8 @@ import pytest
 
 from hadesd.compute import execution
 from hadesd.compute.execution import Execution
+from hadesd.worker.checkpoints import require_manifest
+from tests.helpers.manifests import write_manifest
 
 HERE = Execution(2, "cpu", "A 6 1, features 0", 4, 8, "native", "native", ())
 OTHER: dict[str, Any] = {
@@ -32,9 +34,10 @@ def test_every_field_that_differs_is_told() -> None:
     assert replace(HERE, options=OTHER["options"]).differences(HERE) == ["options none -> JAX_DISABLE_JIT=1 --xla_a"]
 
 
-def test_a_manifest_brings_it_back() -> None:
+def test_a_manifest_brings_it_back(tmp_path: Path) -> None:
     for one in (HERE, Execution(**OTHER)):
-        assert Execution.of_manifest(json.loads(json.dumps(one.describe()))) == one
+        write_manifest(tmp_path, **one.describe())
+        assert Execution.of_manifest(require_manifest(tmp_path)) == one
 
 
 @pytest.mark.optimised  # as a user's environment is

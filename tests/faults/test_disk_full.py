@@ -47,9 +47,9 @@ def test_a_run_survives_a_full_disk_and_goes_on_by_itself(
     problem, mean = build.build(build_spec(SPEC))
     like = jax.eval_shape(lambda: init_state(problem, mean))
     for generation in checkpoints.generations(checkpoint_directory):
-        checkpoints.load(
-            checkpoint_directory / str(generation), like
-        )  # raises where its bytes are not those that were written
+        checkpoint = checkpoint_directory / str(generation)
+        # It raises where the bytes are not those that were written.
+        checkpoints.load(checkpoint, checkpoints.require_manifest(checkpoint), like)
 
     small_disk.clear()
     small_home.reaches(run, S.FINISHED)

@@ -13,10 +13,10 @@ import numpy as np
 from hades_protocol.messages import GenerationMetrics, GenerationTiming, Reference, RunSummary
 from hades_protocol.run_state import RunState
 from hadesd.compute.results import dataset_meta, write_dataset
-from hadesd.storage.checkpoints import manifest_text
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.records import RunRecord
 from hadesd.storage.resume_records import ResumeRecord
+from tests.helpers.manifests import write_manifest
 from tests.helpers.specs import TINY, tiny
 
 TEXT = "a\x1b[2J\x1b]0;title\x07\x9b31m\u202ez\n\r\t<b>[red]\x7f\ud7ff'\""
@@ -67,9 +67,10 @@ def make_run(directory: Path, number: int, in_record: int, named: bool = True) -
     _lines(paths.timings, [values_of(GenerationTiming, number, generation=g) for g in (1, 2, 3)])
     _lines(paths.resumes, [values_of(ResumeRecord, number, generation=2)])
     paths.references.write_text(json.dumps([values_of(Reference, number)]))
-    manifest = {"generation": 3, "sha256": TEXT, "leaves": [[TEXT, "float32", [2]]], "fitness_mean": 1.0}
-    manifest |= dict.fromkeys(("devices", "platform", "physics", "cloning", "chunk", "settings", "env", "method"), TEXT)
-    paths.checkpoint(3).joinpath("hades.json").write_text(manifest_text(manifest | {"versions": {TEXT: TEXT}}))
+    manifest: dict[str, Any] = {"sha256": TEXT, "leaves": [[TEXT, "float32", [2]]], "fitness_mean": 1.0}
+    manifest |= dict.fromkeys(("platform", "device", "physics", "cloning", "env", "method"), TEXT)
+    manifest |= {"options": [TEXT], "settings": {TEXT: TEXT}, "versions": {TEXT: TEXT}, TEXT: TEXT}
+    write_manifest(paths.checkpoint(3), 3, **manifest)
     paths.checkpoints.joinpath(f"bad-1-{TEXT.replace('/', '')}").mkdir()
     names = {"observation_names": [TEXT] * 4, "action_names": [TEXT] * 2} if named else {}
     meta = json.loads(dataset_meta(tiny(), 3)) | names

@@ -79,7 +79,8 @@ def test_it_is_resumed_as_if_nothing_had_happened(home: Home, tmp_path: Path) ->
     (resume,) = lines(directory, "resumes.jsonl")
     assert (resume["kind"], resume["generation"]) == ("resume", PAUSED_AT)
     manifest = read_manifest(GOLDEN / RUN / f"checkpoints/{PAUSED_AT}")
-    if packages := version_differences(manifest, build_spec(manifest["settings"])):
+    assert manifest is not None
+    if packages := version_differences(manifest, manifest.spec()):
         assert (resume["bit_exact"], resume["text"]) == (False, "; ".join(packages))  # and the bits may differ
         return
     assert resume["bit_exact"], resume["text"]

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hades_protocol.errors import HadesError, UsageError, WrongStateError
 from hadesd.storage import archive
 from hadesd.storage.archive import ArchiveError
-from hadesd.storage.checkpoints import manifest_text
+from tests.helpers.manifests import write_manifest
 
 RUN = "cartpole-1121-k3f9"
 
@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> Path:
         checkpoint = directory / "checkpoints" / str(generation)
         (checkpoint / "state").mkdir(parents=True)
         (checkpoint / "state/0").write_bytes(noise.randbytes(5000))
-        (checkpoint / "hades.json").write_text(manifest_text({"generation": generation, "fitness_mean": fitness}))
+        write_manifest(checkpoint, generation, fitness_mean=fitness)
     (directory / "checkpoints/partial-6").mkdir()
     (directory / "checkpoints/partial-6/half").write_text("half")
     (directory / "checkpoints/bad-2-0").mkdir()

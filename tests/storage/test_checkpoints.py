@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from hades_protocol.errors import NotFoundError
 from hades_protocol.run_spec import Retention
 from hadesd.storage import pruning
 from hadesd.storage.checkpoints import (
     MANIFEST,
+    Leaf,
+    Manifest,
     choose_generation,
     discard,
     listed,
@@ -19,7 +22,9 @@ from hadesd.storage.checkpoints import (
     read_fitness,
     read_manifest,
     retained,
+    sealed,
 )
+from tests.helpers.manifests import description, entries, write_manifest
 
 RULES = st.builds(Retention, keep_newest=st.integers(2, 10), keep_every=st.integers(0, 20), keep_best=st.booleans())
 FITNESS = st.dictionaries(st.integers(1, 200), st.none() | st.floats(-100, 100), max_size=60)
@@ -56,7 +61,7 @@ def make_checkpoints(run: Path, *fitness: object) -> Path:
         checkpoint = run / "checkpoints" / str(generation)
         (checkpoint / "state").mkdir(parents=True)
         (checkpoint / "state/0").write_bytes(b"x" * 100)
-        (checkpoint / "hades.json").write_text(manifest_text({"fitness_mean": value}))
+        write_manifest(checkpoint, generation, fitness_mean=value)
     return run / "checkpoints"
 
 
@@ -72,7 +77,7 @@ def test_an_unreadable_manifest_says_nothing(tmp_path: Path) -> None:
     assert read_fitness(directory) == {1: None, 2: None, 3: 3.0}
 
 
-SOUND = {"generation": 7, "leaves": [[".mean", "int32", [16]]], "settings": {"pairs": 4, "seed": 1.5}}
+SOUND = Manifest(leaves=(Leaf(".mean", "int32", (16,)),), sha256="0" * 64, **structs.asdict(description(7, 1.5)))
 
 
 @given(st.integers(0), st.integers(0, 7))
@@ -83,12 +88,25 @@ def test_no_flipped_bit_makes_a_manifest_say_something_else(
     data = bytearray(manifest_text(SOUND).encode())
     data[at % len(data)] ^= 1 << bit
     (checkpoint / MANIFEST).write_bytes(data)
-    assert read_manifest(checkpoint) in ({}, SOUND)
+    assert read_manifest(checkpoint) in (None, SOUND)
 
 
 def test_a_manifest_without_its_seal_is_not_believed(tmp_path: Path) -> None:
-    (tmp_path / MANIFEST).write_text(json.dumps(SOUND))
-    assert read_manifest(tmp_path) == {}
+    (tmp_path / MANIFEST).write_text(json.dumps(entries()))
+    assert read_manifest(tmp_path) is None
+
+
+@pytest.mark.parametrize("lacking", entries())
+def test_a_manifest_without_one_of_its_entries_says_nothing(tmp_path: Path, lacking: str) -> None:
+    (tmp_path / MANIFEST).write_text(sealed({name: value for name, value in entries().items() if name != lacking}))
+    assert read_manifest(tmp_path) is None
+
+
+def test_entries_of_another_version_do_not_hinder(tmp_path: Path) -> None:
+    write_manifest(tmp_path, 3, weather="fine")
+    manifest = read_manifest(tmp_path)
+    assert manifest is not None
+    assert manifest.generation == 3
 
 
 def test_a_removal_that_was_cut_short_does_not_hinder_the_next(tmp_path: Path) -> None:

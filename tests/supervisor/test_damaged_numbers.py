@@ -13,10 +13,11 @@ from hades_protocol import commands, events
 from hades_protocol.messages import Reference
 from hades_protocol.paths import Paths
 from hadesd.storage import metric_lines, records
-from hadesd.storage.checkpoints import generations, manifest_text
+from hadesd.storage.checkpoints import generations
 from hadesd.storage.resume_records import ResumeKind, append_resume_record
 from hadesd.supervisor.publisher import Publisher
 from tests.helpers.desk import Desk
+from tests.helpers.manifests import write_manifest
 from tests.helpers.specs import tiny
 from tests.supervisor.history.test_history import metrics, timing
 
@@ -45,7 +46,7 @@ def a_run(runs: Path) -> Path:
     (directory / "references.json").write_text(json.dumps([reference]))
     checkpoint = directory / "checkpoints/3"
     checkpoint.mkdir(parents=True)
-    (checkpoint / "hades.json").write_text(manifest_text({"fitness_mean": 10**400}))
+    write_manifest(checkpoint, 3, fitness_mean=10**400)
     (directory / f"checkpoints/{'9' * 40}").mkdir()
     (directory / "checkpoints/\u0663").mkdir()  # a three, and no name of ours
     return directory

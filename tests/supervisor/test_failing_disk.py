@@ -17,10 +17,10 @@ from hades_protocol.run_state import RunState as S
 from hades_protocol.run_state import WorkerPhase
 from hadesd import worker_protocol
 from hadesd.storage import metric_lines, records
-from hadesd.storage.checkpoints import manifest_text
 from hadesd.supervisor.jobs.process import Finished
 from tests.helpers.desk import Desk
 from tests.helpers.failing_disk import refusing
+from tests.helpers.manifests import write_manifest
 from tests.helpers.specs import TINY, tiny
 from tests.supervisor.history.test_history import metrics, timing
 
@@ -82,7 +82,7 @@ def a_home(home: Path) -> Runs:
             checkpoint = directory / "checkpoints" / str(generation)
             (checkpoint / "state").mkdir(parents=True)
             (checkpoint / "state/0").write_bytes(b"packed")
-            (checkpoint / "hades.json").write_text(manifest_text({"fitness_mean": 1.0}))
+            write_manifest(checkpoint, generation, fitness_mean=1.0)
         for name in ("dataset.npz", "best.npz"):
             np.savez(directory / name, **PAIRS, meta=np.array('{"generation": 3}'))
         (directory / "references.json").write_text("[]")

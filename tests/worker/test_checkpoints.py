@@ -14,6 +14,7 @@ from hades_protocol.run_spec import Retention
 from hadesd.storage import metric_lines
 from hadesd.worker import checkpoints
 from hadesd.worker.checkpoints import CheckpointError, CheckpointMismatch, CheckpointStore
+from tests.helpers.manifests import description
 from tests.worker.test_best_dataset import line
 
 
@@ -43,7 +44,7 @@ def store(path: Path, **retention) -> CheckpointStore:
 def filled(path: Path, count: int = 4, **retention) -> CheckpointStore:
     kept = store(path, keep_newest=3, **retention)
     for generation in range(1, count + 1):
-        kept.save(state(generation), generation, {"fitness_mean": float(generation % 3)})
+        kept.save(state(generation), description(generation, float(generation % 3)))
     kept.settle()
     return kept
 
@@ -65,14 +66,14 @@ def test_what_comes_back_is_what_was_saved_to_the_bit(tmp_path):
     filled(tmp_path)
     restored, manifest, passed_over = store(tmp_path).restore_newest(lambda manifest: LIKE)
     assert identical(restored, state(4)), "NaN, -0.0, empty arrays and scalars must keep their bytes"
-    assert manifest["generation"] == 4
+    assert manifest.generation == 4
     assert passed_over == []
 
 
 def test_a_dataset_lies_beside_the_state_and_nothing_is_restored_from_it(tmp_path):
     kept = store(tmp_path, keep_newest=3)
-    kept.save(state(1), 1, {})  # as older versions did, and as method es does
-    kept.save(state(2), 2, {}, b"an npz")
+    kept.save(state(1), description(1))  # as older versions did, and as method es does
+    kept.save(state(2), description(2), b"an npz")
     assert not (tmp_path / "checkpoints/1/dataset.npz").exists()
     assert (tmp_path / "checkpoints/2/dataset.npz").read_bytes() == b"an npz"
     (tmp_path / "checkpoints/2/dataset.npz").write_bytes(b"broken")
@@ -140,7 +141,7 @@ def test_a_damaged_newest_step_is_passed_over_said_and_kept(tmp_path, damage):
     filled(tmp_path)
     damage(tmp_path / "checkpoints/4")
     restored, manifest, passed_over = store(tmp_path).restore_newest(lambda manifest: LIKE)
-    assert manifest["generation"] == 3
+    assert manifest.generation == 3
     assert identical(restored, state(3))
     assert len(passed_over) == 1
     assert "checkpoint 4" in passed_over[0]
@@ -164,10 +165,10 @@ def test_a_checkpoint_newer_than_the_metrics_would_leave_a_hole_for_ever(tmp_pat
         metric_lines.append(tmp_path / "metrics.jsonl", line(generation, None))
     again = store(tmp_path)
     _, manifest, passed_over = again.restore_newest(lambda manifest: LIKE)
-    assert manifest["generation"] == restored
+    assert manifest.generation == restored
     assert len(passed_over) == len(aside)
     assert [int(path.name.split("-")[1]) for path in sorted((tmp_path / "checkpoints").glob("bad-*"))] == aside
-    again.save(state(restored + 1), restored + 1, {})
+    again.save(state(restored + 1), description(restored + 1))
     assert again.generations()[-1] == restored + 1, "retention keeps what comes next"
 
 
@@ -191,7 +192,7 @@ def test_what_cannot_be_looked_at_now_is_no_damage_and_stays_in_its_place(tmp_pa
     manifest.unlink()
     aside.rename(manifest)
     _, found, passed_over = store(tmp_path).restore_newest(lambda manifest: LIKE)
-    assert (found["generation"], passed_over) == (4, [])
+    assert (found.generation, passed_over) == (4, [])
 
 
 def test_a_new_workers_first_step_is_on_the_disk_before_older_ones_go(tmp_path, synced):
@@ -200,7 +201,7 @@ def test_a_new_workers_first_step_is_on_the_disk_before_older_ones_go(tmp_path, 
     again = store(tmp_path)
     metric_lines.append(tmp_path / "metrics.jsonl", Line(generation=5))
     synced.clear()
-    again.save(state(5), 5, {"fitness_mean": 5.0})
+    again.save(state(5), description(5, 5.0))
     names = [str(path.relative_to(tmp_path)) for path in synced]
     assert "checkpoints/partial-5/hades.json" in names
     assert any(name.startswith("checkpoints/partial-5/state/") for name in names)
@@ -209,7 +210,7 @@ def test_a_new_workers_first_step_is_on_the_disk_before_older_ones_go(tmp_path, 
     assert again.generations() == [3, 4, 5]
     synced.clear()
     for generation in (6, 7, 8, 9):
-        again.save(state(generation), generation, {"fitness_mean": 6.0})
+        again.save(state(generation), description(generation, 6.0))
     assert synced == [], "from then on one in a while"
     assert again.generations() == [5, 7, 8, 9], "the one on the disk stays until the next is"
 
@@ -218,7 +219,7 @@ def test_a_best_that_is_kept_is_on_the_disk_once_a_newer_one_is(tmp_path, synced
     """A power cut must not take what was there before the newest that it leaves."""
     kept = store(tmp_path, keep_newest=2, keep_best=True)
     for generation in (1, 2, 3, 4):
-        kept.save(state(generation), generation, {"fitness_mean": 9.0 if generation == 2 else 0.0})
+        kept.save(state(generation), description(generation, 9.0 if generation == 2 else 0.0))
     synced.clear()
     kept.settle()
     flushed = {path.parent.name for path in synced if path.name == "hades.json"}
@@ -230,7 +231,7 @@ def test_a_best_that_is_kept_is_on_the_disk_once_a_newer_one_is(tmp_path, synced
 
 def test_at_the_end_everything_is_on_the_disk(tmp_path, synced):
     kept = filled(tmp_path)
-    kept.save(state(5), 5, {"fitness_mean": 5.0})
+    kept.save(state(5), description(5, 5.0))
     for name in ("metrics.jsonl", "timings.jsonl"):
         metric_lines.append(tmp_path / name, Line(generation=5))
     (tmp_path / "dataset.npz").write_bytes(b"pairs")
@@ -252,7 +253,7 @@ def test_a_directory_that_cannot_be_flushed_after_the_rename_ends_nothing(tmp_pa
         fsync(fd)
 
     monkeypatch.setattr(os, "fsync", refuse)
-    kept.save(state(1), 1, {})
+    kept.save(state(1), description(1))
     kept.settle()
     assert kept.generations() == [1]
 
@@ -261,7 +262,7 @@ def test_a_step_that_cannot_be_flushed_is_none_and_leaves_nothing(tmp_path, monk
     kept = store(tmp_path)
     monkeypatch.setattr(os, "fsync", lambda fd: os.read(-1, 1))
     with pytest.raises(OSError, match="Bad file descriptor"):
-        kept.save(state(1), 1, {})
+        kept.save(state(1), description(1))
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
@@ -270,7 +271,7 @@ def test_the_generation_after_a_fallback_can_be_committed_again(tmp_path):
     flip_a_bit(tmp_path / "checkpoints/4")
     again = store(tmp_path)
     again.restore_newest(lambda manifest: LIKE)
-    again.save(state(4), 4, {"fitness_mean": 0.0})
+    again.save(state(4), description(4, 0.0))
     assert identical(again.restore_newest(lambda manifest: LIKE)[0], state(4))
 
 
@@ -287,7 +288,7 @@ def test_partial_steps_of_a_killed_worker_are_swept(tmp_path):
     partial = tmp_path / "checkpoints" / f"{checkpoints.PARTIAL}5"
     partial.mkdir()
     (partial / "junk").write_text("half")
-    assert store(tmp_path).restore_newest(lambda manifest: LIKE)[1]["generation"] == 4
+    assert store(tmp_path).restore_newest(lambda manifest: LIKE)[1].generation == 4
     assert not partial.exists()
 
 
@@ -307,10 +308,10 @@ def test_retention(tmp_path, retention, kept):
 def test_the_best_step_stays_also_after_reopening(tmp_path):
     first = store(tmp_path, keep_newest=2, keep_best=True)
     for generation, fitness in [(1, 5.0), (2, 1.0), (3, None)]:
-        first.save(state(generation), generation, {"fitness_mean": fitness})
+        first.save(state(generation), description(generation, fitness))
     again = store(tmp_path, keep_newest=2, keep_best=True)
     for generation in (4, 5, 6):
-        again.save(state(generation), generation, {"fitness_mean": None})
+        again.save(state(generation), description(generation, None))
     again.settle()
     assert again.generations() == [1, 5, 6], "a NaN generation must not evict the best one"
 
@@ -341,10 +342,10 @@ def test_a_run_moved_away_during_a_save_does_not_go_on_in_an_empty_directory(tmp
     kept = filled(run, 2)
     away = moving_away(kept, run, monkeypatch)
     with pytest.raises(FileNotFoundError, match="moved away"):
-        kept.save(state(3), 3, {"fitness_mean": 0.0})
+        kept.save(state(3), description(3, 0.0))
     assert not run.exists(), "a shell is left where the run was"
     away.rename(run)
-    kept.save(state(3), 3, {"fitness_mean": 0.0})
+    kept.save(state(3), description(3, 0.0))
     assert store(run).generations() == [1, 2, 3]
 
 
@@ -355,5 +356,5 @@ def test_what_another_put_in_the_place_of_a_moved_run_stays(tmp_path, monkeypatc
     save = kept._orbax.save
     monkeypatch.setattr(kept._orbax, "save", lambda *a, **o: (save(*a, **o), (run / "mine").touch()))
     with pytest.raises(FileNotFoundError):
-        kept.save(state(3), 3, {"fitness_mean": 0.0})
+        kept.save(state(3), description(3, 0.0))
     assert [path.name for path in run.iterdir()] == ["mine"]

@@ -1,5 +1,6 @@
 """Hosts of a run compute alike, or the group does not begin: each works out the population for itself."""
 
+import msgspec
 import pytest
 
 from hadesd.compute.execution import Execution
@@ -20,7 +21,7 @@ VERSIONS = {"jax": "0.10.0", "brax": "0.14"}
     ],
 )
 def test_a_host_that_computes_otherwise_says_how(execution: Execution, versions: dict[str, str], says: str) -> None:
-    begun = Start(7, [], HERE.describe(), VERSIONS)
+    begun = msgspec.msgpack.decode(msgspec.msgpack.encode(Start(7, [], HERE, VERSIONS)), type=Start)
     check_alike(begun, HERE, dict(VERSIONS))
     with pytest.raises(GroupError, match=says):
         check_alike(begun, execution, versions)

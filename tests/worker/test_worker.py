@@ -166,7 +166,7 @@ def test_another_number_of_devices_is_allowed_and_marked(tmp_path):
     assert not resumes[-1]["bit_exact"]
     assert "devices 2 -> 1" in resumes[-1]["text"]
     assert "options none -> JAX_DEFAULT_MATMUL_PRECISION=highest" in resumes[-1]["text"]
-    chunk = checkpoints.read_manifest(directory / "checkpoints/40")["chunk"]
+    chunk = checkpoints.require_manifest(directory / "checkpoints/40").chunk
     assert chunk == 8, "all of the population at once on the one device, not two halves one after the other"
 
 
@@ -297,6 +297,6 @@ def test_when_memory_runs_out_the_chunk_is_halved_and_the_run_goes_on(tmp_path):
     resumes = [json.loads(line) for line in (directory / "resumes.jsonl").read_text().splitlines()]
     assert resumes, "the limit of this test was too generous: no allocation failed"
     assert resumes[0]["kind"] == "chunk"
-    manifest = checkpoints.read_manifest(directory / "checkpoints/2")
-    assert manifest["chunk"] < 256, "the chunk that worked is part of the checkpoint"
+    manifest = checkpoints.require_manifest(directory / "checkpoints/2")
+    assert manifest.chunk < 256, "the chunk that worked is part of the checkpoint"
     assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY

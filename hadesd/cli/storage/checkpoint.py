@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from hades_protocol.errors import ExitCode, UsageError, WrongStateError
 from hades_protocol.formatting import size
 from hades_protocol.paths import Paths
@@ -16,7 +18,7 @@ from hadesd.cli.output import print_json, refuse_existing, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb, split_generation
 from hadesd.cli.progress import LOADING, Progress
 from hadesd.spec.user_files import as_argument
-from hadesd.storage.checkpoints import find_checkpoint, read_manifest
+from hadesd.storage.checkpoints import Manifest, find_checkpoint, read_manifest
 from hadesd.storage.layout import MANIFEST
 from hadesd.storage.records import find_directory, load
 from hadesd.storage.usage import tree_bytes
@@ -103,10 +105,13 @@ def describe(step: Path) -> CheckpointDocument:
         WrongStateError: its hades.json is damaged.
     """
     manifest = read_manifest(step)
+    if manifest is None:
+        raise _damaged(step, f"its {MANIFEST} cannot be read")
     try:
-        leaves = tuple(_leaf(path, shape, dtype) for path, dtype, shape in manifest["leaves"])
-    except (KeyError, TypeError, ValueError):
+        leaves = tuple(_leaf(leaf.path, leaf.shape, leaf.dtype) for leaf in manifest.leaves)
+    except ValueError:
         raise _damaged(step, f"its {MANIFEST} cannot be read") from None
+    entries: dict[str, Any] = msgspec.to_builtins(manifest)
     return CheckpointDocument(
         id=step.parents[1].name,
         generation=int(step.name),
@@ -114,7 +119,7 @@ def describe(step: Path) -> CheckpointDocument:
         bytes=tree_bytes(step),
         state_bytes=sum(leaf.bytes for leaf in leaves),
         leaves=leaves,
-        metadata={name: value for name, value in manifest.items() if name not in ("leaves", "generation")},
+        metadata={name: entries[name] for name in sorted(entries) if name not in ("leaves", "generation")},
     )
 
 
@@ -122,11 +127,11 @@ def _damaged(step: Path, why: str) -> WrongStateError:
     return WrongStateError(f"checkpoint {step.name} of run {step.parents[1].name} is damaged: {why}")
 
 
-def _leaf(path: str, shape: list[int], dtype: str) -> CheckpointLeaf:
+def _leaf(path: str, shape: tuple[int, ...], dtype: str) -> CheckpointLeaf:
     """dtype: as numpy calls it; the number at its end are the bits of an entry."""
     bits = dtype.lstrip("abcdefghijklmnopqrstuvwxyz")
     item = ITEM_BYTES[dtype] if dtype in ITEM_BYTES else int(bits) // 8
-    return CheckpointLeaf(path=path, shape=tuple(shape), dtype=dtype, bytes=item * math.prod(shape))
+    return CheckpointLeaf(path=path, shape=shape, dtype=dtype, bytes=item * math.prod(shape))
 
 
 def _table(leaves: tuple[CheckpointLeaf, ...]) -> list[str]:
@@ -152,10 +157,10 @@ def _unpack(args: argparse.Namespace) -> int:
     from hadesd.compute.results import write_dataset
 
     try:
-        write_dataset(output, arrays, json.dumps(manifest))
+        write_dataset(output, arrays, json.dumps(msgspec.to_builtins(manifest), sort_keys=True))
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
-    leaves = tuple(_leaf(path, list(array.shape), str(array.dtype)) for path, array in arrays.items())
+    leaves = tuple(_leaf(path, array.shape, str(array.dtype)) for path, array in arrays.items())
     document = UnpackDocument(
         id=step.parents[1].name,
         generation=int(step.name),
@@ -171,7 +176,7 @@ def _unpack(args: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _load(step: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _load(step: Path) -> tuple[dict[str, Any], Manifest]:
     """The arrays of the state by path, and the manifest."""
     from hadesd.worker.checkpoints import CheckpointError, load_leaves
 

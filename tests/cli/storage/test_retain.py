@@ -8,10 +8,10 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.errors import UsageError, WrongStateError
 from hades_protocol.run_state import RunState
-from hadesd.storage.checkpoints import manifest_text
 from hadesd.storage.locks import lock_run
 from tests.cli.storage.test_rm import finished
 from tests.helpers.daemon import Home
+from tests.helpers.manifests import write_manifest
 
 S = RunState
 
@@ -19,13 +19,11 @@ S = RunState
 def with_checkpoints(home: Home, run: str, count: int = 6, best: int = 1) -> Path:
     """Steps as a worker leaves them, as far as retention looks at them."""
     directory = home.paths.runs / run / "checkpoints"
-    computed = {"devices": 1, "platform": "cpu", "physics": "vmap", "cloning": "xla", "chunk": 8}
     for generation in range(1, count + 1):
         (directory / str(generation) / "state").mkdir(parents=True)
         (directory / str(generation) / "state/0").write_bytes(b"x" * 1000)
         fitness = 99.0 if generation == best else float(generation)
-        manifest = {"generation": generation, "fitness_mean": fitness, **computed}
-        (directory / str(generation) / "hades.json").write_text(manifest_text(manifest))
+        write_manifest(directory / str(generation), generation, fitness_mean=fitness)
     return directory
 
 

@@ -144,7 +144,8 @@ def results(directory: Path) -> Results:
         if path.exists():
             found[path.name] = path.read_bytes()
     for generation in generations(paths.checkpoints):
-        found[f"checkpoint {generation}"] = str(read_manifest(paths.checkpoint(generation)).get("sha256"))
+        manifest = read_manifest(paths.checkpoint(generation))
+        found[f"checkpoint {generation}"] = manifest.sha256 if manifest else ""
     found["seams"] = "; ".join(sorted(_seams(directory)))
     return found
 
