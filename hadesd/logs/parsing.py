@@ -10,7 +10,7 @@ from hades_protocol.terminal import printable
 RAW_LEVEL: LogLevel = "warning"
 """Of a line that is none of ours: what is written past the log is mostly what went wrong."""
 
-HIDDEN = ("timestamp", "level", "event", "traceback", "exception")
+HIDDEN = ("timestamp", "level", "event", "exception")
 
 _ABSEIL = re.compile(r"([IWEF])\d{4} ")
 """How lines of XLA begin."""
@@ -39,7 +39,7 @@ def parse(line: str) -> LogEntry:
         return _raw(line)
     fields = "  ".join(f"{name}={_value(value)}" for name, value in entry.items() if name not in HIDDEN)
     text = f"{entry['event']}  {fields}" if fields else str(entry["event"])
-    if trace := entry.get("traceback") or entry.get("exception"):
+    if trace := entry.get("exception"):
         text += "\n" + str(trace).rstrip()
     return LogEntry(str(entry.get("timestamp", "")), _level(entry.get("level")), printable(text))
 

@@ -6,7 +6,6 @@ else is a crash.
 
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -14,7 +13,7 @@ import structlog
 
 from hades_protocol.errors import ExitCode, HadesError
 from hades_protocol.run_state import WorkerPhase
-from hadesd.logs.streams import FaultTolerantStream
+from hadesd.logs.streams import FaultTolerantStream, configure
 from hadesd.niceness import give_way
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
@@ -58,7 +57,7 @@ def main(arguments: list[str]) -> int:
             log.error("cannot go on", reason=found.reason, error=repr(error))
             return _end(channel, found.outcome, found.generation, found.status, found.reason)
         # Not a settings error: the supervisor counts it as a crash and tries again.
-        log.error("crashed", error=repr(error), traceback=traceback.format_exc())
+        log.error("crashed", error=repr(error), exc_info=True)
         raise
     if generation >= spec.evolution.generations or runner.target_reached:
         return _end(channel, WorkerOutcome.FINISHED, generation, ExitCode.OK, runner.target_reached)
@@ -104,15 +103,7 @@ def _configure_log() -> None:
     Whoever writes to one of the streams, a library of ours perhaps: a full disk must not end the run for that.
     """
     sys.stdout, sys.stderr = FaultTolerantStream(sys.stdout.fileno()), FaultTolerantStream(sys.stderr.fileno())
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, sys.stderr)),
-        cache_logger_on_first_use=True,
-    )
+    configure(cast(TextIO, sys.stderr))
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ class Channel:
                 try:
                     message: Halt = codec.decode(body, ToWorker)
                 except ProtocolMismatchError as error:
-                    log.warning("message_ignored", error=str(error))
+                    log.warning("a message of the supervisor is ignored", error=str(error))
                     continue
                 self._ask("asked to halt")
                 self._leave_if_idle(message.discard)

@@ -127,7 +127,7 @@ def test_log_lines_are_readable() -> None:
     assert readable(line, colour=False) == "2026-01-02 03:04:05  info     ready  generation=3"
     assert readable("Segmentation fault", colour=False) == "Segmentation fault"
     assert readable("[1, 2]", colour=False) == "[1, 2]"
-    crashed = '{"event": "crashed", "level": "error", "timestamp": "", "traceback": "Traceback\\n  x\\n"}'
+    crashed = '{"event": "crashed", "level": "error", "timestamp": "", "exception": "Traceback\\n  x\\n"}'
     assert readable(crashed, colour=True).splitlines()[1:] == ["Traceback", "  x"]
 
 

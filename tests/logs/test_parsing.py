@@ -37,7 +37,7 @@ def test_event_and_fields() -> None:
 
 
 def test_a_traceback_follows_on_lines_of_its_own() -> None:
-    text = parse('{"event": "crashed", "level": "error", "traceback": "Traceback:\\n  it broke\\n"}').text
+    text = parse('{"event": "crashed", "level": "error", "exception": "Traceback:\\n  it broke\\n"}').text
     assert text == "crashed\nTraceback:\n  it broke"
 
 
