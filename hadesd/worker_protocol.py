@@ -18,7 +18,7 @@ FD_VARIABLE = "HADES_WORKER_FD"
 """Environment variable that names the worker's end of the socket pair."""
 
 RANK, FILE, NONCE = "HADES_RANK", "HADES_GROUP_FILE", "HADES_GROUP_NONCE"
-"""Environment variables of a process of a group: its number, the meeting file, and which group it belongs to."""
+"""Environment variables of a process of a group: its number, the rendezvous file, and which group it belongs to."""
 
 HEARTBEAT_SECONDS = 2.0
 

@@ -50,11 +50,11 @@ def _measure(size: int, population: int) -> float:
         leader = Leader(size, file, NONCE)
         command = [sys.executable, "-m", "benchmarks.slurm.exchange", "--population", str(population), "--member"]
         members = [subprocess.Popen([*command, str(rank), str(size), str(file)]) for rank in range(1, size)]
-        leader.meet({})
+        leader.rendezvous(b"")
         body, taken = bytes(BYTES * -(-population // size)), []
         for _ in range(TURNS):
             began = time.perf_counter()
-            leader.gather(body)
+            leader.all_gather_bytes(body)
             taken.append(time.perf_counter() - began)
         leader.end()
         leader.close()
@@ -69,7 +69,7 @@ def _member(rank: int, size: int, file: Path, population: int) -> int:
     body = bytes(BYTES * -(-population // size))
     try:
         while True:
-            member.gather(body)
+            member.all_gather_bytes(body)
     except GroupEnded:
         member.close()
         return 0

@@ -79,7 +79,7 @@ class Exchange(Protocol):
 
     share: Share
 
-    def gathered(self, results: RolloutResult) -> RolloutResult:
+    def all_gather(self, results: RolloutResult) -> RolloutResult:
         """Results [n] of this process's part; [size x n] of all, on the host."""
         ...
 
@@ -259,7 +259,7 @@ class GenerationStep:
         evaluated = jax.block_until_ready(self._evaluate(state, self._task_data))
         found = evaluated.results
         if self._exchange is not None:
-            found = self._exchange.gathered(jax.device_get(found))
+            found = self._exchange.all_gather(jax.device_get(found))
         results = jax.device_put(found, self._everywhere)
         after: tuple[EvolutionState, Metrics] = self._tell(state, evaluated._replace(results=results))
         return after

@@ -1,9 +1,9 @@
 """The processes that share one run's population: one a host, or several on one. Rank 0 is the run's worker.
 
-They meet through a private file that rank 0 writes, and talk to it over TCP with CURVE keys that are made for this
-group. In every generation each hands over what it has evaluated and gets what all have (`gather`). A connection that is
-lost ends the group: the run goes on from its last commit with a new one. ZeroMQ's own heartbeats find a host that has
-stopped answering.
+Their rendezvous is a private file that rank 0 writes; they talk to it over TCP with CURVE keys that are made for this
+group. In every generation they all-gather what each has evaluated; before the first, rank 0 broadcasts. A connection
+that is lost ends the group: the run goes on from its last commit with a new one. ZeroMQ's own heartbeats find a host
+that has stopped answering.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import secrets
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -26,7 +26,7 @@ from hades_protocol.errors import HadesError
 from hades_protocol.keys import Key, new_pair, read_private, write_private
 from hadesd.distill.share import Share
 
-MEETING_SECONDS = 300.0
+RENDEZVOUS_SECONDS = 300.0
 """How long the others are waited for at the start: nodes may import at different speeds."""
 
 HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 1000, 10_000
@@ -36,7 +36,8 @@ MAX_PART = 1 << 30
 MAX_WORDS = 2000
 """Bytes of a refusal."""
 
-HELLO, READY, PART, WHOLE, PING, BYE, REFUSE = b"hello", b"ready", b"part", b"whole", b"ping", b"bye", b"refuse"
+HELLO, READY, PING, BYE, REFUSE = b"hello", b"ready", b"ping", b"bye", b"refuse"
+PART, BROADCAST = b"part", b"broadcast"
 
 
 Results = TypeVar("Results", bound=tuple[Any, ...])
@@ -54,8 +55,8 @@ class GroupEnded(Exception):
     """Rank 0 has ended the group in good order."""
 
 
-class Meeting(msgspec.Struct, frozen=True, kw_only=True):
-    """What the meeting file holds. It is private: whoever reads it may join."""
+class Rendezvous(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rendezvous file holds. It is private: whoever reads it may join."""
 
     nonce: str
     address: str
@@ -67,7 +68,7 @@ class Meeting(msgspec.Struct, frozen=True, kw_only=True):
         return f"{type(self).__name__}(nonce={self.nonce!r}, address={self.address!r})"
 
 
-class Whole(msgspec.Struct, frozen=True):
+class Gathered(msgspec.Struct, frozen=True):
     """What all have, by rank; whether one of them was asked to halt, and which."""
 
     parts: list[bytes]
@@ -103,19 +104,19 @@ class Group(ABC):
         self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
 
     @abstractmethod
-    def gather(self, body: bytes) -> list[bytes]:
+    def all_gather_bytes(self, body: bytes) -> list[bytes]:
         """Hand over what this process has; what all have, by rank.
 
         Raises:
             GroupError: see there. GroupEnded: rank 0 needs nobody any more.
         """
 
-    def gathered(self, results: Results) -> Results:
+    def all_gather(self, results: Results) -> Results:
         """Results of candidates, each leaf [n] of this process and [size x n] of all."""
         leaves = [np.ascontiguousarray(leaf) for leaf in results]
-        whole = self.gather(b"".join(leaf.tobytes() for leaf in leaves))
+        parts = self.all_gather_bytes(b"".join(leaf.tobytes() for leaf in leaves))
         columns: list[list[np.ndarray]] = [[] for _ in leaves]
-        for part in whole:
+        for part in parts:
             at = 0
             for leaf, column in zip(leaves, columns, strict=True):
                 column.append(np.frombuffer(part, leaf.dtype, leaf.size, at))
@@ -141,7 +142,7 @@ class Group(ABC):
             if self._lost() and self._is_broken():
                 raise GroupError(GONE)
             if deadline is not None and time.monotonic() > deadline:
-                raise GroupError(f"the hosts of the group have not met within {MEETING_SECONDS:.0f} s")
+                raise GroupError(f"the hosts of the group have not met within {RENDEZVOUS_SECONDS:.0f} s")
 
     def _is_broken(self) -> bool:
         """Whether the connection that was lost is one of the group's."""
@@ -160,7 +161,7 @@ class Leader(Group):
     """Rank 0's end."""
 
     def __init__(self, size: int, file: Path, nonce: str) -> None:
-        """Bind, and write the meeting file."""
+        """Bind, and write the rendezvous file."""
         super().__init__(Share(0, size))
         server, client = new_pair(), new_pair()
         self._file = file
@@ -172,22 +173,22 @@ class Leader(Group):
         self._nonce = nonce
         host = own_address()
         port = self._socket.bind_to_random_port("tcp://*")
-        meeting = Meeting(
+        rendezvous = Rendezvous(
             nonce=nonce,
             address=f"tcp://{host}:{port}",
             server_key=server.public_key,
             public_key=client.public_key,
             secret_key=client.secret_key,
         )
-        write_private(file, meeting, force=True)
+        write_private(file, rendezvous, force=True)
 
-    def meet(self, header: Mapping[str, Any]) -> None:
-        """Wait for all others, and tell them what they need to begin; the meeting file goes.
+    def rendezvous(self, header: bytes) -> None:
+        """Wait for all others, and broadcast what they need to begin; the rendezvous file goes.
 
         Raises:
             GroupError: one does not come.
         """
-        deadline = time.monotonic() + MEETING_SECONDS
+        deadline = time.monotonic() + RENDEZVOUS_SECONDS
         while len(self._peers) < self.share.size - 1:
             peer, kind, body = self._receive(deadline)
             rank, _, nonce = body.partition(b":")
@@ -196,7 +197,7 @@ class Leader(Group):
                 self._peers[int(rank)] = peer
         with contextlib.suppress(FileNotFoundError):
             self._file.unlink()
-        self.tell(msgspec.json.encode(header))
+        self.broadcast(header)
         ready: set[bytes] = set()  # one that was lost before this never says so
         while len(ready) < self.share.size - 1:
             peer, kind, data = self._receive(deadline)
@@ -205,13 +206,13 @@ class Leader(Group):
             elif kind == PART and peer in self._peers.values():  # one that was ready long before the others
                 self._early[peer] = data
 
-    def tell(self, body: bytes) -> None:
-        """Send something to all others, outside the turns.
+    def broadcast(self, body: bytes) -> None:
+        """Send something to all others, outside the turns: each gets it by receive_broadcast.
 
         Raises:
             GroupError: one of them has gone.
         """
-        self._send(WHOLE, body)
+        self._send(BROADCAST, body)
 
     def _send(self, kind: bytes, body: bytes = b"") -> None:
         for peer in self._peers.values():
@@ -230,7 +231,7 @@ class Leader(Group):
             return True
         return False
 
-    def gather(self, body: bytes) -> list[bytes]:
+    def all_gather_bytes(self, body: bytes) -> list[bytes]:
         """See Group."""
         self._turn += 1
         parts: dict[int, Part] = {0: Part(self._turn, body, self.asked)}
@@ -250,9 +251,9 @@ class Leader(Group):
             parts[ranks[peer]] = part
         asked = [f"host {rank}: {part.halt}" for rank, part in sorted(parts.items()) if part.halt]
         self.halt = self.halt or (asked[0] if asked else "")
-        whole = Whole([parts[rank].body for rank in range(self.share.size)], self.halt)
-        self.tell(msgspec.msgpack.encode(whole))
-        return whole.parts
+        gathered = Gathered([parts[rank].body for rank in range(self.share.size)], self.halt)
+        self.broadcast(msgspec.msgpack.encode(gathered))
+        return gathered.parts
 
     def end(self) -> None:
         """Let the others end in good order."""
@@ -264,26 +265,26 @@ class Member(Group):
     """The end of the other ranks."""
 
     def __init__(self, share: Share, file: Path, nonce: str, asked: Sequence[str] = ()) -> None:
-        """Wait for the meeting file, and connect. asked: holds something once this process is asked to halt.
+        """Wait for the rendezvous file, and connect. asked: holds something once this process is asked to halt.
 
         Raises:
             GroupError: it does not come. GroupEnded: this process was asked to halt before it came.
         """
         super().__init__(share)
-        meeting = _await_meeting(file, nonce, asked)
-        self._socket.setsockopt(zmq.CURVE_SERVERKEY, bytes.fromhex(meeting.server_key))
-        self._socket.setsockopt(zmq.CURVE_PUBLICKEY, bytes.fromhex(meeting.public_key))
-        self._socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(meeting.secret_key))
-        self._socket.connect(meeting.address)
+        rendezvous = _await_rendezvous(file, nonce, asked)
+        self._socket.setsockopt(zmq.CURVE_SERVERKEY, bytes.fromhex(rendezvous.server_key))
+        self._socket.setsockopt(zmq.CURVE_PUBLICKEY, bytes.fromhex(rendezvous.public_key))
+        self._socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(rendezvous.secret_key))
+        self._socket.connect(rendezvous.address)
         self._socket.send_multipart([HELLO, f"{share.rank}:{nonce}".encode()])
 
     def header(self) -> bytes:
-        """What rank 0 tells all to begin with; the first that is heard.
+        """What rank 0 broadcasts first.
 
         Raises:
-            GroupError, GroupEnded: as hear.
+            GroupError, GroupEnded: as receive_broadcast.
         """
-        found = self.hear()
+        found = self.receive_broadcast()
         self._socket.send_multipart([READY, b""])
         return found
 
@@ -292,8 +293,8 @@ class Member(Group):
         self._socket.send_multipart([REFUSE, why.encode()[:MAX_WORDS]])
         self.close()
 
-    def hear(self) -> bytes:
-        """What rank 0 tells outside the turns.
+    def receive_broadcast(self) -> bytes:
+        """What rank 0 sends to all.
 
         Raises:
             GroupError: see there. GroupEnded: it needs nobody any more.
@@ -305,26 +306,26 @@ class Member(Group):
             raise GroupEnded
         return body
 
-    def gather(self, body: bytes) -> list[bytes]:
+    def all_gather_bytes(self, body: bytes) -> list[bytes]:
         """See Group."""
         self._turn += 1
         self._socket.send_multipart([PART, msgspec.msgpack.encode(Part(self._turn, body, self.asked))])
-        whole = msgspec.msgpack.decode(self.hear(), type=Whole)
-        self.halt = self.halt or whole.halt
-        return whole.parts
+        gathered = msgspec.msgpack.decode(self.receive_broadcast(), type=Gathered)
+        self.halt = self.halt or gathered.halt
+        return gathered.parts
 
 
-def _await_meeting(file: Path, nonce: str, asked: Sequence[str]) -> Meeting:
-    deadline = time.monotonic() + MEETING_SECONDS
+def _await_rendezvous(file: Path, nonce: str, asked: Sequence[str]) -> Rendezvous:
+    deadline = time.monotonic() + RENDEZVOUS_SECONDS
     while time.monotonic() < deadline:
         if asked:
             raise GroupEnded
         with contextlib.suppress(HadesError):  # not there yet, or an older group's
-            meeting: Meeting = read_private(file, Meeting, "")
-            if meeting.nonce == nonce:
-                return meeting
+            rendezvous: Rendezvous = read_private(file, Rendezvous, "")
+            if rendezvous.nonce == nonce:
+                return rendezvous
         time.sleep(0.1)
-    raise GroupError(f"rank 0 has not written {file} within {MEETING_SECONDS:.0f} s")
+    raise GroupError(f"rank 0 has not written {file} within {RENDEZVOUS_SECONDS:.0f} s")
 
 
 def own_address() -> str:

@@ -1,5 +1,5 @@
 """A process that shares a run's population with its worker: it evaluates its part of every generation, and commits
-nothing. What it needs to begin it hears from rank 0; it ends when that does.
+nothing. What it needs to begin rank 0 broadcasts; it ends when that does.
 """
 
 import os
@@ -44,14 +44,14 @@ def _ask(asked: list[str], number: int, frame: FrameType | None) -> None:
 
 
 def _take_part(group: Member, spec: RunSpec, asked: list[str]) -> None:
-    header = msgspec.json.decode(group.header(), type=Header)
+    header = msgspec.msgpack.decode(group.header(), type=Header)
     from hadesd.compute import build, results
     from hadesd.distill.generation import GenerationStep, init_state
 
     problem, mean = build.build(spec, header.physics, header.cloning)
     mesh, execution = build.placed(spec, problem)
     like = init_state(problem, mean)
-    begun = msgspec.msgpack.decode(group.hear(), type=Start)
+    begun = msgspec.msgpack.decode(group.receive_broadcast(), type=Start)
     chunk = begun.execution.chunk
     try:
         check_alike(begun, replace(execution, chunk=chunk), results.versions_of(spec))

@@ -55,7 +55,7 @@ class Runner:
         physics, cloning = build.forms_to_go_on_with(spec, self.store.newest_manifest())
         if group is not None:
             with channel.idle():
-                group.meet(msgspec.to_builtins(Header(physics, cloning)))
+                group.rendezvous(msgspec.msgpack.encode(Header(physics, cloning)))
         channel.phase(WorkerPhase.COMPILING, 0)  # an environment's machine code
         with channel.idle():
             self.problem, self.mean = build.build(spec, physics, cloning)
@@ -81,7 +81,7 @@ class Runner:
         self._step = GenerationStep(self.problem, self.mesh, self.execution.chunk, self.group)
         if self.group is not None:
             begun = Start(generation, packed(state), self.execution, self._versions)
-            self.group.tell(msgspec.msgpack.encode(begun))
+            self.group.broadcast(msgspec.msgpack.encode(begun))
         self.channel.nothing_committed(generation == 0)
         self._committed_at, self._cpu_seconds = time.monotonic(), time.process_time()
         with ThreadPoolExecutor(1, "commit") as committer:
