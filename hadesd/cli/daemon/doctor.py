@@ -3,8 +3,8 @@
 import argparse
 import asyncio
 import itertools
-import json
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -12,6 +12,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+
+import msgspec
 
 from hades_protocol import commands, version
 from hades_protocol.errors import ExitCode, HadesError
@@ -25,6 +27,7 @@ from hadesd.cli.documents.daemon import DoctorDocument, Finding, FindingLevel
 from hadesd.cli.output import print_json, use_colour
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.progress import Progress
+from hadesd.compute.jax_probe import Found
 from hadesd.compute.jax_setup import last_words
 from hadesd.config import load_settings
 from hadesd.spec import jax_variables
@@ -77,27 +80,15 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.RUN_FAILED if bad else ExitCode.OK
 
 
-CLIENT_PACKAGES = ("msgpack", "msgspec", "numpy", "pyzmq", "safetensors", "structlog", "textual")
-DAEMON_PACKAGES = ("jax", "jaxlib", "flax", "optax", "evosax", "brax", "gymnax", "orbax-checkpoint", "numpy")
+DISTRIBUTION = "hades-distil"
 MIN_FREE = 2**30
 NODE_SECONDS = 300.0
 """How long a job may take to its answer."""
 
 PROBE_SECONDS = 60.0
 
-PROBE = """\
-import json, jax
-from hadesd.native import machine_code, xla_ffi
-lacking = machine_code.unavailable()
-if not lacking:
-    try:
-        xla_ffi.api_version()
-    except machine_code.NativeError as error:
-        lacking = str(error)
-target = "" if lacking else machine_code.target()
-print(json.dumps({"devices": [str(d) for d in jax.devices()], "platform": jax.default_backend(),
-                  "lacking": lacking, "target": target}))
-"""
+PROBE = "hadesd.compute.jax_probe"
+"""The module that a process of its own runs: what goes wrong there may end it."""
 
 
 def ok(name: str, text: str) -> Finding:
@@ -134,13 +125,24 @@ def check_python() -> Finding:
 
 def check_packages() -> Iterator[Finding]:
     """Installed packages and their versions, without importing them."""
-    yield ok("hades", _versions(("hades-distil",)))
-    yield ok("client packages", _versions(CLIENT_PACKAGES))
+    yield ok("hades", _versions((DISTRIBUTION,)))
+    yield ok("client packages", _versions(required("")))
     if missing := missing_packages():
         advice = "to compute on this machine: pip install 'hades-distil[daemon]'; attaching to others works without"
         yield Finding(name="daemon packages", level="note", text=f"not installed: {', '.join(missing)}", advice=advice)
     else:
-        yield ok("daemon packages", _versions(DAEMON_PACKAGES))
+        yield ok("daemon packages", _versions((*required("daemon"), "jaxlib")))
+
+
+def required(extra: str) -> tuple[str, ...]:
+    """Names of the packages that hades itself asks for, with an extra or, where it is empty, without any."""
+    try:
+        found = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return ()
+    wanted = f"extra == '{extra}'" if extra else ""
+    parts = (requirement.replace('"', "'").partition(";") for requirement in found)
+    return tuple(re.split(r"[^\w.-]", name.strip())[0] for name, _, marker in parts if marker.strip() == wanted)
 
 
 def _versions(names: tuple[str, ...]) -> str:
@@ -204,7 +206,7 @@ def check_daemon(paths: Paths) -> Finding:
             info: DaemonInfo = client.request(commands.Hello)
     except HadesError as error:
         return problem("daemon", str(error))
-    ours = metadata.version("hades-distil")
+    ours = metadata.version(DISTRIBUTION)
     text = f"pid {info.pid}, version {info.version}, protocol {info.protocol_major}, "
     text += f"{info.slots} slots, {info.gpus} GPUs"
     if info.version != ours:
@@ -268,7 +270,7 @@ def check_node(paths: Paths, options: str) -> Iterator[Finding]:
 
 def node_finding(answer: probe.Answer, here: str) -> Finding:
     """What a node's answer means. here: name of this host."""
-    ours = metadata.version("hades-distil")
+    ours = metadata.version(DISTRIBUTION)
     if not answer.sees_lock:
         text = f"{answer.node} does not see a lock that is held here: two workers could compute one run"
         return problem("node", text, "mount the state directory without local_lock (NFS), or set HADES_HOME to another")
@@ -299,7 +301,7 @@ def check_jax(environ: dict[str, str]) -> Iterator[Finding]:
     try:
         with Progress("starting JAX"):
             done = subprocess.run(
-                [sys.executable, "-c", PROBE],
+                [sys.executable, "-m", PROBE],
                 capture_output=True,
                 text=True,
                 timeout=PROBE_SECONDS,
@@ -315,10 +317,10 @@ def check_jax(environ: dict[str, str]) -> Iterator[Finding]:
         advice = f"correct or unset {' and '.join(blamed)}" if blamed else "reinstall 'hades-distil[daemon]'"
         yield problem("jax", f"cannot start (status {done.returncode}): {said}", advice)
         return
-    found = json.loads(done.stdout.splitlines()[-1])
-    yield ok("jax", f"{found['platform']}: {', '.join(found['devices'])}")
-    if found["lacking"]:
-        text = f"no machine code for CPUs, runs there are many times slower: {found['lacking']}"
+    found = msgspec.json.decode(done.stdout.splitlines()[-1], type=Found)
+    yield ok("jax", f"{found.platform}: {', '.join(found.devices)}")
+    if found.lacking:
+        text = f"no machine code for CPUs, runs there are many times slower: {found.lacking}"
         yield Finding(name="physics", level="note", text=text)
     else:
-        yield ok("physics", f"machine code on CPUs ({' '.join(found['target'].split()[:3])})")
+        yield ok("physics", f"machine code on CPUs ({' '.join(found.target.split()[:3])})")

@@ -15,7 +15,11 @@ from hadesd.supervisor.scheduling.nvml import Gpu
 from hadesd.supervisor.slurm import probe
 from tests.helpers.daemon import Home
 
-WITHOUT_LLVMLITE = "import sys\nsys.modules['llvmlite'] = None\n"
+WITHOUT_LLVMLITE = """
+import runpy, sys
+sys.modules["llvmlite"] = None
+runpy.run_module("hadesd.compute.jax_probe", run_name="__main__")
+"""
 
 GPU = Gpu(index=0, uuid="GPU-0", name="H200", memory_total=2**37, memory_used=0)
 
@@ -74,9 +78,12 @@ def test_gpus_that_jax_cannot_use_come_with_advice(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.process
-def test_jax_that_does_not_start_is_a_problem_with_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "PROBE", "raise RuntimeError('driver too old')")
-    (found,) = doctor.check_jax({})
+def test_jax_that_does_not_start_is_a_problem_with_its_last_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "instead.py").write_text("raise RuntimeError('driver too old')")
+    monkeypatch.setattr(doctor, "PROBE", "instead")
+    (found,) = doctor.check_jax({"PYTHONPATH": str(tmp_path)})
     assert (found.level, "driver too old" in found.text) == ("problem", True)
 
 
@@ -93,6 +100,13 @@ def test_variables_that_are_not_used_or_change_bits_are_notes() -> None:
     assert "--xla_cpu_max_isa=AVX" in recorded.text
 
 
+def test_the_packages_are_those_that_hades_asks_for() -> None:
+    assert {"argcomplete", "numpy", "textual"} <= set(doctor.required(""))
+    assert {"jax", "llvmlite", "orbax-checkpoint"} <= set(doctor.required("daemon"))
+    assert set(doctor.required("")).isdisjoint(doctor.required("daemon"))
+    assert not {"pytest", "torch"} & {*doctor.required(""), *doctor.required("daemon")}
+
+
 def test_missing_packages_are_a_note_for_a_laptop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "missing_packages", lambda: ["jax"])
     levels = {finding.name: finding for finding in doctor.check_packages()}
@@ -101,11 +115,14 @@ def test_missing_packages_are_a_note_for_a_laptop(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.process
-def test_the_physics_is_said_and_what_is_missing_for_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_physics_is_said_and_what_is_missing_for_machine_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, found = doctor.check_jax(dict(os.environ))
     assert (found.name, found.level) == ("physics", "ok")
-    monkeypatch.setattr(doctor, "PROBE", WITHOUT_LLVMLITE + doctor.PROBE)
-    _, found = doctor.check_jax(dict(os.environ))
+    (tmp_path / "instead.py").write_text(WITHOUT_LLVMLITE)
+    monkeypatch.setattr(doctor, "PROBE", "instead")
+    _, found = doctor.check_jax(os.environ | {"PYTHONPATH": str(tmp_path)})
     assert (found.level, "pip install llvmlite" in found.text) == ("note", True)
 
 
