@@ -4,6 +4,7 @@ import argparse
 
 from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
+from hadesd.cli.gpu_options import has_gpu
 from hadesd.cli.parsing import Parser
 
 
@@ -43,7 +44,6 @@ def check(args: argparse.Namespace) -> None:
 
 def will_have_gpu(args: argparse.Namespace, paths: Paths) -> bool:
     """Whether the runs will compute on GPUs, as far as can be said here: it decides on the preset."""
-    from hadesd.cli.runs.start import has_gpu
     from hadesd.supervisor.slurm.options import names_gpu, of_run
 
     if args.on != "slurm":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import listens
+from hadesd.api.launch import ensure_daemon
 from hadesd.cli.parsing import Parser
 
 if TYPE_CHECKING:
@@ -64,6 +65,15 @@ def check(args: argparse.Namespace, spec: "RunSpec", paths: Paths) -> None:
     from hadesd.supervisor.scheduling.scheduler import check_gpus
 
     check_gpus(spec.resources.gpus, [gpu.index for gpu in usable_gpus(os.environ)] or None)
+
+
+def has_gpu() -> bool:
+    """Whether a run started here would compute on a GPU; found out without jax."""
+    if (paths := Paths()).connect:  # it computes where that daemon is
+        return ensure_daemon(paths)[0].gpus > 0
+    from hadesd.supervisor.scheduling import nvml
+
+    return bool(nvml.usable_gpus(os.environ))
 
 
 def gpus(text: str) -> str:

@@ -4,8 +4,11 @@ import codecs
 import json
 import os
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
+
+from hades_protocol.errors import NotFoundError, UsageError
 
 
 def read_text(path: Path) -> str:
@@ -38,6 +41,31 @@ def parse_json(text: str) -> Any:
         RecursionError: it is nested too deeply.
     """
     return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_object)
+
+
+def read_spec_file(path: Path) -> dict[str, Any]:
+    """Nested settings from a TOML or JSON file.
+
+    Raises:
+        NotFoundError: there is no such file.
+        UsageError: it cannot be read or does not parse.
+    """
+    try:
+        text = read_text(path)
+        values = parse_json(text) if path.suffix == ".json" else tomllib.loads(text)
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no spec file {path}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read the spec file {path}: {error.strerror or error}") from None
+    except RecursionError:
+        raise UsageError(f"the spec file {path} is nested too deeply: settings have two levels") from None
+    except ValueError as error:
+        raise UsageError(
+            f"the spec file {path} is not valid {'JSON' if path.suffix == '.json' else 'TOML'}: {error}"
+        ) from None
+    if not isinstance(values, dict):
+        raise UsageError(f"the spec file {path} must hold settings by name, not a {type(values).__name__}")
+    return values
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

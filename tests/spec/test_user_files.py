@@ -8,9 +8,8 @@ import pytest
 
 from hades_protocol.errors import UsageError
 from hades_tui.preferences import load_preferences
-from hadesd.cli.runs.start import read_spec_file
 from hadesd.config import load_settings
-from hadesd.spec.user_files import as_argument, parse_json, read_text
+from hadesd.spec.user_files import as_argument, parse_json, read_spec_file, read_text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -18,10 +18,10 @@ from hadesd.analysis.reference.documents import ReferenceDocument, ReferenceSett
 from hadesd.analysis.reference.settings import PPO, build, defaults, plan
 from hadesd.cli.compute import interruptible, prepare_computing, require_daemon_extra
 from hadesd.cli.documents.datasets import ReferencesDocument
+from hadesd.cli.gpu_options import has_gpu
 from hadesd.cli.output import duration, number, print_json, refuse_link, say
 from hadesd.cli.parsing import RUN_HELP, Parser, Subparsers, add_json, add_verb, check_range
 from hadesd.cli.progress import LOADING, Progress
-from hadesd.cli.runs.start import has_gpu
 from hadesd.spec.environments import backend_for, of_spec
 from hadesd.spec.presets import available, resolve
 from hadesd.storage import records
@@ -84,31 +84,39 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Add, show or remove references."""
-    _check(args)
-    directory = _directory(args.run) if args.run is not None else None
-    if args.list or args.remove is not None or args.value is not None:
-        assert directory is not None  # _check saw to it
-        _edit(args, directory)
-    else:
+    action = _action(args)
+    _check(args, action)
+    directory = None if args.run is None else records.find_directory(Paths().runs, args.run)
+    if action is None or directory is None:
         require_daemon_extra("reference")
         return train_and_report(args, directory)
+    _edit(args, directory)
     return ExitCode.OK
 
 
-def _check(args: argparse.Namespace) -> None:
-    """Refuse what does not go together, before anything is done."""
-    if (args.run is None) == (args.env is None):
-        raise UsageError("name a run or an environment, one of them: hadesd reference @, or --env CartPole-v1")
+def _action(args: argparse.Namespace) -> str | None:
+    """The option that says what to do with the run's references; None: PPO is trained.
+
+    Raises:
+        UsageError: there are several.
+    """
     given = {"value": args.value is not None, "list": args.list, "remove": args.remove is not None}
     actions = [name for name, is_given in given.items() if is_given]
     if len(actions) > 1:
         raise UsageError(f"--{actions[0]} and --{actions[1]} do not go together: use one at a time")
-    if actions:
+    return actions[0] if actions else None
+
+
+def _check(args: argparse.Namespace, action: str | None) -> None:
+    """Refuse what does not go together, before anything is done."""
+    if (args.run is None) == (args.env is None):
+        raise UsageError("name a run or an environment, one of them: hadesd reference @, or --env CartPole-v1")
+    if action is not None:
         if args.run is None:
-            raise UsageError(f"--{actions[0]} needs a run: an environment alone has no references")
+            raise UsageError(f"--{action} needs a run: an environment alone has no references")
         for name in TRAINING_ONLY:
             if getattr(args, name) is not None:
-                raise UsageError(f"--{name} is for training PPO, and --{actions[0]} trains nothing: leave it out")
+                raise UsageError(f"--{name} is for training PPO, and --{action} trains nothing: leave it out")
     for name in ("sem", "source", "env_steps"):
         if getattr(args, name) is not None and args.value is None:
             raise UsageError(f"--{name.replace('_', '-')} goes with --value: a trained PPO's is measured")
@@ -123,15 +131,7 @@ def _check(args: argparse.Namespace) -> None:
             check_range(name, chosen, low, high)
 
 
-def _directory(name: str) -> Path:
-    from hadesd.storage.records import find_directory
-
-    return find_directory(Paths().runs, name)
-
-
 def _edit(args: argparse.Namespace, directory: Path) -> None:
-    from hadesd.analysis.reference import store
-
     if args.value is not None:
         source, steps = args.source or "entered by hand", args.env_steps
         store.put(directory, Reference(name=args.name, value=args.value, sem=args.sem, source=source, env_steps=steps))

@@ -1,13 +1,11 @@
 """hadesd start: submit a run, with a daemon started where none runs."""
 
 import argparse
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hades_protocol import commands
-from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
@@ -19,7 +17,7 @@ from hadesd.cli.output import print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_verb
 from hadesd.cli.progress import STARTING_DAEMON, Progress
 from hadesd.cli.runs.labels import add_labels, labels, tell_of_namesakes
-from hadesd.spec.user_files import parse_json, read_text
+from hadesd.spec.user_files import read_spec_file
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
@@ -156,39 +154,3 @@ def _announce(args: argparse.Namespace, summary: RunSummary, spec: "RunSpec") ->
         if how_long := expected_time.of_run(spec, known):
             say(f"{summary.id}: {how_long}")
         say(f"watch it: hades-tui attach    progress: hadesd status    end it: hadesd cancel {summary.id}")
-
-
-def has_gpu() -> bool:
-    """Whether a run started here would compute on a GPU; found out without jax."""
-    if (paths := Paths()).connect:  # it computes where that daemon is
-        return ensure_daemon(paths)[0].gpus > 0
-    from hadesd.supervisor.scheduling import nvml
-
-    return bool(nvml.usable_gpus(os.environ))
-
-
-def read_spec_file(path: Path) -> dict[str, Any]:
-    """Nested settings from a TOML or JSON file.
-
-    Raises:
-        NotFoundError: there is no such file.
-        UsageError: it cannot be read or does not parse.
-    """
-    import tomllib
-
-    try:
-        text = read_text(path)
-        values = parse_json(text) if path.suffix == ".json" else tomllib.loads(text)
-    except FileNotFoundError:
-        raise NotFoundError(f"there is no spec file {path}") from None
-    except OSError as error:
-        raise UsageError(f"cannot read the spec file {path}: {error.strerror or error}") from None
-    except RecursionError:
-        raise UsageError(f"the spec file {path} is nested too deeply: settings have two levels") from None
-    except ValueError as error:
-        raise UsageError(
-            f"the spec file {path} is not valid {'JSON' if path.suffix == '.json' else 'TOML'}: {error}"
-        ) from None
-    if not isinstance(values, dict):
-        raise UsageError(f"the spec file {path} must hold settings by name, not a {type(values).__name__}")
-    return values

@@ -127,9 +127,9 @@ def _axes(args: argparse.Namespace) -> "list[Axis]":
 
 def _combine(args: argparse.Namespace, axes: "list[Axis]") -> "list[Combination]":
     """Every combination, validated; each note on the settings is printed once."""
-    from hadesd.cli.runs.start import read_spec_file
     from hadesd.spec.presets import resolve
     from hadesd.spec.sweep import combine
+    from hadesd.spec.user_files import read_spec_file
 
     file_values = None if args.spec is None else read_spec_file(args.spec)
     gpu, printed = will_have_gpu(args, Paths()), set()
