@@ -34,7 +34,7 @@ def require_packages(prometheus: config.Prometheus) -> None:
         raise UsageError("prometheus.port needs prometheus-client: pip install 'hades-distil[prometheus]'")
 
 
-class IntegrationsPlugin:
+class Integrations:
     """Started with the daemon's event loop, in its thread.
 
     Raises:

@@ -19,7 +19,7 @@ from hades_protocol.commands import Request
 from hades_protocol.messages import DaemonInfo
 from hades_protocol.paths import Paths
 from hadesd.config import Settings
-from hadesd.daemon.integrations import IntegrationsPlugin
+from hadesd.daemon.integrations import Integrations
 from hadesd.daemon.plugin import DaemonPlugin
 from hadesd.daemon.requests import Control
 from hadesd.daemon.sockets import LINGER_MS, ServerSockets
@@ -121,7 +121,7 @@ class Daemon:
         )
         self._requests = Control(self._supervisor, self._on_stop_request, self._check)
         self._sockets.open_tcp()  # it may fail, so before any worker is started
-        self._integrations = IntegrationsPlugin(
+        self._integrations = Integrations(
             self._supervisor, self._settings, self._paths, self._say
         )  # before anything happens
         # The runs are known before anybody can ask for them.
