@@ -225,9 +225,8 @@ class GenerationStep:
         if visited.is_measured(problem):
             measure = functools.partial(visited.measure, problem, mesh, share.size * mesh.devices.size)
             self._visited = LaterProgram("visited states", measure, mesh, problem.task_data)
-        single = problem.layout is None or problem.task_data.fixed_init is not None
         self._hosts = share.size
-        self._visiting = 1 if single else visited.POLICIES
+        self._visiting = 1 if problem.has_one_policy else visited.POLICIES
         self.compiled = False
 
     def compile(self, state: EvolutionState) -> None:
@@ -286,8 +285,7 @@ class MeanEvaluation:
     def __init__(self, problem: Problem, mesh: Mesh, devices: int = 0) -> None:
         program = functools.partial(evaluate_mean, problem, mesh, devices or mesh.devices.size)
         self._program = LaterProgram("mean evaluation", program, mesh, problem.task_data)
-        single = problem.layout is None or problem.task_data.fixed_init is not None
-        self._count = 1 if single else problem.mean_inits
+        self._count = 1 if problem.has_one_policy else problem.mean_inits
 
     def prepare(self, state: EvolutionState) -> None:
         """Begin to compile it for states like this one."""

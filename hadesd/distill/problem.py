@@ -117,6 +117,11 @@ class Problem:
     averaging: float = 0.0
     action_noise: ActionNoise = ActionNoise()
 
+    @property
+    def has_one_policy(self) -> bool:
+        """Whether a candidate always makes the same policy: it is one, or is trained from the one initialisation."""
+        return self.layout is None or self.task_data.fixed_init is not None
+
 
 class EvolutionState(NamedTuple):
     """What a checkpoint holds.
