@@ -90,14 +90,14 @@ class Runner:
                     if not self._step.compiled:
                         self._compile(state, generation, pending)
                         continue  # it may have been asked to halt meanwhile
-                    state, host, metrics = self._advance(self._step, state)
+                    state, host, metrics = self._advance(state)
                 except jax.errors.JaxRuntimeError as error:
                     self._halve_chunk(error, generation)
                     continue
                 generation += 1
                 if self.group is not None and self.group.halt:
                     self.channel.ask_to_halt(self.group.halt)
-                self._prepare_evaluation(state)
+                self._prepare_later_programs(state)
                 if pending is not None:
                     pending.result()
                 line = results.metrics_of(
@@ -130,13 +130,13 @@ class Runner:
             self._step.compile(state)
         self.channel.phase(WorkerPhase.EVALUATING, generation + 1)
 
-    def _advance(self, step: GenerationStep, state: EvolutionState) -> tuple[EvolutionState, EvolutionState, Any]:
+    def _advance(self, state: EvolutionState) -> tuple[EvolutionState, EvolutionState, Any]:
         """One generation: the state on the devices, the same on the host, and the metrics."""
-        after, metrics = step(state)
+        after, metrics = self._step(state)
         host, metrics = jax.device_get((after, metrics))
         return after, host, metrics
 
-    def _prepare_evaluation(self, state: EvolutionState) -> None:
+    def _prepare_later_programs(self, state: EvolutionState) -> None:
         """Have what later generations need compiled beside the first ones, which are on disk by then."""
         self._step.prepare(state)
         if self._evaluate is not None:
