@@ -34,8 +34,8 @@ from benchmarks.children import HERE, ROOT, Side, SideError, a_home
 from benchmarks.home import POLL_SECONDS, Home
 from benchmarks.record import commit, machine
 from hades_protocol.errors import HadesError
-from hades_protocol.run_spec import RunSpec, spec_to_dict
-from hades_protocol.settings import leaves, set_dotted
+from hades_protocol.run_spec import spec_to_dict
+from hades_protocol.settings import set_dotted
 from hadesd.spec.presets import resolve
 from hadesd.supervisor.worker_environment import usable_cores
 
@@ -80,10 +80,7 @@ class Check:
         self.generations_of_run = 500 if self.small else 12
         self.steps = 16 if self.small else 256
         self.round_seconds = 0.5 if self.small else 2.0
-        known = "physics" in leaves(RunSpec)
-        self.forms: tuple[tuple[str, list[tuple[str, Any]]], ...] = (
-            (("vmap", [("physics", "vmap")]), ("xla", [("physics", "xla")])) if known else (("only", []),)
-        )
+        self.forms = tuple((form, [("physics", form)]) for form in ("vmap", "xla"))
 
     # Settings ------------------------------------------------------------------------------------------------
 

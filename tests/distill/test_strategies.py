@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hades_protocol.run_spec import build_spec
 from hadesd.compute import build
 from hadesd.distill import strategies
-from hadesd.distill.strategies.defaults import DEFAULTS, IRRELEVANT
+from hadesd.distill.strategies.defaults import DEFAULTS
 from hadesd.distill.strategies.evosax import LEAST_STD, MOST_STD
 from hadesd.distill.strategies.shaping import weights_of_ranks
 from hadesd.spec.strategies import STRATEGIES
@@ -285,6 +285,8 @@ def test_a_generation_takes_its_share_off_the_mean(name):
 
 
 SET_BY_US = {"self", "population_size", "solution", "optimizer", "std_schedule", "fitness_shaping_fn"}
+IRRELEVANT = {"metrics_fn"}
+"""Arguments that decide no result: metrics_fn only reports."""
 
 
 @pytest.mark.parametrize("entry", STRATEGIES.values(), ids=lambda entry: entry.name)

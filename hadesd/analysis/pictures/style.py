@@ -24,10 +24,10 @@ from hadesd.spec.user_files import as_argument
 from hadesd.storage.atomic import write_outputs
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-SKY, ORANGE, YELLOW, BLACK, GREY = "#56B4E9", "#E69F00", "#F0E442", "#000000", "#6E6E6E"
+SKY, ORANGE, BLACK, GREY = "#56B4E9", "#E69F00", "#000000", "#6E6E6E"
 
 PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
-"""Colours in the order in which a plot takes them; yellow is left out: lines of it vanish on white."""
+"""Colours in the order in which a plot takes them; yellow is not among them: lines of it vanish on white."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """As long as PALETTE and taken in step with it."""

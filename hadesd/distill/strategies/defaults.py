@@ -13,9 +13,6 @@ from evosax.core.fitness_shaping import identity_fitness_shaping_fn
 
 from hadesd.distill.strategies.shaping import weights_of_ranks
 
-IRRELEVANT = frozenset({"metrics_fn"})
-"""Constructor arguments that decide no result: metrics_fn only reports."""
-
 
 @dataclass(frozen=True)
 class Defaults:

@@ -11,7 +11,7 @@ from hades_tui.pairs.drawings.sketch import Sketch
 from hades_tui.text.format import Line, cell_number
 from hades_tui.theme.terminal import Terminal
 
-WEST, EAST, GOAL, VALLEY = -1.2, 0.6, 0.45, -math.pi / 6
+WEST, EAST, GOAL = -1.2, 0.6, 0.45
 LEAST_ROWS = 4
 
 
