@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from hadesd.analysis.sweep_table import average
+from hadesd.analysis.members import average
 
 PLANAR = ("hopper", "walker2d", "halfcheetah", "reacher", "inverted_double_pendulum")
 SPATIAL = ("humanoidstandup", "ant", "humanoid")

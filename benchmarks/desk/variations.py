@@ -20,8 +20,8 @@ from benchmarks.children import ROOT
 from benchmarks.desk import distil
 from benchmarks.desk.results import FILE, Measured, Row, read
 from benchmarks.desk.table import PAGE, replace_table, with_error
+from hadesd.analysis.members import Average, average
 from hadesd.analysis.pictures import style
-from hadesd.analysis.sweep_table import Average, average
 from hadesd.spec.sweep import parse_values
 
 RESULTS = FILE.with_name("variations.jsonl")

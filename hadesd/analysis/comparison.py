@@ -16,8 +16,9 @@ from hades_protocol import commands, replies
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.messages import GenerationTiming, Reference
 from hades_protocol.sync_client import ControlClient
-from hadesd.analysis import sweep_table
-from hadesd.analysis.sweep_table import SEED, Average, Member, Row, SweptRun, average, short_names, value_text
+from hadesd.analysis import members, sweep_table
+from hadesd.analysis.members import SEED, Average, Member, Row, average
+from hadesd.analysis.sweep_table import SweptRun, short_names, value_text
 from hadesd.compute.progress import UNREPORTED, Report
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
@@ -214,7 +215,7 @@ def read(directory: Path, words: Iterable[str], report: Report = UNREPORTED) -> 
     chosen = choose(words, [record for record, _ in found.values()])
 
     def member(run: str) -> Member:
-        read = sweep_table.read_run(directory / run, *found[run])
+        read = members.read_run(directory / run, *found[run])
         timings = read_lines(RunPaths(directory / run).timings, GenerationTiming)
         return replace(read, seconds=_spent([m.generation for m in read.metrics], timings))
 
@@ -230,7 +231,7 @@ def ask(client: ControlClient, words: Iterable[str], report: Report = UNREPORTED
     snapshot: replies.SnapshotResult = client.request(commands.Snapshot)
     chosen = choose(words, snapshot.runs)
     names = {run.id: run.name for run in snapshot.runs}
-    return compare(chosen, names, lambda run: sweep_table.ask_for_run(client, run), report)
+    return compare(chosen, names, lambda run: members.ask_for_run(client, run), report)
 
 
 def _spent(generations: Sequence[int], timings: Iterable[GenerationTiming]) -> tuple[float, ...]:

@@ -13,9 +13,9 @@ from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_state import RunState
 from hadesd.analysis import comparison
 from hadesd.analysis.comparison import Comparison, Line, Point
+from hadesd.analysis.members import Member, Row
 from hadesd.analysis.pictures import comparison as picture
 from hadesd.analysis.report.comparison import page
-from hadesd.analysis.sweep_table import Member, Row
 from hadesd.cli.output import number
 from hadesd.storage import records
 from tests.analysis.test_sweep_table import make

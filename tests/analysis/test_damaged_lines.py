@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from hades_protocol.names import Labels
+from hadesd.analysis.members import read_group
 from hadesd.analysis.report import run_data
-from hadesd.analysis.sweep_table import read_group
 from hadesd.storage import metric_lines, records
 from hadesd.supervisor.history.history import History
 from hadesd.worker.best_dataset import Best

@@ -13,7 +13,7 @@ from hades_protocol.messages import GenerationMetrics
 from hades_protocol.names import Labels
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
-from hadesd.analysis import sweep_table
+from hadesd.analysis import members, sweep_table
 from hadesd.analysis.pictures import style, sweep
 from hadesd.cli.output import number
 from hadesd.storage import records
@@ -66,11 +66,11 @@ def directory(tmp_path: Path) -> Path:
 
 
 def test_a_row_for_each_combination_with_seeds_taken_together(directory: Path) -> None:
-    table = sweep_table.tabulate("g", sweep_table.read_group(directory, "g"))
+    table = sweep_table.tabulate("g", members.read_group(directory, "g"))
     assert (table.keys, table.numeric_keys) == (("dataset.pairs",), ["dataset.pairs"])
     small, large = table.rows
     assert (small.chosen, large.chosen) == ({"dataset.pairs": 4}, {"dataset.pairs": 16}), "numbers ascend"
-    assert large.fitness == sweep_table.Average(12.0, pytest.approx(2.0)), "sem of 10 and 14 is 2"
+    assert large.fitness == members.Average(12.0, pytest.approx(2.0)), "sem of 10 and 14 is 2"
     assert large.evaluated.mean == 112.0
     assert (large.best, large.finished, large.reach) == (19.0, 2, (3, 3))
     assert (small.finished, small.reach, small.generations) == (1, (2, 3), 3)
@@ -79,7 +79,7 @@ def test_a_row_for_each_combination_with_seeds_taken_together(directory: Path) -
 
 
 def test_the_table_in_its_three_shapes(directory: Path) -> None:
-    table = sweep_table.tabulate("g", sweep_table.read_group(directory, "g"))
+    table = sweep_table.tabulate("g", members.read_group(directory, "g"))
     lines = sweep_table.text(table, number).splitlines()
     assert lines[0].split()[:4] == ["pairs", "SEEDS", "GENERATION", "MEAN"]
     assert lines[1].split()[:3] == ["4", "1/2", "2–3/3"]
@@ -95,7 +95,7 @@ def test_the_table_in_its_three_shapes(directory: Path) -> None:
 def test_a_seed_that_diverged_is_in_no_mean_and_is_missed(tmp_path: Path) -> None:
     for seed, newest in ((0, 10.0), (1, 12.0), (2, None)):
         make(tmp_path, 1.0 + seed, [1.0, newest], seed=seed)
-    table = sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g"))
+    table = sweep_table.tabulate("g", members.read_group(tmp_path, "g"))
     (row,) = table.rows
     assert (row.fitness.mean, row.diverged) == (11.0, 1)
     assert sweep_table.document(table).rows[0].diverged == 1
@@ -105,11 +105,11 @@ def test_a_seed_that_diverged_is_in_no_mean_and_is_missed(tmp_path: Path) -> Non
 
 def test_one_seed_has_no_standard_error_and_no_generation_no_fitness(tmp_path: Path) -> None:
     make(tmp_path, 1.0, [], done=False)
-    (row,) = sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g")).rows
+    (row,) = sweep_table.tabulate("g", members.read_group(tmp_path, "g")).rows
     assert (row.fitness, row.best, row.evaluated, row.reach) == (None, None, None, (0, 0))
     make(tmp_path, 2.0, [None, 7.0], seed=1)
-    (row,) = sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g")).rows
-    assert row.fitness == sweep_table.Average(7.0, None)
+    (row,) = sweep_table.tabulate("g", members.read_group(tmp_path, "g")).rows
+    assert row.fitness == members.Average(7.0, None)
 
 
 def test_what_a_preset_brings_along_was_not_varied(tmp_path: Path) -> None:
@@ -117,11 +117,11 @@ def test_what_a_preset_brings_along_was_not_varied(tmp_path: Path) -> None:
     for i, (method, sigma) in enumerate([("hades-r", 0.3), ("hades-f", 0.5)]):
         for pairs in (4, 8):
             make(tmp_path, i + pairs, [1.0], method=method, evolution={"sigma": sigma}, dataset={"pairs": pairs})
-    table = sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g"))
+    table = sweep_table.tabulate("g", members.read_group(tmp_path, "g"))
     assert table.keys == ("method", "dataset.pairs")
     assert [row.chosen["method"] for row in table.rows] == ["hades-r", "hades-r", "hades-f", "hades-f"]
     make(tmp_path, 50.0, [1.0], method="hades-f", evolution={"sigma": 0.1}, dataset={"pairs": 4})
-    again = sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g"))
+    again = sweep_table.tabulate("g", members.read_group(tmp_path, "g"))
     assert again.keys == ("method", "dataset.pairs", "evolution.sigma"), "now it was varied on its own account"
 
 
@@ -130,11 +130,11 @@ def test_states_come_from_the_disk(tmp_path: Path) -> None:
     record, _ = records.load(tmp_path / run)
     for desired, state in (("pause", RunState.PAUSED), ("cancel", RunState.CANCELLED), ("run", RunState.QUEUED)):
         records.save(tmp_path / run, msgspec.structs.replace(record, desired=desired))
-        assert sweep_table.read_group(tmp_path, "g")[0].state == state
+        assert members.read_group(tmp_path, "g")[0].state == state
 
 
 def test_the_curve_averages_the_seeds_that_are_there(directory: Path) -> None:
-    table = sweep_table.tabulate("g", sweep_table.read_group(directory, "g"))
+    table = sweep_table.tabulate("g", members.read_group(directory, "g"))
     generations, averages = sweep.curve(table.rows[0])
     assert generations == [1, 2, 3]
     assert [value.mean for value in averages] == [1.0, 2.0, 4.0]
@@ -143,7 +143,7 @@ def test_the_curve_averages_the_seeds_that_are_there(directory: Path) -> None:
 
 def test_one_numeric_setting_gives_the_second_picture(directory: Path, tmp_path: Path) -> None:
     (next(directory.glob("cartpole-*")) / "references.json").write_text('[{"name": "PPO", "value": 20}]')
-    table = sweep_table.tabulate("g", sweep_table.read_group(directory, "g"))
+    table = sweep_table.tabulate("g", members.read_group(directory, "g"))
     figure = sweep.draw(table)
     left, right = figure.axes
     assert len([line for line in left.lines if line.get_label() in ("4", "16")]) == 2
@@ -158,7 +158,7 @@ def test_one_numeric_setting_gives_the_second_picture(directory: Path, tmp_path:
 def test_values_that_span_much_stand_on_a_logarithmic_axis(tmp_path: Path) -> None:
     for pairs in (4, 64, 256):
         make(tmp_path, float(pairs), [1.0, 2.0], dataset={"pairs": pairs})
-    figure = sweep.draw(sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g")))
+    figure = sweep.draw(sweep_table.tabulate("g", members.read_group(tmp_path, "g")))
     assert figure.axes[1].get_xscale() == "log"
     assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == ["4", "64", "256"]
 
@@ -166,5 +166,5 @@ def test_values_that_span_much_stand_on_a_logarithmic_axis(tmp_path: Path) -> No
 def test_without_a_number_there_is_one_picture(tmp_path: Path) -> None:
     make(tmp_path, 1.0, [1.0], method="hades-f")
     make(tmp_path, 2.0, [], done=False, method="es")
-    figure = sweep.draw(sweep_table.tabulate("g", sweep_table.read_group(tmp_path, "g")))
+    figure = sweep.draw(sweep_table.tabulate("g", members.read_group(tmp_path, "g")))
     assert len(figure.axes) == 1

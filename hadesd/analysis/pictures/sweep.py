@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from hades_protocol.messages import Reference
+from hadesd.analysis.members import Average, Row, average
 from hadesd.analysis.pictures import style
-from hadesd.analysis.sweep_table import Average, Row, SweepTable, average, short_names, value_text
+from hadesd.analysis.sweep_table import SweepTable, short_names, value_text
 
 LOG_FROM = 10.0
 """Values that span more than this factor stand on a logarithmic axis."""

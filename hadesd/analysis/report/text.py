@@ -5,7 +5,7 @@ from typing import Any
 
 from hades_protocol.run_spec import RunSpec
 from hades_protocol.settings import leaves
-from hadesd.analysis import sweep_table
+from hadesd.analysis import members
 from hadesd.analysis.evaluation.documents import TransferDocument
 from hadesd.analysis.evaluation.rollout_recording import Recording
 from hadesd.analysis.report.run_data import ReportData, as_json
@@ -162,7 +162,7 @@ def settings(report_data: ReportData) -> dict[str, Any]:
     """The settings that differ from the preset's first, then all: {'base': words, 'changed': [...], 'all': [...]}."""
     if report_data.spec is None:
         meta = report_data.dataset.meta if report_data.dataset else {}
-        said = sweep_table.flat({key: meta[key] for key in ("policy", "cloning", "evaluation", "seed") if key in meta})
+        said = members.flat({key: meta[key] for key in ("policy", "cloning", "evaluation", "seed") if key in meta})
         known = leaves(RunSpec)
         rows = [Setting(k, as_json(v), None, known[k].description if k in known else "") for k, v in said.items()]
         return {"base": "", "changed": [], "all": rows}

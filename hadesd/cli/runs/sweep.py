@@ -280,7 +280,7 @@ def show(args: argparse.Namespace) -> int:
 
 
 def _read(group: str) -> "SweepTable":
-    from hadesd.analysis import sweep_table
+    from hadesd.analysis import members, sweep_table
     from hadesd.cli.runs.groups import no_group
 
     paths = Paths()
@@ -288,14 +288,14 @@ def _read(group: str) -> "SweepTable":
         with ControlClient(paths) as client:
             known = [run.group for run in client.request(commands.Snapshot).runs if run.group]
             group = known[-1] if group == "@" and known else group
-            members = sweep_table.ask_for_group(client, group)
+            found = members.ask_for_group(client, group)
     else:
-        known = sweep_table.groups_on_disk(paths.runs)
+        known = members.groups_on_disk(paths.runs)
         group = known[-1] if group == "@" and known else group
-        members = sweep_table.read_group(paths.runs, group)
-    if not members:
+        found = members.read_group(paths.runs, group)
+    if not found:
         raise no_group(group, known)
-    return sweep_table.tabulate(group, members)
+    return sweep_table.tabulate(group, found)
 
 
 def _print(table: "SweepTable", args: argparse.Namespace) -> None:
