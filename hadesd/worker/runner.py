@@ -17,6 +17,7 @@ import structlog
 from jax.sharding import NamedSharding, PartitionSpec
 
 from hades_protocol.errors import HadesError
+from hades_protocol.formatting import count_of
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hades_protocol.run_state import WorkerPhase
@@ -193,8 +194,9 @@ class Runner:
         timings = metric_lines.cut(self.paths.timings, GenerationTiming, generation)
         for path, cut in ((self.paths.metrics, metrics), (self.paths.timings, timings)):
             if cut.damaged:
-                lines = "1 line" if cut.damaged == 1 else f"{cut.damaged} lines"
-                warnings.append(f"{lines} of {path.name} cannot be read: kept in {damaged_lines(path).name}")
+                warnings.append(
+                    f"{count_of(cut.damaged, 'line')} of {path.name} cannot be read: kept in {damaged_lines(path).name}"
+                )
         if metrics.last < generation:
             name = self.paths.metrics.name
             warnings.append(f"{name} ends at generation {metrics.last}, the checkpoint is of generation {generation}")

@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from hades_protocol.formatting import count_of
 from hades_protocol.messages import Lineage
 from hades_protocol.names import action_names, state_names
 from hades_protocol.terminal import printable
@@ -91,9 +92,9 @@ def card_text(dataset: DatasetFile, file: Path, origin: Origin) -> str:
     meta = dataset.meta
     count, actions = dataset.actions.shape
     size = prod(dataset.states.shape[1:])
-    noun = "image" if _is_images(meta) else "pair"
+    shown = count_of(count, "image" if _is_images(meta) else "pair")
     sections = [
-        f"# {meta['environment']} in {count} {noun}{'' if count == 1 else 's'}",
+        f"# {meta['environment']} in {shown}",
         _summary(meta, count),
         "## What is in it",
         _table(_facts(dataset, file, origin)),

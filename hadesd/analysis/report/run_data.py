@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
+from hades_protocol.formatting import count_of
 from hades_protocol.messages import GenerationMetrics, GenerationTiming, HistoryEntry, Lineage, Reference
 from hades_protocol.run_spec import RunSpec
 from hadesd.analysis.datasets import reader
@@ -107,7 +108,7 @@ def of_run(directory: Path) -> ReportData:
     problems: list[str] = []
 
     def say(path: Path, count: int) -> None:
-        problems.append(f"{count} line{'' if count == 1 else 's'} of {path.name} cannot be read: left out")
+        problems.append(f"{count_of(count, 'line')} of {path.name} cannot be read: left out")
 
     paths = RunPaths(directory)
     file = paths.dataset

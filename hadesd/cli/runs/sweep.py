@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hades_protocol import commands
 from hades_protocol.errors import ExitCode, HadesError, UnreachableError, UsageError
+from hades_protocol.formatting import count_of
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.compute import require_somewhere_to_compute
@@ -174,7 +175,7 @@ def _announcement(group: str, found: "list[Combination]", missing: "list[Combina
     if not missing:
         return f"{group} has all {len(found)} runs already: nothing to queue"
     already = f"; {len(found) - len(missing)} of {len(found)} are there already" if len(missing) < len(found) else ""
-    return f"{group}: queueing {len(missing)} run{'s' if len(missing) > 1 else ''}{already}"
+    return f"{group}: queueing {count_of(len(missing), 'run')}{already}"
 
 
 def _submit(paths: Paths, group: str, tags: tuple[str, ...], missing: "list[Combination]") -> list[str]:
@@ -247,7 +248,7 @@ def _values(one: "Combination") -> list[str]:
 def _price(price: "Cost") -> str:
     steps = f", {price.env_steps:,} environment steps" if price.env_steps else ""
     return (
-        f"would queue {price.runs} run{'' if price.runs == 1 else 's'}: {price.generations:,} generations, "
+        f"would queue {count_of(price.runs, 'run')}: {price.generations:,} generations, "
         f"{price.candidates:,} candidates, {price.policies:,} policies to train{steps}; nothing was queued"
     )
 

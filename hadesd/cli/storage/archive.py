@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from hades_protocol.errors import ExitCode, HadesError, UsageError, WrongStateError
-from hades_protocol.formatting import size
+from hades_protocol.formatting import count_of, size
 from hades_protocol.paths import Paths
 from hadesd.cli.documents.storage import ArchiveDocument, PackedRun
 from hadesd.cli.output import print_json, say
@@ -59,11 +59,11 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             print(selection.table(chosen, [_describe(generations) for generations in without], "LEFT OUT"))
         total = sum(item.room.total for item in chosen)
-        say(f"{selection.counted(len(chosen))}, {size(total)}, into {args.output.resolve()}")
+        say(f"{count_of(len(chosen), 'run')}, {size(total)}, into {args.output.resolve()}")
         if not args.keep:
             selection.say_about_children(chosen, known)
             if not args.dry_run and not selection.agreed(
-                f"Pack and then remove {selection.counted(len(chosen))}?", args.yes
+                f"Pack and then remove {count_of(len(chosen), 'run')}?", args.yes
             ):
                 return ExitCode.OK
         done: list[PackedRun] = []
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _describe(generations: tuple[int, ...]) -> str:
-    return selection.counted(len(generations), "checkpoint") if generations else ""
+    return count_of(len(generations), "checkpoint") if generations else ""
 
 
 def _archive(

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 from hades_protocol.errors import ExitCode, HadesError, WrongStateError
-from hades_protocol.formatting import size
+from hades_protocol.formatting import count_of, size
 from hades_protocol.paths import Paths
 from hadesd.cli.documents.storage import GarbageDocument, LeftoverFile
 from hadesd.cli.output import print_json, say
@@ -60,11 +60,11 @@ def run(args: argparse.Namespace) -> int:
     say(f"{size(total)} can go" if found else "nothing can go")
     removed: list[garbage.Leftover] = []
     if found and not args.dry_run:
-        if not selection.agreed(f"Delete {selection.counted(len(found), 'thing')}?", args.yes):
+        if not selection.agreed(f"Delete {count_of(len(found), 'thing')}?", args.yes):
             return ExitCode.OK
         with Progress("deleting") as progress:
             removed = [item for item in progress.over("things deleted", found, len(found)) if _remove(item)]
-        say(f"deleted {selection.counted(len(removed), 'thing')}, {size(sum(item.size for item in removed))}")
+        say(f"deleted {count_of(len(removed), 'thing')}, {size(sum(item.size for item in removed))}")
     if args.json:
         document = GarbageDocument(
             dry_run=args.dry_run,
@@ -84,7 +84,7 @@ def _show(found: list[garbage.Leftover]) -> None:
             print(f"{size(item.size):>10}  {item.kind:10}  {item.path}  {item.why}")
     if programs:
         where = Counter(item.path.parent for item in programs).most_common(1)[0][0]
-        count = selection.counted(len(programs), "compiled program")
+        count = count_of(len(programs), "compiled program")
         print(f"{size(sum(item.size for item in programs)):>10}  {'cache':10}  {where}  {count} not used")
 
 

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from hades_protocol.errors import ExitCode, HadesError, UsageError, WrongStateError
-from hades_protocol.formatting import size
+from hades_protocol.formatting import count_of, size
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_spec import Retention
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         going = sum(sum(plan.go.values()) for plan in plans)
         if not args.json:
             print(selection.table(chosen, [_describe(plan) for plan in plans], "GOES"))
-        say(f"{selection.counted(sum(len(plan.go) for plan in plans), 'checkpoint')} would go, {size(going)}")
+        say(f"{count_of(sum(len(plan.go) for plan in plans), 'checkpoint')} would go, {size(going)}")
         retained: list[RetainedRun] = []
         failures = 0
         if not args.dry_run and going and not selection.agreed(f"Delete {size(going)} of checkpoints?", args.yes):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hades_protocol.errors import ExitCode, HadesError, WrongStateError
-from hades_protocol.formatting import size
+from hades_protocol.formatting import count_of, size
 from hades_protocol.paths import Paths
 from hadesd.cli.documents.storage import RemovalDocument
 from hadesd.cli.output import print_json, say
@@ -41,10 +41,10 @@ def run(args: argparse.Namespace) -> int:
         total = sum(item.room.total for item in chosen)
         if not args.json:
             print(selection.table(chosen))
-        say(f"{selection.counted(len(chosen))}, {size(total)}")
+        say(f"{count_of(len(chosen), 'run')}, {size(total)}")
         selection.say_about_children(chosen, known)
         removed: list[selection.Chosen] = []
-        if not args.dry_run and not selection.agreed(f"Remove {selection.counted(len(chosen))} for good?", args.yes):
+        if not args.dry_run and not selection.agreed(f"Remove {count_of(len(chosen), 'run')} for good?", args.yes):
             return ExitCode.OK
         code = ExitCode.OK
         with Progress("removing runs") as progress:
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         )
         print_json(document)
     elif removed:
-        say(f"removed {selection.counted(len(removed))}")
+        say(f"removed {count_of(len(removed), 'run')}")
     return code
 
 

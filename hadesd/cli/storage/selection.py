@@ -124,11 +124,6 @@ def _row(item: Chosen, more: str) -> tuple[str, ...]:
     return (run.id, run.state, duration(item.age), progress, size(room.total), size(room.checkpoints), more)
 
 
-def counted(count: int, what: str = "run") -> str:
-    """A count with its noun: 1 run, 2 runs."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
 def agreed(question: str, yes: bool) -> bool:
     """Whether the person at the terminal types y.
 
