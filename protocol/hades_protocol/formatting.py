@@ -1,4 +1,8 @@
-"""Bytes, durations and counts as text, the same on the command line, in reasons and on the screen."""
+"""Bytes, durations and counts as text for people.
+
+Counts and bytes are the same on the command line, in reasons and on the screen. Durations of measured work are finer on
+the command line (hadesd.cli.output) and shorter in the columns of the screen (hades_tui.text.format).
+"""
 
 
 def count_of(number: int, noun: str, plural: str = "") -> str:

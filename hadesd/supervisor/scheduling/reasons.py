@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hades_protocol.formatting import duration, size
+from hades_protocol.formatting import count_of, duration, size
 
 MOST = 3
 """GPUs and runs that a line names; of the others it says how many there are."""
@@ -69,7 +69,7 @@ def slots_taken(busy: Sequence[str], slots: int, waiting: int) -> str:
     """All slots are taken. waiting: queued runs before this one."""
     named = ", ".join(busy[:2]) + (f" and {len(busy) - 2} more" if len(busy) > 2 else "")
     place = f"; {waiting} queued before it" if waiting else ""
-    return f"waits for {named} ({len(busy)} of {slots} slot{'s' if slots != 1 else ''} taken{place})"
+    return f"waits for {named} ({len(busy)} of {count_of(slots, 'slot')} taken{place})"
 
 
 def waits_for(count: int, free: int, named: bool, blocked: Sequence[Blocked]) -> str:

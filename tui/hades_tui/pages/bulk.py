@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from hades_protocol.formatting import count_of
 from hades_protocol.messages import RunSummary
 from hades_tui.run_actions import RunAction
 from hades_tui.text.format import Line, state_text
@@ -28,14 +29,9 @@ def bulk_lines(action: RunAction, plan: Iterable[Planned]) -> list[Line]:
 
 def question(action: RunAction, runs: int) -> str:
     """The question of the dialog."""
-    return f"{first_upper(action.about(counted(runs)))}?"
+    return f"{first_upper(action.about(count_of(runs, 'run')))}?"
 
 
 def first_upper(text: str) -> str:
     """The text with its first letter as a capital."""
     return text[:1].upper() + text[1:]
-
-
-def counted(runs: int) -> str:
-    """`1 run`, `3 runs`."""
-    return f"{runs} run{'' if runs == 1 else 's'}"

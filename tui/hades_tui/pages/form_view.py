@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from hades_protocol.formatting import count_of
 from hades_protocol.replies import ChangeResult, SettingChange
 from hades_tui.pages.settings_form import Form, known, text_of
 from hades_tui.text.format import Line
@@ -90,4 +91,4 @@ def answer_lines(result: ChangeResult, edited: Sequence[str] = ()) -> list[Line]
 def _begin(changes: Sequence[SettingChange]) -> str:
     if not changes:
         return "nothing is changed: it computes what its parent does"
-    return f"the daemon takes {len(changes)} change{'' if len(changes) == 1 else 's'}"
+    return f"the daemon takes {count_of(len(changes), 'change')}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from hades_protocol.formatting import count_of
 from hades_protocol.messages import LOG_LEVELS, LogLevel, LogLine
 from hades_tui.text.fit import clean, fitted, wrapped
 from hades_tui.text.format import Line
@@ -76,7 +77,7 @@ def headline(question: Question, count: int, following: bool, as_of: float, fail
     line.append((f"  {question.level}" + ("" if question.level == "critical" else " and above"), "gold"))
     if question.search:
         line.append((f"  with '{clean(question.search)}'", "gold"))
-    line.append((f"  {count} line{'' if count == 1 else 's'}", "dim"))
+    line.append((f"  {count_of(count, 'line')}", "dim"))
     clock = time.strftime("%H:%M:%S", time.localtime(as_of)) if as_of else ""
     if failure:
         line.append((f"  ✘ {clean(failure)}" + (f" (shown as of {clock})" if clock else ""), "bad"))

@@ -10,6 +10,7 @@ from operator import itemgetter
 
 import msgspec
 
+from hades_protocol.formatting import count_of
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hades_tui.runs.filter import parse
@@ -153,7 +154,7 @@ def _count(runs: Sequence[RunSummary]) -> str:
     """Number of runs, and of each state."""
     states = [state_word(run) for run in runs]
     counts = [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]
-    return f"{len(runs)} run{'' if len(runs) == 1 else 's'}: {', '.join(counts)}"
+    return f"{count_of(len(runs), 'run')}: {', '.join(counts)}"
 
 
 class _Lineage:

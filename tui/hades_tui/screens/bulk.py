@@ -10,8 +10,9 @@ from textual.widgets import Button, Input, Label, Static
 
 from hades_protocol import commands
 from hades_protocol.errors import UsageError
+from hades_protocol.formatting import count_of
 from hades_protocol.messages import RunSummary
-from hades_tui.pages.bulk import Planned, bulk_lines, counted, first_upper, question
+from hades_tui.pages.bulk import Planned, bulk_lines, first_upper, question
 from hades_tui.pages.settings_form import MOST_PRIORITY, priority_of, read
 from hades_tui.run_actions import RunAction, command_for, link_obstacle, run_obstacle
 from hades_tui.screens.change import text_of_lines
@@ -104,7 +105,7 @@ class BulkScreen(ConfirmScreen):
 
     def _label(self, runs: int) -> str:
         key = "ctrl+s" if self.FIELDS else "y"  # in a field y is a letter
-        return f"{first_upper(self.action.about(counted(runs)))} ({key})"
+        return f"{first_upper(self.action.about(count_of(runs, 'run')))} ({key})"
 
     def settle(self) -> None:
         """Update the list and the button too: runs come and go."""

@@ -4,6 +4,7 @@ import math
 
 import msgspec
 
+from hades_protocol.formatting import count_of
 from hades_protocol.messages import JobState, RunSummary
 from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState, WorkerPhase
@@ -168,15 +169,14 @@ def link_explanation(link: LinkStatus) -> str:
 
 def summary_line(model: Model) -> str:
     """The top line's summary: numbers of runs, jobs, slots and GPUs."""
-    count = len(model.runs)
-    parts = [f"{count} run{'' if count == 1 else 's'}"]
+    parts = [count_of(len(model.runs), "run")]
     words = [state_word(run) for run in model.runs]
     parts += [f"{words.count(word)} {word}" for word in ("running", "starting", "waiting") if word in words]
     parts += [working_text(job) for job in model.jobs if job.state == JobState.RUNNING]
     if model.daemon is not None:
-        parts.append(f"{model.daemon.slots} slot{'' if model.daemon.slots == 1 else 's'}")
+        parts.append(count_of(model.daemon.slots, "slot"))
         if model.daemon.gpus:
-            parts.append(f"{model.daemon.gpus} GPU{'' if model.daemon.gpus == 1 else 's'}")
+            parts.append(count_of(model.daemon.gpus, "GPU"))
     return " · ".join(parts)
 
 
