@@ -244,6 +244,20 @@ def test_a_step_that_is_not_finite_is_not_taken():
     assert np.array_equal(strategy.mean(after), jnp.ones(DIM))
 
 
+@pytest.mark.parametrize("name", ["openes", "pgpe", "esmc"])
+def test_one_huge_return_does_not_stop_a_search_for_good(name):
+    """Its square is no number in the optimiser's second moment, while the mean stays finite."""
+    strategy = by_name(STRATEGIES[name], shaping="raw")
+    state = strategy.init(jax.random.key(0), jnp.zeros(DIM))
+    means = [strategy.mean(state)]
+    for g, extra in enumerate((0.0, 1e25, 0.0)):
+        population, asked = strategy.ask(jax.random.key(g), state)
+        state = strategy.tell(jax.random.key(g), population, sphere(population).at[3].add(extra), asked)
+        means.append(strategy.mean(state))
+    assert np.array_equal(means[1], means[2]), "nothing is learned from it"
+    assert float(jnp.max(jnp.abs(means[3] - means[2]))) > 1e-3, "and everything from the next generation"
+
+
 def test_parameters_reach_evosax():
     strategy = by_name(STRATEGIES["sepcmaes"], parameters={"c_mean": 0.25})
     assert float(strategy.params.c_mean) == 0.25

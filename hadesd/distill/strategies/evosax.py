@@ -18,6 +18,9 @@ from hadesd.distill.strategies.shaping import SHAPINGS
 UNKNOWN_COST = 1e6
 """Of a member that was never evaluated: worse than any real one."""
 
+RECORDS = ("best_solution", "best_fitness")
+"""Fields of a state that are for people, and decide nothing."""
+
 LEAST_STD, MOST_STD = 1e-7, 1e2
 """Bounds of the standard deviation where a strategy takes them, in initial ones. Where many candidates are equally good
 it would drift out of all numbers in a run of days."""
@@ -183,14 +186,23 @@ class DistributionBased(Strategy):
         finite = jnp.isfinite(fitness)
         best = jnp.max(jnp.where(finite, fitness, -jnp.inf))
         differ = jnp.any(finite & (fitness < best))
-        sound = jnp.all(jnp.isfinite(after.mean)) & jnp.all(jnp.isfinite(getattr(after, "std", 0.0)))
-        kept = where(differ & sound, after, before)
-        records = {name: getattr(before, name) for name in ("best_solution", "best_fitness")}
+        kept = where(differ & _stays_finite(before, after), after, before)
+        records = {name: getattr(before, name) for name in RECORDS}
         records = where(jnp.any(finite), {name: getattr(after, name) for name in records}, records)
         if self.sigma_share > 0.0:
             least = self.sigma_share * jnp.sqrt(jnp.mean(kept.mean**2))
             kept = kept.replace(std=jnp.maximum(kept.std, least))
         return kept.replace(**records, generation_counter=after.generation_counter)
+
+
+def _stays_finite(before: State, after: State) -> jax.Array:
+    """bool []: whether every number of a state is finite that was so before; records do not count.
+
+    All of them, not mean and standard deviation alone: one infinite moment of Adam's stops the mean for good.
+    """
+    leaves = [jax.tree.leaves(state.replace(**dict.fromkeys(RECORDS))) for state in (before, after)]
+    numbers = [(old, new) for old, new in zip(*leaves, strict=True) if jnp.issubdtype(new.dtype, jnp.floating)]
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(new) | ~jnp.isfinite(old)) for old, new in numbers]))
 
 
 @dataclass(frozen=True, kw_only=True)
