@@ -151,7 +151,7 @@ def test_the_table_says_what_evosax_accepts():
     assert wrong == []
 
 
-LEARNERS = ("crfmnes", "cmaes", "pgpe", "xnes", "learnedes", "differentialevolution", "samrga")
+LEARNERS = ("crfmnes", "cmaes", "lmmaes", "pgpe", "xnes", "learnedes", "differentialevolution", "samrga")
 
 
 @pytest.mark.parametrize("name", LEARNERS)

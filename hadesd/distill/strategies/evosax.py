@@ -147,6 +147,10 @@ def named(
         given = bounds | given
     if weights is not None:
         given["weights"] = weights
+    if name == "LM_MA_ES":
+        # A share of the newest step in a memory. The formula, population / (4^i dimensions), is for small populations:
+        # above 2 it asks for the root of a negative number.
+        given["c_c"] = jnp.minimum(params.c_c, 1.0)
     params = params.replace(**given) if given else params
     if isinstance(algorithm, PopulationBasedAlgorithm):
         return PopulationBased(algorithm, params, worst_for_nan=True, spread=sigma, population=population)
