@@ -235,6 +235,16 @@ def test_of_a_generation_of_equals_nothing_but_the_best_and_the_count_is_remembe
     assert all(np.array_equal(left, right) for left, right in zip(*pairs, strict=True))
 
 
+@pytest.mark.parametrize("name", ["openes", "snes", "cmaes"])
+def test_ranks_tell_candidates_that_failed_from_others_that_are_all_equal(name):
+    strategy = by_name(STRATEGIES[name])
+    state = strategy.init(jax.random.key(0), jnp.zeros(DIM))
+    population, asked = strategy.ask(jax.random.key(1), state)
+    works = population[:, 0] > 0.0
+    after = strategy.tell(jax.random.key(2), population, jnp.where(works, 500.0, jnp.nan), asked)
+    assert float(strategy.mean(after)[0]) > 0.01, "the search goes where candidates do not fail"
+
+
 def test_a_step_that_is_not_finite_is_not_taken():
     strategy = by_name(STRATEGIES["cmaes"])
     state = strategy.init(jax.random.key(0), jnp.ones(DIM))

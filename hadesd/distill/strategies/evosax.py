@@ -13,7 +13,7 @@ from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
 
 from hadesd.distill.strategies.base import State, Strategy, strong, where
 from hadesd.distill.strategies.defaults import DEFAULTS
-from hadesd.distill.strategies.shaping import SHAPINGS
+from hadesd.distill.strategies.shaping import SHAPINGS, weights_of_ranks
 
 UNKNOWN_COST = 1e6
 """Of a member that was never evaluated: worse than any real one."""
@@ -132,7 +132,8 @@ def named(
         options["std_schedule"] = lambda count: jnp.asarray(schedule(count + 1), jnp.float32)
     if optimizer is not None:
         options["optimizer"] = optimizer
-    options["fitness_shaping_fn"] = defaults.shaping if shaping is None else SHAPINGS[shaping]
+    shaping_fn = defaults.shaping if shaping is None else SHAPINGS[shaping]
+    options["fitness_shaping_fn"] = shaping_fn
     algorithm = cls(population, jnp.zeros(dim), **options)
     for key, value in defaults.attributes.items():
         setattr(algorithm, key, value)
@@ -154,12 +155,12 @@ def named(
     params = params.replace(**given) if given else params
     if isinstance(algorithm, PopulationBasedAlgorithm):
         return PopulationBased(algorithm, params, worst_for_nan=True, spread=sigma, population=population)
-    # The ranks that `weights` belong to put NaN last.
-    handles_nan = shaping is not None or weights is not None
+    ranked = shaping_fn in (weights_of_ranks, SHAPINGS["ranks"])
     return DistributionBased(
         algorithm,
         params,
-        worst_for_nan=not handles_nan,
+        worst_for_nan=shaping is None and not ranked,
+        ranked=ranked,
         start=sigma if schedule is None else schedule(0),
         sigma_share=sigma_share if "std_schedule" in options else 0.0,
     )
@@ -169,10 +170,12 @@ def named(
 class DistributionBased(Strategy):
     """An algorithm around a mean, whose first generation already has the standard deviation that was asked for.
 
-    sigma_share: see `named`. What perturbations of a fixed size do to pairs that have grown is mostly chance.
+    ranked: its shaping sees ranks alone, of which NaN has the last. sigma_share: see `named`. What perturbations of a
+    fixed size do to pairs that have grown is mostly chance.
     """
 
     start: Any
+    ranked: bool
     sigma_share: float
 
     def init(self, key: jax.Array, mean: jax.Array) -> State:
@@ -184,12 +187,15 @@ class DistributionBased(Strategy):
     def _learned(self, fitness: jax.Array, before: State, after: State) -> State:
         """Nothing but records and counters is new where all candidates are worth the same, or the step is not finite.
 
+        To ranks a candidate of no fitness is worth less than one of any; another shaping gives it the worst fitness.
         Where every candidate solves its task there is no direction to take, but a covariance matrix would shrink in
         every generation until it has no inverse, and take the solution along.
         """
         finite = jnp.isfinite(fitness)
         best = jnp.max(jnp.where(finite, fitness, -jnp.inf))
         differ = jnp.any(finite & (fitness < best))
+        if self.ranked:
+            differ |= jnp.any(finite) & ~jnp.all(finite)
         kept = where(differ & _stays_finite(before, after), after, before)
         records = {name: getattr(before, name) for name in RECORDS}
         records = where(jnp.any(finite), {name: getattr(after, name) for name in records}, records)
