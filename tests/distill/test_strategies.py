@@ -245,6 +245,16 @@ def test_ranks_tell_candidates_that_failed_from_others_that_are_all_equal(name):
     assert float(strategy.mean(after)[0]) > 0.01, "the search goes where candidates do not fail"
 
 
+@pytest.mark.parametrize("name", ["pso", "differentialevolution", "mr15ga", "simplega"])
+def test_members_learn_also_where_every_return_is_far_below_zero(name):
+    strategy = by_name(STRATEGIES[name])
+    state = strategy.init(jax.random.key(0), jnp.zeros(DIM))
+    population, asked = strategy.ask(jax.random.key(1), state)
+    after = strategy.tell(jax.random.key(2), population, 1e3 * sphere(population) - 2e6, asked)
+    assert np.array_equal(strategy.mean(after), after.best_solution), "the fittest of them is what is exported"
+    assert float(jnp.min(after.fitness)) == -float(strategy.best_fitness(after))
+
+
 def test_a_step_that_is_not_finite_is_not_taken():
     strategy = by_name(STRATEGIES["cmaes"])
     state = strategy.init(jax.random.key(0), jnp.ones(DIM))

@@ -15,8 +15,9 @@ from hadesd.distill.strategies.base import State, Strategy, strong, where
 from hadesd.distill.strategies.defaults import DEFAULTS
 from hadesd.distill.strategies.shaping import SHAPINGS, weights_of_ranks
 
-UNKNOWN_COST = 1e6
-"""Of a member that was never evaluated: worse than any real one."""
+UNKNOWN_COST = 2.0**50
+"""Of a member that was never evaluated: worse than any real one. Some of these algorithms compute with it: its square
+is still a number, and a mean of it exact."""
 
 RECORDS = ("best_solution", "best_fitness")
 """Fields of a state that are for people, and decide nothing."""
@@ -225,7 +226,6 @@ class PopulationBased(Strategy):
     def init(self, key: jax.Array, mean: jax.Array) -> State:
         key_start, key_init = jax.random.split(key)
         start = mean + self.spread * jax.random.normal(key_start, (self.population, mean.size))
-        # Finite: some of these algorithms compute with the fitness of the generation before.
         unknown = jnp.full(self.population, UNKNOWN_COST)
         return strong(self.algorithm.init(key_init, start, unknown, self.params))
 

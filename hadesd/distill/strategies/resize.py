@@ -148,7 +148,8 @@ def _forgotten(change: _Change) -> np.ndarray:
         return change.value
     if change.value.ndim == 0:
         return np.asarray(np.inf)
-    return UNKNOWN_COST + np.argsort(np.argsort(change.value, kind="stable"))
+    order = np.argsort(np.argsort(change.value, kind="stable"))
+    return UNKNOWN_COST * (1.0 + order / order.size)
 
 
 def _is_compared(names: tuple[str, ...]) -> bool:
