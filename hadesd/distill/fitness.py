@@ -66,6 +66,7 @@ def evaluate_candidate(
 ) -> RolloutResult:
     """Fitness of one candidate float32 [dim]: train k policies and evaluate each.
 
+    NaN where a policy is not finite: where actions are discrete, rewards do not tell.
     weights: float32 [D], of the pairs in the cloning's loss; None: all the same.
     """
     keys = jax.random.split(shared_inputs.key, problem.inits)
@@ -89,7 +90,18 @@ def _task_of(problem: Problem, shared_inputs: SharedInputs) -> tuple[training.Ta
         return training.image_loss, shared_inputs.data
     assert not isinstance(problem.env, ImageTask)
     task = EvaluationTask(problem.env, problem.action_noise.applied(problem.evaluation))
-    return task, ActingInputs(shared_inputs.constants, shared_inputs.noise)
+    return _of_finite_policies(task), ActingInputs(shared_inputs.constants, shared_inputs.noise)
+
+
+def _of_finite_policies(task: training.Task) -> training.Task:
+    """The task, with fitness NaN for a policy that is not finite: of NaN, argmax makes the first action."""
+
+    def scored(policy: policies.Policy, params: Params, data: Any, key: Any) -> RolloutResult:
+        found: RolloutResult = task(policy, params, data, key)
+        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(params)]))
+        return found._replace(fitness=jnp.where(finite, found.fitness, jnp.nan))
+
+    return scored
 
 
 def _evaluate_varied(

@@ -5,6 +5,7 @@ import pytest
 
 from hadesd.compute.build import build
 from hadesd.distill import visited
+from hadesd.distill.fitness import draw_shared_inputs, evaluate_candidate
 from hadesd.distill.generation import (
     GenerationStep,
     MeanEvaluation,
@@ -62,6 +63,17 @@ def test_every_method_advances_and_reports_finite_numbers(method):
     for line in lines:
         assert all(np.all(np.isfinite(value)) for value in line)
         assert line.fitness_worst <= line.fitness_mean <= line.fitness_best <= line.best_so_far
+
+
+@pytest.mark.parametrize("method", ["hades-r", "es"])
+def test_a_candidate_whose_policies_are_not_finite_has_no_fitness(method):
+    """CartPole's actions are discrete: the first one, which argmax makes of NaN, brings a return like any other."""
+    problem, mean = build(tiny(method=method, policy={"inits": 2 if method == "hades-r" else 1}))
+    keys = jax.random.split(jax.random.key(0))
+    shared = draw_shared_inputs(problem, init_state(problem, mean), problem.task_data, *keys)
+    fitness = jax.jit(lambda candidate: evaluate_candidate(problem, shared, candidate).fitness)
+    assert np.isfinite(fitness(mean))
+    assert np.isnan(fitness(mean.at[0].set(jnp.nan)))
 
 
 @pytest.mark.parametrize("normalisation", ["running", "fixed", "none"])
