@@ -14,6 +14,7 @@ from hadesd.compute import build
 from hadesd.distill import resizing
 from hadesd.distill.generation import init_state
 from hadesd.distill.problem import EvolutionState, Problem
+from hadesd.spec import strategies
 
 SIZES = (
     ("population", lambda spec: spec.evolution.population),
@@ -43,8 +44,9 @@ def migrate_state(
     if _form(saved_spec) != _form(spec):
         state = _resize(spec, saved_spec, problem, mesh, chunk, state)
     state = _with_average(problem, state)
-    if saved_spec.evolution.sigma != spec.evolution.sigma:
-        state = _rescale(state, spec.evolution.sigma / saved_spec.evolution.sigma)
+    strategy = strategies.find(spec.evolution.strategy)
+    if saved_spec.evolution.sigma != spec.evolution.sigma and strategy.scaled:
+        state = _rescale(state, strategy.name, spec.evolution.sigma / saved_spec.evolution.sigma)
     if saved_spec.evolution.parameters != spec.evolution.parameters:
         state = _with_rate_of_std(problem, state)
     changed = [f"{name} {of(saved_spec)} → {of(spec)}" for name, of in SIZES if of(saved_spec) != of(spec)]
@@ -115,10 +117,20 @@ def _with_rate_of_std(problem: Problem, state: EvolutionState) -> EvolutionState
     return state._replace(strategy=state.strategy.replace(lr_std=np.asarray(now, saved.dtype)))
 
 
-def _rescale(state: EvolutionState, factor: float) -> EvolutionState:
-    """Multiply the standard deviation of the search, where the strategy has one."""
-    std = getattr(state.strategy, "std", None)
-    if std is None:
-        return state
-    scaled = np.asarray(std * np.asarray(factor, std.dtype), std.dtype)
-    return state._replace(strategy=state.strategy.replace(std=scaled))
+def _rescale(state: EvolutionState, strategy: str, factor: float) -> EvolutionState:
+    """Multiply the standard deviation of the search. strategy: its class in evosax."""
+    powers = _POWERS.get(strategy, {"std": 1})
+    leaves = {name: np.asarray(getattr(state.strategy, name)) for name in powers}
+    scaled = {
+        name: np.asarray(leaf * np.asarray(factor ** powers[name], leaf.dtype), leaf.dtype)
+        for name, leaf in leaves.items()
+    }
+    return state._replace(strategy=state.strategy.replace(**scaled))
+
+
+_POWERS = {
+    "CMAAnchoredLES": {"sigma": 1, "std": 1},
+    "iAMaLGaM_Full": {"std": 1, "C": 2},
+    "iAMaLGaM_Univariate": {"std": 1, "C": 2},
+}
+"""Class -> fields of its state that hold the standard deviation, and to which power, where `std` alone does not."""

@@ -122,6 +122,9 @@ def _check_carried(before: RunSpec, after: RunSpec, changes: tuple[SettingChange
         reason = NOT_CARRIED.get(change.name)
         if before.method == "es" and change.name in NOT_CARRIED_BY_ES:
             reason = "the checkpoint holds a policy of that shape"
+        strategy = strategies.find(before.evolution.strategy)
+        if change.name == "evolution.sigma" and not strategy.scaled:
+            reason = f"the state of {strategy.key} has no standard deviation that could be another one"
         if reason is not None and (change.name != "policy.init_seed" or before.method == "hades-f"):
             raise UsageError(
                 f"a fork cannot change {change.name} ({_format_value(change.before)} → {_format_value(change.after)}): "

@@ -25,8 +25,9 @@ class StrategyInfo:
 
     name: its class in evosax. optimizer: what moves the mean with evolution.learning_rate ("": it has steps of its
     own). shaped: evolution.shaping applies. scheduled: evolution.sigma_decay, _floor and _share apply. matrix: it keeps
-    a dim x dim matrix. population_based: it has no mean; its fittest member is what is exported. even, least: what the
-    population's size has to be. parameters: names that evolution.parameters may set.
+    a dim x dim matrix. population_based: it has no mean; its fittest member is what is exported. scaled: its state has
+    a standard deviation, which a fork may multiply. even, least: what the population's size has to be. parameters:
+    names that evolution.parameters may set.
     """
 
     name: str
@@ -36,6 +37,7 @@ class StrategyInfo:
     scheduled: bool = False
     matrix: bool = False
     population_based: bool = False
+    scaled: bool = True
     even: bool = False
     least: int = 2
 
@@ -74,7 +76,7 @@ _ENTRIES = (
     StrategyInfo("EvoTF_ES", ("lr_mean", "lr_std"), even=True),
     StrategyInfo("iAMaLGaM_Full", _AMALGAM, scheduled=True, matrix=True),
     StrategyInfo("iAMaLGaM_Univariate", _AMALGAM, scheduled=True),
-    StrategyInfo("GradientlessDescent", ("radius_min", "radius_max", "radius_decay")),
+    StrategyInfo("GradientlessDescent", ("radius_min", "radius_max", "radius_decay"), scaled=False),
     StrategyInfo("HillClimbing", scheduled=True),
     StrategyInfo(
         "SimulatedAnnealing",
@@ -90,10 +92,11 @@ _ENTRIES = (
         "DifferentialEvolution",
         ("elitism", "crossover_rate", "differential_weight", "differential_weight_min", "differential_weight_max"),
         population_based=True,
+        scaled=False,
         least=4,
     ),
-    StrategyInfo("DiffusionEvolution", ("std_m", "scale_factor"), population_based=True),
-    StrategyInfo("PSO", ("inertia_coeff", "cognitive_coeff", "social_coeff"), population_based=True),
+    StrategyInfo("DiffusionEvolution", ("std_m", "scale_factor"), population_based=True, scaled=False),
+    StrategyInfo("PSO", ("inertia_coeff", "cognitive_coeff", "social_coeff"), population_based=True, scaled=False),
 )
 
 STRATEGIES: dict[str, StrategyInfo] = {entry.key: entry for entry in _ENTRIES}

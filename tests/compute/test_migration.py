@@ -29,6 +29,19 @@ def test_the_learning_rate_of_the_standard_deviations_is_that_of_the_settings(st
     assert same is state
 
 
+@pytest.mark.parametrize("strategy", ["snes", "cmaanchoredles", "iamalgamfull", "iamalgamunivariate"])
+def test_a_search_samples_as_much_wider_as_a_fork_says(strategy):
+    specs = [tiny(evolution={"strategy": strategy, "sigma": sigma}) for sigma in (0.1, 0.4)]
+    before, after = (build.build(spec)[0] for spec in specs)
+    state = jax.device_get(init_state(before, build.build(specs[0])[1]))
+    carried, _ = migrate_state(specs[1], specs[0], after, make_mesh(1), 1, state)
+    spreads = []
+    for problem, strategy_state in ((before, state.strategy), (after, carried.strategy)):
+        population, _ = problem.strategy.ask(jax.random.key(1), strategy_state)
+        spreads.append(np.std(population, axis=0))
+    assert np.allclose(spreads[1] / spreads[0], 4.0, rtol=1e-3)
+
+
 def test_an_average_of_means_begins_where_a_fork_asks_for_it_and_ends_where_one_does_not():
     without, other = (tiny(evolution={"averaging": share}) for share in (0.0, 0.2))
     plain, mean = build.build(without)

@@ -100,6 +100,14 @@ def test_a_fork_takes_the_rest() -> None:
     )
 
 
+@pytest.mark.parametrize("strategy", ["diffusionevolution", "gradientlessdescent", "pso", "differentialevolution"])
+def test_a_search_without_a_standard_deviation_cannot_change_its_sigma(strategy: str) -> None:
+    spec = tiny(evolution={"strategy": strategy})
+    why = rf"cannot change evolution\.sigma \(0\.3 → 0\.6\): the state of {strategy} has no standard deviation"
+    with pytest.raises(UsageError, match=why):
+        forked(spec, {"evolution": {"sigma": 0.6}}, 2)
+
+
 def test_a_fork_with_nothing_changed_is_a_twin() -> None:
     assert forked(tiny(), {}, 2) == (tiny(), (), ())
 
