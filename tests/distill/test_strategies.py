@@ -172,6 +172,16 @@ def test_strategies_by_name_maximise_and_survive_nan(name):
     assert float(sigma[0]) == pytest.approx(0.3, rel=0.25), "the first generation must have the sigma asked for"
 
 
+@pytest.mark.parametrize("sigma", [0.1, 2.0])
+@pytest.mark.parametrize("name", ["xnes", "iamalgamfull", "iamalgamunivariate"])
+def test_the_first_candidates_are_as_far_apart_as_asked_for(name, sigma):
+    strategy = by_name(STRATEGIES[name], sigma=sigma)
+    state = strategy.init(jax.random.key(0), jnp.zeros(DIM))
+    population, _ = strategy.ask(jax.random.key(1), state)
+    assert float(jnp.std(population)) == pytest.approx(sigma, rel=0.15)
+    assert float(strategy.sigma(state, population)) == pytest.approx(sigma)
+
+
 def test_a_generation_of_nothing_but_nan_teaches_a_named_strategy_nothing():
     strategy = by_name(STRATEGIES["crfmnes"])
     state = strategy.init(jax.random.key(0), jnp.zeros(DIM))

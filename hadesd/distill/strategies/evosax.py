@@ -22,6 +22,11 @@ is still a number, and a mean of it exact."""
 RECORDS = ("best_solution", "best_fitness")
 """Fields of a state that are for people, and decide nothing."""
 
+OWN_SHARE = {"iAMaLGaM_Full": 0.5**0.5, "iAMaLGaM_Univariate": 0.5}
+"""Class -> the share that `std` has in the first standard deviation, where a matrix C has the rest of it.
+
+The full covariance is C + std^2, the other's deviations are sqrt(C) + std. Later too std is that share of sigma."""
+
 LEAST_STD, MOST_STD = 1e-7, 1e2
 """Bounds of the standard deviation where a strategy takes them, in initial ones. Where many candidates are equally good
 it would drift out of all numbers in a run of days."""
@@ -130,7 +135,8 @@ def named(
     options = dict(defaults.options)
     if schedule is not None and "std_schedule" in inspect.signature(cls.__init__).parameters:
         # evosax reads the schedule before it counts the generation, and for the next one: hence the shift.
-        options["std_schedule"] = lambda count: jnp.asarray(schedule(count + 1), jnp.float32)
+        own = OWN_SHARE.get(name, 1.0)
+        options["std_schedule"] = lambda count: jnp.asarray(own * schedule(count + 1), jnp.float32)
     if optimizer is not None:
         options["optimizer"] = optimizer
     shaping_fn = defaults.shaping if shaping is None else SHAPINGS[shaping]
@@ -181,9 +187,27 @@ class DistributionBased(Strategy):
 
     def init(self, key: jax.Array, mean: jax.Array) -> State:
         state = super().init(key, mean)
+        name = type(self.algorithm).__name__
+        own = OWN_SHARE.get(name, 1.0)
         if hasattr(self.algorithm, "std_schedule"):
-            state = state.replace(std=jnp.broadcast_to(jnp.asarray(self.start, jnp.float32), jnp.shape(state.std)))
+            start = jnp.asarray(own * self.start, jnp.float32)
+            state = state.replace(std=jnp.broadcast_to(start, jnp.shape(state.std)))
+        if name in OWN_SHARE:
+            state = state.replace(C=state.std**2 * state.C)
+        if name == "xNES":  # evosax has sigma in both, and samples their product
+            state = state.replace(B=jnp.eye(mean.size))
         return state
+
+    def sigma(self, state: State, population: jax.Array) -> jax.Array:
+        """Mean standard deviation of the search, float32 []: of std and a matrix together where a state has both."""
+        name = type(self.algorithm).__name__
+        if name == "iAMaLGaM_Full":
+            return jnp.mean(jnp.sqrt(state.std**2 + jnp.diag(state.C)))
+        if name == "iAMaLGaM_Univariate":
+            return jnp.mean(state.std + jnp.sqrt(state.C))
+        if name == "xNES":
+            return state.std * jnp.exp(jnp.mean(jnp.log(jnp.abs(jnp.diag(state.B)))))
+        return super().sigma(state, population)
 
     def _learned(self, fitness: jax.Array, before: State, after: State) -> State:
         """Nothing but records and counters is new where all candidates are worth the same, or the step is not finite.
