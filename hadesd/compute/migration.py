@@ -49,6 +49,8 @@ def migrate_state(
         state = _rescale(state, strategy.name, spec.evolution.sigma / saved_spec.evolution.sigma)
     if saved_spec.evolution.parameters != spec.evolution.parameters:
         state = _with_rate_of_std(problem, state)
+    if saved_spec.evolution.sigma_share != spec.evolution.sigma_share:
+        state = state._replace(strategy=jax.device_get(problem.strategy.widened(state.strategy)))
     changed = [f"{name} {of(saved_spec)} → {of(spec)}" for name, of in SIZES if of(saved_spec) != of(spec)]
     return state, ", ".join(changed)
 

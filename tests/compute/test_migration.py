@@ -42,6 +42,17 @@ def test_a_search_samples_as_much_wider_as_a_fork_says(strategy):
     assert np.allclose(spreads[1] / spreads[0], 4.0, rtol=1e-3)
 
 
+def test_the_least_sigma_that_a_fork_sets_holds_from_its_first_generation_on():
+    saved_spec, now = (tiny(evolution={"strategy": "openes", "sigma_share": share}) for share in (0.0, 0.5))
+    before, mean = build.build(saved_spec)
+    state = jax.device_get(init_state(before, mean + 8.0))
+    carried, _ = migrate_state(now, saved_spec, build.build(now)[0], make_mesh(1), 1, state)
+    least = 0.5 * np.sqrt(np.mean(state.strategy.mean**2))
+    assert float(state.strategy.std) < least
+    assert float(carried.strategy.std) == pytest.approx(least)
+    assert isinstance(carried.strategy.std, np.ndarray | np.generic)
+
+
 def test_an_average_of_means_begins_where_a_fork_asks_for_it_and_ends_where_one_does_not():
     without, other = (tiny(evolution={"averaging": share}) for share in (0.0, 0.2))
     plain, mean = build.build(without)

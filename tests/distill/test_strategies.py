@@ -103,6 +103,8 @@ def test_sigma_keeps_pace_with_a_mean_that_has_grown():
             strategy = by_name(STRATEGIES[name], sigma_share=share)
             state = strategy.init(jax.random.key(0), start)
             population, state = strategy.ask(jax.random.key(1), state)
+            first = float(strategy.sigma(state, population))
+            assert first == pytest.approx(least), "also in the first generation"
             state = strategy.tell(jax.random.key(2), population, sphere(population), state)
             moved = float(strategy.sigma(state, population))
             assert moved == pytest.approx(least, rel=0.05), (name, share)

@@ -47,6 +47,10 @@ class Strategy:
         """`after`, where a generation has taught something; after one of nothing but NaN the state before."""
         return where(jnp.any(jnp.isfinite(fitness)), after, before)
 
+    def widened(self, state: State) -> State:
+        """The state with the least standard deviation that the settings allow it; the same where they set none."""
+        return state
+
     def mean(self, state: State) -> jax.Array:
         """float32 [dim]: what is exported."""
         return state.mean

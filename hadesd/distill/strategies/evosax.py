@@ -128,7 +128,7 @@ def named(
     name: class in evosax.algorithms. sigma: initial standard deviation; schedule: generation (from 0) -> standard
     deviation, for algorithms that take one. optimizer: of the mean, None where the algorithm has none. shaping: key of
     SHAPINGS, None for the algorithm's own. parameters: fields of its Params, by name. weights: float32 [P], of the
-    ranks, best first, in place of the algorithm's own. sigma_share: the least standard deviation after a generation, in
+    ranks, best first, in place of the algorithm's own. sigma_share: the least standard deviation of a generation, in
     root mean squares of its mean; for algorithms that take a schedule.
     """
     cls, defaults = getattr(evosax.algorithms, name), DEFAULTS[name]
@@ -196,7 +196,14 @@ class DistributionBased(Strategy):
             state = state.replace(C=state.std**2 * state.C)
         if name == "xNES":  # evosax has sigma in both, and samples their product
             state = state.replace(B=jnp.eye(mean.size))
-        return state
+        return self.widened(state)
+
+    def widened(self, state: State) -> State:
+        """The state with a standard deviation of at least sigma_share root mean squares of its mean."""
+        if self.sigma_share == 0.0:
+            return state
+        least = self.sigma_share * jnp.sqrt(jnp.mean(state.mean**2))
+        return state.replace(std=jnp.maximum(state.std, least))
 
     def sigma(self, state: State, population: jax.Array) -> jax.Array:
         """Mean standard deviation of the search, float32 []: of std and a matrix together where a state has both."""
@@ -224,9 +231,7 @@ class DistributionBased(Strategy):
         kept = where(differ & _stays_finite(before, after), after, before)
         records = {name: getattr(before, name) for name in RECORDS}
         records = where(jnp.any(finite), {name: getattr(after, name) for name in records}, records)
-        if self.sigma_share > 0.0:
-            least = self.sigma_share * jnp.sqrt(jnp.mean(kept.mean**2))
-            kept = kept.replace(std=jnp.maximum(kept.std, least))
+        kept = self.widened(kept)
         return kept.replace(**records, generation_counter=after.generation_counter)
 
 
