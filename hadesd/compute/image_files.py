@@ -17,18 +17,27 @@ DIGITS_TEST = 360
 
 IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049
 
+CLASSES = 10
+"""Of every catalogue name."""
+
 
 def load(name: str, directory: str) -> tuple[LabelledImages, LabelledImages]:
     """Training and test images of a catalogue name: float32 [N, H, W, 1] in [0, 1], labels int32 [N].
 
     Raises:
-        UsageError: no directory was named, or a file is damaged.
+        UsageError: no directory was named, a file is damaged, or there is no training image of a class.
         NotFoundError: files are missing; says which, and where to get them.
     """
     if name == "digits":
         return _digits()
     found = find_files(name, directory)
     train, test = (_labelled(*found[part]) for part in ("train", "test"))
+    missing = np.setdiff1d(np.arange(CLASSES), train.labels)
+    if missing.size:
+        raise UsageError(
+            f"{found['train'][1]} has no image of class {', '.join(map(str, missing))}: "
+            f"a dataset begins with images of all {CLASSES}"
+        )
     return train, test
 
 
@@ -54,7 +63,7 @@ def _labelled(images_path: Path, labels_path: Path) -> LabelledImages:
         raise UsageError(
             f"{images_path} holds {len(images)} images, {labels_path} {len(labels)} labels: get both again"
         )
-    if images.shape[1:] != (28, 28) or labels.max(initial=0) > 9:
+    if images.shape[1:] != (28, 28) or labels.max(initial=0) >= CLASSES:
         raise UsageError(f"{images_path}: images {list(images.shape[1:])}, wanted [28, 28] in ten classes")
     return _pack(images[..., None].astype(np.float32) / 255.0, labels.astype(np.int32))
 

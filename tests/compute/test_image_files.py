@@ -31,6 +31,12 @@ def test_idx_files_are_read_packed_or_not(directory):
     assert np.array_equal(train.labels[:12], np.arange(12) % 10)
 
 
+def test_training_images_without_a_class_are_refused_with_its_name(directory):
+    write_idx(directory / "train-labels-idx1-ubyte.gz", np.arange(30) % 7, packed=True)
+    with pytest.raises(UsageError, match=r"train-labels-idx1-ubyte\.gz has no image of class 7, 8, 9"):
+        image_files.load("mnist", str(directory))
+
+
 def test_missing_files_are_named_with_where_to_get_them(directory):
     (directory / "t10k-images-idx3-ubyte").unlink()
     with pytest.raises(NotFoundError) as caught:
