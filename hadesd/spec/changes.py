@@ -29,8 +29,9 @@ NOT_CARRIED = {
 }
 """Settings that a checkpoint cannot carry over, with the reason."""
 
-NOT_CARRIED_BY_ES = ("policy.kind", "policy.width", "policy.depth", "policy.features")
-"""For direct neuroevolution the checkpoint is the policy's parameters."""
+OF_INITIALISATION = ("policy.kind", "policy.width", "policy.depth", "policy.features")
+"""What shapes a policy's parameters. For direct neuroevolution those are the checkpoint, which cannot carry another
+shape; the pairs of hades-f evolved for one initialisation, and another shape has another."""
 
 ONLY_AT_THE_START = ("dataset.initial", "dataset.initial_scale")
 
@@ -105,6 +106,9 @@ def forked(
     if "evolution.sigma" in names:
         factor = after.evolution.sigma / spec.evolution.sigma
         notes.append(f"evolution.sigma: the search's present standard deviation is multiplied by {factor:.3g}")
+    shaped = [name for name in OF_INITIALISATION if name in names]
+    if spec.method == "hades-f" and shaped:
+        notes.append(f"{', '.join(shaped)}: the pairs evolved for an initialisation of another shape")
     notes += without_effect(after, names)
     return after, changes, tuple(notes)
 
@@ -120,7 +124,7 @@ def _check_carried(before: RunSpec, after: RunSpec, changes: tuple[SettingChange
         if change.name == "policy.init_seed" and after.init_seed == before.init_seed:
             continue
         reason = NOT_CARRIED.get(change.name)
-        if before.method == "es" and change.name in NOT_CARRIED_BY_ES:
+        if before.method == "es" and change.name in OF_INITIALISATION:
             reason = "the checkpoint holds a policy of that shape"
         strategy = strategies.find(before.evolution.strategy)
         if change.name == "evolution.sigma" and not strategy.scaled:

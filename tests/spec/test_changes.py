@@ -120,6 +120,13 @@ def test_another_seed_leaves_hades_f_its_one_initialisation() -> None:
         forked(spec, {"policy": {"init_seed": 6}}, 2)
 
 
+def test_hades_f_is_told_that_another_shape_is_another_initialisation() -> None:
+    values = {"policy": {"width": 16, "depth": 2}}
+    _, _, notes = forked(tiny(method="hades-f", policy={"inits": 1}), values, 2)
+    assert "policy.width, policy.depth: the pairs evolved for an initialisation of another shape" in notes
+    assert not any("initialisation" in note for note in forked(tiny(), values, 2)[2])
+
+
 def test_direct_neuroevolution_keeps_its_policy() -> None:
     spec = tiny(method="es", policy={"inits": 1})
     with pytest.raises(UsageError, match=r"cannot change policy\.width \(8 → 16\): the checkpoint holds a policy"):
