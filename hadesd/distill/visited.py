@@ -3,9 +3,10 @@
 
 At the start it is that of a random policy, which is too narrow where policies fall at once. So after 10, 20, 40, 80
 generations and so on it is measured again, from fresh policies that are trained on the mean dataset and draw their
-actions as candidates do: often while they change fast, ever more rarely afterwards. Each measure counts half, so that
-no single one moves the pairs far, and in between the region stands still for the strategy. All of it follows from the
-state: a run that was interrupted measures the same.
+actions where candidates do, but anew in every step (`evaluation.noise_every` is not for them): often while they change
+fast, ever more rarely afterwards. Each measure counts half, so that no single one moves the pairs far, and in between
+the region stands still for the strategy. All of it follows from the state: a run that was interrupted measures the
+same.
 
 Constants go to a measure at once only while there is little to lose: pairs that were found in other units are worth
 nothing in these (hopper's mean dataset fell from 1910 to 40). From generation 320 on they go there in every generation
