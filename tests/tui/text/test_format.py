@@ -6,6 +6,7 @@ import time
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hades_protocol.messages import DatasetSnapshot, Lineage, RunSummary, SlurmJobInfo
 from hades_protocol.resync import LinkPhase, LinkStatus
@@ -278,6 +279,17 @@ def test_large_numbers_where_there_is_room() -> None:
     small = "\n".join(text_of(line) for line in panel_lines(model, 80, 10))
     assert "mean 312.0" in small
     assert "█" not in small
+
+
+def test_a_curve_without_room_is_not_called_gone() -> None:
+    daemon = FakeDaemon(runs=(a_run("one"),))
+    model = apply(Model(), daemon.snapshot())
+    model = with_history(requesting_history(model, "one"), daemon.history("one"))
+    for _ in range(5):
+        model = apply(model, daemon.commit("one"))
+    assert "no room for the curve" in "\n".join(text_of(line) for line in panel_lines(model, 80, 4))
+    gone = replace(model, histories={"one": replace(model.history, metrics=())})
+    assert "Its metrics are gone from the disk." in "\n".join(text_of(line) for line in panel_lines(gone, 80, 20))
 
 
 def test_the_empty_screen_says_how_to_begin() -> None:

@@ -193,7 +193,7 @@ def _in(lines: list[Line], glyphs: Glyphs) -> list[Line]:
 
 
 def _absence(model: Model, curve: CurveData) -> str:
-    """Why there is no curve."""
+    """Why no curve is drawn."""
     run = model.run
     assert run is not None
     if curve.quantity in WHILE_WATCHED and curve.xs and not curve.mean.xs:
@@ -202,6 +202,8 @@ def _absence(model: Model, curve: CurveData) -> str:
         return f"Nothing is known of its {curve.quantity.value}."
     if curve.missing and not curve.xs:
         return f"The {curve.axis.value} of its generations is not known."
+    if curve.xs:
+        return "no room for the curve"
     if run.generation and not model.history.loaded:
         return "reading its history…"
     if run.generation:
