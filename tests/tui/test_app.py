@@ -10,6 +10,7 @@ from textual.widgets import Label
 from hades_protocol import commands
 from hades_protocol.errors import InternalError
 from hades_protocol.messages import DatasetSnapshot
+from hades_protocol.resync import LinkPhase
 from hades_protocol.run_state import RunState
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.help import HelpScreen
@@ -286,6 +287,38 @@ async def test_a_history_that_fails_is_said_and_tried_again(server: ProtocolServ
         await until(pilot, lambda: len(notices(app)) == 1)
         server.do(lambda: server.daemon.metrics.update({HOPPER: hidden}))
         await until(pilot, lambda: app.model.history.loaded)
+
+
+async def test_a_daemon_that_is_away_is_told_in_the_panels_and_asked_when_it_is_back(tmp_path: Path) -> None:
+    with serving(tmp_path, three_runs()) as server:
+        context = live(server)
+        app, pilot = await context.__aenter__()
+    await until(pilot, lambda: app.model.link.phase is LinkPhase.STALE)
+    await pilot.press("down")
+    await until(pilot, lambda: "The daemon is away: its history is read later." in shown(app, FitnessPanel))
+    assert "The daemon is away: its pairs are read later." in shown(app, PairsPanel)
+    await until(pilot, lambda: app._unread)
+    assert notices(app) == []
+    daemon = three_runs()
+    daemon.session = "session-2"
+    with serving(tmp_path, daemon):
+        await until(pilot, lambda: app.model.selected == HOPPER and app.model.history.loaded)
+        assert notices(app) == []
+        await context.__aexit__(None, None, None)
+
+
+async def test_what_could_not_be_read_is_asked_for_when_the_link_is_back(server: ProtocolServer) -> None:
+    """The same session without a gap in its events: no snapshot comes."""
+    async with live(server) as (app, pilot):
+        server.do(lambda: setattr(server, "_heartbeat", 3600.0))
+        await until(pilot, lambda: app.model.link.phase is LinkPhase.STALE)
+        hidden = server.do(lambda: server.daemon.metrics.pop(HOPPER))
+        await pilot.press("down")
+        await until(pilot, lambda: app._unread)
+        server.do(lambda: server.daemon.metrics.update({HOPPER: hidden}))
+        server.do(server.daemon.heartbeat)
+        await until(pilot, lambda: app.model.selected == HOPPER and app.model.history.loaded)
+        assert notices(app) == []
 
 
 async def test_pairs_that_fail_are_said_and_asked_for_again(

@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from hades_protocol.errors import ExitCode, HadesError, NotFoundError
 from hades_protocol.replies import SnapshotResult
+from hades_protocol.resync import LinkPhase
 from hades_tui.actions import ActingApp, ViewingApp
 from hades_tui.command_palette import HadesCommands
 from hades_tui.connection import Connection
@@ -66,6 +67,7 @@ class HadesApp(ActingApp, ViewingApp):
         self.readonly = readonly
         self._connection = connection
         self._main = MainScreen(readonly=readonly, obstacle=obstacle)
+        self._unread = False  # whether what the selected run shows could not be read, since the daemon was away
 
     def on_mount(self) -> None:
         """Register the themes, attach to the daemon and start the painting timer."""
@@ -109,7 +111,8 @@ class HadesApp(ActingApp, ViewingApp):
                     self.workers.cancel_group(self, "compared")
                 self.model = models.apply(before, item)
                 self.notify_ended_jobs(before)
-                if isinstance(item, SnapshotResult) or self.model.selected != before.selected:
+                is_back = self._unread and self.model.link.phase is LinkPhase.LIVE
+                if is_back or isinstance(item, SnapshotResult) or self.model.selected != before.selected:
                     self._load()
 
     def _paint(self) -> None:
@@ -129,7 +132,7 @@ class HadesApp(ActingApp, ViewingApp):
 
     def _load(self) -> None:
         """Request what the stream does not carry: history and pairs of the selected run."""
-        run = self.model.selected
+        run, self._unread = self.model.selected, False
         self._connection.watch(run)
         if run is not None:
             if not self.model.history.loaded:
@@ -141,8 +144,7 @@ class HadesApp(ActingApp, ViewingApp):
             try:
                 result = await self._connection.history(run)
             except HadesError as error:
-                self.notify(str(error), title="Its history could not be read", severity="warning", markup=False)
-                self.set_timer(RETRY_SECONDS, self._load)
+                self._could_not_read("Its history", error)
                 return
             except asyncio.CancelledError:
                 if self.model.selected != run:  # another one was selected meanwhile
@@ -154,10 +156,16 @@ class HadesApp(ActingApp, ViewingApp):
         except NotFoundError:
             return  # nothing committed yet, or method es: the panel says so
         except HadesError as error:
-            self.notify(str(error), title="Its pairs could not be read", severity="warning", markup=False)
-            self.set_timer(RETRY_SECONDS, self._load)
+            self._could_not_read("Its pairs", error)
             return
         self.model = models.with_dataset(self.model, run, dataset)
+
+    def _could_not_read(self, what: str, error: HadesError) -> None:
+        """Say so and try again soon; while the daemon is away the top line says that, and it is back that counts."""
+        self._unread = self.model.is_away
+        if not self._unread:
+            self.notify(str(error), title=f"{what} could not be read", severity="warning", markup=False)
+            self.set_timer(RETRY_SECONDS, self._load)
 
     def on_pairs_panel_question_asked(self, message: PairsPanel.QuestionAsked) -> None:
         """Ask the daemon for the pairs of a kept generation and hand the answer to the panel."""
@@ -186,7 +194,8 @@ class HadesApp(ActingApp, ViewingApp):
         try:
             result = await self._connection.history(asked.run, asked.points, after=asked.after, upto=asked.upto)
         except HadesError as error:
-            self.notify(str(error), title="Finer points could not be read", severity="warning", markup=False)
+            if not self.model.is_away:  # else the top line says so
+                self.notify(str(error), title="Finer points could not be read", severity="warning", markup=False)
             return
         self.model = models.with_detail(self.model, asked, result)
         self._paint()

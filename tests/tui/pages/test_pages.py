@@ -151,8 +151,12 @@ def test_sizes() -> None:
 
 def test_the_daemon_in_words() -> None:
     words = text_of(health.row_lines(health.daemon_rows(a_model(LinkPhase.STALE), 25.0, NOW + 3600), 100))
-    for part in ("▲ stale for 15s", "'hadesd serve' starts one", "session-1", "pid 1", "1h00m", "slots         2"):
+    for part in ("▲ stale for 15s", "'hadesd serve' starts one", "session-1", "pid 1", "it was up since", "slots  "):
         assert part in words
+    assert "1h00m" not in words
+    assert "1h00m, since" in text_of(
+        health.row_lines(health.daemon_rows(a_model(LinkPhase.LIVE), 25.0, NOW + 3600), 100)
+    )
     assert "daemon        not heard yet" in text_of(health.row_lines(health.daemon_rows(Model(), 0.0, NOW), 100))
 
 

@@ -205,7 +205,7 @@ def _absence(model: Model, curve: CurveData) -> str:
     if curve.xs:
         return "no room for the curve"
     if run.generation and not model.history.loaded:
-        return "reading its history…"
+        return "The daemon is away: its history is read later." if model.is_away else "reading its history…"
     if run.generation:
         return "Its metrics are gone from the disk."
     return {

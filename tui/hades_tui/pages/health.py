@@ -51,16 +51,20 @@ def daemon_rows(model: Model, now: float, wall: float) -> list[LabelledRow]:
     if why := link_explanation(model.link):
         rows.append(("", why, "warn"))
     return rows + (
-        _daemon_rows(model.daemon, wall) if model.daemon is not None else [("daemon", "not heard yet", "dim")]
+        _daemon_rows(model.daemon, wall, is_away=model.is_away)
+        if model.daemon is not None
+        else [("daemon", "not heard yet", "dim")]
     )
 
 
-def _daemon_rows(daemon: DaemonInfo, wall: float) -> list[LabelledRow]:
+def _daemon_rows(daemon: DaemonInfo, wall: float, *, is_away: bool) -> list[LabelledRow]:
+    """The daemon as it was last heard; how long it is up is not known while it is away."""
+    up = "it was up" if is_away else f"{duration(wall - daemon.started_at)},"
     rows = [
         ("daemon", f"version {clean(daemon.version)}, pid {daemon.pid}", "text"),
         ("protocol", f"{daemon.protocol_major}; this screen {MAJOR}", "text"),
         ("session", clean(daemon.session), "text"),
-        ("up", f"{duration(wall - daemon.started_at)}, since {moment(daemon.started_at)}", "text"),
+        ("up", f"{up} since {moment(daemon.started_at)}", "text"),
         ("slots", f"{daemon.slots}" + (f", GPUs {daemon.gpus}" if daemon.gpus else ", no GPU"), "text"),
         ("state", clean(daemon.state_directory), "dim"),
     ]

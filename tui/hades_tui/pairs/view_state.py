@@ -146,7 +146,7 @@ def absence(model: Model) -> str:
     if run.method == "es":
         return "Method es evolves a policy directly: there are no pairs."
     if run.generation:
-        return "reading its pairs…"
+        return "The daemon is away: its pairs are read later." if model.is_away else "reading its pairs…"
     if run.state in ENDED:
         return "No generation was committed: there are no pairs."
     return "Its pairs appear with the first commit."

@@ -55,7 +55,8 @@ class HealthPage(LinesPanel):
             if self.shown is not None:
                 lines += row_lines(checkpoint_rows(self.shown, now), width)
             elif not self.failure:
-                lines.append([("asking the daemon…", "dim")])
+                away = "The daemon is away: it is asked again when it is back."
+                lines.append([(away if self._model().is_away else "asking the daemon…", "dim")])
             lines.append([])
         lines.append([("Daemon", "title")])
         return lines + row_lines(daemon_rows(self._model(), time.monotonic(), now), width)

@@ -57,6 +57,11 @@ class Model(msgspec.Struct, frozen=True):
         return next((run for run in self.runs if run.id == self.selected), None)
 
     @property
+    def is_away(self) -> bool:
+        """Whether the daemon is silent: requests are in vain until the link is back."""
+        return self.link.phase is LinkPhase.STALE
+
+    @property
     def index(self) -> int:
         """Position of the selected run in `runs` (0 without one)."""
         return next((i for i, run in enumerate(self.runs) if run.id == self.selected), 0)

@@ -310,4 +310,4 @@ def _sources(model: Model) -> tuple[object, ...]:
     histories = (model.histories.get(run) for run in needed(model))
     logs = model.logs.get(model.selected or "")
     own = model.histories.get(model.selected or "")
-    return model.run, own, logs, model.daemon, model.detail, model.marked, *histories
+    return model.run, own, logs, model.daemon, model.is_away, model.detail, model.marked, *histories
