@@ -172,8 +172,58 @@ def test_a_pruned_generation_is_said_and_the_list_asked_for_again() -> None:
     assert "generation 90 are gone" in browser.shown().absence
     assert browser.shown().dataset is None
     listed(browser, 30, 60)
+    assert browser.timeline.at == 60
+    assert "90 is gone by now" in text_of(browser.timeline, 120)
+    browser.press(OLDER)
+    assert browser.timeline.at == 30
+    assert "gone" not in text_of(browser.timeline, 120)
+
+
+def test_what_is_gone_twice_leaves_the_newest() -> None:
+    """A run that prunes faster than its pairs are read is not run after."""
+    browser = a_browser()
+    browser.press(OLDER)
+    listed(browser, 80, 90)
+    for kept in ((91, 92), (95, 96)):
+        (question,) = browser.take_questions()
+        browser.answer(question, NotFoundError("no such generation"))
+        listed(browser, *kept)
+    assert (browser.timeline.at, browser.timeline.base) == (None, None)
+    assert browser.take_questions() == []
+    assert browser.shown().dataset == a_dataset(120)
+
+
+def test_a_key_waits_for_the_list_of_a_run_that_went_on() -> None:
+    daemon = FakeDaemon(runs=(a_run("one", generation=120),))
+    browser = GenerationBrowser()
+    browser.follow(a_model(session=daemon))
+    browser.press(OLDER)
+    listed(browser, 60, 90)
+    assert browser.timeline.at == 90
     browser.press(OLDER)
     assert browser.timeline.at == 60
+    browser.follow(models.apply(browser._model, daemon.commit("one")))
+    browser.press(NEWER)
+    assert browser.timeline.at == 60
+    browser.take_questions()
+    assert browser.answer(Question("one", None, browser._epoch), CheckpointList(generations=(), with_pairs=(60, 110)))
+    assert browser.timeline.at == 110
+
+
+def test_a_comparison_with_what_is_gone_goes_on_with_the_nearest() -> None:
+    browser = a_browser()
+    browser.press(COMPARE)
+    listed(browser, 30, 60)
+    (question,) = browser.take_questions()
+    browser.answer(question, NotFoundError("no such generation"))
+    assert browser.shown().absence == "The pairs of generation 30 are gone by now. c ends the comparison."
+    listed(browser, 60)
+    assert (browser.timeline.at, browser.timeline.base) == (None, 60)
+    (question,) = browser.take_questions()
+    browser.answer(question, UnreachableError("no daemon answers"))
+    assert browser.shown().absence == "no daemon answers. c ends the comparison."
+    browser.press(COMPARE)
+    assert browser.shown().dataset == a_dataset(120)
 
 
 def test_an_answer_from_before_the_run_went_back_is_dropped() -> None:

@@ -51,6 +51,7 @@ class GenerationBrowser:
         self._listed_at: int | None = None  # the run's generation when the list was requested
         self._wants_list = False
         self._pressed: list[str] = []  # keys that wait for the list of kept generations
+        self._relocated = False  # whether since the last key what it chose was gone, and the nearest taken
 
     @property
     def has_pairs(self) -> bool:
@@ -88,11 +89,13 @@ class GenerationBrowser:
             self._wants_list = True
 
     def press(self, key: str) -> None:
-        """Handle OLDER, NEWER or COMPARE, at once or when the list of kept generations is known."""
+        """Handle OLDER, NEWER or COMPARE, at once or when the list of kept generations is known as it is now."""
         if not self.has_pairs:
             return
+        self._relocated = False
         self.ensure_listed()
-        if self.timeline.kept is None:
+        ends = key == COMPARE and self.timeline.base is not None  # which takes no list
+        if self.is_asking and (self._pressed or not ends):
             self._pressed.append(key)
         else:
             self._do(key)
@@ -121,7 +124,7 @@ class GenerationBrowser:
             self.timeline = timeline.with_dataset(self.timeline, generation, answer)
         else:
             gone = isinstance(answer, NotFoundError)
-            why = f"The pairs of generation {generation} are gone by now. [ and ] show others." if gone else str(answer)
+            why = f"The pairs of generation {generation} are gone by now." if gone else str(answer)
             self.timeline = timeline.with_failure(self.timeline, generation, why)
             self._wants_list = gone
         return True
@@ -132,13 +135,14 @@ class GenerationBrowser:
 
     def _listed(self, answer: Answer) -> None:
         if isinstance(answer, CheckpointList):
-            self.timeline = timeline.with_kept(self.timeline, answer.with_pairs)
-            pressed, self._pressed = self._pressed, []
-            for key in pressed:
-                self._do(key)
+            kept = timeline.with_kept(self.timeline, answer.with_pairs)
+            self.timeline = timeline.relocated(kept, self.newest, again=self._relocated)
+            self._relocated = self.timeline is not kept
         else:
-            self._pressed = []
             self.timeline = timeline.without_kept(self.timeline, str(answer))
+        pressed, self._pressed = self._pressed, []
+        for key in pressed if self.timeline.kept is not None else ():
+            self._do(key)
 
     def _do(self, key: str) -> None:
         if key == COMPARE:
@@ -149,4 +153,5 @@ class GenerationBrowser:
     def _restart(self, start: Timeline) -> None:
         self._epoch += 1
         self._asked, self._pressed, self._listed_at, self._wants_list = set(), [], None, False
+        self._relocated = False
         self.timeline = start

@@ -83,6 +83,25 @@ def with_kept(timeline: Timeline, kept: Sequence[int]) -> Timeline:
     return msgspec.structs.replace(timeline, kept=tuple(sorted(set(kept))), failure="")
 
 
+def relocated(timeline: Timeline, newest: int, *, again: bool = False) -> Timeline:
+    """The timeline at the nearest kept generations, where the chosen ones failed to be read and are kept no more.
+
+    again: whether that has happened to the nearest ones too, so that only the newest is left to show.
+    """
+    chosen = (timeline.at, timeline.base)
+    gone = [g for g in chosen if g is not None and g in timeline.failures and g not in (timeline.kept or ())]
+    if not gone:
+        return timeline
+    left = () if again else stops(timeline, newest)
+    at = _nearest(left, timeline.at) if timeline.at in gone else timeline.at
+    base = _nearest([g for g in left if g != at], timeline.base) if timeline.base in gone else timeline.base
+    return msgspec.structs.replace(timeline, at=at, base=base, failures={}, note=f"{gone[0]} is gone by now")
+
+
+def _nearest(generations: Sequence[int], wanted: int | None) -> int | None:
+    return min(generations, key=lambda g: abs(g - (wanted or 0)), default=None)
+
+
 def without_kept(timeline: Timeline, why: str) -> Timeline:
     """The timeline after the request for the list failed."""
     return msgspec.structs.replace(timeline, failure=why)
@@ -131,7 +150,7 @@ def shown(timeline: Timeline, newest: DatasetSnapshot | None) -> Shown:
         if generation is None:
             continue
         if (why := timeline.failures.get(generation)) is not None:
-            return Shown(absence=why)
+            return Shown(absence=why if timeline.base is None else f"{why.rstrip('.')}. c ends the comparison.")
         if generation not in timeline.datasets:
             return Shown(absence=f"reading the pairs of generation {generation}…")
         parts[name] = timeline.datasets[generation]
