@@ -14,6 +14,7 @@ from hades_tui.app import HadesApp
 from hades_tui.screens.bulk import BulkScreen
 from hades_tui.screens.confirm import ConfirmScreen
 from hades_tui.screens.dialog import RunDialog
+from hades_tui.screens.quit import QuitScreen
 from hades_tui.screens.start import StartScreen
 from hades_tui.widgets.run_list import RunList
 from tests.helpers.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, notices, shown, until
@@ -116,6 +117,24 @@ async def test_removals_follow_each_other_as_jobs_end(ended: ProtocolServer) -> 
         await until(pilot, lambda: [r.run for r in mutations(ended)] == ["done", "held"])
         ended.do(lambda: ended.daemon.end_job("job-2", "1 MiB freed"))
         await until(pilot, lambda: "removal of held: 1 MiB freed" in notices(app))
+
+
+@pytest.mark.parametrize(("key", "code"), [("q", 0), ("ctrl+c", 130)])
+async def test_leaving_asks_where_confirmed_requests_are_not_begun(ended: ProtocolServer, key: str, code: int) -> None:
+    async with live(ended) as (app, pilot):
+        await marked_all(app, pilot)
+        await pilot.press("D", "y")
+        await until(pilot, lambda: [job.run for job in app.model.jobs] == ["done"])
+        await pilot.press(key)
+        assert isinstance(app.screen, QuitScreen)
+        text = app.screen.query_one("#consequence", Label)
+        await until(pilot, lambda: str(text.content) == "Not begun yet, and not done if you quit: remove 1 run.")
+        await pilot.press("n")
+        assert app.is_running
+        await pilot.press(key, "y")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_code == code
+    assert [r.run for r in mutations(ended)] == ["done"]
 
 
 async def test_a_rule_for_checkpoints_is_typed_and_checked(ended: ProtocolServer) -> None:

@@ -10,7 +10,8 @@ from textual.app import App
 from textual.binding import Binding
 from textual.notifications import SeverityLevel
 
-from hades_protocol.errors import HadesError, UnreachableError
+from hades_protocol.errors import ExitCode, HadesError, UnreachableError
+from hades_protocol.formatting import count_of
 from hades_protocol.messages import Job, JobState, RunSummary
 from hades_protocol.replies import ChangeResult
 from hades_tui.connection import Connection
@@ -37,6 +38,7 @@ from hades_tui.screens.fork import ForkScreen
 from hades_tui.screens.health import HealthScreen
 from hades_tui.screens.log import LogScreen
 from hades_tui.screens.note import NoteScreen
+from hades_tui.screens.quit import QuitScreen
 from hades_tui.screens.resize import ResizeScreen
 from hades_tui.screens.sending import CommandResult
 from hades_tui.screens.start import StartScreen
@@ -97,6 +99,10 @@ class ActingApp(App[None]):
     model: Model
     readonly: bool
     _connection: Connection
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._unbegun: dict[ConfirmScreen, int] = {}  # requests of confirmed dialogs that are still to be sent
 
     @property
     def cursor_generation(self) -> int | None:
@@ -178,7 +184,8 @@ class ActingApp(App[None]):
     async def _send(self, dialog: ConfirmScreen) -> None:
         """Send the commands of a dialog one after the other; a refused one keeps none of the others back."""
         requests, done = dialog.requests, []
-        for request in requests:
+        for before, request in enumerate(requests, 1):
+            self._unbegun[dialog] = len(requests) - before
             try:
                 result: CommandResult = await self._connection.request(request)
                 if isinstance(result, Job) and len(requests) > 1:
@@ -188,10 +195,35 @@ class ActingApp(App[None]):
                 self.notify(str(error), title=title, severity="error", timeout=NOTICE_SECONDS, markup=False)
             else:
                 done.append(result)
+        del self._unbegun[dialog]
         if len(done) > 1:
             self.notify(f"each of {len(done)} runs {dialog.action.done}", markup=False)
         elif done:
             self._done(dialog.action, done[0])
+
+    async def action_quit(self) -> None:
+        """Leave with exit code 0."""
+        self._leave(ExitCode.OK)
+
+    def action_interrupt(self) -> None:
+        """Leave with the exit code of Ctrl-C."""
+        self._leave(ExitCode.INTERRUPTED)
+
+    def _leave(self, code: ExitCode) -> None:
+        """Leave at once, or ask first where confirmed requests would not be sent."""
+
+        def answered(leaves: bool | None) -> None:
+            if leaves:
+                self.exit(return_code=code)
+
+        if self._unbegun_text():
+            self.push_screen(QuitScreen(self._unbegun_text, self._get_model), answered)
+        else:
+            self.exit(return_code=code)
+
+    def _unbegun_text(self) -> str:
+        """What was confirmed and is not begun yet: `remove 29 runs`."""
+        return ", ".join(dialog.action.about(count_of(left, "run")) for dialog, left in self._unbegun.items() if left)
 
     async def _end_of(self, job: Job, session: str) -> None:
         """Wait for the end of a job, whose result has a notice of its own.

@@ -12,7 +12,7 @@ from textual.command import Provider
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.widget import Widget
 
-from hades_protocol.errors import ExitCode, HadesError, NotFoundError
+from hades_protocol.errors import HadesError, NotFoundError
 from hades_protocol.replies import SnapshotResult
 from hades_protocol.resync import LinkPhase
 from hades_tui.actions import ActingApp, ViewingApp
@@ -224,10 +224,6 @@ class HadesApp(ActingApp, ViewingApp):
             self.notify(f"{run} is gone", severity="warning", markup=False)
         else:
             self.choose(run)
-
-    def action_interrupt(self) -> None:
-        """Leave with the exit code of Ctrl-C."""
-        self.exit(return_code=ExitCode.INTERRUPTED)
 
     def action_help(self) -> None:
         """Show the keys of the focused panel and those of the whole screen."""
