@@ -194,6 +194,18 @@ async def test_help_opens_and_closes(server: ProtocolServer) -> None:
             assert app.is_running
 
 
+@pytest.mark.parametrize(("last", "first"), [("end", "home"), ("G", "g")])
+async def test_ends_of_the_help(server: ProtocolServer, last: str, first: str) -> None:
+    async with live(server, size=(80, 24)) as (app, pilot):
+        await pilot.press("question_mark")
+        page = app.screen.query_one("#help")
+        await until(pilot, lambda: page.max_scroll_y > 0)
+        await pilot.press(last)
+        await until(pilot, lambda: page.scroll_offset.y == page.max_scroll_y)
+        await pilot.press(first)
+        await until(pilot, lambda: page.scroll_offset.y == 0)
+
+
 async def test_q_quits_and_touches_no_run(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
         await pilot.press("q")

@@ -23,6 +23,8 @@ class HelpScreen(ModalScreen[None]):
         Binding("up,k", "scroll(-1)", "Up", show=False, id="help.up"),
         Binding("pagedown,space", "scroll(10)", "Page down", show=False, id="help.page-down"),
         Binding("pageup", "scroll(-10)", "Page up", show=False, id="help.page-up"),
+        Binding("home,g", "scroll(-1000000)", "First line", show=False, id="help.first"),
+        Binding("end,G", "scroll(1000000)", "Last line", show=False, id="help.last"),
     ]
 
     def __init__(self, entries: Sequence[HelpEntry]) -> None:
