@@ -309,6 +309,7 @@ def test_run_details() -> None:
     assert "256, 2 cut off" in text
     assert "3 of 128 candidates" in text
     assert "pid 42" in text
+    assert "\nsubmitted  " in text
     assert text.endswith("▲ watch out")
     assert max(len(line) for line in text.splitlines()) <= 50
 

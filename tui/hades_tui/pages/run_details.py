@@ -36,7 +36,7 @@ def run_detail_lines(model: Model, width: int, height: int) -> list[Line]:
         if newest.nan:
             details.append(("not finite", f"{newest.nan} of {run.population} candidates"))
     if run.created_at:
-        details.append(("started", time.strftime("%d %b %H:%M", time.localtime(run.created_at))))
+        details.append(("submitted", time.strftime("%d %b %H:%M", time.localtime(run.created_at))))
     if run.slurm_job is not None:
         known = run.slurm_job.id is not None
         details.append(("worker", f"Slurm job {run.slurm_job}" if known else "a Slurm job that has no number yet"))
