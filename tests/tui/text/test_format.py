@@ -125,10 +125,13 @@ def test_a_reason_comes_before_a_warning() -> None:
 
 def test_the_fleet() -> None:
     model = apply(Model(), FakeDaemon(runs=(a_run("one"), a_run("two", RunState.QUEUED))).snapshot())
-    assert format.summary_line(model) == "2 runs · 1 running · 2 slots · 1 GPU"
+    assert format.summary_line(model) == "2 runs · 1 running · 1 queued · 2 slots · 1 GPU"
     waiting = (a_run("one"), a_run("two", RunState.STARTING), a_run("three", RunState.STARTING))
     model = apply(Model(), FakeDaemon(runs=waiting).snapshot())
     assert format.summary_line(model) == "3 runs · 1 running · 2 starting · 2 slots · 1 GPU"
+    others = (a_run("one", RunState.FAILED), a_run("two", RunState.PAUSING), a_run("three", RunState.PAUSED))
+    model = apply(Model(), FakeDaemon(runs=others).snapshot())
+    assert format.summary_line(model) == "3 runs · 1 pausing · 1 failed · 2 slots · 1 GPU"
     job = a_run("two", RunState.STARTING, phase=WorkerPhase.WAITING_IN_SLURM)
     model = apply(Model(), FakeDaemon(runs=(waiting[0], job, waiting[2])).snapshot())
     assert format.summary_line(model) == "3 runs · 1 running · 1 starting · 1 waiting · 2 slots · 1 GPU"

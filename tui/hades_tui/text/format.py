@@ -19,6 +19,9 @@ Line = list[Span]
 
 NONE = "–"
 
+COUNTED = ("running", "pausing", "starting", "waiting", "queued", "failed")
+"""States whose runs the top line counts, where there are any; what comes first is what a narrow line still shows."""
+
 
 class Rounding(msgspec.Struct, frozen=True):
     """How numbers of one size are written: in multiples of `unit`, with so many decimals and a suffix."""
@@ -171,7 +174,7 @@ def summary_line(model: Model) -> str:
     """The top line's summary: numbers of runs, jobs, slots and GPUs."""
     parts = [count_of(len(model.runs), "run")]
     words = [state_word(run) for run in model.runs]
-    parts += [f"{words.count(word)} {word}" for word in ("running", "starting", "waiting") if word in words]
+    parts += [f"{words.count(word)} {word}" for word in COUNTED if word in words]
     parts += [working_text(job) for job in model.jobs if job.state == JobState.RUNNING]
     if model.daemon is not None:
         parts.append(count_of(model.daemon.slots, "slot"))
