@@ -6,6 +6,7 @@ import pytest
 
 from hades_protocol import commands
 from hades_protocol.codec import encode
+from hades_protocol.errors import InternalError
 from hades_protocol.messages import CheckpointList, LogLine
 from hades_protocol.resync import LinkPhase
 from hades_tui.screens.health import HealthPage, HealthScreen
@@ -66,13 +67,23 @@ async def test_health_shows_checkpoints_and_daemon_and_asks_again(server: Protoc
         await until(pilot, lambda: not isinstance(app.screen, HealthScreen))
 
 
-async def test_health_of_a_run_that_went_says_so_and_keeps_what_was_known(server: ProtocolServer) -> None:
+async def test_health_of_a_run_that_went_says_so_and_no_more(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
         await pilot.press("i")
         await until(pilot, lambda: isinstance(app.screen, HealthScreen) and "retention" in text(app, HealthPage))
         server.do(lambda: server.daemon.runs.pop(CARTPOLE) and None)
         await until(pilot, lambda: "✘ no run" in text(app, HealthPage))
-        await until(pilot, lambda: "retention" in text(app, HealthPage))
+        assert "retention" not in text(app, HealthPage)
+        assert "session-1" in text(app, HealthPage)
+
+
+async def test_health_of_a_run_that_cannot_be_asked_about_keeps_what_was_known(server: ProtocolServer) -> None:
+    async with live(server) as (app, pilot):
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, HealthScreen) and "retention" in text(app, HealthPage))
+        server.do(lambda: server.daemon.refusals.update({commands.Show: InternalError("the disk is away")}))
+        await until(pilot, lambda: "✘ the disk is away" in text(app, HealthPage))
+        assert "retention" in text(app, HealthPage)
 
 
 async def test_the_log_of_the_run_and_of_the_daemon(server: ProtocolServer) -> None:

@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.screen import ModalScreen
 
-from hades_protocol.errors import HadesError
+from hades_protocol.errors import HadesError, NotFoundError
 from hades_protocol.replies import ShowResult
 from hades_tui.connection import Connection
 from hades_tui.pages.health import checkpoint_rows, daemon_rows, row_lines
@@ -103,10 +103,15 @@ class HealthScreen(ModalScreen[None]):
         begin(self, self._follow, "follow")
 
     async def _follow(self) -> None:
-        """Request the run every ASK_SECONDS. After a failure the last answer stays, with the error above it."""
+        """Request the run every ASK_SECONDS. After a failure the last answer stays, with the error above it.
+
+        Where the run is gone, nothing of it is true any more.
+        """
         while self._run is not None:
             try:
                 self._page.shown, self._page.failure = await self._connection.show(self._run), ""
+            except NotFoundError as error:
+                self._page.shown, self._page.failure = None, str(error)
             except HadesError as error:
                 self._page.failure = str(error)
             self._show()
