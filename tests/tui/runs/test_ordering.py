@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hades_protocol.messages import Lineage, RunSummary
 from hades_protocol.run_state import RunState, WorkerPhase
 from hades_tui.runs import table
-from hades_tui.runs.filter import FIELDS, parse
+from hades_tui.runs.filter import FIELDS, parse, unknown_field
 from hades_tui.runs.ordering import SORTS, STATES, Grouping, Order, OrderedRuns, Row, order_runs
 from tests.helpers.protocol_server import a_run
 
@@ -226,6 +226,11 @@ def test_words_of_the_filter() -> None:
         ("  three  ", {"three"}),
     ]
     assert [(text, {run.id for run in runs if parse(text).passes(run)}) for text, _ in expected] == expected
+
+
+def test_a_prefix_that_names_no_field_is_found() -> None:
+    for text, found in (("foo:tiny", "foo"), ("tag:a TAG:b", ""), ("x tag:a foo:", "foo"), (":x", ""), ("word", "")):
+        assert unknown_field(text) == found
 
 
 @given(st.text(), run_lists())

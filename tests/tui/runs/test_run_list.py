@@ -57,6 +57,14 @@ async def test_the_filter_narrows_while_it_is_typed(server: ProtocolServer) -> N
         assert app.model.selected == HOPPER
 
 
+async def test_a_filter_names_the_fields_that_there_are(server: ProtocolServer) -> None:
+    async with live(server, size=(80, 24)) as (app, pilot):
+        runs, fields = app.query_one(RunList), "id, env, method, state, group, name, tag, note"
+        assert f"words in {fields};" in runs.filter_line.placeholder
+        await pilot.press("slash", *"foo:tiny")
+        await until(pilot, lambda: f"No field 'foo': {fields}." in shown(app, RunList))
+
+
 async def test_letters_in_the_filter_are_letters(server: ProtocolServer) -> None:
     """q does not quit, P asks nothing, s sorts nothing; escape ends it with all runs."""
     async with live(server) as (app, pilot):

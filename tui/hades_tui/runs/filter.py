@@ -31,6 +31,12 @@ class RunFilter(msgspec.Struct, frozen=True):
         return all(_has(run, field, text) for field, text in self.words)
 
 
+def unknown_field(text: str) -> str:
+    """The first prefix of a typed text that names no field; empty without any."""
+    prefixes = (word.partition(":") for word in text.lower().split())
+    return next((field for field, colon, _ in prefixes if colon and field and field not in FIELDS), "")
+
+
 def parse(text: str) -> RunFilter:
     """The filter of a typed text. A prefix that names no field is part of the word."""
     words = []

@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from hades_tui.runs.filter import FIELDS
 from hades_tui.widgets.fields import Field
 
 
@@ -31,7 +32,7 @@ class FilterLine(Field):
             id=id,
             compact=True,
             select_on_focus=False,
-            placeholder="words in id, environment, method, state, group, note; or state:running env:ant …",
+            placeholder=f"words in {', '.join(FIELDS)}; or state:running tag:paper …",
         )
         self._changed = changed
         self._left = left

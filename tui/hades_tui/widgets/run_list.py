@@ -11,6 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from hades_tui.runs import table
+from hades_tui.runs.filter import FIELDS, unknown_field
 from hades_tui.runs.ordering import SORTS, Grouping, Order, OrderedRuns, Row, order_runs
 from hades_tui.state.model import Model
 from hades_tui.text.fit import fitted
@@ -299,6 +300,7 @@ class RunList(ScrollView, can_focus=True):
         """Why nothing is listed; without any run the panel below says how to start one."""
         if not self.model.runs:
             return []
-        return fitted(
-            [(f"  No run has '{self.order.filter}'. ", "text"), ("Escape shows them all.", "dim")], self.size.width
-        )
+        why = f"No run has '{self.order.filter}'."
+        if field := unknown_field(self.order.filter):
+            why = f"No field '{field}': {', '.join(FIELDS)}."
+        return fitted([(f"  {why} ", "text"), ("Escape shows them all.", "dim")], self.size.width)
