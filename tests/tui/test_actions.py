@@ -412,6 +412,18 @@ async def test_arrows_choose_the_setting_and_what_is_typed_stays_with_it(server:
         assert app.screen.form.texts == {"checkpoints.keep_every": "7"}  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("size", [(60, 20), (40, 10)])
+async def test_a_fork_on_a_low_screen_keeps_its_buttons(server: ProtocolServer, size: tuple[int, int]) -> None:
+    server.daemon.notes = tuple(f"a note {i} that is long enough for more than one line of the box" for i in range(4))
+    async with live(server, size=size) as (app, pilot):
+        await opened(app, pilot, "F")
+        form = app.screen.query_one("#form")
+        await until(pilot, lambda: form.max_scroll_y > 0)
+        assert form.region.contains_region(button(app).region)
+        app.screen.query_one("#value", Input).focus()
+        await until(pilot, lambda: form.region.contains_region(app.screen.query_one("#value").region))
+
+
 async def test_arrows_walk_through_the_kept_generations(server: ProtocolServer) -> None:
     async with live(server) as (app, pilot):
         await opened(app, pilot, "F")

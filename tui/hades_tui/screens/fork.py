@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label, Static
 
 from hades_protocol.errors import UsageError
@@ -26,7 +26,8 @@ class ForkScreen(ChangeScreen):
     """The arrow keys choose a setting from any field; enter moves from the search to the value and back."""
 
     DEFAULT_CSS = """
-    ForkScreen #form { height: 44; }
+    ForkScreen #form { height: 44; overflow-y: auto; scrollbar-size: 0 1; }
+    ForkScreen #foot { dock: bottom; height: auto; }
     ForkScreen #settings { height: 1fr; min-height: 3; margin: 1 0 0 0; }
     ForkScreen #meaning { height: 2; }
     ForkScreen #kept { width: 3fr; color: $dim; margin-left: 2; }
@@ -70,7 +71,8 @@ class ForkScreen(ChangeScreen):
                 yield Field(id="value", compact=True)
             yield Static("", id="meaning", markup=False)
             yield from self.answer_box()
-            yield from self.foot()
+            with Vertical(id="foot"):  # which stays where a low screen scrolls the fields
+                yield from self.foot()
 
     def loaded(self, shown: ShowResult) -> None:
         """Fill in the generation (the cursor's, or the newest) and select the first setting."""
