@@ -263,12 +263,12 @@ limit = int(sys.argv[2])
 from hadesd.worker import __main__ as worker
 import hadesd.worker.runner as runner
 advance = runner.Runner._advance
-def limited(self, step, state):
+def limited(self, state):
     # A fixed room on top of what is loaded by now: much less than the first chunk wants, much more than a small one.
     with open("/proc/self/statm") as f:
         used = int(f.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (used + limit, resource.RLIM_INFINITY))
-    return advance(self, step, state)
+    return advance(self, state)
 runner.Runner._advance = limited
 status = worker.main([sys.argv[1]])
 os._exit(status)
