@@ -16,7 +16,7 @@ import numpy as np
 
 from hades_protocol.codec import Array
 from hades_protocol.messages import DatasetSnapshot, GenerationMetrics
-from hades_protocol.run_spec import RunSpec, spec_to_dict
+from hades_protocol.run_spec import RunSpec
 from hadesd.compute import own_code
 from hadesd.distill import visited
 from hadesd.distill.averaging import mean_of
@@ -24,6 +24,7 @@ from hadesd.distill.dataset import Region
 from hadesd.distill.generation import Metrics
 from hadesd.distill.problem import EvolutionState, Problem
 from hadesd.spec import environments
+from hadesd.spec.dataset_meta import settings_meta, sources_meta
 from hadesd.storage.atomic import write_outputs
 from hadesd.storage.datasets import SCHEMA
 
@@ -148,35 +149,21 @@ def _region(problem: Problem, state: EvolutionState) -> Region | None:
 def dataset_meta(spec: RunSpec, generation: int, bound: dict[str, Any] | None = None) -> str:
     """The `meta` of an exported dataset: JSON that says how it was made and how to use it. bound: of _bound_of."""
     entry = environments.of_spec(spec)
-    settings = spec_to_dict(spec)
     meta = {
         "schema": SCHEMA,
-        "environment": entry.name,
-        "backend": environments.backend_for(entry, spec.backend),
-        "method": spec.method,
-        "generation": generation,
-        "generations": spec.evolution.generations,
-        "normalisation": spec.evaluation.normalisation,
-        "units": "natural" if spec.evaluation.normalisation == "none" else "normalised",
-        "discrete": entry.discrete,
-        "observation_names": entry.observation_names,
-        "action_names": entry.action_names,
-        "policy": {
-            **settings["policy"],
-            "inits": spec.inits,
-            "init_seed": spec.init_seed if spec.method == "hades-f" else None,
-        },
-        "cloning": settings["cloning"],
-        "evaluation": settings["evaluation"],
-        "seed": spec.seed,
+        **settings_meta(
+            spec,
+            generation,
+            normalisation=spec.evaluation.normalisation,
+            discrete=entry.discrete,
+            observation_names=entry.observation_names,
+            action_names=entry.action_names,
+        ),
         "versions": versions_of(spec),
     }
     if bound is not None:
         meta["bound"] = bound
-    if entry.family == "own":
-        meta["own_environment"] = settings["own_environment"]
-    if entry.family == "images":
-        meta["images"] = settings["images"]
+    meta |= sources_meta(spec)
     return json.dumps(meta)
 
 

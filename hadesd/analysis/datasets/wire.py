@@ -7,10 +7,10 @@ import numpy as np
 from hades_protocol import commands, replies
 from hades_protocol.codec import Array
 from hades_protocol.messages import DatasetSnapshot
-from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
+from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.sync_client import ControlClient
 from hadesd.analysis.datasets.reader import DatasetFile
-from hadesd.spec import environments
+from hadesd.spec.dataset_meta import settings_meta, sources_meta
 from hadesd.storage.datasets import SCHEMA
 
 
@@ -41,29 +41,16 @@ def as_numpy(array: Array) -> np.ndarray:
 
 def meta_of(snapshot: DatasetSnapshot, spec: RunSpec, run: str) -> dict[str, object]:
     """What an exported file says of itself, as far as a client can know it."""
-    entry = environments.ENVIRONMENTS.get(spec.env)  # the daemon may know environments that are not installed here
-    settings = spec_to_dict(spec)
-    inits = {"inits": spec.inits, "init_seed": spec.init_seed if spec.method == "hades-f" else None}
-    named: dict[str, object] = {}
-    if spec.own_environment.observation:
-        named["own_environment"] = settings["own_environment"]
-    if entry is not None and entry.family == "images":
-        named["images"] = settings["images"]
-    return named | {
+    return {
         "schema": SCHEMA,
         "run": run,
-        "environment": spec.env,
-        "backend": environments.backend_for(entry, spec.backend) if entry else spec.backend,
-        "method": spec.method,
-        "generation": snapshot.generation,
-        "generations": spec.evolution.generations,
-        "normalisation": snapshot.normalisation,
-        "units": "natural" if snapshot.normalisation == "none" else "normalised",
-        "discrete": snapshot.discrete,
-        "observation_names": list(snapshot.observation_names),
-        "action_names": list(snapshot.action_names),
-        "policy": settings["policy"] | inits,
-        "cloning": settings["cloning"],
-        "evaluation": settings["evaluation"],
-        "seed": spec.seed,
+        **settings_meta(
+            spec,
+            snapshot.generation,
+            normalisation=snapshot.normalisation,
+            discrete=snapshot.discrete,
+            observation_names=snapshot.observation_names,
+            action_names=snapshot.action_names,
+        ),
+        **sources_meta(spec),
     }
