@@ -167,8 +167,8 @@ def _bare(given: Sequence[str], known: Sequence[str]) -> list[str]:
     for title in given:
         bare = title.strip().lower()
         for prefix in (STATE_PREFIX, ACTION_PREFIX):
-            if bare not in low and (found := prefix.match(bare)) and found.end() < len(bare):
-                bare = bare[found.end() :]
+            if bare not in low and (rest := without_prefix(bare, prefix)) != bare:
+                bare = rest
                 break
         out.append(bare)
     return out
