@@ -201,28 +201,24 @@ async def test_another_major_version_is_reported(tmp_path: Path) -> None:
             assert "the daemon speaks protocol 2, this program 1" in stream.items[-1].text
 
 
-async def test_a_reply_of_another_major_version_is_a_mismatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(_: bytes) -> replies.Reply:
-        return replies.Reply(request_id="?", protocol_major=2)
-
-    with serving(tmp_path, a_daemon()) as server:
-        monkeypatch.setattr(server, "_answer", answer)
-        client = AsyncClient(server.control, server.events)
-        with pytest.raises(ProtocolMismatchError, match="speaks protocol 2"):
-            await client.hello()
-        client.close()
-
-
-async def test_a_request_that_the_daemon_could_not_read_is_answered_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (replies.Reply(request_id="?", protocol_major=2), "speaks protocol 2"),
+        (
+            replies.Reply(request_id="", error=replies.ErrorBody(code="protocol", message="one frame, not 2")),
+            "one frame, not 2",
+        ),
+    ],
+    ids=["another major version", "a request that the daemon could not read"],
+)
+async def test_a_reply_without_the_requests_id_that_answers_it_is_a_mismatch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: replies.Reply, why: str
 ) -> None:
-    def answer(_: bytes) -> replies.Reply:
-        return replies.Reply(request_id="", error=replies.ErrorBody(code="protocol", message="one frame, not 2"))
-
     with serving(tmp_path, a_daemon()) as server:
-        monkeypatch.setattr(server, "_answer", answer)
+        monkeypatch.setattr(server, "_answer", lambda _: reply)
         client = AsyncClient(server.control, server.events)
-        with pytest.raises(ProtocolMismatchError, match="one frame, not 2"):
+        with pytest.raises(ProtocolMismatchError, match=why):
             await client.hello()
         client.close()
 
