@@ -8,7 +8,8 @@ from hades_protocol.errors import HadesError
 from hades_protocol.replies import SettingChange
 from hades_protocol.run_spec import build_spec, spec_to_dict
 from hadesd.spec.changes import differing, flat
-from hadesd.spec.presets.base import NAMED, base_of
+from hadesd.spec.presets.base import base_of
+from hadesd.spec.presets.layers import NAMED
 
 
 def preset_changes(spec: Mapping[str, Any]) -> tuple[str, tuple[SettingChange, ...]]:

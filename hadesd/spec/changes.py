@@ -120,13 +120,13 @@ def _laid_over(spec: RunSpec, values: Mapping[str, Any]) -> RunSpec:
 
 
 def _check_carried(before: RunSpec, after: RunSpec, changes: tuple[SettingChange, ...]) -> None:
+    strategy = strategies.find(before.evolution.strategy)
     for change in changes:
         if change.name == "policy.init_seed" and after.init_seed == before.init_seed:
             continue
         reason = NOT_CARRIED.get(change.name)
         if before.method == "es" and change.name in OF_INITIALISATION:
             reason = "the checkpoint holds a policy of that shape"
-        strategy = strategies.find(before.evolution.strategy)
         if change.name == "evolution.sigma" and not strategy.scaled:
             reason = f"the state of {strategy.key} has no standard deviation that could be another one"
         if reason is not None and (change.name != "policy.init_seed" or before.method == "hades-f"):

@@ -89,9 +89,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("-o draws what one policy returns in several environments: it is for merged files")
     check_picture(args)
     spec = settings_for(dataset, args.env, assignments, trusted=args.trust if directory is None else None)
-    if environments.of_spec(spec).family == "images":
-        return evaluate_images(args, dataset, spec)
     entry = environments.of_spec(spec)
+    if entry.family == "images":
+        return evaluate_images(args, dataset, spec)
     check_sizes(in_order_of(dataset, entry), spec.env, entry.observation, entry.actions)
     say(
         f"training {_policies(args.inits)} on {count_of(len(dataset.states), 'pair')} of {spec.env} "

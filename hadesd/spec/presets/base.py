@@ -9,10 +9,7 @@ from hades_protocol.errors import HadesError
 from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import leaves, merge
 from hadesd.spec import environments, strategies
-from hadesd.spec.presets.layers import preset_values
-
-NAMED = ("env", "method", "preset")
-"""Settings with options of their own."""
+from hadesd.spec.presets.layers import NAMED, preset_values
 
 
 def base_of(spec: RunSpec) -> tuple[RunSpec, str]:

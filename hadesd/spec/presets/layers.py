@@ -20,6 +20,9 @@ from hadesd.spec import environments, own_code, strategies, validation
 from hadesd.spec.changes import difference
 from hadesd.spec.without_effect import without_effect
 
+NAMED = ("env", "method", "preset")
+"""Settings with options of their own."""
+
 DEFAULT_METHOD = leaves(RunSpec)["method"].default
 
 
@@ -68,7 +71,7 @@ def resolve(
     spec = build_spec(merge(below, asked))
     validation.check(spec)
     own_code.check_policy(spec)
-    named: dict[str, Any] = {key: asked[key] for key in ("env", "method", "preset", "own_environment") if key in asked}
+    named = {key: asked[key] for key in (*NAMED, "own_environment") if key in asked}
     differing = {change.name for change in difference(build_spec(merge(below, named)), spec)}
     return spec, [*notes, *without_effect(spec, differing)]
 
