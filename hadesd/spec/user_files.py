@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hades_protocol.errors import NotFoundError, UsageError
+from hades_protocol.run_spec import check_each
 
 
 def read_text(path: Path) -> str:
@@ -48,7 +49,7 @@ def read_spec_file(path: Path) -> dict[str, Any]:
 
     Raises:
         NotFoundError: there is no such file.
-        UsageError: it cannot be read or does not parse.
+        UsageError: it cannot be read, does not parse, or has a setting or a value that there is not.
     """
     try:
         text = read_text(path)
@@ -65,6 +66,10 @@ def read_spec_file(path: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(values, dict):
         raise UsageError(f"the spec file {path} must hold settings by name, not a {type(values).__name__}")
+    try:
+        check_each(values)
+    except UsageError as error:
+        raise UsageError(f"the spec file {path}: {error}") from None
     return values
 
 

@@ -499,16 +499,29 @@ def build_spec(values: dict[str, Any]) -> RunSpec:
         UsageError: an unknown key (the nearest valid ones are named), a value of the wrong type or out
             of range (the range is named), or settings that contradict each other.
     """
+    spec = _converted(values)
+    _check_together(spec)
+    return spec
+
+
+def check_each(values: dict[str, Any]) -> None:
+    """Validate nested settings each by itself: those that are not there may make sense of them together.
+
+    Raises:
+        UsageError: as build_spec, but for settings that contradict each other.
+    """
+    _converted({"env": "any", **values})
+
+
+def _converted(values: dict[str, Any]) -> RunSpec:
     known = _known()
     for key in _flatten(values):
         if key not in known and key.rpartition(".")[0] not in OPEN:
             raise UsageError(f"unknown setting '{key}'; {nearest(key, known)}")
     try:
-        spec = msgspec.convert(values, RunSpec, strict=True)
+        return msgspec.convert(values, RunSpec, strict=True)
     except msgspec.ValidationError as error:
         raise UsageError(explain(error, known, values)) from None
-    _check_together(spec)
-    return spec
 
 
 @functools.cache

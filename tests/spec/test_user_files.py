@@ -47,3 +47,18 @@ def test_double_keys_are_refused_at_every_depth(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text('{"seed": 1, "seed": 2}')
     with pytest.raises(UsageError, match="'seed' twice"):
         read_spec_file(tmp_path / "s.json")
+
+
+def test_what_a_spec_file_has_wrong_is_said_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "s.json"
+    for text in (
+        '{"evolu": {"sigma": 1}}',
+        '{"evolution": {"sigma": "a"}}',
+        '{"evolution": {"sigma": -1}}',
+        '{"env": 3}',
+    ):
+        file.write_text(text)
+        with pytest.raises(UsageError, match=f"the spec file {file}: "):
+            read_spec_file(file)
+    file.write_text('{"policy": {"inits": 1}, "evolution": {"sigma_floor": 90.0}}')
+    assert read_spec_file(file)["policy"] == {"inits": 1}, "which the command line may make sense of"
