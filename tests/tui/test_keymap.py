@@ -10,7 +10,7 @@ from textual.binding import Binding
 
 from hades_protocol.errors import UsageError
 from hades_tui import keymap
-from hades_tui.keymap import MAIN, all_actions, checked_keymap, remapped, usable_key
+from hades_tui.keymap import MAIN, all_actions, checked_keymap, preferred_keymap, remapped, usable_key
 from hades_tui.preferences import Preferences, load_preferences
 
 ACTIONS = all_actions()
@@ -92,6 +92,13 @@ def test_what_is_wrong_with_a_keymap_is_said() -> None:
         with pytest.raises(UsageError) as caught:
             checked_keymap(wanted, ACTIONS)
         assert problem in str(caught.value)
+
+
+def test_what_is_wrong_with_the_keys_of_a_file_is_said_of_the_file() -> None:
+    file = Path("/home/someone/tui.toml")
+    assert preferred_keymap({"run.pause": "f5"}, file, ACTIONS) == {"run.pause": "f5"}
+    with pytest.raises(UsageError, match=f"^{file}: there is no action 'run.puase'"):
+        preferred_keymap({"run.puase": "f5"}, file, ACTIONS)
 
 
 def test_keys_may_be_exchanged_and_shared_between_panels() -> None:

@@ -18,7 +18,7 @@ from hades_protocol.errors import ExitCode, UnreachableError, UsageError
 from hades_protocol.keys import destination
 from hades_protocol.paths import Paths
 from hades_protocol.terminal import unguarded
-from hades_tui.preferences import Preferences
+from hades_tui.preferences import Preferences, preferences_file
 from hades_tui.theme import palette
 from hades_tui.theme.glyphs import ASCII, UNICODE
 from hades_tui.theme.themes import Theme, default_theme, theme_named
@@ -85,9 +85,10 @@ def _no_answer(host: str, obstacle: str, error: UnreachableError) -> str:
 async def screen(options: argparse.Namespace, preferences: Preferences) -> int:
     """Open the screen until it is left; returns the exit code."""
     from hades_tui.app import HadesApp
-    from hades_tui.keymap import all_actions, checked_keymap
+    from hades_tui.keymap import all_actions, preferred_keymap
 
-    keymap = checked_keymap(preferences.keys, all_actions()) if preferences.keys else {}
+    file = preferences_file(Paths())
+    keymap = preferred_keymap(preferences.keys, file, all_actions()) if preferences.keys else {}
     theme = choose_theme(options, preferences)
     for name in ("COLUMNS", "LINES"):  # Textual believes them more than the terminal, whose size changes
         os.environ.pop(name, None)

@@ -66,12 +66,13 @@ def _events(options: argparse.Namespace) -> int:
 
 def _keys(options: argparse.Namespace) -> int:
     """List the keys in force, as text or JSON."""
-    from hades_tui.keymap import all_actions, checked_keymap, remapped
+    from hades_tui.keymap import all_actions, preferred_keymap, remapped
     from hades_tui.preferences import load_preferences, preferences_file
 
     actions = all_actions()
-    wanted = load_preferences(preferences_file(Paths())).keys
-    in_force = remapped(actions, checked_keymap(wanted, actions))
+    file = preferences_file(Paths())
+    wanted = load_preferences(file).keys
+    in_force = remapped(actions, preferred_keymap(wanted, file, actions))
     if options.json:
         listing = [
             {"id": action.id, "keys": action.keys, "about": action.about, "remapped": action.id in wanted}

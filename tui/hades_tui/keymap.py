@@ -5,6 +5,7 @@ import string
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 
 import msgspec
 from textual.binding import Binding
@@ -101,6 +102,18 @@ def checked_keymap(wanted: Mapping[str, str], actions: Sequence[Action]) -> dict
     for action in chosen:
         _check_typing(action, known[action.id].keys)
     return out
+
+
+def preferred_keymap(wanted: Mapping[str, str], file: Path, actions: Sequence[Action]) -> dict[str, str]:
+    """checked_keymap of what a file wants.
+
+    Raises:
+        UsageError: as checked_keymap, and names the file.
+    """
+    try:
+        return checked_keymap(wanted, actions)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from None
 
 
 def split_keys(keys: str) -> Iterable[str]:
