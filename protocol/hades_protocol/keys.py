@@ -16,7 +16,7 @@ import zmq
 from msgspec import Meta
 from zmq.utils import z85
 
-from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
+from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.paths import Paths, create_beside
 
 PREFIX = "tcp://"
@@ -177,7 +177,7 @@ def write_private(path: Path, content: msgspec.Struct, force: bool) -> None:
     """Write JSON into a file that nobody else may read, from its first byte on; it appears whole.
 
     Raises:
-        WrongStateError: there is one, and `force` is not given.
+        UsageError: there is one, and `force` is not given.
         UsageError: it cannot be written, or would be too large to be read again.
     """
     data = to_json(content)
@@ -197,7 +197,7 @@ def write_private(path: Path, content: msgspec.Struct, force: bool) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except FileExistsError:
-        raise WrongStateError(f"{path} exists already: --force replaces it, and what it opened stays shut") from None
+        raise UsageError(f"{path} exists already: --force replaces it, and what it opened stays shut") from None
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
 
