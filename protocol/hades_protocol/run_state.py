@@ -78,6 +78,9 @@ CANCELLABLE = PAUSABLE | {S.PAUSING, S.PAUSED, S.FAILED}
 RESIZABLE = frozenset(S) - {S.CANCELLING, S.FINISHED}
 """States in which a run can be resized."""
 
+PRIORITISABLE = frozenset(S) - {S.FINISHED}
+"""States in which a run can be given a priority: those that it may be queued after."""
+
 
 def may(before: RunState, after: RunState) -> bool:
     """Whether a run may go from one state to the other in one step (TRANSITIONS)."""

@@ -9,7 +9,7 @@ from hades_protocol import commands
 from hades_protocol.async_client import fresh_id
 from hades_protocol.messages import RunSummary
 from hades_protocol.resync import LinkPhase
-from hades_protocol.run_state import AT_REST, CANCELLABLE, PAUSABLE, RESIZABLE, RESUMABLE, RunState
+from hades_protocol.run_state import AT_REST, CANCELLABLE, PAUSABLE, PRIORITISABLE, RESIZABLE, RESUMABLE, RunState
 from hades_tui.state.model import Model
 from hades_tui.text.format import is_waiting
 
@@ -191,7 +191,7 @@ NOTE = RunAction("note", commands.Note, EVERY, _will_note, "has its note")
 PRIORITY = RunAction(
     "priority",
     commands.Priority,
-    EVERY - {S.FINISHED},
+    PRIORITISABLE,
     _will_prioritise,
     "has its priority",
     nothing="{run} is {state}: it is never queued again",

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from hades_protocol import commands
-from hades_protocol.errors import ExitCode, HadesError
+from hades_protocol.errors import ExitCode, HadesError, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
@@ -62,7 +62,8 @@ def change(
         if args.group is not None:
             from hadesd.cli.runs.groups import ask
 
-            changed, code = ask_each(client, [run.id for run in ask(client, args.group)], kind, **fields)
+            runs = [run.id for run in ask(client, args.group)]
+            changed, code = ask_each(client, runs, kind, harmless=(WrongStateError,), **fields)
         elif len(args.runs) > 1:
             changed, code = ask_each(client, look_up(client, args.runs), kind, **fields)
         else:

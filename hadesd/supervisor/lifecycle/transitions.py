@@ -8,7 +8,16 @@ from msgspec.structs import replace
 
 from hades_protocol.errors import WrongStateError
 from hades_protocol.messages import HistoryKind
-from hades_protocol.run_state import CANCELLABLE, PAUSABLE, RESIZABLE, RESUMABLE, WITH_WORKER, RunState, may
+from hades_protocol.run_state import (
+    CANCELLABLE,
+    PAUSABLE,
+    PRIORITISABLE,
+    RESIZABLE,
+    RESUMABLE,
+    WITH_WORKER,
+    RunState,
+    may,
+)
 from hadesd.storage.records import RunOutcome
 from hadesd.supervisor.lifecycle import effects, events
 from hadesd.supervisor.lifecycle.effects import noted
@@ -63,7 +72,7 @@ def _handle(run: Run, event: Event, now: float, policy: CrashPolicy) -> Step:
         case events.ResizeAsked(text, requeue):
             return _resize(run, text, requeue)
         case events.PriorityAsked(priority):
-            return replace(run, priority=priority), noted(HistoryKind.PRIORITY, reason=str(priority))
+            return _prioritise(run, priority)
         case events.RetentionAsked(text):
             return _retain(run, text)
         case events.DaemonStops():
@@ -132,6 +141,12 @@ def _resize(run: Run, text: str, requeue: bool) -> Step:
         return run, noted(HistoryKind.RESIZE, reason=text)  # the next worker has the size; one that yields is queued
     through_queue = requeue or run.leaving == "requeue"
     return leave(run, "requeue" if through_queue else "resize", "", [effects.Persist(HistoryKind.RESIZE, text)])
+
+
+def _prioritise(run: Run, priority: int) -> Step:
+    if run.state not in PRIORITISABLE:
+        raise WrongStateError(f"run {run.id} is {run.state}: it is never queued again, and needs no priority")
+    return replace(run, priority=priority), noted(HistoryKind.PRIORITY, reason=str(priority))
 
 
 def _retain(run: Run, text: str) -> Step:

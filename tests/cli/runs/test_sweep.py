@@ -162,3 +162,7 @@ def test_the_worst_of_a_group_is_its_outcome(home: Home) -> None:
     done = home.hadesd("sweep", *QUICK, "--set", "seed=0,2", "--name", "mixed", "--follow")
     assert done.returncode == 1, done.stderr
     assert "1 finished, 1 failed" in done.stderr
+    changed = home.hadesd("priority", "--group", "mixed", "7")
+    assert changed.returncode == 0, changed.stderr
+    assert "is finished: it is never queued again" in changed.stderr
+    assert {(run.state, run.priority) for run in home.ask(commands.Snapshot).runs} == {("finished", 0), ("failed", 7)}

@@ -12,6 +12,7 @@ from hades_protocol.run_state import (
     CANCELLABLE,
     ENDED,
     PAUSABLE,
+    PRIORITISABLE,
     RESIZABLE,
     RESUMABLE,
     WITH_WORKER,
@@ -35,6 +36,7 @@ VERBS = {
     events.ResumeAsked(): RESUMABLE,
     events.CancelAsked(): CANCELLABLE,
     events.ResizeAsked("dataset.pairs 4 → 8"): RESIZABLE,
+    events.PriorityAsked(3): PRIORITISABLE,
 }
 
 
