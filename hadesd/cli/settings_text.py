@@ -7,7 +7,7 @@ from typing import Any
 from hades_protocol.errors import HadesError
 from hades_protocol.replies import SettingChange
 from hades_protocol.run_spec import build_spec, spec_to_dict
-from hadesd.spec.changes import differing, flat
+from hadesd.spec.differences import differing, flat
 from hadesd.spec.presets.base import base_of
 from hadesd.spec.presets.layers import NAMED
 

@@ -192,9 +192,10 @@ def forms_to_go_on_with(spec: RunSpec, manifest: Description | None) -> tuple[st
     """Physics and cloning for a run with a newest checkpoint: with physics=auto what the checkpoint was computed with.
 
     So a run that was interrupted ends like one that was not, also on a machine where auto would choose otherwise.
-    manifest: of the newest checkpoint; None where there is none. The result None: what the spec leads to.
+    manifest: of the newest checkpoint; None where there is none; one of another method says nothing. The result None:
+    what the spec leads to.
     """
-    if spec.physics != "auto" or manifest is None:
+    if spec.physics != "auto" or manifest is None or manifest.method != spec.method:
         return None, None
     physics, cloning = manifest.physics, manifest.cloning
     if "native" in (physics, cloning) and (machine_code.unavailable() or jax.default_backend() != "cpu"):

@@ -11,7 +11,7 @@ from msgspec import structs
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec
 from hadesd.compute import build
-from hadesd.distill import resizing
+from hadesd.distill import policy_pairs, resizing
 from hadesd.distill.generation import init_state
 from hadesd.distill.problem import EvolutionState, Problem
 from hadesd.spec import strategies
@@ -27,7 +27,9 @@ SIZES = (
 
 def shape_of(spec: RunSpec, saved_spec: RunSpec, problem: Problem, mean: jax.Array) -> EvolutionState:
     """The abstract state in a checkpoint that was written with `saved_spec`."""
-    if _form(saved_spec) != _form(spec):
+    if saved_spec.method != spec.method:
+        problem, mean = build.build(saved_spec)
+    elif _form(saved_spec) != _form(spec):
         problem, mean = build.build(_with_saved_sizes(spec, saved_spec))
     problem = replace(problem, averaging=build.averaging_of(saved_spec))
     return jax.eval_shape(lambda: init_state(problem, mean))
@@ -38,9 +40,15 @@ def migrate_state(
 ) -> tuple[EvolutionState, str]:
     """The state (numpy leaves) for the current settings, and a text that lists the sizes that changed (empty: none).
 
+    Another method begins anew, around pairs of the policy that the checkpoint holds; the text says so.
+
     Raises:
         UsageError: the strategy's state cannot be resized.
     """
+    if saved_spec.method != spec.method:
+        before, _ = build.build(saved_spec)
+        drawn = policy_pairs.begin(before, problem, mesh, chunk, state)
+        return drawn, f"method {saved_spec.method} → {spec.method}: {spec.dataset.pairs} pairs of what the policy does"
     if _form(saved_spec) != _form(spec):
         state = _resize(spec, saved_spec, problem, mesh, chunk, state)
     state = _with_average(problem, state)

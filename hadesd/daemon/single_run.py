@@ -17,7 +17,7 @@ from hades_protocol.paths import Paths
 from hades_protocol.run_spec import RESIZABLE, RunSpec
 from hades_protocol.run_state import ENDED, RESUMABLE
 from hadesd.daemon.plugin import AskToStop, DaemonPlugin
-from hadesd.spec import changes
+from hadesd.spec import differences
 from hadesd.storage import records
 from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import Run
@@ -129,12 +129,12 @@ def check_same(record: records.RunRecord, stored: RunSpec, asked: RunSpec, direc
         UsageError: names the settings that differ.
     """
     resized = any(entry.what == HistoryKind.RESIZE for entry in record.history)
-    differing = changes.difference(stored, asked)
+    differing = differences.difference(stored, asked)
     if resized:
         differing = tuple(change for change in differing if change.name not in RESIZABLE)
     if differing:
         raise UsageError(
-            f"{directory} holds {record.id}, which has other settings ({changes.describe(differing)}): "
+            f"{directory} holds {record.id}, which has other settings ({differences.describe(differing)}): "
             "repeat them as they were to go on with it, or begin anew in another --directory"
         )
 

@@ -24,6 +24,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+EDGE = 0.95
+"""How near to the bound, as a share of it, a state can begin: at the bound itself its coordinate would be infinite."""
+
 
 class StateActionPairs(NamedTuple):
     """states float32 [D, *obs]; targets float32 [D, A]: actions, or label probabilities (rows sum to 1)."""
@@ -112,6 +115,25 @@ class DatasetLayout:
             return StateActionPairs(states, rest)
         weights = xp.exp(rest - xp.max(rest, axis=1, keepdims=True))
         return StateActionPairs(states, weights / xp.sum(weights, axis=1, keepdims=True))
+
+    def flatten(self, states: np.ndarray, rest: np.ndarray | None, region: Region | None = None) -> np.ndarray:
+        """The vector float32 [size] of pairs: what `unflatten` makes them of.
+
+        states: float32 [D, *obs]; those beyond the bound go to its edge, and images to the nearest sum of the cosines.
+        rest: float32 [D, A], actions, or logits of learned labels; None with fixed labels.
+        """
+        if self.bound:
+            assert region is not None
+            mean, std = np.asarray(region.mean), np.asarray(region.std)
+            still = std == 0  # an entry that never varies: any coordinate gives the same
+            share = (states - mean) / (self.bound * np.where(still, 1.0, std))
+            share = np.clip(np.where(still, 0.0, share), -EDGE, EDGE)
+            states = self.bound * share / np.sqrt(1.0 - share * share)
+        if self.frequencies:
+            rows, columns = (cosines(size, self.frequencies) for size in self.observation[:2])
+            states = np.einsum("yi,xj,dyxc->dijc", rows, columns, states) / prod(self.observation[:2])
+        parts = [states.reshape(-1)] + ([] if rest is None else [rest.reshape(-1)])
+        return np.concatenate(parts).astype(np.float32)
 
 
 def cosines(size: int, count: int) -> np.ndarray:

@@ -28,6 +28,9 @@ LEAVE_ONE_OUT_STREAM = 2**32 - 4
 """A generation that no run reaches, like CONSTANTS_STREAM; the generation before a resize is folded into its key."""
 
 
+POLICY_PAIRS_STREAM = 2**32 - 6
+"""A generation that no run reaches; the generation after which a policy becomes pairs is folded into its key."""
+
 VISITED_STREAM = 2**32 - 5
 """Folded into a generation's key: the random numbers with which the states that policies visit are measured."""
 

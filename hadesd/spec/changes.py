@@ -1,5 +1,6 @@
 """What a fork or a resize makes of a run's settings, and what it must not change. Pure."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,9 +9,11 @@ from msgspec.structs import replace
 from hades_protocol.errors import UsageError
 from hades_protocol.replies import SettingChange
 from hades_protocol.run_spec import RESIZABLE, RunSpec, build_spec, spec_to_dict
-from hades_protocol.settings import merge
-from hadesd.spec import strategies, validation
+from hades_protocol.settings import merge, set_dotted
+from hadesd.spec import environments, strategies, validation
 from hadesd.spec.cost import env_steps_per_generation
+from hadesd.spec.differences import difference, flat, format_value
+from hadesd.spec.presets.layers import asked_strategy, preset_values
 from hadesd.spec.without_effect import without_effect
 
 NOT_CARRIED = {
@@ -18,7 +21,6 @@ NOT_CARRIED = {
     "own_environment.observation": "a checkpoint holds pairs of one environment",
     "own_environment.discrete": "a checkpoint holds pairs of one environment",
     "own_environment.actions": "a checkpoint holds pairs of one environment",
-    "method": "another method searches for something else",
     "dataset.bound": "the pairs evolved in coordinates of their own bound",
     "dataset.frequencies": "the pairs evolved as so many coefficients",
     "dataset.labels": "the checkpoint evolves labels, or it does not",
@@ -33,32 +35,13 @@ OF_INITIALISATION = ("policy.kind", "policy.width", "policy.depth", "policy.feat
 """What shapes a policy's parameters. For direct neuroevolution those are the checkpoint, which cannot carry another
 shape; the pairs of hades-f evolved for one initialisation, and another shape has another."""
 
+OF_EVERY_METHOD = (
+    *("env", "own_environment", "backend", "physics", "seed", "preset", "checkpoints", "resources"),
+    *("policy.kind", "evolution.generations", "evolution.target", "evaluation.steps"),
+)
+"""What a fork that makes pairs of a policy keeps of the settings; the rest is as its preset has it for the method."""
+
 ONLY_AT_THE_START = ("dataset.initial", "dataset.initial_scale")
-
-
-def difference(before: RunSpec, after: RunSpec) -> tuple[SettingChange, ...]:
-    """The settings that differ, in the order of their definition."""
-    return differing(spec_to_dict(before), spec_to_dict(after))
-
-
-def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[SettingChange, ...]:
-    """The same of nested settings as they are on the wire, which may be those of another version; null where one has
-    a setting not.
-    """
-    then, now = flat(before), flat(after)
-    names = dict.fromkeys([*then, *now])
-    return tuple(
-        SettingChange(name=name, before=then.get(name), after=now.get(name))
-        for name in names
-        if then.get(name) != now.get(name)
-    )
-
-
-def describe(changes: tuple[SettingChange, ...]) -> str:
-    """The changes on one line."""
-    return ", ".join(
-        f"{change.name} {_format_value(change.before)} → {_format_value(change.after)}" for change in changes
-    )
 
 
 def resized(spec: RunSpec, values: Mapping[str, Any]) -> tuple[RunSpec, tuple[SettingChange, ...], tuple[str, ...]]:
@@ -86,6 +69,10 @@ def forked(
     Raises:
         UsageError: the checkpoint cannot carry a change, or nothing would be left to compute.
     """
+    if (method := values.get("method", spec.method)) != spec.method:
+        if spec.method != "es":
+            raise _refusal("method", spec.method, method, "pairs are made of the policy of method es alone")
+        return _distilled(spec, values, generation)
     after = _laid_over(spec, values)
     if spec.method == "hades-f" and after.seed != spec.seed and after.policy.init_seed == spec.policy.init_seed:
         # Unset it is the seed: another seed must not take the initialisation away that the pairs evolved for.
@@ -93,11 +80,7 @@ def forked(
     changes = difference(spec, after)
     _check_carried(spec, after, changes)
     _check_sizes(spec, after)
-    if after.evolution.generations <= generation:
-        raise UsageError(
-            f"nothing is left to compute: evolution.generations is {after.evolution.generations} and the checkpoint "
-            f"is of generation {generation}; raise it, e.g. --set evolution.generations={2 * generation}"
-        )
+    _check_length(after, generation)
     notes = _size_notes(spec, after)
     names = {change.name for change in changes}
     notes += [f"{name} is of no effect: it decides how a run begins" for name in ONLY_AT_THE_START if name in names]
@@ -111,6 +94,44 @@ def forked(
         notes.append(f"{', '.join(shaped)}: the pairs evolved for an initialisation of another shape")
     notes += without_effect(after, names)
     return after, changes, tuple(notes)
+
+
+def _distilled(
+    spec: RunSpec, values: Mapping[str, Any], generation: int
+) -> tuple[RunSpec, tuple[SettingChange, ...], tuple[str, ...]]:
+    """Likewise where the policy that a run of method es has evolved becomes pairs, around which a search begins.
+
+    All that the checkpoint holds is made anew, so only the environment has to be the same.
+    """
+    entry = environments.of_spec(spec)
+    if entry.family == "images":
+        raise UsageError(f"{spec.env} is a set of images, whose pairs begin as images: hadesd start, dataset.initial")
+    asked = copy.deepcopy(dict(values))
+    if asked.get("env", spec.env) != spec.env or "own_environment" in asked:
+        raise UsageError(f"a fork cannot change env: the policy was evolved for {spec.env}")
+    below = preset_values(spec.preset or "published", entry, str(asked["method"]), asked_strategy(asked))
+    kept: dict[str, Any] = {}
+    for name, value in flat(spec_to_dict(spec)).items():
+        if f"{name}.".startswith(tuple(f"{one}." for one in OF_EVERY_METHOD)):
+            set_dotted(kept, name, value)
+    after = build_spec(merge(merge(below, kept), asked))
+    validation.check(after)
+    changes = difference(spec, after)
+    _check_length(after, generation)
+    notes = [
+        f"method es → {after.method}: {after.dataset.pairs} pairs are drawn from what the policy sees and does, "
+        f"{after.evolution.population} times, and a search begins around the best draw"
+    ]
+    names = {change.name for change in changes}
+    return after, changes, (*notes, *_cost_notes(spec, after), *without_effect(after, names))
+
+
+def _check_length(after: RunSpec, generation: int) -> None:
+    if after.evolution.generations <= generation:
+        raise UsageError(
+            f"nothing is left to compute: evolution.generations is {after.evolution.generations} and the checkpoint "
+            f"is of generation {generation}; raise it, e.g. --set evolution.generations={2 * generation}"
+        )
 
 
 def _laid_over(spec: RunSpec, values: Mapping[str, Any]) -> RunSpec:
@@ -130,16 +151,18 @@ def _check_carried(before: RunSpec, after: RunSpec, changes: tuple[SettingChange
         if change.name == "evolution.sigma" and not strategy.scaled:
             reason = f"the state of {strategy.key} has no standard deviation that could be another one"
         if reason is not None and (change.name != "policy.init_seed" or before.method == "hades-f"):
-            raise UsageError(
-                f"a fork cannot change {change.name} ({_format_value(change.before)} → {_format_value(change.after)}): "
-                f"{reason}; start a new run instead: hadesd start"
-            )
+            raise _refusal(change.name, change.before, change.after, reason)
     decays = [spec.evolution.learning_rate_decay < 1.0 for spec in (before, after)]
     if decays[0] != decays[1]:
         raise UsageError(
             "a fork cannot begin or end a decay of the learning rate (evolution.learning_rate_decay): the optimiser's "
             "state has another form with it; another factor below 1 is possible only where there is one already"
         )
+
+
+def _refusal(name: str, before: Any, after: Any, reason: str) -> UsageError:
+    values = f"{format_value(before)} → {format_value(after)}"
+    return UsageError(f"a fork cannot change {name} ({values}): {reason}; start a new run instead: hadesd start")
 
 
 def _check_sizes(before: RunSpec, after: RunSpec) -> None:
@@ -164,22 +187,9 @@ def _size_notes(before: RunSpec, after: RunSpec) -> list[str]:
             "pair whose absence costs least is" if dropped == 1 else f"{dropped} pairs whose absence costs least are"
         )
         notes.append(f"dataset.pairs {then} → {now}: the {which} dropped")
+    return notes + _cost_notes(before, after)
+
+
+def _cost_notes(before: RunSpec, after: RunSpec) -> list[str]:
     cost = env_steps_per_generation(after) / env_steps_per_generation(before)
-    if cost != 1.0:
-        notes.append(f"a generation takes about {cost:.3g} times as many environment steps")
-    return notes
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted name; an empty section, of parameters say, is a value."""
-    out: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            out |= flat(value, f"{prefix}{key}.")
-        else:
-            out[f"{prefix}{key}"] = value
-    return out
-
-
-def _format_value(value: Any) -> str:
-    return "unset" if value is None or value == {} else f"{value:g}" if isinstance(value, float) else str(value)
+    return [] if cost == 1.0 else [f"a generation takes about {cost:.3g} times as many environment steps"]

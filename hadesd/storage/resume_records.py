@@ -20,6 +20,7 @@ class ResumeKind(StrEnum):
     FALLBACK = "fallback"  # passed over a damaged checkpoint and took an older one
     RESIZE = "resize"  # brought the state to other sizes
     CHUNK = "chunk"  # halved the chunk, as a device's memory was too small
+    METHOD = "method"  # made pairs of the policy that a run of method es had evolved
 
 
 class ResumeRecord(msgspec.Struct, frozen=True, kw_only=True):

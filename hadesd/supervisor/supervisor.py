@@ -22,7 +22,7 @@ from hades_protocol.run_spec import RunSpec, build_spec, spec_to_dict
 from hades_protocol.run_state import RunState
 from hadesd.config import Settings
 from hadesd.logs.reader import read_log
-from hadesd.spec import changes, cost, validation
+from hadesd.spec import changes, cost, differences, validation
 from hadesd.storage import records, removal
 from hadesd.storage.checkpoints import choose_generation
 from hadesd.storage.datasets import read_dataset
@@ -203,7 +203,7 @@ class Supervisor:
             time.time(),
             labels,
             parent=Lineage(run=parent.run.id, generation=generation),
-            submitted=f"from {parent.run.id}@{generation}" + (f": {changes.describe(changed)}" if changed else ""),
+            submitted=f"from {parent.run.id}@{generation}" + (f": {differences.describe(changed)}" if changed else ""),
             fill=lambda child: copy_history(parent.directory, child, generation),
         )
         log.info("run forked", run=record.id, parent=parent.run.id, generation=generation)
@@ -219,7 +219,7 @@ class Supervisor:
             return replace(result, notes=(*notes, *self._expected(managed_run, spec)))
         # A run on a CPU goes on in its slot; GPUs are given out by the queue.
         moves = any(change.name == "resources.gpus" for change in changed)
-        event = events.ResizeAsked(changes.describe(changed), requeue=moves)
+        event = events.ResizeAsked(differences.describe(changed), requeue=moves)
         record = replace(managed_run.record, spec=spec_to_dict(spec))
         self._engine.apply(managed_run, event, asked=True, changed=(record, spec))
         return replace(result, run=summarise(managed_run))

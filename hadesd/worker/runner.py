@@ -159,7 +159,7 @@ class Runner:
         self.channel.phase(WorkerPhase.RESTORING, 0)
         found = self.store.restore_newest(self._shape)
         warnings: list[str] = []
-        resized = False
+        resized = same_method = False
         if found is None:
             self.channel.phase(WorkerPhase.COMPILING, 0)  # of what measures the constants of normalisation
             with self.channel.idle():
@@ -169,14 +169,16 @@ class Runner:
             generation = manifest.generation
             for text in warnings:
                 append_resume_record(self.directory, generation, ResumeKind.FALLBACK, text, bit_exact=True)
+            same_method = manifest.method == self.spec.method
             warnings += self._join(manifest)
             state, resized = self._migrate(manifest, state)
         warnings += self._cut_lines(generation)
-        if self._evaluate is not None:
+        if self._evaluate is not None and same_method:  # what a policy returned is no level for datasets
             self._best.recall(generation)
         if generation:
             _, dataset = self._dataset(generation, jax.device_get(state))
             self._write_dataset(dataset, best=self._best.generation == generation and not resized)
+        if same_method:
             # The worker before may have ended before it could say so.
             for line in metric_lines.read_lines(self.paths.metrics, GenerationMetrics, generation - 1, generation):
                 self._look_at_target(line)
@@ -209,6 +211,8 @@ class Runner:
         written = Execution.of_manifest(manifest)
         self.execution = replace(self.execution, chunk=self._chunk(manifest, written))
         differences = self.execution.differences(written) + version_differences(manifest, self.spec)
+        if manifest.method != self.spec.method:
+            differences = []  # it begins a computation, and goes on with none
         text = "; ".join(differences) or f"resumed after generation {generation}"
         append_resume_record(self.directory, generation, ResumeKind.RESUME, text, bit_exact=not differences)
         return [f"not bit-exact from generation {generation} on: {text}"] if differences else []
@@ -219,7 +223,7 @@ class Runner:
     def _chunk(self, manifest: Manifest, written: Execution) -> int:
         """The chunk to go on with: that of the checkpoint, or where it was made for something else, what fits now."""
         saved_spec, own = manifest.spec(), self.execution
-        sizes = [(s.evolution.population, s.resources.chunk) for s in (saved_spec, self.spec)]
+        sizes = [(s.method, s.evolution.population, s.resources.chunk) for s in (saved_spec, self.spec)]
         if sizes[0] == sizes[1] and (written.devices, written.platform) == (own.devices, own.platform):
             return written.chunk
         halved = written.chunk < build.initial_chunk(saved_spec, written.devices, written.platform, written.physics)
@@ -234,8 +238,9 @@ class Runner:
             self.spec, saved_spec, self.problem, self.mesh, self.execution.chunk, state
         )
         if text:
-            append_resume_record(self.directory, generation, ResumeKind.RESIZE, text, bit_exact=True)
-            log.info("resized", generation=generation, detail=text)
+            kind = ResumeKind.RESIZE if manifest.method == self.spec.method else ResumeKind.METHOD
+            append_resume_record(self.directory, generation, kind, text, bit_exact=True)
+            log.info("resized" if kind == ResumeKind.RESIZE else "pairs drawn", generation=generation, detail=text)
         return state, bool(text)
 
     def _halve_chunk(self, error: jax.errors.JaxRuntimeError, generation: int) -> None:

@@ -151,6 +151,7 @@ class HistoryKind(StrEnum):
     # Done by a worker.
     FALLBACK = "fallback"  # passed over a damaged checkpoint and took an older one
     CHUNK = "chunk"  # halved the chunk, as a device's memory was too small
+    METHOD = "method"  # made pairs of the policy that a run of method es had evolved
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hadesd.distill.dataset import DatasetLayout, one_hot_labels
+from hadesd.distill.dataset import EDGE, DatasetLayout, Region, one_hot_labels
 
 layouts = st.builds(
     DatasetLayout,
@@ -28,6 +28,28 @@ def test_every_entry_of_the_vector_is_used_once_and_targets_are_distributions(la
     if layout.discrete:
         assert np.allclose(np.sum(targets, axis=1), 1.0, atol=1e-5)
         assert np.all(targets >= 0)
+
+
+@given(layouts, st.sampled_from([0.0, 3.0]), st.integers(0, 4), st.integers(0, 2**32 - 1))
+def test_pairs_are_written_as_the_vector_that_makes_them(layout, bound, frequencies, seed):
+    rng = np.random.default_rng(seed)
+    few = min(frequencies, *layout.observation[:2]) if len(layout.observation) == 3 else 0
+    layout = replace(layout, bound=bound, frequencies=few)
+    vector = rng.normal(size=layout.size).astype(np.float32)
+    region = Region(*(rng.uniform(1.0, 2.0, layout.observation).astype(np.float32) for _ in range(2)))
+    states, targets = layout.unflatten(vector, region)
+    rest = None if layout.fixed_labels else np.log(targets) if layout.discrete else targets
+    again = layout.unflatten(layout.flatten(states, rest, region), region)
+    assert np.allclose(again.states, states, atol=1e-3)
+    assert np.allclose(again.targets, targets, atol=1e-5)
+
+
+def test_a_state_beyond_the_bound_goes_to_its_edge_and_an_entry_that_never_varies_to_its_mean():
+    layout = DatasetLayout(1, (3,), 2, discrete=False, labels="fixed", bound=2.0)
+    region = Region(np.zeros(3, np.float32), np.array([1.0, 1.0, 0.0], np.float32))
+    actions = np.zeros((1, 2), np.float32)
+    states, _ = layout.unflatten(layout.flatten(np.array([[50.0, -1.0, 7.0]]), actions, region), region)
+    assert np.allclose(states, [[2.0 * EDGE, -1.0, 0.0]], atol=1e-5)
 
 
 def test_numpy_and_jax_agree():

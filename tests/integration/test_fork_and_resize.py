@@ -69,6 +69,30 @@ def test_a_fork_with_nothing_changed_ends_like_its_parent_and_one_with_a_change_
     assert "1, 2, 3, 4, 5, 6, 7, 8" in missing.stderr
 
 
+def test_a_policy_becomes_pairs_and_a_search_goes_on_from_them(home: Home) -> None:
+    home.daemon()
+    directly = spec(12, method="es", preset="cpu", policy={"inits": 1}, evaluation={"mean_every": 4})
+    parent = finished(home, home.ask(commands.Start, spec=directly).id)
+    sets = ("method=hades-r", "evolution.generations=20", "dataset.pairs=4", "evolution.population=8")
+    arguments = [word for text in sets for word in ("--set", text)]
+    runs = [home.hadesd("fork", parent.name, *arguments).stdout.strip() for _ in range(2)]
+    one, other = (finished(home, run) for run in runs)
+    assert (one / "metrics.jsonl").read_bytes() == (other / "metrics.jsonl").read_bytes()
+    assert metrics(one)[:12] == metrics(parent)
+    (record,) = resumes(one, "method")
+    assert (record["generation"], record["bit_exact"]) == (12, True)
+    assert "method es → hades-r: 4 pairs" in record["text"]
+    assert np.load(one / "dataset.npz")["states"].shape == (4, 4)
+    assert np.load(one / "best.npz")["states"].shape == (4, 4), "the best dataset, whatever the policy returned"
+    history: replies.HistoryResult = home.ask(commands.History, run=runs[0])
+    assert [(mark.kind, mark.generation) for mark in history.marks] == [("fork", 12), ("resume", 12)]
+    again = home.hadesd("fork", f"{runs[0]}@16", "--set", "evolution.generations=18")
+    assert metrics(finished(home, again.stdout.strip()))[:17] == metrics(one)[:17]
+    refused = home.hadesd("fork", runs[0], "--set", "method=hades-f")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "of the policy of method es alone" in refused.stderr
+
+
 def test_a_run_that_is_resized_while_it_computes_equals_a_twin_that_was_forked_with_that_size(home: Home) -> None:
     home.daemon()
     plain = home.ask(commands.Start, spec=spec(250)).id

@@ -7,7 +7,9 @@ import pytest
 from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RESIZABLE, RunSpec, build_spec
 from hades_protocol.settings import merge
-from hadesd.spec.changes import describe, difference, forked, resized
+from hadesd.spec.changes import forked, resized
+from hadesd.spec.differences import describe, difference
+from hadesd.spec.presets.base import base_of, differences
 from tests.helpers.specs import TINY, tiny
 
 LEARNED = tiny(dataset={"pairs": 4, "labels": "learned"})
@@ -125,6 +127,46 @@ def test_hades_f_is_told_that_another_shape_is_another_initialisation() -> None:
     _, _, notes = forked(tiny(method="hades-f", policy={"inits": 1}), values, 2)
     assert "policy.width, policy.depth: the pairs evolved for an initialisation of another shape" in notes
     assert not any("initialisation" in note for note in forked(tiny(), values, 2)[2])
+
+
+POLICY = tiny(
+    method="es", preset="cpu", policy={"inits": 1}, evolution={"target": 400.0}, checkpoints={"keep_every": 9}
+)
+
+
+@pytest.mark.parametrize("method", ["hades-r", "hades-f"])
+def test_a_policy_becomes_pairs_with_the_settings_that_its_preset_has_for_the_method(method: str) -> None:
+    values = {"method": method, "dataset": {"pairs": 6}, "evolution": {"generations": 9}}
+    after, changes, notes = forked(POLICY, values, 4)
+    base, _ = base_of(after)
+    own = {"seed": 3, "dataset.pairs": 6, "evolution.generations": 9, "evolution.target": 400.0}
+    assert differences(base, after) == own | {"evaluation.steps": 24, "checkpoints.keep_every": 9}
+    assert {"method", "cloning.epochs", "policy.width"} <= {change.name for change in changes}
+    assert notes[0] == (
+        f"method es → {method}: 6 pairs are drawn from what the policy sees and does, {after.evolution.population} "
+        "times, and a search begins around the best draw"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "values", "why"),
+    [
+        (tiny(), {"method": "es", "policy": {"inits": 1}}, r"cannot change method .*of the policy of method es alone"),
+        (
+            POLICY,
+            {"method": "hades-r", "env": "Acrobot-v1"},
+            "cannot change env: the policy was evolved for CartPole-v1",
+        ),
+        (POLICY, {"method": "hades-r"}, "nothing is left to compute: evolution.generations is 4"),
+        (POLICY, {"method": "hades"}, "method"),
+        (POLICY, {"method": "hades-r", "dataset": {"pairs": 1}}, "at least one pair"),
+    ],
+)
+def test_what_a_policy_cannot_become_is_refused_with_the_reason(
+    spec: RunSpec, values: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(UsageError, match=why):
+        forked(spec, values, 4)
 
 
 def test_direct_neuroevolution_keeps_its_policy() -> None:

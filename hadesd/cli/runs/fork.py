@@ -16,7 +16,8 @@ from hadesd.cli.runs.spec_changes import document, nested, report_changes
 EXAMPLES = """\
 hadesd fork @ --set evolution.generations=200 --set evolution.sigma=0.05 --dry-run
 hadesd fork @ --set evolution.generations=200 --set evolution.sigma=0.05
-hadesd fork @@50 --set seed=7 --set evolution.generations=100 --name seed-7 --follow"""
+hadesd fork @@50 --set seed=7 --set evolution.generations=100 --name seed-7 --follow
+hadesd fork @ --set method=hades-r --set evolution.generations=300  # of method es: pairs of what its policy does"""
 
 
 def add_parser(subparsers: "Subparsers[Parser]") -> Parser:

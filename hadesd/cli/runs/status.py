@@ -96,7 +96,7 @@ def _list(args: argparse.Namespace, snapshot: replies.SnapshotResult) -> int:
 def _differences(args: argparse.Namespace, one: replies.ShowResult, other: replies.ShowResult) -> int:
     """Both runs, and the settings in which they differ."""
     from hadesd.cli.settings_text import columns
-    from hadesd.spec.changes import differing
+    from hadesd.spec.differences import differing
 
     changes = differing(one.spec, other.spec)
     if args.json:

@@ -17,7 +17,7 @@ from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.settings import leaves, merge, set_dotted
 from hadesd.spec import environments, own_code, strategies, validation
-from hadesd.spec.changes import difference
+from hadesd.spec.differences import difference
 from hadesd.spec.without_effect import without_effect
 
 NAMED = ("env", "method", "preset")
@@ -67,7 +67,7 @@ def resolve(
         )
     asked["preset"] = name
     method_name = str(asked.get("method", DEFAULT_METHOD))
-    below = preset_values(str(name), entry, method_name, _asked_strategy(asked))
+    below = preset_values(str(name), entry, method_name, asked_strategy(asked))
     spec = build_spec(merge(below, asked))
     validation.check(spec)
     own_code.check_policy(spec)
@@ -105,7 +105,7 @@ def _fitted(values: dict[str, Any], entry: environments.EnvironmentInfo) -> dict
     return merge(values, own)
 
 
-def _asked_strategy(asked: Mapping[str, Any]) -> str | None:
+def asked_strategy(asked: Mapping[str, Any]) -> str | None:
     """The strategy that was asked for, in canonical spelling (written back), or None."""
     evolution = asked.get("evolution")
     name = evolution.get("strategy") if isinstance(evolution, dict) else None
