@@ -9,16 +9,19 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from hades_protocol import commands
 from hades_protocol.errors import NotFoundError, UsageError, WrongStateError
 from hades_protocol.messages import HistoryKind, RunSummary
 from hades_protocol.paths import Paths
+from hades_protocol.replies import SettingChange
 from hades_protocol.run_spec import RESIZABLE, RunSpec
 from hades_protocol.run_state import ENDED, RESUMABLE
 from hadesd.daemon.plugin import AskToStop, DaemonPlugin
 from hadesd.spec import differences
 from hadesd.storage import records
+from hadesd.storage.fork import create_fork
 from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import Run
 from hadesd.supervisor.run import ManagedRun, summarise
@@ -31,16 +34,27 @@ NOT_FOR_ONE_RUN = (
 """Requests that would make it another number of runs."""
 
 
+class Origin(NamedTuple):
+    """What a run is a fork of: a run's directory, the generation of the checkpoint, and the settings that differ."""
+
+    run: Path
+    generation: int
+    changes: tuple[SettingChange, ...]
+
+
 class OneShot(DaemonPlugin):
     """Has one run computed to its end, then asks the daemon to stop.
 
-    spec: its settings; None takes them from the run that is there.
+    spec: its settings; None takes them from the run that is there. origin: what it is a fork of.
     show: gets the run once a second, and when its state has changed.
     """
 
-    def __init__(self, paths: Paths, spec: RunSpec | None, show: Callable[[RunSummary], None]) -> None:
+    def __init__(
+        self, paths: Paths, spec: RunSpec | None, show: Callable[[RunSummary], None], origin: Origin | None = None
+    ) -> None:
         self._paths = paths
         self._spec = spec
+        self._origin = origin
         self._show = show
         self._run = ""
         self._supervisor: Supervisor | None = None
@@ -57,12 +71,18 @@ class OneShot(DaemonPlugin):
         if stored is None:
             if self._spec is None:
                 raise NotFoundError(f"there is no run in {self._paths.state} yet: name its settings, e.g. with --spec")
-            self._run = records.create(self._paths.runs, self._spec, time.time()).id
+            self._run = self._created(self._spec).id
             return
         record, spec = stored
         self._run = record.id
         if self._spec is not None:
             check_same(record, spec, self._spec, self._paths.state)
+
+    def _created(self, spec: RunSpec) -> records.RunRecord:
+        if self._origin is None:
+            return records.create(self._paths.runs, spec, time.time())
+        self._paths.runs.mkdir(exist_ok=True)
+        return create_fork(self._paths.runs, self._origin.run, self._origin.generation, spec, self._origin.changes)
 
     def ready(self, supervisor: Supervisor, stop: AskToStop) -> None:
         """Have it computed, also where it failed, was paused or cancelled the last time."""

@@ -2,13 +2,46 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 from hades_protocol.errors import WrongStateError
+from hades_protocol.messages import Lineage
+from hades_protocol.names import Labels
+from hades_protocol.replies import SettingChange
+from hades_protocol.run_spec import RunSpec
+from hadesd.spec.differences import describe
+from hadesd.storage import records
 from hadesd.storage.checkpoints import flush
 from hadesd.storage.datasets import generation_of
 from hadesd.storage.layout import DATASET, RunPaths
 from hadesd.storage.metric_lines import end_of
+
+
+def create_fork(
+    runs: Path,
+    parent: Path,
+    generation: int,
+    spec: RunSpec,
+    changed: tuple[SettingChange, ...],
+    labels: Labels = Labels(),  # noqa: B008 — it cannot be changed
+) -> records.RunRecord:
+    """Make the run directory of a fork of the run in `parent` after a generation that it keeps.
+
+    changed: in which settings it differs, for its history.
+
+    Raises:
+        UsageError: the runs directory cannot be written. WrongStateError: as copy_history.
+    """
+    return records.create(
+        runs,
+        spec,
+        time.time(),
+        labels,
+        parent=Lineage(run=parent.name, generation=generation),
+        submitted=f"from {parent.name}@{generation}" + (f": {describe(changed)}" if changed else ""),
+        fill=lambda child: copy_history(parent, child, generation),
+    )
 
 
 def copy_history(parent: Path, child: Path, generation: int) -> None:

@@ -14,7 +14,7 @@ from hades_protocol import codec
 from hades_protocol.commands import Fork, Logs, Resize, Retain, Start, Tag
 from hades_protocol.errors import ProtocolMismatchError, WrongStateError
 from hades_protocol.events import Goodbye, RunRemoved
-from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, Lineage, RunSummary
+from hades_protocol.messages import DaemonInfo, DatasetSnapshot, GpuInfo, RunSummary
 from hades_protocol.names import check_name, check_note, check_tags
 from hades_protocol.paths import Paths
 from hades_protocol.replies import ChangeResult, HistoryResult, LogResult, PlanResult, Removed, ShowResult
@@ -26,7 +26,7 @@ from hadesd.spec import changes, cost, differences, validation
 from hadesd.storage import records, removal
 from hadesd.storage.checkpoints import choose_generation
 from hadesd.storage.datasets import read_dataset
-from hadesd.storage.fork import copy_history
+from hadesd.storage.fork import create_fork
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.references import read_references
 from hadesd.storage.removal import with_retention
@@ -197,15 +197,7 @@ class Supervisor:
         labels = self._admission.labels(request)
         if request.dry_run:
             return ChangeResult(run=None, generation=generation, changes=changed, notes=notes)
-        record = records.create(
-            self._paths.runs,
-            spec,
-            time.time(),
-            labels,
-            parent=Lineage(run=parent.run.id, generation=generation),
-            submitted=f"from {parent.run.id}@{generation}" + (f": {differences.describe(changed)}" if changed else ""),
-            fill=lambda child: copy_history(parent.directory, child, generation),
-        )
+        record = create_fork(self._paths.runs, parent.directory, generation, spec, changed, labels)
         log.info("run forked", run=record.id, parent=parent.run.id, generation=generation)
         return ChangeResult(run=self._queue(record, spec), generation=generation, changes=changed, notes=notes)
 

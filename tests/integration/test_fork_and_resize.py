@@ -129,3 +129,37 @@ def test_a_run_that_is_resized_while_it_computes_equals_a_twin_that_was_forked_w
         result = home.ask(commands.Fork, run=twin, generation=resume["generation"], changes=changes)
         twin = finished(home, result.run.id).name
     assert (directory / "metrics.jsonl").read_bytes() == (home.paths.runs / twin / "metrics.jsonl").read_bytes()
+
+
+def test_a_fork_without_a_daemon(home: Home) -> None:
+    """`hadesd run --fork`: the same run as a daemon's fork, and the same command goes on with it."""
+    first, second = (home.paths.state / name for name in ("first", "second"))
+    settings = home.paths.state / "first.json"
+    settings.write_text(json.dumps(spec(6)))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        done = home.hadesd("run", *arguments)
+        return done.returncode, done.stdout, done.stderr
+
+    assert run("--spec", str(settings), "--directory", str(first))[0] == 0
+    fork = ("--fork", f"{first}@4", "--set", "evolution.sigma=0.1", "--directory", str(second))
+    code, out, told = run(*fork)
+    assert code == 0, told
+    assert "evolution.sigma  0.3 → 0.1" in told
+    (parent,), (child,) = ((directory / "runs").glob("cartpole-*") for directory in (first, second))
+    assert metrics(child)[:4] == metrics(parent)[:4]
+    assert metrics(child)[4:] != metrics(parent)[4:]
+    assert json.loads((child / "run.json").read_text())["parent"] == {"run": parent.name, "generation": 4}
+    assert run(*fork)[:2] == (0, out)
+    refusals = {
+        ("--fork", str(first), "--directory", "third"): 2,  # nothing is left to compute
+        ("--fork", f"{first}@3", "--directory", str(second), "--set", "evolution.sigma=0.1"): 3,
+        ("--fork", str(parent), "--directory", str(second), "--set", "evolution.sigma=0.2"): 2,
+        ("--fork", str(first), "--env", "hopper", "--directory", "third"): 2,
+        ("--fork", "nothing", "--directory", "third"): 3,
+        ("--fork", f"{first}@99", "--directory", "third"): 3,
+    }
+    for arguments, expected in refusals.items():
+        code, _, told = run(*arguments)
+        assert (code, told.count("\n")) == (expected, 1), (arguments, told)
+    assert not home.paths.state.with_name("third").exists()

@@ -22,17 +22,20 @@ from hadesd.cli.output import number, print_json, say
 from hadesd.cli.parsing import Parser, Subparsers, add_json, add_patience, add_verb
 from hadesd.cli.progress import ProgressLine
 from hadesd.cli.runs.follow import OUTCOMES, progress
+from hadesd.cli.runs.foreground_fork import add_fork, forked_spec
 from hadesd.cli.runs.start import add_settings, asked_spec
 
 if TYPE_CHECKING:
     from hades_protocol.run_spec import RunSpec
     from hadesd.config import Settings
+    from hadesd.daemon.single_run import Origin
     from hadesd.supervisor.run import StartWorker
 
 EXAMPLES = """\
 hadesd run --spec run.toml
 hadesd run --env hopper --seed 1 --directory hopper-1 --grace 90
-hadesd run --directory hopper-1          # goes on with the run that is there"""
+hadesd run --directory hopper-1          # goes on with the run that is there
+hadesd run --fork hopper-1 --set evolution.sigma=0.05 --set evolution.generations=900 --directory hopper-2"""
 
 LINE_SECONDS = 30.0
 """Without a terminal, a line of progress no more often than this."""
@@ -50,6 +53,7 @@ def add_parser(subparsers: "Subparsers[Parser]") -> Parser:
         EXAMPLES,
     )
     add_settings(parser)
+    add_fork(parser)
     parser.add_argument("--gpus", metavar="G", type=gpus, help="GPUs: auto (default: one), a number, or indices: 0,2")
     parser.add_argument(
         "--directory", metavar="DIR", type=Path, default=Path("hades-run"), help="the run's own directory (hades-run)"
@@ -69,11 +73,11 @@ def run(args: argparse.Namespace, start_worker: "StartWorker | None" = None) -> 
     paths = Paths.for_one_run(args.directory.absolute())
     settings = _settings(args, paths)
     _check_directory(paths)
-    spec = _spec(args, paths)
+    spec, origin = _spec(args, paths)
     _make_directory(paths.state)
     with socket_directory(paths):
         way_in = _way_in(paths)
-        one_shot = OneShot(paths, spec, RunProgress(way_in).show)
+        one_shot = OneShot(paths, spec, RunProgress(way_in).show, origin)
         say(f"watch it: {way_in} hades-tui attach")
         for signum in BATCH_SIGNALS:
             signal.signal(signum, _before_it_began)
@@ -124,8 +128,8 @@ def _unusable(directory: Path, error: OSError) -> UsageError:
     return UsageError(f"cannot use --directory {directory}: {error.strerror or error}; give another one")
 
 
-def _spec(args: argparse.Namespace, paths: Paths) -> "RunSpec | None":
-    """What was asked for; None where nothing was and a run is there."""
+def _spec(args: argparse.Namespace, paths: Paths) -> "tuple[RunSpec | None, Origin | None]":
+    """What was asked for, None where nothing was and a run is there; and what it is to be a fork of."""
     from hadesd.daemon.single_run import check_same, find_run
     from hadesd.supervisor.scheduling.nvml import usable_gpus
     from hadesd.supervisor.scheduling.scheduler import check_gpus
@@ -136,12 +140,17 @@ def _spec(args: argparse.Namespace, paths: Paths) -> "RunSpec | None":
     if args.gpus is not None:
         args.assignments.append(f"resources.gpus={json.dumps(args.gpus)}")
     named = (args.env, args.method, args.preset, args.spec, args.seed)
-    if stored is None:
+    origin = None
+    if args.fork is not None:
+        asked, origin = forked_spec(args, stored)
+        if stored is not None:
+            check_same(*stored, asked, paths.state)
+    elif stored is None:
         asked = asked_spec(args, bool(present))
     elif not args.assignments and all(value is None for value in named):
         check_gpus(stored[1].resources.gpus, present or None)
         allocation.check(stored[1].resources.hosts, os.environ)
-        return None
+        return None, None
     else:
         record, spec = stored
         # A requeued job may come to a node without a GPU: what was chosen for the user the first time stays.
@@ -154,7 +163,7 @@ def _spec(args: argparse.Namespace, paths: Paths) -> "RunSpec | None":
         )
     check_gpus(asked.resources.gpus, present or None)
     allocation.check(asked.resources.hosts, os.environ)
-    return asked
+    return asked, origin
 
 
 def _way_in(paths: Paths) -> str:
