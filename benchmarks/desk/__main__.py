@@ -7,8 +7,9 @@
 A row is a run of its own (`hadesd run --env ENV --method METHOD --preset cpu --seed SEED`), stopped after the CPU time
 that all cores give in so many seconds. Its mean dataset is then exported and evaluated: 16 fresh policies (HaDES-F: its
 own initialisation), 8 episodes each, seed 1. With --heats N, N runs of other seeds begin in its place, a minute each,
-and the one whose population does best has the rest of the budget. Rows are kept in benchmarks/desk/results.jsonl; those
-that are there are not measured again.
+and the one whose population does best has the rest of the budget. With --first es:600, direct neuroevolution has the
+first 600 seconds, and then a fork of it with METHOD and --then the rest. Rows are kept in
+benchmarks/desk/results.jsonl; those that are there are not measured again.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.desk import distil, table
@@ -40,7 +42,11 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
     for seed in parse_values("seed", options.seeds):
         for env in options.envs.split(","):
             for method in options.methods.split(","):
-                yield Row(env, method, seed, options.preset, tuple(options.set), options.heats)
+                row = Row(env, method, seed, options.preset, tuple(options.set), options.heats)
+                if options.first is not None:
+                    first, seconds = options.first.split(":")
+                    row = replace(row, first=first, first_seconds=float(seconds), then=tuple(options.then))
+                yield row
 
 
 def _tell(one: Measured) -> None:
@@ -56,6 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--methods", default=",".join(METHODS), help="with commas (all)")
     parser.add_argument("--seeds", default="0..2", help="A..B, or with commas (0..2)")
     parser.add_argument("--heats", type=int, default=1, metavar="N", help="runs that begin, for a minute each (1)")
+    parser.add_argument(
+        "--first", metavar="METHOD:S", help="a run that comes first, for so many seconds; then its fork"
+    )
+    parser.add_argument("--then", metavar="K=V", action="append", default=[], help="a setting of that fork")
     parser.add_argument("--preset", default="cpu", help="cpu (default) or published")
     parser.add_argument("--set", metavar="K=V", action="append", default=[], help="a setting, over the preset")
     parser.add_argument("--directory", type=Path, help="where the runs lie (hades-desk in the temporary directory)")

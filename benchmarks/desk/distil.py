@@ -4,6 +4,7 @@ Or several runs, of which the best goes on: a search that is caught early stays 
 """
 
 import datetime
+import itertools
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from benchmarks.record import commit, machine
 from hades_protocol.messages import GenerationMetrics
 from hades_protocol.run_spec import RunSpec
 from hadesd.daemon.single_run import find_run
+from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.metric_lines import read_lines
 
@@ -37,6 +39,9 @@ many generations, the newest, the population's mean return decides."""
 WITHOUT_END = 1_000_000_000
 POLL_SECONDS = 0.2
 MOST_POINTS = 60
+FIRST = "first"
+"""Where the run lies that another one is a fork of."""
+
 CHECKPOINTED = 75
 """Exit code of `hadesd run` that SIGTERM stopped."""
 
@@ -76,7 +81,9 @@ def measure_missing(
             continue
         heats = [f"best-of-{row.heats}"] if row.heats > 1 else []
         preset = [row.preset] if row.preset != "cpu" else []
-        directory = place / "-".join((f"{seconds:g}", row.env, row.method, str(row.seed), *preset, *heats, *row.sets))
+        first = [f"after-{row.first}-{row.first_seconds:g}", *row.then] if row.first else []
+        words = (f"{seconds:g}", row.env, row.method, str(row.seed), *preset, *heats, *row.sets, *first)
+        directory = place / "-".join(words)
         directory.mkdir(parents=True, exist_ok=True)
         measured = measure(row, Budget(seconds, cores), directory)
         add(measured, results)
@@ -92,9 +99,12 @@ def measure(row: Row, budget: Budget, directory: Path) -> Measured:
         SideError: a command failed.
     """
     home, others, total = _distil(row, budget, directory)
-    _, spec = _run(home)
     metrics = _metrics(home)
-    evaluations = [(line.generation, line.evaluated_mean) for line in metrics if line.evaluated_mean is not None]
+    record, _ = records.load(_run(home)[0])
+    # What the policy of a parent returned is nothing that a dataset did.
+    begun = record.parent.generation if record.parent and row.first == "es" else 0
+    own = [line for line in metrics[begun:] if line.evaluated_mean is not None]
+    evaluations = [(line.generation, line.evaluated_mean or 0.0) for line in own]
     again = None
     if row.method == "es":
         value, sem = _evaluate_policy(metrics)
@@ -102,10 +112,8 @@ def measure(row: Row, budget: Budget, directory: Path) -> Measured:
         value, sem = _evaluate_dataset(home, directory / "dataset.npz")
         if evaluations:
             again, _ = _evaluate_dataset(home, directory / "best.npz", "--best")
-    per_generation = metrics[-1].env_steps
-    lost = [line for other in others for line in _metrics(other)]
-    before = sum(line.env_steps for line in lost)
-    trained = 0 if row.method == "es" else spec.evolution.population * spec.inits * spec.cloning.epochs
+    before = sum(line.env_steps for other in others for line in _metrics(other))
+    steps = list(itertools.accumulate((line.env_steps for line in metrics), initial=before))
     return Measured(
         row=row,
         seconds=budget.seconds,
@@ -114,21 +122,39 @@ def measure(row: Row, budget: Budget, directory: Path) -> Measured:
         best=max([value, *(mean for _, mean in evaluations)]),
         best_again=again,
         generations=len(metrics),
-        env_steps=before + sum(line.env_steps for line in metrics),
-        cloning_steps=trained * (len(lost) + len(metrics)),
+        env_steps=steps[-1],
+        cloning_steps=sum(_cloning_steps(_run(one)[0], directory) for one in (home, *others)),
         core_seconds=round(total["core"], 1),
         wall_seconds=round(total["wall"], 1),
         commit=commit(ROOT)["id"],
         machine=machine()["cpu"],
         at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        curve=[(before + line.generation * per_generation, line.fitness_mean or 0.0) for line in thin(metrics)],
-        evaluations=[(before + generation * per_generation, mean) for generation, mean in thin(evaluations)],
+        curve=[(steps[line.generation], line.fitness_mean or 0.0) for line in thin(metrics)],
+        evaluations=[(steps[generation], mean) for generation, mean in thin(evaluations)],
     )
+
+
+def _cloning_steps(run: Path, place: Path) -> int:
+    """Gradient steps of all policies that a run has trained, and before them its parent, somewhere below `place`."""
+    record, spec = records.load(run)
+    trained = 0 if spec.method == "es" else spec.evolution.population * spec.inits * spec.cloning.epochs
+    generations = len(list(read_lines(RunPaths(run).metrics, GenerationMetrics)))
+    if record.parent is None:
+        return trained * generations
+    (parent,) = place.rglob(f"runs/{record.parent.run}")
+    return trained * (generations - record.parent.generation) + _cloning_steps(parent, place)
 
 
 def _distil(row: Row, budget: Budget, directory: Path) -> tuple[Home, list[Home], dict[str, float]]:
     """Spend the budget: the home of the run to evaluate, those of the heats that it beat, and what all have spent."""
     cache = directory.parent / "cache"
+    if row.first:
+        begun = replace(row, method=row.first, first="", first_seconds=0.0, then=())
+        (directory / FIRST).mkdir(exist_ok=True)
+        parent, others, before = _distil(begun, replace(budget, seconds=row.first_seconds), directory / FIRST)
+        home, left = Home(directory / "run", cache=cache), replace(budget, seconds=budget.seconds - row.first_seconds)
+        spent = _compute(home, row, left, directory / "spent.json", parent)
+        return home, others, {unit: before[unit] + spent[unit] for unit in spent}
     if row.heats == 1:
         home = Home(directory / "run", cache=cache)
         return home, [], _compute(home, row, budget, directory / "spent.json")
@@ -156,19 +182,22 @@ def _standing(home: Home) -> float:
     return statistics.mean(newest)
 
 
-def _compute(home: Home, row: Row, budget: Budget, file: Path) -> dict[str, float]:
+def _compute(home: Home, row: Row, budget: Budget, file: Path, parent: Home | None = None) -> dict[str, float]:
     """Compute until the budget is spent, then have the run commit and end: seconds of CPU and on the clock, in all.
 
-    file: keeps what was spent, also where this is interrupted.
+    file: keeps what was spent, also where this is interrupted. parent: the home of the run that it is a fork of.
     """
     before = json.loads(file.read_text()) if file.exists() else {"core": 0.0, "wall": 0.0}
     core, wall = before["core"], before["wall"]
     if budget.left(core, wall) <= 0:
         return {"core": core, "wall": wall}
+    begin: tuple[str, ...] = ("--env", row.env, "--preset", row.preset, "--seed", str(row.seed))
+    sets = _settings(row)
+    if parent is not None:
+        begin, sets = ("--fork", str(parent.directory)), list(row.then)
     command = [
-        *home.command("run", "--directory", str(home.directory), "--env", row.env, "--method", row.method),
-        *("--preset", row.preset, "--seed", str(row.seed)),
-        *(part for text in _settings(row) for part in ("--set", text)),
+        *home.command("run", "--directory", str(home.directory), "--method", row.method, *begin),
+        *(part for text in sets for part in ("--set", text)),
     ]
     began = time.monotonic()
     output = home.directory.with_name("output.log")

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hadesd.analysis.members import average
 
@@ -23,7 +24,9 @@ FILE = Path(__file__).with_name("results.jsonl")
 class Row:
     """What is distilled: `hadesd run --env ENV --method METHOD --preset PRESET --seed SEED` and `--set`s.
 
-    heats: so many runs begin, and the best of them alone goes on.
+    heats: so many runs begin, and the best of them alone goes on. first: a run of this method comes first, for
+    `first_seconds` of the budget, with the heats; what is evaluated is its fork, `hadesd run --fork` with METHOD and
+    the settings `then`. Empty: there is one run.
     """
 
     env: str
@@ -32,6 +35,19 @@ class Row:
     preset: str = "cpu"
     sets: tuple[str, ...] = ()
     heats: int = 1
+    first: str = ""
+    first_seconds: float = 0.0
+    then: tuple[str, ...] = ()
+
+    @property
+    def way(self) -> tuple[int, str, float, tuple[str, ...]]:
+        """How its budget is spent."""
+        return self.heats, self.first, self.first_seconds, self.then
+
+    def told(self) -> str:
+        """The same in words; empty for one run."""
+        first = [f"{self.first} for {self.first_seconds / 60:g}"] if self.first else []
+        return ", ".join([*([f"best of {self.heats}"] if self.heats > 1 else []), *first])
 
 
 @dataclass(frozen=True)
@@ -42,7 +58,8 @@ class Measured:
         the mean policy. best: the highest evaluation of the mean while it ran, which is the luckiest, too. best_again:
         return of the dataset that had it, on the initialisations and episodes of `value`; None: not evaluated.
     core_seconds: CPU time over all cores; wall_seconds: on the clock. Both without evaluations after the end, and
-        both, as env_steps and cloning_steps, of all heats; generations are those of the run that went on.
+        both, as env_steps and cloning_steps, of all heats and of the run that came first; generations are those of the
+        run that is evaluated, with its parent's.
     cloning_steps: gradient steps of all policies. curve: (environment steps, population mean), and evaluations of the
         mean (environment steps, return).
     """
@@ -67,7 +84,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Summary:
-    """One environment, method, budget and number of heats over seeds: mean and standard error of what was measured.
+    """One environment, method, budget and way to spend it over seeds: mean and standard error of what was measured.
 
     kept: share of `best` that the last return is. kept_again: share of `best_again`; None where a seed has none.
     """
@@ -75,7 +92,7 @@ class Summary:
     env: str
     method: str
     seconds: float
-    heats: int
+    told: str
     seeds: tuple[int, ...]
     value: float
     sem: float | None
@@ -95,7 +112,7 @@ def read(file: Path = FILE) -> list[Measured]:
     for line in file.read_text().splitlines():
         document = json.loads(line)
         row = document.pop("row")
-        row["sets"] = tuple(row["sets"])
+        row |= {name: tuple(row.get(name, ())) for name in ("sets", "then")}
         for name in ("curve", "evaluations"):
             document[name] = [(int(steps), float(value)) for steps, value in document[name]]
         found.append(Measured(row=Row(**row), **document))
@@ -109,14 +126,15 @@ def add(measured: Measured, file: Path = FILE) -> None:
 
 
 def summarise(measured: Iterable[Measured]) -> list[Summary]:
-    """One summary for each environment, method, budget and number of heats, in the order of the tables."""
-    groups: dict[tuple[str, str, float, int], dict[int, Measured]] = {}
+    """One summary for each environment, method, budget and way to spend it, in the order of the tables."""
+    groups: dict[tuple[Any, ...], dict[int, Measured]] = {}
     for one in measured:
         if not one.row.sets and one.row.preset == "cpu":
             # A row that was measured again counts as it is now.
-            groups.setdefault((one.row.env, one.row.method, one.seconds, one.row.heats), {})[one.row.seed] = one
+            key = (one.row.env, one.row.method, one.seconds, *one.row.way)
+            groups.setdefault(key, {})[one.row.seed] = one
     keys = sorted(groups, key=lambda key: (_place(key[0], ENVIRONMENTS), _place(key[1], METHODS), *key[2:]))
-    return [_summary(*key, tuple(groups[key].values())) for key in keys]
+    return [_summary(tuple(groups[key].values())) for key in keys]
 
 
 def _place(name: str, names: tuple[str, ...]) -> int:
@@ -131,14 +149,15 @@ def kept(value: float, best: float) -> float:
     return value / best if best > 0 else best / value
 
 
-def _summary(env: str, method: str, seconds: float, heats: int, ones: tuple[Measured, ...]) -> Summary:
+def _summary(ones: tuple[Measured, ...]) -> Summary:
+    row = ones[0].row
     over_seeds = average(one.value for one in ones)
     again = [kept(one.value, one.best_again) for one in ones if one.best_again is not None]
     return Summary(
-        env=env,
-        method=method,
-        seconds=seconds,
-        heats=heats,
+        env=row.env,
+        method=row.method,
+        seconds=ones[0].seconds,
+        told=row.told(),
         seeds=tuple(sorted(one.row.seed for one in ones)),
         value=math.nan if over_seeds is None else over_seeds.mean,
         sem=None if over_seeds is None else over_seeds.sem,

@@ -37,8 +37,8 @@ def write(results: Path) -> str:
     """Put the table between its marks in the page, and draw the picture; what was done."""
     measured = read(results)
     every, budget = summarise(measured), _budget(measured)
-    found = [one for one in every if (one.seconds, one.heats) == (budget, 1)]
-    longer = [one for one in every if (one.seconds, one.heats) > (budget, 1)]
+    found = [one for one in every if (one.seconds, one.told) == (budget, "")]
+    longer = [one for one in every if (one.seconds, one.told) > (budget, "")]
     replace_table(PAGE, "environments", markdown(found))
     replace_table(PAGE, "longer", longer_markdown(longer, found))
     draw([*found, *longer])
@@ -68,7 +68,7 @@ def markdown(found: Iterable[Summary]) -> str:
 def longer_markdown(longer: Iterable[Summary], short: Iterable[Summary]) -> str:
     """What more time brings, beside the return of the first table (before)."""
     first = {(one.env, one.method): with_error(one.value, one.sem) for one in short}
-    minutes = ("minutes", lambda one: f"{one.seconds / 60:g}" + (f", best of {one.heats}" if one.heats > 1 else ""))
+    minutes = ("minutes", lambda one: ", ".join([f"{one.seconds / 60:g}", *([one.told] if one.told else [])]))
     before = ("before", lambda one: first.get((one.env, one.method), "-"))
     return _table(longer, [*_RUN, minutes, *_OUTCOME, before, *_published(), ("measured", measured_on)])
 

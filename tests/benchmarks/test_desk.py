@@ -88,8 +88,17 @@ def test_a_longer_row_stands_beside_what_it_had_before() -> None:
 def test_heats_are_a_row_of_their_own_and_not_of_the_first_table() -> None:
     heats = dataclasses.replace(ONE, row=dataclasses.replace(ONE.row, heats=4), value=1700.0)
     alone, of_four = summarise([ONE, heats])
-    assert (alone.heats, of_four.heats) == (1, 4)
+    assert (alone.told, of_four.told) == ("", "best of 4")
     assert "| 1, best of 4 | 1700 |" in table.longer_markdown([of_four], [alone])
+
+
+def test_a_run_that_comes_first_is_told_of() -> None:
+    row = dataclasses.replace(ONE.row, first="es", first_seconds=120.0, then=("dataset.pairs=32",))
+    other = dataclasses.replace(row, then=("dataset.pairs=64",))
+    measured = [ONE, *(dataclasses.replace(ONE, row=one, seconds=600.0) for one in (row, other))]
+    alone, after, another = summarise(measured)
+    assert (alone.told, after.told, another.told) == ("", "es for 2", "es for 2")
+    assert "| 10, es for 2 |" in table.longer_markdown([after], [alone])
 
 
 def test_half_of_the_best_is_half_of_a_return_and_twice_a_cost() -> None:
