@@ -232,13 +232,14 @@ class Runner:
     def _migrate(self, manifest: Manifest, state: EvolutionState) -> tuple[EvolutionState, bool]:
         """The state for today's settings, and whether it was resized for them."""
         generation, saved_spec = manifest.generation, manifest.spec()
+        same_method = manifest.method == self.spec.method
         if saved_spec != self.spec:
-            self.channel.phase(WorkerPhase.RESIZING, generation)
+            self.channel.phase(WorkerPhase.RESIZING if same_method else WorkerPhase.DRAWING, generation)
         state, text = migration.migrate_state(
             self.spec, saved_spec, self.problem, self.mesh, self.execution.chunk, state
         )
         if text:
-            kind = ResumeKind.RESIZE if manifest.method == self.spec.method else ResumeKind.METHOD
+            kind = ResumeKind.RESIZE if same_method else ResumeKind.METHOD
             append_resume_record(self.directory, generation, kind, text, bit_exact=True)
             log.info("resized" if kind == ResumeKind.RESIZE else "pairs drawn", generation=generation, detail=text)
         return state, bool(text)

@@ -32,6 +32,7 @@ class WorkerPhase(StrEnum):
     WAITING_FOR_LOCK = "waiting for the run's lock"  # an earlier worker has not ended yet
     RESTORING = "restoring"
     RESIZING = "resizing"
+    DRAWING = "drawing pairs"  # of what the policy of a run of method es does
     COMPILING = "compiling"
     EVALUATING = "evaluating"
     FINISHING = "finishing"
