@@ -46,17 +46,32 @@ def _fork(report_data: ReportData, spec: RunSpec) -> list[str]:
     parent = report_data.record.parent if report_data.record is not None else None
     if parent is None or report_data.parent_spec is None:
         return []
-    changed = differences(report_data.parent_spec, spec)
-    values: dict[str, Any] = {}
-    for name, value in changed.items():
-        set_dotted(values, name, value)
     try:
         choose_generation(report_data.path.parent / parent.run, parent.generation)
-        forked_spec, _, _ = forked(report_data.parent_spec, values, parent.generation)
+        changed = _changes(report_data.parent_spec, spec, parent.generation)
+        forked_spec, _, _ = forked(report_data.parent_spec, _nested(changed), parent.generation)
     except HadesError:
         return []
     command = ["hadesd", "fork", f"{parent.run}@{parent.generation}", *_assignments(changed)]
     return [shlex.join(command)] if forked_spec == spec else []
+
+
+def _changes(parent: RunSpec, spec: RunSpec, generation: int) -> dict[str, Any]:
+    """What --set must give for a fork of the parent to have these settings."""
+    if spec.method == parent.method:
+        return differences(parent, spec)
+    # Another method brings its own settings along, and a strategy that is asked for those of its own.
+    asked = {"method": spec.method, "evolution.generations": spec.evolution.generations}
+    asked |= {"evolution.strategy": spec.evolution.strategy}
+    brought, _, _ = forked(parent, _nested(asked), generation)
+    return asked | differences(brought, spec)
+
+
+def _nested(settings: dict[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in settings.items():
+        set_dotted(values, name, value)
+    return values
 
 
 def _assignments(settings: dict[str, Any]) -> list[str]:

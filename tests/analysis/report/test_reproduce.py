@@ -131,6 +131,23 @@ def test_a_fork_is_forked_again(tmp_path: Path) -> None:
     assert forked(parent_spec, nested(args.assignments), 2)[0] == report_data.spec
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"method": "hades-r", "policy": {"width": 8}},
+        {"method": "hades-f", "evolution": {"strategy": "snes", "generations": 40}, "dataset": {"pairs": 6}},
+    ],
+)
+def test_a_fork_of_a_policy_is_forked_again(tmp_path: Path, changed: dict[str, Any]) -> None:
+    parent_spec = tiny(method="es", preset="cpu", policy={"inits": 1, "width": 8})
+    spec, _, _ = forked(parent_spec, changed, 2)
+    parent = records.create(tmp_path, parent_spec, 1000.0)
+    (tmp_path / parent.id / "checkpoints" / "2").mkdir(parents=True)
+    child = records.create(tmp_path, spec, 1000.0, parent=Lineage(run=parent.id, generation=2))
+    args = typed(fork, "fork", commands(run_data.of_run(tmp_path / child.id))[0])
+    assert forked(parent_spec, nested(args.assignments), 2)[0] == spec
+
+
 @pytest.mark.parametrize("lost", ["parent", "generation"])
 def test_a_fork_that_cannot_be_made_again_is_said_and_begins_anew(tmp_path: Path, lost: str) -> None:
     _, report_data = family(tmp_path, kept=3 if lost == "generation" else 2, seed=7)
