@@ -2,9 +2,11 @@
 
 Direct neuroevolution finds behaviour that a search among pairs does not get to by itself (docs/results.md,
 humanoidstandup). Pairs of it need no search: of states that the policy visits, with what it does there, a handful that
-is drawn at random trains fresh policies to much of its return. Draws differ, so as many are made as the search has
-candidates, and they are compared as candidates are.
+is drawn at random trains fresh policies to much of its return. Draws differ by much, and a few episodes tell little, so
+many race: all are evaluated once, the better ones again and more often.
 """
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +21,14 @@ from hadesd.distill.fitness import draw_shared_inputs, evaluate_candidate
 from hadesd.distill.images import ImageTask
 from hadesd.distill.normalise import Statistics
 from hadesd.distill.policies import Params, Policy
-from hadesd.distill.problem import POLICY_PAIRS_STREAM, START_STREAM, EvolutionState, Problem, generation_key
+from hadesd.distill.problem import (
+    POLICY_PAIRS_STREAM,
+    START_STREAM,
+    EvolutionState,
+    Problem,
+    TaskData,
+    generation_key,
+)
 from hadesd.distill.rollout import Evaluation
 from hadesd.distill.sharding import AXIS, map_over_mesh
 
@@ -28,6 +37,9 @@ ENVIRONMENTS = 32
 
 STATES = 4096
 """That are kept of those which it visits, at least; from all steps equally many."""
+
+RACE = ((512, 1), (64, 4), (8, 16))
+"""Rounds of the race of draws: how many are in it, and how often each is evaluated, as a candidate is."""
 
 
 def begin(before: Problem, after: Problem, mesh: Mesh, chunk: int, state: EvolutionState) -> EvolutionState:
@@ -42,7 +54,7 @@ def begin(before: Problem, after: Problem, mesh: Mesh, chunk: int, state: Evolut
     assert after.layout is not None
     assert not isinstance(before.env, ImageTask)
     root = jax.random.fold_in(generation_key(after.seed, POLICY_PAIRS_STREAM), int(state.generation))
-    key_act, key_draw, key_init, key_evaluate = jax.random.split(root, 4)
+    key_act, key_draw, key_race = jax.random.split(root, 3)
     params = before.unflatten(jnp.asarray(mean_of(before, state)))
     act = jax.jit(visits, static_argnums=(0, 1, 5))
     observations, heads = act(before.env, before.policy, params, state.constants, key_act, before.evaluation)
@@ -53,7 +65,7 @@ def begin(before: Problem, after: Problem, mesh: Mesh, chunk: int, state: Evolut
     if after.evaluation.normalisation != "none":
         observations = normalise.apply(normalise.usable(seen), observations)
     region = visited.region_of(after, constants, measured)
-    drawn = draws(after.layout, np.asarray(observations), np.asarray(heads), region, key_draw, after.population)
+    drawn = draws(after.layout, np.asarray(observations), np.asarray(heads), region, key_draw, RACE[0][0])
 
     def started(mean: jax.Array) -> EvolutionState:
         key_start, _ = jax.random.split(generation_key(after.seed, START_STREAM))
@@ -65,9 +77,9 @@ def begin(before: Problem, after: Problem, mesh: Mesh, chunk: int, state: Evolut
             averaged=mean if after.averaging else None,
         )
 
-    fitness = _fitness(after, mesh, chunk, started(jnp.asarray(drawn[0])), drawn, key_init, key_evaluate)
-    best = int(np.argmax(np.where(np.isfinite(fitness), fitness, -np.inf)))
-    return jax.device_get(started(jnp.asarray(drawn[best])))
+    fitness = _fitness_function(after, mesh, chunk, started(jnp.asarray(drawn[0])))
+    best = drawn[race(lambda chosen, keys: fitness(drawn[chosen], keys), key_race)]
+    return jax.device_get(started(jnp.asarray(best)))
 
 
 def visits(
@@ -136,23 +148,49 @@ def draws(
     return np.stack(out)
 
 
-def _fitness(
-    problem: Problem,
-    mesh: Mesh,
-    chunk: int,
-    state: EvolutionState,
-    drawn: np.ndarray,
-    key_init: jax.Array,
-    key_evaluate: jax.Array,
-) -> np.ndarray:
-    """Fitness float32 [count] of each draw float32 [count, dim], all on the same initialisations and environments."""
-    chunk = min(chunk, -(-len(drawn) // mesh.shape[AXIS]))
+def race(fitness: Callable[[np.ndarray, jax.Array], np.ndarray], key: jax.Array) -> int:
+    """Which of the draws is best, after the rounds of RACE; each round is decided by its own evaluations alone.
+
+    fitness: numbers of draws int [n] and keys [n] -> fitness float32 [n], NaN or infinite where there is none. In one
+    evaluation all draws have the same key.
+    """
+    alive = np.arange(RACE[0][0])
+    for number, (count, times) in enumerate(RACE):
+        alive = alive[:count]
+        keys = jnp.repeat(jax.random.split(jax.random.fold_in(key, number), times), len(alive), axis=0)
+        found = fitness(np.tile(alive, times), keys).reshape(times, len(alive))
+        mean = np.where(np.isfinite(found), found, -np.inf).mean(axis=0)
+        alive = alive[np.argsort(-mean, kind="stable")]
+    return int(alive[0])
+
+
+def _fitness_function(
+    problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState
+) -> Callable[[np.ndarray, jax.Array], np.ndarray]:
+    """(datasets float32 [n, dim], keys [n]) -> fitness float32 [n]: of each on what a generation draws with its key.
+
+    One program for all n, which takes as many at a time as a generation has candidates.
+    """
+    at_once = problem.population
+    chunk = min(chunk, -(-at_once // mesh.shape[AXIS]))
     everywhere = NamedSharding(mesh, PartitionSpec())
 
-    def evaluate(state: EvolutionState, task_data: object, drawn: jax.Array) -> jax.Array:
-        shared = draw_shared_inputs(problem, state, task_data, key_init, key_evaluate)  # type: ignore[arg-type]
-        return map_over_mesh(mesh, chunk, lambda s, one: evaluate_candidate(problem, s, one).fitness, shared, drawn)
+    def evaluate(state: EvolutionState, task_data: TaskData, drawn: jax.Array, keys: jax.Array) -> jax.Array:
+        def one(common: tuple[EvolutionState, TaskData], item: tuple[jax.Array, jax.Array]) -> jax.Array:
+            shared = draw_shared_inputs(problem, *common, *jax.random.split(item[1]))
+            return evaluate_candidate(problem, shared, item[0]).fitness
+
+        return map_over_mesh(mesh, chunk, one, (state, task_data), (drawn, keys))
 
     program = jax.jit(evaluate, in_shardings=everywhere, out_shardings=NamedSharding(mesh, PartitionSpec(AXIS)))
-    inputs = jax.device_put((jax.device_get(state), problem.task_data, drawn), everywhere)
-    return np.asarray(jax.device_get(program(*inputs)))[: len(drawn)]
+    common = jax.device_put((jax.device_get(state), problem.task_data), everywhere)
+
+    def fitness(drawn: np.ndarray, keys: jax.Array) -> np.ndarray:
+        found = []
+        for start in range(0, len(drawn), at_once):
+            places = np.minimum(np.arange(start, start + at_once), len(drawn) - 1)  # beyond the end the last one again
+            items = jax.device_put((drawn[places], keys[places]), everywhere)
+            found.append(np.asarray(jax.device_get(program(*common, *items)))[:at_once])
+        return np.concatenate(found)[: len(drawn)]
+
+    return fitness

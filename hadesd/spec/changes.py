@@ -119,8 +119,8 @@ def _distilled(
     changes = difference(spec, after)
     _check_length(after, generation)
     notes = [
-        f"method es → {after.method}: {after.dataset.pairs} pairs are drawn from what the policy sees and does, "
-        f"{after.evolution.population} times, and a search begins around the best draw"
+        f"method es → {after.method}: {after.dataset.pairs} pairs are drawn from what the policy sees and does, many "
+        "times, and a search begins around the best draw"
     ]
     names = {change.name for change in changes}
     return after, changes, (*notes, *_cost_notes(spec, after), *without_effect(after, names))

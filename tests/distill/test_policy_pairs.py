@@ -63,6 +63,25 @@ def test_states_come_from_every_step_and_heads_are_not_clipped():
     assert np.allclose(heads, said, atol=1e-5)
 
 
+def test_the_race_is_decided_by_the_last_round_and_asks_less_of_fewer():
+    """Draw n is worth n. In its first evaluation draw 7 is lucky and draw 400 is not finite; 511 never is."""
+    asked = []
+
+    def fitness(chosen, keys):
+        asked.append(len(chosen))
+        found = chosen.astype(np.float32)
+        found[chosen == 511] = np.nan
+        if len(asked) == 1:
+            found[chosen == 7], found[chosen == 400] = 1e9, np.inf
+        for same in np.unique(jax.random.key_data(keys), axis=0):
+            together = chosen[(jax.random.key_data(keys) == same).all(axis=1)]
+            assert len(set(together)) == len(together), "in one evaluation all have the same key"
+        return found
+
+    assert policy_pairs.race(fitness, jax.random.key(0)) == 510
+    assert asked == [count * times for count, times in policy_pairs.RACE]
+
+
 def direct(env):
     """Direct neuroevolution in the environment, with a policy whose first action is 1 everywhere."""
     problem = toys.problem(env, 1)
@@ -84,6 +103,7 @@ def test_a_search_begins_at_the_draw_that_returns_most(monkeypatch):
     towards = [-1.0, 0.5, np.nan, 1.0, 0.0]
     drawn = np.stack([after.layout.flatten(np.ones((2, 1)), np.full((2, 2), value), None) for value in towards])
     monkeypatch.setattr(policy_pairs, "draws", lambda *_: drawn)
+    monkeypatch.setattr(policy_pairs, "RACE", ((5, 1), (3, 2)))
     begun = policy_pairs.begin(before, after, make_mesh(1), 2, jax.device_get(init_state(before, mean)))
     assert np.array_equal(begun.strategy.mean, drawn[3])
 

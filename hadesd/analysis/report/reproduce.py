@@ -61,7 +61,7 @@ def _changes(parent: RunSpec, spec: RunSpec, generation: int) -> dict[str, Any]:
     if spec.method == parent.method:
         return differences(parent, spec)
     # Another method brings its own settings along, and a strategy that is asked for those of its own.
-    asked = {"method": spec.method, "evolution.generations": spec.evolution.generations}
+    asked: dict[str, Any] = {"method": spec.method, "evolution.generations": spec.evolution.generations}
     asked |= {"evolution.strategy": spec.evolution.strategy}
     brought, _, _ = forked(parent, _nested(asked), generation)
     return asked | differences(brought, spec)
