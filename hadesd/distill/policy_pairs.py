@@ -38,8 +38,11 @@ ENVIRONMENTS = 32
 STATES = 4096
 """That are kept of those which it visits, at least; from all steps equally many."""
 
-RACE = ((512, 1), (64, 4), (8, 16))
+RACE = ((512, 1), (64, 4), (16, 8))
 """Rounds of the race of draws: how many are in it, and how often each is evaluated, as a candidate is."""
+
+AT_ONCE = 64
+"""Draws that are evaluated in one call, at most."""
 
 
 def begin(before: Problem, after: Problem, mesh: Mesh, chunk: int, state: EvolutionState) -> EvolutionState:
@@ -78,7 +81,7 @@ def begin(before: Problem, after: Problem, mesh: Mesh, chunk: int, state: Evolut
         )
 
     fitness = _fitness_function(after, mesh, chunk, started(jnp.asarray(drawn[0])))
-    best = drawn[race(lambda chosen, keys: fitness(drawn[chosen], keys), key_race)]
+    best = drawn[race(lambda chosen, key: fitness(drawn[chosen], key), key_race)]
     return jax.device_get(started(jnp.asarray(best)))
 
 
@@ -151,14 +154,13 @@ def draws(
 def race(fitness: Callable[[np.ndarray, jax.Array], np.ndarray], key: jax.Array) -> int:
     """Which of the draws is best, after the rounds of RACE; each round is decided by its own evaluations alone.
 
-    fitness: numbers of draws int [n] and keys [n] -> fitness float32 [n], NaN or infinite where there is none. In one
-    evaluation all draws have the same key.
+    fitness: numbers of draws int [n] and a key -> fitness float32 [n], NaN or infinite where there is none.
     """
     alive = np.arange(RACE[0][0])
     for number, (count, times) in enumerate(RACE):
         alive = alive[:count]
-        keys = jnp.repeat(jax.random.split(jax.random.fold_in(key, number), times), len(alive), axis=0)
-        found = fitness(np.tile(alive, times), keys).reshape(times, len(alive))
+        keys = jax.random.split(jax.random.fold_in(key, number), times)
+        found = np.stack([fitness(alive, one) for one in keys])
         mean = np.where(np.isfinite(found), found, -np.inf).mean(axis=0)
         alive = alive[np.argsort(-mean, kind="stable")]
     return int(alive[0])
@@ -167,29 +169,28 @@ def race(fitness: Callable[[np.ndarray, jax.Array], np.ndarray], key: jax.Array)
 def _fitness_function(
     problem: Problem, mesh: Mesh, chunk: int, state: EvolutionState
 ) -> Callable[[np.ndarray, jax.Array], np.ndarray]:
-    """(datasets float32 [n, dim], keys [n]) -> fitness float32 [n]: of each on what a generation draws with its key.
+    """(datasets float32 [n, dim], key) -> fitness float32 [n]: on what a generation with that key draws for all.
 
-    One program for all n, which takes as many at a time as a generation has candidates.
+    One program for all n, which takes AT_ONCE at a time. A key for each dataset would need fewer programs, but then the
+    initialisations are drawn for many at once inside the map: jaxlib's QR of a batch waits there for threads of the
+    pool that it holds up itself, for ever.
     """
-    at_once = problem.population
+    at_once = min(problem.population, AT_ONCE)
     chunk = min(chunk, -(-at_once // mesh.shape[AXIS]))
     everywhere = NamedSharding(mesh, PartitionSpec())
 
-    def evaluate(state: EvolutionState, task_data: TaskData, drawn: jax.Array, keys: jax.Array) -> jax.Array:
-        def one(common: tuple[EvolutionState, TaskData], item: tuple[jax.Array, jax.Array]) -> jax.Array:
-            shared = draw_shared_inputs(problem, *common, *jax.random.split(item[1]))
-            return evaluate_candidate(problem, shared, item[0]).fitness
-
-        return map_over_mesh(mesh, chunk, one, (state, task_data), (drawn, keys))
+    def evaluate(state: EvolutionState, task_data: TaskData, drawn: jax.Array, key: jax.Array) -> jax.Array:
+        shared = draw_shared_inputs(problem, state, task_data, *jax.random.split(key))
+        return map_over_mesh(mesh, chunk, lambda s, one: evaluate_candidate(problem, s, one).fitness, shared, drawn)
 
     program = jax.jit(evaluate, in_shardings=everywhere, out_shardings=NamedSharding(mesh, PartitionSpec(AXIS)))
     common = jax.device_put((jax.device_get(state), problem.task_data), everywhere)
 
-    def fitness(drawn: np.ndarray, keys: jax.Array) -> np.ndarray:
+    def fitness(drawn: np.ndarray, key: jax.Array) -> np.ndarray:
         found = []
         for start in range(0, len(drawn), at_once):
             places = np.minimum(np.arange(start, start + at_once), len(drawn) - 1)  # beyond the end the last one again
-            items = jax.device_put((drawn[places], keys[places]), everywhere)
+            items = jax.device_put((drawn[places], key), everywhere)
             found.append(np.asarray(jax.device_get(program(*common, *items)))[:at_once])
         return np.concatenate(found)[: len(drawn)]
 
