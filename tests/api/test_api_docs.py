@@ -4,7 +4,7 @@ import ast
 import re
 
 import hadesd
-from tests.helpers import api_docs
+from tools import api_docs
 
 
 def test_the_page_is_what_the_docstrings_say() -> None:

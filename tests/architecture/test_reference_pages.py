@@ -8,8 +8,8 @@ from hades_protocol.settings import leaves
 from hadesd.cli.main import VERBS
 from hadesd.config import Settings
 from hadesd.spec.presets import resolve
-from tests.helpers import cli_docs, settings_docs
-from tests.helpers.json_docs import ROOT
+from tools import cli_docs, settings_docs
+from tools.json_docs import ROOT
 
 
 def test_the_settings_are_what_the_types_and_presets_say() -> None:

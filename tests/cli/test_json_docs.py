@@ -5,7 +5,7 @@ import importlib
 
 from hadesd.cli.main import MODULES, VERBS
 from hadesd.cli.parsing import Parser
-from tests.helpers import json_docs
+from tools import json_docs
 
 NO_DOCUMENT = {"serve", "stop", "logs", "completion"}
 """Verbs without --json."""

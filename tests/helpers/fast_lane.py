@@ -50,7 +50,7 @@ def marks_of(item: pytest.Item) -> set[str]:
 
 @cache
 def _reached(start: Any) -> frozenset[str]:
-    """Follow the names in a function's code through the modules of tests, to processes and environments."""
+    """Follow the names in a function's code through the modules of tests and tools, to processes and environments."""
     found, seen, left = set(), set(), [start]
     while left:
         value = left.pop()
@@ -61,7 +61,7 @@ def _reached(start: Any) -> frozenset[str]:
             found.add("process")
         elif isinstance(value, types.FunctionType | type) and value.__module__ in MAKERS:
             found.add("environment")
-        elif str(getattr(value, "__module__", "")).partition(".")[0] == "tests":
+        elif str(getattr(value, "__module__", "")).partition(".")[0] in ("tests", "tools"):
             left += _uses(value)
     return frozenset(found)
 

@@ -1,7 +1,7 @@
 """Brax's bodies as sticks, posed from observations in plain Python: no Brax, no jax, no numpy. Pure.
 
-skeletons.json holds links, joints and sticks of each environment (`python -m tests.helpers.skeletons` takes them from
-Brax's models). The kinematics are those of brax.kinematics.forward; quaternions have w first, lengths are metres.
+skeletons.json holds links, joints and sticks of each environment (`python -m tools.skeletons` takes them from Brax's
+models). The kinematics are those of brax.kinematics.forward; quaternions have w first, lengths are metres.
 """
 
 import functools

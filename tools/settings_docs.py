@@ -1,4 +1,4 @@
-"""docs/settings.md, made from the types of the settings and the presets: `python -m tests.helpers.settings_docs`."""
+"""docs/settings.md, made from the types of the settings and the presets: `python -m tools.settings_docs`."""
 
 import sys
 import textwrap
@@ -13,10 +13,10 @@ from hades_protocol.settings import Leaf, leaves
 from hadesd.config import Settings
 from hadesd.spec import environments
 from hadesd.spec.presets import available, preset_values
-from tests.helpers.json_docs import ROOT
+from tools.json_docs import ROOT
 
 FILE = ROOT / "docs/settings.md"
-COMMAND = "python -m tests.helpers.settings_docs"
+COMMAND = "python -m tools.settings_docs"
 WIDTH = 120
 
 METHODS = Method.__args__  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""docs/api.md, made from the docstrings of the library: `python -m tests.helpers.api_docs` writes it anew."""
+"""docs/api.md, made from the docstrings of the library: `python -m tools.api_docs` writes it anew."""
 
 import dataclasses
 import inspect
@@ -13,10 +13,10 @@ import msgspec
 
 import hadesd
 from hadesd.api.names import MODULES
-from tests.helpers.json_docs import ROOT, field_comments
+from tools.json_docs import ROOT, field_comments
 
 FILE = ROOT / "docs/api.md"
-COMMAND = "python -m tests.helpers.api_docs"
+COMMAND = "python -m tools.api_docs"
 WIDTH = 120
 
 TITLES = {

@@ -1,4 +1,4 @@
-"""The sticks of Brax's bodies for the screen: `python -m tests.helpers.skeletons` writes the file that it reads.
+"""The sticks of Brax's bodies for the screen: `python -m tools.skeletons` writes the file that it reads.
 
 The screen has neither Brax nor jax: links, joints and sticks of every environment stand in
 tui/hades_tui/pairs/drawings/skeletons.json, taken from Brax's own models.
@@ -15,7 +15,7 @@ from hadesd.analysis.pictures.bodies import brax_body
 from hadesd.analysis.pictures.sticks import BODY_FAR, FIXED
 from hadesd.spec import environments
 
-TARGET = Path(__file__).parents[2] / "tui/hades_tui/pairs/drawings/skeletons.json"
+TARGET = Path(__file__).parents[1] / "tui/hades_tui/pairs/drawings/skeletons.json"
 
 
 def skeleton(name: str) -> dict[str, Any]:

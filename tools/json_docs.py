@@ -1,4 +1,4 @@
-"""docs/json.md, made from the types of the JSON documents: `python -m tests.helpers.json_docs` writes it anew.
+"""docs/json.md, made from the types of the JSON documents: `python -m tools.json_docs` writes it anew.
 
 The meaning of a field is the comment behind it in the source, that of a type its docstring.
 """
@@ -73,9 +73,9 @@ from hadesd.cli.documents.storage import (
 )
 from hadesd.cli.documents.sweep import SweepDocument, SweepPlanDocument
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs/json.md"
-COMMAND = "python -m tests.helpers.json_docs"
+COMMAND = "python -m tools.json_docs"
 WIDTH = 120
 
 
@@ -214,7 +214,8 @@ def field_comments(kind: type) -> dict[str, str]:
         if node.end_lineno in comments:
             out[node.target.id] = _timeless(comments[node.end_lineno][0])
             continue
-        above, line = [], node.lineno - 1
+        above: list[str] = []
+        line = node.lineno - 1
         while line in comments and comments[line][1]:
             above.insert(0, comments[line][0])
             line -= 1

@@ -1,18 +1,19 @@
-"""docs/cli.md, made from the parsers of the command lines: `python -m tests.helpers.cli_docs` writes it anew."""
+"""docs/cli.md, made from the parsers of the command lines: `python -m tools.cli_docs` writes it anew."""
 
 import argparse
 import re
 import sys
 import textwrap
 from collections.abc import Iterator
+from typing import Any
 
 from hades_tui.options import parser as screen_parser
 from hadesd.cli.main import SECTIONS, add_verb_parser
 from hadesd.cli.parsing import Parser
-from tests.helpers.json_docs import ROOT
+from tools.json_docs import ROOT
 
 FILE = ROOT / "docs/cli.md"
-COMMAND = "python -m tests.helpers.cli_docs"
+COMMAND = "python -m tools.cli_docs"
 WIDTH = 120
 
 INTRODUCTION = f"""\
@@ -86,7 +87,7 @@ def _synopsis(parser: argparse.ArgumentParser) -> list[str]:
     return [line.replace("\0", " ") for line in textwrap.wrap(kept, 100, subsequent_indent="    ", **_WHOLE)]
 
 
-_WHOLE = {"break_long_words": False, "break_on_hyphens": False}
+_WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 
 def _name(action: argparse.Action) -> str:
