@@ -20,8 +20,8 @@ from hades_protocol.paths import Paths
 from hades_protocol.run_spec import spec_to_dict
 from hadesd.daemon.requests import MAX_TEXT
 from hadesd.storage import records
-from tests.helpers.desk import Desk
 from tests.helpers.fuzz import NAMES, FuzzSource
+from tests.helpers.in_process_daemon import InProcessDaemon
 from tests.helpers.specs import TINY, tiny
 from tests.protocol.test_codec import built
 
@@ -70,7 +70,7 @@ def begun(*arguments: object) -> Endless:
     return Endless()
 
 
-class WatchedDesk(Desk):
+class WatchedDaemon(InProcessDaemon):
     """One with three runs in its queue, whose daemon has no slot to start them."""
 
     def __init__(self, home: Path) -> None:
@@ -101,27 +101,27 @@ class WatchedDesk(Desk):
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> WatchedDesk:
-    return WatchedDesk(tmp_path_factory.mktemp("home"))
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> WatchedDaemon:
+    return WatchedDaemon(tmp_path_factory.mktemp("home"))
 
 
 @FUZZ
 @given(frames=st.lists(st.binary(max_size=300), max_size=5))
-def test_arbitrary_frames_are_refused(desk: WatchedDesk, frames: list[bytes]) -> None:
-    before = desk.control.refused
-    reply = desk.answer(frames)
+def test_arbitrary_frames_are_refused(daemon: WatchedDaemon, frames: list[bytes]) -> None:
+    before = daemon.control.refused
+    reply = daemon.answer(frames)
     assert reply is not None
     assert reply.error is not None
     assert reply.error.code == "protocol"
-    assert desk.control.refused == before + 1
+    assert daemon.control.refused == before + 1
 
 
 @FUZZ
 @given(seed=st.integers(0, 2**32))
-def test_the_messages_of_the_storm_change_nothing(desk: WatchedDesk, seed: int) -> None:
-    before = desk.supervisor.summaries()
-    desk.answer(FuzzSource(seed).message())
-    assert desk.supervisor.summaries() == before
+def test_the_messages_of_the_storm_change_nothing(daemon: WatchedDaemon, seed: int) -> None:
+    before = daemon.supervisor.summaries()
+    daemon.answer(FuzzSource(seed).message())
+    assert daemon.supervisor.summaries() == before
 
 
 @st.composite
@@ -160,19 +160,19 @@ def specs(draw: st.DrawFn) -> Any:
 
 @FUZZ
 @given(data=mutated_requests())
-def test_mutated_requests_are_answered(desk: WatchedDesk, data: bytes) -> None:
-    desk.answer([data])
+def test_mutated_requests_are_answered(daemon: WatchedDaemon, data: bytes) -> None:
+    daemon.answer([data])
 
 
-def test_a_run_that_was_cancelled_may_be_deleted(desk: WatchedDesk) -> None:
-    run = desk.result(commands.Start, spec=spec_to_dict(tiny())).id
-    desk.result(commands.Cancel, run=run)
-    reply = desk.answer([codec.encode(commands.Delete(request_id="1", run=run))])
+def test_a_run_that_was_cancelled_may_be_deleted(daemon: WatchedDaemon) -> None:
+    run = daemon.result(commands.Start, spec=spec_to_dict(tiny())).id
+    daemon.result(commands.Cancel, run=run)
+    reply = daemon.answer([codec.encode(commands.Delete(request_id="1", run=run))])
     assert reply is not None
     assert reply.error is None
 
 
-def test_nesting_in_any_field(desk: WatchedDesk) -> None:
+def test_nesting_in_any_field(daemon: WatchedDaemon) -> None:
     unanswered = []
     for field in ("spec", "changes", "run", "request_id", "nonsense"):
         verb = "fork" if field == "changes" else "start"
@@ -182,13 +182,13 @@ def test_nesting_in_any_field(desk: WatchedDesk) -> None:
         data = head + b"".join(msgpack.packb(part) for pair in fields.items() for part in pair)
         data += msgpack.packb(field)
         cases = itertools.product((100, 500, 511, 512, 900, 1000, 1023, 100_000), (b"\x91", b"\x81\xa3env"))
-        unanswered += [(field, *case) for case in cases if desk.answer([data + case[1] * case[0] + b"\xc0"]) is None]
+        unanswered += [(field, *case) for case in cases if daemon.answer([data + case[1] * case[0] + b"\xc0"]) is None]
     assert unanswered == []
 
 
-def test_a_value_that_json_cannot_say_is_refused_like_any_other(desk: WatchedDesk) -> None:
+def test_a_value_that_json_cannot_say_is_refused_like_any_other(daemon: WatchedDaemon) -> None:
     spec = {"env": b"\xff\xfe"}
-    reply = desk.answer([msgpack.packb({"verb": "start", "request_id": "1", "spec": spec})])
+    reply = daemon.answer([msgpack.packb({"verb": "start", "request_id": "1", "spec": spec})])
     assert reply is not None
     assert reply.error is not None
     assert reply.error.code == "usage"
@@ -211,16 +211,16 @@ def outside(touched: Touched, home: Path) -> list[Path]:
     prefix=st.sampled_from(["", "../", "/", "./", "../../../../../../../", "\0", "@"]),
 )
 def test_no_name_of_a_run_leads_out_of_the_runs_directory(
-    desk: WatchedDesk, touched: Touched, verb: str, name: str, prefix: str
+    daemon: WatchedDaemon, touched: Touched, verb: str, name: str, prefix: str
 ) -> None:
-    if any(summary.id.startswith(prefix + name) for summary in desk.supervisor.summaries()) or prefix + name == "@":
+    if any(summary.id.startswith(prefix + name) for summary in daemon.supervisor.summaries()) or prefix + name == "@":
         return  # it does name a run
     if verb == "logs" and not prefix + name:
         return  # it asks for the daemon's own log
     touched.paths.clear()
     touched.on = True
     try:
-        data = desk.control.answer(
+        data = daemon.control.answer(
             [
                 msgpack.packb(
                     {
@@ -241,10 +241,10 @@ def test_no_name_of_a_run_leads_out_of_the_runs_directory(
     error = codec.decode(data, replies.Reply).error
     assert error is not None
     assert error.code in ("not_found", "usage")
-    assert outside(touched, desk.home) == []
+    assert outside(touched, daemon.home) == []
 
 
-def test_the_watch_over_files_sees_what_leads_out(desk: WatchedDesk, touched: Touched) -> None:
+def test_the_watch_over_files_sees_what_leads_out(daemon: WatchedDaemon, touched: Touched) -> None:
     touched.paths.clear()
     touched.on = True
     try:
@@ -252,7 +252,7 @@ def test_the_watch_over_files_sees_what_leads_out(desk: WatchedDesk, touched: To
             pass
     finally:
         touched.on = False
-    assert outside(touched, desk.home) == [Path("/etc/hostname")]
+    assert outside(touched, daemon.home) == [Path("/etc/hostname")]
 
 
 @settings(max_examples=300)
@@ -272,12 +272,12 @@ def test_what_names_a_group_or_a_run_is_a_plain_word(name: str) -> None:
 
 @settings(max_examples=200)
 @given(name=st.sampled_from(NAMES) | st.text())
-def test_names_on_the_command_line_stay_inside_too(desk: WatchedDesk, name: str) -> None:
+def test_names_on_the_command_line_stay_inside_too(daemon: WatchedDaemon, name: str) -> None:
     try:
-        found = records.find_directory(desk.paths.runs, name)
+        found = records.find_directory(daemon.paths.runs, name)
     except NotFoundError:
         return
-    assert found.parent == desk.paths.runs
+    assert found.parent == daemon.paths.runs
 
 
 @settings(max_examples=100, suppress_health_check=list(HealthCheck))
@@ -291,6 +291,6 @@ def test_a_directory_that_lies_about_its_run_is_not_one(tmp_path_factory: pytest
     assert records.scan(directory)[0] == []
 
 
-def test_an_environment_variable_is_no_path(desk: WatchedDesk) -> None:
+def test_an_environment_variable_is_no_path(daemon: WatchedDaemon) -> None:
     with pytest.raises(HadesError):
-        records.find_directory(desk.paths.runs, "$HOME")
+        records.find_directory(daemon.paths.runs, "$HOME")

@@ -11,7 +11,7 @@ from hadesd.config import Settings
 from hadesd.supervisor.admission import Admission
 from hadesd.supervisor.dispatcher import Dispatcher
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
-from tests.helpers.desk import Desk
+from tests.helpers.in_process_daemon import InProcessDaemon
 from tests.helpers.specs import tiny
 
 MAZE, NET = "pack.module:Maze", "pack.module:Net"
@@ -29,7 +29,7 @@ MAZE, NET = "pack.module:Maze", "pack.module:Net"
 def test_code_of_ones_own_is_referred_to_the_command_that_takes_it(
     tmp_path: Path, spec: dict[str, Any], command: str
 ) -> None:
-    error = Desk(tmp_path).ask(commands.Plan, spec=spec).error
+    error = InProcessDaemon(tmp_path).ask(commands.Plan, spec=spec).error
     assert error is not None
     assert error.code == "usage"
     assert error.message.endswith(f"is code of your own, which the daemon does not run: use '{command}'")

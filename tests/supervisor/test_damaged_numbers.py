@@ -16,7 +16,7 @@ from hadesd.storage import metric_lines, records
 from hadesd.storage.checkpoints import generations
 from hadesd.storage.resume_records import ResumeKind, append_resume_record
 from hadesd.supervisor.publisher import Publisher
-from tests.helpers.desk import Desk
+from tests.helpers.in_process_daemon import InProcessDaemon
 from tests.helpers.manifests import write_manifest
 from tests.helpers.specs import tiny
 from tests.supervisor.history.test_history import metrics, timing
@@ -84,13 +84,13 @@ def test_whatever_number_a_file_of_one_run_holds_the_others_are_seen(tmp_path: P
             for number in HUGE:
                 tried += 1
                 path.write_text(json.dumps(changed(json.loads(first), way, number)) + "\n" + rest)
-                desk = Desk(tmp_path)
-                seen = [run["id"] for run in desk.ask(commands.Snapshot).result["runs"]]
+                daemon = InProcessDaemon(tmp_path)
+                seen = [run["id"] for run in daemon.ask(commands.Snapshot).result["runs"]]
                 if sound.name not in seen or (name != "run.json" and hostile.name not in seen):
                     problems.append((name, way, number, seen))
                 for run in seen:
                     asked = [(commands.Show, {}), (commands.History, {}), (commands.Note, {"text": "x"})]
-                    replies = [desk.ask(kind, run=run, **fields) for kind, fields in asked]
+                    replies = [daemon.ask(kind, run=run, **fields) for kind, fields in asked]
                     problems += [(name, way, number, reply.error) for reply in replies if reply.error is not None]
         path.write_text(text)
     assert tried > 60
@@ -105,19 +105,19 @@ def test_sums_of_what_is_allowed_go_no_further_than_a_message(tmp_path: Path) ->
     path.unlink()
     for generation in range(1, 1100):
         metric_lines.append(path, replace(metrics(generation), env_steps=2**53 - 1))
-    assert Desk(tmp_path).result(commands.History, run=directory.name).env_steps[-1] == 2**63 - 1
+    assert InProcessDaemon(tmp_path).result(commands.History, run=directory.name).env_steps[-1] == 2**63 - 1
 
 
 def test_a_summary_that_cannot_be_sent_is_left_out_and_said_once(tmp_path: Path) -> None:
     home = Paths({"HADES_HOME": str(tmp_path)})
     home.make_private()
     first, second = (records.create(home.runs, tiny(), 1.0).id for _ in range(2))
-    desk = Desk(tmp_path)
-    managed_run = desk.supervisor.find(first)
+    daemon = InProcessDaemon(tmp_path)
+    managed_run = daemon.supervisor.find(first)
     managed_run.run = replace(managed_run.run, reason="half a surrogate pair: \ud800")
     with structlog.testing.capture_logs() as told:
         for _ in range(2):
-            assert [run["id"] for run in desk.ask(commands.Snapshot).result["runs"]] == [second]
+            assert [run["id"] for run in daemon.ask(commands.Snapshot).result["runs"]] == [second]
     assert [(line["event"], line["run"]) for line in told] == [("run left out of the list", first)]
 
 

@@ -18,8 +18,8 @@ from hades_protocol.run_state import WorkerPhase
 from hadesd import worker_protocol
 from hadesd.storage import metric_lines, records
 from hadesd.supervisor.jobs.process import Finished
-from tests.helpers.desk import Desk
 from tests.helpers.failing_disk import refusing
+from tests.helpers.in_process_daemon import InProcessDaemon
 from tests.helpers.manifests import write_manifest
 from tests.helpers.specs import TINY, tiny
 from tests.supervisor.history.test_history import metrics, timing
@@ -93,28 +93,28 @@ def a_home(home: Path) -> Runs:
     return Runs(*(record.id for record in made))
 
 
-def a_desk(home: Path) -> Desk:
+def a_daemon(home: Path) -> InProcessDaemon:
     """A daemon with one slot, in which the first run is at work."""
-    desk = Desk(home, slots=1, start_worker=Worker, start_job=Job)
-    (working,) = desk.supervisor.working
-    worker: Any = desk.supervisor.find(working).worker
+    daemon = InProcessDaemon(home, slots=1, start_worker=Worker, start_job=Job)
+    (working,) = daemon.supervisor.working
+    worker: Any = daemon.supervisor.find(working).worker
     for message in (
         worker_protocol.Heartbeat(phase=WorkerPhase.EVALUATING, generation=1),
         worker_protocol.Resumed(generation=0),
         worker_protocol.Committed(metrics=metrics(1), timing=timing(1)),
     ):
         worker.on_message(codec.encode(message))
-    return desk
+    return daemon
 
 
-Request = Callable[[Desk, Runs], replies.Reply]
+Request = Callable[[InProcessDaemon, Runs], replies.Reply]
 
 
 def ask(kind: type[commands.Request], which: str = "", **fields: Any) -> Request:
     """A request about the run of that kind."""
 
-    def request(desk: Desk, runs: Runs) -> replies.Reply:
-        return desk.ask(kind, **({"run": getattr(runs, which)} if which else {}), **fields)
+    def request(daemon: InProcessDaemon, runs: Runs) -> replies.Reply:
+        return daemon.ask(kind, **({"run": getattr(runs, which)} if which else {}), **fields)
 
     return request
 
@@ -167,30 +167,30 @@ COMES_TO = {
 """What a run is for a daemon that starts anew."""
 
 
-def told(desk: Desk) -> dict[str, dict[str, Any]]:
+def told(daemon: InProcessDaemon) -> dict[str, dict[str, Any]]:
     """What clients are told of each run, less what changes by itself."""
-    snapshot: replies.SnapshotResult = desk.result(commands.Snapshot)
+    snapshot: replies.SnapshotResult = daemon.result(commands.Snapshot)
     fields = ("state", "note", "group", "priority", "population", "seed", "generations", "parent", "directory")
     found = {}
     for run in snapshot.runs:
         state = RunSummary(**asdict(run) | {"state": COMES_TO.get(run.state, run.state)})
         found[run.id] = {name: getattr(state, name) for name in fields}
-        shown: replies.ShowResult = desk.result(commands.Show, run=run.id)
+        shown: replies.ShowResult = daemon.result(commands.Show, run=run.id)
         found[run.id] |= {"history": shown.history, "spec": shown.spec}
     return found
 
 
-def on_disk(desk: Desk) -> dict[str, records.RunRecord]:
+def on_disk(daemon: InProcessDaemon) -> dict[str, records.RunRecord]:
     """What run directories say."""
-    found, problems = records.scan(desk.paths.runs)
+    found, problems = records.scan(daemon.paths.runs)
     assert problems == []
     return {record.id: record for record, _ in found}
 
 
-def in_memory(desk: Desk) -> dict[str, records.RunRecord]:
+def in_memory(daemon: InProcessDaemon) -> dict[str, records.RunRecord]:
     """What the daemon holds to be on the disk."""
-    assert not [m.run.id for m in desk.supervisor._engine.runs.values() if m.unsaved]
-    return {run: m.record for run, m in desk.supervisor._engine.runs.items()}
+    assert not [m.run.id for m in daemon.supervisor._engine.runs.values() if m.unsaved]
+    return {run: m.record for run, m in daemon.supervisor._engine.runs.items()}
 
 
 def files(home: Path) -> dict[str, int]:
@@ -213,22 +213,22 @@ class Case:
         self.home = self._place / str(next(self._count))
         for run in self._needed - {self.runs.foreign}:
             shutil.copytree(self._template / "runs" / run, self.home / "runs" / run)
-        self.desk = a_desk(self.home)
+        self.daemon = a_daemon(self.home)
         if self.adopting:
-            shutil.copytree(self._template / self.runs.foreign, self.desk.paths.runs / self.runs.foreign)
-        self.before, self.there = in_memory(self.desk), files(self.home)
+            shutil.copytree(self._template / self.runs.foreign, self.daemon.paths.runs / self.runs.foreign)
+        self.before, self.there = in_memory(self.daemon), files(self.home)
 
     def disagreements(self, request: Request, at: int, persists: bool) -> tuple[int, list[str]]:
         """The number of calls that write, and what is not as it should be where the one number `at` fails."""
         with refusing(at, persists) as refusals:
-            reply = request(self.desk, self.runs)
+            reply = request(self.daemon, self.runs)
         wrong = self._wrong_answer(reply, persists) if reply.error is not None else []
-        if in_memory(self.desk) != self._on_disk(reply):
+        if in_memory(self.daemon) != self._on_disk(reply):
             wrong.append("memory and disk differ")
-        self.desk.supervisor.tick()
-        if in_memory(self.desk) != self._on_disk(reply):
+        self.daemon.supervisor.tick()
+        if in_memory(self.daemon) != self._on_disk(reply):
             wrong.append("a second later memory and disk differ")
-        now, again = told(self.desk), told(Desk(self.home))
+        now, again = told(self.daemon), told(InProcessDaemon(self.home))
         wrong += [f"after a restart {run} is another" for run in now if not _goes_on(now[run], again.get(run))]
         if len(again) > len(now) + (self.adopting and reply.error is not None):
             wrong.append("after a restart there are more runs")
@@ -238,7 +238,7 @@ class Case:
         return len(refusals.calls), [f"call {at} ({called}), persists {persists}: {text}" for text in wrong]
 
     def _on_disk(self, reply: replies.Reply) -> dict[str, records.RunRecord]:
-        found = on_disk(self.desk)
+        found = on_disk(self.daemon)
         if self.adopting and reply.error is not None:
             del found[self.runs.foreign]  # it is the client's
         return found
@@ -249,7 +249,7 @@ class Case:
         assert error is not None
         if error.code == "protocol" or "the daemon failed" in error.message or "[(" in error.message:
             wrong.append(f"not for people: {error.message}")
-        if in_memory(self.desk) != self.before:
+        if in_memory(self.daemon) != self.before:
             wrong.append("it was refused, and done in memory")
         if persists:  # where nothing can be removed either, hidden files stay; a scan skips them
             for path in (*self.home.rglob(".*"), *self.home.rglob("exports")):

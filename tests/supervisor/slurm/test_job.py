@@ -9,7 +9,7 @@ from hades_protocol import commands
 from hades_protocol.run_spec import spec_to_dict
 from hadesd.config import Settings
 from hadesd.supervisor.slurm.job import JobName, SlurmState, Submission, is_temporary, parse_queue, parse_submitted
-from tests.helpers.desk import Desk
+from tests.helpers.in_process_daemon import InProcessDaemon
 from tests.helpers.specs import tiny
 
 
@@ -70,10 +70,10 @@ def test_the_users_options_come_after_ours_and_cannot_take_the_name_away() -> No
 def test_options_of_sbatch_are_not_for_those_who_come_over_tcp(tmp_path: Path) -> None:
     """They name files and environments of the daemon's user."""
     asked = spec_to_dict(tiny(resources={"executor": "slurm", "slurm": "--output=/home/me/.profile"}))
-    open_to_others = Desk(tmp_path / "tcp", settings=Settings(listen="tcp://127.0.0.1:7421"))
+    open_to_others = InProcessDaemon(tmp_path / "tcp", settings=Settings(listen="tcp://127.0.0.1:7421"))
     refused = open_to_others.ask(commands.Start, spec=asked)
     assert refused.error is not None
     assert "options of sbatch come from [slurm] in its config.toml alone" in refused.error.message
-    own = Desk(tmp_path / "own").ask(commands.Start, spec=asked)
+    own = InProcessDaemon(tmp_path / "own").ask(commands.Start, spec=asked)
     assert own.error is not None
     assert "submits no Slurm jobs" in own.error.message

@@ -34,7 +34,7 @@ def no_job(
     raise AssertionError("there are no datasets: no job is ever started")
 
 
-class Desk:
+class InProcessDaemon:
     """A daemon's supervisor and Control on a state directory. It has taken in the runs that are there."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Desk:
         self.home = home
         self.paths = Paths({"HADES_HOME": str(home)})
         self.paths.make_private()
-        session = "desk"
+        session = "in-process"
         info = DaemonInfo(
             session=session,
             pid=os.getpid(),
