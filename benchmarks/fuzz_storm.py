@@ -28,7 +28,7 @@ from hades_protocol import commands
 from hades_protocol.errors import HadesError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient, listens
-from tests.helpers.fuzz import FuzzSource
+from tests.helpers.faults.fuzz import FuzzSource
 
 WANTED = 0.95
 ASK_SECONDS = 0.2

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.drills.enumeration.replay import Loss, Tree, files_of
-from tests.helpers import fault_injector
-from tests.helpers.fault_injector import Injector, Mode, Operation, read_notes
+from tests.helpers.faults import fault_injector
+from tests.helpers.faults.fault_injector import Injector, Mode, Operation, read_notes
 
 pytestmark = pytest.mark.skipif(not fault_injector.can_compile(), reason="there is no C compiler (cc)")
 

@@ -8,7 +8,7 @@ from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from tests.faults.conftest import results, submit
 from tests.helpers.daemon import Home, until
-from tests.helpers.small_disk import SmallDisk
+from tests.helpers.faults.small_disk import SmallDisk
 
 S = RunState
 

@@ -16,7 +16,7 @@ from hades_protocol import codec, commands, events, replies
 from hades_protocol.run_state import RunState
 from hadesd.logs import rate_limit
 from tests.helpers.daemon import Home, until
-from tests.helpers.fuzz import FuzzSource
+from tests.helpers.faults.fuzz import FuzzSource
 
 MESSAGES = 3000
 IN_FLIGHT = 20

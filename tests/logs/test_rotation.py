@@ -9,7 +9,7 @@ import pytest
 
 from hadesd.logs import rotation
 from hadesd.logs.streams import BoundedStream
-from tests.helpers.failing_disk import refusing
+from tests.helpers.faults.failing_disk import refusing
 
 WRITER = """
 import os, sys

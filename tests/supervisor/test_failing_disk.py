@@ -18,7 +18,7 @@ from hades_protocol.run_state import WorkerPhase
 from hadesd import worker_protocol
 from hadesd.storage import metric_lines, records
 from hadesd.supervisor.jobs.process import Finished
-from tests.helpers.failing_disk import refusing
+from tests.helpers.faults.failing_disk import refusing
 from tests.helpers.in_process_daemon import InProcessDaemon
 from tests.helpers.manifests import write_manifest
 from tests.helpers.specs import TINY, tiny

@@ -11,7 +11,7 @@ from hades_protocol.errors import ExitCode
 from hadesd.cli.main import main
 from hadesd.storage import archive, records
 from hadesd.storage.checkpoints import generations, read_manifest
-from tests.helpers.failing_disk import refusing
+from tests.helpers.faults.failing_disk import refusing
 from tests.supervisor.test_failing_disk import Runs, a_home, files
 
 Check = Callable[[Path, Runs, dict[str, int], bool], Iterator[str]]

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.helpers import fault_injector
+from tests.helpers.faults import fault_injector
 
 parser = argparse.ArgumentParser(prog="python -m tests.drills.enumeration")
 parser.add_argument("scenarios", nargs="*", metavar="NAME", help="these alone, for example resume")

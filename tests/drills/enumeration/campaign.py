@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from tests.drills.enumeration.replay import Loss, Tree, files_of
 from tests.drills.enumeration.scenarios import LostError, Results, Scenario
-from tests.helpers.fault_injector import Injector, Mode, Note, Operation, read_notes
+from tests.helpers.faults.fault_injector import Injector, Mode, Note, Operation, read_notes
 
 
 class Fault(NamedTuple):

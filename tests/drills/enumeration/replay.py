@@ -8,7 +8,7 @@ import enum
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.helpers.fault_injector import Note, Operation
+from tests.helpers.faults.fault_injector import Note, Operation
 
 
 class Loss(enum.StrEnum):

@@ -1,6 +1,6 @@
 """Calls that change files fail, are cut short, kill their process, or are noted: a library of ours in between.
 
-The library is tests/helpers/fault_injector.c, loaded with LD_PRELOAD. A process that runs under it opens the control
+The library is fault_injector.c beside this file, loaded with LD_PRELOAD. A process that runs under it opens the control
 page too, so it can arm the library itself, do something, disarm it and look at what is left: hundreds of times.
 """
 

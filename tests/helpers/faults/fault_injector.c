@@ -3,7 +3,8 @@
  * It counts these calls, one at a time over all threads, and as the control page (a file that HADES_FAULT_CONTROL names,
  * mapped by both sides) wants it: fails the n-th, or all from the n-th on, with an errno; writes half of what the n-th
  * was to write; kills the process before the n-th; lets every fsync take n ms more, as a slow disk does; or notes what
- * each of them did, so that the state of the directory before any of them can be made anew. tests/helpers/fault_injector.py has the other side, and describes the notes. */
+ * each of them did, so that the state of the directory before any of them can be made anew. fault_injector.py has
+ * the other side, and describes the notes. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
