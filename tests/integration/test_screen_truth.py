@@ -14,7 +14,7 @@ import pytest
 from hades_protocol.run_state import RunState
 from tests.helpers.daemon import Home, until
 
-PROGRAM = Path(__file__).parents[1] / "helpers" / "screen_process.py"
+PROGRAM = Path(__file__).parents[1] / "helpers" / "screen" / "screen_process.py"
 S = RunState
 
 

@@ -8,8 +8,8 @@ import pytest
 from hades_tui.theme import palette
 from hades_tui.theme.glyphs import UNICODE
 from hades_tui.theme.themes import DARK
-from tests.helpers.live_screen import three_runs
 from tests.helpers.protocol_server import ProtocolServer, serving
+from tests.helpers.screen.live_screen import three_runs
 
 
 @pytest.fixture

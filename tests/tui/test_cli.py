@@ -11,8 +11,8 @@ import pytest
 
 from hades_protocol.errors import ExitCode
 from hades_tui import cli
-from tests.helpers.live_screen import three_runs
 from tests.helpers.protocol_server import FakeDaemon, a_run, serving
+from tests.helpers.screen.live_screen import three_runs
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from hades_tui.widgets.fields import Area, Field
-from tests.helpers.live_screen import until
+from tests.helpers.screen.live_screen import until
 
 
 class Form(App[None]):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.live_screen import CARTPOLE, three_runs
 from tests.helpers.protocol_server import serving
-from tests.helpers.terminal import HAS_TMUX, TUI, Tmux
+from tests.helpers.screen.live_screen import CARTPOLE, three_runs
+from tests.helpers.screen.terminal import HAS_TMUX, TUI, Tmux
 
 SIZES = ((200, 60), (40, 10), (120, 40), (30, 8), (80, 24))
 

@@ -16,9 +16,9 @@ from hades_tui.state.history import RunHistory
 from hades_tui.state.model import Model, apply, requesting_history, with_history
 from hades_tui.theme.glyphs import UNICODE
 from hades_tui.theme.palette import style
-from tests.helpers.curves import draw_metrics, panel_lines
-from tests.helpers.lines import text_of
 from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
+from tests.helpers.screen.curves import draw_metrics, panel_lines
+from tests.helpers.screen.lines import text_of
 
 PPO = Reference(name="PPO", value=500.0)
 

@@ -13,9 +13,9 @@ from hades_tui.curve.yaxis import y_axis
 from hades_tui.state.history import RunHistory
 from hades_tui.text.format import number
 from hades_tui.theme.glyphs import ASCII, UNICODE, Glyphs
-from tests.helpers.curves import draw_metrics
-from tests.helpers.lines import text_of
 from tests.helpers.protocol_server import a_generation
+from tests.helpers.screen.curves import draw_metrics
+from tests.helpers.screen.lines import text_of
 
 VALUES = st.floats(-1e8, 1e8, allow_nan=False)
 

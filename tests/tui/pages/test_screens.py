@@ -15,8 +15,8 @@ from hades_tui.screens.watch import WatchPanel, WatchScreen
 from hades_tui.widgets.log_view import LogView
 from hades_tui.widgets.mismatch_panel import MismatchPanel
 from hades_tui.widgets.run_list import RunList
-from tests.helpers.live_screen import CARTPOLE, live, mutations, text, until
 from tests.helpers.protocol_server import ProtocolServer
+from tests.helpers.screen.live_screen import CARTPOLE, live, mutations, text, until
 
 
 def asked(server: ProtocolServer) -> list[commands.Logs]:

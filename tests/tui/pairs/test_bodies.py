@@ -13,8 +13,8 @@ from hades_tui.pairs.drawings.skeleton import READINGS, pose, skeleton_of
 from hades_tui.theme.glyphs import ASCII, UNICODE
 from hades_tui.theme.terminal import Terminal
 from hadesd.spec import environments
-from tests.helpers.lines import texts_of
 from tests.helpers.protocol_server import float_array
+from tests.helpers.screen.lines import texts_of
 from tools import skeletons
 
 COLOURED, PLAIN = Terminal(UNICODE), Terminal(ASCII, colours=False)

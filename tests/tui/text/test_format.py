@@ -21,9 +21,9 @@ from hades_tui.text import format
 from hades_tui.text.digits import big
 from hades_tui.theme.glyphs import UNICODE
 from hades_tui.theme.palette import style
-from tests.helpers.curves import panel_lines
-from tests.helpers.lines import text_of
 from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run, float_array
+from tests.helpers.screen.curves import panel_lines
+from tests.helpers.screen.lines import text_of
 
 
 def test_numbers() -> None:

@@ -11,7 +11,7 @@ from hades_protocol.errors import UsageError
 from hades_tui.theme import palette
 from hades_tui.theme.palette import HUES, style_in
 from hades_tui.theme.themes import ROLES, THEMES, Theme, default_theme, theme_named
-from tests.helpers.colour_vision import MATRICES, ciede2000, contrast, difference
+from tests.helpers.screen.colour_vision import MATRICES, ciede2000, contrast, difference
 
 OWN_GROUND = [theme for theme in THEMES.values() if theme.colours and not theme.ansi]
 LINES = ("mean", "best", "ever", "evaluated")
