@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hades_protocol.run_spec import RunSpec
-from tests.helpers import worker_process as wp
+from tests.helpers.processes import worker_process as wp
 from tests.helpers.specs import tiny
 
 GENERATIONS = 10

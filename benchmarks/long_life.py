@@ -18,7 +18,7 @@ from benchmarks.screen import resident
 from hades_protocol import commands
 from hades_protocol.replies import SnapshotResult
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import Home, a_home
+from tests.helpers.processes.daemon import Home, a_home
 
 AT_ONCE = 3
 GENERATIONS = 5000

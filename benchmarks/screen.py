@@ -28,7 +28,7 @@ from benchmarks.home import TICKS, process_stat
 from hades_protocol import commands
 from hades_protocol.messages import GenerationMetrics, GenerationTiming
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import BIN, Home
+from tests.helpers.processes.daemon import BIN, Home
 
 ROWS, COLUMNS = 45, 160
 RUNS = 20

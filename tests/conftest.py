@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hadesd.compute.jax_setup import collect_rarely
 from hadesd.spec.jax_variables import BLAS_THREADS
 from tests.helpers import fast_lane, schedule
-from tests.helpers.daemon import Home, a_home
+from tests.helpers.processes.daemon import Home, a_home
 
 CACHE = Path(__file__).parent.parent / ".hades-test-cache"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))

@@ -16,8 +16,8 @@ from typing import Any
 from benchmarks.record import record
 from hades_protocol import commands
 from hades_protocol.messages import RunSummary
-from tests.helpers.daemon import Home, a_home, until
-from tests.helpers.slurm_cluster import Cluster, a_cluster, lacking
+from tests.helpers.processes.daemon import Home, a_home, until
+from tests.helpers.processes.slurm_cluster import Cluster, a_cluster, lacking
 
 CONFIG = """\
 [slurm]

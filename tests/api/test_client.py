@@ -13,7 +13,7 @@ from hades_protocol.run_state import RunState
 from hadesd.api.datasets import load
 from hadesd.storage.layout import RunPaths
 from tests.api.test_datasets import META, two
-from tests.helpers.daemon import Home, a_home, until
+from tests.helpers.processes.daemon import Home, a_home, until
 
 pytestmark = pytest.mark.process
 

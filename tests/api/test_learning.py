@@ -19,7 +19,7 @@ from hadesd.distill import normalise
 from hadesd.spec import environments
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.metric_lines import read_metrics
-from tests.helpers import worker_process
+from tests.helpers.processes import worker_process
 from tests.helpers.specs import tiny
 
 pytestmark = pytest.mark.environment

@@ -9,7 +9,7 @@ import pytest
 from hades_protocol import commands
 from hadesd.analysis.datasets import formats
 from hadesd.storage.layout import RunPaths
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 HIDING = """\
 import importlib.machinery

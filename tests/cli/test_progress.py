@@ -16,7 +16,7 @@ import pytest
 from hadesd.cli.main import VERBS
 from hadesd.cli.output import say
 from hadesd.cli.progress import LONGEST_SECONDS, Phase, Progress, next_line
-from tests.helpers.daemon import BIN, Home, until
+from tests.helpers.processes.daemon import BIN, Home, until
 
 GOLDEN = next((Path(__file__).parents[1] / "golden").glob("cartpole-*"))
 DATASET = str(GOLDEN / "dataset.npz")

@@ -16,8 +16,8 @@ from hades_protocol.paths import Paths
 from hadesd.cli.errors import report_error
 from hadesd.service.install import placement, unit_directory
 from hadesd.storage.disk import is_full
-from tests.helpers.daemon import BIN, Home, until
-from tests.helpers.other_user import without_rights
+from tests.helpers.processes.daemon import BIN, Home, until
+from tests.helpers.processes.other_user import without_rights
 
 RAW = os.fsdecode(b"q\xff")
 """A name that is no UTF-8."""
@@ -182,7 +182,7 @@ def test_the_first_process_of_a_container_reaps_orphans(home: Home) -> None:
     home.paths.make_private()
     home.paths.config_file.write_text('[hooks]\nfinished = ["sh", "-c", "(sleep 0.1; exit 3) & echo $! >orphan"]\n')
     home.paths.config_file.chmod(0o600)
-    helper = Path(__file__).parents[1] / "helpers/fake_daemon.py"
+    helper = Path(__file__).parents[1] / "helpers/processes/fake_daemon.py"
     namespace = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
     outside = home.spawn([*namespace, str(BIN / "python"), str(helper), "{}"])
     until(lambda: home.paths.control_socket.exists() or outside.poll() is not None, "it listens")

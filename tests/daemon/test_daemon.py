@@ -13,8 +13,8 @@ from hades_protocol.errors import InternalError, NotFoundError, UsageError, Wron
 from hades_protocol.messages import Reference
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import BIN, Home, until
-from tests.helpers.fake_worker import BEHAVIOURS
+from tests.helpers.processes.daemon import BIN, Home, until
+from tests.helpers.processes.fake_worker import BEHAVIOURS
 
 S = RunState
 

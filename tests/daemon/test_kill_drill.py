@@ -10,7 +10,7 @@ import pytest
 
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 KILLS = 20
 GENERATIONS = 150

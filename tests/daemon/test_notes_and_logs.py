@@ -8,7 +8,7 @@ import pytest
 from hades_protocol import commands, events
 from hades_protocol.errors import InternalError, NotFoundError, ProtocolMismatchError, UsageError, WrongStateError
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 from tests.supervisor.test_run import stream, subscribed
 
 

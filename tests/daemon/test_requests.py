@@ -12,7 +12,7 @@ import zmq
 from hades_protocol import codec, commands, replies
 from hades_protocol.errors import UsageError
 from hadesd.daemon.loop import BURST
-from tests.helpers.daemon import Home, a_home
+from tests.helpers.processes.daemon import Home, a_home
 
 
 @pytest.fixture(scope="module")

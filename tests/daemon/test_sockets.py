@@ -27,8 +27,8 @@ from hades_protocol.sync_client import ControlClient
 from hadesd.daemon import sockets
 from hadesd.logs import rate_limit
 from hadesd.logs.rate_limit import RateLimitedLogger
-from tests.helpers.daemon import Home, until
-from tests.helpers.keys import Keyring
+from tests.helpers.processes.daemon import Home, until
+from tests.helpers.processes.keys import Keyring
 
 DOES_NOT_KNOW = "does not answer, or does not know this key"
 

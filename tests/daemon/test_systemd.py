@@ -14,8 +14,8 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from hadesd.daemon.systemd import service_manager, status_line
-from tests.helpers.daemon import Home, until
-from tests.helpers.fake_worker import BEHAVIOURS
+from tests.helpers.processes.daemon import Home, until
+from tests.helpers.processes.fake_worker import BEHAVIOURS
 from tests.helpers.protocol_server import a_run
 
 S = RunState
@@ -108,7 +108,9 @@ def test_another_process_than_the_one_that_systemd_watches_feeds_no_watchdog(hom
 
 def test_the_watchdog_is_not_fed_while_a_worker_survives_sigkill(home: Home, manager: Manager) -> None:
     home.environ |= {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "10000000", "PYTHONPATH": str(ROOT)}
-    home.answering(home.spawn([sys.executable, "-m", "tests.helpers.immortal_daemon", '{"heartbeat_timeout": 2.0}']))
+    home.answering(
+        home.spawn([sys.executable, "-m", "tests.helpers.processes.immortal_daemon", '{"heartbeat_timeout": 2.0}'])
+    )
     until(lambda: "WATCHDOG=1" in manager.lines(), "it is fed at first")
     run = home.start(seed=BEHAVIOURS["silent"])
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import hadesd
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.daemon import BIN, Home
+from tests.helpers.processes.daemon import BIN, Home
 
 PAGE = (Path(__file__).parents[2] / "docs/tutorial.md").read_text()
 BLOCK = re.compile(r"(?:<!-- test: (skip) [^>]*-->\n)?```console\n(.*?)```", re.DOTALL)

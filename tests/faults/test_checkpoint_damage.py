@@ -9,7 +9,7 @@ import pytest
 
 from hades_protocol.run_state import RunState
 from tests.faults.conftest import put, results
-from tests.helpers.daemon import Home, until
+from tests.helpers.processes.daemon import Home, until
 
 S = RunState
 

@@ -12,8 +12,8 @@ import pytest
 
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import Home, until
 from tests.helpers.faults.shifted_clock import ShiftedClock, can_compile
+from tests.helpers.processes.daemon import Home, until
 
 S = RunState
 DAY = 86_400

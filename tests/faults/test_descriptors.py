@@ -10,8 +10,8 @@ from hades_protocol import commands, keys
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient
-from tests.helpers.daemon import FAKE_DAEMON, Home, until
-from tests.helpers.keys import Keyring
+from tests.helpers.processes.daemon import FAKE_DAEMON, Home, until
+from tests.helpers.processes.keys import Keyring
 
 FEW = 64
 

@@ -19,8 +19,8 @@ from hadesd.storage import disk
 from hadesd.storage.resume_records import ResumeKind, append_resume_record
 from hadesd.worker import checkpoints
 from tests.faults.conftest import SPEC, put, results, submit
-from tests.helpers.daemon import Home, until
 from tests.helpers.faults.small_disk import SmallDisk
+from tests.helpers.processes.daemon import Home, until
 
 S = RunState
 

@@ -5,8 +5,8 @@ import signal
 
 from hades_protocol.run_state import RunState
 from tests.faults.conftest import results, submit
-from tests.helpers.daemon import Home
-from tests.helpers.fake_worker import BEHAVIOURS
+from tests.helpers.processes.daemon import Home
+from tests.helpers.processes.fake_worker import BEHAVIOURS
 
 S = RunState
 

@@ -7,7 +7,7 @@ import numpy as np
 from hades_protocol import commands
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 from tests.helpers.specs import tiny
 
 STORM = {

@@ -7,8 +7,8 @@ from pathlib import Path
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from tests.faults.conftest import results, submit
-from tests.helpers.daemon import Home, until
 from tests.helpers.faults.small_disk import SmallDisk
+from tests.helpers.processes.daemon import Home, until
 
 S = RunState
 

@@ -4,7 +4,7 @@ import zmq
 
 from hades_protocol import commands, events
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 QUEUE = 500
 EVENTS = 3000

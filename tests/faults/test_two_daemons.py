@@ -7,7 +7,7 @@ import sys
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from tests.faults.conftest import results, submit
-from tests.helpers.daemon import BIN, Home, until
+from tests.helpers.processes.daemon import BIN, Home, until
 
 S = RunState
 

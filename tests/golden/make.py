@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import Home, a_home, until
+from tests.helpers.processes.daemon import Home, a_home, until
 
 GOLDEN = Path(__file__).parent
 GROUP = "golden"

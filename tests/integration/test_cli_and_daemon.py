@@ -11,7 +11,7 @@ import pytest
 from hades_protocol.run_state import RunState
 from hadesd.logs.rotation import DAEMON_STDERR
 from hadesd.storage.locks import lock_file
-from tests.helpers.daemon import BIN, Home, until
+from tests.helpers.processes.daemon import BIN, Home, until
 
 S = RunState
 

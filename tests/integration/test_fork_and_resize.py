@@ -10,7 +10,7 @@ import pytest
 from hades_protocol import commands, replies
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
-from tests.helpers.daemon import Home, until
+from tests.helpers.processes.daemon import Home, until
 from tests.helpers.specs import TINY
 
 S = RunState

@@ -15,8 +15,8 @@ import zmq
 from hades_protocol import codec, commands, events, replies
 from hades_protocol.run_state import RunState
 from hadesd.logs import rate_limit
-from tests.helpers.daemon import Home, until
 from tests.helpers.faults.fuzz import FuzzSource
+from tests.helpers.processes.daemon import Home, until
 
 MESSAGES = 3000
 IN_FLIGHT = 20

@@ -22,8 +22,8 @@ from hadesd.compute.execution import version_differences
 from hadesd.storage import records
 from hadesd.storage.checkpoints import read_manifest
 from tests.golden.make import ENVIRONMENT, GENERATIONS, GOLDEN, GROUP, PAUSED_AT
-from tests.helpers import worker_process as wp
-from tests.helpers.daemon import Home
+from tests.helpers.processes import worker_process as wp
+from tests.helpers.processes.daemon import Home
 
 S = RunState
 (RUN,) = (path.parent.name for path in GOLDEN.glob("*/run.json"))

@@ -14,8 +14,8 @@ from hades_protocol import commands, events
 from hades_protocol.errors import UsageError
 from hades_protocol.messages import GpuInfo, RunSummary
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import Home, until
-from tests.helpers.gpus import GIB, FakeGpus, process_of_another_user
+from tests.helpers.processes.daemon import Home, until
+from tests.helpers.processes.gpus import GIB, FakeGpus, process_of_another_user
 from tests.supervisor.test_run import stream, subscribed
 
 S = RunState

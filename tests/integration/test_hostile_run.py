@@ -8,8 +8,8 @@ import pytest
 from hades_protocol.errors import ExitCode
 from hades_tui import cli as screen
 from hadesd.cli.main import VERBS, main
-from tests.helpers.daemon import Home
 from tests.helpers.faults import hostile
+from tests.helpers.processes.daemon import Home
 
 RUN, HONEST, GROUP = "hostile-1", "honest-1", hostile.TEXT
 

@@ -14,7 +14,7 @@ import pytest
 
 from hades_protocol.errors import UnreachableError
 from hades_protocol.run_state import ENDED, RunState
-from tests.helpers.daemon import Home, until
+from tests.helpers.processes.daemon import Home, until
 
 pytestmark = pytest.mark.optimised
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hades_protocol.settings import merge
-from tests.helpers.daemon import BIN, Home, a_home, until
+from tests.helpers.processes.daemon import BIN, Home, a_home, until
 from tests.helpers.specs import TINY
 
 DOCUMENT = Path(__file__).parents[2] / "docs/operations.md"

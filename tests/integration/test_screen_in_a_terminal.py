@@ -12,7 +12,7 @@ from hades_protocol import commands
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
-from tests.helpers.daemon import Home, until
+from tests.helpers.processes.daemon import Home, until
 from tests.helpers.screen.terminal import HAS_TMUX, Terminal
 from tests.helpers.specs import TINY
 

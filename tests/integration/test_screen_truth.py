@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import Home, until
+from tests.helpers.processes.daemon import Home, until
 
 PROGRAM = Path(__file__).parents[1] / "helpers" / "screen" / "screen_process.py"
 S = RunState

@@ -20,11 +20,11 @@ from hades_protocol.run_state import ENDED, RunState
 from hades_protocol.settings import merge
 from hades_protocol.sync_client import listens
 from hadesd.storage import records
-from tests.helpers import worker_process
-from tests.helpers.daemon import BIN, Home, a_home, until
 from tests.helpers.faults import fault_injector
 from tests.helpers.faults.fault_injector import VARIABLE, Injector, Mode
-from tests.helpers.slurm_cluster import Cluster, a_cluster, lacking
+from tests.helpers.processes import worker_process
+from tests.helpers.processes.daemon import BIN, Home, a_home, until
+from tests.helpers.processes.slurm_cluster import Cluster, a_cluster, lacking
 from tests.helpers.specs import TINY
 from tests.integration.test_preemption import documented_script
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import BIN, Home, until
-from tests.helpers.user_systemd import UserSystemd, user_systemd
+from tests.helpers.processes.daemon import BIN, Home, until
+from tests.helpers.processes.user_systemd import UserSystemd, user_systemd
 from tests.integration.test_cli_and_daemon import TINY
 
 S = RunState

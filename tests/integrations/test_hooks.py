@@ -17,8 +17,8 @@ from hadesd.supervisor.lifecycle import events
 from hadesd.supervisor.lifecycle.state import CrashPolicy, Run
 from hadesd.supervisor.lifecycle.transitions import step
 from hadesd.worker_protocol import WorkerOutcome
-from tests.helpers.daemon import BIN, Home, until
-from tests.helpers.fake_worker import BEHAVIOURS
+from tests.helpers.processes.daemon import BIN, Home, until
+from tests.helpers.processes.fake_worker import BEHAVIOURS
 
 S = RunState
 

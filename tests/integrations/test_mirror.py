@@ -12,7 +12,7 @@ from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from hadesd.cli.main import main
 from hadesd.integrations.mirror import mirror as following
-from tests.helpers.daemon import BIN, Home, until
+from tests.helpers.processes.daemon import BIN, Home, until
 from tests.integrations.board import curve, newest
 
 S = RunState

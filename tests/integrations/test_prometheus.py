@@ -19,7 +19,7 @@ from hades_protocol.messages import DaemonInfo, GpuInfo
 from hades_protocol.run_state import RunState
 from hadesd.integrations.prometheus import endpoint
 from hadesd.integrations.prometheus.metrics import DaemonCollector, NewestEvaluations, Reading
-from tests.helpers.daemon import Home, until
+from tests.helpers.processes.daemon import Home, until
 from tests.integrations.summaries import metrics, summary, write_metrics
 
 S = RunState

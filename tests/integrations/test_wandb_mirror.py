@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import BIN, Home, until
+from tests.helpers.processes.daemon import BIN, Home, until
 
 pytest.importorskip("wandb", reason="the extra 'wandb' is not installed")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers.daemon import BIN
+from tests.helpers.processes.daemon import BIN
 
 PIPED = [["hadesd", "--help"], ["hadesd", "settings"], ["hadesd", "pairs", "big.npz"], ["hades-tui", "--help"]]
 PIPED += [["hades-tui", "keys"], ["hades-tui", "keys", "--json"]]

@@ -12,7 +12,7 @@ from hades_protocol import commands
 from hades_protocol.errors import ProtocolMismatchError, UnreachableError
 from hades_protocol.paths import Paths
 from hades_protocol.sync_client import ControlClient
-from tests.helpers.daemon import Home, until
+from tests.helpers.processes.daemon import Home, until
 
 
 def test_the_socket_of_a_killed_daemon_is_noticed_at_once(home: Home) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from hadesd.spec.cost import expected, seconds_like
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 from tests.helpers.specs import tiny
 
 MIB = 2**20

@@ -8,7 +8,7 @@ from hades_protocol import commands
 from hades_protocol.errors import HadesError, NotFoundError, UsageError
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd.spec.image_sources import FILES, check_files
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 from tests.helpers.specs import tiny
 
 

@@ -13,7 +13,7 @@ from hades_protocol.errors import InternalError, NotFoundError
 from hades_protocol.messages import CheckpointList, HistoryEntry, HistoryKind
 from hades_protocol.run_spec import Retention
 from hadesd.storage.checkpoint_index import CheckpointIndex
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 RULE = Retention(keep_newest=3, keep_every=10, keep_best=False)
 

@@ -7,7 +7,7 @@ import zmq
 
 from hades_protocol import codec, commands, events
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 S = RunState
 

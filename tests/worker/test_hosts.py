@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hades_protocol.errors import ExitCode
-from tests.helpers import worker_process as wp
-from tests.helpers.daemon import until
+from tests.helpers.processes import worker_process as wp
+from tests.helpers.processes.daemon import until
 from tests.helpers.specs import tiny
 
 pytestmark = [pytest.mark.process, pytest.mark.optimised]

@@ -20,7 +20,7 @@ from hadesd.analysis.datasets import column_order, formats, importing, minari_fo
 from hadesd.cli.datasets.export import DIRECTORIES
 from hadesd.spec import environments
 from hadesd.storage.datasets import DIRECTORY_MARKS, SUFFIXES, is_dataset_name
-from tests.helpers.other_user import without_rights
+from tests.helpers.processes.other_user import without_rights
 
 META = {"environment": "CartPole-v1", "observation_names": ["x", "vx", "angle", "w"], "action_names": ["left", "right"]}
 TENSOR = b'"states":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}'

@@ -13,7 +13,7 @@ from hadesd.cli.daemon import doctor
 from hadesd.storage.locks import DaemonLock, lock_file
 from hadesd.supervisor.scheduling.nvml import Gpu
 from hadesd.supervisor.slurm import probe
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 WITHOUT_LLVMLITE = """
 import runpy, sys

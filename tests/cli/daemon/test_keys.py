@@ -15,8 +15,8 @@ from hades_protocol.errors import UsageError
 from hades_protocol.paths import Paths
 from hadesd.cli.main import main
 from hadesd.daemon.key_store import KeyStore
-from tests.helpers.daemon import Home
-from tests.helpers.keys import free_address
+from tests.helpers.processes.daemon import Home
+from tests.helpers.processes.keys import free_address
 
 ADDRESS = "tcp://gpu-box:7421"
 

@@ -14,7 +14,7 @@ import pytest
 
 from hades_protocol.errors import HadesError
 from hadesd.service import install
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 pytestmark = pytest.mark.skipif(install.BOOTED.is_dir(), reason="systemd runs here: its units are left alone")
 

@@ -14,7 +14,7 @@ from hades_protocol.settings import merge
 from hadesd.cli.datasets.export import split_generation
 from hadesd.cli.main import main
 from hadesd.storage import records
-from tests.helpers import worker_process as wp
+from tests.helpers.processes import worker_process as wp
 from tests.helpers.specs import tiny
 
 

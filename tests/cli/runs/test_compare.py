@@ -9,7 +9,7 @@ from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from hadesd.cli.main import main
 from tests.analysis.test_comparison import some_runs
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hades_protocol.run_state import RunState
 from hadesd.cli.runs.expected_time import Measured, measured, of_run, of_runs
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 from tests.helpers.specs import tiny
 
 LIKE = ("--env", "CartPole-v1", "--preset", "published", "--set", "policy.width=20")

@@ -10,7 +10,7 @@ from hades_protocol.run_spec import build_spec, spec_to_dict
 from hadesd.cli import completion
 from hadesd.cli.main import main
 from hadesd.spec.presets import resolve
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 Called = tuple[int, str, str]
 """Exit code, standard output, standard error."""

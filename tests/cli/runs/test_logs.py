@@ -13,7 +13,7 @@ from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
 from hadesd.logs import rotation
 from hadesd.storage import records
-from tests.helpers.daemon import BIN, Home
+from tests.helpers.processes.daemon import BIN, Home
 
 WRITER = """
 import os, sys

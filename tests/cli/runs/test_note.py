@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 
 def test_written_printed_and_taken_away(home: Home) -> None:

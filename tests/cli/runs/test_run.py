@@ -15,11 +15,11 @@ from hades_protocol import commands
 from hades_protocol.errors import WrongStateError
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import Home, until
-from tests.helpers.fake_worker import BEHAVIOURS
+from tests.helpers.processes.daemon import Home, until
+from tests.helpers.processes.fake_worker import BEHAVIOURS
 
 S = RunState
-FAKE_RUN = Path(__file__).parents[2] / "helpers" / "fake_run.py"
+FAKE_RUN = Path(__file__).parents[2] / "helpers" / "processes" / "fake_run.py"
 
 
 class Job:

@@ -4,7 +4,7 @@ import json
 
 from hades_protocol.errors import ExitCode
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 
 def test_several_runs_are_changed_by_one_command_and_a_slip_changes_none(home: Home) -> None:

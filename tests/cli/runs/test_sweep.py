@@ -8,7 +8,7 @@ import pytest
 
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
-from tests.helpers.daemon import BIN, Home, until
+from tests.helpers.processes.daemon import BIN, Home, until
 
 S = RunState
 
@@ -158,7 +158,7 @@ def members(home: Home) -> list:
 
 def test_the_worst_of_a_group_is_its_outcome(home: Home) -> None:
     home.fake_daemon()
-    # Seed 2 is the worker that fails with a reason (tests/helpers/fake_worker.py).
+    # Seed 2 is the worker that fails with a reason (tests/helpers/processes/fake_worker.py).
     done = home.hadesd("sweep", *QUICK, "--set", "seed=0,2", "--name", "mixed", "--follow")
     assert done.returncode == 1, done.stderr
     assert "1 finished, 1 failed" in done.stderr

@@ -9,7 +9,7 @@ from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from hadesd.api import polling
 from hadesd.cli.main import main
-from tests.helpers.daemon import BIN, Home
+from tests.helpers.processes.daemon import BIN, Home
 
 LONG = {"env": "CartPole-v1", "policy": {"width": 20}, "evolution": {"generations": 100_000}}
 

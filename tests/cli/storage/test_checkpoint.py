@@ -13,7 +13,7 @@ from hades_protocol.errors import ExitCode
 from hades_protocol.paths import Paths
 from hadesd.cli.main import main
 from hadesd.storage import records
-from tests.helpers import worker_process as wp
+from tests.helpers.processes import worker_process as wp
 from tests.helpers.specs import tiny
 
 

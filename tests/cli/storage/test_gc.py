@@ -6,7 +6,7 @@ from pathlib import Path
 from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from tests.cli.storage.test_rm import finished, on_a_terminal
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 S = RunState
 

@@ -15,7 +15,7 @@ from hades_protocol import commands, events
 from hades_protocol.errors import NotFoundError, WrongStateError
 from hades_protocol.run_state import RunState
 from hadesd.storage.locks import lock_run
-from tests.helpers.daemon import BIN, Home, until
+from tests.helpers.processes.daemon import BIN, Home, until
 from tests.supervisor.test_run import stream, subscribed
 
 S = RunState

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.drills.slurm.drill import Drill, say
-from tests.helpers.slurm_cluster import lacking
+from tests.helpers.processes.slurm_cluster import lacking
 
 parser = argparse.ArgumentParser(prog="python -m tests.drills.slurm")
 parser.add_argument("--minutes", type=float, default=30.0, help="of faults; then every run is let finish")

@@ -22,11 +22,11 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.run_spec import build_spec
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
-from tests.helpers import worker_process
-from tests.helpers.daemon import a_home, until
 from tests.helpers.faults import fault_injector
 from tests.helpers.faults.fault_injector import VARIABLE, Injector, Mode
-from tests.helpers.slurm_cluster import a_cluster
+from tests.helpers.processes import worker_process
+from tests.helpers.processes.daemon import a_home, until
+from tests.helpers.processes.slurm_cluster import a_cluster
 from tests.helpers.specs import TINY
 
 S = RunState

@@ -28,7 +28,7 @@ from tests.drills.soak.specs import KINDS, spec_of
 from tests.drills.soak.story import Step, Story, dotted, resizes
 from tests.drills.soak.twins import Twins
 from tests.drills.soak.verbs import REFUSALS, VERBS
-from tests.helpers.daemon import Home, until
+from tests.helpers.processes.daemon import Home, until
 
 AT_ONCE = 3
 DAEMON_FLAGS = ("--slots", str(AT_ONCE), "--heartbeat-timeout", "10", "--grace", "30")

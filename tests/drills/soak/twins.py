@@ -6,7 +6,7 @@ from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from tests.drills.soak.specs import spec_of
 from tests.drills.soak.story import Story, nested
-from tests.helpers.daemon import Home, until
+from tests.helpers.processes.daemon import Home, until
 
 KEEP_ALL = 1_000_000
 

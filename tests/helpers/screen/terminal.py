@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.helpers.daemon import until
+from tests.helpers.processes.daemon import until
 
 TUI = Path(sys.executable).with_name("hades-tui")
 HAS_TMUX = shutil.which("tmux") is not None

@@ -19,7 +19,7 @@ from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.daemon.single_run import socket_directory
 from hadesd.supervisor.jobs import jobs
 from tests.daemon.test_daemon import gone
-from tests.helpers.daemon import Home, until
+from tests.helpers.processes.daemon import Home, until
 from tests.helpers.specs import tiny
 from tests.supervisor.test_run import stream, subscribed
 

@@ -16,7 +16,7 @@ from hadesd.supervisor.scheduling.gpu_pool import (
 )
 from hadesd.supervisor.scheduling.nvml import Gpu, Process
 from hadesd.supervisor.scheduling.scheduler import Allocation
-from tests.helpers.daemon import until
+from tests.helpers.processes.daemon import until
 
 GIB = 2**30
 ALICE = Process(pid=4242, user="alice", memory=31 * GIB, other=True)

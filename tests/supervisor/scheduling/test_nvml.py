@@ -19,8 +19,8 @@ from hadesd.supervisor.scheduling.nvml import (
     usable,
     usable_gpus,
 )
-from tests.helpers.fake_nvml import pynvml
-from tests.helpers.gpus import GIB, FakeGpus, process_of_another_user
+from tests.helpers.processes.fake_nvml import pynvml
+from tests.helpers.processes.gpus import GIB, FakeGpus, process_of_another_user
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from hades_tui.widgets.top import TopLine
 from tests.helpers.protocol_server import serving
 from tests.helpers.screen.live_screen import CARTPOLE, shown, three_runs, until
 
-STAND_IN = Path(__file__).parents[2] / "helpers" / "ssh_stand_in.py"
+STAND_IN = Path(__file__).parents[2] / "helpers" / "processes" / "ssh_stand_in.py"
 HADESD = Path(sys.executable).with_name("hadesd")
 TUI = Path(sys.executable).with_name("hades-tui")
 

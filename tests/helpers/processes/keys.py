@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hades_protocol.keys import ClientKeys, new_pair, write_private
 from hadesd.daemon.key_store import KeyStore
-from tests.helpers.daemon import Home
+from tests.helpers.processes.daemon import Home
 
 
 def free_address() -> str:

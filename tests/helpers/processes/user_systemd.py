@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.daemon import until
+from tests.helpers.processes.daemon import until
 
 SYSTEMD = Path("/lib/systemd/systemd")
 

@@ -19,7 +19,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.paths import Paths
 from hades_protocol.run_state import RunState
 from hades_protocol.sync_client import ControlClient, listens
-from tests.helpers.niceness import UNPOLITE
+from tests.helpers.processes.niceness import UNPOLITE
 
 FAKE_DAEMON = Path(__file__).with_name("fake_daemon.py")
 BIN = Path(sys.executable).parent

@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.helpers.daemon import until
-from tests.helpers.niceness import UNPOLITE
+from tests.helpers.processes.daemon import until
+from tests.helpers.processes.niceness import UNPOLITE
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
 

@@ -1,4 +1,4 @@
-"""A machine with GPUs for tests: NVML alone is a fake (tests/helpers/fake_nvml), who uses a GPU is a real process."""
+"""A machine with GPUs for tests: NVML alone is a fake (fake_nvml), who uses a GPU is a real process."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""A real daemon whose workers are tests/helpers/fake_worker.py. Arguments: settings as JSON, laid over config.toml.
+"""A real daemon whose workers are fake_worker.py. Arguments: settings as JSON, laid over config.toml.
 
 One of them is no setting: `send_queue`, events that are kept for a subscriber that does not keep up.
 """

@@ -8,7 +8,7 @@ from hadesd.config import Settings
 from hadesd.daemon.serve import serve
 from hadesd.supervisor import monitor
 from hadesd.supervisor.worker_process import Worker
-from tests.helpers.fake_daemon import FAKE_WORKER
+from tests.helpers.processes.fake_daemon import FAKE_WORKER
 
 
 class Immortal(Worker):

@@ -1,4 +1,4 @@
-"""`hadesd run` whose worker is tests/helpers/fake_worker.py. Arguments: those of the verb."""
+"""`hadesd run` whose worker is fake_worker.py. Arguments: those of the verb."""
 
 import functools
 import sys

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd.storage import records
-from tests.helpers.niceness import UNPOLITE
+from tests.helpers.processes.niceness import UNPOLITE
 
 
 def make_run(directory: Path, spec: RunSpec) -> Path:
