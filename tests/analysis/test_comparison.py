@@ -19,7 +19,7 @@ from hadesd.analysis.report.comparison import page
 from hadesd.cli.output import number
 from hadesd.storage import records
 from tests.analysis.test_sweep_table import make
-from tests.helpers.protocol_server import a_generation, a_run
+from tests.helpers.protocol.protocol_server import a_generation, a_run
 
 
 def rename(directory: Path, run: str, **values: Any) -> None:

@@ -21,7 +21,7 @@ from hades_protocol.run_spec import spec_to_dict
 from hadesd.daemon.requests import MAX_TEXT
 from hadesd.storage import records
 from tests.helpers.faults.fuzz import NAMES, FuzzSource
-from tests.helpers.in_process_daemon import InProcessDaemon
+from tests.helpers.protocol.in_process_daemon import InProcessDaemon
 from tests.helpers.specs import TINY, tiny
 from tests.protocol.test_codec import built
 

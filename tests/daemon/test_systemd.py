@@ -16,7 +16,7 @@ from hades_protocol.run_state import RunState
 from hadesd.daemon.systemd import service_manager, status_line
 from tests.helpers.processes.daemon import Home, until
 from tests.helpers.processes.fake_worker import BEHAVIOURS
-from tests.helpers.protocol_server import a_run
+from tests.helpers.protocol.protocol_server import a_run
 
 S = RunState
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from hades_protocol.codec import encode
 from hades_protocol.commands import Hello, Show, Start
 from hades_protocol.replies import Reply
 from tests.helpers.faults.fuzz import FuzzSource
-from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_dataset, a_run
 from tests.helpers.specs import TINY
 
 ROOT = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ from hades_protocol.events import TOPIC_EVENTS, DatasetPublished, GenerationComm
 from hades_protocol.replies import SnapshotResult
 from hades_protocol.resync import Item, LinkPhase, LinkStatus
 from hades_protocol.run_state import RunState
-from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
+from tests.helpers.protocol.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 
 
 class Attached:

@@ -10,8 +10,8 @@ from hades_protocol.async_client import AsyncClient
 from hades_protocol.errors import NotFoundError, WrongStateError
 from hades_protocol.messages import CheckpointList
 from hades_protocol.run_state import RunState
-from tests.helpers.canned import a_log_line, some_checkpoints
-from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
+from tests.helpers.protocol.canned import a_log_line, some_checkpoints
+from tests.helpers.protocol.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 
 
 @pytest.fixture

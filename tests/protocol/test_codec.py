@@ -26,7 +26,7 @@ from hades_protocol.messages import (
 )
 from hades_protocol.replies import ChangeResult, ErrorBody, HistoryResult, LogResult, Reply, ShowResult, SnapshotResult
 from hades_protocol.run_state import RunState
-from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_generation, a_run
 
 
 @st.composite

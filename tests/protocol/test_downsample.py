@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hades_protocol.downsample import MIN_POINTS, downsample, downsample_metrics, extremes
-from tests.helpers.protocol_server import a_generation
+from tests.helpers.protocol.protocol_server import a_generation
 
 VALUES = st.one_of(st.floats(-1e6, 1e6), st.just(math.nan))
 

@@ -16,7 +16,7 @@ from hades_protocol.events import AnyEvent, UnknownEvent, decode_event
 from hades_protocol.messages import DatasetSnapshot, RunSummary
 from hades_protocol.replies import Reply
 from tests.helpers.faults.fuzz import FuzzSource
-from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_dataset, a_run
 
 KINDS = (AnyRequest, AnyEvent, UnknownEvent, Reply, RunSummary, DatasetSnapshot)
 PLAIN = st.recursive(

@@ -30,7 +30,7 @@ from hades_protocol.resync import (
     Resync,
 )
 from hades_protocol.run_state import RunState
-from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_dataset, a_run
 
 
 class World:

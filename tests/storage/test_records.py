@@ -19,7 +19,7 @@ from hadesd.storage.records import RunOutcome
 from hadesd.storage.resume_records import ResumeKind, append_resume_record, read_resume_records
 from hadesd.supervisor.lifecycle.effects import Persist, Publish
 from hadesd.supervisor.lifecycle.state import from_record, recorded
-from tests.helpers.protocol_server import a_run
+from tests.helpers.protocol.protocol_server import a_run
 
 SPEC = build_spec({"env": "CartPole-v1", "preset": "cpu"})
 NOW = 1_700_000_000.0

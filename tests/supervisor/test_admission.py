@@ -11,7 +11,7 @@ from hadesd.config import Settings
 from hadesd.supervisor.admission import Admission
 from hadesd.supervisor.dispatcher import Dispatcher
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
-from tests.helpers.in_process_daemon import InProcessDaemon
+from tests.helpers.protocol.in_process_daemon import InProcessDaemon
 from tests.helpers.specs import tiny
 
 MAZE, NET = "pack.module:Maze", "pack.module:Net"

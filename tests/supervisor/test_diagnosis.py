@@ -3,7 +3,7 @@
 import pytest
 
 from hadesd.supervisor.diagnosis import Symptom, symptom_of
-from tests.helpers.protocol_server import a_generation
+from tests.helpers.protocol.protocol_server import a_generation
 
 
 def what(found: Symptom | None) -> str:

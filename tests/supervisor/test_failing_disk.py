@@ -19,8 +19,8 @@ from hadesd import worker_protocol
 from hadesd.storage import metric_lines, records
 from hadesd.supervisor.jobs.process import Finished
 from tests.helpers.faults.failing_disk import refusing
-from tests.helpers.in_process_daemon import InProcessDaemon
 from tests.helpers.manifests import write_manifest
+from tests.helpers.protocol.in_process_daemon import InProcessDaemon
 from tests.helpers.specs import TINY, tiny
 from tests.supervisor.history.test_history import metrics, timing
 

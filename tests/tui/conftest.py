@@ -8,7 +8,7 @@ import pytest
 from hades_tui.theme import palette
 from hades_tui.theme.glyphs import UNICODE
 from hades_tui.theme.themes import DARK
-from tests.helpers.protocol_server import ProtocolServer, serving
+from tests.helpers.protocol.protocol_server import ProtocolServer, serving
 from tests.helpers.screen.live_screen import three_runs
 
 

@@ -24,8 +24,8 @@ from hades_tui.screens.sending import SendingDialog
 from hades_tui.state.model import Model
 from hades_tui.widgets.fitness_panel import FitnessPanel
 from hades_tui.widgets.top import TopLine
-from tests.helpers.canned import some_checkpoints
-from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
+from tests.helpers.protocol.canned import some_checkpoints
+from tests.helpers.protocol.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
 from tests.helpers.screen.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, notices, shown, three_runs, until
 from tests.helpers.specs import tiny
 

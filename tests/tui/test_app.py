@@ -19,7 +19,7 @@ from hades_tui.widgets.pairs_panel import PairsPanel
 from hades_tui.widgets.run_details_panel import RunDetailsPanel
 from hades_tui.widgets.run_list import RunList
 from hades_tui.widgets.top import TopLine
-from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
+from tests.helpers.protocol.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 from tests.helpers.screen.live_screen import (
     ANT,
     CARTPOLE,

@@ -17,7 +17,7 @@ from hades_tui.screens.dialog import RunDialog
 from hades_tui.screens.quit import QuitScreen
 from hades_tui.screens.start import StartScreen
 from hades_tui.widgets.run_list import RunList
-from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
+from tests.helpers.protocol.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
 from tests.helpers.screen.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, notices, shown, until
 
 pytestmark = pytest.mark.slow

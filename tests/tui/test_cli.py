@@ -11,7 +11,7 @@ import pytest
 
 from hades_protocol.errors import ExitCode
 from hades_tui import cli
-from tests.helpers.protocol_server import FakeDaemon, a_run, serving
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_run, serving
 from tests.helpers.screen.live_screen import three_runs
 
 

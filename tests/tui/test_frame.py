@@ -18,7 +18,7 @@ from hades_tui.theme.themes import THEMES, Theme
 from hades_tui.widgets.run_list import RunList
 from hades_tui.widgets.top import TopLine
 from tests.helpers.faults import hostile
-from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
+from tests.helpers.protocol.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
 from tests.helpers.screen.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, shown, until
 
 pytestmark = pytest.mark.slow

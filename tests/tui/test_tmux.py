@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.protocol_server import serving
+from tests.helpers.protocol.protocol_server import serving
 from tests.helpers.screen.live_screen import CARTPOLE, three_runs
 from tests.helpers.screen.terminal import HAS_TMUX, TUI, Tmux
 

@@ -14,7 +14,7 @@ from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.cli.datasets.inputs import settings_for
 from hadesd.cli.main import main
 from hadesd.compute.results import dataset_meta
-from tests.helpers.protocol_server import a_dataset, a_run
+from tests.helpers.protocol.protocol_server import a_dataset, a_run
 from tests.helpers.specs import tiny
 
 STATES = np.zeros((2, 4), np.float32)

@@ -9,7 +9,7 @@ from hades_protocol.errors import ExitCode, InternalError, WrongStateError
 from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hadesd.cli.runs.transitions import change_group
-from tests.helpers.protocol_server import FakeDaemon, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_run
 
 S = RunState
 

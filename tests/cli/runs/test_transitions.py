@@ -10,7 +10,7 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState, WorkerPhase
 from hades_protocol.sync_client import ControlClient
 from hadesd.cli.runs.transitions import _settle
-from tests.helpers.protocol_server import a_run
+from tests.helpers.protocol.protocol_server import a_run
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hades_protocol.errors import NotFoundError, UsageError
 from hades_protocol.run_state import RunState
 from hadesd.cli.storage.selection import choose
-from tests.helpers.protocol_server import a_run
+from tests.helpers.protocol.protocol_server import a_run
 
 S = RunState
 DAY = 86_400.0

@@ -13,7 +13,7 @@ from hades_protocol.resync import LinkPhase
 from hades_protocol.run_state import RunState
 from hades_tui.app import HadesApp
 from hades_tui.widgets.run_list import RunList
-from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run
 
 Screen = tuple[HadesApp, Pilot[None]]
 

@@ -9,7 +9,7 @@ from hades_protocol import commands
 from hades_protocol.run_spec import spec_to_dict
 from hadesd.config import Settings
 from hadesd.supervisor.slurm.job import JobName, SlurmState, Submission, is_temporary, parse_queue, parse_submitted
-from tests.helpers.in_process_daemon import InProcessDaemon
+from tests.helpers.protocol.in_process_daemon import InProcessDaemon
 from tests.helpers.specs import tiny
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hades_tui.canvas.braille import Canvas, Columns, Scale, band, buckets, columns, nice_step, scale_for, ticks
-from tests.helpers.protocol_server import a_generation
+from tests.helpers.protocol.protocol_server import a_generation
 from tests.helpers.screen.curves import draw_metrics
 
 VALUES = st.floats(-1e6, 1e6, allow_nan=False).map(lambda v: round(v, 3))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hades_tui.curve.averaged import MOST_POINTS, averaged
 from hades_tui.state.history import RunHistory
-from tests.helpers.protocol_server import a_generation
+from tests.helpers.protocol.protocol_server import a_generation
 
 
 def a_history(means: dict[int, float | None], begin: float = 1000.0) -> RunHistory:

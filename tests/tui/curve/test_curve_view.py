@@ -22,7 +22,7 @@ from hades_tui.state.model import Model, apply, mark
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import ASCII, UNICODE, Glyphs
 from hades_tui.theme.palette import style
-from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_generation, a_run
 from tests.helpers.screen.lines import text_of
 from tests.tui.curve.test_data import a_history, a_model, a_sweep
 

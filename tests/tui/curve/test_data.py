@@ -16,7 +16,7 @@ from hades_tui.state import detail
 from hades_tui.state.detail import Range, detail_of, refined, shortened, wanted
 from hades_tui.state.history import RunHistory
 from hades_tui.state.model import Model, apply, mark, with_detail
-from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_generation, a_run
 
 BEGIN = 1_700_000_000.0
 

@@ -14,7 +14,7 @@ from hades_tui.app import HadesApp
 from hades_tui.curve.viewport import Axis
 from hades_tui.state.model import apply
 from hades_tui.widgets.fitness_panel import FitnessPanel
-from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
+from tests.helpers.protocol.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
 from tests.helpers.screen.live_screen import live, notices, shown, until
 
 pytestmark = pytest.mark.slow

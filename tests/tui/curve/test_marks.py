@@ -10,7 +10,7 @@ from hades_tui.curve.legend import legend
 from hades_tui.state.history import RunHistory, load, request, unload
 from hades_tui.state.model import Model, apply
 from hades_tui.theme.glyphs import ASCII, UNICODE
-from tests.helpers.protocol_server import a_run
+from tests.helpers.protocol.protocol_server import a_run
 from tests.helpers.screen.curves import draw_metrics
 from tests.helpers.screen.lines import text_of
 from tests.tui.curve.test_overlay import a_curve

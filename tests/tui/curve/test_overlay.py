@@ -16,7 +16,7 @@ from hades_tui.state.history import RunHistory
 from hades_tui.state.model import Model, apply, requesting_history, with_history
 from hades_tui.theme.glyphs import UNICODE
 from hades_tui.theme.palette import style
-from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_generation, a_run
 from tests.helpers.screen.curves import draw_metrics, panel_lines
 from tests.helpers.screen.lines import text_of
 

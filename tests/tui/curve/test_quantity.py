@@ -11,7 +11,7 @@ from hades_tui.curve.quantity import Quantity, following, named, values_of
 from hades_tui.curve.viewport import Axis, Viewport
 from hades_tui.state.history import RunHistory
 from hades_tui.state.model import Model, apply, requesting_history, with_history
-from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_dataset, a_run
 from tests.helpers.screen.lines import text_of
 from tests.tui.curve.test_data import a_history
 

@@ -13,7 +13,7 @@ from hades_tui.curve.yaxis import y_axis
 from hades_tui.state.history import RunHistory
 from hades_tui.text.format import number
 from hades_tui.theme.glyphs import ASCII, UNICODE, Glyphs
-from tests.helpers.protocol_server import a_generation
+from tests.helpers.protocol.protocol_server import a_generation
 from tests.helpers.screen.curves import draw_metrics
 from tests.helpers.screen.lines import text_of
 

@@ -19,7 +19,7 @@ from hades_tui.text.fit import length
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import ASCII, UNICODE, Glyphs, plain
 from hades_tui.theme.palette import style
-from tests.helpers.protocol_server import FakeDaemon, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_run
 
 NOW = 1_700_000_000.0
 

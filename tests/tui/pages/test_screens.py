@@ -15,7 +15,7 @@ from hades_tui.screens.watch import WatchPanel, WatchScreen
 from hades_tui.widgets.log_view import LogView
 from hades_tui.widgets.mismatch_panel import MismatchPanel
 from hades_tui.widgets.run_list import RunList
-from tests.helpers.protocol_server import ProtocolServer
+from tests.helpers.protocol.protocol_server import ProtocolServer
 from tests.helpers.screen.live_screen import CARTPOLE, live, mutations, text, until
 
 

@@ -13,7 +13,7 @@ from hades_tui.pairs.drawings.skeleton import READINGS, pose, skeleton_of
 from hades_tui.theme.glyphs import ASCII, UNICODE
 from hades_tui.theme.terminal import Terminal
 from hadesd.spec import environments
-from tests.helpers.protocol_server import float_array
+from tests.helpers.protocol.protocol_server import float_array
 from tests.helpers.screen.lines import texts_of
 from tools import skeletons
 

@@ -15,7 +15,7 @@ from hades_tui.text.fit import length
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import ASCII, UNICODE
 from hades_tui.theme.terminal import Terminal
-from tests.helpers.protocol_server import float_array
+from tests.helpers.protocol.protocol_server import float_array
 from tests.helpers.screen.lines import texts_of
 
 COLOURED, MONO, PLAIN = Terminal(UNICODE), Terminal(UNICODE, colours=False), Terminal(ASCII, colours=True)

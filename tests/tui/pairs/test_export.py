@@ -15,7 +15,7 @@ from hades_protocol.errors import HadesError, UsageError
 from hades_protocol.messages import DatasetSnapshot
 from hades_tui.pairs import export
 from tests.helpers.faults.small_disk import MIB, a_small_disk, can_mount
-from tests.helpers.protocol_server import a_dataset, a_run, float_array
+from tests.helpers.protocol.protocol_server import a_dataset, a_run, float_array
 
 FLOATS = st.floats(width=32)
 

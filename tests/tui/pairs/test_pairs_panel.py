@@ -14,7 +14,7 @@ from hades_tui.screens.save import SaveScreen
 from hades_tui.theme import palette
 from hades_tui.theme.glyphs import ASCII, UNICODE
 from hades_tui.widgets.pairs_panel import PairsPanel
-from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
+from tests.helpers.protocol.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
 from tests.helpers.screen.live_screen import Screen, live, notices, rows, until
 
 pytestmark = pytest.mark.slow

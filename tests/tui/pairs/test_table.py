@@ -8,7 +8,7 @@ from hades_protocol.messages import DatasetSnapshot
 from hades_tui.pairs.table import PairTable
 from hades_tui.theme.glyphs import ASCII, UNICODE
 from hades_tui.widgets.pairs_table import TableLines
-from tests.helpers.protocol_server import float_array
+from tests.helpers.protocol.protocol_server import float_array
 
 JOINTS = ("thigh", "leg", "foot")
 

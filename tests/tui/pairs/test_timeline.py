@@ -14,7 +14,7 @@ from hades_tui.state import model as models
 from hades_tui.state.model import Model
 from hades_tui.text.fit import length
 from hades_tui.theme.glyphs import ASCII, UNICODE
-from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_dataset, a_run
 
 KEPT = Timeline(kept=(30, 60, 90, 120))
 

@@ -17,7 +17,7 @@ from hades_tui.state.model import Model
 from hades_tui.text.fit import length
 from hades_tui.theme.glyphs import ASCII, UNICODE
 from hades_tui.theme.terminal import Terminal
-from tests.helpers.protocol_server import a_dataset, a_run, float_array
+from tests.helpers.protocol.protocol_server import a_dataset, a_run, float_array
 from tests.helpers.screen.lines import texts_of
 
 NUMBERS = st.one_of(st.floats(-10, 10, width=32), st.sampled_from([math.nan, math.inf, -math.inf]))

@@ -14,7 +14,7 @@ from hades_protocol.codec import encode
 from hades_protocol.errors import ExitCode
 from hades_protocol.events import TOPIC_EVENTS, WELCOME, Heartbeat, RunLog, dataset_topic
 from hades_tui.remote.event_tail import EventTail, TailLine
-from tests.helpers.protocol_server import a_dataset, serving
+from tests.helpers.protocol.protocol_server import a_dataset, serving
 from tests.helpers.screen.live_screen import CARTPOLE, HOPPER, three_runs
 
 TUI = Path(sys.executable).with_name("hades-tui")

@@ -23,7 +23,7 @@ from hades_tui.remote import ssh
 from hades_tui.remote.ssh import Sockets, ask_command, failure, forward_command, sockets_in, sockets_of
 from hades_tui.remote.tunnel import Tunnel
 from hades_tui.widgets.top import TopLine
-from tests.helpers.protocol_server import serving
+from tests.helpers.protocol.protocol_server import serving
 from tests.helpers.screen.live_screen import CARTPOLE, shown, three_runs, until
 
 STAND_IN = Path(__file__).parents[2] / "helpers" / "processes" / "ssh_stand_in.py"

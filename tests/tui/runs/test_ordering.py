@@ -10,7 +10,7 @@ from hades_protocol.run_state import RunState, WorkerPhase
 from hades_tui.runs import table
 from hades_tui.runs.filter import FIELDS, parse, unknown_field
 from hades_tui.runs.ordering import SORTS, STATES, Grouping, Order, OrderedRuns, Row, order_runs
-from tests.helpers.protocol_server import a_run
+from tests.helpers.protocol.protocol_server import a_run
 
 NAMES = [f"run-{letter}" for letter in "abcdefgh"]
 

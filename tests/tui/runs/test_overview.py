@@ -15,7 +15,7 @@ from hades_tui.state.sparklines import LEAST_SPAN, REACH, SMALLER, Sparkline, cu
 from hades_tui.text.fit import abridged, clean, fitted, length, padded, shortened, wrapped
 from hades_tui.text.format import Line
 from hades_tui.theme.glyphs import plain
-from tests.helpers.protocol_server import FakeDaemon, a_generation, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_generation, a_run
 from tests.helpers.screen.lines import text_of
 from tests.tui.runs.test_ordering import orders, run_lists
 

@@ -13,7 +13,7 @@ from hades_tui.widgets import run_list
 from hades_tui.widgets.filter_line import FilterLine
 from hades_tui.widgets.gpus_panel import GpusPanel
 from hades_tui.widgets.run_list import RunList
-from tests.helpers.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
+from tests.helpers.protocol.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
 from tests.helpers.screen.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, notices, rows, shown, until
 
 GIB = 2**30

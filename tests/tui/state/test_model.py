@@ -12,7 +12,7 @@ from hades_protocol.resync import LinkPhase, LinkStatus
 from hades_tui.state import model as models
 from hades_tui.state.history import MAX_POINTS, RunHistory, follow
 from hades_tui.state.model import LOG_LINES, Model, apply, select
-from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_generation, a_run
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_dataset, a_generation, a_run
 
 
 def attached(*runs: Any) -> tuple[FakeDaemon, Model]:

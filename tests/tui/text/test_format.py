@@ -21,7 +21,7 @@ from hades_tui.text import format
 from hades_tui.text.digits import big
 from hades_tui.theme.glyphs import UNICODE
 from hades_tui.theme.palette import style
-from tests.helpers.protocol_server import FakeDaemon, a_dataset, a_run, float_array
+from tests.helpers.protocol.protocol_server import FakeDaemon, a_dataset, a_run, float_array
 from tests.helpers.screen.curves import panel_lines
 from tests.helpers.screen.lines import text_of
 

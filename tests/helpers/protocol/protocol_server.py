@@ -55,7 +55,7 @@ from hades_protocol.messages import (
 from hades_protocol.replies import ErrorBody, HistoryResult, Reply, SnapshotResult
 from hades_protocol.run_state import RunState
 from hades_protocol.version import MAJOR
-from tests.helpers.canned import answer
+from tests.helpers.protocol.canned import answer
 
 
 def a_run(run_id: str = "cartpole-1", state: RunState = RunState.RUNNING, **fields: Any) -> RunSummary:

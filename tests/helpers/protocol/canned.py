@@ -15,7 +15,7 @@ from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge, set_dotted
 
 if TYPE_CHECKING:
-    from tests.helpers.protocol_server import FakeDaemon
+    from tests.helpers.protocol.protocol_server import FakeDaemon
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
