@@ -12,7 +12,7 @@ import numpy as np
 
 from hades_protocol.run_spec import RunSpec
 from tests.helpers.processes import worker_process as wp
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 GENERATIONS = 10
 CLASSIC = {"policy": {"width": 32, "depth": 2, "inits": 2}, "evaluation": {"environments": 2, "steps": 100}}

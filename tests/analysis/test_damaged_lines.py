@@ -10,7 +10,7 @@ from hadesd.analysis.report import run_data
 from hadesd.storage import metric_lines, records
 from hadesd.supervisor.history.history import History
 from hadesd.worker.best_dataset import Best
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 from tests.worker.test_best_dataset import line
 
 

@@ -20,7 +20,7 @@ from hadesd.spec import environments
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.metric_lines import read_metrics
 from tests.helpers.processes import worker_process
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 pytestmark = pytest.mark.environment
 

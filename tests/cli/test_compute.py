@@ -13,7 +13,7 @@ import pytest
 from hades_protocol.errors import ExitCode, NotFoundError
 from hadesd.cli.compute import interruptible
 from hadesd.compute.results import dataset_meta, write_dataset
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 PREAMBLE = """
 import sys, threading

@@ -10,7 +10,7 @@ import pytest
 from hadesd.compute import execution
 from hadesd.compute.execution import Execution
 from hadesd.worker.checkpoints import require_manifest
-from tests.helpers.manifests import write_manifest
+from tests.helpers.runs.manifests import write_manifest
 
 HERE = Execution(2, "cpu", "A 6 1, features 0", 4, 8, "native", "native", ())
 OTHER: dict[str, Any] = {

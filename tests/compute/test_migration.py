@@ -10,7 +10,7 @@ from hadesd.compute import build
 from hadesd.compute.migration import migrate_state, shape_of
 from hadesd.distill.generation import init_state
 from hadesd.distill.sharding import make_mesh
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 
 @pytest.mark.parametrize("strategy", ["snes", "xnes"])

@@ -22,7 +22,7 @@ from hadesd.daemon.requests import MAX_TEXT
 from hadesd.storage import records
 from tests.helpers.faults.fuzz import NAMES, FuzzSource
 from tests.helpers.protocol.in_process_daemon import InProcessDaemon
-from tests.helpers.specs import TINY, tiny
+from tests.helpers.runs.specs import TINY, tiny
 from tests.protocol.test_codec import built
 
 ANY = st.recursive(

@@ -15,7 +15,7 @@ from hadesd.distill.generation import (
 )
 from hadesd.distill.problem import generation_key
 from hadesd.distill.sharding import make_mesh
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 
 def run(spec, devices=2, chunk=2, generations=3):

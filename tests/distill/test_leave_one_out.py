@@ -14,7 +14,7 @@ from hadesd.distill.problem import LEAVE_ONE_OUT_STREAM, generation_key
 from hadesd.distill.resizing import CannotResize, leave_one_out
 from hadesd.distill.sharding import make_mesh
 from tests.distill.toys import Echo, problem
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 pytestmark = [pytest.mark.slow]
 

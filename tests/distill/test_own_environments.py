@@ -13,7 +13,7 @@ import pytest
 
 from hadesd.distill.environments import own, own_form
 from hadesd.distill.environments.gymnax import GymnaxEnvironment
-from tests.helpers.own_package import EXAMPLE
+from tests.helpers.runs.own_package import EXAMPLE
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
 from tests.helpers.faults.small_disk import SmallDisk, a_small_disk, can_be_root_of_a_namespace, can_mount
 from tests.helpers.processes.daemon import Home, a_home
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 INSIDE = "HADES_TEST_NAMESPACE"
 

@@ -8,7 +8,7 @@ from hades_protocol import commands
 from hades_protocol.run_spec import spec_to_dict
 from hades_protocol.run_state import RunState
 from tests.helpers.processes.daemon import Home
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 STORM = {
     "env": "Pendulum-v1",  # its reward is computed from the action, so a policy of NaN weights gives NaN

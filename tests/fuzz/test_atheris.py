@@ -12,7 +12,7 @@ from hades_protocol.commands import Hello, Show, Start
 from hades_protocol.replies import Reply
 from tests.helpers.faults.fuzz import FuzzSource
 from tests.helpers.protocol.protocol_server import FakeDaemon, a_dataset, a_run
-from tests.helpers.specs import TINY
+from tests.helpers.runs.specs import TINY
 
 ROOT = Path(__file__).parents[2]
 INPUTS = 50_000

@@ -11,7 +11,7 @@ from hades_protocol import commands, replies
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
 from tests.helpers.processes.daemon import Home, until
-from tests.helpers.specs import TINY
+from tests.helpers.runs.specs import TINY
 
 S = RunState
 

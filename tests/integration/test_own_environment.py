@@ -13,8 +13,8 @@ from hades_protocol.errors import ExitCode
 from hades_protocol.events import DatasetPublished
 from hades_protocol.messages import DatasetSnapshot
 from hades_protocol.run_state import RunState
-from tests.helpers.own_package import EXAMPLE, install
 from tests.helpers.processes.daemon import Home
+from tests.helpers.runs.own_package import EXAMPLE, install
 
 CODE, POLICY = "hades_docking.environment:Docking", "hades_docking.policy:Linear"
 TINY = [

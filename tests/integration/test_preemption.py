@@ -14,7 +14,7 @@ import pytest
 
 from hades_protocol.settings import merge
 from tests.helpers.processes.daemon import BIN, Home, a_home, until
-from tests.helpers.specs import TINY
+from tests.helpers.runs.specs import TINY
 
 DOCUMENT = Path(__file__).parents[2] / "docs/operations.md"
 GENERATIONS = 150

@@ -13,8 +13,8 @@ from hades_protocol.messages import RunSummary
 from hades_protocol.run_state import RunState
 from hades_protocol.settings import merge
 from tests.helpers.processes.daemon import Home, until
+from tests.helpers.runs.specs import TINY
 from tests.helpers.screen.terminal import HAS_TMUX, Terminal
-from tests.helpers.specs import TINY
 
 S = RunState
 SIZES = ((80, 24), (120, 40), (200, 60)) if os.environ.get("HADES_DRILL_SIZES") else ((80, 24),)

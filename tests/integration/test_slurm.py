@@ -25,7 +25,7 @@ from tests.helpers.faults.fault_injector import VARIABLE, Injector, Mode
 from tests.helpers.processes import worker_process
 from tests.helpers.processes.daemon import BIN, Home, a_home, until
 from tests.helpers.processes.slurm_cluster import Cluster, a_cluster, lacking
-from tests.helpers.specs import TINY
+from tests.helpers.runs.specs import TINY
 from tests.integration.test_preemption import documented_script
 
 pytestmark = [

@@ -10,7 +10,7 @@ from hades_protocol.settings import merge
 from hadesd.spec.changes import forked, resized
 from hadesd.spec.differences import describe, difference
 from hadesd.spec.presets.base import base_of, differences
-from tests.helpers.specs import TINY, tiny
+from tests.helpers.runs.specs import TINY, tiny
 
 LEARNED = tiny(dataset={"pairs": 4, "labels": "learned"})
 

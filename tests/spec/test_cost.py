@@ -6,7 +6,7 @@ from hades_protocol import commands
 from hades_protocol.run_state import RunState
 from hadesd.spec.cost import expected, seconds_like
 from tests.helpers.processes.daemon import Home
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 MIB = 2**20
 

@@ -9,7 +9,7 @@ from hades_protocol.errors import HadesError, NotFoundError, UsageError
 from hades_protocol.run_spec import RunSpec, spec_to_dict
 from hadesd.spec.image_sources import FILES, check_files
 from tests.helpers.processes.daemon import Home
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 
 def images(env: str, directory: object = "") -> RunSpec:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hadesd.spec import jax_variables
 from hadesd.supervisor.worker_environment import worker_environment
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 
 def test_of_a_workers_own_environment_nothing_is_recorded_or_blamed() -> None:

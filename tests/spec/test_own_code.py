@@ -13,7 +13,7 @@ from hades_protocol.run_spec import build_spec, spec_to_dict
 from hadesd.spec import changes, environments, own_code, sweep
 from hadesd.spec.presets import available, resolve
 from hadesd.storage import records
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 VECTOR = {"observation": [3], "discrete": False, "actions": 2, "steps": 70}
 MANY = {"observation": [3], "discrete": True, "actions": 30}

@@ -15,7 +15,7 @@ from hades_protocol.run_spec import RunSpec, build_spec
 from hades_protocol.settings import set_dotted
 from hadesd.spec import sweep
 from hadesd.spec.sweep import Axis
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 
 def resolve(chosen: dict[str, Any]) -> RunSpec:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hades_protocol.errors import HadesError, UsageError, WrongStateError
 from hadesd.storage import archive
 from hadesd.storage.archive import ArchiveError
-from tests.helpers.manifests import write_manifest
+from tests.helpers.runs.manifests import write_manifest
 
 RUN = "cartpole-1121-k3f9"
 

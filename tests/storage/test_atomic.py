@@ -10,7 +10,7 @@ import pytest
 
 from hadesd.storage import archive, atomic, records, removal
 from hadesd.storage.atomic import write_atomically, write_outputs
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 REFUSALS = (errno.EIO, errno.EINVAL, errno.ENOTSUP, errno.ENOSPC)
 

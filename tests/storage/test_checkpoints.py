@@ -24,7 +24,7 @@ from hadesd.storage.checkpoints import (
     retained,
     sealed,
 )
-from tests.helpers.manifests import description, entries, write_manifest
+from tests.helpers.runs.manifests import description, entries, write_manifest
 
 RULES = st.builds(Retention, keep_newest=st.integers(2, 10), keep_every=st.integers(0, 20), keep_best=st.booleans())
 FITNESS = st.dictionaries(st.integers(1, 200), st.none() | st.floats(-100, 100), max_size=60)

@@ -12,7 +12,7 @@ from hadesd.supervisor.admission import Admission
 from hadesd.supervisor.dispatcher import Dispatcher
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
 from tests.helpers.protocol.in_process_daemon import InProcessDaemon
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 MAZE, NET = "pack.module:Maze", "pack.module:Net"
 

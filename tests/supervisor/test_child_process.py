@@ -22,7 +22,7 @@ from hadesd.supervisor.publisher import Publisher
 from hadesd.supervisor.run import WorkerHandle
 from hadesd.supervisor.scheduling.gpu_pool import GpuPool
 from hadesd.supervisor.supervisor import Supervisor
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 
 def test_a_child_that_cannot_be_watched_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,9 @@ from hadesd.storage import metric_lines, records
 from hadesd.storage.checkpoints import generations
 from hadesd.storage.resume_records import ResumeKind, append_resume_record
 from hadesd.supervisor.publisher import Publisher
-from tests.helpers.manifests import write_manifest
 from tests.helpers.protocol.in_process_daemon import InProcessDaemon
-from tests.helpers.specs import tiny
+from tests.helpers.runs.manifests import write_manifest
+from tests.helpers.runs.specs import tiny
 from tests.supervisor.history.test_history import metrics, timing
 
 HUGE = (2**70, -(2**70), 1e300)

@@ -19,9 +19,9 @@ from hadesd import worker_protocol
 from hadesd.storage import metric_lines, records
 from hadesd.supervisor.jobs.process import Finished
 from tests.helpers.faults.failing_disk import refusing
-from tests.helpers.manifests import write_manifest
 from tests.helpers.protocol.in_process_daemon import InProcessDaemon
-from tests.helpers.specs import TINY, tiny
+from tests.helpers.runs.manifests import write_manifest
+from tests.helpers.runs.specs import TINY, tiny
 from tests.supervisor.history.test_history import metrics, timing
 
 PAIRS: dict[str, Any] = {"states": np.zeros((2, 4), np.float32), "actions": np.eye(2, dtype=np.float32)}

@@ -11,7 +11,7 @@ from hadesd.storage.records import RunRecord
 from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle.state import from_record
 from hadesd.supervisor.run import ManagedRun, summarise
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 
 def test_while_it_compiles_nobody_knows_how_long_it_takes(tmp_path: Path) -> None:

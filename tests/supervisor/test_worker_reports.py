@@ -16,7 +16,7 @@ from hadesd.supervisor.history.history import History
 from hadesd.supervisor.lifecycle.state import from_record
 from hadesd.supervisor.run import ManagedRun
 from hadesd.supervisor.worker_reports import WorkerMessageHandler
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 
 class Publisher:

@@ -26,8 +26,8 @@ from hades_tui.widgets.fitness_panel import FitnessPanel
 from hades_tui.widgets.top import TopLine
 from tests.helpers.protocol.canned import some_checkpoints
 from tests.helpers.protocol.protocol_server import FakeDaemon, ProtocolServer, a_run, serving
+from tests.helpers.runs.specs import tiny
 from tests.helpers.screen.live_screen import ANT, CARTPOLE, HOPPER, live, mutations, notices, shown, three_runs, until
-from tests.helpers.specs import tiny
 
 pytestmark = pytest.mark.slow
 

@@ -32,7 +32,7 @@ from hades_tui.run_actions import (
 from hades_tui.state import jobs
 from hades_tui.state.model import Model, apply, mark, with_run
 from tests.helpers.protocol.protocol_server import FakeDaemon, a_run
-from tests.helpers.specs import TINY
+from tests.helpers.runs.specs import TINY
 
 actions = st.sampled_from(sorted(RUN_ACTIONS)).map(RUN_ACTIONS.__getitem__)
 states = st.sampled_from(sorted(RunState))

@@ -29,8 +29,8 @@ from hades_tui.widgets.log_view import LogView
 from hades_tui.widgets.pairs_panel import PairsPanel
 from tests.helpers.protocol.canned import some_checkpoints
 from tests.helpers.protocol.protocol_server import FakeDaemon, ProtocolServer, a_dataset, a_run, serving
+from tests.helpers.runs.specs import tiny
 from tests.helpers.screen.live_screen import ANT, CARTPOLE, HOPPER, text, until
-from tests.helpers.specs import tiny
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,8 @@ from hades_tui.screens.fork import ForkScreen
 from hades_tui.screens.start import StartScreen
 from tests.helpers.protocol.canned import some_checkpoints
 from tests.helpers.protocol.protocol_server import ProtocolServer, serving
+from tests.helpers.runs.specs import tiny
 from tests.helpers.screen.live_screen import CARTPOLE, live, mutations, three_runs, until
-from tests.helpers.specs import tiny
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from hades_protocol.run_spec import Retention
 from hadesd.storage import metric_lines
 from hadesd.worker import checkpoints
 from hadesd.worker.checkpoints import CheckpointError, CheckpointMismatch, CheckpointStore
-from tests.helpers.manifests import description
+from tests.helpers.runs.manifests import description
 from tests.worker.test_best_dataset import line
 
 

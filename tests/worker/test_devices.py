@@ -14,7 +14,7 @@ import pytest
 from hades_protocol.errors import ExitCode
 from hades_protocol.run_spec import RunSpec
 from tests.helpers.processes import worker_process as wp
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 pytestmark = pytest.mark.optimised
 

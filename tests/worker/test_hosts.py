@@ -10,7 +10,7 @@ import pytest
 from hades_protocol.errors import ExitCode
 from tests.helpers.processes import worker_process as wp
 from tests.helpers.processes.daemon import until
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 pytestmark = [pytest.mark.process, pytest.mark.optimised]
 

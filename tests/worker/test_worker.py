@@ -25,7 +25,7 @@ from hadesd.storage.layout import damaged_lines
 from hadesd.worker import checkpoints
 from hadesd.worker_protocol import FD_VARIABLE, ExitReport, FromWorker, Halt, Heartbeat, Unpacker, WorkerOutcome, send
 from tests.helpers.processes import worker_process as wp
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 pytestmark = pytest.mark.optimised
 

@@ -22,7 +22,7 @@ from hadesd.analysis.datasets.reader import DatasetFile, load
 from hadesd.cli.datasets.export import DIRECTORIES
 from hadesd.compute.results import dataset_meta
 from hadesd.distill import policies
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 

@@ -24,7 +24,7 @@ from hadesd.distill.environments.make import make_environment
 from hadesd.distill.normalise import Statistics
 from hadesd.distill.policies import MLP, TruncatedPolicy
 from hadesd.spec import environments
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 CONTINUOUS = ["hopper", "halfcheetah", "humanoid", "Pendulum-v1"]
 VECTORS = ["CartPole-v1", "Acrobot-v1"]

@@ -10,7 +10,7 @@ from hadesd.analysis.datasets.reader import DatasetFile
 from hadesd.analysis.evaluation.rollout_recording import record
 from hadesd.analysis.pictures import rollout
 from hadesd.spec.environments import find
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 pytestmark = pytest.mark.environment
 

@@ -22,7 +22,7 @@ from hadesd.distill import cloning, policies
 from hadesd.distill.dataset import StateActionPairs
 from hadesd.distill.optimizer import Optimizer, TrainingSettings
 from hadesd.distill.policies import MLP
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 SPEC = tiny(evaluation={"environments": 2, "steps": 60, "action": "greedy"}, cloning={"epochs": 20})
 LEAN = np.array([[0.0, 0.5, -0.1, -2.0], [0.0, -0.5, 0.1, 2.0]], np.float32)

@@ -16,7 +16,7 @@ from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.storage import records
 from hadesd.storage.metric_lines import append
 from hadesd.storage.resume_records import ResumeKind, append_resume_record
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 
 class Page(HTMLParser):

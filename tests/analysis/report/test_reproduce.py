@@ -23,7 +23,7 @@ from hadesd.spec.changes import forked
 from hadesd.spec.presets import resolve
 from hadesd.spec.presets.base import base_of
 from hadesd.storage import records
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 
 def asked(**options: Any) -> RunSpec:

@@ -24,7 +24,7 @@ from hadesd.cli.main import main
 from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 WHOLE = Returns(mean=20.0, std=1.0, sem=0.5, per_init=(19.0, 21.0), episodes_completed=9, unfinished=0)
 

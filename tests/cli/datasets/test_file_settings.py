@@ -15,7 +15,7 @@ from hadesd.cli.datasets.inputs import settings_for
 from hadesd.cli.main import main
 from hadesd.compute.results import dataset_meta
 from tests.helpers.protocol.protocol_server import a_dataset, a_run
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 STATES = np.zeros((2, 4), np.float32)
 ACTIONS = np.eye(2, dtype=np.float32)

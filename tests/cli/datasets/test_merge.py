@@ -10,7 +10,7 @@ from hades_protocol.errors import ExitCode
 from hadesd.analysis.datasets import reader
 from hadesd.cli.main import main
 from hadesd.compute.results import dataset_meta, write_dataset
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 FAST = ["--inits", "2", "--episodes", "2"]
 

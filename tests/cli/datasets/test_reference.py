@@ -14,7 +14,7 @@ from hades_protocol.errors import ExitCode
 from hades_protocol.paths import Paths
 from hadesd.cli.main import main
 from hadesd.storage import records
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 SMALL = [
     *("--set", "ppo.policy_width=16", "--set", "ppo.value_width=32", "--set", "ppo.unroll=16"),

@@ -17,7 +17,7 @@ from hadesd.cli.main import main
 from hadesd.cli.progress import Progress
 from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.storage import records
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 LEAN = {
     "states": np.array([[0.0, 0.5, -0.1, -2.0], [0.0, -0.5, 0.1, 2.0]], np.float32),

@@ -16,7 +16,7 @@ from hadesd.spec import own_code
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.removal import hold_back
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 OWN = {"observation": [2], "discrete": False, "actions": 1}
 CODE = "trap.module:make"

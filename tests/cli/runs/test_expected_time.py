@@ -14,7 +14,7 @@ from hadesd.cli.runs.expected_time import Measured, measured, of_run, of_runs
 from hadesd.storage import records
 from hadesd.storage.layout import RunPaths
 from tests.helpers.processes.daemon import Home
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 LIKE = ("--env", "CartPole-v1", "--preset", "published", "--set", "policy.width=20")
 

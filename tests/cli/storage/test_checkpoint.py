@@ -14,7 +14,7 @@ from hades_protocol.paths import Paths
 from hadesd.cli.main import main
 from hadesd.storage import records
 from tests.helpers.processes import worker_process as wp
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from hades_protocol.errors import UsageError, WrongStateError
 from hades_protocol.run_state import RunState
 from hadesd.storage.locks import lock_run
 from tests.cli.storage.test_rm import finished
-from tests.helpers.manifests import write_manifest
 from tests.helpers.processes.daemon import Home
+from tests.helpers.runs.manifests import write_manifest
 
 S = RunState
 

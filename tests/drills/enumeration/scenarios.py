@@ -16,7 +16,7 @@ from hadesd.storage import records
 from hadesd.storage.archive import SUFFIX
 from hadesd.storage.fork import copy_history
 from tests.drills.enumeration.bench import Heard, Results, hadesd, make_run, results, worker
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 RUN = "cartpole-1"
 GENERATIONS = 4

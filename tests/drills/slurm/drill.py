@@ -27,7 +27,7 @@ from tests.helpers.faults.fault_injector import VARIABLE, Injector, Mode
 from tests.helpers.processes import worker_process
 from tests.helpers.processes.daemon import a_home, until
 from tests.helpers.processes.slurm_cluster import a_cluster
-from tests.helpers.specs import TINY
+from tests.helpers.runs.specs import TINY
 
 S = RunState
 

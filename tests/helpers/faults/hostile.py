@@ -16,8 +16,8 @@ from hadesd.compute.results import dataset_meta, write_dataset
 from hadesd.storage.layout import RunPaths
 from hadesd.storage.records import RunRecord
 from hadesd.storage.resume_records import ResumeRecord
-from tests.helpers.manifests import write_manifest
-from tests.helpers.specs import TINY, tiny
+from tests.helpers.runs.manifests import write_manifest
+from tests.helpers.runs.specs import TINY, tiny
 
 TEXT = "a\x1b[2J\x1b]0;title\x07\x9b31m\u202ez\n\r\t<b>[red]\x7f\ud7ff'\""
 """Escapes, controls of both halves, a change of direction, line ends, markup, quotes."""

@@ -20,7 +20,7 @@ from hadesd.daemon.single_run import socket_directory
 from hadesd.supervisor.jobs import jobs
 from tests.daemon.test_daemon import gone
 from tests.helpers.processes.daemon import Home, until
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 from tests.supervisor.test_run import stream, subscribed
 
 PAIRS = {"states": np.zeros((2, 4), np.float32), "actions": np.eye(2, dtype=np.float32)}

@@ -10,7 +10,7 @@ from hades_protocol.run_spec import spec_to_dict
 from hadesd.config import Settings
 from hadesd.supervisor.slurm.job import JobName, SlurmState, Submission, is_temporary, parse_queue, parse_submitted
 from tests.helpers.protocol.in_process_daemon import InProcessDaemon
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 
 def test_the_queue_is_read_and_other_peoples_jobs_are_passed_over() -> None:

@@ -11,7 +11,7 @@ from hades_protocol.errors import UsageError
 from hades_protocol.run_spec import RESIZABLE, RunSpec, build_spec, spec_to_dict
 from hades_protocol.settings import leaves, merge
 from hades_tui.pages.settings_form import EMPTY, UNSET, Form, form_of, read, shown, text_of
-from tests.helpers.specs import TINY, tiny
+from tests.helpers.runs.specs import TINY, tiny
 
 SPEC = spec_to_dict(tiny(evolution={"strategy": "cmaes", "parameters": {"c_mean": 0.5}}))
 

@@ -6,7 +6,7 @@ from typing import Any
 from hades_protocol.run_spec import spec_to_dict
 from hadesd.storage.checkpoints import Description, sealed
 from hadesd.storage.layout import MANIFEST
-from tests.helpers.specs import tiny
+from tests.helpers.runs.specs import tiny
 
 EXECUTION: dict[str, Any] = {
     "devices": 1,

@@ -6,7 +6,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-EXAMPLE = Path(__file__).parents[2] / "examples/own_environment"
+EXAMPLE = Path(__file__).parents[3] / "examples/own_environment"
 
 
 def install(source: Path, target: Path, wheels: Path, version: str | None = None) -> Path:

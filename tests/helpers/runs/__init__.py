@@ -1,0 +1,1 @@
+"""What runs are made of, small: settings, the manifests of checkpoints, packages with environments."""
