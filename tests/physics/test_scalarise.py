@@ -12,7 +12,7 @@ from jax import lax
 from hadesd.native import machine_code
 from hadesd.physics.program import Unsupported
 from hadesd.physics.scalarise import scalarise
-from tests.helpers import scalar_forms
+from tests.physics import scalar_forms
 
 pytestmark = [
     pytest.mark.slow,
