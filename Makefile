@@ -34,7 +34,7 @@ check: lint
 	$(BIN)/python -m pytest --fast -n 2
 
 # Three processes on two cores: many tests wait for daemons and workers; more would wait for each other's compilations.
-# In the order of tests/helpers/schedule.py.
+# In the order of tests/helpers/suite/schedule.py.
 test: install
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 
 from hadesd.compute.jax_setup import collect_rarely
 from hadesd.spec.jax_variables import BLAS_THREADS
-from tests.helpers import fast_lane, schedule
 from tests.helpers.processes.daemon import Home, a_home
+from tests.helpers.suite import fast_lane, schedule
 
 CACHE = Path(__file__).parent.parent / ".hades-test-cache"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))

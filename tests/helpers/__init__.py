@@ -1,0 +1,1 @@
+"""What tests share, and benchmarks use: no tests themselves, a folder for each subject."""

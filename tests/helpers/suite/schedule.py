@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import fast_lane
+from tests.helpers.suite import fast_lane
 
 
 def mixed(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -18,7 +18,7 @@ def mixed(items: list[pytest.Item]) -> list[pytest.Item]:
     modules: dict[str, list[pytest.Item]] = {}
     for item in items:
         mark = item.get_closest_marker("xdist_group")
-        group = mark.args[0] if mark else re.sub(r"\W", "_", str(item.path.relative_to(Path(__file__).parents[1])))
+        group = mark.args[0] if mark else re.sub(r"\W", "_", str(item.path.relative_to(Path(__file__).parents[2])))
         if mark is None:
             item.add_marker(pytest.mark.xdist_group(group))
         modules.setdefault(group, []).append(item)
