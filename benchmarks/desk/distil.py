@@ -98,7 +98,7 @@ def measure(row: Row, budget: Budget, directory: Path) -> Measured:
     Raises:
         SideError: a command failed.
     """
-    home, others, total = _distil(row, budget, directory)
+    home, others, total = _distil(row, budget, directory, directory.parent / "cache")
     metrics = _metrics(home)
     record, _ = records.load(_run(home)[0])
     # What the policy of a parent returned is nothing that a dataset did.
@@ -145,13 +145,12 @@ def _cloning_steps(run: Path, place: Path) -> int:
     return trained * (generations - record.parent.generation) + _cloning_steps(parent, place)
 
 
-def _distil(row: Row, budget: Budget, directory: Path) -> tuple[Home, list[Home], dict[str, float]]:
+def _distil(row: Row, budget: Budget, directory: Path, cache: Path) -> tuple[Home, list[Home], dict[str, float]]:
     """Spend the budget: the home of the run to evaluate, those of the heats that it beat, and what all have spent."""
-    cache = directory.parent / "cache"
     if row.first:
         begun = replace(row, method=row.first, first="", first_seconds=0.0, then=())
         (directory / FIRST).mkdir(exist_ok=True)
-        parent, others, before = _distil(begun, replace(budget, seconds=row.first_seconds), directory / FIRST)
+        parent, others, before = _distil(begun, replace(budget, seconds=row.first_seconds), directory / FIRST, cache)
         home, left = Home(directory / "run", cache=cache), replace(budget, seconds=budget.seconds - row.first_seconds)
         spent = _compute(home, row, left, directory / "spent.json", parent)
         return home, others, {unit: before[unit] + spent[unit] for unit in spent}

@@ -81,7 +81,6 @@ class OneShot(DaemonPlugin):
     def _created(self, spec: RunSpec) -> records.RunRecord:
         if self._origin is None:
             return records.create(self._paths.runs, spec, time.time())
-        self._paths.runs.mkdir(exist_ok=True)
         return create_fork(self._paths.runs, self._origin.run, self._origin.generation, spec, self._origin.changes)
 
     def ready(self, supervisor: Supervisor, stop: AskToStop) -> None:

@@ -1,6 +1,7 @@
 """Forks and resizes with the real worker: what goes on unchanged is bit for bit the same."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,10 @@ def test_a_fork_without_a_daemon(home: Home) -> None:
     assert metrics(child)[4:] != metrics(parent)[4:]
     assert json.loads((child / "run.json").read_text())["parent"] == {"run": parent.name, "generation": 4}
     assert run(*fork)[:2] == (0, out)
+    for one in (parent, child):
+        shutil.copytree(one, home.paths.runs / one.name)
     refusals = {
+        ("--fork", str(home.paths.state), "--directory", "third"): 2,  # two runs
         ("--fork", str(first), "--directory", "third"): 2,  # nothing is left to compute
         ("--fork", f"{first}@3", "--directory", str(second), "--set", "evolution.sigma=0.1"): 3,
         ("--fork", str(parent), "--directory", str(second), "--set", "evolution.sigma=0.2"): 2,

@@ -65,15 +65,14 @@ def forked_spec(args: argparse.Namespace, stored: "tuple[RunRecord, RunSpec] | N
 
 def _parent(directory: Path) -> "tuple[Path, RunSpec]":
     """A run's directory and settings: of the run itself, or of the one in a directory of `hadesd run`."""
-    from hadesd.daemon.single_run import find_run
     from hadesd.storage import records
     from hadesd.storage.layout import RunPaths
 
-    if RunPaths(directory).record.exists():
-        record, spec = records.load(directory)
-        return directory.absolute(), spec
-    runs = directory / "runs"
-    if (found := find_run(runs)) is None:
+    runs = [directory, *sorted((directory / "runs").glob("*"))]
+    found = [run for run in runs if RunPaths(run).record.exists()]
+    if not found:
         raise NotFoundError(f"--fork {directory}: there is no run, nor a directory of 'hadesd run'")
-    record, spec = found
-    return (runs / record.id).absolute(), spec
+    if len(found) > 1:
+        raise UsageError(f"--fork {directory}: there are {len(found)} runs, give the directory of one, e.g. {found[0]}")
+    _, spec = records.load(found[0])
+    return found[0].absolute(), spec
