@@ -237,5 +237,5 @@ def test_a_bad_key_is_told_before_the_screen_opens(home: Path) -> None:
     with serving(home / "run", three_runs()):
         code, stderr = attach_in_a_terminal(home)
     assert code == ExitCode.USAGE
-    assert stderr.startswith("hades-tui: 'C' would mean both run.pause and run.cancel")
+    assert stderr.startswith(f"hades-tui: {home / 'tui.toml'}: 'C' would mean both run.pause and run.cancel")
     assert "\x1b" not in stderr
