@@ -155,7 +155,7 @@ def _act(
         statistics = normalise.update(statistics, observations)
 
     def one(observation: jax.Array, key: jax.Array) -> jax.Array:
-        seen = observation if normalisation == "none" else normalise.apply(statistics, observation)
+        seen = normalise.as_seen(normalisation, statistics, observation)
         return policies.act(module, parameters, seen, key, temperature is None, temperature or 1.0)
 
     return jax.vmap(one)(observations, jax.random.split(key, len(observations))), statistics

@@ -53,6 +53,16 @@ def apply(statistics: Statistics, observation: jax.Array) -> jax.Array:
     return (observation - statistics.mean) / jnp.sqrt(statistics.variance + EPSILON)
 
 
+def starting(mode: str, constants: Statistics, observation: tuple[int, ...]) -> Statistics:
+    """What an evaluation begins with, by its `evaluation.normalisation`: the constants, or nothing seen yet."""
+    return constants if mode == "fixed" else unit(observation)
+
+
+def as_seen(mode: str, statistics: Statistics, observation: jax.Array) -> jax.Array:
+    """Observations float32 [..., *obs] as a policy sees them, by `evaluation.normalisation`."""
+    return observation if mode == "none" else apply(statistics, observation)
+
+
 def measure(env: Environment, key: jax.Array) -> Statistics:
     """Constants for fixed normalisation: what a random policy sees.
 

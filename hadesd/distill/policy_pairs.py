@@ -62,11 +62,9 @@ def begin(before: Problem, after: Problem, mesh: Mesh, chunk: int, state: Evolut
     act = jax.jit(visits, static_argnums=(0, 1, 5))
     observations, heads = act(before.env, before.policy, params, state.constants, key_act, before.evaluation)
     seen = normalise.update(normalise.unit(after.env.observation), observations)
-    fixed = after.evaluation.normalisation == "fixed"
-    constants = normalise.usable(seen) if fixed else normalise.unit(after.env.observation)
+    constants = normalise.starting(after.evaluation.normalisation, normalise.usable(seen), after.env.observation)
     measured = seen if visited.is_measured(after) else None
-    if after.evaluation.normalisation != "none":
-        observations = normalise.apply(normalise.usable(seen), observations)
+    observations = normalise.as_seen(after.evaluation.normalisation, normalise.usable(seen), observations)
     region = visited.region_of(after, constants, measured)
     drawn = draws(after.layout, np.asarray(observations), np.asarray(heads), region, key_draw, RACE[0][0])
 
@@ -100,7 +98,7 @@ def visits(
     """
     key_reset, key_steps = jax.random.split(key)
     states, observations = jax.vmap(env.reset)(jax.random.split(key_reset, ENVIRONMENTS))
-    statistics = constants if setting.normalisation == "fixed" else normalise.unit(env.observation)
+    statistics = normalise.starting(setting.normalisation, constants, env.observation)
     kept = min(ENVIRONMENTS, -(-STATES // setting.steps))
 
     def step(carry: tuple, t: jax.Array) -> tuple[tuple, tuple[jax.Array, jax.Array]]:  # type: ignore[type-arg]
@@ -108,7 +106,7 @@ def visits(
         key_action, key_env, key_keep = jax.random.split(jax.random.fold_in(key_steps, t), 3)
         if setting.normalisation == "running":
             statistics = normalise.update(statistics, observations)
-        seen = observations if setting.normalisation == "none" else normalise.apply(statistics, observations)
+        seen = normalise.as_seen(setting.normalisation, statistics, observations)
         heads, _ = jax.vmap(lambda one: policy.apply(params, one))(seen)
         keys = jax.random.split(key_action, ENVIRONMENTS)
         actions = jax.vmap(

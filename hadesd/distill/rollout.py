@@ -99,7 +99,7 @@ def _roll_out(
     """The rollout as vmapped steps; the observations' statistics where they are measured."""
     key_reset, key_steps = jax.random.split(key)
     states, first = jax.vmap(env.reset)(jax.random.split(key_reset, setting.environments))
-    statistics = constants if setting.normalisation == "fixed" else normalise.unit(env.observation)
+    statistics = normalise.starting(setting.normalisation, constants, env.observation)
     if setting.normalisation == "running":
         statistics = normalise.update(statistics, first)
     seen_so_far = normalise.update(normalise.unit(env.observation), first) if setting.measured else None
@@ -112,7 +112,7 @@ def _roll_out(
             key_action, _ = jax.random.split(jax.random.fold_in(key_steps, t - t % setting.noise_every))
 
         def decide(observation: jax.Array, key: jax.Array, statistics: Statistics = statistics) -> jax.Array:
-            seen = observation if setting.normalisation == "none" else normalise.apply(statistics, observation)
+            seen = normalise.as_seen(setting.normalisation, statistics, observation)
             return policies.act(policy, params, seen, key, setting.greedy, setting.temperature, noise)
 
         actions = jax.vmap(decide)(observations, jax.random.split(key_action, setting.environments))
@@ -145,7 +145,7 @@ def _native(
     noise: jax.Array | None = None,
 ) -> native_rollout.Counts:
     """The rollout in machine code."""
-    statistics = constants if setting.normalisation == "fixed" else normalise.unit((program.step.observation,))
+    statistics = normalise.starting(setting.normalisation, constants, (program.step.observation,))
     if setting.normalisation == "none":
         statistics = normalise.neutral((program.step.observation,))
     constant = (statistics.mean, statistics.variance)

@@ -90,7 +90,7 @@ def record(dataset: DatasetFile, spec: RunSpec, seed: int, steps: int | None = N
 
     def rollout(policy: Policy, trained: Params, constants: Statistics, key: jax.Array) -> Any:
         def act(observation: jax.Array, key: jax.Array, statistics: Statistics) -> jax.Array:
-            seen = observation if setting.normalisation == "none" else normalise.apply(statistics, observation)
+            seen = normalise.as_seen(setting.normalisation, statistics, observation)
             return policies.act(policy, trained, seen, key, setting.greedy, setting.temperature)
 
         return _roll(env, act, constants, running, side_by_side, limit, key)
